@@ -1,0 +1,300 @@
+"""One PyTorch call as data: parsed from text, never evaluated, printed back as it was read.
+
+`parse("Conv2d(2*width, 3, padding=1)")` gives a `Call`; `bind` checks its arguments against a signature and fills
+in the defaults. What a call may contain: names, numbers, strings, `True`, `False`, `None`, lists, tuples, nested
+calls and `+ - * // /` on numbers and knobs. Nothing else is read, so nothing else can be run.
+"""
+
+import ast
+import difflib
+import inspect
+import math
+import operator
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+
+MAX_TEXT = 65_536  # Characters of one block of calls; the largest published network has under 1,000.
+MAX_DIGITS = 18  # Of one number: keeps arithmetic on typed-in numbers instant.
+MAX_NESTING = 50  # Levels of brackets; Python's own parser gives up near 100.
+
+
+class CallError(ValueError):
+    """A text that is no call, or a call whose arguments do not fit; `line` counts from 1 where it is known."""
+
+    def __init__(self, message: str, line: int | None = None) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+@dataclass(frozen=True)
+class Name:
+    """A name in an argument: a knob, or what the recipe offers (`epochs`, `steps_per_epoch`)."""
+
+    id: str
+
+    def __str__(self) -> str:
+        return self.id
+
+
+@dataclass(frozen=True)
+class Operation:
+    """Arithmetic of two values, such as `2*width`."""
+
+    symbol: str
+    left: "Value"
+    right: "Value"
+
+    def __str__(self) -> str:
+        return f"{_operand(self.left)}{self.symbol}{_operand(self.right)}"
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of a PyTorch class: its name, its positional and its keyword arguments."""
+
+    name: str
+    args: tuple["Value", ...] = ()
+    kwargs: tuple[tuple[str, "Value"], ...] = ()
+    line: int = field(default=1, compare=False)
+    """The line of its text, from 1."""
+    text: str = field(default="", compare=False)
+    """The call as it was written; empty when it was made by the program."""
+
+    def __str__(self) -> str:
+        arguments = [show(value) for value in self.args]
+        arguments += [f"{name}={show(value)}" for name, value in self.kwargs]
+        return self.text or f"{self.name}({', '.join(arguments)})"
+
+    def with_argument(self, name: str, value: "Value") -> "Call":
+        """The same call with the keyword argument `name` set to `value`."""
+        kwargs = dict(self.kwargs) | {name: value}
+        return replace(self, kwargs=tuple(kwargs.items()), text="")
+
+
+Value = bool | int | float | str | None | Name | Operation | Call | tuple["Value", ...]
+
+_OPERATIONS: dict[str, Callable[..., int | float]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "//": operator.floordiv,
+    "/": operator.truediv,
+}
+_SYMBOLS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.FloorDiv: "//", ast.Div: "/"}
+
+
+def parse(text: str) -> Call:
+    """The one call written in `text`; raises `CallError` when there is none, or more than one."""
+    calls = parse_lines(text)
+    if len(calls) != 1:
+        raise CallError(f"expected one call, such as Adam(lr=0.002), got {shorten(text)}")
+    return calls[0]
+
+
+def parse_lines(text: str) -> tuple[Call, ...]:
+    """The calls of a block of text, one a line; comments and empty lines are passed over.
+
+    A call may go on over several lines while a bracket is open. Raises `CallError` with the line.
+    """
+    if len(text) > MAX_TEXT:
+        raise CallError(f"the text has {len(text):,} characters, at most {MAX_TEXT:,} are read")
+    _check_nesting(text)
+    lines = "\n".join(line.strip() for line in text.splitlines())
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python's remarks on odd literals are not for our users.
+            module = ast.parse(lines)
+    except SyntaxError as error:
+        raise CallError(f"cannot read {shorten(error.text or text)}: {error.msg}", error.lineno) from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise CallError(f"cannot read {shorten(text)}: {error}") from None
+    return tuple(_call(_expression(statement), lines) for statement in module.body)
+
+
+def _check_nesting(text: str) -> None:
+    depth = 0
+    for character in text:
+        depth += (character in "([{") - (character in ")]}")
+        if depth > MAX_NESTING:
+            raise CallError(f"brackets are nested more than {MAX_NESTING} deep")
+
+
+def _expression(statement: ast.stmt) -> ast.expr:
+    if isinstance(statement, ast.Expr):
+        return statement.value
+    raise CallError("expected a call such as ReLU(), found a Python statement", statement.lineno)
+
+
+def _call(node: ast.expr, source: str) -> Call:
+    """A top-level call; a name without brackets is a call without arguments."""
+    if isinstance(node, ast.Name):
+        return Call(node.id, line=node.lineno, text=node.id)
+    value = _value(node, source)
+    if isinstance(value, Call):
+        return value
+    raise CallError(f"expected a call such as ReLU(), got {shorten(ast.unparse(node))}", node.lineno)
+
+
+def _value(node: ast.expr, source: str) -> Value:
+    match node:
+        case ast.Call(func=ast.Name(id=name)):
+            return _nested_call(node, name, source)
+        case ast.Constant(value=bool() | int() | float() | str() | None as constant):
+            return _constant(constant, node.lineno)
+        case ast.Name(id=name):
+            return Name(name)
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return _negative(_value(operand, source))
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in _SYMBOLS:
+            return Operation(_SYMBOLS[type(op)], _value(left, source), _value(right, source))
+        case ast.List(elts=items) | ast.Tuple(elts=items):
+            return tuple(_value(item, source) for item in items)
+    raise CallError(
+        f"{shorten(ast.unparse(node))} is not allowed here: only calls, names, numbers, strings, lists and + - * // /",
+        node.lineno,
+    )
+
+
+def _nested_call(node: ast.Call, name: str, source: str) -> Call:
+    kwargs: dict[str, Value] = {}
+    for keyword in node.keywords:
+        if keyword.arg is None:
+            raise CallError(f"{name}: ** is not allowed here", node.lineno)
+        kwargs[keyword.arg] = _value(keyword.value, source)
+    args = tuple(_value(argument, source) for argument in node.args)
+    text = ast.get_source_segment(source, node) or ""
+    return Call(name, args, tuple(kwargs.items()), node.lineno, text)
+
+
+def _constant(value: bool | int | float | str | None, line: int) -> Value:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise CallError("a number is too large to be read", line)
+    if isinstance(value, int) and abs(value) >= 10**MAX_DIGITS:
+        raise CallError(f"a whole number has at most {MAX_DIGITS} digits", line)
+    return value
+
+
+def _negative(value: Value) -> Value:
+    return -value if isinstance(value, int | float) else Operation("-", 0, value)
+
+
+def _operand(value: Value) -> str:
+    return f"({value})" if isinstance(value, Operation) else show(value)
+
+
+def show(value: Value) -> str:
+    """A value as Python text: strings in double quotes, sequences in round brackets, calls of calls in square ones."""
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, tuple):
+        inside = ", ".join(show(item) for item in value)
+        if any(isinstance(item, Call) for item in value):
+            return f"[{inside}]"
+        return f"({inside},)" if len(value) == 1 else f"({inside})"
+    return str(value)
+
+
+def resolve(value: Value, names: Mapping[str, bool | int | float]) -> Value:
+    """`value` with every name replaced by its number and every operation carried out.
+
+    Raises `CallError` for a name that `names` does not have, a division by zero or a result that is not finite.
+    """
+    match value:
+        case Name(id=name):
+            if name not in names:
+                raise CallError(f"{name!r} is no knob" + did_you_mean(name, names))
+            return names[name]
+        case Operation():
+            return _calculate(value, names)
+        case Call(name=name, args=args, kwargs=kwargs):
+            resolved = tuple((key, resolve(item, names)) for key, item in kwargs)
+            return replace(value, args=tuple(resolve(item, names) for item in args), kwargs=resolved, text="")
+        case tuple():
+            return tuple(resolve(item, names) for item in value)
+    return value
+
+
+def _calculate(operation: Operation, names: Mapping[str, bool | int | float]) -> int | float:
+    left, right = resolve(operation.left, names), resolve(operation.right, names)
+    if not isinstance(left, int | float) or not isinstance(right, int | float):
+        raise CallError(f"{operation}: {operation.symbol} works on numbers")
+    try:
+        result = _OPERATIONS[operation.symbol](left, right)
+        _constant(result, 1)
+    except (ZeroDivisionError, OverflowError) as error:
+        raise CallError(f"{operation}: {error}") from None
+    return result
+
+
+def names_in(value: Value) -> set[str]:
+    """The names (knobs) that a value uses."""
+    match value:
+        case Name(id=name):
+            return {name}
+        case Operation(left=left, right=right):
+            return names_in(left) | names_in(right)
+        case Call(args=args, kwargs=kwargs):
+            return names_in((*args, *(item for _, item in kwargs)))
+        case tuple():
+            return {name for item in value for name in names_in(item)}
+    return set()
+
+
+def resolve_call(call: Call, names: Mapping[str, bool | int | float]) -> Call:
+    """`resolve` for a call: the same call with plain values as arguments."""
+    try:
+        resolved = resolve(call, names)
+    except CallError as error:
+        raise CallError(f"{call.name}: {error}", call.line) from None
+    assert isinstance(resolved, Call)
+    return resolved
+
+
+@cache
+def signature(text: str) -> inspect.Signature:
+    """The signature written in `text` as a call: `"StepLR(step_size, gamma=0.1)"` has one required argument."""
+    call = parse(text)
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    required = [inspect.Parameter(str(name), kind) for name in call.args]
+    optional = [inspect.Parameter(name, kind, default=resolve(default, {})) for name, default in call.kwargs]
+    return inspect.Signature([*required, *optional])
+
+
+def bind(call: Call, expected: inspect.Signature) -> dict[str, Value]:
+    """Every argument of `call` by name, defaults filled in; raises `CallError` in the words of `expected`."""
+    names = list(expected.parameters)
+    for name, _ in call.kwargs:
+        if name not in names:
+            raise CallError(
+                f"{call.name} has no argument {name!r}" + (did_you_mean(name, names) or _takes(names)), call.line
+            )
+    try:
+        bound = expected.bind(*call.args, **dict(call.kwargs))
+    except TypeError as error:
+        raise CallError(f"{call.name}: {error}; it takes {_describe(expected)}", call.line) from None
+    bound.apply_defaults()
+    return dict(bound.arguments)
+
+
+def _takes(names: list[str]) -> str:
+    return f"; it takes {', '.join(names)}" if names else "; it takes none"
+
+
+def _describe(expected: inspect.Signature) -> str:
+    bare = [p.replace(annotation=inspect.Parameter.empty) for p in expected.parameters.values()]
+    return str(expected.replace(parameters=bare, return_annotation=inspect.Signature.empty))
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`; did you mean 'padding'?` when a known word is near, else nothing."""
+    lower = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(word.lower()[:100], lower, n=1, cutoff=0.6)
+    return f"; did you mean {lower[near[0]]!r}?" if near else ""
+
+
+def shorten(text: str, width: int = 60) -> str:
+    """The first line of a text from outside, cut to `width` characters and quoted."""
+    line = text.strip().split("\n", 1)[0]
+    return repr(line if len(line) <= width else line[: width - 1] + "…")

@@ -1,0 +1,130 @@
+"""Finds and reads presets: the built-in ones, the user's own, those of the working folder, and any FILE.toml."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import platformdirs
+
+from mnist_tui.calls import did_you_mean
+from mnist_tui.files import BadFile, read_text
+from mnist_tui.spec import RunSpec, SpecError, make_spec
+from mnist_tui.text import clean_line
+
+MAX_BYTES = 65_536
+"""The largest preset that is parsed: larger files can cost Python's TOML parser gigabytes (CPython gh-149231)."""
+
+MAX_DOTS = 1_000
+"""Dotted keys cost the parser the square of their parts; presets need none, numbers few."""
+
+
+class PresetError(ValueError):
+    """A preset that is not there or cannot be used; the message names the file, the line and what to do."""
+
+
+def builtin_folder() -> Path:
+    """The folder of built-in presets: inside the package in a wheel, beside it in a checkout."""
+    package = Path(__file__).parent
+    return next(folder for folder in (package / "models", package.parent / "models") if folder.is_dir())
+
+
+def folders(extra: Path | None = None) -> list[Path]:
+    """Where presets are looked for: built in, the user's configuration folder, `./models`, and `extra`."""
+    if extra is not None and not extra.is_dir():
+        raise PresetError(f"{extra}: there is no such folder of presets")
+    candidates = [builtin_folder(), platformdirs.user_config_path("mnist-tui") / "models", Path("models")]
+    found = [folder for folder in [*candidates, extra] if folder is not None and folder.is_dir()]
+    return list({folder.resolve(): folder for folder in reversed(found)}.values())[::-1]
+
+
+def find(extra: Path | None = None) -> dict[str, Path]:
+    """Every preset's file by its name, which is the file's name; raises `PresetError` where two share a name."""
+    found: dict[str, Path] = {}
+    for folder in folders(extra):
+        for path in sorted(folder.glob("*.toml"), key=_natural):
+            if path.stem in found:
+                raise PresetError(f"two presets are called {path.stem}: {found[path.stem]} and {path}; rename one")
+            found[path.stem] = path
+    return found
+
+
+def _natural(path: Path) -> list[tuple[int, str]]:
+    """Sorts `step2` before `step10`."""
+    return [(int(number or 0), word) for number, word in re.findall(r"(\d+)|(\D+)", path.stem)]
+
+
+def load(name: str, extra: Path | None = None) -> RunSpec:
+    """The preset called `name`, or the one in the file `name` names; raises `PresetError`."""
+    if name.endswith(".toml") or "/" in name:
+        return load_file(Path(name))
+    known = find(extra)
+    if name not in known:
+        near = did_you_mean(name, known) or "; `mnist-tui --list` shows all"
+        raise PresetError(f"there is no preset {clean_line(name, 60)!r}{near}")
+    return load_file(known[name])
+
+
+def load_file(path: Path) -> RunSpec:
+    """The preset in a file; its name is the file's, without the ending. Raises `PresetError`."""
+    shown = clean_line(str(path), 200)
+    try:
+        text = read_text(path, MAX_BYTES)
+        document = parse_toml(text)
+        return make_spec({"name": path.stem, **document})
+    except BadFile as error:
+        raise PresetError(f"{shown}: {clean_line(error.why)}") from None
+    except SpecError as error:
+        raise PresetError(f"{shown}, {_place(error, text)}{error}") from None
+    except (ValueError, RecursionError) as error:
+        raise PresetError(f"{shown}: {clean_line(str(error), 300)}") from None
+
+
+def parse_toml(text: str) -> dict[str, object]:
+    """The document of a TOML text of at most `MAX_BYTES`; raises `ValueError` for everything that is none."""
+    longest = max((line.count(".") for line in text.splitlines()), default=0)
+    if longest > MAX_DOTS:
+        raise ValueError(f"a line has {longest:,} dots, at most {MAX_DOTS:,} are read")
+    return tomllib.loads(text)
+
+
+def _place(error: SpecError, text: str) -> str:
+    """`layer line 3 (line 9 of the file): ` or `line 24: `, as far as it can be told."""
+    if error.where == ("layers",) and error.line is not None:
+        return f"line {_layers_start(text) + error.line}: "
+    line = _line_of(error.where, text)
+    return f"line {line}: " if line else ""
+
+
+def _layers_start(text: str) -> int:
+    """How many lines stand before the first line of the value of `layers`."""
+    before, _, after = text.partition('"""')
+    opened = before if re.search(r"(?m)^\s*layers\s*=\s*$", before) else text.split("layers", 1)[0]
+    start = opened.count("\n")
+    # TOML drops a line break right behind the opening quotes.
+    return start + 1 if after.startswith("\n") and opened is before else start
+
+
+def _line_of(where: tuple[str, ...], text: str) -> int | None:
+    """The line of a key, inside its table where it has one."""
+    table, key = where[:-1], where[-1] if where else ""
+    current: tuple[str, ...] = ()
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := re.match(r"\s*\[([\w.\"-]+)\]", line):
+            current = tuple(header[1].split("."))
+        if current == table and re.match(rf'\s*"?{re.escape(key)}"?\s*=', line):
+            return number
+    return None
+
+
+@cache
+def builtin_names() -> tuple[str, ...]:
+    """The names of the built-in presets, in their order."""
+    return tuple(path.stem for path in sorted(builtin_folder().glob("*.toml"), key=_natural))
+
+
+def load_all(extra: Path | None = None) -> Iterator[RunSpec]:
+    """Every preset that can be found, in the order of the folders and names."""
+    for path in find(extra).values():
+        yield load_file(path)
