@@ -1,5 +1,6 @@
-"""Files read as what they are: from outside. Bounded, regular, and every failure one clear error."""
+"""Files: read as what they are, from outside (bounded, regular, one clear error), and written whole or not at all."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -25,19 +26,63 @@ def read_bytes(path: Path, limit: int) -> bytes:
         raise BadFile(path, error.strerror or "cannot be opened") from None
     except ValueError:
         raise BadFile(path, "is no file name") from None
-    with open(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise BadFile(path, "is a folder" if stat.S_ISDIR(status.st_mode) else "is not a regular file")
-        content = file.read(limit + 1)
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            raise BadFile(path, "is a folder" if stat.S_ISDIR(mode) else "is not a regular file")
+        with open(descriptor, "rb", closefd=False) as file:
+            content = file.read(limit + 1)
+    finally:
+        os.close(descriptor)
     if len(content) > limit:
         raise BadFile(path, f"is larger than {limit:,} bytes")
     return content
 
 
 def read_text(path: Path, limit: int) -> str:
-    """`read_bytes` as UTF-8 text; raises `BadFile`."""
+    """`read_bytes` as UTF-8 text, without the byte order mark of some editors; raises `BadFile`."""
     try:
-        return read_bytes(path, limit).decode("utf-8")
+        return read_bytes(path, limit).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadFile(path, f"is not UTF-8 text (byte {error.start})") from None
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Puts `content` at `path` so that a crash leaves the old file or the new one, never a part; raises `OSError`.
+
+    Written under a name of its own in the same folder, synced, renamed, and the folder synced: without the last step
+    a power cut can take back the rename (Pillai et al., OSDI 2014).
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        write_all(temporary, content, flags)
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def write_all(path: Path, content: bytes, flags: int) -> None:
+    """Writes every byte and syncs the file; raises `OSError`, also where the disk takes only a part."""
+    descriptor = os.open(path, flags, 0o644)
+    try:
+        written = 0
+        while written < len(content):
+            count = os.write(descriptor, content[written:])
+            if count == 0:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            written += count
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

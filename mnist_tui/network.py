@@ -61,7 +61,7 @@ def trace(calls: Sequence[Call], knobs: Knobs, shape: Shape = INPUT) -> tuple[Ro
     rows: list[Row] = []
     before = image_row(shape)
     for call in calls:
-        rows += _layer_rows(resolve_layer(call, knobs), before)
+        rows += layer_rows(resolve_layer(call, knobs), before)
         before = rows[-1]
         _check_limits(call, rows)
     return tuple(replace(row, index=index) for index, row in enumerate(rows, start=1))
@@ -101,7 +101,7 @@ def _check_limits(call: Call, rows: list[Row]) -> None:
             raise LayerError(f"{call.name} brings the network to {count:,} {what}; the limit is {limit:,}", call.line)
 
 
-def _layer_rows(call: Call, before: Row) -> list[Row]:
+def layer_rows(call: Call, before: Row) -> list[Row]:
     """The rows of one layer whose knobs are resolved, nested ones first; `index` is not yet set."""
     if call.name == "Residual":
         return _residual_rows(call, before)
@@ -165,7 +165,7 @@ def _sequence_rows(values: Iterable[Value], before: Row) -> list[Row]:
     rows: list[Row] = []
     for value in values:
         assert isinstance(value, Call)  # `_opened` has seen to it.
-        rows += _layer_rows(value, before)
+        rows += layer_rows(value, before)
         before = rows[-1]
     return rows
 

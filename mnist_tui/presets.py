@@ -36,7 +36,10 @@ def folders(extra: Path | None = None) -> list[Path]:
         raise PresetError(f"{extra}: there is no such folder of presets")
     candidates = [builtin_folder(), platformdirs.user_config_path("mnist-tui") / "models", Path("models")]
     found = [folder for folder in [*candidates, extra] if folder is not None and folder.is_dir()]
-    return list({folder.resolve(): folder for folder in reversed(found)}.values())[::-1]
+    unique: dict[Path, Path] = {}
+    for folder in found:
+        unique.setdefault(folder.resolve(), folder)
+    return list(unique.values())
 
 
 def find(extra: Path | None = None) -> dict[str, Path]:
@@ -72,7 +75,7 @@ def load_file(path: Path) -> RunSpec:
     try:
         text = read_text(path, MAX_BYTES)
         document = parse_toml(text)
-        return make_spec({"name": path.stem, **document})
+        return make_spec({**document, "name": path.stem})
     except BadFile as error:
         raise PresetError(f"{shown}: {clean_line(error.why)}") from None
     except SpecError as error:
@@ -99,11 +102,9 @@ def _place(error: SpecError, text: str) -> str:
 
 def _layers_start(text: str) -> int:
     """How many lines stand before the first line of the value of `layers`."""
-    before, _, after = text.partition('"""')
-    opened = before if re.search(r"(?m)^\s*layers\s*=\s*$", before) else text.split("layers", 1)[0]
-    start = opened.count("\n")
     # TOML drops a line break right behind the opening quotes.
-    return start + 1 if after.startswith("\n") and opened is before else start
+    found = re.search(r"""(?m)^[ \t]*layers[ \t]*=[ \t]*(?:(?:\"{3}|'{3})\r?\n)?""", text)
+    return text.count("\n", 0, found.end()) if found else 0
 
 
 def _line_of(where: tuple[str, ...], text: str) -> int | None:

@@ -80,11 +80,11 @@ class Frozen(BaseModel):
 class TrainSpec(Frozen):
     """The recipe."""
 
-    epochs: StrictInt = Field(20, ge=1, le=10_000)
+    epochs: StrictInt = Field(default=20, ge=1, le=10_000)
     """Passes over the training images."""
-    batch_size: StrictInt = Field(64, ge=1, le=TRAIN_IMAGES)
+    batch_size: StrictInt = Field(default=64, ge=1, le=TRAIN_IMAGES)
     """Images per optimizer step; the last batch of an epoch may be smaller."""
-    eval_batch_size: StrictInt = Field(1_000, ge=1, le=TRAIN_IMAGES)
+    eval_batch_size: StrictInt = Field(default=1_000, ge=1, le=TRAIN_IMAGES)
     """Images per evaluation step; it changes the speed, not the result."""
     optimizer: CallField = parse("Adam(lr=0.001)")
     """A call of torch.optim, without the parameters."""
@@ -98,9 +98,9 @@ class TrainSpec(Frozen):
     """Calls of torchvision.transforms.v2 on 28x28 images, applied to training images only."""
     normalize: tuple[float, Annotated[float, Field(gt=0)]] = (0.1307, 0.3081)
     """Mean and standard deviation that pixels in 0..1 are normalised with."""
-    validation_images: StrictInt = Field(0, ge=0, le=TRAIN_IMAGES - 1)
+    validation_images: StrictInt = Field(default=0, ge=0, le=TRAIN_IMAGES - 1)
     """Images taken out of the 60,000 training images, by the seed, to choose the best epoch on."""
-    seed: StrictInt = Field(0, ge=0, le=2**32 - 1)
+    seed: StrictInt = Field(default=0, ge=0, le=2**32 - 1)
     """Decides the initial weights, the split, the order of the images, augmentation and dropout."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """bfloat16: forward and backward under autocast; weights stay float32."""
@@ -146,7 +146,7 @@ class Reported(Frozen):
 class RunSpec(Frozen):
     """A network, its recipe, what it is judged by and what its author reported."""
 
-    name: str = Field("unnamed", min_length=1, max_length=100)
+    name: str = Field(default="unnamed", min_length=1, max_length=100)
     title: str = ""
     source: str = ""
     """Whose work it is."""
@@ -370,6 +370,19 @@ def _first(errors: list[ErrorDetails]) -> SpecError:
     return SpecError(f"{name}: {_reason(error, where)}" if name else _reason(error, where), where)
 
 
+_PLAIN_WORDS = {
+    "Input should be": "should be",
+    "a valid integer": "a whole number",
+    "a valid number": "a number",
+    "a valid string": "a text in quotes",
+    "a valid tuple": "a list",
+    "a valid dictionary or instance of TrainSpec": "a table",
+    "a valid dictionary or instance of Target": "a table",
+    "a valid dictionary or instance of Reported": "a table",
+    "a valid dictionary": "a table",
+}
+
+
 def _reason(error: ErrorDetails, where: tuple[str, ...]) -> str:
     if error["type"] == "extra_forbidden":
         models: Mapping[str, type[BaseModel]] = {"train": TrainSpec, "target": Target, "reported": Reported}
@@ -380,8 +393,10 @@ def _reason(error: ErrorDetails, where: tuple[str, ...]) -> str:
     if where[0] == "knobs" and error["type"] != "value_error":
         return f"must be a finite number, got {clean_line(repr(error['input']), 60)}"
     message = error["msg"].removeprefix("Value error, ")
+    for theirs, ours in _PLAIN_WORDS.items():
+        message = message.replace(theirs, ours)
     given = error.get("input")
     shown = f", got {clean_line(repr(given), 60)}" if isinstance(given, str | int | float) else ""
-    return message if error["type"] == "value_error" else message.replace("Input should", "should") + shown
+    return message if error["type"] == "value_error" else message + shown
 
 

@@ -1,0 +1,179 @@
+"""MNIST, or the small stand-in that scikit-learn ships, as tensors; and its seeded splits."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+import torch
+from torch import Tensor
+
+from mnist_tui.download import RAW_FILES, DownloadError, RawFile, download, verify
+from mnist_tui.events import Notice
+from mnist_tui.files import BadFile, read_bytes
+
+Choice = Literal["auto", "mnist", "digits"]
+
+SPLIT_STREAM = 0x5917
+"""Added to the seed of the validation split, so that it draws other numbers than the weights do."""
+
+
+class DataError(RuntimeError):
+    """The data set cannot be had; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Images:
+    """Labelled images: `pixels` uint8 (N, 1, 28, 28), 0 (background) to 255; `labels` int64 (N,), 0 to 9."""
+
+    pixels: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, index: Tensor) -> "Images":
+        """The images at `index`, int64 (M,)."""
+        return Images(self.pixels[index], self.labels[index])
+
+    def to(self, device: torch.device) -> "Images":
+        """The same images on `device`."""
+        return Images(self.pixels.to(device), self.labels.to(device))
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A training and a test part, and what they are."""
+
+    name: Literal["mnist", "digits"]
+    origin: str
+    """The folder, or the package, that it was read from."""
+    train: Images
+    test: Images
+
+    @property
+    def sha256(self) -> str:
+        """Of all pixels and labels: two runs with the same digest saw the same data."""
+        digest = sha256()
+        for images in (self.train, self.test):
+            digest.update(images.pixels.numpy().tobytes())
+            digest.update(images.labels.numpy().tobytes())
+        return digest.hexdigest()
+
+
+def folders(data_dir: Path | None) -> list[Path]:
+    """Where MNIST is looked for: `data_dir`, `MNIST_TUI_DATA_DIR`, the user's cache folder, `./data`."""
+    named = os.environ.get("MNIST_TUI_DATA_DIR")
+    places = [data_dir, Path(named) if named else None, platformdirs.user_cache_path("mnist-tui") / "data", Path("data")]
+    return [place for place in places if place is not None]
+
+
+def raw_folder(folder: Path) -> Path | None:
+    """The folder with all four raw files: torchvision's `MNIST/raw` below `folder`, or `folder` itself."""
+    for candidate in (folder / "MNIST" / "raw", folder / "raw", folder):
+        if all((candidate / file.name).exists() for file in RAW_FILES):
+            return candidate
+    return None
+
+
+def find(data_dir: Path | None) -> Path | None:
+    """The raw folder that will be used, or None where MNIST is not on this machine."""
+    return next((raw for folder in folders(data_dir) if (raw := raw_folder(folder))), None)
+
+
+def load(
+    choice: Choice = "auto", data_dir: Path | None = None, notify: Callable[[Notice], None] = lambda notice: None
+) -> Dataset:
+    """The data set; MNIST is downloaded where it is not found.
+
+    `auto` falls back to the digits of scikit-learn, with a warning that cannot be missed, where MNIST can be neither
+    found nor fetched. Raises `DataError`: for `mnist` when it is not to be had, and always when files that are there
+    are damaged, since falling back would hide it.
+    """
+    if choice == "digits":
+        return load_digits()
+    raw = find(data_dir)
+    if raw is None:
+        try:
+            raw = _download(data_dir, notify)
+        except OSError as error:
+            if choice == "mnist":
+                raise DataError(_no_mnist(data_dir, error)) from None
+            notify(Notice(_banner(error), is_warning=True))
+            return load_digits()
+    return load_mnist(raw)
+
+
+def _download(data_dir: Path | None, notify: Callable[[Notice], None]) -> Path:
+    raw = folders(data_dir)[0] / "MNIST" / "raw"
+    notify(Notice(f"MNIST is not on this machine; downloading it (11 MB) to {raw}"))
+    download(raw)
+    return raw
+
+
+def _no_mnist(data_dir: Path | None, error: OSError) -> str:
+    looked = ", ".join(str(folder) for folder in folders(data_dir))
+    return (
+        f"MNIST is not in any of {looked}, and could not be downloaded ({error}). Put the four raw files into "
+        "DIR/MNIST/raw and name DIR with --data-dir or MNIST_TUI_DATA_DIR, or train on --dataset digits."
+    )
+
+
+def _banner(error: OSError) -> str:
+    return (
+        "NOT MNIST. It was neither found nor fetched, so this run uses the 1,797 small digits of scikit-learn, scaled to "
+        f"28x28. Its accuracies mean nothing for MNIST and are never compared with an MNIST run. ({error}) "
+        "For MNIST: --data-dir DIR, where DIR/MNIST/raw holds its four raw files."
+    )
+
+
+def load_mnist(raw: Path) -> Dataset:
+    """MNIST from the four files in `raw`; raises `DataError` when one is not the real one."""
+    pixels_train, labels_train, pixels_test, labels_test = (_read(raw / file.name, file) for file in RAW_FILES)
+    return Dataset("mnist", str(raw), _images(pixels_train, labels_train), _images(pixels_test, labels_test))
+
+
+def _read(path: Path, file: RawFile) -> bytes:
+    try:
+        content = read_bytes(path, file.bytes)
+        verify(content, file)
+    except BadFile as error:
+        raise DataError(f"{error}; delete it and MNIST is fetched anew") from None
+    except DownloadError as error:
+        raise DataError(f"{path}: {error}; delete it and MNIST is fetched anew") from None
+    return content
+
+
+def _images(pixels: bytes, labels: bytes) -> Images:
+    """From IDX files: after a header of 16 and 8 bytes, one byte a pixel and one byte a label."""
+    image_bytes = torch.frombuffer(bytearray(pixels), dtype=torch.uint8)[16:]
+    label_bytes = torch.frombuffer(bytearray(labels), dtype=torch.uint8)[8:]
+    return Images(image_bytes.reshape(-1, 1, 28, 28), label_bytes.long())
+
+
+def load_digits() -> Dataset:
+    """The 1,797 real handwritten 8x8 digits of scikit-learn (Alpaydin, Kaynak 1998), scaled to 28x28; 360 test.
+
+    They are enlarged to 20x20 and centred, as MNIST's are. Which are test images is fixed, whatever the seed.
+    """
+    from sklearn.datasets import load_digits as sklearn_digits  # 1 s: only who uses it waits for it.
+
+    bunch = sklearn_digits()
+    small = torch.from_numpy(bunch.images).float()[:, None] * (255 / 16)
+    large = torch.nn.functional.interpolate(small, size=(20, 20), mode="bilinear", align_corners=False)
+    pixels = torch.nn.functional.pad(large, (4, 4, 4, 4)).round().clamp(0, 255).to(torch.uint8)
+    images = Images(pixels, torch.from_numpy(bunch.target).long())
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
+    return Dataset("digits", "scikit-learn", images.take(order[360:]), images.take(order[:360]))
+
+
+def split(images: Images, validation_images: int, seed: int) -> tuple[Images, Images | None]:
+    """Training and validation images, drawn by `seed` alone; no validation images where none are asked for."""
+    if not validation_images:
+        return images, None
+    generator = torch.Generator().manual_seed(seed + SPLIT_STREAM)
+    order = torch.randperm(len(images), generator=generator)
+    return images.take(order[validation_images:]), images.take(order[:validation_images])

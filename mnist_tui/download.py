@@ -1,0 +1,145 @@
+"""Fetches the four files of MNIST: https only, bounded, verified, in limited time, and never half written."""
+
+import http.client
+import threading
+import time
+import urllib.request
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import urlsplit
+
+from mnist_tui.files import write_atomically
+
+SECONDS = 300.0
+"""For all four files, 11 MB compressed."""
+CONNECT_SECONDS = 10.0
+MAX_COMPRESSED = 20_000_000
+"""Bytes of one compressed file; the largest real one has 9,912,422."""
+
+
+class DownloadError(OSError):
+    """MNIST could not be fetched; the message says from where and why."""
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """One of the four files, as it must be once it is unpacked."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+
+RAW_FILES = (
+    RawFile("train-images-idx3-ubyte", 47_040_016, "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"),
+    RawFile("train-labels-idx1-ubyte", 60_008, "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"),
+    RawFile("t10k-images-idx3-ubyte", 7_840_016, "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"),
+    RawFile("t10k-labels-idx1-ubyte", 10_008, "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"),
+)
+"""The digests are of the files that torchvision's MD5 sums (`torchvision.datasets.MNIST.resources`) describe."""
+
+
+class _HttpsOnly(urllib.request.HTTPRedirectHandler):
+    def redirect_request(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: http.client.HTTPMessage, newurl: str
+    ) -> urllib.request.Request | None:
+        _check_https(newurl)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _check_https(url: str) -> None:
+    if urlsplit(url).scheme != "https":
+        raise DownloadError(f"refused {url[:100]}: only https is followed")
+
+
+def open_https(url: str) -> Any:
+    """The response of a https address; redirects to anything else are refused."""
+    _check_https(url)
+    return urllib.request.build_opener(_HttpsOnly).open(url, timeout=CONNECT_SECONDS)
+
+
+def mirrors() -> list[str]:
+    """Where torchvision fetches MNIST from, less what is not https."""
+    from torchvision.datasets import MNIST  # 2 s: only who downloads waits for it.
+
+    return [mirror for mirror in MNIST.mirrors if mirror.startswith("https://")]
+
+
+def download(
+    folder: Path,
+    files: Sequence[RawFile] = RAW_FILES,
+    urls: Sequence[str] | None = None,
+    open_url: Callable[[str], Any] = open_https,
+    seconds: float = SECONDS,
+) -> None:
+    """Puts `files` into `folder`, each only once it is verified; files already there are kept.
+
+    Raises `DownloadError`, at the latest after `seconds`: also a server that stalls, or sends a byte at a time,
+    cannot hold the program, since the fetching thread is left behind.
+    """
+    failure: list[BaseException] = []
+    deadline = time.monotonic() + seconds
+
+    def fetch() -> None:
+        try:
+            for file in files:
+                _fetch_from_any(file, folder, urls if urls is not None else mirrors(), open_url, deadline)
+        except BaseException as error:
+            failure.append(error)
+
+    thread = threading.Thread(target=fetch, name="download", daemon=True)
+    thread.start()
+    thread.join(seconds + 1)
+    if thread.is_alive():
+        raise DownloadError(f"the download took longer than {seconds:g} s")
+    if failure:
+        raise failure[0]
+
+
+def _fetch_from_any(
+    file: RawFile, folder: Path, urls: Sequence[str], open_url: Callable[[str], Any], deadline: float
+) -> None:
+    if (folder / file.name).exists():
+        return
+    reasons = []
+    for url in urls:
+        try:
+            content = _fetch(f"{url.rstrip('/')}/{file.name}.gz", file, open_url, deadline)
+        except (OSError, ValueError, http.client.HTTPException, zlib.error) as error:
+            reasons.append(f"{urlsplit(url).hostname}: {error}")
+            continue
+        if time.monotonic() > deadline:
+            raise DownloadError("the download took too long")
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / file.name, content)
+        return
+    raise DownloadError(f"cannot fetch {file.name}: " + ("; ".join(reasons) or "no https address is known"))
+
+
+def _fetch(url: str, file: RawFile, open_url: Callable[[str], Any], deadline: float) -> bytes:
+    """The unpacked, verified content behind a URL."""
+    unpacker = zlib.decompressobj(wbits=31)  # 31: gzip, with its checksum.
+    content = bytearray()
+    received = 0
+    with open_url(url) as response:
+        while piece := response.read1(65_536):
+            received += len(piece)
+            if received > MAX_COMPRESSED or time.monotonic() > deadline:
+                raise DownloadError("too large" if received > MAX_COMPRESSED else "too slow")
+            content += unpacker.decompress(piece, file.bytes + 1 - len(content))
+            if len(content) > file.bytes or unpacker.unconsumed_tail:
+                raise DownloadError(f"unpacks to more than {file.bytes:,} bytes")
+    verify(bytes(content), file)
+    return bytes(content)
+
+
+def verify(content: bytes, file: RawFile) -> None:
+    """Raises `DownloadError` unless `content` has the size and the SHA-256 of the real file."""
+    if len(content) != file.bytes:
+        raise DownloadError(f"{file.name} has {len(content):,} bytes, not {file.bytes:,}")
+    if sha256(content).hexdigest() != file.sha256:
+        raise DownloadError(f"{file.name} has the wrong SHA-256: damaged, or another data set")

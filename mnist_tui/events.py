@@ -1,0 +1,115 @@
+"""What happens in a run, as facts in the order they happen: numbers and strings only, no tensors.
+
+Every run begins with `RunStarted` and ends with `RunEnded`; `session.run` yields them, screens and lines show them.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Outcome = Literal["completed", "stopped", "diverged", "failed"]
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something the user should know, in one sentence or two."""
+
+    text: str
+    is_warning: bool = False
+    """A banner that cannot be missed, rather than a remark."""
+
+
+@dataclass(frozen=True)
+class RunStarted:
+    """A run begins or goes on; its folder exists."""
+
+    run: str
+    """The name of the run's folder."""
+    folder: str
+    name: str
+    seed: int
+    parameters: int
+    epochs: int
+    steps_per_epoch: int
+    train_images: int
+    val_images: int
+    test_images: int
+    dataset: str
+    device: str
+    threads: int
+    epochs_done: int = 0
+    """Epochs that were finished before, when the run is resumed."""
+    steps_done: int = 0
+    """Steps of the epoch under way that were taken before."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A look at the epoch under way, a few times a second."""
+
+    epoch: int
+    step: int
+    """Optimizer steps taken in this epoch."""
+    steps_per_epoch: int
+    loss: float
+    """Mean over the images since the last `Progress` of this epoch."""
+    learning_rate: float
+    """The rate in use."""
+    images_per_second: float
+
+
+@dataclass(frozen=True)
+class EpochEnded:
+    """An epoch is trained, evaluated and on disk. Losses are means per image; accuracies are fractions."""
+
+    epoch: int
+    train_loss: float
+    """The epoch's mean, in train mode."""
+    train_accuracy: float
+    """The running accuracy over the epoch, in train mode."""
+    val_loss: float | None
+    val_accuracy: float | None
+    """On the images split off the training part; None without a split."""
+    test_loss: float
+    test_accuracy: float
+    learning_rate: float
+    """The rate that the epoch's last step used."""
+    seconds: float
+    """Training and evaluation."""
+    images_per_second: float
+    """Of the training pass."""
+
+    @property
+    def accuracy_to_choose_by(self) -> float:
+        """Validation accuracy; without a split the test accuracy, as the authors of such runs do."""
+        return self.test_accuracy if self.val_accuracy is None else self.val_accuracy
+
+
+@dataclass(frozen=True)
+class RunEnded:
+    """The last event of a run: how it ended, its best and its last epoch."""
+
+    outcome: Outcome
+    message: str
+    """One sentence: why it ended, and what to do where something went wrong."""
+    epochs: int
+    """Epochs finished, those before a resume included."""
+    best: EpochEnded | None
+    """The epoch of the highest validation (without a split: test) accuracy, the first of equals."""
+    last: EpochEnded | None
+    chosen_by: Literal["validation", "test"]
+    target: dict[str, bool] | None
+    """The verdict on each part of the target; None where the preset has none."""
+    seconds: float
+
+
+Event = Notice | RunStarted | Progress | EpochEnded | RunEnded
+
+
+def as_record(event: Event) -> dict[str, Any]:
+    """The event as a JSON object: its fields, and `event`, its name."""
+    return {"event": type(event).__name__, **asdict(event)}
+
+
+def best_of(rows: list[EpochEnded]) -> EpochEnded | None:
+    """The first epoch with the highest accuracy to choose by."""
+    return max(rows, key=lambda row: row.accuracy_to_choose_by, default=None)

@@ -1,0 +1,283 @@
+"""The training loop, as a generator of events, and evaluation."""
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from mnist_tui import build
+from mnist_tui.augment import Augmentation
+from mnist_tui.calls import CallError
+from mnist_tui.data import Images
+from mnist_tui.events import EpochEnded, Event, Outcome, Progress, RunEnded, best_of
+from mnist_tui.spec import RunSpec, SpecError
+from mnist_tui.step import TrainStep, normalise
+from mnist_tui.verdict import after_training
+
+PROGRESS_SECONDS = 0.1
+"""Between two looks at the device: each is a point where the host waits for it."""
+
+ORDER_STREAM = 0x0DE7
+"""Added to the seed for the order of the images and their augmentation."""
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The images of a run on its device."""
+
+    train: Images
+    val: Images | None
+    test: Images
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A network's answers on N images."""
+
+    loss: float
+    """Mean cross-entropy."""
+    accuracy: float
+    predictions: Tensor
+    """uint8 (N,): the class with the highest score."""
+    probabilities: Tensor
+    """float32 (N,): the probability given to the true class."""
+
+
+@torch.inference_mode()
+def evaluate(model: nn.Module, images: Images, batch_size: int, normalization: tuple[float, float]) -> Evaluation:
+    """Loss, accuracy and every answer on plain images, in eval mode; nothing of the training state changes."""
+    was_training = model.training
+    model.eval()
+    log_probabilities = torch.cat(
+        [
+            torch.log_softmax(model(normalise(pixels, *normalization)).float(), dim=1)
+            for pixels in images.pixels.split(batch_size)
+        ]
+    )
+    model.train(was_training)
+    of_truth = log_probabilities.gather(1, images.labels[:, None])[:, 0]
+    predictions = log_probabilities.argmax(1)
+    return Evaluation(
+        loss=-of_truth.double().mean().item() if images.labels.device.type != "mps" else -of_truth.mean().item(),
+        accuracy=(predictions == images.labels).double().mean().item()
+        if images.labels.device.type != "mps"
+        else (predictions == images.labels).float().mean().item(),
+        predictions=predictions.to(torch.uint8).cpu(),
+        probabilities=of_truth.exp().cpu(),
+    )
+
+
+class Training:
+    """A run between two steps: everything that decides how it goes on.
+
+    Made for a spec and its images; a checkpoint restores it. Raises `SpecError` where PyTorch refuses the recipe.
+    """
+
+    def __init__(self, spec: RunSpec, splits: Splits) -> None:
+        settings = spec.train
+        device = splits.train.labels.device
+        torch.manual_seed(settings.seed)
+        self.spec = spec
+        self.splits = splits
+        self.model = build.network(spec).to(device, memory_format=torch.channels_last)
+        parameters = list(self.model.parameters())
+        if not parameters:
+            raise SpecError("layers: no layer has weights, so there is nothing to train", ("layers",))
+        self.optimizer = build.optimizer(spec, parameters)
+        self.scheduler = build.scheduler(spec, self.optimizer, len(splits.train))
+        self.augmentation = _augmentation(spec)
+        self.fast_model = build.fast_network(self.model).train()
+        self.step = TrainStep(
+            settings, self.fast_model, build.loss(spec), self.optimizer, splits.train, self.augmentation
+        )
+        self.generator = torch.Generator().manual_seed(settings.seed + ORDER_STREAM)
+        self.epoch_start = self.generator.get_state()
+        """The generator's state before the order of the epoch under way was drawn."""
+        self.epoch = 1
+        """The epoch under way, from 1."""
+        self.steps_done = 0
+        """Steps taken in the epoch under way."""
+        self.seconds = 0.0
+        """Seconds spent training in the epoch under way."""
+        self.rows: list[EpochEnded] = []
+        self.best_evaluation: Evaluation | None = None
+        """The answers on the test images in the best epoch, where it was trained by this process."""
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimizer steps in an epoch of these images."""
+        return self.spec.steps_per_epoch(len(self.splits.train))
+
+    @property
+    def learning_rate(self) -> float:
+        """The rate of the next step."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    def begin_epoch(self) -> None:
+        """Draws the order and the augmentation of the epoch under way, the same ones after a resume."""
+        self.epoch_start = self.generator.get_state()
+        count = len(self.splits.train)
+        order = torch.randperm(count, generator=self.generator)
+        draws = torch.zeros(count, 0)
+        if self.augmentation is not None:
+            draws = self.augmentation.draw(count, self.generator)
+        self.step.begin(order, draws, self.steps_done * self.spec.train.batch_size)
+
+    def step_scheduler(self, row: EpochEnded | None) -> None:
+        """Steps the scheduler where it is due: after a batch (`row` is None) or after an epoch."""
+        when = build.scheduler_step(self.spec)
+        if self.scheduler is None or (row is None) != (when == "batch"):
+            return
+        if isinstance(self.scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
+            self.scheduler.step(_watched(self.scheduler.mode, row))
+            return
+        for _ in range(self.steps_per_epoch if when == "burst" else 1):
+            self.scheduler.step()
+
+    def end_epoch(self, row: EpochEnded, evaluation: Evaluation) -> None:
+        """Files a finished epoch and moves to the next."""
+        self.rows.append(row)
+        if best_of(self.rows) is row:
+            self.best_evaluation = evaluation
+        self.step_scheduler(row)
+        self.step.sums.zero_()
+        self.epoch += 1
+        self.steps_done = 0
+        self.seconds = 0.0
+
+
+def _watched(mode: str, row: EpochEnded | None) -> float:
+    """What ReduceLROnPlateau looks at: the validation loss (mode "min") or accuracy; without a split, training's."""
+    assert row is not None
+    if mode == "min":
+        return row.train_loss if row.val_loss is None else row.val_loss
+    return row.train_accuracy if row.val_accuracy is None else row.val_accuracy
+
+
+def _augmentation(spec: RunSpec) -> Augmentation | None:
+    if not spec.train.augment:
+        return None
+    try:
+        return Augmentation([spec.resolved(call) for call in spec.train.augment])
+    except CallError as error:
+        raise SpecError(f"train.augment: {error}", ("train", "augment")) from None
+
+
+def train(training: Training, stop: threading.Event) -> Iterator[Event]:
+    """Trains to the end of the recipe, or until `stop` is set; the last event is `RunEnded`.
+
+    `stop` is looked at before every step. At every event the training stands between two steps, so that whoever
+    iterates may save it.
+    """
+    started = time.perf_counter()
+    spec, settings = training.spec, training.spec.train
+    count = len(training.splits.train)
+
+    def ended(outcome: Outcome, message: str) -> RunEnded:
+        return run_ended(training, outcome, message, time.perf_counter() - started)
+
+    while training.epoch <= settings.epochs:
+        if reason := _stopped_early(training):
+            yield ended("completed", reason)
+            return
+        training.begin_epoch()
+        resumed_at = training.steps_done
+        sums_seen, steps_seen = training.step.sums.tolist(), resumed_at
+        began = seen = time.perf_counter()
+        before = training.seconds
+        rate = training.learning_rate
+        while training.steps_done < training.steps_per_epoch:
+            if stop.is_set():
+                yield ended("stopped", f"stopped in epoch {training.epoch} after {training.steps_done} steps")
+                return
+            images = min(settings.batch_size, count - training.steps_done * settings.batch_size)
+            rate = training.learning_rate if training.step.device.type == "cpu" else rate
+            if not training.step(images):
+                yield ended("diverged", _diverged(training))
+                return
+            training.steps_done += 1
+            training.step_scheduler(None)
+            now = time.perf_counter()
+            if now - seen >= PROGRESS_SECONDS or training.steps_done == training.steps_per_epoch:
+                training.seconds = before + now - began
+                sums = training.step.sums.tolist()  # The host waits for the device here.
+                if not training.step.is_finite.item():
+                    yield ended("diverged", _diverged(training))
+                    return
+                done = (training.steps_done - steps_seen) * settings.batch_size
+                yield Progress(
+                    epoch=training.epoch,
+                    step=training.steps_done,
+                    steps_per_epoch=training.steps_per_epoch,
+                    loss=(sums[0] - sums_seen[0]) / max(1, min(done, count)),
+                    learning_rate=rate,
+                    images_per_second=done / max(now - seen, 1e-9),
+                )
+                sums_seen, steps_seen, seen = sums, training.steps_done, time.perf_counter()
+        training.seconds = before + time.perf_counter() - began
+        row, evaluation = _evaluated(training, rate)
+        training.end_epoch(row, evaluation)
+        yield row
+    yield ended("completed", _stopped_early(training) or "all epochs trained")
+
+
+def _evaluated(training: Training, rate: float) -> tuple[EpochEnded, Evaluation]:
+    """The row of the epoch that was just trained."""
+    started = time.perf_counter()
+    settings, splits = training.spec.train, training.splits
+    loss_sum, correct = training.step.sums.tolist()
+    test = evaluate(training.fast_model, splits.test, settings.eval_batch_size, settings.normalize)
+    val = splits.val and evaluate(training.fast_model, splits.val, settings.eval_batch_size, settings.normalize)
+    row = EpochEnded(
+        epoch=training.epoch,
+        train_loss=loss_sum / len(splits.train),
+        train_accuracy=correct / len(splits.train),
+        val_loss=val.loss if val else None,
+        val_accuracy=val.accuracy if val else None,
+        test_loss=test.loss,
+        test_accuracy=test.accuracy,
+        learning_rate=rate,
+        seconds=training.seconds + time.perf_counter() - started,
+        images_per_second=len(splits.train) / max(training.seconds, 1e-9),
+    )
+    return row, test
+
+
+def _stopped_early(training: Training) -> str | None:
+    """Why the recipe's rules end the run before its last epoch; None where they do not."""
+    settings, rows = training.spec.train, training.rows
+    if not rows:
+        return None
+    if settings.stop_at_accuracy is not None and rows[-1].accuracy_to_choose_by >= settings.stop_at_accuracy:
+        return f"reached {settings.stop_at_accuracy:.2%} in epoch {rows[-1].epoch}"
+    best = best_of(rows)
+    if settings.patience is not None and best and rows[-1].epoch - best.epoch >= settings.patience:
+        return f"no better epoch than {best.epoch} in {settings.patience} epochs"
+    return None
+
+
+def _diverged(training: Training) -> str:
+    return (
+        f"the loss or a gradient is no longer finite in epoch {training.epoch}, step {training.steps_done + 1}; "
+        "try a lower learning rate, or clip_grad_norm=1"
+    )
+
+
+def run_ended(training: Training, outcome: Outcome, message: str, seconds: float) -> RunEnded:
+    """The last event of a run that stands where `training` stands."""
+    rows = training.rows
+    chosen_by: Literal["validation", "test"] = "validation" if training.splits.val else "test"
+    return RunEnded(
+        outcome=outcome,
+        message=message,
+        epochs=len(rows),
+        best=best_of(rows),
+        last=rows[-1] if rows else None,
+        chosen_by=chosen_by,
+        target=after_training(training.spec, rows),
+        seconds=seconds,
+    )
