@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer, lr_scheduler
 
 from mnist_tui import catalog
+from mnist_tui.augment import Augmentation
 from mnist_tui.calls import Call, CallError, Value
 from mnist_tui.layers import arguments
 from mnist_tui.network import Row, image_row, layer_rows
@@ -144,6 +145,15 @@ def _numbers(value: Value) -> list[int]:
     if not all(isinstance(number, int) for number in numbers):
         raise CallError("milestones must be whole numbers")
     return [number for number in numbers if isinstance(number, int)]
+
+
+def augmentation(spec: RunSpec) -> Augmentation | None:
+    """The augmentation of a run, None where it has none; raises `SpecError`."""
+    if not spec.train.augment:
+        return None
+    calls = [spec.resolved(call) for call in spec.train.augment]
+    built: Augmentation = _construct(lambda: Augmentation(calls), "augment")
+    return built
 
 
 def scheduler_step(spec: RunSpec) -> str:

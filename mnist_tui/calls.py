@@ -273,7 +273,7 @@ def bind(call: Call, expected: inspect.Signature) -> dict[str, Value]:
     try:
         bound = expected.bind(*call.args, **dict(call.kwargs))
     except TypeError as error:
-        raise CallError(f"{call.name}: {error}; it takes {_describe(expected)}", call.line) from None
+        raise CallError(f"{call.name}: {error}; it takes {signature_text(expected)}", call.line) from None
     bound.apply_defaults()
     return dict(bound.arguments)
 
@@ -282,7 +282,7 @@ def _takes(names: list[str]) -> str:
     return f"; it takes {', '.join(names)}" if names else "; it takes none"
 
 
-def _describe(expected: inspect.Signature) -> str:
+def signature_text(expected: inspect.Signature) -> str:
     bare = [p.replace(annotation=inspect.Parameter.empty) for p in expected.parameters.values()]
     return str(expected.replace(parameters=bare, return_annotation=inspect.Signature.empty))
 

@@ -38,7 +38,7 @@ from mnist_tui.arguments import (
     SizesOrSame,
     UpsampleMode,
 )
-from mnist_tui.calls import Call, CallError, Value, bind, did_you_mean
+from mnist_tui.calls import Call, CallError, Value, bind, did_you_mean, signature_text
 
 Shape = tuple[int, ...]
 
@@ -626,3 +626,9 @@ def _check_positional(call: Call) -> None:
             f"{call.name}({names}), further arguments by name",
             call.line,
         )
+
+
+def describe_kinds() -> list[str]:
+    """A line for each kind of layer: its call with defaults, in the order of names."""
+    lines = [f"{name}{signature_text(layer_signature(name))}" for name in sorted(KINDS)]
+    return [*lines, "Residual(layer, layer, …, shortcut=None)"]

@@ -125,6 +125,12 @@ def builtin_names() -> tuple[str, ...]:
     return tuple(path.stem for path in sorted(builtin_folder().glob("*.toml"), key=_natural))
 
 
+@cache
+def known_knobs() -> frozenset[str]:
+    """The names of the knobs of all presets."""
+    return frozenset(name for spec in load_all() for name in spec.knobs)
+
+
 def load_all(extra: Path | None = None) -> Iterator[RunSpec]:
     """Every preset that can be found, in the order of the folders and names."""
     for path in find(extra).values():

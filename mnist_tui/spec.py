@@ -84,7 +84,7 @@ class TrainSpec(Frozen):
     """Passes over the training images."""
     batch_size: StrictInt = Field(default=64, ge=1, le=TRAIN_IMAGES)
     """Images per optimizer step; the last batch of an epoch may be smaller."""
-    eval_batch_size: StrictInt = Field(default=1_000, ge=1, le=TRAIN_IMAGES)
+    eval_batch_size: StrictInt = Field(default=250, ge=1, le=TRAIN_IMAGES)
     """Images per evaluation step; it changes the speed, not the result."""
     optimizer: CallField = parse("Adam(lr=0.001)")
     """A call of torch.optim, without the parameters."""
@@ -250,6 +250,10 @@ class RunSpec(Frozen):
         """A call of the recipe with numbers for knobs, `epochs` and `steps_per_epoch`."""
         names = {"epochs": self.train.epochs, "steps_per_epoch": self.steps_per_epoch(train_images)}
         return resolve_call(call, {**self.knobs, **names})
+
+    def has_setting(self, name: str) -> bool:
+        """Whether `with_settings` knows the setting called `name`, a name without dots."""
+        return name in self.knobs or name in TrainSpec.model_fields or name in ("name", "title", "layers")
 
     def with_settings(self, settings: Mapping[str, str]) -> "RunSpec":
         """The same run with settings changed by their path: `{"optimizer.lr": "0.01", "dropout": "0.2"}`.

@@ -1,5 +1,6 @@
 """The training loop, as a generator of events, and evaluation."""
 
+import statistics
 import threading
 import time
 from collections.abc import Iterator
@@ -10,8 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from mnist_tui import build
-from mnist_tui.augment import Augmentation
-from mnist_tui.calls import CallError
 from mnist_tui.data import Images
 from mnist_tui.events import EpochEnded, Event, Outcome, Progress, RunEnded, best_of
 from mnist_tui.spec import RunSpec, SpecError
@@ -89,7 +88,7 @@ class Training:
             raise SpecError("layers: no layer has weights, so there is nothing to train", ("layers",))
         self.optimizer = build.optimizer(spec, parameters)
         self.scheduler = build.scheduler(spec, self.optimizer, len(splits.train))
-        self.augmentation = _augmentation(spec)
+        self.augmentation = build.augmentation(spec)
         self.fast_model = build.fast_network(self.model).train()
         self.step = TrainStep(
             settings, self.fast_model, build.loss(spec), self.optimizer, splits.train, self.augmentation
@@ -156,15 +155,6 @@ def _watched(mode: str, row: EpochEnded | None) -> float:
     if mode == "min":
         return row.train_loss if row.val_loss is None else row.val_loss
     return row.train_accuracy if row.val_accuracy is None else row.val_accuracy
-
-
-def _augmentation(spec: RunSpec) -> Augmentation | None:
-    if not spec.train.augment:
-        return None
-    try:
-        return Augmentation([spec.resolved(call) for call in spec.train.augment])
-    except CallError as error:
-        raise SpecError(f"train.augment: {error}", ("train", "augment")) from None
 
 
 def train(training: Training, stop: threading.Event) -> Iterator[Event]:
@@ -281,3 +271,19 @@ def run_ended(training: Training, outcome: Outcome, message: str, seconds: float
         target=after_training(training.spec, rows),
         seconds=seconds,
     )
+
+
+def time_steps(training: Training) -> tuple[float, float]:
+    """Seconds per training step and per evaluated image, measured on the training's own images."""
+    training.begin_epoch()
+    settings, images = training.spec.train, training.splits.test
+    batch = min(settings.batch_size, len(images))
+    seconds = []
+    for _ in range(len(images) // batch):
+        started = time.perf_counter()
+        training.step(batch)
+        training.step.sums.tolist()
+        seconds.append(time.perf_counter() - started)
+    started = time.perf_counter()
+    evaluate(training.fast_model, images, settings.eval_batch_size, settings.normalize)
+    return statistics.median(seconds), (time.perf_counter() - started) / len(images)

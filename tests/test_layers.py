@@ -150,7 +150,6 @@ REFUSED: list[tuple[str, Shape]] = [
     ("ConvTranspose2d(8, 3, padding=5)", IMAGE),
     ("ConvTranspose2d(8, 3, groups=3)", IMAGE),
     ("Linear(10, in_features=13)", FLAT),
-    ("Linear(10)", IMAGE),
     ("MaxPool2d(10)", IMAGE),
     ("MaxPool2d(2, padding=2)", IMAGE),
     ("MaxPool2d(2)", FLAT),
@@ -188,6 +187,7 @@ REFUSED: list[tuple[str, Shape]] = [
     ("Flatten(1, 4)", IMAGE),
     ("Unflatten(1, (5, 2))", FLAT),
     ("Unflatten(1, ())", TINY[1:]),
+    ("Unflatten(1, 12)", FLAT),
     ("Unflatten(2, (5, 2))", FLAT),
     ("Upsample()", IMAGE),
     ("Upsample(4, 2)", IMAGE),
@@ -206,13 +206,14 @@ REFUSED: list[tuple[str, Shape]] = [
 ]
 
 STRICTER: list[tuple[str, Shape]] = [
-    ("Linear(10)", (4, 9, 12)),  # PyTorch applies it to every row of the image.
+    ("Linear(10, in_features=12)", (4, 9, 12)),  # PyTorch applies it to every row of the image.
     ("BatchNorm1d()", (4, 12)),  # A sequence, which no image becomes by Flatten().
     ("MaxPool2d(2)", (4, 12)),  # PyTorch takes the batch for channels.
     ("ZeroPad2d(1)", FLAT),  # PyTorch pads the batch.
     ("Dropout2d()", FLAT),  # PyTorch drops whole images.
     ("Softmax(0)", FLAT),  # Over the images of the batch.
     ("Flatten(0)", IMAGE),
+    ("GroupNorm(2, 6, affine=False)", IMAGE),  # PyTorch does not look at num_channels then.
     ("ZeroPad2d(-1)", IMAGE),  # Cropping.
     ("Softplus(-1)", IMAGE),
 ]
@@ -299,9 +300,8 @@ def test_sizes_are_pytorchs(text: str, shape: Shape) -> None:
 def test_refused_where_pytorch_refuses(text: str, shape: Shape) -> None:
     """A layer that PyTorch cannot build or run is refused by our rule, too."""
     call = parse(text)
-    if call.name not in ("Linear", "BatchNorm1d"):  # Refused on an image by our choice: see STRICTER.
-        with pytest.raises(Exception):  # noqa: B017 - PyTorch raises eight different types here.
-            torch_sizes(call, shape)
+    with pytest.raises(Exception):  # noqa: B017 - PyTorch raises eight different types here.
+        torch_sizes(call, shape)
 
     with pytest.raises(CallError):
         our_sizes(call, shape)
@@ -391,7 +391,7 @@ ARGUMENTS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "AdaptiveAvgPool2d": {"output_size": st.tuples(*[st.none() | st.integers(1, 15)] * 2)},
     "AdaptiveMaxPool2d": {"output_size": pairs(1, 15)},
     "InstanceNorm2d": {"affine": FLAGS, "track_running_stats": FLAGS},
-    "GroupNorm": {"num_groups": st.integers(1, 6), "num_channels": st.none() | st.integers(1, 6), "affine": FLAGS},
+    "GroupNorm": {"num_groups": st.integers(1, 6), "affine": FLAGS},
     "PReLU": {"num_parameters": st.integers(1, 6)},
     "GLU": {"dim": st.sampled_from([1, 2, 3, 4, -1, -2, -3])},
     "Softmax": {"dim": st.sampled_from([1, 2, 3, 4, 5, -1, -2, -3, -5])},

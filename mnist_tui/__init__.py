@@ -1,0 +1,1 @@
+"""mnist-tui: the terminal laboratory for small image classifiers."""

@@ -1,0 +1,84 @@
+"""The world a run happens in: device, threads, versions, git."""
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+from typing import Any
+
+import torch
+
+
+class DeviceError(RuntimeError):
+    """The device that was asked for is not there; the message says why."""
+
+
+def cores() -> int:
+    """The CPU cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def default_threads() -> int:
+    """All cores but one: with as many threads as busy cores, PyTorch's threads wait for each other (5 to 30 times)."""
+    return max(1, cores() - 1)
+
+
+def resolve_device(name: str) -> torch.device:
+    """The device called auto, cpu, cuda, cuda:1 or mps; raises `DeviceError` where it is not there."""
+    if name == "auto":
+        has_mps = torch.backends.mps.is_available()
+        return torch.device("cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu")
+    kind, _, index = name.partition(":")
+    if kind not in ("cpu", "cuda", "mps") or (index and (kind != "cuda" or not index.isdigit())):
+        raise DeviceError(f"--device {name[:40]}: must be auto, cpu, cuda, cuda:0, cuda:1, … or mps")
+    if kind == "cuda" and (reason := _no_cuda(int(index or 0))):
+        raise DeviceError(f"--device {name}: {reason}; --device auto takes what there is")
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise DeviceError("--device mps: there is no Apple GPU, or this PyTorch is built without it")
+    return torch.device(name)
+
+
+def _no_cuda(index: int) -> str:
+    """Why CUDA device `index` cannot be used; empty where it can."""
+    if torch.version.cuda is None:
+        return "this PyTorch is built without CUDA"
+    if not torch.cuda.is_available():
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        hidden = f" (CUDA_VISIBLE_DEVICES={visible[:40]!r})" if visible is not None else ""
+        return f"no CUDA GPU is visible, or its driver is missing or too old for CUDA {torch.version.cuda}{hidden}"
+    count = torch.cuda.device_count()
+    return f"there are only {count} CUDA GPUs, counted from 0" if index >= count else ""
+
+
+def device_name(device: torch.device) -> str:
+    """What the device is, for people."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return platform.processor() or platform.machine()
+
+
+def versions() -> dict[str, str]:
+    """The versions that decide a run's numbers."""
+    names = ("mnist-tui", "torch", "torchvision", "numpy", "safetensors")
+    return {"python": platform.python_version()} | {name: _version(name) for name in names}
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def git() -> dict[str, Any] | None:
+    """The commit of the working folder and whether it has changes; None outside a repository."""
+    try:
+        commit = _git("rev-parse", "HEAD")
+        return {"commit": commit, "dirty": bool(_git("status", "--porcelain", "--untracked-files=no"))}
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=5, check=True)
+    return done.stdout.strip()

@@ -1,0 +1,329 @@
+"""Runs as lines: events to text or JSON on stdout, talk and progress on stderr, the outcome as an exit code."""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, TextIO
+
+from mnist_tui import session, summary, verdict
+from mnist_tui.data import DataError
+from mnist_tui.environment import DeviceError
+from mnist_tui.events import EpochEnded, Event, Notice, Progress, RunEnded, RunStarted, as_record
+from mnist_tui.session import Options
+from mnist_tui.spec import RunSpec, SpecError
+from mnist_tui.storage import SavedRun, StorageError
+from mnist_tui.text import clean
+
+
+class ExitCode(IntEnum):
+    """What the process tells its caller; part of the interface."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    ENVIRONMENT = 3
+    TARGET_MISSED = 4
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+@dataclass
+class Interruption:
+    """The stop event of all runs of this process, and the signal that set it."""
+
+    stop: threading.Event
+    code: ExitCode | None = None
+
+
+class Output:
+    """stdout for data, stderr for talk; what can no longer be written to is left alone, and the run goes on."""
+
+    def __init__(self, as_json: bool, quiet: bool) -> None:
+        self.as_json = as_json
+        self.quiet = quiet
+        self.has_bar = sys.stderr.isatty() and not quiet and os.environ.get("TERM") != "dumb"
+        self._bar_shown = False
+
+    def data(self, text: str) -> None:
+        """A line on stdout."""
+        self._clear_bar()
+        _write(sys.stdout, text + "\n")
+
+    def talk(self, text: str, always: bool = False) -> None:
+        """A line on stderr; with --quiet only what must not be missed."""
+        if always or not self.quiet:
+            self._clear_bar()
+            _write(sys.stderr, text + "\n")
+
+    def bar(self, text: str) -> None:
+        """The progress line, where stderr is a terminal."""
+        if self.has_bar:
+            _write(sys.stderr, "\r\x1b[2K" + text)
+            self._bar_shown = True
+
+    def _clear_bar(self) -> None:
+        if self._bar_shown:
+            _write(sys.stderr, "\r\x1b[2K")
+            self._bar_shown = False
+
+
+def _write(stream: TextIO, text: str) -> None:
+    try:
+        stream.write(clean(text, 1_000_000) if "\x1b" not in text else text)
+        stream.flush()
+    except (OSError, ValueError):
+        # The terminal or the pipe is gone; the run folder has everything. Python must not flush it again at exit.
+        if stream is sys.stdout:
+            sys.stdout = open(os.devnull, "w")
+        else:
+            sys.stderr = open(os.devnull, "w")
+
+
+@contextmanager
+def interruptible() -> Iterator[Interruption]:
+    """Ctrl-C and SIGTERM set the stop event; a second Ctrl-C aborts; a closed terminal lets the run go on."""
+    interruption = Interruption(threading.Event())
+
+    def stop(code: ExitCode) -> Callable[[int, Any], None]:
+        def handle(signum: int, frame: Any) -> None:
+            if interruption.code is not None and signum == signal.SIGINT:
+                raise KeyboardInterrupt
+            interruption.code = interruption.code or code
+            interruption.stop.set()
+            again = "; Ctrl-C again aborts" if signum == signal.SIGINT else ""
+            _write(sys.stderr, f"\nstopping after this step{again}\n")
+
+        return handle
+
+    handlers: dict[int, Any] = {signal.SIGINT: stop(ExitCode.INTERRUPTED), signal.SIGTERM: stop(ExitCode.TERMINATED)}
+    if hasattr(signal, "SIGHUP"):
+        handlers[signal.SIGHUP] = lambda signum, frame: None
+    before = {signum: signal.signal(signum, handler) for signum, handler in handlers.items()}
+    try:
+        yield interruption
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+
+
+def batch(specs: Sequence[RunSpec], options: Options, output: Output, require_target: bool) -> ExitCode:
+    """Trains every spec, one after the other; all are tried, whatever happens to one."""
+    for spec in specs:
+        session.check(spec)
+    with interruptible() as interruption:
+        runs = []
+        for spec in specs:
+            events = session.run(spec, options, interruption.stop)
+            runs.append(_Run(spec).follow(events, output, len(specs)))
+            if interruption.code is not None:
+                break
+    _summarise(runs, output)
+    return interruption.code or _exit_code(runs, require_target)
+
+
+def resume(saved: SavedRun, options: Options, output: Output, require_target: bool) -> ExitCode:
+    """Goes on with a run to its end."""
+    with interruptible() as interruption:
+        run = _Run(saved.spec).follow(session.resume(saved, options, interruption.stop), output, 1)
+    _summarise([run], output)
+    return interruption.code or _exit_code([run], require_target)
+
+
+def _exit_code(runs: Sequence["_Run"], require_target: bool) -> ExitCode:
+    if any(run.ended is None or run.ended.outcome != "completed" for run in runs):
+        return ExitCode.FAILED
+    missed = any(run.ended and run.ended.target and not all(run.ended.target.values()) for run in runs)
+    return ExitCode.TARGET_MISSED if require_target and missed else ExitCode.OK
+
+
+class _Run:
+    """One run as it goes: what was said of it, and how it ended."""
+
+    def __init__(self, spec: RunSpec) -> None:
+        self.spec = spec
+        self.started: RunStarted | None = None
+        self.ended: RunEnded | None = None
+        self.clock = time.monotonic()
+
+    def follow(self, events: Iterator[Event], output: Output, runs: int) -> "_Run":
+        """Shows every event."""
+        for event in events:
+            if output.as_json:
+                output.data(json.dumps(as_record(event), allow_nan=False, default=str))
+            self._show(event, output, runs)
+        return self
+
+    def _show(self, event: Event, output: Output, runs: int) -> None:
+        match event:
+            case Notice(text=text, is_warning=True):
+                output.talk(_banner(text), always=True)
+            case Notice(text=text):
+                output.talk(text)
+            case RunStarted():
+                self.started = event
+                self.clock = time.monotonic()
+                output.talk(_started_line(event))
+            case Progress():
+                output.bar(self._bar(event))
+            case EpochEnded() if not output.as_json:
+                output.data(epoch_line(event, self.spec.train.epochs))
+            case RunEnded():
+                self.ended = event
+                self._show_end(event, output)
+
+    def _show_end(self, ended: RunEnded, output: Output) -> None:
+        if ended.outcome in ("diverged", "failed"):
+            output.talk(f"{self.spec.name}: {ended.outcome}: {ended.message}", always=True)
+        elif ended.outcome == "stopped":
+            folder = self.started.folder if self.started else ""
+            output.talk(f"{self.spec.name}: {ended.message}; go on with: mnist-tui resume {folder}", always=True)
+        if not output.as_json:
+            for line in result_lines(ended):
+                output.data(line)
+
+    def _bar(self, progress: Progress) -> str:
+        done = (progress.epoch - 1) * progress.steps_per_epoch + progress.step
+        before = 0
+        if self.started:
+            before = self.started.epochs_done * progress.steps_per_epoch + self.started.steps_done
+        total = self.spec.train.epochs * progress.steps_per_epoch
+        elapsed = time.monotonic() - self.clock
+        left = elapsed / max(1, done - before) * (total - done)
+        width = 20
+        filled = width * done // total
+        return (
+            f"{self.spec.name} epoch {progress.epoch}/{self.spec.train.epochs} "
+            f"[{'#' * filled}{'-' * (width - filled)}] {done / total:4.0%}  loss {progress.loss:.4f}  "
+            f"{progress.images_per_second:,.0f} img/s  ETA {duration(left)}"
+        )
+
+
+def _banner(text: str) -> str:
+    line = "!" * 78
+    return f"{line}\n{text}\n{line}"
+
+
+def _started_line(event: RunStarted) -> str:
+    val = f", {event.val_images:,} validation" if event.val_images else ""
+    threads = f"{event.threads} thread" + ("s" if event.threads > 1 else "")
+    again = f"; going on after {event.epochs_done} epochs and {event.steps_done} steps" if _goes_on(event) else ""
+    return (
+        f"{event.name}, seed {event.seed}: {event.parameters:,} parameters, {event.dataset} "
+        f"({event.train_images:,} train{val}, {event.test_images:,} test), {event.device}, {threads}{again}"
+    )
+
+
+def _goes_on(event: RunStarted) -> bool:
+    return bool(event.epochs_done or event.steps_done)
+
+
+def epoch_line(row: EpochEnded, epochs: int) -> str:
+    """An epoch on one line of at most 80 columns."""
+    val = f"  val {row.val_accuracy:7.2%}" if row.val_accuracy is not None else ""
+    return (
+        f"epoch {row.epoch:>{len(str(epochs))}}/{epochs}  train {row.train_loss:.4f} {row.train_accuracy:7.2%}{val}"
+        f"  test {row.test_loss:.4f} {row.test_accuracy:7.2%}  lr {row.learning_rate:.4g}  {row.seconds:.1f} s"
+    )
+
+
+def result_lines(ended: RunEnded) -> list[str]:
+    """Best and last epoch, and the verdict on the target."""
+    if ended.best is None or ended.last is None:
+        return [f"{ended.outcome}: no epoch was finished"]
+    best, last = ended.best, ended.last
+    val = f" (validation {best.val_accuracy:.2%})" if best.val_accuracy is not None else ""
+    by = "" if ended.chosen_by == "validation" else ", chosen on the test set"
+    lines = [
+        f"best   epoch {best.epoch}: test {best.test_accuracy:.2%}{val}{by}",
+        f"last   epoch {last.epoch}: test {last.test_accuracy:.2%}",
+    ]
+    if ended.target:
+        parts = ", ".join(f"{part} {'met' if met else 'MISSED'}" for part, met in ended.target.items())
+        lines.append(f"target {'met' if all(ended.target.values()) else 'MISSED'}: {parts}")
+    return lines
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words of at most two units."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+
+
+def _summarise(runs: Sequence[_Run], output: Output) -> None:
+    """A table where there are several runs; the folders last."""
+    if output.as_json:
+        return
+    if len(runs) > 1:
+        output.data("\n" + "\n".join(_summary_table(runs)))
+    for run in runs:
+        if run.started:
+            output.data(run.started.folder)
+
+
+def _summary_table(runs: Sequence[_Run]) -> list[str]:
+    lines = [f"{'run':<16} {'seed':>5}  {'outcome':<9}  {'params':>9}  {'best':>7}  {'last':>7}  target"]
+    for run in runs:
+        ended = run.ended
+        best = f"{ended.best.test_accuracy:.2%}" if ended and ended.best else "-"
+        last = f"{ended.last.test_accuracy:.2%}" if ended and ended.last else "-"
+        target = ("met" if all(ended.target.values()) else "MISSED") if ended and ended.target else "-"
+        outcome = ended.outcome if ended else "unknown"
+        lines.append(
+            f"{run.spec.name[:16]:<16} {run.spec.train.seed:>5}  {outcome:<9}  {run.spec.parameters:>9,}"
+            f"  {best:>7}  {last:>7}  {target}"
+        )
+    return [*lines, *_seed_means(runs)]
+
+
+def _seed_means(runs: Sequence[_Run]) -> Iterator[str]:
+    """For every network trained with several seeds: the mean of the best epochs and their range."""
+    by_name: dict[str, list[float]] = {}
+    for run in runs:
+        if run.ended and run.ended.outcome == "completed" and run.ended.best:
+            by_name.setdefault(run.spec.name, []).append(run.ended.best.test_accuracy)
+    for name, found in by_name.items():
+        if len(found) > 1:
+            mean = sum(found) / len(found)
+            yield f"{name}: mean best {mean:.2%} over {len(found)} seeds, from {min(found):.2%} to {max(found):.2%}"
+
+
+def dry_run(specs: Sequence[RunSpec], options: Options, output: Output) -> ExitCode:
+    """What a run would be and cost: table, steps, verdict, expected time; nothing is trained or written."""
+    for spec in specs:
+        session.check(spec)
+        cost = session.expected_cost(spec, options)
+        parts = verdict.before_training(spec)
+        if output.as_json:
+            record = {**summary.as_json(spec), **cost, "target": parts}
+            output.data(json.dumps(record))
+            continue
+        output.data(summary.table(spec))
+        output.data(summary.recipe(spec))
+        if parts:
+            words = ", ".join(f"{part} {'met' if met else 'MISSED'}" for part, met in parts.items())
+            output.data(f"verdict          {words}; accuracy is judged after training")
+        output.data(
+            f"expected         {duration(cost['seconds_per_epoch'])} an epoch, {duration(cost['seconds'])} in all "
+            f"on {cost['device']} with {cost['threads']} thread{'s' if cost['threads'] > 1 else ''}\n"
+        )
+    return ExitCode.OK
+
+
+FAILURES: dict[type[Exception], ExitCode] = {
+    SpecError: ExitCode.USAGE,
+    DataError: ExitCode.ENVIRONMENT,
+    DeviceError: ExitCode.ENVIRONMENT,
+    StorageError: ExitCode.ENVIRONMENT,
+}
+"""What can be wrong before a run begins, and the exit code it gets."""

@@ -1,0 +1,310 @@
+"""A run from end to end: data, network, training, and the folder that is written as it goes.
+
+`for event in run(spec, options, stop)` is the whole interface; the dashboard, the command line and tests loop over it.
+What is wrong before the folder exists is raised (`SpecError`, `DataError`, `DeviceError`, `StorageError`); what goes
+wrong afterwards is the last event, `RunEnded`.
+"""
+
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mnist_tui import build, checkpoint, environment
+from mnist_tui.checkpoint import CheckpointError
+from mnist_tui.data import Choice, DataError, Dataset, Images, load, split
+from mnist_tui.events import EpochEnded, Event, Notice, Progress, RunEnded, RunStarted, best_of
+from mnist_tui.spec import TRAIN_IMAGES, RunSpec
+from mnist_tui.storage import RunFolder, SavedRun, StorageError, list_runs, newest_checkpoint
+from mnist_tui.text import clean_line
+from mnist_tui.train import Splits, Training, run_ended, time_steps, train
+
+TEST_IMAGES = 10_000
+
+CHECKPOINT_SECONDS = 60.0
+"""Between two checkpoints inside a long epoch; the end of every epoch has one anyway."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Where and on what a run happens; none of it changes what the run is."""
+
+    device: str = "auto"
+    dataset: Choice = "auto"
+    data_dir: Path | None = None
+    runs_dir: Path = Path("runs")
+    threads: int | None = None
+    """Torch threads; None takes all cores but one."""
+    command: tuple[str, ...] = field(default=())
+    """What the user typed, for the record."""
+
+
+def run(spec: RunSpec, options: Options, stop: threading.Event) -> Iterator[Event]:
+    """Trains a spec in a new run folder; set `stop` to end it after the step under way."""
+    notices: list[Notice] = []
+    device = environment.resolve_device(options.device)
+    torch.set_num_threads(options.threads or environment.default_threads())
+    dataset = load(options.dataset, options.data_dir, notices.append)
+    yield from notices
+    training = _training(spec, dataset, device)
+    yield from _remarks(training)
+    folder = RunFolder.create(options.runs_dir, spec, _record(spec, training, dataset, options))
+    yield from _trained(training, folder, dataset, stop)
+
+
+def resume(saved: SavedRun, options: Options, stop: threading.Event) -> Iterator[Event]:
+    """Goes on with an interrupted or stopped run; bit for bit on the same CPU, torch and threads.
+
+    Raises `StorageError` for a run that is done, and `DataError` where the data is not the run's.
+    """
+    if not saved.can_resume:
+        outcome = saved.end and saved.end.get("outcome")
+        raise StorageError(f"{saved.folder}: this run has {outcome}; there is nothing to resume")
+    notices: list[Notice] = []
+    device = environment.resolve_device(options.device)
+    torch.set_num_threads(options.threads or _recorded_threads(saved))
+    dataset = _same_dataset(saved, options, notices)
+    yield from notices
+    training = _training(saved.spec, dataset, device)
+    folder = RunFolder(saved.folder)
+    try:
+        yield from _restored(training, folder)
+        record = _record(saved.spec, training, dataset, options)
+        yield from _changed_world(saved, record)
+        folder.begin_again(record)
+        for row in training.rows:
+            folder.append(row)
+    except OSError as error:
+        folder.close()
+        raise StorageError(f"cannot write to {saved.folder}: {error.strerror}") from None
+    except BaseException:
+        folder.close()
+        raise
+    yield from _trained(training, folder, dataset, stop)
+
+
+def check(spec: RunSpec) -> None:
+    """Raises `SpecError` for what only PyTorch can tell of a recipe, before anything is loaded or written."""
+    weight = torch.nn.Parameter(torch.zeros(1))
+    build.scheduler(spec, build.optimizer(spec, [weight]), spec.train_images)
+    build.augmentation(spec)
+
+
+def expected_cost(spec: RunSpec, options: Options) -> dict[str, Any]:
+    """Steps and expected seconds of a run on MNIST, from a few steps on random images; nothing is kept."""
+    device = environment.resolve_device(options.device)
+    torch.set_num_threads(options.threads or environment.default_threads())
+    steps = 20
+    count = min(TRAIN_IMAGES, steps * spec.train.batch_size)
+    pixels = torch.randint(0, 256, (count, 1, 28, 28), dtype=torch.uint8)
+    images = Images(pixels, torch.randint(0, 10, (count,))).to(device)
+    training = Training(spec, Splits(images, None, images))
+    per_step, per_image = time_steps(training)
+    evaluated = spec.train.validation_images + TEST_IMAGES
+    per_epoch = per_step * spec.steps_per_epoch() + per_image * evaluated
+    return {
+        "steps_per_epoch": spec.steps_per_epoch(),
+        "steps": spec.steps_per_epoch() * spec.train.epochs,
+        "seconds_per_epoch": round(per_epoch, 3),
+        "seconds": round(per_epoch * spec.train.epochs, 3),
+        "device": str(device),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def newest_resumable(runs_dir: Path) -> SavedRun:
+    """The newest run of a folder that was interrupted or stopped; raises `StorageError` where there is none."""
+    for saved in list_runs(runs_dir):
+        if saved.can_resume:
+            return saved
+    raise StorageError(f"{runs_dir}: no run in it was interrupted or stopped")
+
+
+
+
+def _training(spec: RunSpec, dataset: Dataset, device: torch.device) -> Training:
+    """The training of a spec on a data set; a smaller data set gives up the same share for validation."""
+    wanted = round(spec.train.validation_images * len(dataset.train) / TRAIN_IMAGES)
+    train_images, val_images = split(dataset.train, wanted, spec.train.seed)
+    splits = Splits(train_images.to(device), val_images and val_images.to(device), dataset.test.to(device))
+    return Training(spec, splits)
+
+
+def _remarks(training: Training) -> Iterator[Notice]:
+    if training.augmentation is not None and training.augmentation.slow:
+        names = ", ".join(training.augmentation.slow)
+        yield Notice(f"{names}: augmented image by image, which is much slower than the batched transforms")
+
+
+def _record(spec: RunSpec, training: Training, dataset: Dataset, options: Options) -> dict[str, Any]:
+    """What run.json says of the world, beside the spec."""
+    splits, device = training.splits, training.step.device
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "name": spec.name,
+        "seed": spec.train.seed,
+        "parameters": spec.parameters,
+        "dataset": {
+            "name": dataset.name,
+            "origin": dataset.origin,
+            "sha256": dataset.sha256,
+            "train_images": len(splits.train),
+            "val_images": len(splits.val) if splits.val else 0,
+            "test_images": len(splits.test),
+        },
+        "device": str(device),
+        "device_name": environment.device_name(device),
+        "threads": torch.get_num_threads(),
+        "versions": environment.versions(),
+        "git": environment.git(),
+        "command": list(options.command),
+    }
+
+
+def _trained(training: Training, folder: RunFolder, dataset: Dataset, stop: threading.Event) -> Iterator[Event]:
+    """The events of a training whose folder is written before each is passed on."""
+    started = time.perf_counter()
+    try:
+        yield _run_started(training, folder, dataset)
+        yield from _written(training, folder, stop)
+    except (Exception, MemoryError) as error:
+        folder.log(traceback.format_exc())
+        ended = run_ended(training, "failed", _what_failed(error, folder), time.perf_counter() - started)
+        _end(folder, training, ended)
+        yield ended
+    finally:
+        folder.close()
+
+
+def _run_started(training: Training, folder: RunFolder, dataset: Dataset) -> RunStarted:
+    spec, splits = training.spec, training.splits
+    return RunStarted(
+        run=folder.folder.name,
+        folder=str(folder.folder),
+        name=spec.name,
+        seed=spec.train.seed,
+        parameters=spec.parameters,
+        epochs=spec.train.epochs,
+        steps_per_epoch=training.steps_per_epoch,
+        train_images=len(splits.train),
+        val_images=len(splits.val) if splits.val else 0,
+        test_images=len(splits.test),
+        dataset=dataset.name,
+        device=str(training.step.device),
+        threads=torch.get_num_threads(),
+        epochs_done=len(training.rows),
+        steps_done=training.steps_done,
+    )
+
+
+def _written(training: Training, folder: RunFolder, stop: threading.Event) -> Iterator[Event]:
+    saved_at = time.monotonic()
+    for event in train(training, stop):
+        if isinstance(event, EpochEnded):
+            if note := _save_epoch(training, folder, event):
+                yield Notice(note, is_warning=True)
+            saved_at = time.monotonic()
+        elif isinstance(event, Progress):
+            folder.report(event)
+            if time.monotonic() - saved_at >= CHECKPOINT_SECONDS:
+                _save(training, folder)
+                saved_at = time.monotonic()
+        elif isinstance(event, RunEnded):
+            if event.outcome == "stopped":
+                _save(training, folder)
+            folder.end(event, notes(training.spec, event))
+        yield event
+
+
+def _save_epoch(training: Training, folder: RunFolder, row: EpochEnded) -> str | None:
+    """Predictions, checkpoint, history row, in this order; a sentence where the row differs from a stored one."""
+    answers = training.best_evaluation
+    if answers is not None and best_of(training.rows) is row:
+        folder.save_predictions(row.epoch, training.splits.test.labels, answers.predictions, answers.probabilities)
+    _save(training, folder)
+    return folder.append(row)
+
+
+def _save(training: Training, folder: RunFolder) -> None:
+    best = best_of(training.rows)
+    steps = (training.epoch - 1) * training.steps_per_epoch + training.steps_done
+    folder.save_checkpoint(checkpoint.dump(training), steps, best and best.epoch * training.steps_per_epoch)
+
+
+def _restored(training: Training, folder: RunFolder) -> Iterator[Notice]:
+    """Brings the training to its newest checkpoint that is whole; without one it begins anew, from its seed."""
+    for path, content in newest_checkpoint(folder.folder):
+        try:
+            checkpoint.restore(training, content)
+            return
+        except CheckpointError as error:
+            path.rename(path.with_suffix(".damaged"))
+            yield Notice(f"{path.name} {error}; going back to the one before", is_warning=True)
+    yield Notice("no checkpoint yet: the run begins again from its seed")
+
+
+def _same_dataset(saved: SavedRun, options: Options, notices: list[Notice]) -> Dataset:
+    recorded = saved.record.get("dataset", {})
+    choice: Choice = "digits" if recorded.get("name") == "digits" else "mnist"
+    dataset = load(choice, options.data_dir, notices.append)
+    if dataset.sha256 != recorded.get("sha256"):
+        raise DataError(f"{saved.folder}: this run was trained on other data (its SHA-256 differs); it cannot go on")
+    return dataset
+
+
+def _recorded_threads(saved: SavedRun) -> int:
+    threads = saved.record.get("threads")
+    return threads if isinstance(threads, int) and 1 <= threads <= 1024 else environment.default_threads()
+
+
+def _changed_world(saved: SavedRun, record: dict[str, Any]) -> Iterator[Notice]:
+    """A warning for everything that keeps the continuation from being bit-exact."""
+    pairs = [(name, saved.record.get(name), record[name]) for name in ("device", "threads")]
+    old = saved.record.get("versions", {})
+    pairs += [(name, old.get(name), record["versions"][name]) for name in ("torch", "torchvision")]
+    for name, before, now in pairs:
+        if before != now:
+            was = clean_line(str(before), 60)
+            yield Notice(f"resumed with {name} {now}, begun with {was}: the numbers may differ", is_warning=True)
+
+
+def _what_failed(error: BaseException, folder: RunFolder) -> str:
+    """One sentence: what failed and what to do."""
+    if isinstance(error, OSError):
+        what = error.strerror or str(error)
+        return f"cannot write the run: {what}; then `mnist-tui resume {folder.folder}` goes on"
+    text = str(error)
+    if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text:
+        return "out of memory; try a smaller train.batch_size or train.eval_batch_size, or a smaller network"
+    return f"{type(error).__name__}: {clean_line(text, 200)}; the traceback is in {folder.folder}/run.log"
+
+
+def _end(folder: RunFolder, training: Training, ended: RunEnded) -> None:
+    """Marks a failed run; where even that cannot be written, the run counts as interrupted."""
+    try:
+        folder.end(ended, notes(training.spec, ended))
+    except OSError as error:
+        folder.log(f"cannot write end.json: {error}")
+
+
+def notes(spec: RunSpec, ended: RunEnded) -> str:
+    """The text of notes.md: the target, the result as measured, and room for the analysis."""
+    wanted = [
+        f"fewer than {spec.target.parameters:,} parameters" if spec.target.parameters else "",
+        f"test accuracy of at least {spec.target.test_accuracy:.2%}" if spec.target.test_accuracy else "",
+        f"in each of the last {spec.target.last_epochs} epochs" if spec.target.last_epochs else "",
+        f"in at most {spec.target.epochs} epochs" if spec.target.epochs else "",
+    ]
+    target = ", ".join(part for part in wanted if part) or "none"
+    result = [f"{ended.outcome}: {ended.message}", f"{spec.parameters:,} parameters"]
+    if ended.best and ended.last:
+        result.append(f"best epoch {ended.best.epoch}, by {ended.chosen_by}: test accuracy {ended.best.test_accuracy:.2%}")
+        result.append(f"last epoch {ended.last.epoch}: test accuracy {ended.last.test_accuracy:.2%}")
+    lines = "\n".join(f"- {line}" for line in result)
+    return f"# {spec.name}, seed {spec.train.seed}\n\n## Target\n\n{target}\n\n## Result\n\n{lines}\n\n## Analysis\n\n"

@@ -1,0 +1,325 @@
+"""A run on disk: one folder, one writer, plain files that survive kill -9, a full disk and a power cut.
+
+    run.json                  once, before the first step: the spec and the world it ran in
+    run.lock                  held for the run's life; who holds it trains
+    history.jsonl             one row an epoch, synced, each with its crc32
+    steps.jsonl               losses between, best effort
+    ckpt-<step>.safetensors   never overwritten; the newest two and the best stay
+    predictions.npz           answers on the test images in the best epoch
+    end.json                  last: how the run ended
+    run.log                   tracebacks, for who wants to know
+    notes.md                  target, result, analysis
+
+The order is checkpoint, history row, report: what was reported is on disk.
+"""
+
+import io
+import json
+import os
+import re
+import secrets
+import zlib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+from torch import Tensor
+
+from mnist_tui.events import EpochEnded, Progress, RunEnded
+from mnist_tui.files import BadFile, read_bytes, read_text, write_all, write_atomically
+from mnist_tui.spec import RunSpec, SpecError, make_spec
+from mnist_tui.text import clean
+
+FORMAT = 1
+MAX_JSON = 16 * 2**20
+MAX_CHECKPOINT = 2 * 2**30
+TIMINGS = ("seconds", "images_per_second")
+"""The parts of a row that differ between two runs that are otherwise the same."""
+
+
+class StorageError(RuntimeError):
+    """A run folder cannot be written or read; the message says which and what to do."""
+
+
+@dataclass(frozen=True)
+class SavedRun:
+    """What a run folder holds."""
+
+    folder: Path
+    spec: RunSpec
+    record: dict[str, Any]
+    """The whole of run.json."""
+    rows: list[EpochEnded]
+    end: dict[str, Any] | None
+    """The whole of end.json; None while the run goes on, or was interrupted."""
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether it was interrupted, was stopped or failed before its recipe was done."""
+        return self.end is None or self.end.get("outcome") in ("stopped", "failed")
+
+
+class RunFolder:
+    """The one writer of a run; holds the run's lock until it is closed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._lock = FileLock(folder / "run.lock")
+        self._acquire()
+        self._heal_history()
+        self._rows = {row["epoch"]: row for row in _read_rows(folder / "history.jsonl")[0]}
+        self.segment = max((row.get("segment", 0) for row in self._rows.values()), default=0)
+
+    @classmethod
+    def create(cls, runs_dir: Path, spec: RunSpec, record: dict[str, Any]) -> "RunFolder":
+        """A new folder with its run.json; raises `StorageError` where it cannot be written."""
+        try:
+            runs_dir.mkdir(parents=True, exist_ok=True)
+            folder = _new_folder(runs_dir, spec)
+            run = cls(folder)
+            document = {"format": FORMAT, "run": folder.name, **record, "spec": spec.model_dump(mode="json")}
+            write_atomically(folder / "run.json", _json_bytes(document))
+        except OSError as error:
+            raise StorageError(f"cannot write to {runs_dir}: {error.strerror}; name another folder with --runs-dir") from None
+        return run
+
+    def _acquire(self) -> None:
+        owner = _owner(self.folder / "run.lock")
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise StorageError(f"{self.folder} is being trained by {owner}") from None
+        with open(self.folder / "run.lock", "w") as file:
+            file.write(f"process {os.getpid()} on {os.uname().nodename}")
+
+    def save_checkpoint(self, content: bytes, step: int, best_step: int | None) -> None:
+        """Writes a checkpoint of `step` steps, then removes what is neither best nor among the newest two."""
+        path = self.folder / f"ckpt-{step:08d}.safetensors"
+        if path.exists():
+            return
+        write_atomically(path, content)
+        kept = {path.name for path in checkpoints(self.folder)[:2]} | {f"ckpt-{best_step or 0:08d}.safetensors"}
+        for old in checkpoints(self.folder):
+            if old.name not in kept:
+                old.unlink()
+
+    def append(self, row: EpochEnded) -> str | None:
+        """Adds a row to the history and syncs it; a row that is there already is compared, not written again.
+
+        Returns a sentence where a row computed again differs from the stored one; it is then added in a new segment.
+        """
+        values = asdict(row)
+        stored = self._rows.get(row.epoch)
+        differs = stored is not None and not _equal(stored, values)
+        if stored is not None and not differs:
+            return None
+        if differs:
+            self.segment += 1
+        if self.segment:
+            values["segment"] = self.segment
+        try:
+            write_all(self.folder / "history.jsonl", _row_bytes(values), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW)
+        except OSError:
+            self._heal_history()
+            raise
+        self._rows[row.epoch] = values
+        return f"epoch {row.epoch} came out differently than before; both rows are kept" if differs else None
+
+    def report(self, progress: Progress) -> None:
+        """Adds a line to steps.jsonl; a failure there does not matter."""
+        line = {"epoch": progress.epoch, "step": progress.step, "loss": progress.loss}
+        try:
+            with open(self.folder / "steps.jsonl", "a") as file:
+                file.write(json.dumps(_finite(line | {"learning_rate": progress.learning_rate})) + "\n")
+        except OSError:
+            pass
+
+    def save_predictions(self, epoch: int, labels: Tensor, predictions: Tensor, probabilities: Tensor) -> None:
+        """Keeps the answers of the best epoch: labels and predictions uint8, true-class probabilities float32."""
+        buffer = io.BytesIO()
+        np.savez_compressed(
+            buffer,
+            epoch=np.int64(epoch),
+            labels=labels.cpu().numpy().astype(np.uint8),
+            predictions=predictions.numpy(),
+            probabilities=probabilities.numpy(),
+        )
+        write_atomically(self.folder / "predictions.npz", buffer.getvalue())
+
+    def log(self, text: str) -> None:
+        """Adds to run.log; a failure there does not matter."""
+        try:
+            with open(self.folder / "run.log", "a") as file:
+                file.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {clean(text)}\n")
+        except OSError:
+            pass
+
+    def begin_again(self, record: dict[str, Any]) -> None:
+        """Marks a stopped run as going on, and notes in resumed.jsonl where and how."""
+        with open(self.folder / "resumed.jsonl", "a") as file:
+            file.write(json.dumps(record) + "\n")
+        (self.folder / "end.json").unlink(missing_ok=True)
+
+    def end(self, ended: RunEnded, notes: str) -> None:
+        """Writes notes.md, where the user has none yet, and end.json."""
+        if not (self.folder / "notes.md").exists():
+            write_atomically(self.folder / "notes.md", clean(notes).encode())
+        write_atomically(self.folder / "end.json", _json_bytes({"format": FORMAT, **asdict(ended)}))
+
+    def close(self) -> None:
+        """Gives the lock back."""
+        self._lock.release()
+
+    def _heal_history(self) -> None:
+        """Cuts what a crash left of a row, so that the next one begins on a line of its own."""
+        path = self.folder / "history.jsonl"
+        if path.exists():
+            _, good = _read_rows(path)
+            if path.stat().st_size > good:
+                os.truncate(path, good)
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """The checkpoint files of a run, the newest first."""
+    found = [path for path in folder.glob("ckpt-*.safetensors") if re.fullmatch(r"ckpt-\d{8,}", path.stem)]
+    return sorted(found, key=lambda path: int(path.stem[5:]), reverse=True)
+
+
+def newest_checkpoint(folder: Path) -> Iterator[tuple[Path, bytes]]:
+    """The checkpoints of a run with their content, the newest first; unreadable ones are passed over."""
+    for path in checkpoints(folder):
+        try:
+            yield path, read_bytes(path, MAX_CHECKPOINT)
+        except BadFile:
+            continue
+
+
+def load_run(folder: Path) -> SavedRun:
+    """A run folder as it stands; raises `StorageError` where it is none, or its run.json is unreadable."""
+    if not folder.is_dir():
+        raise StorageError(f"{folder}: there is no such run folder")
+    record = _read_json(folder / "run.json")
+    if record is None:
+        raise StorageError(f"{folder}: has no run.json, so it is no run (or died before it began)")
+    try:
+        spec = make_spec(record["spec"])
+    except (SpecError, KeyError) as error:
+        raise StorageError(f"{folder}/run.json: {error}") from None
+    path = folder / "history.jsonl"
+    stored = _read_rows(path)[0] if path.exists() else []
+    rows = {row["epoch"]: _epoch_ended(row) for row in stored}
+    return SavedRun(folder, spec, record, [rows[epoch] for epoch in sorted(rows)], _read_json(folder / "end.json"))
+
+
+def list_runs(runs_dir: Path) -> Iterator[SavedRun]:
+    """Every readable run in a folder of runs, the newest first."""
+    for folder in sorted(runs_dir.glob("*/run.json"), reverse=True):
+        try:
+            yield load_run(folder.parent)
+        except StorageError:
+            continue
+
+
+def is_running(folder: Path) -> bool:
+    """Whether some process holds the run's lock."""
+    lock = FileLock(folder / "run.lock")
+    try:
+        with lock.acquire(timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
+def _new_folder(runs_dir: Path, spec: RunSpec) -> Path:
+    name = re.sub(r"[^a-z0-9]+", "-", spec.name.lower()).strip("-")[:40] or "run"
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    while True:
+        folder = runs_dir / f"{stamp}-{name}-s{spec.train.seed}-{secrets.token_hex(2)}"
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        return folder
+
+
+def _owner(lock: Path) -> str:
+    try:
+        return clean(read_text(lock, 200)) or "another process"
+    except BadFile:
+        return "another process"
+
+
+def _json_bytes(document: dict[str, Any]) -> bytes:
+    return (json.dumps(_finite(document), indent=2, allow_nan=False) + "\n").encode()
+
+
+def _row_bytes(values: dict[str, Any]) -> bytes:
+    """A row as one line of JSON whose last key is the crc32 of the line without it."""
+    text = json.dumps(_finite(values), allow_nan=False)
+    return f'{text[:-1]}, "crc32": {zlib.crc32(text.encode())}}}\n'.encode()
+
+
+def _finite(value: Any) -> Any:
+    """`value` with null for what JSON cannot say: NaN and the infinities."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    is_bad = isinstance(value, float) and (value != value or value in (float("inf"), float("-inf")))
+    return None if is_bad else value
+
+
+def _read_rows(path: Path) -> tuple[list[dict[str, Any]], int]:
+    """The valid rows of a history, up to the first that is damaged or unfinished, and the bytes they take."""
+    if not path.exists():
+        return [], 0
+    try:
+        content = read_bytes(path, MAX_JSON)
+    except BadFile as error:
+        raise StorageError(str(error)) from None
+    rows, good = [], 0
+    for line in content.splitlines(keepends=True):
+        row = _valid_row(line)
+        if row is None:
+            break
+        rows.append(row)
+        good += len(line)
+    return rows, good
+
+
+def _valid_row(line: bytes) -> dict[str, Any] | None:
+    text, separator, tail = line.decode("utf-8", "replace").rpartition(', "crc32": ')
+    digits = tail.removesuffix("}\n")
+    if not separator or not tail.endswith("}\n") or not digits.isdigit():
+        return None
+    if zlib.crc32((text + "}").encode()) != int(digits):
+        return None
+    row = json.loads(text + "}")
+    return row if isinstance(row, dict) and isinstance(row.get("epoch"), int) else None
+
+
+def _epoch_ended(row: dict[str, Any]) -> EpochEnded:
+    return EpochEnded(**{name: row.get(name) for name in EpochEnded.__dataclass_fields__})  # type: ignore[arg-type]
+
+
+def _equal(stored: dict[str, Any], computed: dict[str, Any]) -> bool:
+    return all(stored.get(key) == value for key, value in computed.items() if key not in TIMINGS)
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    """The object in a JSON file, or None where there is no file; raises `StorageError` for anything else."""
+    if not path.exists():
+        return None
+    try:
+        document = json.loads(read_text(path, MAX_JSON))
+    except BadFile as error:
+        raise StorageError(str(error)) from None
+    except (ValueError, RecursionError):
+        raise StorageError(f"{path}: is no JSON; it was damaged, or not written by this program") from None
+    if not isinstance(document, dict):
+        raise StorageError(f"{path}: is no JSON object")
+    return document
