@@ -96,7 +96,6 @@ def _optimizer_state(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor
 
 def _random_states(training: Training) -> dict[str, Tensor]:
     states = {"random.epoch_start": training.epoch_start, "random.cpu": torch.get_rng_state()}
-    states["random.order"] = training.generator.get_state()
     if training.step.device.type == "cuda":
         states["random.cuda"] = torch.cuda.get_rng_state(training.step.device)
     return states
@@ -127,9 +126,9 @@ def _restore(training: Training, tensors: dict[str, Tensor], state: dict[str, An
     training.epoch, training.steps_done = state["epoch"], state["steps_done"]
     training.seconds = state["seconds"]
     training.step.sums.copy_(tensors["sums"])
-    # The order of an epoch under way is drawn again, from where it was drawn first.
-    is_under_way = training.steps_done > 0
-    training.generator.set_state(tensors["random.epoch_start" if is_under_way else "random.order"])
+    # The order of the epoch under way is drawn again, from where it was drawn first.
+    training.epoch_start = tensors["random.epoch_start"]
+    training.generator.set_state(training.epoch_start)
     torch.set_rng_state(tensors["random.cpu"])
     if training.step.device.type == "cuda" and "random.cuda" in tensors:
         torch.cuda.set_rng_state(tensors["random.cuda"], training.step.device)
@@ -149,6 +148,11 @@ def _restore_optimizer(
         moments.setdefault(int(index), {})[key] = scalar
     document["state"] = moments
     optimizer.load_state_dict(document)
+    for weight, values in optimizer.state.items():
+        for key, value in values.items():
+            if isinstance(value, Tensor) and value.shape == weight.shape:
+                # Fused kernels walk through memory: a moment must lie in memory as its weight does (channels_last).
+                values[key] = torch.empty_like(weight).copy_(value)
     for group, saved in zip(optimizer.param_groups, state["groups"], strict=True):
         _update(group, {key: value for key, value in saved.items() if key != "params"})
 

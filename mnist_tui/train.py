@@ -95,7 +95,7 @@ class Training:
         )
         self.generator = torch.Generator().manual_seed(settings.seed + ORDER_STREAM)
         self.epoch_start = self.generator.get_state()
-        """The generator's state before the order of the epoch under way was drawn."""
+        """The generator's state before the order of the epoch under way is drawn."""
         self.epoch = 1
         """The epoch under way, from 1."""
         self.steps_done = 0
@@ -118,7 +118,7 @@ class Training:
 
     def begin_epoch(self) -> None:
         """Draws the order and the augmentation of the epoch under way, the same ones after a resume."""
-        self.epoch_start = self.generator.get_state()
+        self.generator.set_state(self.epoch_start)
         count = len(self.splits.train)
         order = torch.randperm(count, generator=self.generator)
         draws = torch.zeros(count, 0)
@@ -144,6 +144,7 @@ class Training:
             self.best_evaluation = evaluation
         self.step_scheduler(row)
         self.step.sums.zero_()
+        self.epoch_start = self.generator.get_state()
         self.epoch += 1
         self.steps_done = 0
         self.seconds = 0.0
