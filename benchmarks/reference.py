@@ -1,8 +1,8 @@
 """The loop the presets' authors used, kept plain: the yardstick of every speed and accuracy claim.
 
 A `DataLoader` with two workers, PIL transforms image by image, eager steps, `.item()` on every step, torch's
-default threads. Network and recipe are iteration 5 of rraghu214/mnist_digit_recognition, evaluated (unlike there) on the
-10,000 test images. Nothing of mnist_tui is imported, so that this file can be read and run alone:
+default threads. Network and recipe are iteration 5 of rraghu214/mnist_digit_recognition, evaluated (unlike there)
+on the 10,000 test images. Nothing of mnist_tui is imported, so that this file can be read and run alone:
 
     python benchmarks/reference.py --data-dir DATA --epochs 20 --seeds 3      # one JSON object an epoch
 """
@@ -92,9 +92,7 @@ def evaluate(model: nn.Module, loader: DataLoader) -> dict[str, float]:
     return {"test_loss": loss_sum / count, "test_accuracy": correct / count, "test_seconds": seconds}
 
 
-def train(
-    seed: int, data_dir: str, epochs: int, batch_size: int = 64, workers: int = 2
-) -> Iterator[dict[str, float]]:
+def train(seed: int, data_dir: str, epochs: int, batch_size: int = 64, workers: int = 2) -> Iterator[dict[str, float]]:
     """One row per epoch: Adam(lr=0.002), StepLR(15, 0.1) stepped once an epoch, cross-entropy."""
     torch.manual_seed(seed)
     train_loader, test_loader = loaders(data_dir, batch_size, workers)

@@ -1,1 +1,24 @@
-"""mnist-tui: the terminal laboratory for small image classifiers."""
+"""mnist-tui: the terminal laboratory for small image classifiers. This is the map of the house.
+
+A model and a recipe are PyTorch calls as data, a `RunSpec` holds them, training is a generator of events, and the run
+folder is written as the run goes. Imports point one way, from the top of this list to its bottom:
+
+    cli.py           arguments to specs and options; exit codes of everything that goes wrong before a run
+    headless.py      events as lines or JSON, signals, exit codes      doctor.py  what this machine has
+    session.py       a run from end to end: data + training + folder, as events; resume
+    storage.py       the run folder: its one writer, its readers        checkpoint.py  a training as bytes and back
+    train.py         the loop as a generator of events; evaluation
+    step.py          one step on the device, made to be captured as a CUDA graph
+    build.py         spec to network, loss, optimizer, scheduler         data.py  MNIST or digits; seeded splits
+    augment.py       batched augmentation     download.py  MNIST's files     environment.py  device, threads, versions
+                     ---- torch from here up; nothing below loads it ----
+    presets.py       finds and reads models/*.toml      summary.py  the layer table as text     verdict.py  the target
+    spec.py          RunSpec, TrainSpec, Target, Reported: all that a person may set, checked when it is made
+    network.py       layers one after the other: shapes, parameters, cost, receptive field
+    catalog.py       the optimizers, schedulers, losses and transforms that a recipe may call
+    layers.py        the kinds of layer, each with torch.nn's arguments      arguments.py  what an argument may be
+    calls.py         one PyTorch call as data      events.py  what happens in a run
+    files.py         bounded reads, atomic writes      text.py  text from outside, made safe to show
+
+The presets are in models/, beside this package in a checkout and inside it in a wheel.
+"""

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from mnist_tui.calls import Call, CallError, Value
 
+
 def _count(value: Value) -> int:
     return _integer(value, 1)
 

@@ -10,6 +10,7 @@ Images here are float32 (N, 1, H, W) with the values 0 to 255 of their uint8 pix
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -84,7 +85,7 @@ def _sample_bilinear(images: Tensor, source_x: Tensor, source_y: Tensor, fill: f
     height, width = images.shape[2:]
     grid = torch.stack([(2 * source_x + 1) / width - 1, (2 * source_y + 1) / height - 1], dim=-1)
     with_mask = torch.cat([images, torch.ones_like(images)], dim=1)
-    sampled, mask = F.grid_sample(with_mask, grid, mode="bilinear", align_corners=False).split(1, dim=1)
+    sampled, mask = torch.split(F.grid_sample(with_mask, grid, mode="bilinear", align_corners=False), 1, dim=1)
     # torchvision's own blend: mask * (sampled - fill) + fill, rounded to whole grey levels.
     return sampled.sub_(fill).mul_(mask).add_(fill).round_()
 
@@ -295,7 +296,9 @@ class Augmentation:
         side = self.sequence.side(SIDE)
         if side != SIDE:
             raise CallError(f"augment ends in {side}x{side} pixels; put Resize({SIDE}) at its end")
-        self.slow = [transform.call.name for transform in self.sequence.transforms if isinstance(transform, ImageByImage)]
+        self.slow = [
+            transform.call.name for transform in self.sequence.transforms if isinstance(transform, ImageByImage)
+        ]
         """The transforms that run image by image."""
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
@@ -313,7 +316,7 @@ def _pull_resize(calls: Sequence[Call]) -> list[Call]:
     The result is the same: images that are not chosen have their size already, and `Resize` leaves them alone.
     """
     pulled = list(calls)
-    for index, (call, after) in enumerate(zip(calls, calls[1:], strict=False)):
+    for index, (call, after) in enumerate(pairwise(calls)):
         if call.name == "RandomApply" and after.name == "Resize":
             inner = catalog.check("transform", call)["transforms"]
             transforms = (*(inner if isinstance(inner, tuple) else (inner,)), after)

@@ -17,9 +17,7 @@ from mnist_tui.spec import RunSpec, SpecError
 FUSED = frozenset({"SGD", "Adam", "AdamW", "Adagrad"})
 """Optimizers with one fused kernel for all weights, on the CPU and on CUDA."""
 
-CAPTURABLE = frozenset(
-    {"Adam", "AdamW", "NAdam", "RAdam", "Adamax", "Adadelta", "ASGD", "RMSprop", "Rprop"}
-)
+CAPTURABLE = frozenset({"Adam", "AdamW", "NAdam", "RAdam", "Adamax", "Adadelta", "ASGD", "RMSprop", "Rprop"})
 """Optimizers that keep their step count on the device when asked to, so that a captured CUDA graph can hold them."""
 
 
@@ -115,7 +113,8 @@ def optimizer(spec: RunSpec, parameters: list[nn.Parameter]) -> Optimizer:
     if device == "cuda":
         # A rate on the device can change between two replays of a captured step.
         values["lr"] = torch.tensor(float(values["lr"]), device=parameters[0].device)
-    return _construct(lambda: getattr(torch.optim, call.name)(parameters, **values), "optimizer")
+    built: Optimizer = _construct(lambda: getattr(torch.optim, call.name)(parameters, **values), "optimizer")
+    return built
 
 
 def scheduler(spec: RunSpec, wrapped: Optimizer, train_images: int) -> lr_scheduler.LRScheduler | None:

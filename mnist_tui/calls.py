@@ -283,6 +283,7 @@ def _takes(names: list[str]) -> str:
 
 
 def signature_text(expected: inspect.Signature) -> str:
+    """A signature as text, less its annotations."""
     bare = [p.replace(annotation=inspect.Parameter.empty) for p in expected.parameters.values()]
     return str(expected.replace(parameters=bare, return_annotation=inspect.Signature.empty))
 

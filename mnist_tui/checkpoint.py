@@ -103,7 +103,7 @@ def _random_states(training: Training) -> dict[str, Tensor]:
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:
     """What of a state dictionary is numbers, words, or lists and dictionaries of them."""
-    kept = {}
+    kept: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, Tensor) and value.numel() == 1:
             kept[key] = value.item()
@@ -134,9 +134,7 @@ def _restore(training: Training, tensors: dict[str, Tensor], state: dict[str, An
         torch.cuda.set_rng_state(tensors["random.cuda"], training.step.device)
 
 
-def _restore_optimizer(
-    optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], state: dict[str, Any]
-) -> None:
+def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
     document = optimizer.state_dict()
     moments: dict[int, dict[str, Any]] = {}
     for name, value in tensors.items():

@@ -61,8 +61,12 @@ def _main_parser() -> _Parser:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--list", action="store_true", help="list the presets")
     what.add_argument("--batch", nargs="+", metavar="NAME", help="train presets, or FILE.toml, without a dashboard")
-    parser.add_argument("--dry-run", action="store_true", help="with --batch: table, steps, verdict, time; trains nothing")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="optimizer.lr=0.01, dropout=0.2, …")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="with --batch: table, steps, verdict, time; trains nothing"
+    )
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="optimizer.lr=0.01, dropout=0.2, …"
+    )
     parser.add_argument("--epochs", metavar="N", help="short for --set epochs=N")
     parser.add_argument("--seed", metavar="N", help="short for --set seed=N")
     parser.add_argument("--seeds", type=int, metavar="N", help="train N times, with N seeds in a row")
@@ -91,7 +95,7 @@ def _version() -> str:
         return "mnist-tui (not installed)"
 
 
-# --- commands --------------------------------------------------------------------------------------------------------
+# --- commands ---
 
 
 def _show(arguments: Sequence[str]) -> int:
@@ -272,7 +276,7 @@ def main() -> None:
         _fail(str(error), USAGE)
     except BrokenPipeError:
         code = 0
-        sys.stdout = open(os.devnull, "w")
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # what is left to flush at exit goes nowhere
     except Exception as error:
         code = _known_failure(error)
     sys.exit(code)

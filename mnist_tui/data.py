@@ -67,7 +67,12 @@ class Dataset:
 def folders(data_dir: Path | None) -> list[Path]:
     """Where MNIST is looked for: `data_dir`, `MNIST_TUI_DATA_DIR`, the user's cache folder, `./data`."""
     named = os.environ.get("MNIST_TUI_DATA_DIR")
-    places = [data_dir, Path(named) if named else None, platformdirs.user_cache_path("mnist-tui") / "data", Path("data")]
+    places = [
+        data_dir,
+        Path(named) if named else None,
+        platformdirs.user_cache_path("mnist-tui") / "data",
+        Path("data"),
+    ]
     return [place for place in places if place is not None]
 
 
@@ -155,9 +160,9 @@ def _images(pixels: bytes, labels: bytes) -> Images:
 
 
 def load_digits() -> Dataset:
-    """The 1,797 real handwritten 8x8 digits of scikit-learn (Alpaydin, Kaynak 1998), scaled to 28x28; 360 test.
+    """The 1,797 real handwritten 8x8 digits of scikit-learn (Alpaydin, Kaynak 1998), scaled to 28x28.
 
-    They are enlarged to 20x20 and centred, as MNIST's are. Which are test images is fixed, whatever the seed.
+    They are enlarged to 20x20 and centred, as MNIST's are. 360 are test images, the same ones whatever the seed.
     """
     from sklearn.datasets import load_digits as sklearn_digits  # 1 s: only who uses it waits for it.
 

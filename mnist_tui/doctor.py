@@ -72,7 +72,9 @@ def _folder(what: str, folder: Path) -> Finding:
 
 def as_text(findings: list[Finding]) -> str:
     """A line for each finding."""
-    return "\n".join(f"{'ok' if finding.is_usable else '!!'}  {finding.what:<12} {finding.found}" for finding in findings)
+    return "\n".join(
+        f"{'ok' if finding.is_usable else '!!'}  {finding.what:<12} {finding.found}" for finding in findings
+    )
 
 
 def as_json(findings: list[Finding]) -> list[dict[str, Any]]:

@@ -45,7 +45,13 @@ RAW_FILES = (
 
 class _HttpsOnly(urllib.request.HTTPRedirectHandler):
     def redirect_request(
-        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: http.client.HTTPMessage, newurl: str
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
     ) -> urllib.request.Request | None:
         _check_https(newurl)
         return super().redirect_request(req, fp, code, msg, headers, newurl)

@@ -80,10 +80,11 @@ def _write(stream: TextIO, text: str) -> None:
         stream.flush()
     except (OSError, ValueError):
         # The terminal or the pipe is gone; the run folder has everything. Python must not flush it again at exit.
+        nowhere = open(os.devnull, "w")  # noqa: SIM115  # open for the rest of the process
         if stream is sys.stdout:
-            sys.stdout = open(os.devnull, "w")
+            sys.stdout = nowhere
         else:
-            sys.stderr = open(os.devnull, "w")
+            sys.stderr = nowhere
 
 
 @contextmanager

@@ -70,7 +70,7 @@ def kind(rule: Callable[..., Effect]) -> Callable[..., Effect]:
     return rule
 
 
-# --- what arrives --------------------------------------------------------------------------------------------------
+# --- what arrives ---
 
 
 def _image(shape: Shape) -> tuple[int, int, int]:
@@ -95,7 +95,7 @@ def _window(size: int, kernel: int, stride: int, padding: int, dilation: int, ce
     return count - 1 if ceil_mode and (count - 1) * stride >= size + padding else count
 
 
-# --- convolutions and linear layers ----------------------------------------------------------------------------------
+# --- convolutions and linear layers ---
 
 
 @kind
@@ -131,7 +131,9 @@ def Conv2d(
 
 def _check_groups(groups: int, channels: int, out_channels: int) -> None:
     if channels % groups or out_channels % groups:
-        raise CallError(f"groups={groups} must divide the {channels} channels that arrive and out_channels={out_channels}")
+        raise CallError(
+            f"groups={groups} must divide the {channels} channels that arrive and out_channels={out_channels}"
+        )
 
 
 def _spans(kernel_size: tuple[int, int], dilation: tuple[int, int]) -> tuple[int, int]:
@@ -200,7 +202,7 @@ def Linear(shape: Shape, out_features: Count, *, bias: Flag = True, in_features:
     return Effect((out_features,), weights + out_features * bias, weights, kernel=(0, 0))
 
 
-# --- pools -----------------------------------------------------------------------------------------------------------
+# --- pools ---
 
 
 def _pool(
@@ -215,9 +217,7 @@ def _pool(
     steps = stride or kernel_size
     if any(2 * padding[i] > kernel_size[i] for i in (0, 1)):
         raise CallError("padding must be at most half of kernel_size")
-    height, width = (
-        _window(size[i], kernel_size[i], steps[i], padding[i], dilation[i], ceil_mode) for i in (0, 1)
-    )
+    height, width = (_window(size[i], kernel_size[i], steps[i], padding[i], dilation[i], ceil_mode) for i in (0, 1))
     return Effect((channels, height, width), kernel=_spans(kernel_size, dilation), stride=steps)
 
 
@@ -275,7 +275,7 @@ def _adaptive_kernel(size: int, out: int) -> int:
     return max(-(-(i + 1) * size // out) - i * size // out for i in range(min(out, size)))
 
 
-# --- normalisation -----------------------------------------------------------------------------------------------------
+# --- normalisation ---
 
 
 @kind
@@ -357,14 +357,12 @@ def _trailing(shape: Shape, normalized_shape: Shape | None) -> Shape:
 
 
 @kind
-def LocalResponseNorm(
-    shape: Shape, size: Count, alpha: Number = 1e-4, beta: Number = 0.75, k: Number = 1.0
-) -> Effect:
+def LocalResponseNorm(shape: Shape, size: Count, alpha: Number = 1e-4, beta: Number = 0.75, k: Number = 1.0) -> Effect:
     _image(shape)
     return Effect(shape)
 
 
-# --- activations: the shape stays, nothing is learned ------------------------------------------------------------------
+# --- activations: the shape stays, nothing is learned ---
 
 
 @kind
@@ -457,7 +455,7 @@ for _name in ("Tanh", "Tanhshrink", "Softsign", "LogSigmoid", "Softmax2d"):
 KINDS |= {"CELU": ELU, "Softshrink": Hardshrink, "LogSoftmax": Softmax, "Softmin": Softmax}
 
 
-# --- dropout -------------------------------------------------------------------------------------------------------------
+# --- dropout ---
 
 
 @kind
@@ -474,7 +472,7 @@ def Dropout2d(shape: Shape, p: Probability = 0.5, inplace: Flag = False) -> Effe
 KINDS |= {"AlphaDropout": Dropout, "FeatureAlphaDropout": Dropout2d}
 
 
-# --- shapes --------------------------------------------------------------------------------------------------------------
+# --- shapes ---
 
 
 @kind
@@ -579,7 +577,7 @@ def _bounded_padding(shape: Shape, padding: tuple[int, int, int, int], beyond: i
     return ZeroPad2d(shape, padding)
 
 
-# --- calls of a kind -----------------------------------------------------------------------------------------------
+# --- calls of a kind ---
 
 
 @cache

@@ -126,8 +126,6 @@ def newest_resumable(runs_dir: Path) -> SavedRun:
     raise StorageError(f"{runs_dir}: no run in it was interrupted or stopped")
 
 
-
-
 def _training(spec: RunSpec, dataset: Dataset, device: torch.device) -> Training:
     """The training of a spec on a data set; a smaller data set gives up the same share for validation."""
     wanted = round(spec.train.validation_images * len(dataset.train) / TRAIN_IMAGES)
@@ -234,7 +232,8 @@ def _save_epoch(training: Training, folder: RunFolder, row: EpochEnded) -> str |
 def _save(training: Training, folder: RunFolder) -> None:
     best = best_of(training.rows)
     steps = (training.epoch - 1) * training.steps_per_epoch + training.steps_done
-    folder.save_checkpoint(checkpoint.dump(training), steps, best and best.epoch * training.steps_per_epoch)
+    best_steps = best.epoch * training.steps_per_epoch if best else None
+    folder.save_checkpoint(checkpoint.dump(training), steps, best_steps)
 
 
 def _restored(training: Training, folder: RunFolder) -> Iterator[Notice]:
@@ -304,7 +303,9 @@ def notes(spec: RunSpec, ended: RunEnded) -> str:
     target = ", ".join(part for part in wanted if part) or "none"
     result = [f"{ended.outcome}: {ended.message}", f"{spec.parameters:,} parameters"]
     if ended.best and ended.last:
-        result.append(f"best epoch {ended.best.epoch}, by {ended.chosen_by}: test accuracy {ended.best.test_accuracy:.2%}")
+        result.append(
+            f"best epoch {ended.best.epoch}, by {ended.chosen_by}: test accuracy {ended.best.test_accuracy:.2%}"
+        )
         result.append(f"last epoch {ended.last.epoch}: test accuracy {ended.last.test_accuracy:.2%}")
     lines = "\n".join(f"- {line}" for line in result)
     return f"# {spec.name}, seed {spec.train.seed}\n\n## Target\n\n{target}\n\n## Result\n\n{lines}\n\n## Analysis\n\n"

@@ -276,7 +276,7 @@ def _check_loss(spec: RunSpec) -> None:
         )
 
 
-# --- changing a spec by text ------------------------------------------------------------------------------------------
+# --- changing a spec by text ---
 
 
 def _set(document: dict[str, Any], path: str, text: str) -> None:
@@ -296,7 +296,12 @@ def _set(document: dict[str, Any], path: str, text: str) -> None:
     elif path in ("name", "title", "layers"):
         document[path] = text
     else:
-        known = [*TrainSpec.model_fields, *document["knobs"], "optimizer.lr", *(f"target.{f}" for f in Target.model_fields)]
+        known = [
+            *TrainSpec.model_fields,
+            *document["knobs"],
+            "optimizer.lr",
+            *(f"target.{f}" for f in Target.model_fields),
+        ]
         raise SpecError(f"--set {clean_line(path, 60)}: there is no such setting" + did_you_mean(path, known), (path,))
 
 
@@ -347,7 +352,7 @@ def _transforms(text: str) -> tuple[Call, ...]:
     return tuple(value for value in values if isinstance(value, Call))
 
 
-# --- errors in the words of the house -----------------------------------------------------------------------------------
+# --- errors in the words of the house ---
 
 
 def make_spec(document: Mapping[str, Any]) -> RunSpec:
@@ -402,5 +407,3 @@ def _reason(error: ErrorDetails, where: tuple[str, ...]) -> str:
     given = error.get("input")
     shown = f", got {clean_line(repr(given), 60)}" if isinstance(given, str | int | float) else ""
     return message if error["type"] == "value_error" else message + shown
-
-

@@ -17,7 +17,7 @@ from mnist_tui.data import Images
 from mnist_tui.spec import TrainSpec
 
 WARM_UP_STEPS = 3
-"""Eager steps before a capture: libraries set up their workspaces in the first ones (PyTorch's notes on CUDA graphs)."""
+"""Eager steps before a capture, in which libraries set up their workspaces (PyTorch's notes on CUDA graphs)."""
 
 
 def normalise(pixels: Tensor, mean: float, std: float) -> Tensor:

@@ -84,7 +84,9 @@ class RunFolder:
             document = {"format": FORMAT, "run": folder.name, **record, "spec": spec.model_dump(mode="json")}
             write_atomically(folder / "run.json", _json_bytes(document))
         except OSError as error:
-            raise StorageError(f"cannot write to {runs_dir}: {error.strerror}; name another folder with --runs-dir") from None
+            raise StorageError(
+                f"cannot write to {runs_dir}: {error.strerror}; name another folder with --runs-dir"
+            ) from None
         return run
 
     def _acquire(self) -> None:
@@ -122,7 +124,11 @@ class RunFolder:
         if self.segment:
             values["segment"] = self.segment
         try:
-            write_all(self.folder / "history.jsonl", _row_bytes(values), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW)
+            write_all(
+                self.folder / "history.jsonl",
+                _row_bytes(values),
+                os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW,
+            )
         except OSError:
             self._heal_history()
             raise

@@ -80,7 +80,9 @@ def receptive_field_sentence(rows: tuple[Row, ...]) -> str:
         return f"The network looks at all {size}x{size} pixels at once: it has no receptive field that grows."
     before = rows[position - 1]
     seen = max(before.receptive_field)
-    where = f"Before the head, after layer {before.index} ({before.type}), a unit sees {_size(before.receptive_field)} px"
+    where = (
+        f"Before the head, after layer {before.index} ({before.type}), a unit sees {_size(before.receptive_field)} px"
+    )
     if seen >= size:
         return f"{where}: the whole of the {size} px image."
     return f"{where}: {seen} of {size}, {seen / size:.0%} of the image's width; what is wider only the head can join."
@@ -194,7 +196,7 @@ def torchsummary(spec: RunSpec) -> str:
     sums = totals(spec.rows)
     thin, thick = "-" * 64, "=" * 64
     rows = [
-        f"{f'{row.type}-{row.index}':>20}  {str([-1, *row.output_shape]):>25} {row.parameters:>15,}" for row in spec.rows
+        f"{f'{row.type}-{row.index}':>20}  {[-1, *row.output_shape]!s:>25} {row.parameters:>15,}" for row in spec.rows
     ]
     return "\n".join(
         [
@@ -230,7 +232,9 @@ def recipe(spec: RunSpec) -> str:
     if spec.knobs:
         lines.append(f"knobs            {', '.join(f'{name}={value}' for name, value in spec.knobs.items())}")
     if train.validation_images:
-        lines.append(f"validation       {train.validation_images:,} of the 60,000 training images, by seed {train.seed}")
+        lines.append(
+            f"validation       {train.validation_images:,} of the 60,000 training images, by seed {train.seed}"
+        )
     if described := target_words(spec):
         lines.append(f"target           {described}")
     return "\n".join([*lines, *_reported_lines(spec)])

@@ -54,7 +54,7 @@ def evaluate(model: nn.Module, images: Images, batch_size: int, normalization: t
     log_probabilities = torch.cat(
         [
             torch.log_softmax(model(normalise(pixels, *normalization)).float(), dim=1)
-            for pixels in images.pixels.split(batch_size)
+            for pixels in torch.split(images.pixels, batch_size)
         ]
     )
     model.train(was_training)
@@ -82,7 +82,7 @@ class Training:
         torch.manual_seed(settings.seed)
         self.spec = spec
         self.splits = splits
-        self.model = build.network(spec).to(device, memory_format=torch.channels_last)
+        self.model = build.network(spec).to(device).to(memory_format=torch.channels_last)
         parameters = list(self.model.parameters())
         if not parameters:
             raise SpecError("layers: no layer has weights, so there is nothing to train", ("layers",))
@@ -165,7 +165,7 @@ def train(training: Training, stop: threading.Event) -> Iterator[Event]:
     iterates may save it.
     """
     started = time.perf_counter()
-    spec, settings = training.spec, training.spec.train
+    settings = training.spec.train
     count = len(training.splits.train)
 
     def ended(outcome: Outcome, message: str) -> RunEnded:

@@ -29,7 +29,7 @@ from mnist_tui.calls import (
 FUZZ = settings(max_examples=300, deadline=None, derandomize=True)
 
 
-# --- reading and printing ----------------------------------------------------------------------------------------------
+# --- reading and printing --------------------------------------------------------------------------------------------
 
 NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True).filter(lambda name: not keyword.iskeyword(name))
 NUMBERS = st.integers(-(10**17), 10**17) | st.floats(allow_nan=False, allow_infinity=False)
@@ -142,7 +142,7 @@ def test_only_a_line_ending_ends_a_comment(character: str) -> None:
     assert [call.name for call in parse_lines(f"# a remark{character}Dropout(0.9)\nReLU()")] == ["ReLU"]
 
 
-# --- refused -----------------------------------------------------------------------------------------------------------
+# --- refused ---------------------------------------------------------------------------------------------------------
 
 REFUSED = {
     "attribute": "torch.load('x')",
@@ -246,7 +246,8 @@ def test_nothing_is_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "line"), [("\n\nf(a.b)", 3), ("f(\n1,\na.b)", 3), ("ReLU()\nf(", 2), ("ReLU\n\nx = 1", 3), ("a()\nf(**b)", 2)]
+    ("text", "line"),
+    [("\n\nf(a.b)", 3), ("f(\n1,\na.b)", 3), ("ReLU()\nf(", 2), ("ReLU\n\nx = 1", 3), ("a()\nf(**b)", 2)],
 )
 def test_errors_carry_the_line(text: str, line: int) -> None:
     """The line of an error counts from 1 and is the one where the wrong thing stands."""
@@ -262,7 +263,7 @@ def test_one_call_is_expected_where_there_is_none_or_two(text: str) -> None:
         parse(text)
 
 
-# --- knobs -------------------------------------------------------------------------------------------------------------
+# --- knobs -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -332,7 +333,7 @@ def test_names_in_finds_every_name() -> None:
     assert names_in(call) == {"a", "b", "c", "d", "e", "f", "h"}
 
 
-# --- arguments ---------------------------------------------------------------------------------------------------------
+# --- arguments -------------------------------------------------------------------------------------------------------
 
 
 def test_with_argument_sets_and_replaces() -> None:
@@ -390,7 +391,14 @@ def test_a_call_without_arguments_says_so() -> None:
 
 @pytest.mark.parametrize(
     ("word", "near"),
-    [("conv2D", "Conv2d"), ("Conv3d", "Conv2d"), ("rellu", "ReLU"), ("zzz", None), ("", None), ("Conv2d" * 10_000, None)],
+    [
+        ("conv2D", "Conv2d"),
+        ("Conv3d", "Conv2d"),
+        ("rellu", "ReLU"),
+        ("zzz", None),
+        ("", None),
+        ("Conv2d" * 10_000, None),
+    ],
 )
 def test_did_you_mean_finds_the_nearest(word: str, near: str | None) -> None:
     """A near word is offered as it is written, whatever its case; a far one is not."""

@@ -352,7 +352,7 @@ def test_positional_arguments_are_at_pytorchs_place(name: str) -> None:
     assert ours == theirs[: len(ours)]
 
 
-# --- random arguments --------------------------------------------------------------------------------------------------
+# --- random arguments ------------------------------------------------------------------------------------------------
 
 
 def shapes(channels: int = 6, pixels: int = 12) -> st.SearchStrategy[Shape]:
@@ -395,7 +395,10 @@ ARGUMENTS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "PReLU": {"num_parameters": st.integers(1, 6)},
     "GLU": {"dim": st.sampled_from([1, 2, 3, 4, -1, -2, -3])},
     "Softmax": {"dim": st.sampled_from([1, 2, 3, 4, 5, -1, -2, -3, -5])},
-    "Flatten": {"start_dim": st.sampled_from([1, 2, 3, 4, -1, -2, -3]), "end_dim": st.sampled_from([1, 2, 3, 4, -1, -3])},
+    "Flatten": {
+        "start_dim": st.sampled_from([1, 2, 3, 4, -1, -2, -3]),
+        "end_dim": st.sampled_from([1, 2, 3, 4, -1, -3]),
+    },
     "Unflatten": {
         "dim": st.sampled_from([1, 2, 3, 4, -1]),
         "unflattened_size": st.lists(st.integers(1, 4), min_size=1, max_size=3).map(tuple),
@@ -431,7 +434,7 @@ def test_random_arguments_agree_with_pytorch(name: str) -> None:
     check()
 
 
-# --- errors ------------------------------------------------------------------------------------------------------------
+# --- errors ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from mnist_tui.calls import parse_lines
-from mnist_tui.layers import LayerError, arguments
-from mnist_tui.network import MAX_LAYERS, MAX_PARAMETERS, Knobs, Row, Shape, trace
+from mnist_tui.layers import LayerError, Shape, arguments
+from mnist_tui.network import MAX_LAYERS, MAX_PARAMETERS, Knobs, Row, trace
 
 FUZZ = settings(max_examples=150, deadline=None, derandomize=True)
 
@@ -22,7 +22,7 @@ def table(text: str, knobs: Knobs | None = None, shape: Shape = (1, 28, 28)) -> 
     return trace(parse_lines(text), knobs or {}, shape)
 
 
-# --- rows --------------------------------------------------------------------------------------------------------------
+# --- rows ------------------------------------------------------------------------------------------------------------
 
 
 def test_a_small_network_row_by_row() -> None:
@@ -60,7 +60,7 @@ def test_no_layers_make_no_rows() -> None:
     assert table("# nothing yet") == ()
 
 
-# --- residual connections ----------------------------------------------------------------------------------------------
+# --- residual connections --------------------------------------------------------------------------------------------
 
 
 def test_a_residual_adds_its_body_to_what_arrives() -> None:
@@ -96,7 +96,7 @@ def test_a_shortcut_brings_the_shapes_together() -> None:
     assert [row.parameters for row in rows] == [80, 0, 16, 0]
     assert rows[-1].output_shape == (8, 14, 14)
     assert rows[-1].receptive_field == (3, 3)
-    assert rows[-1].jump == (2, 2)
+    assert rows[-1].jump == (Fraction(2), Fraction(2))
 
 
 def test_the_wider_branch_decides_the_receptive_field() -> None:
@@ -144,7 +144,7 @@ def test_a_residual_that_cannot_be_is_explained(text: str, words: str) -> None:
     assert caught.value.line == 2
 
 
-# --- errors and limits -------------------------------------------------------------------------------------------------
+# --- errors and limits -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,11 @@ def test_limits_are_kept_before_anything_is_built(text: str, words: str) -> None
 
 @pytest.mark.parametrize(
     "text",
-    ["Flatten()\n" * MAX_LAYERS, f"Flatten()\nLinear({MAX_PARAMETERS // 784}, bias=False)", "Upsample((10_000, 10_000))"],
+    [
+        "Flatten()\n" * MAX_LAYERS,
+        f"Flatten()\nLinear({MAX_PARAMETERS // 784}, bias=False)",
+        "Upsample((10_000, 10_000))",
+    ],
     ids=["layers", "parameters", "activations"],
 )
 def test_a_network_at_a_limit_passes(text: str) -> None:
@@ -200,7 +204,7 @@ def test_a_network_at_a_limit_passes(text: str) -> None:
     assert len(table(text)) == len(parse_lines(text))
 
 
-# --- the receptive field, measured -------------------------------------------------------------------------------------
+# --- the receptive field, measured -----------------------------------------------------------------------------------
 
 
 def positive_model(text: str, shape: Shape) -> nn.Sequential:
@@ -295,7 +299,7 @@ def test_jumps_below_one_are_exact() -> None:
     assert table("Upsample((84, 56))")[0].jump == (Fraction(1, 3), Fraction(1, 2))
 
 
-# --- speed -------------------------------------------------------------------------------------------------------------
+# --- speed -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_table_follows_typing() -> None:

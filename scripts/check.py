@@ -1,0 +1,24 @@
+"""Everything a change must pass, in one command: format, lint, types, direction of imports, tests."""
+
+import subprocess
+import sys
+
+CHECKS = (
+    ("ruff", "format", "--check", "."),
+    ("ruff", "check", "."),
+    ("mypy",),
+    ("lint-imports",),
+    (sys.executable, "-m", "pytest"),
+)
+
+
+def main() -> int:
+    """Runs every check, also after one has failed; the exit code is 0 where all passed."""
+    failed = [" ".join(check) for check in CHECKS if subprocess.run(check, check=False).returncode]
+    for check in failed:
+        print(f"FAILED: {check}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,165 @@
+"""Text and files from outside: what reaches the screen is harmless, what is read is bounded."""
+
+import os
+import signal
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mnist_tui.files import BadFile, read_bytes, read_text
+from mnist_tui.text import clean, clean_line
+
+REPLACED = {
+    "C0": [chr(code) for code in range(0x20) if chr(code) != "\n"],
+    "DEL and C1": [chr(code) for code in range(0x7F, 0xA0)],
+    "bidirectional": list("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"),
+    "line breaks of other kinds": list("\u2028\u2029"),
+    "byte order mark": ["\ufeff"],
+    "surrogates": ["\ud800", "\udbff", "\udc00", "\udfff"],
+}
+
+
+@pytest.mark.parametrize("characters", REPLACED.values(), ids=REPLACED)
+def test_what_drives_a_terminal_or_hides_text_is_replaced(characters: list[str]) -> None:
+    """Each such character becomes one U+FFFD, and its neighbours stay."""
+    cleaned = [clean(f"a{character}b") for character in characters]
+
+    assert set(cleaned) == {"a\ufffdb"}
+
+
+@pytest.mark.parametrize("text", ["", "a\nb\n", "Größe 日本語 🙂", "a\u00a0b", "e\u0301", "\u2026 ²"])
+def test_ordinary_text_stays(text: str) -> None:
+    """Line breaks, accents, other scripts and emoji are no harm."""
+    assert clean(text) == text
+
+
+@given(st.text(st.characters()))
+def test_cleaned_text_can_be_shown_and_stored(text: str) -> None:
+    """No character that moves text is left, whatever came in, and cleaning twice changes nothing more."""
+    cleaned = clean(text)
+
+    assert not {unicodedata.category(character) for character in cleaned.replace("\n", "")} & {"Cc", "Cs", "Zl", "Zp"}
+    assert not {unicodedata.bidirectional(character) for character in cleaned} & {"LRE", "RLO", "LRI", "PDF", "PDI"}
+    assert len(cleaned) == len(text)
+    assert clean(cleaned) == cleaned
+    assert cleaned.encode("utf-8").decode("utf-8") == cleaned
+
+
+def test_an_escape_sequence_is_plain_text() -> None:
+    """The colour is not set and the window's title is not changed."""
+    assert clean("\x1b[31mred\x1b]0;title\x07") == "\ufffd[31mred\ufffd]0;title\ufffd"
+
+
+def test_long_text_is_cut() -> None:
+    """The width counts characters."""
+    assert clean("abc" * 10_000) == ("abc" * 10_000)[:10_000]
+    assert clean("abcd", 3) == "abc"
+    assert clean_line("abcd", 3) == "abc"
+
+
+def test_a_line_is_one_line() -> None:
+    """Line breaks become spaces."""
+    assert clean_line("a\nb\r\nc") == "a b\ufffd c"
+
+
+# --- files -----------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Fails instead of hanging where the body blocks."""
+
+    def stop(number: int, frame: object) -> None:
+        raise TimeoutError(f"blocked for {seconds} s")
+
+    previous = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+def test_a_file_of_the_allowed_size_is_read(tmp_path: Path) -> None:
+    """The limit is the largest allowed size; a link to a file is a file."""
+    path = tmp_path / "file"
+    path.write_bytes(b"\x00\xff12")
+    (tmp_path / "link").symlink_to(path)
+
+    assert read_bytes(path, 4) == b"\x00\xff12"
+    assert read_bytes(tmp_path / "link", 4) == b"\x00\xff12"
+
+
+def test_an_empty_file_is_read(tmp_path: Path) -> None:
+    """Nothing is a content, too."""
+    (tmp_path / "file").touch()
+
+    assert read_bytes(tmp_path / "file", 0) == b""
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("folder", "is a folder"),
+        ("pipe", "is not a regular file"),
+        ("large", "is larger than 1,000 bytes"),
+        ("sparse", "is larger than 1,000 bytes"),
+        ("missing", "No such file or directory"),
+        ("large/below", "Not a directory"),
+        ("dangling", "No such file or directory"),
+        ("loop", "symbolic links"),
+        ("a" * 300, "File name too long"),
+        ("a\0b", "is no file name"),
+        ("/dev/zero", "is not a regular file"),
+    ],
+)
+def test_what_is_no_readable_file_is_one_clear_error(tmp_path: Path, name: str, why: str) -> None:
+    """Folders, pipes, devices and large files are refused at once, with the path, and leave nothing open."""
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "large").write_bytes(b"a" * 1_001)
+    with open(tmp_path / "sparse", "wb") as file:
+        file.truncate(2**40)
+    (tmp_path / "dangling").symlink_to(tmp_path / "missing")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    open_before = len(os.listdir("/proc/self/fd"))
+
+    with at_most(5), pytest.raises(BadFile) as caught:
+        read_bytes(tmp_path / name, 1_000)
+    assert caught.value.path == tmp_path / name
+    assert why in caught.value.why
+    assert str(caught.value) == f"{tmp_path / name}: {caught.value.why}"
+    assert len(os.listdir("/proc/self/fd")) == open_before
+
+
+def test_the_clock_of_these_tests_works(tmp_path: Path) -> None:
+    """The control: an ordinary open does block on a pipe, and `at_most` ends it."""
+    os.mkfifo(tmp_path / "pipe")
+
+    with pytest.raises(TimeoutError), at_most(0.05):
+        (tmp_path / "pipe").read_bytes()
+
+
+@pytest.mark.parametrize("content", ["Größe\n", "\ufeffGröße\n"])
+def test_text_is_utf8_with_or_without_its_mark(tmp_path: Path, content: str) -> None:
+    """The byte order mark that some editors write is no part of the text."""
+    path = tmp_path / "file"
+    path.write_bytes(content.encode("utf-8"))
+
+    assert read_text(path, 100) == "Größe\n"
+
+
+@pytest.mark.parametrize("content", [b"abc\xff", "abcé".encode("latin-1"), b"abc\xed\xa0\x80", "a".encode("utf-16")])
+def test_other_bytes_are_no_text(tmp_path: Path, content: bytes) -> None:
+    """The error says where the text stops being UTF-8."""
+    path = tmp_path / "file"
+    path.write_bytes(content)
+
+    with pytest.raises(BadFile, match=rf"is not UTF-8 text \(byte {0 if content[0] > 127 else 3}\)"):
+        read_text(path, 100)
