@@ -108,13 +108,20 @@ def optimizer(spec: RunSpec, parameters: list[nn.Parameter]) -> Optimizer:
     device = parameters[0].device.type
     if call.name in FUSED and device in ("cpu", "cuda"):
         values["fused"] = True
-    if call.name in CAPTURABLE and device == "cuda":
-        values["capturable"] = True
-    if device == "cuda":
+    if device == "cuda" and can_capture(spec):
+        values |= {"capturable": True} if call.name in CAPTURABLE else {}
         # A rate on the device can change between two replays of a captured step.
         values["lr"] = torch.tensor(float(values["lr"]), device=parameters[0].device)
     built: Optimizer = _construct(lambda: getattr(torch.optim, call.name)(parameters, **values), "optimizer")
     return built
+
+
+def can_capture(spec: RunSpec) -> bool:
+    """Whether a step of this recipe can be replayed as a CUDA graph, in which all numbers but the rate are fixed."""
+    call = spec.train.scheduler
+    cycles = call is not None and call.name in catalog.STEPPED_PER_BATCH
+    cycles_momentum = cycles and bool(catalog.check("scheduler", spec.resolved(call))["cycle_momentum"])
+    return spec.train.optimizer.name in CAPTURABLE | {"SGD"} and not cycles_momentum
 
 
 def scheduler(spec: RunSpec, wrapped: Optimizer, train_images: int) -> lr_scheduler.LRScheduler | None:

@@ -37,6 +37,7 @@ class TrainStep:
         optimizer: Optimizer,
         images: Images,
         augmentation: Augmentation | None,
+        can_capture: bool,
     ) -> None:
         self.settings = settings
         self.model = model
@@ -54,6 +55,8 @@ class TrainStep:
         self.sums = torch.zeros(2, dtype=torch.float32 if device.type == "mps" else torch.float64, device=device)
         """Loss times images, and right answers, of the epoch so far."""
         self.is_finite = torch.ones(1, dtype=torch.bool, device=device)
+        # What runs image by image leaves the device, and so cannot be captured.
+        self.is_captured = device.type == "cuda" and can_capture and not (augmentation and augmentation.slow)
         self._graph: Any = None
         self._eager_steps = 0
         self._offsets = torch.arange(settings.batch_size, device=device)
@@ -72,7 +75,7 @@ class TrainStep:
 
         On CUDA nothing is read, so the answer is True; `is_finite` tells it when it is looked at.
         """
-        if self.device.type != "cuda" or count != self.settings.batch_size:
+        if not self.is_captured or count != self.settings.batch_size:
             return self._step(count)
         if self._graph is None and self._eager_steps < WARM_UP_STEPS:
             self._eager_steps += 1
@@ -113,7 +116,7 @@ class TrainStep:
 
     def _clip(self) -> Tensor:
         """The gradient's 2-norm, after which the gradient is no longer than `clip_grad_norm`."""
-        norm = get_total_norm([weight.grad for weight in self.parameters if weight.grad is not None])
+        norm: Tensor = get_total_norm([weight.grad for weight in self.parameters if weight.grad is not None])
         if self.settings.clip_grad_norm is not None:
             clip_grads_with_norm_(self.parameters, self.settings.clip_grad_norm, norm)
         return norm

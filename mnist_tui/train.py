@@ -91,7 +91,13 @@ class Training:
         self.augmentation = build.augmentation(spec)
         self.fast_model = build.fast_network(self.model).train()
         self.step = TrainStep(
-            settings, self.fast_model, build.loss(spec), self.optimizer, splits.train, self.augmentation
+            settings,
+            self.fast_model,
+            build.loss(spec),
+            self.optimizer,
+            splits.train,
+            self.augmentation,
+            build.can_capture(spec),
         )
         self.generator = torch.Generator().manual_seed(settings.seed + ORDER_STREAM)
         self.epoch_start = self.generator.get_state()
@@ -196,6 +202,7 @@ def train(training: Training, stop: threading.Event) -> Iterator[Event]:
             if now - seen >= PROGRESS_SECONDS or training.steps_done == training.steps_per_epoch:
                 training.seconds = before + now - began
                 sums = training.step.sums.tolist()  # The host waits for the device here.
+                rate = rate if training.step.device.type == "cpu" else training.learning_rate
                 if not training.step.is_finite.item():
                     yield ended("diverged", _diverged(training))
                     return

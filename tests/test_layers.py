@@ -1,4 +1,4 @@
-"""Every kind of layer held against the torch.nn module it is named after: shape, parameters, multiply-adds, refusals."""
+"""Every kind of layer held against the torch.nn module it is named after: sizes, multiply-adds, arguments, refusals."""
 
 import inspect
 import warnings
@@ -300,7 +300,7 @@ def test_sizes_are_pytorchs(text: str, shape: Shape) -> None:
 def test_refused_where_pytorch_refuses(text: str, shape: Shape) -> None:
     """A layer that PyTorch cannot build or run is refused by our rule, too."""
     call = parse(text)
-    with pytest.raises(Exception):  # noqa: B017 - PyTorch raises eight different types here.
+    with pytest.raises(Exception):  # noqa: B017, PT011 - PyTorch raises eight different types here.
         torch_sizes(call, shape)
 
     with pytest.raises(CallError):

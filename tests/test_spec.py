@@ -406,9 +406,9 @@ def test_a_spec_is_frozen(place: str) -> None:
 def test_the_parts_of_a_spec_are_frozen() -> None:
     """Neither recipe nor target nor a call inside can be changed."""
     with pytest.raises(ValidationError, match="frozen"):
-        SPEC.train.epochs = 4
+        SPEC.train.epochs = 4  # type: ignore[misc]  # The test.
     with pytest.raises(ValidationError, match="frozen"):
-        SPEC.target.parameters = 4
+        SPEC.target.parameters = 4  # type: ignore[misc]  # The test.
     with pytest.raises(AttributeError):
         SPEC.train.optimizer.name = "Adam"  # type: ignore[misc]
 

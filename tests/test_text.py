@@ -67,6 +67,9 @@ def test_a_line_is_one_line() -> None:
     assert clean_line("a\nb\r\nc") == "a b\ufffd c"
 
 
+OPEN_FILES = Path("/proc/self/fd")
+
+
 # --- files -----------------------------------------------------------------------------------------------------------
 
 
@@ -128,14 +131,14 @@ def test_what_is_no_readable_file_is_one_clear_error(tmp_path: Path, name: str, 
         file.truncate(2**40)
     (tmp_path / "dangling").symlink_to(tmp_path / "missing")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    open_before = len(os.listdir("/proc/self/fd"))
+    open_before = len(list(OPEN_FILES.iterdir()))
 
     with at_most(5), pytest.raises(BadFile) as caught:
         read_bytes(tmp_path / name, 1_000)
     assert caught.value.path == tmp_path / name
     assert why in caught.value.why
     assert str(caught.value) == f"{tmp_path / name}: {caught.value.why}"
-    assert len(os.listdir("/proc/self/fd")) == open_before
+    assert len(list(OPEN_FILES.iterdir())) == open_before
 
 
 def test_the_clock_of_these_tests_works(tmp_path: Path) -> None:

@@ -1,0 +1,56 @@
+"""What several test files share: a small run, a small data set, and folders of the user's that are not the user's."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mnist_tui.spec import RunSpec, make_spec
+
+if TYPE_CHECKING:
+    from mnist_tui.data import Dataset
+
+
+def _use_one_thread() -> None:
+    """Two threads on busy cores are many times slower than one; tests that never load torch do not load it here."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees or touches the user's own cache, presets and settings."""
+    for folder in ("cache", "config", "state"):
+        monkeypatch.setenv(f"XDG_{folder.upper()}_HOME", str(tmp_path / "home" / folder))
+    _use_one_thread()
+
+
+@pytest.fixture(scope="session")
+def digits() -> "Dataset":
+    """The stand-in for MNIST: 1,437 training and 360 test images, on the CPU; not to be changed by a test."""
+    from mnist_tui import data  # torch: 2 s.
+
+    _use_one_thread()
+    return data.load_digits()
+
+
+@pytest.fixture
+def small_spec() -> RunSpec:
+    """A run of a second on the digits: each kind of layer that has a state or a mode of its own, and a knob."""
+    return make_spec(
+        {
+            "name": "small",
+            "layers": """
+                Conv2d(4, 3, padding=1)
+                BatchNorm2d()
+                ReLU()
+                MaxPool2d(4)
+                Dropout(dropout)
+                Flatten()
+                Linear(10)
+            """,
+            "knobs": {"dropout": 0.1},
+            "train": {"epochs": 2, "batch_size": 64, "optimizer": "Adam(lr=0.01)"},
+        }
+    )
