@@ -119,9 +119,8 @@ def optimizer(spec: RunSpec, parameters: list[nn.Parameter]) -> Optimizer:
 def can_capture(spec: RunSpec) -> bool:
     """Whether a step of this recipe can be replayed as a CUDA graph, in which all numbers but the rate are fixed."""
     call = spec.train.scheduler
-    cycles = call is not None and call.name in catalog.STEPPED_PER_BATCH
-    cycles_momentum = cycles and bool(catalog.check("scheduler", spec.resolved(call))["cycle_momentum"])
-    return spec.train.optimizer.name in CAPTURABLE | {"SGD"} and not cycles_momentum
+    settings = catalog.check("scheduler", spec.resolved(call)) if call else {}
+    return spec.train.optimizer.name in CAPTURABLE | {"SGD"} and not settings.get("cycle_momentum")
 
 
 def scheduler(spec: RunSpec, wrapped: Optimizer, train_images: int) -> lr_scheduler.LRScheduler | None:

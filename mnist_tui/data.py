@@ -129,8 +129,8 @@ def _no_mnist(data_dir: Path | None, error: OSError) -> str:
 
 def _banner(error: OSError) -> str:
     return (
-        "NOT MNIST. It was neither found nor fetched, so this run uses the 1,797 small digits of scikit-learn, scaled to "
-        f"28x28. Its accuracies mean nothing for MNIST and are never compared with an MNIST run. ({error}) "
+        "NOT MNIST. It was neither found nor fetched, so this run uses the 1,797 small digits of scikit-learn, "
+        f"scaled to 28x28. Its accuracies mean nothing for MNIST and are never compared with an MNIST run. ({error}) "
         "For MNIST: --data-dir DIR, where DIR/MNIST/raw holds its four raw files."
     )
 

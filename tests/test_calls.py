@@ -208,21 +208,21 @@ REFUSED = {
 @pytest.mark.parametrize("text", REFUSED.values(), ids=REFUSED)
 def test_everything_else_is_refused_at_once(text: str) -> None:
     """What is no plain call raises `CallError`, whatever it would cost Python to read or to show."""
-    started = time.perf_counter()
+    started = time.process_time()
 
     with pytest.raises(CallError) as caught:
         parse(text)
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
     assert len(str(caught.value)) < 400
 
 
 @pytest.mark.parametrize("text", ["ReLU()\n" * 4_000, f"f({'ReLU(), ' * 4_000})"], ids=["lines", "arguments"])
 def test_long_texts_are_read_at_once(text: str) -> None:
     """Reading takes time in proportion to the text: a form parses at every key."""
-    started = time.perf_counter()
+    started = time.process_time()
     parse_lines(text)
 
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_nesting_up_to_the_limit_is_read() -> None:

@@ -183,11 +183,11 @@ def test_errors_carry_the_line_of_their_layer(text: str, line: int) -> None:
 )
 def test_limits_are_kept_before_anything_is_built(text: str, words: str) -> None:
     """A network over a limit is refused by arithmetic alone, at once."""
-    started = time.perf_counter()
+    started = time.process_time()
 
     with pytest.raises(LayerError, match=words):
         table(text)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize(
@@ -308,9 +308,9 @@ def test_a_table_follows_typing() -> None:
     text = block * 8 + "AdaptiveAvgPool2d(1)\nFlatten()\nLinear(10)"
     seconds = []
     for _ in range(50):
-        started = time.perf_counter()
+        started = time.process_time()
         rows = trace(parse_lines(text), {"width": 8, "rate": 0.1})
-        seconds.append(time.perf_counter() - started)
+        seconds.append(time.process_time() - started)
 
     assert len(rows) == 35
     assert statistics.median(seconds) < 0.005

@@ -67,10 +67,10 @@ def test_a_line_is_one_line() -> None:
     assert clean_line("a\nb\r\nc") == "a b\ufffd c"
 
 
-OPEN_FILES = Path("/proc/self/fd")
-
-
 # --- files -----------------------------------------------------------------------------------------------------------
+
+
+OPEN_FILES = Path("/proc/self/fd")
 
 
 @contextmanager
