@@ -57,6 +57,8 @@ def _scale(value: Value) -> tuple[float, float]:
     values = value if isinstance(value, tuple) else (value, value)
     if len(values) != 2:
         raise CallError("must be one number or a pair of numbers")
+    if max(_positive(values[0]), _positive(values[1])) > 1_000:
+        raise CallError("must be at most 1,000")
     return _positive(values[0]), _positive(values[1])
 
 
@@ -69,8 +71,13 @@ def _edges(value: Value) -> tuple[int, int, int, int]:
 
 
 def _sizes(value: Value) -> tuple[int, ...]:
-    values = value if isinstance(value, tuple) else (value,)
-    return tuple(_integer(item, 1) for item in values)
+    if not isinstance(value, tuple) or not value:
+        raise CallError("must be a list of sizes")
+    return tuple(_integer(item, 1) for item in value)
+
+
+def _size_or_sizes(value: Value) -> tuple[int, ...]:
+    return _sizes(value if isinstance(value, tuple) else (value,))
 
 
 def _sizes_or_same(value: Value) -> tuple[int | None, int | None]:
@@ -113,7 +120,7 @@ Pair0 = Annotated[tuple[int, int], _pair_of(0)]
 Padding = Annotated[tuple[int, int] | str, _padding]
 Edges = Annotated[tuple[int, int, int, int], _edges]
 Sizes = Annotated[tuple[int, ...], _sizes]
-MaybeSizes = Annotated[tuple[int, ...] | None, _optional(_sizes)]
+MaybeSizes = Annotated[tuple[int, ...] | None, _optional(_size_or_sizes)]
 SizesOrSame = Annotated[tuple[int | None, int | None], _sizes_or_same]
 MaybeScale = Annotated[tuple[float, float] | None, _optional(_scale)]
 PaddingMode = Annotated[str, _one_of("zeros", "reflect", "replicate", "circular")]

@@ -70,6 +70,9 @@ def _module(call: Call, before: Row) -> nn.Module:
         return Residual(body, shortcut)
     values = arguments(call)
     values |= _inferred(call.name, before) | _normalized_shape(values, before)
+    if "inplace" in values:
+        # It saves nothing here, and overwrites what a `Residual` adds or a backward pass needs.
+        values["inplace"] = False
     module: nn.Module = getattr(nn, call.name)(**values)
     return module
 

@@ -10,6 +10,7 @@ import difflib
 import inspect
 import math
 import operator
+import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,7 @@ from functools import cache
 MAX_TEXT = 65_536  # Characters of one block of calls; the largest published network has under 1,000.
 MAX_DIGITS = 18  # Of one number: keeps arithmetic on typed-in numbers instant.
 MAX_NESTING = 50  # Levels of brackets; Python's own parser gives up near 100.
+MAX_DEPTH = 100  # Levels of an expression, signs and terms of a sum counted: functions that call themselves follow it.
 
 
 class CallError(ValueError):
@@ -101,16 +103,17 @@ def parse_lines(text: str) -> tuple[Call, ...]:
     if len(text) > MAX_TEXT:
         raise CallError(f"the text has {len(text):,} characters, at most {MAX_TEXT:,} are read")
     _check_nesting(text)
-    lines = "\n".join(line.strip() for line in text.splitlines())
+    lines = [line.strip() for line in re.split("\r\n|\r|\n", text)]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Python's remarks on odd literals are not for our users.
-            module = ast.parse(lines)
+            module = ast.parse("\n".join(lines))
     except SyntaxError as error:
         raise CallError(f"cannot read {shorten(error.text or text)}: {error.msg}", error.lineno) from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise CallError(f"cannot read {shorten(text)}: {error}") from None
-    return tuple(_call(_expression(statement), lines) for statement in module.body)
+    source = [line.encode() for line in lines]
+    return tuple(_call(_expression(statement), source) for statement in module.body)
 
 
 def _check_nesting(text: str) -> None:
@@ -127,48 +130,59 @@ def _expression(statement: ast.stmt) -> ast.expr:
     raise CallError("expected a call such as ReLU(), found a Python statement", statement.lineno)
 
 
-def _call(node: ast.expr, source: str) -> Call:
+def _call(node: ast.expr, source: list[bytes]) -> Call:
     """A top-level call; a name without brackets is a call without arguments."""
     if isinstance(node, ast.Name):
         return Call(node.id, line=node.lineno, text=node.id)
     value = _value(node, source)
     if isinstance(value, Call):
         return value
-    raise CallError(f"expected a call such as ReLU(), got {shorten(ast.unparse(node))}", node.lineno)
+    raise CallError(f"expected a call such as ReLU(), got {shorten(_text(node, source))}", node.lineno)
 
 
-def _value(node: ast.expr, source: str) -> Value:
+def _text(node: ast.expr, source: list[bytes]) -> str:
+    """The node as it was written; `ast.get_source_segment` would split the whole source at every call."""
+    rows = source[node.lineno - 1 : node.end_lineno]
+    rows[-1] = rows[-1][: node.end_col_offset]
+    rows[0] = rows[0][node.col_offset :]
+    return b"\n".join(rows).decode()
+
+
+def _value(node: ast.expr, source: list[bytes], depth: int = 0) -> Value:
+    if depth > MAX_DEPTH:
+        raise CallError(f"an expression is more than {MAX_DEPTH} levels deep", node.lineno)
     match node:
         case ast.Call(func=ast.Name(id=name)):
-            return _nested_call(node, name, source)
+            return _nested_call(node, name, source, depth)
         case ast.Constant(value=bool() | int() | float() | str() | None as constant):
             return _constant(constant, node.lineno)
         case ast.Name(id=name):
             return Name(name)
         case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return _negative(_value(operand, source))
+            return _negative(_value(operand, source, depth + 1))
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _SYMBOLS:
-            return Operation(_SYMBOLS[type(op)], _value(left, source), _value(right, source))
+            return Operation(_SYMBOLS[type(op)], _value(left, source, depth + 1), _value(right, source, depth + 1))
         case ast.List(elts=items) | ast.Tuple(elts=items):
-            return tuple(_value(item, source) for item in items)
+            return tuple(_value(item, source, depth + 1) for item in items)
     raise CallError(
-        f"{shorten(ast.unparse(node))} is not allowed here: only calls, names, numbers, strings, lists and + - * // /",
+        f"{shorten(_text(node, source))} is not allowed: only calls, names, numbers, strings, lists and + - * // /",
         node.lineno,
     )
 
 
-def _nested_call(node: ast.Call, name: str, source: str) -> Call:
+def _nested_call(node: ast.Call, name: str, source: list[bytes], depth: int) -> Call:
     kwargs: dict[str, Value] = {}
     for keyword in node.keywords:
         if keyword.arg is None:
             raise CallError(f"{name}: ** is not allowed here", node.lineno)
-        kwargs[keyword.arg] = _value(keyword.value, source)
-    args = tuple(_value(argument, source) for argument in node.args)
-    text = ast.get_source_segment(source, node) or ""
-    return Call(name, args, tuple(kwargs.items()), node.lineno, text)
+        if keyword.arg in kwargs:
+            raise CallError(f"{name}: {keyword.arg} is given twice", node.lineno)
+        kwargs[keyword.arg] = _value(keyword.value, source, depth + 1)
+    args = tuple(_value(argument, source, depth + 1) for argument in node.args)
+    return Call(name, args, tuple(kwargs.items()), node.lineno, _text(node, source))
 
 
-def _constant(value: bool | int | float | str | None, line: int) -> Value:
+def _constant(value: bool | int | float | str | None, line: int | None) -> Value:
     if isinstance(value, float) and not math.isfinite(value):
         raise CallError("a number is too large to be read", line)
     if isinstance(value, int) and abs(value) >= 10**MAX_DIGITS:
@@ -187,7 +201,7 @@ def _operand(value: Value) -> str:
 def show(value: Value) -> str:
     """A value as Python text: strings in double quotes, sequences in round brackets, calls of calls in square ones."""
     if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        return '"' + value.encode("unicode_escape").decode("ascii").replace('"', '\\"') + '"'
     if isinstance(value, tuple):
         inside = ", ".join(show(item) for item in value)
         if any(isinstance(item, Call) for item in value):
@@ -208,9 +222,8 @@ def resolve(value: Value, names: Mapping[str, bool | int | float]) -> Value:
             return names[name]
         case Operation():
             return _calculate(value, names)
-        case Call(name=name, args=args, kwargs=kwargs):
-            resolved = tuple((key, resolve(item, names)) for key, item in kwargs)
-            return replace(value, args=tuple(resolve(item, names) for item in args), kwargs=resolved, text="")
+        case Call():
+            return resolve_call(value, names)
         case tuple():
             return tuple(resolve(item, names) for item in value)
     return value
@@ -222,7 +235,7 @@ def _calculate(operation: Operation, names: Mapping[str, bool | int | float]) ->
         raise CallError(f"{operation}: {operation.symbol} works on numbers")
     try:
         result = _OPERATIONS[operation.symbol](left, right)
-        _constant(result, 1)
+        _constant(result, None)
     except (ZeroDivisionError, OverflowError) as error:
         raise CallError(f"{operation}: {error}") from None
     return result
@@ -245,11 +258,11 @@ def names_in(value: Value) -> set[str]:
 def resolve_call(call: Call, names: Mapping[str, bool | int | float]) -> Call:
     """`resolve` for a call: the same call with plain values as arguments."""
     try:
-        resolved = resolve(call, names)
+        args = tuple(resolve(value, names) for value in call.args)
+        kwargs = tuple((name, resolve(value, names)) for name, value in call.kwargs)
     except CallError as error:
-        raise CallError(f"{call.name}: {error}", call.line) from None
-    assert isinstance(resolved, Call)
-    return resolved
+        raise CallError(f"{call.name}: {error}", error.line or call.line) from None
+    return replace(call, args=args, kwargs=kwargs, text="")
 
 
 @cache

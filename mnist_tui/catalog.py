@@ -7,7 +7,7 @@ a test holds every name and default against the installed torch and torchvision.
 import math
 from collections.abc import Mapping
 
-from mnist_tui.calls import Call, CallError, Value, bind, did_you_mean, parse_lines, signature
+from mnist_tui.calls import Call, CallError, Value, bind, did_you_mean, parse_lines, show, signature
 
 
 def _catalog(text: str) -> dict[str, str]:
@@ -44,7 +44,7 @@ SCHEDULERS = _catalog("""
         cycle_momentum=True, base_momentum=0.85, max_momentum=0.95, div_factor=25.0, final_div_factor=10000.0,
         three_phase=False)
     CyclicLR(base_lr, max_lr, step_size_up=2000, step_size_down=None, mode="triangular", gamma=1.0,
-        cycle_momentum=True, base_momentum=0.8, max_momentum=0.9)
+        scale_fn=None, scale_mode="cycle", cycle_momentum=True, base_momentum=0.8, max_momentum=0.9)
     ReduceLROnPlateau(mode="min", factor=0.1, patience=10, threshold=0.0001, threshold_mode="rel", cooldown=0,
         min_lr=0, eps=1e-08)
     SequentialLR(schedulers, milestones)
@@ -128,6 +128,12 @@ _BOUNDS: Mapping[str, tuple[float, float]] = {
     "size": (1, 1024),
     "max_size": (1, 1024),
     "padding": (0, 1024),
+    "kernel_size": (1, 55),
+    "num_ops": (0, 20),
+    "num_magnitude_bins": (2, 100),
+    "mixture_width": (1, 20),
+    "chain_depth": (-1, 20),
+    "severity": (1, 10),
 }
 """What is checked before torch is loaded; torch checks the rest when the run is built."""
 
@@ -154,7 +160,7 @@ def check(catalog: str, call: Call) -> dict[str, Value]:
 def _check_value(catalog: str, call: Call, name: str, value: Value, default: Value) -> None:
     if name in ("transforms", "schedulers"):
         _check_nested(catalog, call, name, value)
-    elif isinstance(value, Call):
+    elif isinstance(value, Call) or (isinstance(value, tuple) and any(isinstance(item, Call) for item in value)):
         raise CallError(f"{call.name}: {name} takes no call")
     elif isinstance(default, bool) and not isinstance(value, bool):
         raise CallError(f"{call.name}: {name}={value} must be True or False")
@@ -162,8 +168,10 @@ def _check_value(catalog: str, call: Call, name: str, value: Value, default: Val
         raise CallError(f"{call.name}: {name}={value} must be a word in quotes, such as {default!r}")
     elif isinstance(value, str) and not isinstance(default, str):
         raise CallError(f"{call.name}: {name} must be a number")
-    if isinstance(value, int | float) and name in _BOUNDS:
-        _check_bounds(call, name, value)
+    if name in _BOUNDS and value != default and not (name == "p" and isinstance(value, tuple)):
+        # Sizes and paddings may be lists, RandomChoice's p is a list of weights; all else is one number.
+        for item in value if isinstance(value, tuple) and name in ("size", "padding", "kernel_size") else (value,):
+            _check_bounds(call, name, item)
 
 
 def _check_nested(catalog: str, call: Call, name: str, value: Value) -> None:
@@ -175,8 +183,10 @@ def _check_nested(catalog: str, call: Call, name: str, value: Value) -> None:
         check(catalog, item)
 
 
-def _check_bounds(call: Call, name: str, value: float) -> None:
+def _check_bounds(call: Call, name: str, value: Value) -> None:
     low, high = _BOUNDS[name]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise CallError(f"{call.name}: {name}={show(value)} must be a number between {low:g} and {high:g}")
     if not math.isfinite(value) or not low <= value <= high:
         raise CallError(f"{call.name}: {name}={value} must be between {low:g} and {high:g}")
 

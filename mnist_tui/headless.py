@@ -227,10 +227,13 @@ def _goes_on(event: RunStarted) -> bool:
 
 def epoch_line(row: EpochEnded, epochs: int) -> str:
     """An epoch on one line of at most 80 columns."""
-    val = f"  val {row.val_accuracy:7.2%}" if row.val_accuracy is not None else ""
+    has_val = row.val_accuracy is not None
+    # Beside a validation accuracy there is no room for the test loss; the history has it.
+    evaluated = f"val {row.val_accuracy:7.2%}  test" if has_val else f"test {row.test_loss:.4f}"
+    seconds = f"{row.seconds:.1f}" if row.seconds < 100 else f"{row.seconds:.0f}"
     return (
-        f"epoch {row.epoch:>{len(str(epochs))}}/{epochs}  train {row.train_loss:.4f} {row.train_accuracy:7.2%}{val}"
-        f"  test {row.test_loss:.4f} {row.test_accuracy:7.2%}  lr {row.learning_rate:.4g}  {row.seconds:.1f} s"
+        f"epoch {row.epoch:>{len(str(epochs))}}/{epochs}  train {row.train_loss:.4f} {row.train_accuracy:7.2%}"
+        f"  {evaluated} {row.test_accuracy:7.2%}  lr {row.learning_rate:.3g}  {seconds} s"
     )
 
 

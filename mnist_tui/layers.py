@@ -88,9 +88,10 @@ def _agree(argument: str, given: int | None, arrives: int) -> int:
 def _window(size: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool = False) -> int:
     """The number of window positions along one axis, as PyTorch counts them."""
     span = dilation * (kernel - 1) + 1
-    if size + 2 * padding < span:
+    room = size + 2 * padding - span + (stride - 1 if ceil_mode else 0)
+    if room < 0:
         raise CallError(f"a window of {span} does not fit the {size} pixels that arrive (padding {padding})")
-    count = (size + 2 * padding - span + (stride - 1 if ceil_mode else 0)) // stride + 1
+    count = room // stride + 1
     # A last window that would start in the right padding is left out.
     return count - 1 if ceil_mode and (count - 1) * stride >= size + padding else count
 
@@ -151,13 +152,15 @@ def _resolve_padding(
     """The pixels that padding adds to height and width, both sides together."""
     if padding == "same" and stride != (1, 1):
         raise CallError('padding="same" needs stride=1')
+    spans = _spans(kernel_size, dilation)
     if isinstance(padding, str):
-        spans = _spans(kernel_size, dilation)
-        return (spans[0] - 1, spans[1] - 1) if padding == "same" else (0, 0)
-    most = {"reflect": min(size) - 1, "circular": min(size)}.get(mode)
-    if most is not None and max(padding) > most:
-        raise CallError(f"{mode} padding of {max(padding)} is too wide for {size[0]}x{size[1]} pixels")
-    return 2 * padding[0], 2 * padding[1]
+        added = (spans[0] - 1, spans[1] - 1) if padding == "same" else (0, 0)
+    else:
+        added = (2 * padding[0], 2 * padding[1])
+    beyond = {"reflect": 1, "circular": 0}.get(mode)
+    if beyond is not None and any((added[axis] + 1) // 2 > size[axis] - beyond for axis in (0, 1)):
+        raise CallError(f"{mode} padding is too wide for {size[0]}x{size[1]} pixels")
+    return added
 
 
 @kind
@@ -393,6 +396,13 @@ def ELU(shape: Shape, alpha: Number = 1.0, inplace: Flag = False) -> Effect:
 
 
 @kind
+def CELU(shape: Shape, alpha: Number = 1.0, inplace: Flag = False) -> Effect:
+    if alpha == 0:
+        raise CallError("alpha must not be 0")
+    return Effect(shape)
+
+
+@kind
 def Hardtanh(shape: Shape, min_val: Number = -1.0, max_val: Number = 1.0, inplace: Flag = False) -> Effect:
     if min_val >= max_val:
         raise CallError("min_val must be less than max_val")
@@ -415,7 +425,20 @@ def Hardshrink(shape: Shape, lambd: Number = 0.5) -> Effect:
 
 
 @kind
+def Softshrink(shape: Shape, lambd: Number = 0.5) -> Effect:
+    if lambd < 0:
+        raise CallError("lambd must be at least 0")
+    return Effect(shape)
+
+
+@kind
 def Sigmoid(shape: Shape) -> Effect:
+    return Effect(shape)
+
+
+@kind
+def Softmax2d(shape: Shape) -> Effect:
+    _image(shape)
     return Effect(shape)
 
 
@@ -450,9 +473,9 @@ def _axis(shape: Shape, dim: int) -> int:
 
 for _name in ("ReLU6", "SELU", "SiLU", "Mish", "Hardswish", "Hardsigmoid"):
     KINDS[_name] = ReLU
-for _name in ("Tanh", "Tanhshrink", "Softsign", "LogSigmoid", "Softmax2d"):
+for _name in ("Tanh", "Tanhshrink", "Softsign", "LogSigmoid"):
     KINDS[_name] = Sigmoid
-KINDS |= {"CELU": ELU, "Softshrink": Hardshrink, "LogSoftmax": Softmax, "Softmin": Softmax}
+KINDS |= {"LogSoftmax": Softmax, "Softmin": Softmax}
 
 
 # --- dropout ---

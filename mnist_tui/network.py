@@ -60,10 +60,16 @@ def trace(calls: Sequence[Call], knobs: Knobs, shape: Shape = INPUT) -> tuple[Ro
     """
     rows: list[Row] = []
     before = image_row(shape)
+    parameters = activations = 0
     for call in calls:
-        rows += layer_rows(resolve_layer(call, knobs), before)
+        new = layer_rows(resolve_layer(call, knobs), before)
+        rows += new
         before = rows[-1]
-        _check_limits(call, rows)
+        parameters += sum(row.parameters for row in new)
+        activations += sum(row.activations for row in new)
+        _check_limit(call, "layers", len(rows), MAX_LAYERS)
+        _check_limit(call, "parameters", parameters, MAX_PARAMETERS)
+        _check_limit(call, "activations per image", activations, MAX_ACTIVATIONS)
     return tuple(replace(row, index=index) for index, row in enumerate(rows, start=1))
 
 
@@ -91,14 +97,9 @@ def _opened(value: Value, outer: Call) -> Call:
     raise LayerError(f"Residual takes layers as arguments, not {value}{near}", outer.line)
 
 
-def _check_limits(call: Call, rows: list[Row]) -> None:
-    for what, count, limit in (
-        ("layers", len(rows), MAX_LAYERS),
-        ("parameters", sum(row.parameters for row in rows), MAX_PARAMETERS),
-        ("activations per image", sum(row.activations for row in rows), MAX_ACTIVATIONS),
-    ):
-        if count > limit:
-            raise LayerError(f"{call.name} brings the network to {count:,} {what}; the limit is {limit:,}", call.line)
+def _check_limit(call: Call, what: str, count: int, limit: int) -> None:
+    if count > limit:
+        raise LayerError(f"{call.name} brings the network to {count:,} {what}; the limit is {limit:,}", call.line)
 
 
 def layer_rows(call: Call, before: Row) -> list[Row]:
@@ -111,9 +112,13 @@ def layer_rows(call: Call, before: Row) -> list[Row]:
 def _effect(call: Call, before: Row) -> Effect:
     values = arguments(call)
     try:
-        return KINDS[call.name](before.output_shape, **values)
+        effect = KINDS[call.name](before.output_shape, **values)
     except CallError as error:
         raise LayerError(f"{call.name}: {error}", call.line) from None
+    # Checked layer by layer, also inside `Residual`, so that no size grows beyond what can be multiplied and shown.
+    _check_limit(call, "parameters", effect.parameters, MAX_PARAMETERS)
+    _check_limit(call, "activations per image", math.prod(effect.shape), MAX_ACTIVATIONS)
+    return effect
 
 
 def _row_after(call: Call, effect: Effect, before: Row) -> Row:

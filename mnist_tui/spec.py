@@ -24,7 +24,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails, core_schema
 
 from mnist_tui import catalog
-from mnist_tui.calls import Call, CallError, did_you_mean, names_in, parse, parse_lines, resolve, resolve_call
+from mnist_tui.calls import Call, CallError, Value, did_you_mean, names_in, parse, parse_lines, resolve, resolve_call
 from mnist_tui.layers import KINDS, LayerError
 from mnist_tui.network import CLASSES, Row, resolve_layer, trace
 from mnist_tui.text import clean_line
@@ -281,17 +281,16 @@ def _check_loss(spec: RunSpec) -> None:
 
 def _set(document: dict[str, Any], path: str, text: str) -> None:
     """Puts `text` at `path` of a dumped spec."""
-    head, _, rest = path.partition(".")
-    train = document["train"]
-    if path in TrainSpec.model_fields:
-        train[path] = _plain(path, text)
+    train, knobs = document["train"], document["knobs"]
+    path_in_train = path.removeprefix("train.")
+    head, _, rest = path_in_train.partition(".")
+    if path_in_train in TrainSpec.model_fields:
+        train[path_in_train] = _plain(path_in_train, text)
     elif head in ("optimizer", "scheduler", "loss") and rest:
         train[head] = _with_argument(train.get(head), head, rest, text)
-    elif path in document["knobs"]:
-        document["knobs"][path] = _value(path, text)
-    elif head in ("knobs", "train") and rest:
-        _set(document, rest, text)
-    elif head == "target" and rest in Target.model_fields:
+    elif (knob := path.removeprefix("knobs.")) in knobs:
+        knobs[knob] = _value(path, text)
+    elif path.startswith("target.") and rest in Target.model_fields:
         document["target"][rest] = _plain(path, text)
     elif path in ("name", "title", "layers"):
         document[path] = text
@@ -308,14 +307,21 @@ def _set(document: dict[str, Any], path: str, text: str) -> None:
 def _with_argument(call: str | None, head: str, argument: str, text: str) -> str:
     if call is None:
         raise SpecError(f"--set {head}.{argument}: there is no {head}; set {head} itself", (head, argument))
-    named = parse(call)
+    try:
+        named = parse(call)
+    except CallError as error:
+        raise SpecError(f"train.{head}: {error}", ("train", head)) from None
+    known = catalog.CATALOGS[head]
+    if named.name not in known:
+        near = did_you_mean(named.name, known) or f"; known are {', '.join(known)}"
+        raise SpecError(f"train.{head}: there is no {head} {named.name!r}{near}", ("train", head))
     names = catalog.arguments(head, named.name)
     if argument not in names:
         near = did_you_mean(argument, names) or f"; it takes {', '.join(names)}"
         raise SpecError(f"--set {head}.{argument}: {named.name} has no argument {argument!r}{near}", (head, argument))
     try:
-        value = parse(f"f({text})").args[0]
-    except (CallError, IndexError):
+        value = _one_value(text)
+    except CallError:
         raise SpecError(f"--set {head}.{argument}: cannot read {clean_line(text, 60)!r}", (head, argument)) from None
     position = names.index(argument)
     if position < len(named.args):
@@ -324,11 +330,19 @@ def _with_argument(call: str | None, head: str, argument: str, text: str) -> str
     return str(named.with_argument(argument, value))
 
 
+def _one_value(text: str) -> Value:
+    """The one value written in `text`; raises `CallError` where there is none, or more than one."""
+    call = parse(f"f({text})")
+    if len(call.args) != 1 or call.kwargs:
+        raise CallError("expected one value")
+    return call.args[0]
+
+
 def _value(path: str, text: str) -> Any:
     """A number or word typed by a user; lists and tuples too."""
     try:
-        return resolve(parse(f"f({text})").args[0], {})
-    except (CallError, IndexError):
+        return resolve(_one_value(text), {})
+    except CallError:
         raise SpecError(f"--set {path}: cannot read {clean_line(text, 60)!r} as a value", (path,)) from None
 
 
@@ -344,12 +358,18 @@ def _plain(path: str, text: str) -> Any:
 
 def _transforms(text: str) -> tuple[Call, ...]:
     """`[RandomRotation(15), Resize(28)]`, with or without the brackets."""
-    inside = text.strip().removeprefix("[").removesuffix("]")
     try:
-        values = parse(f"f({inside})").args
+        call = parse(f"f({text})")
     except CallError as error:
         raise SpecError(f"--set augment: {error}", ("augment",)) from None
-    return tuple(value for value in values if isinstance(value, Call))
+    values = call.args[0] if len(call.args) == 1 and isinstance(call.args[0], tuple) else call.args
+    transforms = tuple(value for value in values if isinstance(value, Call))
+    if len(transforms) < len(values) or call.kwargs:
+        raise SpecError(
+            f"--set augment: expected transforms, such as RandomRotation(15), got {clean_line(text, 60)!r}",
+            ("augment",),
+        )
+    return transforms
 
 
 # --- errors in the words of the house ---
@@ -399,7 +419,7 @@ def _reason(error: ErrorDetails, where: tuple[str, ...]) -> str:
         return "there is no such key" + did_you_mean(where[-1], known)
     if error["type"] == "missing":
         return "is missing"
-    if where[0] == "knobs" and error["type"] != "value_error":
+    if where[:1] == ("knobs",) and error["type"] != "value_error":
         return f"must be a finite number, got {clean_line(repr(error['input']), 60)}"
     message = error["msg"].removeprefix("Value error, ")
     for theirs, ours in _PLAIN_WORDS.items():
