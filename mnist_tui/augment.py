@@ -282,7 +282,10 @@ class ImageByImage(Transform):
         return transformed
 
     def side(self, side: int) -> int:
-        shape = self._one(torch.zeros(1, side, side, dtype=torch.uint8), 0).shape
+        shapes = {tuple(self._one(torch.zeros(1, side, side, dtype=torch.uint8), seed).shape) for seed in range(16)}
+        if len(shapes) > 1:
+            raise CallError(f"{self.call.name} makes images of several sizes; put Resize({side}) inside it")
+        shape = shapes.pop()
         if len(shape) != 3 or shape[0] != 1 or shape[1] != shape[2]:
             raise CallError(f"{self.call.name} makes {list(shape)} of an image; square grey images are needed")
         return shape[1]
@@ -347,12 +350,17 @@ def _affine(arguments: dict[str, Value]) -> Transform | None:
         return None
     shear = arguments["shear"]
     x_and_y = _four(shear) if shear is not None else (0.0, 0.0, 0.0, 0.0)
-    translate, scale = arguments["translate"], arguments["scale"]
+    translate = _pair(arguments["translate"], "translate") if arguments["translate"] is not None else (0.0, 0.0)
+    scale = _pair(arguments["scale"], "scale") if arguments["scale"] is not None else (1.0, 1.0)
+    if not all(0 <= share <= 1 for share in translate):
+        raise CallError("translate must be between 0 and 1, a share of the image")
+    if min(scale) <= 0:
+        raise CallError("scale must be positive")
     return _with_sampling(
         arguments,
         degrees=_symmetric(arguments["degrees"], "degrees"),
-        translate=_pair(translate, "translate") if translate is not None else (0.0, 0.0),
-        scale=_pair(scale, "scale") if scale is not None else (1.0, 1.0),
+        translate=translate,
+        scale=scale,
         shear=x_and_y,
     )
 
@@ -390,7 +398,7 @@ def _square(value: Value) -> int | None:
     """The side of a square, from 28, (28,) or (28, 28)."""
     sides = set(value) if isinstance(value, tuple) else {value}
     side = sides.pop() if len(sides) == 1 else None
-    return side if isinstance(side, int) else None
+    return side if isinstance(side, int) and not isinstance(side, bool) else None
 
 
 def _center_crop(arguments: dict[str, Value]) -> Transform | None:

@@ -173,15 +173,19 @@ def scheduler_step(spec: RunSpec) -> str:
 
 def _check_steps(spec: RunSpec, built: lr_scheduler.LRScheduler, train_images: int) -> None:
     """OneCycleLR counts its steps and raises when they are used up, which may be the last step of a long run."""
-    total = getattr(built, "total_steps", None)
     per_epoch = 1 if scheduler_step(spec) == "epoch" else spec.steps_per_epoch(train_images)
     needed = spec.train.epochs * per_epoch
-    if isinstance(total, int) and total < needed:
-        raise SpecError(
-            f"train.scheduler: {built.__class__.__name__} is made for {total:,} steps, the run takes {needed:,}; "
-            "write epochs=epochs, steps_per_epoch=steps_per_epoch",
-            ("train", "scheduler"),
-        )
+    milestones = getattr(built, "_milestones", ())  # A SequentialLR hands over from one part to the next there.
+    for part, first, end in zip(
+        getattr(built, "_schedulers", (built,)), (0, *milestones), (*milestones, needed), strict=True
+    ):
+        total, steps = getattr(part, "total_steps", None), min(end, needed) - first
+        if isinstance(total, int) and total < steps:
+            raise SpecError(
+                f"train.scheduler: {part.__class__.__name__} is made for {total:,} steps, the run takes {steps:,}; "
+                "write epochs=epochs, steps_per_epoch=steps_per_epoch",
+                ("train", "scheduler"),
+            )
 
 
 def _construct(make: Callable[[], Any], field: str) -> Any:

@@ -128,6 +128,7 @@ _BOUNDS: Mapping[str, tuple[float, float]] = {
     "size": (1, 1024),
     "max_size": (1, 1024),
     "padding": (0, 1024),
+    "fill": (0, 255),
     "kernel_size": (1, 55),
     "num_ops": (0, 20),
     "num_magnitude_bins": (2, 100),

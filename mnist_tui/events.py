@@ -3,6 +3,7 @@
 Every run begins with `RunStarted` and ends with `RunEnded`; `session.run` yields them, screens and lines show them.
 """
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -107,7 +108,16 @@ Event = Notice | RunStarted | Progress | EpochEnded | RunEnded
 
 def as_record(event: Event) -> dict[str, Any]:
     """The event as a JSON object: its fields, and `event`, its name."""
-    return {"event": type(event).__name__, **asdict(event)}
+    return {"event": type(event).__name__, **finite(asdict(event))}
+
+
+def finite(value: Any) -> Any:
+    """`value`, of numbers, texts, lists and dictionaries, with None for what JSON cannot say: NaN and infinities."""
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def best_of(rows: list[EpochEnded]) -> EpochEnded | None:

@@ -157,7 +157,7 @@ class _Run:
         """Shows every event."""
         for event in events:
             if output.as_json:
-                output.data(json.dumps(as_record(event), allow_nan=False, default=str))
+                output.data(json.dumps(as_record(event), allow_nan=False))
             self._show(event, output, runs)
         return self
 

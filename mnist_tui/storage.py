@@ -29,7 +29,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 from torch import Tensor
 
-from mnist_tui.events import EpochEnded, Progress, RunEnded
+from mnist_tui.events import EpochEnded, Progress, RunEnded, finite
 from mnist_tui.files import BadFile, read_bytes, read_text, write_all, write_atomically
 from mnist_tui.spec import RunSpec, SpecError, make_spec
 from mnist_tui.text import clean
@@ -140,7 +140,7 @@ class RunFolder:
         line = {"epoch": progress.epoch, "step": progress.step, "loss": progress.loss}
         try:
             with open(self.folder / "steps.jsonl", "a") as file:
-                file.write(json.dumps(_finite(line | {"learning_rate": progress.learning_rate})) + "\n")
+                file.write(json.dumps(finite(line | {"learning_rate": progress.learning_rate})) + "\n")
         except OSError:
             pass
 
@@ -260,23 +260,13 @@ def _owner(lock: Path) -> str:
 
 
 def _json_bytes(document: dict[str, Any]) -> bytes:
-    return (json.dumps(_finite(document), indent=2, allow_nan=False) + "\n").encode()
+    return (json.dumps(finite(document), indent=2, allow_nan=False) + "\n").encode()
 
 
 def _row_bytes(values: dict[str, Any]) -> bytes:
     """A row as one line of JSON whose last key is the crc32 of the line without it."""
-    text = json.dumps(_finite(values), allow_nan=False)
+    text = json.dumps(finite(values), allow_nan=False)
     return f'{text[:-1]}, "crc32": {zlib.crc32(text.encode())}}}\n'.encode()
-
-
-def _finite(value: Any) -> Any:
-    """`value` with null for what JSON cannot say: NaN and the infinities."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    is_bad = isinstance(value, float) and (value != value or value in (float("inf"), float("-inf")))
-    return None if is_bad else value
 
 
 def _read_rows(path: Path) -> tuple[list[dict[str, Any]], int]:

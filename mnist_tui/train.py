@@ -1,5 +1,6 @@
 """The training loop, as a generator of events, and evaluation."""
 
+import math
 import statistics
 import threading
 import time
@@ -19,6 +20,8 @@ from mnist_tui.verdict import after_training
 
 PROGRESS_SECONDS = 0.1
 """Between two looks at the device: each is a point where the host waits for it."""
+
+ADVICE = "try a lower learning rate, or clip_grad_norm=1"
 
 ORDER_STREAM = 0x0DE7
 """Added to the seed for the order of the images and their augmentation."""
@@ -206,18 +209,21 @@ def train(training: Training, stop: threading.Event) -> Iterator[Event]:
                 if not training.step.is_finite.item():
                     yield ended("diverged", _diverged(training))
                     return
-                done = (training.steps_done - steps_seen) * settings.batch_size
+                done = min(training.steps_done * settings.batch_size, count) - steps_seen * settings.batch_size
                 yield Progress(
                     epoch=training.epoch,
                     step=training.steps_done,
                     steps_per_epoch=training.steps_per_epoch,
-                    loss=(sums[0] - sums_seen[0]) / max(1, min(done, count)),
+                    loss=(sums[0] - sums_seen[0]) / done,
                     learning_rate=rate,
                     images_per_second=done / max(now - seen, 1e-9),
                 )
                 sums_seen, steps_seen, seen = sums, training.steps_done, time.perf_counter()
         training.seconds = before + time.perf_counter() - began
         row, evaluation = _evaluated(training, rate)
+        if not math.isfinite(row.test_loss + (row.val_loss or 0)):
+            yield ended("diverged", f"the loss is no longer finite after epoch {training.epoch}; {ADVICE}")
+            return
         training.end_epoch(row, evaluation)
         yield row
     yield ended("completed", _stopped_early(training) or "all epochs trained")
@@ -259,10 +265,8 @@ def _stopped_early(training: Training) -> str | None:
 
 
 def _diverged(training: Training) -> str:
-    return (
-        f"the loss or a gradient is no longer finite in epoch {training.epoch}, step {training.steps_done + 1}; "
-        "try a lower learning rate, or clip_grad_norm=1"
-    )
+    where = f"epoch {training.epoch}, step {training.steps_done + 1}"
+    return f"the loss or a gradient is no longer finite in {where}; {ADVICE}"
 
 
 def run_ended(training: Training, outcome: Outcome, message: str, seconds: float) -> RunEnded:

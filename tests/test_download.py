@@ -76,7 +76,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         _, behaviour, name = self.path.split("/")
         BEHAVIOURS[behaviour](self, name.removesuffix(".gz"))
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the name is the base class's
         """Nothing is printed."""
 
     def answer(self, body: bytes, length: int | None = None, kind: str = "application/gzip") -> None:
@@ -249,7 +249,7 @@ class Unbounded:
 def test_a_slow_server(behaviour: str, server: Server, tmp_path: Path) -> None:
     """A server that stalls or dribbles holds the program no longer than it is allowed to, and a second."""
     started = time.monotonic()
-    with pytest.raises(DownloadError, match="longer than|too slow|too long"):
+    with pytest.raises(DownloadError, match=r"longer than|too slow|too long"):
         fetch(tmp_path / "raw", server.url(behaviour), seconds=0.3)
 
     assert time.monotonic() - started < 3
@@ -345,7 +345,7 @@ def test_mirrors_are_reached_over_tls() -> None:
 
 @pytest.fixture
 def tls_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    """https addresses are served by the plain server, so that no certificate is needed."""
+    """Serves https addresses from the plain server, so that no certificate is needed."""
     monkeypatch.setattr(
         urllib.request.HTTPSHandler,
         "https_open",
@@ -500,5 +500,5 @@ def test_killed_while_writing_in_place(server: Server, tmp_path: Path) -> None:
 if __name__ == "__main__":
     given = json.loads(sys.argv[1])
     if sys.argv[2] == "in place":
-        setattr(module, "write_atomically", in_place)
+        module.write_atomically = in_place  # type: ignore[attr-defined]
     die_at_every_instant(Path(given["folder"]), given["url"], [RawFile(*file) for file in given["files"]])
