@@ -13,7 +13,7 @@ from mnist_tui import build, catalog, step, train
 from mnist_tui.augment import Augmentation, ImageByImage
 from mnist_tui.calls import CallError, parse
 from mnist_tui.data import Dataset, Images
-from mnist_tui.spec import RunSpec, make_spec
+from mnist_tui.spec import RunSpec, SpecError, make_spec
 from mnist_tui.train import Splits, Training
 
 PUBLISHED = ["RandomApply([CenterCrop(22)], p=0.1)", "Resize(28)", "RandomRotation(15)"]
