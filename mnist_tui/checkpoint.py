@@ -35,6 +35,7 @@ def dump(training: Training) -> bytes:
     tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     state = {
         "format": FORMAT,
+        "recipe": _recipe(training),
         "epoch": training.epoch,
         "steps_done": training.steps_done,
         "seconds": training.seconds,
@@ -51,9 +52,11 @@ def dump(training: Training) -> bytes:
 def restore(training: Training, content: bytes) -> None:
     """Brings a training just made from the same spec to the state in `content`; raises `CheckpointError`."""
     tensors, state = read(content)
+    if state.get("recipe") != _recipe(training):
+        raise CheckpointError("does not fit this run: it was written with other layers or another recipe")
     try:
         _restore(training, tensors, state)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexError, OverflowError) as error:
         raise CheckpointError(f"does not fit this run: {error}") from None
 
 
@@ -67,10 +70,21 @@ def read(content: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise CheckpointError(f"is no checkpoint: {type(error).__name__}") from None
     if _digest(text, tensors) != digest:
         raise CheckpointError("is damaged: the SHA-256 differs")
-    state: dict[str, Any] = json.loads(text)
+    try:
+        state = json.loads(text)
+    except (ValueError, RecursionError):
+        raise CheckpointError("is no checkpoint: its state is no JSON") from None
+    if not isinstance(state, dict):
+        raise CheckpointError("is no checkpoint: its state is no object")
     if state.get("format") != FORMAT:
         raise CheckpointError(f"has format {state.get('format')}; this version reads {FORMAT}")
     return tensors, state
+
+
+def _recipe(training: Training) -> str:
+    """A digest of what decides how a training goes on."""
+    spec = training.spec.model_dump_json(include={"layers", "knobs", "train"})
+    return sha256(spec.encode()).hexdigest()
 
 
 def _digest(text: str, tensors: dict[str, Tensor]) -> str:

@@ -21,7 +21,7 @@ from mnist_tui.checkpoint import CheckpointError
 from mnist_tui.data import Choice, DataError, Dataset, Images, load, split
 from mnist_tui.events import EpochEnded, Event, Notice, Progress, RunEnded, RunStarted, best_of
 from mnist_tui.spec import TRAIN_IMAGES, RunSpec
-from mnist_tui.storage import RunFolder, SavedRun, StorageError, list_runs, newest_checkpoint
+from mnist_tui.storage import RunFolder, SavedRun, StorageError, is_running, list_runs, newest_checkpoint
 from mnist_tui.text import clean_line
 from mnist_tui.train import Splits, Training, run_ended, time_steps, train
 
@@ -79,7 +79,8 @@ def resume(saved: SavedRun, options: Options, stop: threading.Event) -> Iterator
         yield from _changed_world(saved, record)
         folder.begin_again(record)
         for row in training.rows:
-            folder.append(row)
+            if note := folder.append(row):
+                yield Notice(note, is_warning=True)
     except OSError as error:
         folder.close()
         raise StorageError(f"cannot write to {saved.folder}: {error.strerror}") from None
@@ -121,7 +122,7 @@ def expected_cost(spec: RunSpec, options: Options) -> dict[str, Any]:
 def newest_resumable(runs_dir: Path) -> SavedRun:
     """The newest run of a folder that was interrupted or stopped; raises `StorageError` where there is none."""
     for saved in list_runs(runs_dir):
-        if saved.can_resume:
+        if saved.can_resume and not is_running(saved.folder):
             return saved
     raise StorageError(f"{runs_dir}: no run in it was interrupted or stopped")
 
@@ -210,7 +211,8 @@ def _written(training: Training, folder: RunFolder, stop: threading.Event) -> It
             saved_at = time.monotonic()
         elif isinstance(event, Progress):
             folder.report(event)
-            if time.monotonic() - saved_at >= CHECKPOINT_SECONDS:
+            is_last = event.step == event.steps_per_epoch  # The epoch's own checkpoint follows, under the same name.
+            if time.monotonic() - saved_at >= CHECKPOINT_SECONDS and not is_last:
                 _save(training, folder)
                 saved_at = time.monotonic()
         elif isinstance(event, RunEnded):

@@ -30,7 +30,7 @@ from filelock import FileLock, Timeout
 from torch import Tensor
 
 from mnist_tui.events import EpochEnded, Progress, RunEnded, finite
-from mnist_tui.files import BadFile, read_bytes, read_text, write_all, write_atomically
+from mnist_tui.files import BadFile, read_bytes, read_text, sync_folder, write_all, write_atomically
 from mnist_tui.spec import RunSpec, SpecError, make_spec
 from mnist_tui.text import clean
 
@@ -69,21 +69,32 @@ class RunFolder:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._lock = FileLock(folder / "run.lock")
-        self._acquire()
-        self._heal_history()
+        try:
+            self._acquire()
+            self._clean_up()
+        except OSError as error:
+            self._lock.release()
+            raise StorageError(f"cannot write to {folder}: {error.strerror}") from None
         self._rows = {row["epoch"]: row for row in _read_rows(folder / "history.jsonl")[0]}
         self.segment = max((row.get("segment", 0) for row in self._rows.values()), default=0)
 
     @classmethod
     def create(cls, runs_dir: Path, spec: RunSpec, record: dict[str, Any]) -> "RunFolder":
         """A new folder with its run.json; raises `StorageError` where it cannot be written."""
+        run = None
         try:
+            is_new = not runs_dir.exists()
             runs_dir.mkdir(parents=True, exist_ok=True)
             folder = _new_folder(runs_dir, spec)
+            sync_folder(runs_dir)
+            if is_new:
+                sync_folder(runs_dir.parent)
             run = cls(folder)
             document = {"format": FORMAT, "run": folder.name, **record, "spec": spec.model_dump(mode="json")}
             write_atomically(folder / "run.json", _json_bytes(document))
         except OSError as error:
+            if run is not None:
+                run.close()
             raise StorageError(
                 f"cannot write to {runs_dir}: {error.strerror}; name another folder with --runs-dir"
             ) from None
@@ -114,7 +125,7 @@ class RunFolder:
 
         Returns a sentence where a row computed again differs from the stored one; it is then added in a new segment.
         """
-        values = asdict(row)
+        values = finite(asdict(row))
         stored = self._rows.get(row.epoch)
         differs = stored is not None and not _equal(stored, values)
         if stored is not None and not differs:
@@ -123,12 +134,16 @@ class RunFolder:
             self.segment += 1
         if self.segment:
             values["segment"] = self.segment
+        path = self.folder / "history.jsonl"
+        is_new = not path.exists()
         try:
             write_all(
-                self.folder / "history.jsonl",
+                path,
                 _row_bytes(values),
                 os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW,
             )
+            if is_new:
+                sync_folder(self.folder)
         except OSError:
             self._heal_history()
             raise
@@ -180,6 +195,12 @@ class RunFolder:
         """Gives the lock back."""
         self._lock.release()
 
+    def _clean_up(self) -> None:
+        """Takes away what a killed process left: temporary files, and the part of a row."""
+        for leftover in self.folder.glob(".*.tmp"):
+            leftover.unlink(missing_ok=True)
+        self._heal_history()
+
     def _heal_history(self) -> None:
         """Cuts what a crash left of a row, so that the next one begins on a line of its own."""
         path = self.folder / "history.jsonl"
@@ -211,6 +232,8 @@ def load_run(folder: Path) -> SavedRun:
     record = _read_json(folder / "run.json")
     if record is None:
         raise StorageError(f"{folder}: has no run.json, so it is no run (or died before it began)")
+    if record.get("format") != FORMAT:
+        raise StorageError(f"{folder}/run.json: has format {record.get('format')}; this version reads {FORMAT}")
     try:
         spec = make_spec(record["spec"])
     except (SpecError, KeyError) as error:
@@ -277,14 +300,8 @@ def _read_rows(path: Path) -> tuple[list[dict[str, Any]], int]:
         content = read_bytes(path, MAX_JSON)
     except BadFile as error:
         raise StorageError(str(error)) from None
-    rows, good = [], 0
-    for line in content.splitlines(keepends=True):
-        row = _valid_row(line)
-        if row is None:
-            break
-        rows.append(row)
-        good += len(line)
-    return rows, good
+    rows = [row for line in content.splitlines(keepends=True) if (row := _valid_row(line)) is not None]
+    return rows, content.rfind(b"\n") + 1
 
 
 def _valid_row(line: bytes) -> dict[str, Any] | None:

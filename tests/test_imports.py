@@ -1,0 +1,144 @@
+"""What each module loads, in a fresh process, where a late import cannot hide; and how soon the first answer is."""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+FIRST = [
+    *("calls", "arguments", "layers", "network", "catalog", "spec", "text"),
+    *("files", "events", "verdict", "presets", "summary", "cli"),
+]
+"""Modules whose answer does not wait for torch."""
+
+HEAVY = {"torch", "torchvision", "numpy", "sklearn", "textual", "rich", "plotext"}
+
+ASKED_FOR = """
+import json, sys
+asked = set()
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        asked.add(name.partition(".")[0])
+sys.meta_path.insert(0, Watch())
+"""
+"""Notes the top name of everything that is imported, found or not: `sys.modules` would miss a failed attempt."""
+
+
+def _python(code: str, *arguments: str) -> str:
+    """What a fresh process prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    return done.stdout
+
+
+def _imported_by(*modules: str) -> set[str]:
+    lines = "\n".join(f"import mnist_tui.{name}" for name in modules)
+    return set(json.loads(_python(f"{ASKED_FOR}{lines}\nprint(json.dumps(sorted(asked | set(sys.modules))))")))
+
+
+@pytest.mark.parametrize("module", FIRST)
+def test_a_first_module_loads_nothing_heavy(module: str) -> None:
+    """No torch, no numpy, no screen."""
+    imported = _imported_by(module)
+
+    assert f"mnist_tui.{module}" in imported
+    assert imported & HEAVY == set()
+
+
+def test_only_the_data_and_the_network_load_torch() -> None:
+    """The control: what trains is seen to load it."""
+    assert "torch" in _imported_by("headless")
+
+
+def test_no_module_loads_the_dashboard() -> None:
+    """Not even tries to: whoever trains on a server without a screen has none of it in memory."""
+    modules = [path.stem for path in sorted((ROOT / "mnist_tui").glob("*.py")) if not path.stem.startswith("__")]
+
+    imported = _imported_by(*modules)
+
+    assert {f"mnist_tui.{name}" for name in modules} <= imported
+    assert imported & {"textual", "rich", "plotext"} == set()
+
+
+def test_digits_are_not_loaded_before_they_are_needed() -> None:
+    """scikit-learn takes a second, torchvision two: only who uses them waits."""
+    assert _imported_by("headless", "data") & {"sklearn", "torchvision"} == set()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["--version"],
+        ["--list"],
+        ["--list", "--json"],
+        ["show", "iter5"],
+        ["layers"],
+        ["--batch", "itr5"],
+        ["--batch", "iter5", "--set", "epochs=-1"],
+        ["resume", "--help"],
+    ],
+    ids=" ".join,
+)
+def test_what_needs_no_torch_does_not_load_it(arguments: list[str]) -> None:
+    """Answers about presets, help, and every refusal that can be made without it."""
+    code = f"""{ASKED_FOR}
+import contextlib, io
+from mnist_tui.cli import main
+sys.argv[0] = "mnist-tui"
+shown = io.StringIO()
+with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(shown), contextlib.suppress(SystemExit):
+    main()
+print(json.dumps(sorted(asked | set(sys.modules))))
+"""
+    imported = set(json.loads(_python(code, *arguments)))
+
+    assert "mnist_tui.cli" in imported
+    assert imported & HEAVY == set()
+
+
+def _seconds(*arguments: str) -> float:
+    started = time.perf_counter()
+    subprocess.run(
+        [sys.executable, *arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+        check=True,
+        timeout=60,
+    )
+    return time.perf_counter() - started
+
+
+def test_help_and_list_answer_at_once(record_property: Callable[[str, object], None]) -> None:
+    """In under 0.4 s; on a busy or slow machine, in six times what importing pydantic alone takes there and then."""
+    commands = {
+        "pydantic": ("-c", "import pydantic"),
+        "--help": ("-m", "mnist_tui", "--help"),
+        "--list": ("-m", "mnist_tui", "--list"),
+    }
+    measured: dict[str, list[float]] = {name: [] for name in commands}
+    for _ in range(5):
+        for name, command in commands.items():
+            measured[name].append(_seconds(*command))
+    medians = {name: statistics.median(seconds) for name, seconds in measured.items()}
+    for name, median in medians.items():
+        record_property(name, median)
+        print(f"{name:<8} {median:.3f} s")
+
+    limit = max(0.4, 6 * medians["pydantic"])
+    assert medians["--help"] < limit
+    assert medians["--list"] < limit
