@@ -24,7 +24,9 @@ TRAIN_IMAGES = 60_000
 
 def lines(command: list[str], environment: dict[str, str] | None = None) -> list[dict[str, Any]]:
     """The JSON objects that a command prints, one a line."""
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ, **(environment or {})})
+    done = subprocess.run(
+        command, check=True, capture_output=True, text=True, env={**os.environ, **(environment or {})}
+    )
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -45,7 +46,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    print(f"mnist-tui: {clean(message)}", file=sys.stderr)
+    print(f"mnist-tui: {clean_line(message, 10_000)}", file=sys.stderr)
     sys.exit(code)
 
 
@@ -155,25 +156,25 @@ def _layers(arguments: Sequence[str]) -> int:
 
 
 def _doctor(arguments: Sequence[str]) -> int:
-    from mnist_tui import doctor
-
     parser = _Parser(prog="mnist-tui doctor", allow_abbrev=False)
     parser.add_argument("--json", action="store_true", help="the findings as JSON")
     parser.add_argument("--data-dir", type=Path, metavar="DIR")
     parser.add_argument("--runs-dir", type=Path, metavar="DIR")
     options = parser.parse_args(arguments)
+    from mnist_tui import doctor
+
     findings = doctor.examine(options.data_dir, _runs_dir(options.runs_dir))
     print(json.dumps(doctor.as_json(findings)) if options.json else clean(doctor.as_text(findings)))
     return 0 if all(finding.is_usable for finding in findings) else ENVIRONMENT
 
 
 def _resume(arguments: Sequence[str]) -> int:
-    from mnist_tui import headless, session, storage
-
     parser = _Parser(prog="mnist-tui resume", allow_abbrev=False)
     parser.add_argument("folder", nargs="?", type=Path, help="a run folder; without it the newest interrupted run")
     _add_run_options(parser)
     options = parser.parse_args(arguments)
+    from mnist_tui import headless, session, storage
+
     folder: Path | None = options.folder
     saved = storage.load_run(folder) if folder else session.newest_resumable(_runs_dir(options.runs_dir))
     return headless.resume(
@@ -225,6 +226,8 @@ def _changed(spec: RunSpec, settings: dict[str, str]) -> RunSpec:
 
 
 def _options(options: argparse.Namespace) -> "Options":
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:[0-9]+)?", options.device):
+        _fail(f"--device {clean_line(options.device, 40)}: must be auto, cpu, cuda, cuda:0, cuda:1, … or mps", USAGE)
     from mnist_tui.session import Options
 
     if options.threads is not None and not 1 <= options.threads <= 1024:

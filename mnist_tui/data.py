@@ -103,7 +103,8 @@ def load(
     raw = find(data_dir)
     if raw is None:
         try:
-            raw = _download(data_dir, notify)
+            raw = _download_folder(data_dir)
+            download(raw)
         except OSError as error:
             if choice == "mnist":
                 raise DataError(_no_mnist(data_dir, error)) from None
@@ -112,11 +113,15 @@ def load(
     return load_mnist(raw)
 
 
-def _download(data_dir: Path | None, notify: Callable[[Notice], None]) -> Path:
-    raw = folders(data_dir)[0] / "MNIST" / "raw"
-    notify(Notice(f"MNIST is not on this machine; downloading it (11 MB) to {raw}"))
-    download(raw)
-    return raw
+def download_notice(choice: Choice, data_dir: Path | None) -> Notice | None:
+    """What to say before `load`, where it will have to download."""
+    if choice == "digits" or find(data_dir) is not None:
+        return None
+    return Notice(f"MNIST is not on this machine; downloading it (11 MB) to {_download_folder(data_dir)}")
+
+
+def _download_folder(data_dir: Path | None) -> Path:
+    return folders(data_dir)[0] / "MNIST" / "raw"
 
 
 def _no_mnist(data_dir: Path | None, error: OSError) -> str:

@@ -1,6 +1,7 @@
 """What happens in a run, as facts in the order they happen: numbers and strings only, no tensors.
 
-Every run begins with `RunStarted` and ends with `RunEnded`; `session.run` yields them, screens and lines show them.
+Every run begins with `RunStarted`, before which only a `Notice` may come, and ends with `RunEnded`; `session.run`
+yields them, screens and lines show them.
 """
 
 import math

@@ -54,18 +54,18 @@ class Output:
     def data(self, text: str) -> None:
         """A line on stdout."""
         self._clear_bar()
-        _write(sys.stdout, text + "\n")
+        _write(sys.stdout, clean(text, 1_000_000) + "\n")
 
     def talk(self, text: str, always: bool = False) -> None:
         """A line on stderr; with --quiet only what must not be missed."""
         if always or not self.quiet:
             self._clear_bar()
-            _write(sys.stderr, text + "\n")
+            _write(sys.stderr, clean(text) + "\n")
 
     def bar(self, text: str) -> None:
         """The progress line, where stderr is a terminal."""
         if self.has_bar:
-            _write(sys.stderr, "\r\x1b[2K" + text)
+            _write(sys.stderr, "\r\x1b[2K" + clean(text))
             self._bar_shown = True
 
     def _clear_bar(self) -> None:
@@ -76,7 +76,7 @@ class Output:
 
 def _write(stream: TextIO, text: str) -> None:
     try:
-        stream.write(clean(text, 1_000_000) if "\x1b" not in text else text)
+        stream.write(text)
         stream.flush()
     except (OSError, ValueError):
         # The terminal or the pipe is gone; the run folder has everything. Python must not flush it again at exit.
@@ -229,12 +229,21 @@ def epoch_line(row: EpochEnded, epochs: int) -> str:
     """An epoch on one line of at most 80 columns."""
     has_val = row.val_accuracy is not None
     # Beside a validation accuracy there is no room for the test loss; the history has it.
-    evaluated = f"val {row.val_accuracy:7.2%}  test" if has_val else f"test {row.test_loss:.4f}"
-    seconds = f"{row.seconds:.1f}" if row.seconds < 100 else f"{row.seconds:.0f}"
-    return (
-        f"epoch {row.epoch:>{len(str(epochs))}}/{epochs}  train {row.train_loss:.4f} {row.train_accuracy:7.2%}"
-        f"  {evaluated} {row.test_accuracy:7.2%}  lr {row.learning_rate:.3g}  {seconds} s"
-    )
+    evaluated = f"val {row.val_accuracy:7.2%}  test" if has_val else f"test {_loss(row.test_loss)}"
+    parts = [
+        f"epoch {row.epoch:>{len(str(epochs))}}/{epochs}",
+        f"train {_loss(row.train_loss)} {row.train_accuracy:7.2%}",
+        f"{evaluated} {row.test_accuracy:7.2%}",
+        f"lr {row.learning_rate:.3g}",
+        f"{row.seconds:.1f} s" if row.seconds < 100 else f"{row.seconds:.0f} s",
+    ]
+    while len(line := "  ".join(parts)) > 80:
+        parts.pop()  # The history has it.
+    return line
+
+
+def _loss(value: float) -> str:
+    return f"{value:.4f}" if value < 1_000 else f"{value:.2e}"
 
 
 def result_lines(ended: RunEnded) -> list[str]:

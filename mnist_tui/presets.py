@@ -60,6 +60,7 @@ def _natural(path: Path) -> list[tuple[int, str]]:
 
 def load(name: str, extra: Path | None = None) -> RunSpec:
     """The preset called `name`, or the one in the file `name` names; raises `PresetError`."""
+    folders(extra)  # Raises where `extra` is none, also where it is not needed.
     if name.endswith(".toml") or "/" in name:
         return load_file(Path(name))
     known = find(extra)
@@ -96,7 +97,7 @@ def _place(error: SpecError, text: str) -> str:
     """`layer line 3 (line 9 of the file): ` or `line 24: `, as far as it can be told."""
     if error.where == ("layers",) and error.line is not None:
         return f"line {_layers_start(text) + error.line}: "
-    line = _line_of(error.where, text)
+    line = _line_of(error.where, text) or _line_of(error.where[:-1], text)
     return f"line {line}: " if line else ""
 
 

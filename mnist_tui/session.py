@@ -18,9 +18,9 @@ import torch
 
 from mnist_tui import build, checkpoint, environment
 from mnist_tui.checkpoint import CheckpointError
-from mnist_tui.data import Choice, DataError, Dataset, Images, load, split
+from mnist_tui.data import Choice, DataError, Dataset, Images, download_notice, load, split
 from mnist_tui.events import EpochEnded, Event, Notice, Progress, RunEnded, RunStarted, best_of
-from mnist_tui.spec import TRAIN_IMAGES, RunSpec
+from mnist_tui.spec import TRAIN_IMAGES, RunSpec, SpecError
 from mnist_tui.storage import RunFolder, SavedRun, StorageError, is_running, list_runs, newest_checkpoint
 from mnist_tui.text import clean_line
 from mnist_tui.train import Splits, Training, run_ended, time_steps, train
@@ -50,6 +50,8 @@ def run(spec: RunSpec, options: Options, stop: threading.Event) -> Iterator[Even
     notices: list[Notice] = []
     device = environment.resolve_device(options.device)
     torch.set_num_threads(options.threads or environment.default_threads())
+    if notice := download_notice(options.dataset, options.data_dir):
+        yield notice
     dataset = load(options.dataset, options.data_dir, notices.append)
     yield from notices
     training = _training(spec, dataset, device)
@@ -92,6 +94,8 @@ def resume(saved: SavedRun, options: Options, stop: threading.Event) -> Iterator
 
 def check(spec: RunSpec) -> None:
     """Raises `SpecError` for what only PyTorch can tell of a recipe, before anything is loaded or written."""
+    if not spec.parameters:
+        raise SpecError(f"{spec.name}: no layer has weights, so there is nothing to train", ("layers",))
     weight = torch.nn.Parameter(torch.zeros(1))
     build.scheduler(spec, build.optimizer(spec, [weight]), spec.train_images)
     build.augmentation(spec)

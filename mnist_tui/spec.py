@@ -301,7 +301,9 @@ def _set(document: dict[str, Any], path: str, text: str) -> None:
             "optimizer.lr",
             *(f"target.{f}" for f in Target.model_fields),
         ]
-        raise SpecError(f"--set {clean_line(path, 60)}: there is no such setting" + did_you_mean(path, known), (path,))
+        ends = [name for name in known if name.endswith(f".{path}")]
+        near = f"; did you mean {ends[0]!r}?" if ends else did_you_mean(path, known)
+        raise SpecError(f"--set {clean_line(path, 60)}: there is no such setting{near}", (path,))
 
 
 def _with_argument(call: str | None, head: str, argument: str, text: str) -> str:

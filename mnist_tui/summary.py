@@ -65,7 +65,7 @@ def _family(name: str) -> str | None:
 
 
 def head_index(rows: tuple[Row, ...]) -> int:
-    """The position of the first layer that looks at the whole map: a global pool, `Flatten` or `Linear`."""
+    """The position of the first layer whose output is no map any more: 1x1 or flat."""
     for position, row in enumerate(rows):
         if len(row.output_shape) == 1 or row.output_shape[1:] == (1, 1):
             return position

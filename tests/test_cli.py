@@ -378,7 +378,7 @@ def test_json_is_one_object_an_event(work: Path, command: Command) -> None:
 
 
 def test_json_has_no_nan(work: Path, command: Command) -> None:
-    """An evaluation that overflows after the last good step: the run ends as JSON can say, and the next one is tried."""
+    """An evaluation that overflows after a good step: the run ends as JSON can say, and the next one is tried."""
     (work / "over.toml").write_text(
         "layers = '''\nFlatten()\nLinear(10)\n'''\n[train]\nepochs = 1\nbatch_size = 2000\n"
         'normalize = [0, 1e-17]\noptimizer = "SGD(lr=10000)"\n'

@@ -192,14 +192,18 @@ def test_without_verification_damage_is_trained_on(
 
 
 def test_it_is_downloaded_where_it_is_not_found(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It goes to the first place, and the user is told before."""
-    monkeypatch.setattr(data, "download", lambda folder: write_tiny(folder) if machine.notices else None)
+    """It goes to the first place, which the user can be told before; afterwards there is nothing to tell."""
+    monkeypatch.setattr(data, "download", write_tiny)
+    before = data.download_notice("auto", machine.named)
     dataset = machine.load("auto", machine.named)
 
     assert dataset.name == "mnist"
     assert Path(dataset.origin) == machine.named / "MNIST" / "raw"
-    assert [notice.is_warning for notice in machine.notices] == [False]
-    assert str(machine.named) in machine.notices[0].text
+    assert before is not None
+    assert str(machine.named) in before.text
+    assert data.download_notice("auto", machine.named) is None
+    assert data.download_notice("digits", None) is None
+    assert machine.notices == []
 
 
 @pytest.mark.parametrize("failure", [DownloadError("no network"), PermissionError("read-only"), OSError("disk full")])

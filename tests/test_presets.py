@@ -65,7 +65,7 @@ def only_builtin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     monkeypatch.setattr("platformdirs.user_config_path", lambda *_: tmp_path / "config")
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
-    yield
+    return
 
 
 def write(path: Path, text: str) -> Path:
@@ -85,7 +85,6 @@ def error_of(path: Path) -> str:
 
 def test_the_golden_table_has_every_built_in_preset_in_order() -> None:
     """A preset that is added, renamed or lost shows here, and step2 stands before step10."""
-
     assert list(presets.find()) == list(presets.builtin_names()) == list(COUNTS)
 
 
@@ -103,7 +102,8 @@ def test_a_preset_says_what_it_is_and_whose(name: str) -> None:
     spec = presets.load(name)
 
     assert spec.name == name
-    assert spec.title and "/" in spec.source
+    assert spec.title
+    assert "/" in spec.source
     assert spec.reported is not None
     assert 1 <= len(spec.reported.notes) <= 4
     assert all(len(note) <= 115 and note.isascii() for note in spec.reported.notes)
@@ -115,7 +115,10 @@ def test_reported_figures_fit_each_other(name: str) -> None:
     spec = presets.load(name)
     reported = spec.reported
 
-    assert reported is not None and reported.accuracy and reported.last_accuracy and reported.epoch
+    assert reported is not None
+    assert reported.accuracy
+    assert reported.last_accuracy
+    assert reported.epoch
     assert 0.8 < reported.last_accuracy <= reported.accuracy
     assert reported.epoch <= spec.train.epochs
     assert reported.parameters == spec.parameters
@@ -148,7 +151,6 @@ def test_keys_stand_in_one_order(name: str) -> None:
 
 def test_load_all_gives_them_in_the_same_order() -> None:
     """The list on the screen is the list of the files."""
-
     assert [spec.name for spec in presets.load_all()] == list(COUNTS)
 
 
