@@ -8,7 +8,7 @@ folder is written as the run goes. Imports point one way, from the top of this l
     session.py       a run from end to end: data + training + folder, as events; resume
     storage.py       the run folder: its one writer, its readers        checkpoint.py  a training as bytes and back
     train.py         the loop as a generator of events; evaluation
-    step.py          one step on the device, made to be captured as a CUDA graph
+    step.py          one step on the device, made to be captured as a CUDA graph      batches.py  batches made ahead
     build.py         spec to network, loss, optimizer, scheduler         data.py  MNIST or digits; seeded splits
     augment.py       batched augmentation     download.py  MNIST's files     environment.py  device, threads, versions
                      ---- torch from here up; nothing below loads it ----

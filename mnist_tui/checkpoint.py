@@ -31,7 +31,7 @@ def dump(training: Training) -> bytes:
     tensors, scalars = _optimizer_state(training.optimizer)
     tensors |= {f"model.{name}": value for name, value in training.model.state_dict().items()}
     tensors |= _random_states(training)
-    tensors["sums"] = training.step.sums
+    tensors |= {"losses": training.step.losses, "hits": training.step.hits}
     tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     state = {
         "format": FORMAT,
@@ -139,7 +139,8 @@ def _restore(training: Training, tensors: dict[str, Tensor], state: dict[str, An
     training.rows = [EpochEnded(**row) for row in state["rows"]]
     training.epoch, training.steps_done = state["epoch"], state["steps_done"]
     training.seconds = state["seconds"]
-    training.step.sums.copy_(tensors["sums"])
+    training.step.losses.copy_(tensors["losses"])
+    training.step.hits.copy_(tensors["hits"])
     # The order of the epoch under way is drawn again, from where it was drawn first.
     training.epoch_start = tensors["random.epoch_start"]
     training.generator.set_state(training.epoch_start)

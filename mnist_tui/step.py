@@ -1,33 +1,26 @@
-"""One training step on the device: gather, augment, normalise, forward, backward, optimizer.
+"""One training step on the device: forward, backward, a look at what is finite, optimizer.
 
-Everything a step reads lies in tensors whose place does not change between steps, so that on CUDA the whole step is
-captured once as a graph and then replayed; elsewhere the same code runs eagerly.
+Everything a step reads and writes lies in tensors whose place does not change between steps, so that on CUDA the step
+is captured once as a graph and then replayed; elsewhere the same code runs eagerly.
 """
 
+import math
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import clip_grads_with_norm_, get_total_norm
+from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 
-from mnist_tui.augment import Augmentation
 from mnist_tui.build import FUSED
-from mnist_tui.data import Images
 from mnist_tui.spec import TrainSpec
 
 WARM_UP_STEPS = 3
 """Eager steps before a capture, in which libraries set up their workspaces (PyTorch's notes on CUDA graphs)."""
 
 
-def normalise(pixels: Tensor, mean: float, std: float) -> Tensor:
-    """Pixels 0 to 255, any dtype, as float32 in channels_last with the given mean and deviation of 0..1 taken out."""
-    scaled = pixels.float().mul(1 / (255 * std)).sub_(mean / std)
-    return scaled.contiguous(memory_format=torch.channels_last)
-
-
 class TrainStep:
-    """Takes optimizer steps over an epoch whose order was set by `begin`, and adds up loss and hits."""
+    """Takes optimizer steps, and keeps each one's mean loss and right answers until the epoch is over."""
 
     def __init__(
         self,
@@ -35,109 +28,98 @@ class TrainStep:
         model: nn.Module,
         loss: nn.Module,
         optimizer: Optimizer,
-        images: Images,
-        augmentation: Augmentation | None,
+        device: torch.device,
+        steps_per_epoch: int,
         can_capture: bool,
     ) -> None:
         self.settings = settings
         self.model = model
         self.loss = loss
         self.optimizer = optimizer
-        self.images = images
-        self.augmentation = augmentation
-        self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        device = images.labels.device
         self.device = device
-        self.order = torch.zeros(len(images), dtype=torch.int64, device=device)
-        self.draws = torch.zeros(len(images), augmentation.sequence.draws if augmentation else 0, device=device)
-        self.position = torch.zeros(1, dtype=torch.int64, device=device)
-        # MPS has no float64.
-        self.sums = torch.zeros(2, dtype=torch.float32 if device.type == "mps" else torch.float64, device=device)
-        """Loss times images, and right answers, of the epoch so far."""
-        self.is_finite = torch.ones(1, dtype=torch.bool, device=device)
-        # What runs image by image leaves the device, and so cannot be captured.
-        self.is_captured = device.type == "cuda" and can_capture and not (augmentation and augmentation.slow)
+        self.parameters = list(model.parameters())
+        self.losses = torch.zeros(steps_per_epoch, device=device)
+        """The mean loss of every step of the epoch so far."""
+        self.hits = torch.zeros(steps_per_epoch, dtype=torch.int64, device=device)
+        """The right answers of every step of the epoch so far."""
+        self.found_bad = torch.zeros(1, device=device)
+        """1 once a loss or a gradient was not finite."""
+        self._one = torch.ones(1, device=device)
+        self._index = torch.zeros(1, dtype=torch.int64, device=device)
         self._graph: Any = None
+        self._graph_inputs: tuple[Tensor, Tensor] | None = None
         self._eager_steps = 0
-        self._offsets = torch.arange(settings.batch_size, device=device)
+        self.is_captured = device.type == "cuda" and can_capture
         if device.type == "cuda" and type(optimizer).__name__ in FUSED:
             # The fused kernels leave the weights alone where this is 1 (made for torch.amp's gradient scaler).
-            optimizer.found_inf = torch.zeros(1, device=device)  # type: ignore[attr-defined]
+            optimizer.found_inf = self.found_bad  # type: ignore[attr-defined]
 
-    def begin(self, order: Tensor, draws: Tensor, first: int) -> None:
-        """Sets the order (N,) of an epoch's images and their augmentation (N, K), and the first image to take."""
-        self.order.copy_(order)
-        self.draws.copy_(draws)
-        self.position.fill_(first)
+    def begin(self, steps_done: int) -> None:
+        """Sets how many steps of the epoch were taken."""
+        self._index.fill_(steps_done)
+        self.losses[steps_done:].zero_()
+        self.hits[steps_done:].zero_()
 
-    def __call__(self, count: int) -> bool:
-        """Steps on the next `count` images; False where loss or gradient was not finite and no step was taken.
+    def __call__(self, inputs: Tensor, labels: Tensor) -> bool:
+        """Steps on a batch; False where loss or gradient was not finite and no step was taken.
 
-        On CUDA nothing is read, so the answer is True; `is_finite` tells it when it is looked at.
+        On CUDA nothing is read, so the answer is True; `found_bad` tells it when it is looked at.
         """
-        if not self.is_captured or count != self.settings.batch_size:
-            return self._step(count)
-        if self._graph is None and self._eager_steps < WARM_UP_STEPS:
+        if not self.is_captured or len(labels) != self.settings.batch_size:
+            return self._step(inputs, labels)
+        if self._eager_steps < WARM_UP_STEPS:
             self._eager_steps += 1
-            return self._on_side_stream(count)
-        if self._graph is None:
-            self._capture(count)
+            return self._on_side_stream(inputs, labels)
+        if self._graph_inputs is None:
+            self._graph_inputs = (inputs.clone(), labels.clone())
+            self._capture(*self._graph_inputs)
+        for place, value in zip(self._graph_inputs, (inputs, labels), strict=True):
+            place.copy_(value)
         self._graph.replay()
         return True
 
-    def _step(self, count: int) -> bool:
-        index = self.position + self._offsets[:count]
-        self.position += count
-        chosen = self.order[index]
-        labels = self.images.labels[chosen]
-        scores, loss = self._forward(self._inputs(chosen, index), labels)
-        loss.backward()
-        norm = self._clip()
-        finite = torch.isfinite(loss.detach() + norm)
-        self.is_finite &= finite
-        if self.device.type != "cuda" and not finite:
-            return False
-        self._update()
-        self.sums += torch.stack([loss.detach() * count, (scores.argmax(1) == labels).sum()])
-        return True
-
-    def _inputs(self, chosen: Tensor, index: Tensor) -> Tensor:
-        pixels = self.images.pixels[chosen]
-        if self.augmentation is not None:
-            pixels = self.augmentation(pixels.float(), self.draws[index])
-        return normalise(pixels, *self.settings.normalize)
-
-    def _forward(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        self.optimizer.zero_grad(set_to_none=True)
+    def _step(self, inputs: Tensor, labels: Tensor) -> bool:
+        for weight in self.parameters:
+            weight.grad = None
         half = self.settings.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=half, cache_enabled=False):
             scores = self.model(inputs)
-        return scores, self.loss(scores.float(), labels)
-
-    def _clip(self) -> Tensor:
-        """The gradient's 2-norm, after which the gradient is no longer than `clip_grad_norm`."""
-        norm: Tensor = get_total_norm([weight.grad for weight in self.parameters if weight.grad is not None])
+        loss = self.loss(scores.float(), labels)
+        loss.backward()
+        if not self._is_finite(loss.detach()):
+            return False
         if self.settings.clip_grad_norm is not None:
-            clip_grads_with_norm_(self.parameters, self.settings.clip_grad_norm, norm)
-        return norm
-
-    def _update(self) -> None:
-        found_inf = getattr(self.optimizer, "found_inf", None)
-        if found_inf is not None:
-            found_inf.copy_(~self.is_finite)
+            clip_grad_norm_(self.parameters, self.settings.clip_grad_norm)
         self.optimizer.step()
+        self.losses.index_copy_(0, self._index, loss.detach()[None])
+        self.hits.index_copy_(0, self._index, (scores.argmax(1) == labels).sum()[None])
+        self._index += 1
+        return True
 
-    def _on_side_stream(self, count: int) -> bool:
+    def _is_finite(self, loss: Tensor) -> bool:
+        """Notes in `found_bad` what is not finite in the loss and the gradients; on CUDA without waiting for it."""
+        gradients = [weight.grad for weight in self.parameters if weight.grad is not None]
+        # torch.amp's own look at all gradients in one call; they are multiplied by 1.
+        torch._amp_foreach_non_finite_check_and_unscale_(gradients, self.found_bad, self._one)
+        if self.device.type == "cuda":
+            self.found_bad.copy_(torch.maximum(self.found_bad, (~torch.isfinite(loss)).float()))
+            return True
+        if not math.isfinite(loss.item()):
+            self.found_bad.fill_(1)
+        return not self.found_bad.item()
+
+    def _on_side_stream(self, inputs: Tensor, labels: Tensor) -> bool:
         stream = torch.cuda.Stream(self.device)
         stream.wait_stream(torch.cuda.current_stream(self.device))
         with torch.cuda.stream(stream):
-            taken = self._step(count)
+            taken = self._step(inputs, labels)
         torch.cuda.current_stream(self.device).wait_stream(stream)
         return taken
 
-    def _capture(self, count: int) -> None:
+    def _capture(self, inputs: Tensor, labels: Tensor) -> None:
         """Records a step on a full batch; recording runs nothing."""
-        self.optimizer.zero_grad(set_to_none=True)
+        for weight in self.parameters:
+            weight.grad = None
         self._graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self._graph):
-            self._step(count)
+            self._step(inputs, labels)

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from mnist_tui import build
+from mnist_tui.batches import Batches, normalise
 from mnist_tui.data import Images
 from mnist_tui.events import EpochEnded, Event, Outcome, Progress, RunEnded, best_of
 from mnist_tui.spec import RunSpec, SpecError
-from mnist_tui.step import TrainStep, normalise
+from mnist_tui.step import TrainStep
 from mnist_tui.verdict import after_training
 
 PROGRESS_SECONDS = 0.1
@@ -93,13 +94,14 @@ class Training:
         self.scheduler = build.scheduler(spec, self.optimizer, len(splits.train))
         self.augmentation = build.augmentation(spec)
         self.fast_model = build.fast_network(self.model).train()
+        self.batches = Batches(splits.train, settings.batch_size, settings.normalize, self.augmentation)
         self.step = TrainStep(
             settings,
             self.fast_model,
             build.loss(spec),
             self.optimizer,
-            splits.train,
-            self.augmentation,
+            device,
+            self.steps_per_epoch,
             build.can_capture(spec),
         )
         self.generator = torch.Generator().manual_seed(settings.seed + ORDER_STREAM)
@@ -133,7 +135,19 @@ class Training:
         draws = torch.zeros(count, 0)
         if self.augmentation is not None:
             draws = self.augmentation.draw(count, self.generator)
-        self.step.begin(order, draws, self.steps_done * self.spec.train.batch_size)
+        self.batches.begin(order, draws, self.steps_done * self.spec.train.batch_size)
+        self.step.begin(self.steps_done)
+
+    def sums(self) -> tuple[float, int]:
+        """Loss times images, and right answers, of the epoch so far; the host waits for the device here.
+
+        Always summed over a whole epoch's steps in the same way, so that it does not matter when one looks.
+        """
+        count, batch_size = len(self.splits.train), self.spec.train.batch_size
+        losses = self.step.losses.cpu().double()
+        sizes = torch.full_like(losses, batch_size)
+        sizes[-1] = count - batch_size * (len(losses) - 1)
+        return (losses * sizes).sum().item(), int(self.step.hits.sum().item())
 
     def step_scheduler(self, row: EpochEnded | None) -> None:
         """Steps the scheduler where it is due: after a batch (`row` is None) or after an epoch."""
@@ -152,7 +166,6 @@ class Training:
         if best_of(self.rows) is row:
             self.best_evaluation = evaluation
         self.step_scheduler(row)
-        self.step.sums.zero_()
         self.epoch_start = self.generator.get_state()
         self.epoch += 1
         self.steps_done = 0
@@ -185,8 +198,7 @@ def train(training: Training, stop: threading.Event) -> Iterator[Event]:
             yield ended("completed", reason)
             return
         training.begin_epoch()
-        resumed_at = training.steps_done
-        sums_seen, steps_seen = training.step.sums.tolist(), resumed_at
+        loss_seen, steps_seen = training.sums()[0], training.steps_done
         began = seen = time.perf_counter()
         before = training.seconds
         rate = training.learning_rate
@@ -194,9 +206,8 @@ def train(training: Training, stop: threading.Event) -> Iterator[Event]:
             if stop.is_set():
                 yield ended("stopped", f"stopped in epoch {training.epoch} after {training.steps_done} steps")
                 return
-            images = min(settings.batch_size, count - training.steps_done * settings.batch_size)
             rate = training.learning_rate if training.step.device.type == "cpu" else rate
-            if not training.step(images):
+            if not training.step(*training.batches.take()):
                 yield ended("diverged", _diverged(training))
                 return
             training.steps_done += 1
@@ -204,9 +215,9 @@ def train(training: Training, stop: threading.Event) -> Iterator[Event]:
             now = time.perf_counter()
             if now - seen >= PROGRESS_SECONDS or training.steps_done == training.steps_per_epoch:
                 training.seconds = before + now - began
-                sums = training.step.sums.tolist()  # The host waits for the device here.
+                loss_sum, _ = training.sums()
                 rate = rate if training.step.device.type == "cpu" else training.learning_rate
-                if not training.step.is_finite.item():
+                if training.step.found_bad.item():
                     yield ended("diverged", _diverged(training))
                     return
                 done = min(training.steps_done * settings.batch_size, count) - steps_seen * settings.batch_size
@@ -214,11 +225,11 @@ def train(training: Training, stop: threading.Event) -> Iterator[Event]:
                     epoch=training.epoch,
                     step=training.steps_done,
                     steps_per_epoch=training.steps_per_epoch,
-                    loss=(sums[0] - sums_seen[0]) / done,
+                    loss=(loss_sum - loss_seen) / done,
                     learning_rate=rate,
                     images_per_second=done / max(now - seen, 1e-9),
                 )
-                sums_seen, steps_seen, seen = sums, training.steps_done, time.perf_counter()
+                loss_seen, steps_seen, seen = loss_sum, training.steps_done, time.perf_counter()
         training.seconds = before + time.perf_counter() - began
         row, evaluation = _evaluated(training, rate)
         if not math.isfinite(row.test_loss + (row.val_loss or 0)):
@@ -233,7 +244,7 @@ def _evaluated(training: Training, rate: float) -> tuple[EpochEnded, Evaluation]
     """The row of the epoch that was just trained."""
     started = time.perf_counter()
     settings, splits = training.spec.train, training.splits
-    loss_sum, correct = training.step.sums.tolist()
+    loss_sum, correct = training.sums()
     test = evaluate(training.fast_model, splits.test, settings.eval_batch_size, settings.normalize)
     val = splits.val and evaluate(training.fast_model, splits.val, settings.eval_batch_size, settings.normalize)
     row = EpochEnded(
@@ -293,9 +304,8 @@ def time_steps(training: Training) -> tuple[float, float]:
     seconds = []
     for _ in range(len(images) // batch):
         started = time.perf_counter()
-        training.step(batch)
-        training.step.sums.tolist()
+        training.step(*training.batches.take())
         seconds.append(time.perf_counter() - started)
     started = time.perf_counter()
     evaluate(training.fast_model, images, settings.eval_batch_size, settings.normalize)
-    return statistics.median(seconds), (time.perf_counter() - started) / len(images)
+    return statistics.fmean(seconds[2:] or seconds), (time.perf_counter() - started) / len(images)

@@ -9,7 +9,7 @@ from torch import Tensor
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as reference
 
-from mnist_tui import build, catalog, step, train
+from mnist_tui import batches, build, catalog, train
 from mnist_tui.augment import Augmentation, ImageByImage
 from mnist_tui.calls import CallError, parse
 from mnist_tui.data import Dataset, Images
@@ -450,8 +450,8 @@ def test_only_training_images_are_augmented(digits: Dataset, monkeypatch: pytest
     )
     images = Images(digits.train.pixels[:128], digits.train.labels[:128])
     val, test = Images(digits.test.pixels[:40], digits.test.labels[:40]), digits.test.take(torch.arange(40, 100))
-    seen: dict[str, list[Tensor]] = {"step": [], "train": []}
-    normalise = step.normalise
+    seen: dict[str, list[Tensor]] = {"batches": [], "train": []}
+    normalise = batches.normalise
 
     def record(where: str) -> Callable[..., Tensor]:
         def normalised(pixels: Tensor, mean: float, std: float) -> Tensor:
@@ -460,10 +460,10 @@ def test_only_training_images_are_augmented(digits: Dataset, monkeypatch: pytest
 
         return normalised
 
-    monkeypatch.setattr(step, "normalise", record("step"))
+    monkeypatch.setattr(batches, "normalise", record("batches"))
     monkeypatch.setattr(train, "normalise", record("train"))
     list(train.train(Training(spec, Splits(images, val, test)), threading.Event()))
-    trained_on = torch.cat(seen["step"]).flatten(1).sum(1).sort().values
+    trained_on = torch.cat(seen["batches"]).flatten(1).sum(1).sort().values
     inverted = (255 - images.pixels.float()).flatten(1).sum(1).repeat(2).sort().values
 
     assert torch.equal(torch.cat(seen["train"]), torch.cat([test.pixels, val.pixels] * 2))

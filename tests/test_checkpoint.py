@@ -126,7 +126,7 @@ def test_a_state_that_is_no_object_is_refused(content: bytes, text: str) -> None
         checkpoint.read(packed(tensors, text))
 
 
-@pytest.mark.parametrize("missing", ["random.cpu", "random.epoch_start", "sums", "model.0.weight"])
+@pytest.mark.parametrize("missing", ["random.cpu", "random.epoch_start", "losses", "hits", "model.0.weight"])
 def test_a_checkpoint_that_lacks_a_piece_is_refused(content: bytes, missing: str) -> None:
     """A continuation that could not be exact is not begun."""
     tensors, state = checkpoint.read(content)

@@ -84,7 +84,9 @@ def test_a_run_stopped_at_every_step_ends_in_the_same_bits() -> None:
     assert state_of(checkpoint.dump(advanced(training))) == uninterrupted(name)
 
 
-@pytest.mark.parametrize("lost", ["random.cpu", "random.epoch_start", "optimizer.", "sums", "model.1.running_mean"])
+@pytest.mark.parametrize(
+    "lost", ["random.cpu", "random.epoch_start", "optimizer.", "losses", "hits", "model.1.running_mean"]
+)
 def test_every_saved_tensor_is_needed(lost: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Negative control: with one piece as a new training has it, the run ends elsewhere."""
     name = "SGD-StepLR"

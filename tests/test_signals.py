@@ -189,11 +189,11 @@ HANGING_STEP = """
 import pathlib, time
 from mnist_tui.step import TrainStep
 step = TrainStep.__call__
-def hang(self, count):
+def hang(self, inputs, labels):
     if pathlib.Path("hang").exists():
         print("hanging", flush=True)
         time.sleep(600)
-    return step(self, count)
+    return step(self, inputs, labels)
 TrainStep.__call__ = hang
 """
 

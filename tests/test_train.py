@@ -11,10 +11,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mnist_tui import build, step, train
+from mnist_tui import batches, build, train
 from mnist_tui.data import Dataset, Images
 from mnist_tui.events import EpochEnded, Event, Progress, RunEnded
 from mnist_tui.spec import RunSpec, SpecError, make_spec
+from mnist_tui.step import TrainStep
 from mnist_tui.train import Evaluation, Splits, Training
 
 DEEP = "Conv2d(4, 3)\nConv2d(4, 3)\nMaxPool2d(4)\nFlatten()\nLinear(10)"
@@ -282,7 +283,7 @@ def test_a_step_on_a_gradient_that_is_not_finite(
     optimizer: str, small_spec: RunSpec, splits: Splits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Negative control: without the look at loss and gradient the weights are lost."""
-    monkeypatch.setattr(torch, "isfinite", lambda tensor: torch.ones_like(tensor, dtype=torch.bool))
+    monkeypatch.setattr(TrainStep, "_is_finite", lambda self, loss: True)
     training = poisoned(changed(small_spec, optimizer=optimizer), splits, 7, math.nan)
     run(training)
 
@@ -293,7 +294,7 @@ def test_a_step_on_a_gradient_that_is_not_finite(
 def test_a_learning_rate_that_is_too_high(is_checked: bool, splits: Splits, monkeypatch: pytest.MonkeyPatch) -> None:
     """A loss that grows out of bounds ends the run with finite weights; negative control: unchecked, they are lost."""
     if not is_checked:
-        monkeypatch.setattr(torch, "isfinite", lambda tensor: torch.ones_like(tensor, dtype=torch.bool))
+        monkeypatch.setattr(TrainStep, "_is_finite", lambda self, loss: True)
     spec = make_spec({"layers": DEEP, "train": {"epochs": 5, "batch_size": 64, "optimizer": "SGD(lr=10000.0)"}})
     training = Training(spec, splits)
     ended = end_of(run(training))
@@ -495,7 +496,7 @@ def test_evaluation_changes_nothing(is_evaluation: bool, trained: Training) -> N
     if is_evaluation:
         train.evaluate(trained.fast_model, test, 30, (0.1307, 0.3081))
     else:
-        trained.fast_model(step.normalise(test.pixels, 0.1307, 0.3081))
+        trained.fast_model(batches.normalise(test.pixels, 0.1307, 0.3081))
     equal = [torch.equal(a, b) for a, b in zip(before, state(trained), strict=True)]
 
     assert trained.fast_model.training
