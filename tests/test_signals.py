@@ -62,6 +62,8 @@ def start(work: Path) -> Iterator[Start]:
             [sys.executable, "-u", "-c", f"{before}\n{MAIN}", *arguments],
             env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
             text=True,
+            # A test run in the background of a script inherits that Ctrl-C is ignored; a user's terminal does not.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             **streams,
         )
         started.append(process)
