@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mnist_tui.augment import Augmentation
 from mnist_tui.data import Images
+from mnist_tui.environment import cores
 
 CHUNK_IMAGES = 1024
 """About so many images are prepared at once: 3 MB of float32, which stays in a processor's cache."""
@@ -33,14 +34,20 @@ class Batches:
         self.normalization = normalization
         self.augmentation = augmentation
         self._chunk_size = batch_size * max(1, CHUNK_IMAGES // batch_size)
-        # What runs image by image borrows torch's global random state, which dropout needs at the same time.
-        is_alone = images.labels.device.type == "cpu" and not (augmentation and augmentation.slow)
-        self._beside = ThreadPoolExecutor(1, "batches") if is_alone else None
+        self._beside = ThreadPoolExecutor(1, "batches") if self._can_go_beside() else None
         self._next: Future[tuple[Tensor, Tensor]] | None = None
         self._chunk: tuple[Tensor, Tensor] | None = None
         self._first = 0
         self._order = torch.empty(0, dtype=torch.int64)
         self._draws = torch.empty(0, 0)
+
+    def _can_go_beside(self) -> bool:
+        """Whether chunks can be made in a thread: on the CPU, with a core to spare.
+
+        Not where images are augmented one by one: that borrows torch's global random state, which dropout needs too.
+        """
+        has_core = self.images.labels.device.type == "cpu" and cores() > torch.get_num_threads()
+        return has_core and not (self.augmentation and self.augmentation.slow)
 
     def begin(self, order: Tensor, draws: Tensor, first: int) -> None:
         """Sets the order (N,) of an epoch's images, their augmentation (N, K), and the first image to take.
