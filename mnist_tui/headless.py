@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -207,8 +208,8 @@ class _Run:
 
 
 def _banner(text: str) -> str:
-    line = "!" * 78
-    return f"{line}\n{text}\n{line}"
+    rule = "!" * 78
+    return "\n".join([rule, *textwrap.wrap(text, 78), rule])
 
 
 def _started_line(event: RunStarted) -> str:

@@ -22,6 +22,7 @@ from mnist_tui.data import Choice, DataError, Dataset, Images, download_notice, 
 from mnist_tui.events import EpochEnded, Event, Notice, Progress, RunEnded, RunStarted, best_of
 from mnist_tui.spec import TRAIN_IMAGES, RunSpec, SpecError
 from mnist_tui.storage import RunFolder, SavedRun, StorageError, is_running, list_runs, newest_checkpoint
+from mnist_tui.summary import target_words
 from mnist_tui.text import clean_line
 from mnist_tui.train import Splits, Training, run_ended, time_steps, train
 
@@ -175,11 +176,11 @@ def _trained(training: Training, folder: RunFolder, dataset: Dataset, stop: thre
     started = time.perf_counter()
     try:
         yield _run_started(training, folder, dataset)
-        yield from _written(training, folder, stop)
+        yield from _written(training, folder, dataset, stop)
     except (Exception, MemoryError) as error:
         folder.log(traceback.format_exc())
         ended = run_ended(training, "failed", _what_failed(error, folder), time.perf_counter() - started)
-        _end(folder, training, ended)
+        _end(folder, training, dataset, ended)
         yield ended
     finally:
         folder.close()
@@ -206,7 +207,7 @@ def _run_started(training: Training, folder: RunFolder, dataset: Dataset) -> Run
     )
 
 
-def _written(training: Training, folder: RunFolder, stop: threading.Event) -> Iterator[Event]:
+def _written(training: Training, folder: RunFolder, dataset: Dataset, stop: threading.Event) -> Iterator[Event]:
     saved_at = time.monotonic()
     for event in train(training, stop):
         if isinstance(event, EpochEnded):
@@ -222,7 +223,7 @@ def _written(training: Training, folder: RunFolder, stop: threading.Event) -> It
         elif isinstance(event, RunEnded):
             if event.outcome == "stopped":
                 _save(training, folder)
-            folder.end(event, notes(training.spec, event))
+            folder.end(event, notes(training.spec, event, dataset.name))
         yield event
 
 
@@ -290,24 +291,18 @@ def _what_failed(error: BaseException, folder: RunFolder) -> str:
     return f"{type(error).__name__}: {clean_line(text, 200)}; the traceback is in {folder.folder}/run.log"
 
 
-def _end(folder: RunFolder, training: Training, ended: RunEnded) -> None:
+def _end(folder: RunFolder, training: Training, dataset: Dataset, ended: RunEnded) -> None:
     """Marks a failed run; where even that cannot be written, the run counts as interrupted."""
     try:
-        folder.end(ended, notes(training.spec, ended))
+        folder.end(ended, notes(training.spec, ended, dataset.name))
     except OSError as error:
         folder.log(f"cannot write end.json: {error}")
 
 
-def notes(spec: RunSpec, ended: RunEnded) -> str:
+def notes(spec: RunSpec, ended: RunEnded, dataset: str) -> str:
     """The text of notes.md: the target, the result as measured, and room for the analysis."""
-    wanted = [
-        f"fewer than {spec.target.parameters:,} parameters" if spec.target.parameters else "",
-        f"test accuracy of at least {spec.target.test_accuracy:.2%}" if spec.target.test_accuracy else "",
-        f"in each of the last {spec.target.last_epochs} epochs" if spec.target.last_epochs else "",
-        f"in at most {spec.target.epochs} epochs" if spec.target.epochs else "",
-    ]
-    target = ", ".join(part for part in wanted if part) or "none"
-    result = [f"{ended.outcome}: {ended.message}", f"{spec.parameters:,} parameters"]
+    target = target_words(spec) or "none"
+    result = [f"{ended.outcome}: {ended.message}", f"{spec.parameters:,} parameters", f"data: {dataset}"]
     if ended.best and ended.last:
         result.append(
             f"best epoch {ended.best.epoch}, by {ended.chosen_by}: test accuracy {ended.best.test_accuracy:.2%}"
