@@ -497,8 +497,11 @@ def test_without_mnist_the_fall_back_cannot_be_missed(work: Path, command: Comma
     answer = command("--batch", "good.toml", "--device", "cpu", "-q")
 
     record = json.loads(next(work.glob("runs/*/run.json")).read_text())
-    banner = next(index for index, line in enumerate(answer.err) if "NOT MNIST" in line)
-    assert set(answer.err[banner - 1]) == {"!"} == set(answer.err[banner + 1])
+    rules = [index for index, line in enumerate(answer.err) if set(line) == {"!"}]
+    banner = answer.err[rules[0] + 1 : rules[1]]
+
+    assert banner[0].startswith("NOT MNIST.")
+    assert max(map(len, banner)) <= 78
     assert record["dataset"]["name"] == "digits"
     assert answer.code == 0
 
