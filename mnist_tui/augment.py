@@ -101,12 +101,14 @@ class Affine(Transform):
     is_bilinear: bool = False
     fill: float = 0.0
     center: tuple[float, float] = (0.0, 0.0)
+    width: int = SIDE
+    """Pixels of the square that arrives; `translate` is a share of them."""
 
     draws = 6
 
     def prepare(self, draws: Tensor) -> Tensor:
         unit = draws.double()
-        limit = torch.tensor(self.translate, dtype=torch.float64, device=draws.device) * SIDE
+        limit = torch.tensor(self.translate, dtype=torch.float64, device=draws.device) * self.width
         shear = torch.stack([_between(unit[:, 4], *self.shear[:2]), _between(unit[:, 5], *self.shear[2:])], dim=1)
         translate = ((2 * unit[:, 1:3] - 1) * limit).round()
         angle, scale = _between(unit[:, 0], *self.degrees), _between(unit[:, 3], *self.scale)
@@ -114,6 +116,10 @@ class Affine(Transform):
 
     def apply(self, images: Tensor, parameters: Tensor) -> Tensor:
         return warp(images, parameters, self.fill, self.is_bilinear)
+
+    def side(self, side: int) -> int:
+        self.width = side
+        return side
 
 
 def _between(unit: Tensor, low: float, high: float) -> Tensor:
@@ -241,7 +247,7 @@ class Chain(Transform):
             return self._chain(images, parameters)
         chosen = parameters[:, 0] < self.p
         if images.device.type != "cpu":
-            # Work on every image and choose: sizes that depend on the draws would stop a captured graph.
+            # Work on every image and choose: for sizes that depend on the draws the host would wait for the device.
             return torch.where(chosen[:, None, None, None], self._chain(images, parameters), images)
         index = chosen.nonzero()[:, 0]
         return images.index_copy(0, index, self._chain(images[index], parameters[index])) if len(index) else images

@@ -70,6 +70,11 @@ class Batches:
         self._first += len(labels)
         return inputs, labels
 
+    def close(self) -> None:
+        """Ends the thread that makes batches ahead."""
+        if self._beside is not None:
+            self._beside.shutdown(cancel_futures=True)
+
     def _start(self, number: int) -> "Future[tuple[Tensor, Tensor]] | None":
         if self._beside is None or number * self._chunk_size >= len(self._order):
             return None

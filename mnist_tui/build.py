@@ -122,8 +122,15 @@ def optimizer(spec: RunSpec, parameters: list[nn.Parameter]) -> Optimizer:
 def can_capture(spec: RunSpec) -> bool:
     """Whether a step of this recipe can be replayed as a CUDA graph, in which all numbers but the rate are fixed."""
     call = spec.train.scheduler
-    settings = catalog.check("scheduler", spec.resolved(call)) if call else {}
-    return spec.train.optimizer.name in CAPTURABLE | {"SGD"} and not settings.get("cycle_momentum")
+    moves_momentum = call is not None and _cycles_momentum(spec.resolved(call))
+    return spec.train.optimizer.name in CAPTURABLE | {"SGD"} and not moves_momentum
+
+
+def _cycles_momentum(call: Call) -> bool:
+    values = catalog.check("scheduler", call)
+    nested = values.get("schedulers", ())
+    calls = nested if isinstance(nested, tuple) else (nested,)
+    return bool(values.get("cycle_momentum")) or any(_cycles_momentum(item) for item in calls if isinstance(item, Call))
 
 
 def scheduler(spec: RunSpec, wrapped: Optimizer, train_images: int) -> lr_scheduler.LRScheduler | None:

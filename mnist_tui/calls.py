@@ -218,7 +218,8 @@ def resolve(value: Value, names: Mapping[str, bool | int | float]) -> Value:
     match value:
         case Name(id=name):
             if name not in names:
-                raise CallError(f"{name!r} is no knob" + did_you_mean(name, names))
+                advice = "; a number must be finite" if name in ("nan", "inf") else did_you_mean(name, names)
+                raise CallError(f"{name!r} is no knob{advice}")
             return names[name]
         case Operation():
             return _calculate(value, names)

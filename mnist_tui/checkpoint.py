@@ -19,7 +19,9 @@ from mnist_tui.events import EpochEnded
 from mnist_tui.train import Training
 
 FORMAT = 1
-MAX_BYTES = 8 * 2**30
+
+OF_DEVICE = frozenset({"params", "fused", "foreach", "capturable"})
+"""What a device, not the recipe, decides in an optimizer: a run may go on on another one."""
 
 
 class CheckpointError(ValueError):
@@ -167,7 +169,7 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tens
                 # Fused kernels walk through memory: a moment must lie in memory as its weight does (channels_last).
                 values[key] = torch.empty_like(weight).copy_(value)
     for group, saved in zip(optimizer.param_groups, state["groups"], strict=True):
-        _update(group, {key: value for key, value in saved.items() if key != "params"})
+        _update(group, {key: value for key, value in saved.items() if key not in OF_DEVICE})
 
 
 def _restore_scheduler(scheduler: Any, saved: dict[str, Any]) -> None:

@@ -1,12 +1,14 @@
 """The command line: arguments to specs and options, and the exit code. torch is loaded only by what trains."""
 
 import argparse
+import io
 import json
 import os
 import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -271,6 +273,10 @@ def _dispatch(arguments: Sequence[str]) -> int:
 
 def main() -> None:
     """Runs the command line and ends the process with its exit code; no traceback reaches the user."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            with suppress(OSError):  # A stream whose file was exchanged for a pipe cannot be asked where it stands.
+                stream.reconfigure(errors="replace")  # A terminal without UTF-8 gets ? for what it cannot show.
     try:
         code = _dispatch(sys.argv[1:])
     except KeyboardInterrupt:

@@ -99,8 +99,8 @@ class RunEnded:
     """The epoch of the highest validation (without a split: test) accuracy, the first of equals."""
     last: EpochEnded | None
     chosen_by: Literal["validation", "test"]
-    target: dict[str, bool] | None
-    """The verdict on each part of the target; None where the preset has none."""
+    target: dict[str, bool | None] | None
+    """The verdict on each part of the target, None for a part that is not judged; None where the preset has none."""
     seconds: float
 
 

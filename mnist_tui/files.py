@@ -27,11 +27,11 @@ def read_bytes(path: Path, limit: int) -> bytes:
     except ValueError:
         raise BadFile(path, "is no file name") from None
     try:
-        mode = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(mode):
-            raise BadFile(path, "is a folder" if stat.S_ISDIR(mode) else "is not a regular file")
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise BadFile(path, "is a folder" if stat.S_ISDIR(status.st_mode) else "is not a regular file")
         with open(descriptor, "rb", closefd=False) as file:
-            content = file.read(limit + 1)
+            content = file.read(min(limit, status.st_size) + 1)  # `read` allocates what it is asked for.
     finally:
         os.close(descriptor)
     if len(content) > limit:

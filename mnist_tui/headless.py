@@ -8,7 +8,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, TextIO
@@ -100,7 +100,8 @@ def interruptible() -> Iterator[Interruption]:
             interruption.code = interruption.code or code
             interruption.stop.set()
             again = "; Ctrl-C again aborts" if signum == signal.SIGINT else ""
-            _write(sys.stderr, f"\nstopping after this step{again}\n")
+            with suppress(RuntimeError):  # Python refuses to write where the signal came in the middle of a write.
+                _write(sys.stderr, f"\nstopping after this step{again}\n")
 
         return handle
 
@@ -123,7 +124,7 @@ def batch(specs: Sequence[RunSpec], options: Options, output: Output, require_ta
         runs = []
         for spec in specs:
             events = session.run(spec, options, interruption.stop)
-            runs.append(_Run(spec).follow(events, output, len(specs)))
+            runs.append(_Run(spec).follow(events, output))
             if interruption.code is not None:
                 break
     _summarise(runs, output)
@@ -133,7 +134,7 @@ def batch(specs: Sequence[RunSpec], options: Options, output: Output, require_ta
 def resume(saved: SavedRun, options: Options, output: Output, require_target: bool) -> ExitCode:
     """Goes on with a run to its end."""
     with interruptible() as interruption:
-        run = _Run(saved.spec).follow(session.resume(saved, options, interruption.stop), output, 1)
+        run = _Run(saved.spec).follow(session.resume(saved, options, interruption.stop), output)
     _summarise([run], output)
     return interruption.code or _exit_code([run], require_target)
 
@@ -154,15 +155,15 @@ class _Run:
         self.ended: RunEnded | None = None
         self.clock = time.monotonic()
 
-    def follow(self, events: Iterator[Event], output: Output, runs: int) -> "_Run":
+    def follow(self, events: Iterator[Event], output: Output) -> "_Run":
         """Shows every event."""
         for event in events:
             if output.as_json:
                 output.data(json.dumps(as_record(event), allow_nan=False))
-            self._show(event, output, runs)
+            self._show(event, output)
         return self
 
-    def _show(self, event: Event, output: Output, runs: int) -> None:
+    def _show(self, event: Event, output: Output) -> None:
         match event:
             case Notice(text=text, is_warning=True):
                 output.talk(_banner(text), always=True)
@@ -259,8 +260,7 @@ def result_lines(ended: RunEnded) -> list[str]:
         f"last   epoch {last.epoch}: test {last.test_accuracy:.2%}",
     ]
     if ended.target:
-        parts = ", ".join(f"{part} {'met' if met else 'MISSED'}" for part, met in ended.target.items())
-        lines.append(f"target {'met' if all(ended.target.values()) else 'MISSED'}: {parts}")
+        lines.append(verdict.in_words(ended.target))
     return lines
 
 
@@ -291,7 +291,9 @@ def _summary_table(runs: Sequence[_Run]) -> list[str]:
         ended = run.ended
         best = f"{ended.best.test_accuracy:.2%}" if ended and ended.best else "-"
         last = f"{ended.last.test_accuracy:.2%}" if ended and ended.last else "-"
-        target = ("met" if all(ended.target.values()) else "MISSED") if ended and ended.target else "-"
+        target = (
+            verdict.in_words(ended.target).partition(":")[0].removeprefix("target ") if ended and ended.target else "-"
+        )
         outcome = ended.outcome if ended else "unknown"
         lines.append(
             f"{run.spec.name[:16]:<16} {run.spec.train.seed:>5}  {outcome:<9}  {run.spec.parameters:>9,}"
@@ -325,8 +327,9 @@ def dry_run(specs: Sequence[RunSpec], options: Options, output: Output) -> ExitC
         output.data(summary.table(spec))
         output.data(summary.recipe(spec))
         if parts:
-            words = ", ".join(f"{part} {'met' if met else 'MISSED'}" for part, met in parts.items())
-            output.data(f"verdict          {words}; accuracy is judged after training")
+            output.data(
+                f"verdict          {verdict.in_words(parts).partition(': ')[2]}; accuracy is judged after training"
+            )
         output.data(
             f"expected         {duration(cost['seconds_per_epoch'])} an epoch, {duration(cost['seconds'])} in all "
             f"on {cost['device']} with {cost['threads']} thread{'s' if cost['threads'] > 1 else ''}\n"

@@ -70,7 +70,7 @@ def resume(saved: SavedRun, options: Options, stop: threading.Event) -> Iterator
         outcome = saved.end and saved.end.get("outcome")
         raise StorageError(f"{saved.folder}: this run has {outcome}; there is nothing to resume")
     notices: list[Notice] = []
-    device = environment.resolve_device(options.device)
+    device = _recorded_device(saved) if options.device == "auto" else environment.resolve_device(options.device)
     torch.set_num_threads(options.threads or _recorded_threads(saved))
     dataset = _same_dataset(saved, options, notices)
     yield from notices
@@ -134,10 +134,12 @@ def newest_resumable(runs_dir: Path) -> SavedRun:
 
 def _training(spec: RunSpec, dataset: Dataset, device: torch.device) -> Training:
     """The training of a spec on a data set; a smaller data set gives up the same share for validation."""
-    wanted = round(spec.train.validation_images * len(dataset.train) / TRAIN_IMAGES)
+    share = spec.train.validation_images / TRAIN_IMAGES
+    wanted = min(round(share * len(dataset.train)), len(dataset.train) - 1)
     train_images, val_images = split(dataset.train, wanted, spec.train.seed)
-    splits = Splits(train_images.to(device), val_images and val_images.to(device), dataset.test.to(device))
-    return Training(spec, splits)
+    val_images = val_images and val_images.to(device)
+    is_mnist = dataset.name == "mnist"
+    return Training(spec, Splits(train_images.to(device), val_images, dataset.test.to(device), is_mnist))
 
 
 def _remarks(training: Training) -> Iterator[Notice]:
@@ -177,12 +179,13 @@ def _trained(training: Training, folder: RunFolder, dataset: Dataset, stop: thre
     try:
         yield _run_started(training, folder, dataset)
         yield from _written(training, folder, dataset, stop)
-    except (Exception, MemoryError) as error:
+    except Exception as error:
         folder.log(traceback.format_exc())
         ended = run_ended(training, "failed", _what_failed(error, folder), time.perf_counter() - started)
         _end(folder, training, dataset, ended)
         yield ended
     finally:
+        training.batches.close()
         folder.close()
 
 
@@ -262,6 +265,14 @@ def _same_dataset(saved: SavedRun, options: Options, notices: list[Notice]) -> D
     if dataset.sha256 != recorded.get("sha256"):
         raise DataError(f"{saved.folder}: this run was trained on other data (its SHA-256 differs); it cannot go on")
     return dataset
+
+
+def _recorded_device(saved: SavedRun) -> torch.device:
+    """The device the run was begun on; another one, with a warning, where this machine does not have it."""
+    try:
+        return environment.resolve_device(str(saved.record.get("device", "auto")))
+    except environment.DeviceError:
+        return environment.resolve_device("auto")
 
 
 def _recorded_threads(saved: SavedRun) -> int:

@@ -42,14 +42,16 @@ class TrainStep:
         """The mean loss of every step of the epoch so far."""
         self.hits = torch.zeros(steps_per_epoch, dtype=torch.int64, device=device)
         """The right answers of every step of the epoch so far."""
-        self.found_bad = torch.zeros(1, device=device)
-        """1 once a loss or a gradient was not finite."""
+        self.found_bad = torch.zeros((), device=device)
+        """1 once a loss or a gradient was not finite; a scalar, since fused Adam subtracts it from its step counts."""
         self._one = torch.ones(1, device=device)
         self._index = torch.zeros(1, dtype=torch.int64, device=device)
         self._graph: Any = None
         self._graph_inputs: tuple[Tensor, Tensor] | None = None
         self._eager_steps = 0
-        self.is_captured = device.type == "cuda" and can_capture
+        # BatchNorm(momentum=None) reads its count of batches back, which a capture forbids.
+        reads_back = any(getattr(module, "momentum", 0) is None for module in model.modules())
+        self.is_captured = device.type == "cuda" and can_capture and not reads_back
         if device.type == "cuda" and type(optimizer).__name__ in FUSED:
             # The fused kernels leave the weights alone where this is 1 (made for torch.amp's gradient scaler).
             optimizer.found_inf = self.found_bad  # type: ignore[attr-defined]
@@ -121,5 +123,6 @@ class TrainStep:
         for weight in self.parameters:
             weight.grad = None
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
+        # Without a stream of its own device, `graph` captures on device 0 whatever device is trained on.
+        with torch.cuda.graph(self._graph, stream=torch.cuda.Stream(self.device)):
             self._step(inputs, labels)

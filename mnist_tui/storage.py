@@ -36,7 +36,10 @@ from mnist_tui.text import clean
 
 FORMAT = 1
 MAX_JSON = 16 * 2**20
-MAX_CHECKPOINT = 2 * 2**30
+MAX_CHECKPOINT = 4 * 2**30
+"""A network of the largest size that a spec may have, with two moments for each weight, takes 2.4 GB."""
+UNWRITTEN = b"## Analysis\n\n"
+"""How notes.md ends while nobody has added to it."""
 TIMINGS = ("seconds", "images_per_second")
 """The parts of a row that differ between two runs that are otherwise the same."""
 
@@ -186,9 +189,10 @@ class RunFolder:
         (self.folder / "end.json").unlink(missing_ok=True)
 
     def end(self, ended: RunEnded, notes: str) -> None:
-        """Writes notes.md, where the user has none yet, and end.json."""
-        if not (self.folder / "notes.md").exists():
-            write_atomically(self.folder / "notes.md", clean(notes).encode())
+        """Writes notes.md, where the user has written no analysis yet, and end.json."""
+        path = self.folder / "notes.md"
+        if not path.exists() or path.read_bytes().endswith(UNWRITTEN):
+            write_atomically(path, clean(notes).encode())
         write_atomically(self.folder / "end.json", _json_bytes({"format": FORMAT, **asdict(ended)}))
 
     def close(self) -> None:
@@ -234,6 +238,8 @@ def load_run(folder: Path) -> SavedRun:
         raise StorageError(f"{folder}: has no run.json, so it is no run (or died before it began)")
     if record.get("format") != FORMAT:
         raise StorageError(f"{folder}/run.json: has format {record.get('format')}; this version reads {FORMAT}")
+    if not all(isinstance(record.get(part, {}), dict) for part in ("dataset", "versions")):
+        raise StorageError(f"{folder}/run.json: is damaged, or was not written by this program")
     try:
         spec = make_spec(record["spec"])
     except (SpecError, KeyError) as error:
@@ -259,8 +265,8 @@ def is_running(folder: Path) -> bool:
     try:
         with lock.acquire(timeout=0):
             return False
-    except Timeout:
-        return True
+    except (Timeout, OSError):
+        return True  # A lock that cannot even be tried is not ours to take.
 
 
 def _new_folder(runs_dir: Path, spec: RunSpec) -> Path:
@@ -293,7 +299,7 @@ def _row_bytes(values: dict[str, Any]) -> bytes:
 
 
 def _read_rows(path: Path) -> tuple[list[dict[str, Any]], int]:
-    """The valid rows of a history, up to the first that is damaged or unfinished, and the bytes they take."""
+    """The valid rows of a history, damaged ones left out, and the bytes up to the end of its last whole line."""
     if not path.exists():
         return [], 0
     try:
@@ -305,14 +311,14 @@ def _read_rows(path: Path) -> tuple[list[dict[str, Any]], int]:
 
 
 def _valid_row(line: bytes) -> dict[str, Any] | None:
-    text, separator, tail = line.decode("utf-8", "replace").rpartition(', "crc32": ')
-    digits = tail.removesuffix("}\n")
-    if not separator or not tail.endswith("}\n") or not digits.isdigit():
+    parts = re.fullmatch(rb'(\{.*), "crc32": (\d{1,10})\}\n', line)
+    if parts is None or zlib.crc32(parts[1] + b"}") != int(parts[2]):
         return None
-    if zlib.crc32((text + "}").encode()) != int(digits):
+    try:
+        row = json.loads(parts[1] + b"}")
+    except (ValueError, RecursionError):
         return None
-    row = json.loads(text + "}")
-    return row if isinstance(row, dict) and isinstance(row.get("epoch"), int) else None
+    return row if isinstance(row.get("epoch"), int) and isinstance(row.get("segment", 0), int) else None
 
 
 def _epoch_ended(row: dict[str, Any]) -> EpochEnded:

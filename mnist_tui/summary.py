@@ -85,7 +85,8 @@ def receptive_field_sentence(rows: tuple[Row, ...]) -> str:
     )
     if seen >= size:
         return f"{where}: the whole of the {size} px image."
-    return f"{where}: {seen} of {size}, {seen / size:.0%} of the image's width; what is wider only the head can join."
+    share = f"{seen} of {size}, {seen / size:.0%} of the image's width"
+    return f"{where}: {share}; the head must join what lies further apart."
 
 
 def _size(pair: tuple[int, int]) -> str:

@@ -16,7 +16,7 @@ from mnist_tui.batches import Batches, normalise
 from mnist_tui.data import Images
 from mnist_tui.events import EpochEnded, Event, Outcome, Progress, RunEnded, best_of
 from mnist_tui.spec import RunSpec, SpecError
-from mnist_tui.step import TrainStep
+from mnist_tui.step import WARM_UP_STEPS, TrainStep
 from mnist_tui.verdict import after_training
 
 PROGRESS_SECONDS = 0.1
@@ -35,6 +35,8 @@ class Splits:
     train: Images
     val: Images | None
     test: Images
+    is_mnist: bool = True
+    """Whether a target, which speaks of MNIST, can be judged on them."""
 
 
 @dataclass(frozen=True)
@@ -62,15 +64,13 @@ def evaluate(model: nn.Module, images: Images, batch_size: int, normalization: t
         ]
     )
     model.train(was_training)
-    of_truth = log_probabilities.gather(1, images.labels[:, None])[:, 0]
-    predictions = log_probabilities.argmax(1)
+    of_truth = log_probabilities.gather(1, images.labels[:, None])[:, 0].cpu()  # MPS has no float64 to average in.
+    predictions = log_probabilities.argmax(1).cpu()
     return Evaluation(
-        loss=-of_truth.double().mean().item() if images.labels.device.type != "mps" else -of_truth.mean().item(),
-        accuracy=(predictions == images.labels).double().mean().item()
-        if images.labels.device.type != "mps"
-        else (predictions == images.labels).float().mean().item(),
-        predictions=predictions.to(torch.uint8).cpu(),
-        probabilities=of_truth.exp().cpu(),
+        loss=-of_truth.double().mean().item(),
+        accuracy=(predictions == images.labels.cpu()).double().mean().item(),
+        predictions=predictions.to(torch.uint8),
+        probabilities=of_truth.exp(),
     )
 
 
@@ -204,19 +204,23 @@ def train(training: Training, stop: threading.Event) -> Iterator[Event]:
         rate = training.learning_rate
         while training.steps_done < training.steps_per_epoch:
             if stop.is_set():
+                if training.step.found_bad.item():  # No checkpoint may hold what is not finite.
+                    yield ended("diverged", _diverged(training))
+                    return
                 yield ended("stopped", f"stopped in epoch {training.epoch} after {training.steps_done} steps")
                 return
-            rate = training.learning_rate if training.step.device.type == "cpu" else rate
             if not training.step(*training.batches.take()):
                 yield ended("diverged", _diverged(training))
                 return
             training.steps_done += 1
-            training.step_scheduler(None)
             now = time.perf_counter()
-            if now - seen >= PROGRESS_SECONDS or training.steps_done == training.steps_per_epoch:
+            is_due = now - seen >= PROGRESS_SECONDS or training.steps_done == training.steps_per_epoch
+            if is_due:
+                rate = training.learning_rate  # Of the step just taken; on CUDA the host waits for the device here.
+            training.step_scheduler(None)
+            if is_due:
                 training.seconds = before + now - began
                 loss_sum, _ = training.sums()
-                rate = rate if training.step.device.type == "cpu" else training.learning_rate
                 if training.step.found_bad.item():
                     yield ended("diverged", _diverged(training))
                     return
@@ -291,7 +295,7 @@ def run_ended(training: Training, outcome: Outcome, message: str, seconds: float
         best=best_of(rows),
         last=rows[-1] if rows else None,
         chosen_by=chosen_by,
-        target=after_training(training.spec, rows),
+        target=after_training(training.spec, rows, training.splits.is_mnist),
         seconds=seconds,
     )
 
@@ -305,7 +309,8 @@ def time_steps(training: Training) -> tuple[float, float]:
     for _ in range(len(images) // batch):
         started = time.perf_counter()
         training.step(*training.batches.take())
+        training.step.found_bad.item()  # On CUDA the step is only under way until something is read.
         seconds.append(time.perf_counter() - started)
     started = time.perf_counter()
     evaluate(training.fast_model, images, settings.eval_batch_size, settings.normalize)
-    return statistics.fmean(seconds[2:] or seconds), (time.perf_counter() - started) / len(images)
+    return statistics.fmean(seconds[WARM_UP_STEPS + 2 :] or seconds), (time.perf_counter() - started) / len(images)

@@ -1,6 +1,6 @@
 """Whether a run met its target, part by part."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mnist_tui.events import EpochEnded
 from mnist_tui.spec import RunSpec
@@ -17,13 +17,14 @@ def before_training(spec: RunSpec) -> dict[str, bool]:
     return parts
 
 
-def after_training(spec: RunSpec, rows: Sequence[EpochEnded]) -> dict[str, bool] | None:
+def after_training(spec: RunSpec, rows: Sequence[EpochEnded], is_mnist: bool) -> dict[str, bool | None] | None:
     """The verdict on every part of the target; None where there is no target.
 
-    The accuracy is asked of the best epoch or, with `last_epochs`, of each of so many last ones.
+    The accuracy is asked of the best epoch or, with `last_epochs`, of each of so many last ones. On other images than
+    MNIST's it is not judged, which is None.
     """
     target = spec.target
-    parts = before_training(spec)
+    parts: dict[str, bool | None] = {**before_training(spec)}
     if target.epochs is not None:
         parts["epochs"] = 0 < len(rows) <= target.epochs
     if target.test_accuracy is not None:
@@ -31,5 +32,12 @@ def after_training(spec: RunSpec, rows: Sequence[EpochEnded]) -> dict[str, bool]
         count = target.last_epochs
         judged = accuracies[-count:] if count else [max(accuracies, default=0.0)]
         enough = len(judged) >= (count or 1)
-        parts["test_accuracy"] = enough and min(judged) >= target.test_accuracy
+        parts["test_accuracy"] = enough and min(judged) >= target.test_accuracy if is_mnist else None
     return parts or None
+
+
+def in_words(parts: Mapping[str, bool | None]) -> str:
+    """`target MISSED: parameters met, epochs MISSED`; a part that is not judged keeps the whole from being met."""
+    words = {True: "met", False: "MISSED", None: "not judged (these are not MNIST's images)"}
+    whole = "MISSED" if False in parts.values() else "not judged" if None in parts.values() else "met"
+    return f"target {whole}: " + ", ".join(f"{part} {words[met]}" for part, met in parts.items())

@@ -1,7 +1,9 @@
 """Everything a change must pass, in one command: format, lint, types, direction of imports, tests."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 CHECKS = (
     ("ruff", "format", "--check", "."),
@@ -14,6 +16,8 @@ CHECKS = (
 
 def main() -> int:
     """Runs every check, also after one has failed; the exit code is 0 where all passed."""
+    # The tools of this Python's environment, whether it is activated or not.
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     failed = [" ".join(check) for check in CHECKS if subprocess.run(check, check=False).returncode]
     for check in failed:
         print(f"FAILED: {check}", file=sys.stderr)

@@ -426,3 +426,29 @@ def test_every_setting_changes_the_run(setting: str, digits: Dataset) -> None:
     assert (rows, sizes) == history(digits, before)
     assert (rows, sizes) != (changed_rows, changed_sizes)
     assert setting != "eval_batch_size" or (max(sizes), max(changed_sizes)) == (50, 7)
+
+
+@pytest.mark.parametrize("cycle", [True, False])
+def test_a_nested_schedule_that_moves_momentum_is_not_captured(cycle: bool) -> None:
+    """A captured step has its momentum fixed, also where the schedule stands inside another."""
+    nested = f"OneCycleLR(max_lr=0.1, total_steps=30, cycle_momentum={cycle})"
+    spec = spec_with({"scheduler": f"SequentialLR([LinearLR(), {nested}], milestones=[5])"})
+
+    assert build.can_capture(spec) is not cycle
+
+
+@pytest.mark.parametrize("name", sorted(build.FUSED))
+def test_fused_optimizers_take_the_note_of_what_is_not_finite(name: str, digits: Dataset) -> None:
+    """As on CUDA: an optimizer that is handed `found_bad` steps, and stays where it is once that is set."""
+    training = Training(spec_with({"optimizer": f"{name}(lr=0.01)"}), Splits(digits.train, None, digits.test))
+    training.optimizer.found_inf = training.step.found_bad  # type: ignore[attr-defined]
+    weight = training.step.parameters[0]
+    training.begin_epoch()
+    weights = [weight.detach().clone()]
+    training.step(*training.batches.take())
+    weights.append(weight.detach().clone())
+    training.step.found_bad.fill_(1)
+    training.optimizer.step()
+
+    assert not torch.equal(*weights)
+    assert torch.equal(weight, weights[1])

@@ -68,8 +68,9 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     (folder / "small.toml").write_text(SMALL)
     (folder / "plain.toml").write_text(SMALL.replace("Dropout(dropout)\n", "").replace("[knobs]\ndropout = 0.0\n", ""))
-    (folder / "easy.toml").write_text(f"{SMALL}[target]\ntest_accuracy = 0.01\nparameters = 9_999\nepochs = 2\n")
-    (folder / "hard.toml").write_text(f"{SMALL}[target]\ntest_accuracy = 1.0\n")
+    (folder / "easy.toml").write_text(f"{SMALL}[target]\nparameters = 9_999\nepochs = 2\n")
+    (folder / "hard.toml").write_text(f"{SMALL}[target]\nparameters = 1\n")
+    (folder / "mnist.toml").write_text(f"{SMALL}[target]\ntest_accuracy = 0.01\n")
     (folder / "wild.toml").write_text(SMALL.replace("Adam(lr=0.01)", "SGD(lr=10000)"))
     monkeypatch.chdir(folder)
     for name in ("MNIST_TUI_DATA_DIR", "MNIST_TUI_RUNS_DIR"):
@@ -374,7 +375,7 @@ def test_json_is_one_object_an_event(work: Path, command: Command) -> None:
     ended = [item for item in answer.objects if item["event"] == "RunEnded"]
     assert [work / item["folder"] for item in started] == runs(work)
     assert [item["outcome"] for item in ended] == ["completed", "completed"]
-    assert [item["target"] for item in ended] == [None, {"parameters": True, "epochs": True, "test_accuracy": True}]
+    assert [item["target"] for item in ended] == [None, {"parameters": True, "epochs": True}]
 
 
 def test_json_has_no_nan(work: Path, command: Command) -> None:
@@ -436,6 +437,8 @@ def test_a_knob_is_set_where_there_is_one(work: Path, command: Command) -> None:
         (["hard.toml"], True, 4),
         (["hard.toml"], False, 0),
         (["small.toml"], True, 0),
+        (["mnist.toml"], True, 4),
+        (["mnist.toml"], False, 0),
         (["hard.toml", "easy.toml"], True, 4),
         (["wild.toml"], False, 1),
         (["wild.toml", "easy.toml"], True, 1),
@@ -460,6 +463,15 @@ def test_a_verdict_stands_above_the_folder(name: str, verdict: str, work: Path, 
     ended = json.loads((work / answer.out[-1] / "end.json").read_text())
     assert answer.out[-2].startswith(f"target {verdict}: ")
     assert all(ended["target"].values()) is (verdict == "met")
+
+
+def test_digits_are_not_judged_by_an_accuracy_on_mnist(work: Path, command: Command) -> None:
+    """An accuracy on other images is neither met nor missed, however low the target."""
+    answer = command(*TRAIN, "mnist.toml")
+
+    ended = json.loads((work / answer.out[-1] / "end.json").read_text())
+    assert answer.out[-2] == "target not judged: test_accuracy not judged (these are not MNIST's images)"
+    assert ended["target"] == {"test_accuracy": None}
 
 
 @pytest.mark.parametrize("extra", [[], ["-q"]], ids=["loud", "quiet"])

@@ -159,6 +159,37 @@ def test_the_users_notes_are_kept(tmp_path: Path) -> None:
     assert (folder.folder / "notes.md").read_text() == "mine"
 
 
+def test_notes_without_an_analysis_follow_a_resume(tmp_path: Path) -> None:
+    """The result of a stopped run gives way to the result of its continuation."""
+    folder = new_folder(tmp_path)
+    folder.end(ended(outcome="stopped"), "stopped\n\n## Analysis\n\n")
+    folder.end(ended(), "completed\n\n## Analysis\n\n")
+    folder.close()
+
+    assert (folder.folder / "notes.md").read_text().startswith("completed")
+
+
+@pytest.mark.parametrize("line", ['{"epoch": 1, "crc32": ²}\n', '{"epoch": 1, "crc32": 1}\n', "[]\n", "\n"])
+def test_a_line_that_is_no_row_is_left_out(tmp_path: Path, line: str) -> None:
+    """Whatever a history holds, what can be read of it is read."""
+    path = tmp_path / "history.jsonl"
+    path.write_text(line)
+
+    assert storage._read_rows(path) == ([], len(line.encode()))
+
+
+@pytest.mark.parametrize("part", ["dataset", "versions"])
+def test_a_record_of_the_wrong_kind_is_refused(tmp_path: Path, part: str) -> None:
+    """A run.json from elsewhere gets one line."""
+    folder = new_folder(tmp_path)
+    folder.close()
+    path = folder.folder / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {part: 5}))
+
+    with pytest.raises(StorageError, match="damaged"):
+        load_run(folder.folder)
+
+
 def test_a_run_on_digits_says_so(tmp_path: Path) -> None:
     """Accuracies on the stand-in are never taken for MNIST's."""
     events = session.run(small_spec(), options(tmp_path), threading.Event())
@@ -224,7 +255,7 @@ def test_json_never_holds_what_json_cannot_say(
     folder.end(ended(best=bad, last=bad), "")
     folder.close()
     output = headless.Output(as_json=True, quiet=True)
-    headless._Run(small_spec()).follow(iter([bad]), output, 1)
+    headless._Run(small_spec()).follow(iter([bad]), output)
     written = [path.read_text() for path in folder.folder.iterdir() if path.suffix in (".json", ".jsonl")]
     lines = [line for text in written for line in ([text] if text.startswith("{\n") else text.splitlines())]
 
