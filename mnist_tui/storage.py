@@ -7,6 +7,7 @@
     ckpt-<step>.safetensors   never overwritten; the newest two and the best stay
     predictions.npz           answers on the test images in the best epoch
     end.json                  last: how the run ended
+    resumed.jsonl             a line for every time the run went on: where, with what
     run.log                   tracebacks, for who wants to know
     notes.md                  target, result, analysis
 
