@@ -121,10 +121,16 @@ def batch(specs: Sequence[RunSpec], options: Options, output: Output, require_ta
     for spec in specs:
         session.check(spec)
     with interruptible() as interruption:
-        runs = []
+        runs: list[_Run] = []
         for spec in specs:
-            events = session.run(spec, options, interruption.stop)
-            runs.append(_Run(spec).follow(events, output))
+            run = _Run(spec)
+            try:
+                run.follow(session.run(spec, options, interruption.stop), output)
+            except tuple(FAILURES) as error:
+                if not runs:
+                    raise  # Nothing has begun: the whole command is told what is wrong.
+                output.talk(f"{spec.name}: {error}", always=True)
+            runs.append(run)
             if interruption.code is not None:
                 break
     _summarise(runs, output)
@@ -294,7 +300,7 @@ def _summary_table(runs: Sequence[_Run]) -> list[str]:
         target = (
             verdict.in_words(ended.target).partition(":")[0].removeprefix("target ") if ended and ended.target else "-"
         )
-        outcome = ended.outcome if ended else "unknown"
+        outcome = ended.outcome if ended else "not begun"
         lines.append(
             f"{run.spec.name[:16]:<16} {run.spec.train.seed:>5}  {outcome:<9}  {run.spec.parameters:>9,}"
             f"  {best:>7}  {last:>7}  {target}"

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from mnist_tui import cli, presets
+from mnist_tui import cli, presets, storage
 from mnist_tui.events import EpochEnded
 from mnist_tui.layers import KINDS
 from mnist_tui.spec import RunSpec
@@ -463,6 +463,28 @@ def test_a_verdict_stands_above_the_folder(name: str, verdict: str, work: Path, 
     ended = json.loads((work / answer.out[-1] / "end.json").read_text())
     assert answer.out[-2].startswith(f"target {verdict}: ")
     assert all(ended["target"].values()) is (verdict == "met")
+
+
+def test_a_run_that_cannot_begin_does_not_take_the_others_with_it(
+    work: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full for the second of three runs: the table has all three, and 1 says that one failed."""
+    create = storage.RunFolder.create.__func__  # type: ignore[attr-defined]
+
+    def full_for_plain(cls: type, runs_dir: Path, spec: RunSpec, record: dict[str, Any]) -> storage.RunFolder:
+        if spec.name == "plain":
+            raise storage.StorageError("cannot write: the disk is full")
+        folder: storage.RunFolder = create(cls, runs_dir, spec, record)
+        return folder
+
+    monkeypatch.setattr(storage.RunFolder, "create", classmethod(full_for_plain))
+    answer = command(*TRAIN, "small.toml", "plain.toml", "easy.toml", "--epochs", "1")
+
+    outcomes = [line.split()[2:4] for line in answer.out if line.startswith(("small ", "plain ", "easy "))]
+    assert [words[0] for words in outcomes] == ["completed", "not", "completed"]
+    assert any(line == "plain: cannot write: the disk is full" for line in answer.err)
+    assert len(runs(work)) == 2
+    assert answer.code == 1
 
 
 def test_digits_are_not_judged_by_an_accuracy_on_mnist(work: Path, command: Command) -> None:
