@@ -9,7 +9,7 @@ from pathlib import Path
 import platformdirs
 
 from mnist_tui.calls import did_you_mean
-from mnist_tui.files import BadFile, read_text
+from mnist_tui.files import BadFile, read_bytes, read_text
 from mnist_tui.spec import RunSpec, SpecError, make_spec
 from mnist_tui.text import clean_line
 
@@ -43,14 +43,22 @@ def folders(extra: Path | None = None) -> list[Path]:
 
 
 def find(extra: Path | None = None) -> dict[str, Path]:
-    """Every preset's file by its name, which is the file's name; raises `PresetError` where two share a name."""
+    """Every preset's file by its name, which is the file's; raises `PresetError` where two that differ share a name."""
     found: dict[str, Path] = {}
     for folder in folders(extra):
         for path in sorted(folder.glob("*.toml"), key=_natural):
-            if path.stem in found:
-                raise PresetError(f"two presets are called {path.stem}: {found[path.stem]} and {path}; rename one")
-            found[path.stem] = path
+            first = found.setdefault(path.stem, path)
+            if first is not path and not _same_content(first, path):
+                raise PresetError(f"two presets are called {path.stem}: {first} and {path}; rename one")
     return found
+
+
+def _same_content(first: Path, second: Path) -> bool:
+    """Whether two files say the same, as the built-in presets do in a checkout that is installed as well."""
+    try:
+        return read_bytes(first, MAX_BYTES) == read_bytes(second, MAX_BYTES)
+    except BadFile:
+        return False
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:

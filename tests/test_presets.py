@@ -284,6 +284,14 @@ def test_the_same_name_twice_names_both_files(tmp_path: Path) -> None:
     assert str(presets.builtin_folder() / "iter5.toml") in str(caught.value)
 
 
+def test_a_copy_that_says_the_same_counts_once(tmp_path: Path) -> None:
+    """Who installs from a checkout and works in it has every built-in preset twice; the first counts."""
+    builtin = presets.builtin_folder() / "iter5.toml"
+    write(tmp_path / "extra" / "iter5.toml", builtin.read_text())
+
+    assert presets.find(tmp_path / "extra")["iter5"] == builtin
+
+
 @pytest.mark.parametrize(("typed", "meant"), [("iter55", "iter5"), ("ERA5", "era5"), ("step", "step4")])
 def test_an_unknown_name_suggests_the_nearest(typed: str, meant: str) -> None:
     """A slip of the finger costs one look."""
