@@ -21,7 +21,7 @@ from mnist_tui.checkpoint import CheckpointError
 from mnist_tui.data import Choice, DataError, Dataset, Images, download_notice, load, split
 from mnist_tui.events import EpochEnded, Event, Notice, Progress, RunEnded, RunStarted, best_of
 from mnist_tui.spec import TRAIN_IMAGES, RunSpec, SpecError
-from mnist_tui.storage import RunFolder, SavedRun, StorageError, is_running, list_runs, newest_checkpoint
+from mnist_tui.storage import RunFolder, SavedRun, StorageError, is_running, list_runs, readable_checkpoints
 from mnist_tui.summary import target_words
 from mnist_tui.text import clean_line
 from mnist_tui.train import Splits, Training, run_ended, time_steps, train
@@ -248,7 +248,7 @@ def _save(training: Training, folder: RunFolder) -> None:
 
 def _restored(training: Training, folder: RunFolder) -> Iterator[Notice]:
     """Brings the training to its newest checkpoint that is whole; without one it begins anew, from its seed."""
-    for path, content in newest_checkpoint(folder.folder):
+    for path, content in readable_checkpoints(folder.folder):
         try:
             checkpoint.restore(training, content)
             return

@@ -221,7 +221,7 @@ def checkpoints(folder: Path) -> list[Path]:
     return sorted(found, key=lambda path: int(path.stem[5:]), reverse=True)
 
 
-def newest_checkpoint(folder: Path) -> Iterator[tuple[Path, bytes]]:
+def readable_checkpoints(folder: Path) -> Iterator[tuple[Path, bytes]]:
     """The checkpoints of a run with their content, the newest first; unreadable ones are passed over."""
     for path in checkpoints(folder):
         try:

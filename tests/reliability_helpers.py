@@ -148,7 +148,7 @@ def state_of(content: bytes) -> dict[str, Any]:
 
 def state_on_disk(folder: Path) -> dict[str, Any]:
     """What the newest checkpoint, the history and the predictions of a run hold, but for timings."""
-    _, content = next(storage.newest_checkpoint(folder))
+    _, content = next(storage.readable_checkpoints(folder))
     rows = [without_timings(row) for row in load_run(folder).rows]
     predictions = sha256((folder / "predictions.npz").read_bytes()).hexdigest()[:16]
     return state_of(content) | {"history": rows, "predictions": predictions}

@@ -223,7 +223,7 @@ def _wrong_with_run(folder: Path, reported: set[int]) -> str:
         if lost := reported - {row.epoch for row in load_run(folder).rows}:
             return f"the history lacks epochs {lost} {moment}"
         RunFolder(folder).close()
-    contents = [checkpoint.read(content) for _, content in storage.newest_checkpoint(folder)]
+    contents = [checkpoint.read(content) for _, content in storage.readable_checkpoints(folder)]
     kept = {row["epoch"] for row in contents[0][1]["rows"]} if contents else set()
     return f"the newest checkpoint lacks epochs {reported - kept}" if reported - kept else ""
 
