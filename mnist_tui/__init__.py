@@ -6,18 +6,21 @@ folder is written as the run goes. Imports point one way, from the top of this l
     cli.py           arguments to specs and options; exit codes of everything that goes wrong before a run
     headless.py      events as lines or JSON, signals, exit codes      doctor.py  what this machine has
     session.py       a run from end to end: data + training + folder, as events; resume
-    storage.py       the run folder: its one writer, its readers        checkpoint.py  a training as bytes and back
+    preview.py       digits as the network is fed them, the rate to come  checkpoint.py  a training as bytes and back
     train.py         the loop as a generator of events; evaluation
     step.py          one step on the device, made to be captured as a CUDA graph      batches.py  batches made ahead
     build.py         spec to network, loss, optimizer, scheduler         data.py  MNIST or digits; seeded splits
     augment.py       batched augmentation     download.py  MNIST's files     environment.py  device, threads, versions
                      ---- torch from here up; nothing below loads it ----
+    watch.py         the events of a run, read from its folder            storage.py  the run folder: one writer, readers
     presets.py       finds and reads models/*.toml      summary.py  the layer table as text     verdict.py  the target
     spec.py          RunSpec, TrainSpec, Target, Reported: all that a person may set, checked when it is made
     network.py       layers one after the other: shapes, parameters, cost, receptive field
     catalog.py       the optimizers, schedulers, losses and transforms that a recipe may call
     layers.py        the kinds of layer, each with torch.nn's arguments      arguments.py  what an argument may be
     calls.py         one PyTorch call as data      events.py  what happens in a run
+    control.py       stop, pause, go on, one step, another rate: from a thread, or through the run folder
+    options.py       where and on what a run happens
     files.py         bounded reads, atomic writes      text.py  text from outside, made safe to show
 
 The presets are in models/, beside this package in a checkout and inside it in a wheel.

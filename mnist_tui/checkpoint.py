@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from mnist_tui.events import EpochEnded
+from mnist_tui.events import EpochEnded, Steered
 from mnist_tui.train import Training
 
 FORMAT = 1
@@ -41,6 +41,10 @@ def dump(training: Training) -> bytes:
         "epoch": training.epoch,
         "steps_done": training.steps_done,
         "seconds": training.seconds,
+        "last_rate": training.last_rate,
+        "steered": [asdict(event) for event in training.steered],
+        "rate_factor": training.rate_factor,
+        "scheduled": training.scheduled,
         "rows": [asdict(row) for row in training.rows],
         "optimizer": scalars,
         "groups": [_plain(group) for group in training.optimizer.param_groups],
@@ -141,6 +145,12 @@ def _restore(training: Training, tensors: dict[str, Tensor], state: dict[str, An
     training.rows = [EpochEnded(**row) for row in state["rows"]]
     training.epoch, training.steps_done = state["epoch"], state["steps_done"]
     training.seconds = state["seconds"]
+    training.last_rate = float(state.get("last_rate", training.learning_rate))
+    training.steered = [Steered(**event) for event in state.get("steered", ())]
+    training.rate_factor = float(state.get("rate_factor", 1.0))
+    training.scheduled = [float(rate) for rate in state.get("scheduled", ())]
+    # Its steps were taken by another process; else a scheduler that is due before the next one warns of none.
+    training.optimizer._opt_called = True  # type: ignore[attr-defined]
     training.step.losses.copy_(tensors["losses"])
     training.step.hits.copy_(tensors["hits"])
     # The order of the epoch under way is drawn again, from where it was drawn first.

@@ -14,8 +14,7 @@ from torch import Tensor
 from mnist_tui.download import RAW_FILES, DownloadError, RawFile, download, verify
 from mnist_tui.events import Notice
 from mnist_tui.files import BadFile, read_bytes
-
-Choice = Literal["auto", "mnist", "digits"]
+from mnist_tui.options import Choice
 
 SPLIT_STREAM = 0x5917
 """Added to the seed of the validation split, so that it draws other numbers than the weights do."""

@@ -60,6 +60,34 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class Paused:
+    """The run waits between two steps, because it was asked to."""
+
+    epoch: int
+    step: int
+    """Optimizer steps taken in this epoch."""
+
+
+@dataclass(frozen=True)
+class WentOn:
+    """The pause is over."""
+
+    epoch: int
+    step: int
+
+
+@dataclass(frozen=True)
+class Steered:
+    """Somebody changed the learning rate while the run was under way; what is scheduled later is scaled by it."""
+
+    epoch: int
+    step: int
+    """Optimizer steps taken in this epoch before the change."""
+    learning_rate: float
+    """The rate from the next step on."""
+
+
+@dataclass(frozen=True)
 class EpochEnded:
     """An epoch is trained, evaluated and on disk. Losses are means per image; accuracies are fractions."""
 
@@ -79,6 +107,8 @@ class EpochEnded:
     """Training and evaluation."""
     images_per_second: float
     """Of the training pass."""
+    steered: bool = False
+    """Whether somebody changed the learning rate by hand, in this epoch or before."""
 
     @property
     def accuracy_to_choose_by(self) -> float:
@@ -104,7 +134,7 @@ class RunEnded:
     seconds: float
 
 
-Event = Notice | RunStarted | Progress | EpochEnded | RunEnded
+Event = Notice | RunStarted | Progress | Paused | WentOn | Steered | EpochEnded | RunEnded
 
 
 def as_record(event: Event) -> dict[str, Any]:

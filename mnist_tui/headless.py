@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 import textwrap
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -14,13 +13,25 @@ from enum import IntEnum
 from typing import Any, TextIO
 
 from mnist_tui import session, summary, verdict
+from mnist_tui.control import Control
 from mnist_tui.data import DataError
 from mnist_tui.environment import DeviceError
-from mnist_tui.events import EpochEnded, Event, Notice, Progress, RunEnded, RunStarted, as_record
-from mnist_tui.session import Options
+from mnist_tui.events import (
+    EpochEnded,
+    Event,
+    Notice,
+    Paused,
+    Progress,
+    RunEnded,
+    RunStarted,
+    Steered,
+    WentOn,
+    as_record,
+)
+from mnist_tui.options import Options
 from mnist_tui.spec import RunSpec, SpecError
 from mnist_tui.storage import SavedRun, StorageError
-from mnist_tui.text import clean
+from mnist_tui.text import clean, duration
 
 
 class ExitCode(IntEnum):
@@ -37,9 +48,9 @@ class ExitCode(IntEnum):
 
 @dataclass
 class Interruption:
-    """The stop event of all runs of this process, and the signal that set it."""
+    """The control of all runs of this process, and the signal that stopped them."""
 
-    stop: threading.Event
+    control: Control
     code: ExitCode | None = None
 
 
@@ -91,14 +102,14 @@ def _write(stream: TextIO, text: str) -> None:
 @contextmanager
 def interruptible() -> Iterator[Interruption]:
     """Ctrl-C and SIGTERM set the stop event; a second Ctrl-C aborts; a closed terminal lets the run go on."""
-    interruption = Interruption(threading.Event())
+    interruption = Interruption(Control())
 
     def stop(code: ExitCode) -> Callable[[int, Any], None]:
         def handle(signum: int, frame: Any) -> None:
             if interruption.code is not None and signum == signal.SIGINT:
                 raise KeyboardInterrupt
             interruption.code = interruption.code or code
-            interruption.stop.set()
+            interruption.control.set()
             again = "; Ctrl-C again aborts" if signum == signal.SIGINT else ""
             with suppress(RuntimeError):  # Python refuses to write where the signal came in the middle of a write.
                 _write(sys.stderr, f"\nstopping after this step{again}\n")
@@ -125,13 +136,13 @@ def batch(specs: Sequence[RunSpec], options: Options, output: Output, require_ta
         for spec in specs:
             run = _Run(spec)
             try:
-                run.follow(session.run(spec, options, interruption.stop), output)
+                run.follow(session.run(spec, options, interruption.control), output)
             except tuple(FAILURES) as error:
                 if not runs:
                     raise  # Nothing has begun: the whole command is told what is wrong.
                 output.talk(f"{spec.name}: {error}", always=True)
             runs.append(run)
-            if interruption.code is not None:
+            if interruption.control.is_set():
                 break
     _summarise(runs, output)
     return interruption.code or _exit_code(runs, require_target)
@@ -140,7 +151,7 @@ def batch(specs: Sequence[RunSpec], options: Options, output: Output, require_ta
 def resume(saved: SavedRun, options: Options, output: Output, require_target: bool) -> ExitCode:
     """Goes on with a run to its end."""
     with interruptible() as interruption:
-        run = _Run(saved.spec).follow(session.resume(saved, options, interruption.stop), output)
+        run = _Run(saved.spec).follow(session.resume(saved, options, interruption.control), output)
     _summarise([run], output)
     return interruption.code or _exit_code([run], require_target)
 
@@ -181,6 +192,12 @@ class _Run:
                 output.talk(_started_line(event))
             case Progress():
                 output.bar(self._bar(event))
+            case Paused(epoch=epoch, step=step):
+                output.talk(f"paused in epoch {epoch} after {step} steps, from another terminal")
+            case WentOn():
+                output.talk("going on")
+            case Steered(learning_rate=rate):
+                output.talk(f"learning rate {rate:g} from here on, set from another terminal", always=True)
             case EpochEnded() if not output.as_json:
                 output.data(epoch_line(event, self.spec.train.epochs))
             case RunEnded():
@@ -268,16 +285,6 @@ def result_lines(ended: RunEnded) -> list[str]:
     if ended.target:
         lines.append(verdict.in_words(ended.target))
     return lines
-
-
-def duration(seconds: float) -> str:
-    """Seconds in words of at most two units."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
 
 
 def _summarise(runs: Sequence[_Run], output: Output) -> None:

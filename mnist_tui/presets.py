@@ -7,9 +7,10 @@ from functools import cache
 from pathlib import Path
 
 import platformdirs
+import tomlkit
 
 from mnist_tui.calls import did_you_mean
-from mnist_tui.files import BadFile, read_bytes, read_text
+from mnist_tui.files import BadFile, read_bytes, read_text, write_atomically
 from mnist_tui.spec import RunSpec, SpecError, make_spec
 from mnist_tui.text import clean_line
 
@@ -30,11 +31,16 @@ def builtin_folder() -> Path:
     return next(folder for folder in (package / "models", package.parent / "models") if folder.is_dir())
 
 
+def user_folder() -> Path:
+    """The folder of the user's own presets."""
+    return platformdirs.user_config_path("mnist-tui") / "models"
+
+
 def folders(extra: Path | None = None) -> list[Path]:
     """Where presets are looked for: built in, the user's configuration folder, `./models`, and `extra`."""
     if extra is not None and not extra.is_dir():
         raise PresetError(f"{extra}: there is no such folder of presets")
-    candidates = [builtin_folder(), platformdirs.user_config_path("mnist-tui") / "models", Path("models")]
+    candidates = [builtin_folder(), user_folder(), Path("models")]
     found = [folder for folder in [*candidates, extra] if folder is not None and folder.is_dir()]
     unique: dict[Path, Path] = {}
     for folder in found:
@@ -144,3 +150,43 @@ def load_all(extra: Path | None = None) -> Iterator[RunSpec]:
     """Every preset that can be found, in the order of the folders and names."""
     for path in find(extra).values():
         yield load_file(path)
+
+
+def check_new_name(name: str) -> None:
+    """Raises `PresetError` for a name that no new preset can have: not a plain word, or taken."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}", name) or name.endswith(".toml"):
+        raise PresetError(f"{clean_line(name, 60)!r}: letters, digits, _ . and - make a name, without .toml")
+    if (taken := find().get(name)) is not None:
+        raise PresetError(f"there is a preset {name} already: {taken}")
+
+
+def save(spec: RunSpec, name: str, base: RunSpec) -> Path:
+    """Writes a spec as a new preset of the user's and returns its file; raises `PresetError`, or `OSError`.
+
+    What the author of `base` reported is theirs: a changed network or recipe does not take it over.
+    """
+    check_new_name(name)
+    if (spec.layers, spec.knobs, spec.train) != (base.layers, base.knobs, base.train):
+        spec = spec.model_copy(update={"reported": None, "title": f"{base.name}, changed", "source": base.source})
+    folder = user_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.toml"
+    write_atomically(path, as_toml(spec).encode())
+    return path
+
+
+def as_toml(spec: RunSpec) -> str:
+    """A spec as the text of a preset file; what has its default is left out."""
+    document = tomlkit.document()
+    for key in ("title", "source"):
+        if getattr(spec, key):
+            document.add(key, tomlkit.string(getattr(spec, key)))
+    layers = spec.layers if spec.layers.endswith("\n") else f"{spec.layers}\n"
+    document.add("layers", tomlkit.string(layers, multiline=True))
+    values = spec.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    for key in ("knobs", "train", "target", "reported"):
+        if values.get(key):
+            document.add(tomlkit.nl())
+            document.add(key, tomlkit.item(values[key]))
+    # TOML drops a line break right behind the quotes, so the layers may begin on a line of their own.
+    return tomlkit.dumps(document).replace('layers = """', 'layers = """\n', 1)

@@ -1,16 +1,16 @@
 """A run from end to end: data, network, training, and the folder that is written as it goes.
 
-`for event in run(spec, options, stop)` is the whole interface; the dashboard, the command line and tests loop over it.
+`for event in run(spec, options, control)` is the whole interface; dashboard, command line and tests loop over it.
 What is wrong before the folder exists is raised (`SpecError`, `DataError`, `DeviceError`, `StorageError`); what goes
 wrong afterwards is the last event, `RunEnded`.
 """
 
-import threading
 import time
 import traceback
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,21 @@ import torch
 
 from mnist_tui import build, checkpoint, environment
 from mnist_tui.checkpoint import CheckpointError
-from mnist_tui.data import Choice, DataError, Dataset, Images, download_notice, load, split
-from mnist_tui.events import EpochEnded, Event, Notice, Progress, RunEnded, RunStarted, best_of
+from mnist_tui.control import Control
+from mnist_tui.data import DataError, Dataset, Images, download_notice, load, split
+from mnist_tui.events import (
+    EpochEnded,
+    Event,
+    Notice,
+    Paused,
+    Progress,
+    RunEnded,
+    RunStarted,
+    Steered,
+    WentOn,
+    best_of,
+)
+from mnist_tui.options import Choice, Options
 from mnist_tui.spec import TRAIN_IMAGES, RunSpec, SpecError
 from mnist_tui.storage import RunFolder, SavedRun, StorageError, is_running, list_runs, readable_checkpoints
 from mnist_tui.summary import target_words
@@ -32,22 +45,8 @@ CHECKPOINT_SECONDS = 60.0
 """Between two checkpoints inside a long epoch; the end of every epoch has one anyway."""
 
 
-@dataclass(frozen=True)
-class Options:
-    """Where and on what a run happens; none of it changes what the run is."""
-
-    device: str = "auto"
-    dataset: Choice = "auto"
-    data_dir: Path | None = None
-    runs_dir: Path = Path("runs")
-    threads: int | None = None
-    """Torch threads; None takes all cores but one."""
-    command: tuple[str, ...] = field(default=())
-    """What the user typed, for the record."""
-
-
-def run(spec: RunSpec, options: Options, stop: threading.Event) -> Iterator[Event]:
-    """Trains a spec in a new run folder; set `stop` to end it after the step under way."""
+def run(spec: RunSpec, options: Options, control: Control) -> Iterator[Event]:
+    """Trains a spec in a new run folder; set `control` to end it after the step under way."""
     notices: list[Notice] = []
     device = environment.resolve_device(options.device)
     torch.set_num_threads(options.threads or environment.default_threads())
@@ -56,12 +55,13 @@ def run(spec: RunSpec, options: Options, stop: threading.Event) -> Iterator[Even
     dataset = load(options.dataset, options.data_dir, notices.append)
     yield from notices
     training = _training(spec, dataset, device)
-    yield from _remarks(training)
-    folder = RunFolder.create(options.runs_dir, spec, _record(spec, training, dataset, options))
-    yield from _trained(training, folder, dataset, stop)
+    with closing(training.batches):
+        yield from _remarks(training)
+        folder = RunFolder.create(options.runs_dir, spec, _record(spec, training, dataset, options))
+        yield from _trained(training, folder, dataset, control)
 
 
-def resume(saved: SavedRun, options: Options, stop: threading.Event) -> Iterator[Event]:
+def resume(saved: SavedRun, options: Options, control: Control) -> Iterator[Event]:
     """Goes on with an interrupted or stopped run; bit for bit on the same CPU, torch and threads.
 
     Raises `StorageError` for a run that is done, and `DataError` where the data is not the run's.
@@ -75,22 +75,20 @@ def resume(saved: SavedRun, options: Options, stop: threading.Event) -> Iterator
     dataset = _same_dataset(saved, options, notices)
     yield from notices
     training = _training(saved.spec, dataset, device)
-    folder = RunFolder(saved.folder)
-    try:
-        yield from _restored(training, folder)
-        record = _record(saved.spec, training, dataset, options)
-        yield from _changed_world(saved, record)
-        folder.begin_again(record)
-        for row in training.rows:
-            if note := folder.append(row):
-                yield Notice(note, is_warning=True)
-    except OSError as error:
-        folder.close()
-        raise StorageError(f"cannot write to {saved.folder}: {error.strerror}") from None
-    except BaseException:
-        folder.close()
-        raise
-    yield from _trained(training, folder, dataset, stop)
+    with closing(training.batches):
+        folder = RunFolder(saved.folder)
+        try:
+            yield from _restored(training, folder)
+            record = _record(saved.spec, training, dataset, options)
+            yield from _changed_world(saved, record)
+            yield from _begun_again(training, folder, record)
+        except OSError as error:
+            folder.close()
+            raise StorageError(f"cannot write to {saved.folder}: {error.strerror}") from None
+        except BaseException:
+            folder.close()
+            raise
+        yield from _trained(training, folder, dataset, control)
 
 
 def check(spec: RunSpec) -> None:
@@ -173,19 +171,19 @@ def _record(spec: RunSpec, training: Training, dataset: Dataset, options: Option
     }
 
 
-def _trained(training: Training, folder: RunFolder, dataset: Dataset, stop: threading.Event) -> Iterator[Event]:
+def _trained(training: Training, folder: RunFolder, dataset: Dataset, control: Control) -> Iterator[Event]:
     """The events of a training whose folder is written before each is passed on."""
     started = time.perf_counter()
+    control.take_learning_rate()  # What was asked too late for the run before.
     try:
         yield _run_started(training, folder, dataset)
-        yield from _written(training, folder, dataset, stop)
+        yield from _written(training, folder, dataset, control)
     except Exception as error:
         folder.log(traceback.format_exc())
         ended = run_ended(training, "failed", _what_failed(error, folder), time.perf_counter() - started)
         _end(folder, training, dataset, ended)
         yield ended
     finally:
-        training.batches.close()
         folder.close()
 
 
@@ -210,14 +208,21 @@ def _run_started(training: Training, folder: RunFolder, dataset: Dataset) -> Run
     )
 
 
-def _written(training: Training, folder: RunFolder, dataset: Dataset, stop: threading.Event) -> Iterator[Event]:
+def _written(training: Training, folder: RunFolder, dataset: Dataset, control: Control) -> Iterator[Event]:
     saved_at = time.monotonic()
-    for event in train(training, stop):
+    control.source = partial(_obey, folder, control)
+    for event in train(training, control):
         if isinstance(event, EpochEnded):
             if note := _save_epoch(training, folder, event):
                 yield Notice(note, is_warning=True)
             saved_at = time.monotonic()
+        elif isinstance(event, Steered):
+            _save(training, folder)
+            folder.save_steering(training.steered)
+        elif isinstance(event, Paused | WentOn):
+            folder.report(event)
         elif isinstance(event, Progress):
+            control.look()
             folder.report(event)
             is_last = event.step == event.steps_per_epoch  # The epoch's own checkpoint follows, under the same name.
             if time.monotonic() - saved_at >= CHECKPOINT_SECONDS and not is_last:
@@ -226,8 +231,14 @@ def _written(training: Training, folder: RunFolder, dataset: Dataset, stop: thre
         elif isinstance(event, RunEnded):
             if event.outcome == "stopped":
                 _save(training, folder)
-            folder.end(event, notes(training.spec, event, dataset.name))
+            folder.end(event, notes(training.spec, event, dataset.name, training.steered))
         yield event
+
+
+def _obey(folder: RunFolder, control: Control) -> None:
+    """Does what other processes ask of this run, through its folder."""
+    for line in folder.requests.pass_on(control):
+        folder.log(f"not a request: {line[:200]}")
 
 
 def _save_epoch(training: Training, folder: RunFolder, row: EpochEnded) -> str | None:
@@ -256,6 +267,17 @@ def _restored(training: Training, folder: RunFolder) -> Iterator[Notice]:
             path.rename(path.with_suffix(".damaged"))
             yield Notice(f"{path.name} {error}; going back to the one before", is_warning=True)
     yield Notice("no checkpoint yet: the run begins again from its seed")
+
+
+def _begun_again(training: Training, folder: RunFolder, record: dict[str, Any]) -> Iterator[Notice]:
+    """Brings the folder to where its checkpoint stands: a crash may have come between two files."""
+    folder.begin_again(record)
+    folder.save_steering(training.steered)
+    if training.steps_done or training.rows:
+        folder.report(WentOn(training.epoch, training.steps_done))  # A pause ends with the process that paused.
+    for row in training.rows:
+        if note := folder.append(row):
+            yield Notice(note, is_warning=True)
 
 
 def _same_dataset(saved: SavedRun, options: Options, notices: list[Notice]) -> Dataset:
@@ -305,12 +327,12 @@ def _what_failed(error: BaseException, folder: RunFolder) -> str:
 def _end(folder: RunFolder, training: Training, dataset: Dataset, ended: RunEnded) -> None:
     """Marks a failed run; where even that cannot be written, the run counts as interrupted."""
     try:
-        folder.end(ended, notes(training.spec, ended, dataset.name))
+        folder.end(ended, notes(training.spec, ended, dataset.name, training.steered))
     except OSError as error:
         folder.log(f"cannot write end.json: {error}")
 
 
-def notes(spec: RunSpec, ended: RunEnded, dataset: str) -> str:
+def notes(spec: RunSpec, ended: RunEnded, dataset: str, steered: Sequence[Steered] = ()) -> str:
     """The text of notes.md: the target, the result as measured, and room for the analysis."""
     target = target_words(spec) or "none"
     result = [f"{ended.outcome}: {ended.message}", f"{spec.parameters:,} parameters", f"data: {dataset}"]
@@ -319,5 +341,9 @@ def notes(spec: RunSpec, ended: RunEnded, dataset: str) -> str:
             f"best epoch {ended.best.epoch}, by {ended.chosen_by}: test accuracy {ended.best.test_accuracy:.2%}"
         )
         result.append(f"last epoch {ended.last.epoch}: test accuracy {ended.last.test_accuracy:.2%}")
+    if steered:
+        places = [f"epoch {one.epoch}, step {one.step}: {one.learning_rate:g}" for one in steered[:10]]
+        more = f"; {len(steered)} times in all" if len(steered) > len(places) else ""
+        result.append(f"steered, the learning rate was set by hand: {'; '.join(places)}{more}")
     lines = "\n".join(f"- {line}" for line in result)
     return f"# {spec.name}, seed {spec.train.seed}\n\n## Target\n\n{target}\n\n## Result\n\n{lines}\n\n## Analysis\n\n"

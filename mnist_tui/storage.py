@@ -3,8 +3,10 @@
     run.json                  once, before the first step: the spec and the world it ran in
     run.lock                  held for the run's life; who holds it trains
     history.jsonl             one row an epoch, synced, each with its crc32
-    steps.jsonl               losses between, best effort
-    ckpt-<step>.safetensors   never overwritten; the newest two and the best stay
+    steps.jsonl               losses and pauses between, best effort
+    steering.jsonl            where the learning rate was changed by hand, as the newest checkpoint has it
+    control.jsonl             what other processes ask of the run
+    ckpt-<step>.safetensors   replaced whole, or not at all; the newest two and the best stay
     predictions.npz           answers on the test images in the best epoch
     end.json                  last: how the run ended
     resumed.jsonl             a line for every time the run went on: where, with what
@@ -24,16 +26,18 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from filelock import FileLock, Timeout
-from torch import Tensor
 
-from mnist_tui.events import EpochEnded, Progress, RunEnded, finite
+from mnist_tui.control import Requests
+from mnist_tui.events import EpochEnded, Paused, Progress, RunEnded, Steered, WentOn, finite
 from mnist_tui.files import BadFile, read_bytes, read_text, sync_folder, write_all, write_atomically
 from mnist_tui.spec import RunSpec, SpecError, make_spec
 from mnist_tui.text import clean
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 FORMAT = 1
 MAX_JSON = 16 * 2**20
@@ -81,6 +85,8 @@ class RunFolder:
             raise StorageError(f"cannot write to {folder}: {error.strerror}") from None
         self._rows = {row["epoch"]: row for row in _read_rows(folder / "history.jsonl")[0]}
         self.segment = max((row.get("segment", 0) for row in self._rows.values()), default=0)
+        self.requests = Requests(folder)
+        """What other processes ask of the run from now on."""
 
     @classmethod
     def create(cls, runs_dir: Path, spec: RunSpec, record: dict[str, Any]) -> "RunFolder":
@@ -116,8 +122,9 @@ class RunFolder:
     def save_checkpoint(self, content: bytes, step: int, best_step: int | None) -> None:
         """Writes a checkpoint of `step` steps, then removes what is neither best nor among the newest two."""
         path = self.folder / f"ckpt-{step:08d}.safetensors"
-        if path.exists():
+        if _holds(path, content):
             return
+        # Between two steps a run may be steered, or evaluated: then there is more to keep than before.
         write_atomically(path, content)
         kept = {path.name for path in checkpoints(self.folder)[:2]} | {f"ckpt-{best_step or 0:08d}.safetensors"}
         for old in checkpoints(self.folder):
@@ -129,7 +136,7 @@ class RunFolder:
 
         Returns a sentence where a row computed again differs from the stored one; it is then added in a new segment.
         """
-        values = finite(asdict(row))
+        values = _values(row)
         stored = self._rows.get(row.epoch)
         differs = stored is not None and not _equal(stored, values)
         if stored is not None and not differs:
@@ -154,17 +161,28 @@ class RunFolder:
         self._rows[row.epoch] = values
         return f"epoch {row.epoch} came out differently than before; both rows are kept" if differs else None
 
-    def report(self, progress: Progress) -> None:
+    def report(self, event: Progress | Paused | WentOn) -> None:
         """Adds a line to steps.jsonl; a failure there does not matter."""
-        line = {"epoch": progress.epoch, "step": progress.step, "loss": progress.loss}
+        line = finite(asdict(event))
+        line.pop("steps_per_epoch", None)
+        if isinstance(event, Paused | WentOn):
+            line["paused"] = isinstance(event, Paused)
         try:
             with open(self.folder / "steps.jsonl", "a") as file:
-                file.write(json.dumps(finite(line | {"learning_rate": progress.learning_rate})) + "\n")
+                file.write(json.dumps(line) + "\n")
         except OSError:
             pass
 
-    def save_predictions(self, epoch: int, labels: Tensor, predictions: Tensor, probabilities: Tensor) -> None:
+    def save_steering(self, steered: list[Steered]) -> None:
+        """Keeps where the run was steered, in steering.jsonl."""
+        path = self.folder / "steering.jsonl"
+        if steered or path.exists():
+            write_atomically(path, "".join(json.dumps(asdict(event)) + "\n" for event in steered).encode())
+
+    def save_predictions(self, epoch: int, labels: "Tensor", predictions: "Tensor", probabilities: "Tensor") -> None:
         """Keeps the answers of the best epoch: labels and predictions uint8, true-class probabilities float32."""
+        import numpy as np  # Only who trains writes them; listing runs does not wait for it.
+
         buffer = io.BytesIO()
         np.savez_compressed(
             buffer,
@@ -213,6 +231,14 @@ class RunFolder:
             _, good = _read_rows(path)
             if path.stat().st_size > good:
                 os.truncate(path, good)
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    """Whether a file has this content already."""
+    try:
+        return path.stat().st_size == len(content) and read_bytes(path, len(content)) == content
+    except (OSError, BadFile):
+        return False
 
 
 def checkpoints(folder: Path) -> list[Path]:
@@ -322,8 +348,23 @@ def _valid_row(line: bytes) -> dict[str, Any] | None:
     return row if isinstance(row.get("epoch"), int) and isinstance(row.get("segment", 0), int) else None
 
 
+def parsed_row(line: bytes) -> EpochEnded | None:
+    """The epoch of a line of history.jsonl, with its end; None where it is damaged."""
+    row = _valid_row(line)
+    return None if row is None else _epoch_ended(row)
+
+
+def _values(row: EpochEnded) -> dict[str, Any]:
+    """A row as it is stored: `steered` only where it is true."""
+    values: dict[str, Any] = finite(asdict(row))
+    if not values["steered"]:
+        del values["steered"]
+    return values
+
+
 def _epoch_ended(row: dict[str, Any]) -> EpochEnded:
-    return EpochEnded(**{name: row.get(name) for name in EpochEnded.__dataclass_fields__})  # type: ignore[arg-type]
+    stored = {name: row.get(name) for name in EpochEnded.__dataclass_fields__}
+    return EpochEnded(**stored | {"steered": row.get("steered") is True})  # type: ignore[arg-type]
 
 
 def _equal(stored: dict[str, Any], computed: dict[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""Text from outside, made safe to show: names, notes, error messages, file contents."""
+"""Text from outside, made safe to show: names, notes, error messages, file contents; and times in words."""
 
 import re
 
@@ -16,3 +16,13 @@ def clean(text: str, width: int = 10_000) -> str:
 def clean_line(text: str, width: int = 1_000) -> str:
     """`clean`, on one line."""
     return clean(text.replace("\n", " "), width)
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words of at most two units."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"

@@ -2,7 +2,6 @@
 
 import math
 import statistics
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,14 +12,18 @@ from torch import Tensor, nn
 
 from mnist_tui import build
 from mnist_tui.batches import Batches, normalise
+from mnist_tui.control import POLL_SECONDS, Control
 from mnist_tui.data import Images
-from mnist_tui.events import EpochEnded, Event, Outcome, Progress, RunEnded, best_of
+from mnist_tui.events import EpochEnded, Event, Outcome, Paused, Progress, RunEnded, Steered, WentOn, best_of
 from mnist_tui.spec import RunSpec, SpecError
 from mnist_tui.step import WARM_UP_STEPS, TrainStep
 from mnist_tui.verdict import after_training
 
 PROGRESS_SECONDS = 0.1
 """Between two looks at the device: each is a point where the host waits for it."""
+
+NO_RATE = 1e-12
+"""A scheduled rate up to here trains nothing, and one set by hand is in no proportion to it."""
 
 ADVICE = "try a lower learning rate, or clip_grad_norm=1"
 
@@ -52,18 +55,35 @@ class Evaluation:
     """float32 (N,): the probability given to the true class."""
 
 
+class EvaluationStopped(Exception):
+    """Somebody asked the run to stop while it evaluated."""
+
+
 @torch.inference_mode()
-def evaluate(model: nn.Module, images: Images, batch_size: int, normalization: tuple[float, float]) -> Evaluation:
-    """Loss, accuracy and every answer on plain images, in eval mode; nothing of the training state changes."""
+def evaluate(
+    model: nn.Module,
+    images: Images,
+    batch_size: int,
+    normalization: tuple[float, float],
+    control: Control | None = None,
+) -> Evaluation:
+    """Loss, accuracy and every answer on plain images, in eval mode; nothing of the training state changes.
+
+    Raises `EvaluationStopped` between two batches where `control` is set.
+    """
     was_training = model.training
     model.eval()
-    log_probabilities = torch.cat(
-        [
-            torch.log_softmax(model(normalise(pixels, *normalization)).float(), dim=1)
-            for pixels in torch.split(images.pixels, batch_size)
-        ]
-    )
-    model.train(was_training)
+    answers = []
+    try:
+        for pixels in torch.split(images.pixels, batch_size):
+            if control is not None:
+                control.look()
+                if control.is_set():
+                    raise EvaluationStopped
+            answers.append(torch.log_softmax(model(normalise(pixels, *normalization)).float(), dim=1))
+    finally:
+        model.train(was_training)
+    log_probabilities = torch.cat(answers)
     of_truth = log_probabilities.gather(1, images.labels[:, None])[:, 0].cpu()  # MPS has no float64 to average in.
     predictions = log_probabilities.argmax(1).cpu()
     return Evaluation(
@@ -112,7 +132,15 @@ class Training:
         self.steps_done = 0
         """Steps taken in the epoch under way."""
         self.seconds = 0.0
-        """Seconds spent training in the epoch under way."""
+        """Seconds spent training in the epoch under way, pauses left out."""
+        self.last_rate = self.learning_rate
+        """The rate of the step before."""
+        self.steered: list[Steered] = []
+        """Where somebody changed the rate by hand."""
+        self.rate_factor = 1.0
+        """What scheduled rates are multiplied with since then."""
+        self.scheduled: list[float] = []
+        """The rates that the scheduler set, one for each group of parameters; only kept once the run is steered."""
         self.rows: list[EpochEnded] = []
         self.best_evaluation: Evaluation | None = None
         """The answers on the test images in the best epoch, where it was trained by this process."""
@@ -126,6 +154,19 @@ class Training:
     def learning_rate(self) -> float:
         """The rate of the next step."""
         return float(self.optimizer.param_groups[0]["lr"])
+
+    def steer(self, rate: float) -> Steered:
+        """Sets the rate of the next step by hand; what is scheduled later is scaled in proportion."""
+        if not self.steered:
+            self.scheduled = _rates(self.optimizer)
+        first = self.scheduled[0]
+        if first > NO_RATE:  # Else there is no proportion: the rate holds until the scheduler sets another.
+            self.rate_factor = rate / first
+        _set_rates(
+            self.optimizer, [rate * scheduled / first if first > NO_RATE else rate for scheduled in self.scheduled]
+        )
+        self.steered.append(Steered(self.epoch, self.steps_done, rate))
+        return self.steered[-1]
 
     def begin_epoch(self) -> None:
         """Draws the order and the augmentation of the epoch under way, the same ones after a resume."""
@@ -154,11 +195,17 @@ class Training:
         when = build.scheduler_step(self.spec)
         if self.scheduler is None or (row is None) != (when == "batch"):
             return
+        if self.steered:
+            # Some schedulers compute a rate from the one before: each is shown what it set itself.
+            _set_rates(self.optimizer, self.scheduled)
         if isinstance(self.scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
             self.scheduler.step(_watched(self.scheduler.mode, row))
-            return
-        for _ in range(self.steps_per_epoch if when == "burst" else 1):
-            self.scheduler.step()
+        else:
+            for _ in range(self.steps_per_epoch if when == "burst" else 1):
+                self.scheduler.step()
+        if self.steered:
+            self.scheduled = _rates(self.optimizer)
+            _set_rates(self.optimizer, [rate * self.rate_factor for rate in self.scheduled])
 
     def end_epoch(self, row: EpochEnded, evaluation: Evaluation) -> None:
         """Files a finished epoch and moves to the next."""
@@ -172,6 +219,18 @@ class Training:
         self.seconds = 0.0
 
 
+def _rates(optimizer: torch.optim.Optimizer) -> list[float]:
+    return [float(group["lr"]) for group in optimizer.param_groups]
+
+
+def _set_rates(optimizer: torch.optim.Optimizer, rates: list[float]) -> None:
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)  # A captured CUDA graph reads it where it lies.
+        else:
+            group["lr"] = rate
+
+
 def _watched(mode: str, row: EpochEnded | None) -> float:
     """What ReduceLROnPlateau looks at: the validation loss (mode "min") or accuracy; without a split, training's."""
     assert row is not None
@@ -180,10 +239,10 @@ def _watched(mode: str, row: EpochEnded | None) -> float:
     return row.train_accuracy if row.val_accuracy is None else row.val_accuracy
 
 
-def train(training: Training, stop: threading.Event) -> Iterator[Event]:
-    """Trains to the end of the recipe, or until `stop` is set; the last event is `RunEnded`.
+def train(training: Training, control: Control) -> Iterator[Event]:
+    """Trains to the end of the recipe, or until `control` is set; the last event is `RunEnded`.
 
-    `stop` is looked at before every step. At every event the training stands between two steps, so that whoever
+    `control` is looked at before every step. At every event the training stands between two steps, so that whoever
     iterates may save it.
     """
     started = time.perf_counter()
@@ -201,22 +260,28 @@ def train(training: Training, stop: threading.Event) -> Iterator[Event]:
         loss_seen, steps_seen = training.sums()[0], training.steps_done
         began = seen = time.perf_counter()
         before = training.seconds
-        rate = training.learning_rate
         while training.steps_done < training.steps_per_epoch:
-            if stop.is_set():
+            if control.is_paused and steps_seen == training.steps_done:  # All steps before are reported.
+                asked = time.perf_counter()
+                yield from _pause(training, control)
+                away = time.perf_counter() - asked
+                started, began, seen = started + away, began + away, seen + away
+            if control.is_set():
                 if training.step.found_bad.item():  # No checkpoint may hold what is not finite.
                     yield ended("diverged", _diverged(training))
                     return
                 yield ended("stopped", f"stopped in epoch {training.epoch} after {training.steps_done} steps")
                 return
+            yield from _steered(training, control)
             if not training.step(*training.batches.take()):
                 yield ended("diverged", _diverged(training))
                 return
             training.steps_done += 1
             now = time.perf_counter()
-            is_due = now - seen >= PROGRESS_SECONDS or training.steps_done == training.steps_per_epoch
+            is_last = training.steps_done == training.steps_per_epoch
+            is_due = control.step_taken() or is_last or now - seen >= PROGRESS_SECONDS
             if is_due:
-                rate = training.learning_rate  # Of the step just taken; on CUDA the host waits for the device here.
+                training.last_rate = training.learning_rate  # On CUDA the host waits for the device here.
             training.step_scheduler(None)
             if is_due:
                 training.seconds = before + now - began
@@ -230,12 +295,16 @@ def train(training: Training, stop: threading.Event) -> Iterator[Event]:
                     step=training.steps_done,
                     steps_per_epoch=training.steps_per_epoch,
                     loss=(loss_sum - loss_seen) / done,
-                    learning_rate=rate,
+                    learning_rate=training.last_rate,
                     images_per_second=done / max(now - seen, 1e-9),
                 )
                 loss_seen, steps_seen, seen = loss_sum, training.steps_done, time.perf_counter()
         training.seconds = before + time.perf_counter() - began
-        row, evaluation = _evaluated(training, rate)
+        try:
+            row, evaluation = _evaluated(training, control)
+        except EvaluationStopped:
+            yield ended("stopped", f"stopped in epoch {training.epoch} before it was evaluated")
+            return
         if not math.isfinite(row.test_loss + (row.val_loss or 0)):
             yield ended("diverged", f"the loss is no longer finite after epoch {training.epoch}; {ADVICE}")
             return
@@ -244,13 +313,33 @@ def train(training: Training, stop: threading.Event) -> Iterator[Event]:
     yield ended("completed", _stopped_early(training) or "all epochs trained")
 
 
-def _evaluated(training: Training, rate: float) -> tuple[EpochEnded, Evaluation]:
-    """The row of the epoch that was just trained."""
+def _pause(training: Training, control: Control) -> Iterator[Event]:
+    """Waits while it is asked to; the rate may be changed meanwhile."""
+    yield Paused(training.epoch, training.steps_done)
+    while control.is_paused:
+        yield from _steered(training, control)
+        control.wait_for_change(POLL_SECONDS)
+        control.look()
+    if not control.is_stepping and not control.is_set():
+        yield WentOn(training.epoch, training.steps_done)
+
+
+def _steered(training: Training, control: Control) -> Iterator[Event]:
+    """Takes over a learning rate that was asked for."""
+    rate = control.take_learning_rate()
+    if rate is not None:
+        yield training.steer(rate)
+
+
+def _evaluated(training: Training, control: Control) -> tuple[EpochEnded, Evaluation]:
+    """The row of the epoch that was just trained; raises `EvaluationStopped`."""
     started = time.perf_counter()
     settings, splits = training.spec.train, training.splits
     loss_sum, correct = training.sums()
-    test = evaluate(training.fast_model, splits.test, settings.eval_batch_size, settings.normalize)
-    val = splits.val and evaluate(training.fast_model, splits.val, settings.eval_batch_size, settings.normalize)
+    test = evaluate(training.fast_model, splits.test, settings.eval_batch_size, settings.normalize, control)
+    val = splits.val and evaluate(
+        training.fast_model, splits.val, settings.eval_batch_size, settings.normalize, control
+    )
     row = EpochEnded(
         epoch=training.epoch,
         train_loss=loss_sum / len(splits.train),
@@ -259,9 +348,10 @@ def _evaluated(training: Training, rate: float) -> tuple[EpochEnded, Evaluation]
         val_accuracy=val.accuracy if val else None,
         test_loss=test.loss,
         test_accuracy=test.accuracy,
-        learning_rate=rate,
+        learning_rate=training.last_rate,
         seconds=training.seconds + time.perf_counter() - started,
         images_per_second=len(splits.train) / max(training.seconds, 1e-9),
+        steered=bool(training.steered),
     )
     return row, test
 

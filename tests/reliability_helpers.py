@@ -11,7 +11,6 @@ import os
 import random
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -25,6 +24,7 @@ from unittest import mock
 import torch
 
 from mnist_tui import checkpoint, cli, environment, files, session, storage, train
+from mnist_tui.control import Control
 from mnist_tui.data import Dataset, Images
 from mnist_tui.events import EpochEnded, Event, RunEnded, RunStarted
 from mnist_tui.session import Options
@@ -67,17 +67,20 @@ def few_images() -> Dataset:
     return Dataset("digits", "random", Images(pixels[:150], labels[:150]), Images(pixels[150:], labels[150:]))
 
 
-class StopAfter(threading.Event):
-    """A stop event that is set after so many steps: the trainer looks at it once before each."""
+class StopAfter(Control):
+    """A control that is set after so many steps: the trainer asks whether to pause once before each."""
 
     def __init__(self, steps: int) -> None:
         super().__init__()
         self.left = steps
 
-    def is_set(self) -> bool:
+    @property
+    def is_paused(self) -> bool:
         """Counts down."""
         self.left -= 1
-        return self.left < 0
+        if self.left < 0:
+            self.set()
+        return False
 
 
 def new_training(spec: RunSpec) -> Training:
@@ -119,7 +122,7 @@ def resume(folder: Path, **changes: Any) -> Iterator[Event]:
     """The events of the rest of a run on the few images."""
     with quick_world():
         changed = Options(**(vars(options(folder.parent)) | changes))
-        yield from session.resume(load_run(folder), changed, threading.Event())
+        yield from session.resume(load_run(folder), changed, Control())
 
 
 def only_folder(runs_dir: Path) -> Path:

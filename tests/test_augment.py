@@ -1,6 +1,5 @@
 """Augmentation of a batch gives each image what torchvision would give it, and its draws decide everything."""
 
-import threading
 from collections.abc import Callable
 
 import pytest
@@ -12,6 +11,7 @@ from torchvision.transforms.v2 import functional as reference
 from mnist_tui import batches, build, catalog, train
 from mnist_tui.augment import Augmentation, ImageByImage
 from mnist_tui.calls import CallError, parse
+from mnist_tui.control import Control
 from mnist_tui.data import Dataset, Images
 from mnist_tui.spec import RunSpec, SpecError, make_spec
 from mnist_tui.train import Splits, Training
@@ -462,7 +462,7 @@ def test_only_training_images_are_augmented(digits: Dataset, monkeypatch: pytest
 
     monkeypatch.setattr(batches, "normalise", record("batches"))
     monkeypatch.setattr(train, "normalise", record("train"))
-    list(train.train(Training(spec, Splits(images, val, test)), threading.Event()))
+    list(train.train(Training(spec, Splits(images, val, test)), Control()))
     trained_on = torch.cat(seen["batches"]).flatten(1).sum(1).sort().values
     inverted = (255 - images.pixels.float()).flatten(1).sum(1).repeat(2).sort().values
 

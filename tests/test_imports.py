@@ -16,6 +16,7 @@ ROOT = Path(__file__).parent.parent
 FIRST = [
     *("calls", "arguments", "layers", "network", "catalog", "spec", "text"),
     *("files", "events", "verdict", "presets", "summary", "cli"),
+    *("control", "options", "storage", "watch"),
 ]
 """Modules whose answer does not wait for torch."""
 

@@ -4,7 +4,6 @@ import errno
 import json
 import math
 import os
-import threading
 import time
 import zlib
 from dataclasses import replace
@@ -30,6 +29,7 @@ from reliability_helpers import (
 )
 
 from mnist_tui import data, files, headless, session, storage, train
+from mnist_tui.control import Control
 from mnist_tui.data import DataError
 from mnist_tui.events import EpochEnded, Notice, Progress, RunEnded, RunStarted
 from mnist_tui.spec import RunSpec
@@ -192,7 +192,7 @@ def test_a_record_of_the_wrong_kind_is_refused(tmp_path: Path, part: str) -> Non
 
 def test_a_run_on_digits_says_so(tmp_path: Path) -> None:
     """Accuracies on the stand-in are never taken for MNIST's."""
-    events = session.run(small_spec(), options(tmp_path), threading.Event())
+    events = session.run(small_spec(), options(tmp_path), Control())
     started = next(event for event in events if isinstance(event, RunStarted))
     events.close()
     recorded = load_run(Path(started.folder)).record["dataset"]
@@ -631,7 +631,7 @@ def test_a_completed_run_is_not_resumed(tmp_path: Path) -> None:
 def test_a_run_is_not_resumed_on_other_data(stopped: Path) -> None:
     """A run trained on one data set is not continued on another."""
     with pytest.raises(DataError, match="other data"):
-        list(session.resume(load_run(stopped), options(stopped.parent), threading.Event()))
+        list(session.resume(load_run(stopped), options(stopped.parent), Control()))
 
 
 def test_other_threads_are_warned_of(stopped: Path) -> None:
@@ -705,7 +705,7 @@ def test_a_full_disk_at_resume_is_one_clear_error(stopped: Path, monkeypatch: py
 def test_a_run_on_a_full_disk_says_how_to_go_on(tmp_path: Path) -> None:
     """A run whose checkpoint cannot be written fails in one sentence that says how to go on."""
     with quick_world(), mock.patch.object(files, "os", FailingDisk(15, "full")):
-        events = list(session.run(small_spec(), options(tmp_path), threading.Event()))
+        events = list(session.run(small_spec(), options(tmp_path), Control()))
     last = events[-1]
 
     assert isinstance(last, RunEnded)

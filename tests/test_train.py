@@ -3,7 +3,6 @@
 import dataclasses
 import itertools
 import math
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from mnist_tui import batches, build, train
+from mnist_tui.control import Control
 from mnist_tui.data import Dataset, Images
 from mnist_tui.events import EpochEnded, Event, Progress, RunEnded
 from mnist_tui.spec import RunSpec, SpecError, make_spec
@@ -43,9 +43,9 @@ def with_val(splits: Splits, digits: Dataset) -> Splits:
     return dataclasses.replace(splits, val=digits.train.take(torch.arange(300, 380)))
 
 
-def run(training: Training, stop: threading.Event | None = None) -> list[Event]:
+def run(training: Training, stop: Control | None = None) -> list[Event]:
     """All events of a run."""
-    return list(train.train(training, stop or threading.Event()))
+    return list(train.train(training, stop or Control()))
 
 
 def rows_of(events: list[Event]) -> list[EpochEnded]:
@@ -207,7 +207,7 @@ def test_bfloat16_on_the_cpu(small_spec: RunSpec, splits: Splits) -> None:
 
 def test_stopped_before_the_first_step(small_spec: RunSpec, splits: Splits) -> None:
     """A run that is stopped at once takes no step."""
-    stop = threading.Event()
+    stop = Control()
     stop.set()
     training = Training(small_spec, splits)
     before = {key: value.clone() for key, value in training.model.state_dict().items()}
@@ -218,10 +218,10 @@ def test_stopped_before_the_first_step(small_spec: RunSpec, splits: Splits) -> N
     assert all(torch.equal(value, before[key]) for key, value in training.model.state_dict().items())
 
 
-@pytest.mark.parametrize(("at", "epoch", "steps"), [(1, 1, 1), (3, 1, 3), (5, 2, 0), (7, 2, 2)])
+@pytest.mark.parametrize(("at", "epoch", "steps"), [(1, 1, 1), (3, 1, 3), (7, 2, 2)])
 def test_stopped_within_a_step(at: int, epoch: int, steps: int, small_spec: RunSpec, splits: Splits) -> None:
-    """The step during which the stop comes is the last; at an epoch's end the epoch is evaluated first."""
-    stop, taken = threading.Event(), itertools.count(1)
+    """The step during which the stop comes is the last."""
+    stop, taken = Control(), itertools.count(1)
     training = Training(changed(small_spec, epochs=9), splits)
     training.optimizer.register_step_post_hook(lambda *_: stop.set() if next(taken) == at else None)
     events = run(training, stop)
@@ -232,15 +232,24 @@ def test_stopped_within_a_step(at: int, epoch: int, steps: int, small_spec: RunS
     assert next(taken) == at + 1
 
 
-def test_stopped_in_the_last_step(small_spec: RunSpec, splits: Splits) -> None:
-    """A stop that comes when nothing is left to do changes nothing."""
-    stop, taken = threading.Event(), itertools.count(1)
+def test_stopped_before_an_evaluation(small_spec: RunSpec, splits: Splits) -> None:
+    """A stop in an epoch's last step does not wait for the evaluation; going on evaluates it, to the same row."""
+    stop, taken = Control(), itertools.count(1)
     training = Training(small_spec, splits)
-    training.optimizer.register_step_post_hook(lambda *_: stop.set() if next(taken) == 10 else None)
+    training.optimizer.register_step_post_hook(lambda *_: stop.set() if next(taken) == 5 else None)
     events = run(training, stop)
+    stood = (training.epoch, training.steps_done, list(training.rows))
+    rows = [event for event in run(training) if isinstance(event, EpochEnded)]
+    whole = [event for event in run(Training(small_spec, splits)) if isinstance(event, EpochEnded)]
 
-    assert stop.is_set()
-    assert (end_of(events).outcome, end_of(events).epochs) == ("completed", 2)
+    assert end_of(events).message == "stopped in epoch 1 before it was evaluated"
+    assert stood == (1, 5, [])
+    assert [untimed(row) for row in rows] == [untimed(row) for row in whole]
+
+
+def untimed(row: EpochEnded) -> EpochEnded:
+    """A row without what differs between two runs that are otherwise the same."""
+    return dataclasses.replace(row, seconds=0, images_per_second=0)
 
 
 def poisoned(spec: RunSpec, splits: Splits, at: int, value: float) -> Training:
@@ -337,7 +346,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> Script:
     def set_script(splits: Splits, test: list[float], val: list[float]) -> None:
         values: dict[int, Iterator[float]] = {id(splits.test): iter(test), id(splits.val): iter(val)}
 
-        def evaluate(model: nn.Module, images: Images, batch_size: int, normalization: object) -> Evaluation:
+        def evaluate(model: nn.Module, images: Images, *settings: object) -> Evaluation:
             value = next(values[id(images)])
             return Evaluation(value, value, torch.tensor([round(100 * value)]), torch.zeros(0))
 

@@ -1,0 +1,178 @@
+"""What someone outside may ask of a run: to stop, to wait, to take one step, to train at another rate.
+
+A thread of the same process holds the run's `Control`; another process writes into the run's folder, which is the only
+channel between processes.
+"""
+
+import json
+import math
+import os
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal, get_args
+
+Request = Literal["stop", "pause", "go_on", "step", "learning_rate"]
+
+FILE = "control.jsonl"
+MAX_BYTES = 2**20
+"""Of requests in a run's folder; what comes after is not read."""
+MAX_LINE = 200
+POLL_SECONDS = 0.1
+MAX_RATE = 1e4
+
+
+class Control(threading.Event):
+    """The stop event of a run, with a pause and a learning rate; every method may be called from any thread."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Re-entrant, since a signal may set the event in the middle of another request.
+        self._changed = threading.Condition(threading.RLock())
+        self._is_paused = False
+        self._steps = 0
+        self._rate: float | None = None
+        self.source: Callable[[], None] | None = None
+        """Where requests from other processes come from; asked by `look`."""
+
+    def look(self) -> None:
+        """Looks for requests from other processes; the trainer does so a few times a second, paused or not."""
+        if self.source is not None:
+            self.source()
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the run is to wait before its next step."""
+        return self._is_paused and self._steps == 0 and not self.is_set()
+
+    def set(self) -> None:
+        """Ends the run after the step under way; it saves."""
+        super().set()
+        with self._changed:
+            self._changed.notify_all()
+
+    def pause(self) -> None:
+        """Waits after the step under way."""
+        with self._changed:
+            self._is_paused, self._steps = True, 0
+            self._changed.notify_all()
+
+    def go_on(self) -> None:
+        """Ends the pause."""
+        with self._changed:
+            self._is_paused, self._steps = False, 0
+            self._changed.notify_all()
+
+    def step(self) -> None:
+        """Takes one step, then waits."""
+        with self._changed:
+            self._is_paused, self._steps = True, self._steps + 1
+            self._changed.notify_all()
+
+    @property
+    def is_stepping(self) -> bool:
+        """Whether the next step was asked for alone."""
+        return self._steps > 0
+
+    def step_taken(self) -> bool:
+        """Told by the trainer after every step: whether to report it at once, alone or before a pause."""
+        with self._changed:
+            self._steps = max(0, self._steps - 1)
+            return self._is_paused
+
+    def set_learning_rate(self, rate: float) -> None:
+        """Trains at `rate` from the next step on; raises `ValueError` for what is no rate."""
+        with self._changed:
+            self._rate = _checked(rate)
+            self._changed.notify_all()
+
+    def take_learning_rate(self) -> float | None:
+        """The rate that was asked for since the last call."""
+        with self._changed:
+            rate, self._rate = self._rate, None
+        return rate
+
+    def wait_for_change(self, seconds: float) -> None:
+        """Sleeps until something is asked for, at most so long."""
+        with self._changed:
+            self._changed.wait(seconds)
+
+    def obey(self, request: Request, value: float | None = None) -> None:
+        """Does what a request says; raises `ValueError` for a rate that is none."""
+        match request:
+            case "stop":
+                self.set()
+            case "pause":
+                self.pause()
+            case "go_on":
+                self.go_on()
+            case "step":
+                self.step()
+            case "learning_rate":
+                self.set_learning_rate(math.nan if value is None else value)
+
+
+def _checked(rate: float) -> float:
+    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate <= MAX_RATE:
+        raise ValueError(f"a learning rate must be greater than 0 and at most {MAX_RATE:,.0f}, got {rate}")
+    return float(rate)
+
+
+def send(folder: Path, request: Request, value: float | None = None) -> None:
+    """Asks the run in `folder`, which another process trains; raises `ValueError` for a wrong rate, `OSError`."""
+    if request == "learning_rate":
+        value = _checked(math.nan if value is None else value)
+    line = json.dumps({"request": request} | ({} if value is None else {"value": value})) + "\n"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = os.open(folder / FILE, flags, 0o644)
+    try:
+        os.write(descriptor, line.encode())
+    finally:
+        os.close(descriptor)
+
+
+class Requests:
+    """The requests in a run's folder, each obeyed once; those from before the run began are thrown away."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE
+        self._offset = 0
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
+
+    def _size(self) -> int:
+        try:
+            return os.lstat(self._path).st_size
+        except OSError:
+            return 0
+
+    def pass_on(self, control: Control) -> list[str]:
+        """Has `control` obey what is new; returns the lines that nobody can obey, for the log."""
+        size = min(self._size(), MAX_BYTES)
+        if size <= self._offset:
+            return []
+        try:
+            descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            return []
+        try:
+            content = os.pread(descriptor, size - self._offset, self._offset)
+        except OSError:  # No regular file.
+            return []
+        finally:
+            os.close(descriptor)
+        whole = content.rfind(b"\n") + 1  # A line that is being written is read when it is done.
+        self._offset += whole
+        return [line.decode(errors="replace") for line in content[:whole].splitlines() if not _obeyed(line, control)]
+
+
+def _obeyed(line: bytes, control: Control) -> bool:
+    try:
+        wanted = json.loads(line[: MAX_LINE + 1])
+        if wanted["request"] not in get_args(Request):
+            return False
+        control.obey(wanted["request"], wanted.get("value"))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return False
+    return True

@@ -1,0 +1,303 @@
+"""A run while it is being designed: the texts of a form over a preset, checked as a whole at every keystroke.
+
+The fields are made from the declarations of `TrainSpec` and `Target`, from PyTorch's signatures and from the knobs, so
+that a new setting appears in the form by being declared.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Literal, get_args, get_origin
+
+from mnist_tui.calls import Call, CallError, parse, show, signature
+from mnist_tui.catalog import CATALOGS
+from mnist_tui.network import Row
+from mnist_tui.spec import RunSpec, SpecError, Target, TrainSpec
+
+CALLS = ("optimizer", "scheduler", "loss")
+"""The settings that are one call of PyTorch's: a choice, and a field for each of its arguments."""
+
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    "training": ("epochs", "batch_size", "seed"),
+    "optimizer": ("optimizer",),
+    "scheduler": ("scheduler", "scheduler_step"),
+    "augmentation": ("augment",),
+    "data": ("validation_images", "normalize", "eval_batch_size"),
+    "loss": ("loss",),
+    "stopping": ("patience", "stop_at_accuracy"),
+    "numbers": ("precision", "clip_grad_norm"),
+}
+"""The order of the form; what is declared and not named here comes last."""
+
+NONE = "None"
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of the form."""
+
+    path: str
+    """As `--set` takes it: `epochs`, `optimizer.lr`, `dropout`, `target.parameters`."""
+    label: str
+    group: str
+    text: str
+    """What stands in it."""
+    choices: tuple[str, ...] = ()
+    """What may be chosen; empty where anything may be typed."""
+    is_changed: bool = False
+    """Whether the preset has another text here."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What the texts of a draft come to."""
+
+    spec: RunSpec | None
+    """The run; None while something is wrong."""
+    rows: tuple[Row, ...]
+    """The layer table; the last valid one while a layer is wrong."""
+    errors: Mapping[str, str]
+    """What is wrong, by the path of its field."""
+    layer_error: tuple[int, str] | None
+    """The line of the layers that is wrong, from 1, and why."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The texts that a person typed, over the preset they began with."""
+
+    base: RunSpec
+    typed: Mapping[str, str] = field(default_factory=dict)
+    """By path; only where they differ from the preset."""
+    typed_layers: str | None = None
+    last_rows: tuple[Row, ...] = ()
+    """The layer table before a layer became wrong."""
+
+    @classmethod
+    def of(cls, spec: RunSpec, base: RunSpec) -> "Draft":
+        """The draft over `base` that comes to `spec`; over `spec` itself where it has other knobs."""
+        if set(spec.knobs) != set(base.knobs):
+            return cls(spec)
+        typed = {path: text for path, text in _texts(spec).items() if _texts(base).get(path) != text}
+        layers = None if spec.layers == base.layers else spec.layers
+        return cls(base, typed, layers, spec.rows)
+
+    @property
+    def layers(self) -> str:
+        """The layers as text."""
+        return self.base.layers if self.typed_layers is None else self.typed_layers
+
+    def with_layers(self, text: str) -> "Draft":
+        """The draft with other layers."""
+        return replace(self, typed_layers=None if text == self.base.layers else text, last_rows=self.result.rows)
+
+    def with_text(self, path: str, text: str) -> "Draft":
+        """The draft with another text in a field; another choice of a call brings its own arguments."""
+        typed = dict(self.typed)
+        if path in CALLS:
+            typed = {key: value for key, value in typed.items() if not key.startswith(f"{path}.")}
+        typed[path] = text
+        if self._preset_texts.get(path, NONE) == text and path.partition(".")[0] not in typed.keys() - {path}:
+            del typed[path]
+        return replace(self, typed=typed, last_rows=self.result.rows)
+
+    @property
+    def changed_count(self) -> int:
+        """How many settings differ from the preset, the layers counted as one."""
+        return len(self.typed) + (self.typed_layers is not None)
+
+    @cached_property
+    def _preset_texts(self) -> dict[str, str]:
+        return _texts(self.base)
+
+    @cached_property
+    def fields(self) -> tuple[Field, ...]:
+        """Every field of the form, in its order; a call's arguments are those of the call that is chosen."""
+        return tuple(self._fields())
+
+    def _fields(self) -> Iterator[Field]:
+        declared = [name for name in TrainSpec.model_fields if not any(name in names for names in GROUPS.values())]
+        for group, names in (*GROUPS.items(), ("more", tuple(declared))):
+            for name in names:
+                yield self._field(name, name, group, _choices(name))
+                if name in CALLS:
+                    yield from self._argument_fields(name, group)
+        for name in self.knobs:
+            yield self._field(name, name, "knobs")
+        for name in Target.model_fields:
+            yield self._field(f"target.{name}", name, "target")
+
+    def _field(self, path: str, label: str, group: str, choices: tuple[str, ...] = ()) -> Field:
+        text = self.typed.get(path, self._preset_texts.get(path, ""))
+        return Field(path, label.replace("_", " "), group, text, choices, path in self.typed)
+
+    def _argument_fields(self, name: str, group: str) -> Iterator[Field]:
+        chosen = self.typed.get(name, self._preset_texts[name])
+        if chosen not in CATALOGS[name]:
+            return
+        defaults = _defaults(name, chosen)
+        preset = self._preset_texts if name not in self.typed else {}
+        for argument, default in defaults.items():
+            path = f"{name}.{argument}"
+            text = self.typed.get(path, preset.get(path, default))
+            yield Field(path, f"  {argument}", group, text, _flags(default), path in self.typed)
+
+    @cached_property
+    def knobs(self) -> tuple[str, ...]:
+        """The names of the knobs that the layers or the recipe may use."""
+        return tuple(self.base.knobs)
+
+    # --- what it all comes to ---
+
+    @cached_property
+    def result(self) -> Checked:
+        """The spec, or all that is wrong: what is found wrong is noted and put back, and the rest looked at again."""
+        errors: dict[str, str] = {}
+        typed = dict(self.typed)
+        layers = self.layers
+        layer_error: tuple[int, str] | None = None
+        while True:
+            try:
+                spec = self._spec(typed, layers)
+                break
+            except SpecError as error:
+                blamed = _blamed(error, typed)
+                if blamed is not None:
+                    place = ".".join(part for part in error.where if part != "train")
+                    is_field = any(item.path == place for item in self.fields)
+                    errors[place if is_field else blamed] = _reason(error, blamed)
+                    typed = {path: text for path, text in typed.items() if path != blamed}
+                elif layers != self.base.layers and layer_error is None:
+                    layer_error = (error.line or 1, _reason(error, "layers"))
+                    layers = self.base.layers
+                else:
+                    errors[".".join(error.where)] = str(error)
+                    return Checked(None, self.last_rows or self.base.rows, errors, layer_error)
+        is_right = not errors and layer_error is None
+        rows = spec.rows if layer_error is None else self.last_rows or self.base.rows
+        return Checked(spec if is_right else None, rows, errors, layer_error)
+
+    def _spec(self, typed: Mapping[str, str], layers: str) -> RunSpec:
+        """The spec of the texts; raises `SpecError` for the first that is wrong."""
+        settings = {
+            path: text for path, text in typed.items() if path not in CALLS and path.partition(".")[0] not in CALLS
+        }
+        for name in CALLS:
+            text = self._call_text(name, typed)
+            if text is not None:
+                settings[name] = text
+        if layers != self.base.layers:
+            settings["layers"] = layers
+        return self.base.with_settings(settings) if settings else self.base
+
+    def _call_text(self, name: str, typed: Mapping[str, str]) -> str | None:
+        """The call that a choice and its arguments come to; None where the preset's stands."""
+        own = {path.partition(".")[2]: text for path, text in typed.items() if path.startswith(f"{name}.")}
+        if name not in typed and not own:
+            return None
+        chosen = typed.get(name, self._preset_texts[name])
+        if chosen == NONE or chosen not in CATALOGS[name]:
+            return chosen
+        kept = {} if name in typed else self._given_arguments(name)
+        defaults = _defaults(name, chosen)
+        arguments = {**kept, **{argument: text for argument, text in own.items() if text != defaults.get(argument)}}
+        for argument, text in own.items():
+            if text == defaults.get(argument):
+                arguments.pop(argument, None)
+            else:
+                _check_value(name, argument, text)
+        _check_required(name, defaults, arguments)
+        return f"{chosen}({', '.join(f'{argument}={text}' for argument, text in arguments.items())})"
+
+    def _given_arguments(self, name: str) -> dict[str, str]:
+        """The arguments that the preset's call gives, by name."""
+        call = getattr(self.base.train, name)
+        names = list(signature(CATALOGS[name][call.name]).parameters) if call is not None else []
+        return {} if call is None else _given(call, names)
+
+
+def _given(call: Call, names: list[str]) -> dict[str, str]:
+    by_position = {name: show(value) for name, value in zip(names, call.args, strict=False)}
+    return by_position | {name: show(value) for name, value in call.kwargs}
+
+
+def _check_value(name: str, argument: str, text: str) -> None:
+    try:
+        call = parse(f"f({argument}={text})") if text.strip() else None
+    except CallError as error:
+        raise SpecError(str(error), ("train", name, argument)) from None
+    if call is None or call.args or [key for key, _ in call.kwargs] != [argument]:
+        raise SpecError("is missing" if call is None else "expected one value", ("train", name, argument))
+
+
+def _check_required(name: str, defaults: Mapping[str, str], arguments: Mapping[str, str]) -> None:
+    for argument, default in defaults.items():
+        if not default and argument not in arguments:
+            raise SpecError("is missing", ("train", name, argument))
+
+
+def _defaults(name: str, chosen: str) -> dict[str, str]:
+    """The arguments of a call of the catalog as texts; "" for one that must be given."""
+    parameters = signature(CATALOGS[name][chosen]).parameters
+    return {key: "" if value.default is value.empty else show(value.default) for key, value in parameters.items()}
+
+
+def _flags(default: str) -> tuple[str, ...]:
+    return ("True", "False") if default in ("True", "False") else ()
+
+
+def _choices(name: str) -> tuple[str, ...]:
+    """What may be chosen for a setting; empty where anything may be typed."""
+    if name in CALLS:
+        return (NONE, *CATALOGS[name]) if name == "scheduler" else tuple(CATALOGS[name])
+    hint = TrainSpec.model_fields[name].annotation
+    return tuple(map(str, get_args(hint))) if get_origin(hint) is Literal else ()
+
+
+def _texts(spec: RunSpec) -> dict[str, str]:
+    """Every setting of a spec as the text of its field."""
+    texts: dict[str, str] = {}
+    for name in TrainSpec.model_fields:
+        value = getattr(spec.train, name)
+        texts[name] = _text(value)
+        if name in CALLS and value is not None:
+            texts[name] = value.name
+            known = list(signature(CATALOGS[name][value.name]).parameters)
+            texts |= {f"{name}.{argument}": text for argument, text in _given(value, known).items()}
+    texts |= {name: _text(value) for name, value in spec.knobs.items()}
+    return texts | {f"target.{name}": _text(getattr(spec.target, name)) for name in Target.model_fields}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, tuple) and all(isinstance(item, Call) for item in value):
+        return ", ".join(map(str, value))
+    return str(value)
+
+
+def _blamed(error: SpecError, typed: Mapping[str, str]) -> str | None:
+    """The path of the typed text that an error is about; None for the layers, and where none can be named."""
+    where = [part for part in error.where if part not in ("train", "knobs")]
+    candidates = [".".join(where[:length]) for length in range(len(where), 0, -1)]
+    for candidate in candidates:
+        if candidate in typed:
+            return candidate
+    # An error of a call as a whole is blamed on one of its arguments that were typed, the one that is named in the words.
+    head = where[0] if where else ""
+    own = [path for path in typed if path.startswith(f"{head}.") or path == head]
+    named = [path for path in own if path.partition(".")[2] and path.partition(".")[2] in str(error)]
+    if named or own:
+        return (named or own)[-1]
+    return None if head == "layers" or not typed else _only(typed, head)
+
+
+def _only(typed: Mapping[str, str], head: str) -> str | None:
+    """Where two settings do not fit together, the one that was typed last."""
+    return list(typed)[-1] if head else None
+
+
+def _reason(error: SpecError, path: str) -> str:
+    """The message without what the field's own place says already."""
+    text = str(error).removeprefix("--set ")
+    for place in (*error.where, ".".join(error.where), path, f"train.{path}"):
+        text = text.removeprefix(f"{place}: ")
+    return text

@@ -1,0 +1,149 @@
+"""A small parent of the dashboard: should the dashboard be killed, it restores the terminal and says how to go on.
+
+A program that is killed with SIGKILL, or for want of memory, cannot put the terminal back; its parent can. The parent is
+forked before anything large is loaded, so that it costs a few megabytes, and it lets the dashboard's process go on alone
+when a run is to be left running without a terminal.
+"""
+
+import json
+import os
+import signal
+import sys
+import termios
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, NoReturn
+
+MODES_OFF = (
+    "\x1b[?1049l"  # the alternate screen
+    "\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1015l\x1b[?1016l"  # the mouse
+    "\x1b[?1004l\x1b[?2004l\x1b[?2048l"  # focus, bracketed paste, resize reports
+    "\x1b[?2026l\x1b[<u\x1b[?25h\x1b[0m"  # synchronised output, kitty's keys, the cursor, colours
+)
+
+
+def restore_terminal(attributes: list[Any] | None = None) -> None:
+    """Ends every mode that a dashboard sets; never waits for a terminal that takes nothing."""
+    with suppress(OSError, ValueError):
+        os.set_blocking(2, False)
+        os.write(2, MODES_OFF.encode())
+        os.set_blocking(2, True)
+    if attributes is not None:
+        with suppress(OSError, termios.error):
+            # Who is not in the foreground may not touch the terminal, and would be stopped for trying.
+            signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+            termios.tcsetattr(0, termios.TCSANOW, attributes)
+
+
+class Report:
+    """What the dashboard tells its parent; without one, nobody listens."""
+
+    def __init__(self, descriptor: int | None = None) -> None:
+        self._descriptor = descriptor
+
+    def folder(self, folder: str) -> None:
+        """The folder of the run under way; "" where none is."""
+        self._send({"folder": folder})
+
+    def leave(self, text: str) -> None:
+        """Lets the parent say `text` and end, while this process goes on without a terminal, in a session of its own."""
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for descriptor in (0, 1, 2):
+            os.dup2(nowhere, descriptor)
+        with suppress(OSError):
+            os.setsid()
+        self._send({"leave": text})
+
+    def _send(self, message: dict[str, str]) -> None:
+        if self._descriptor is not None:
+            with suppress(OSError):
+                os.write(self._descriptor, json.dumps(message).encode() + b"\n")
+
+
+def guarded(main: Callable[[Report], int]) -> NoReturn:
+    """Runs `main` in a child and ends this process with its exit code; the child ends without a Python teardown.
+
+    Threads may still be inside torch when the dashboard is left, and the interpreter must not end under them.
+    """
+    if not hasattr(os, "fork"):
+        sys.exit(main(Report()))
+    attributes = _attributes()
+    reader, writer = os.pipe()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if child == 0:
+        os.close(reader)
+        _run_child(main, Report(writer))
+    os.close(writer)
+    _end_like(*_wait(child, reader), attributes)
+
+
+def _attributes() -> list[Any] | None:
+    try:
+        return termios.tcgetattr(0)
+    except (OSError, termios.error):
+        return None
+
+
+def _run_child(main: Callable[[Report], int], report: Report) -> NoReturn:
+    code = 1
+    try:
+        code = main(report)
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else 1
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
+
+
+def _wait(child: int, reader: int) -> tuple[int, str]:
+    """Waits for the child: how it ended (as of `os.waitpid`) and the folder of the run under way; ends where it leaves."""
+    _pass_signals_on(child)
+    folder, rest = "", b""
+    while chunk := os.read(reader, 4096):
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            message = json.loads(line)
+            if "leave" in message:
+                print(message["leave"], flush=True)
+                os._exit(0)
+            folder = message.get("folder", folder)
+    while True:
+        _, status = os.waitpid(child, 0)
+        if not os.WIFSTOPPED(status):
+            return status, folder
+
+
+def _pass_signals_on(child: int) -> None:
+    def pass_on(number: int, _: Any) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(child, number)
+
+    def stop_with_child(*_: Any) -> None:
+        # The shell waits for this process: it must stop when the dashboard does (Ctrl-Z), and wake it afterwards.
+        with suppress(ChildProcessError):
+            state = os.waitid(os.P_PID, child, os.WSTOPPED | os.WNOHANG)
+            if state is not None:
+                os.kill(os.getpid(), signal.SIGSTOP)
+                os.kill(child, signal.SIGCONT)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, pass_on)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the dashboard as a key.
+    signal.signal(signal.SIGCHLD, stop_with_child)
+
+
+def _end_like(status: int, folder: str, attributes: list[Any] | None) -> NoReturn:
+    """Ends as the child did; where a signal took it, puts the terminal back and says how to go on."""
+    if os.WIFEXITED(status):
+        os._exit(os.WEXITSTATUS(status))
+    number = os.WTERMSIG(status)
+    restore_terminal(attributes)
+    print(f"mnist-tui: killed by {signal.Signals(number).name}", file=sys.stderr)
+    if folder:
+        print(f"go on with: mnist-tui resume {folder}", file=sys.stderr)
+    sys.stderr.flush()
+    os._exit(128 + number)

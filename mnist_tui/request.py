@@ -1,0 +1,33 @@
+"""What the laboratory is opened with."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from mnist_tui.options import Options
+from mnist_tui.spec import RunSpec
+
+
+@dataclass(frozen=True)
+class LabRequest:
+    """The command line and the settings, resolved."""
+
+    spec: RunSpec
+    """What is designed at first."""
+    base: RunSpec
+    """The preset that it began from; changes are marked against it."""
+    options: Options = Options()
+    seeds: int = 1
+    start: bool = False
+    """Whether training begins at once."""
+    watch: Path | None = None
+    """The folder of a run to look at."""
+    models: Path | None = None
+    """One more folder of presets."""
+    ascii: bool = False
+    """Neither braille nor blocks nor boxes."""
+    light: bool = False
+    mouse: bool = True
+    on_hangup: Literal["continue", "stop"] = "continue"
+    notice: str = ""
+    """Something to say at first."""

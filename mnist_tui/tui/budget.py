@@ -1,0 +1,96 @@
+"""The budget card: parameters, accuracy and epochs against the target, judged while one designs and while it trains."""
+
+from collections.abc import Sequence
+
+from rich.text import Text
+from textual.widgets import Static
+
+from mnist_tui import verdict
+from mnist_tui.events import EpochEnded
+from mnist_tui.spec import RunSpec
+
+BAR = 12
+"""Cells of the bar that shows how much of the parameters is used."""
+
+
+def budget_line(spec: RunSpec, rows: Sequence[EpochEnded], is_mnist: bool) -> str:
+    """The parameter count, and its verdict, in a few words."""
+    allowed = spec.target.parameters
+    if allowed is None:
+        return f"{spec.parameters:,} params"
+    over = spec.parameters - allowed + 1
+    return f"{spec.parameters:,} params (< {allowed:,} {'ok' if over <= 0 else f'OVER by {over:,}'})"
+
+
+def budget_lines(spec: RunSpec, rows: Sequence[EpochEnded], is_mnist: bool) -> list[tuple[str, str, str]]:
+    """For parameters, accuracy and epochs: the name, the fact, and the verdict in words ("" where there is no target).
+
+    The verdicts are those of `verdict`, so that what is said while it trains and what is said at the end agree.
+    """
+    parts = verdict.after_training(spec, rows, is_mnist) if rows else verdict.before_training(spec)
+    return [_parameters(spec), _accuracy(spec, rows, dict(parts or {})), _epochs(spec, rows, dict(parts or {}))]
+
+
+def _parameters(spec: RunSpec) -> tuple[str, str, str]:
+    allowed = spec.target.parameters
+    if allowed is None:
+        return "parameters", f"{spec.parameters:,}", ""
+    over = spec.parameters - allowed + 1
+    return "parameters", f"{spec.parameters:,} < {allowed:,}" if over <= 0 else f"{spec.parameters:,} of {allowed:,}", "ok" if over <= 0 else f"OVER by {over:,}"
+
+
+def _accuracy(spec: RunSpec, rows: Sequence[EpochEnded], parts: dict[str, bool | None]) -> tuple[str, str, str]:
+    wanted, count = spec.target.test_accuracy, spec.target.last_epochs
+    judged = [row.test_accuracy for row in rows][-(count or len(rows)) :]
+    reached = (min(judged) if count else max(judged)) if judged else None
+    what = f"accuracy last {count}" if count else "best accuracy"
+    fact = "-" if reached is None else f"{reached:.2%}"
+    if wanted is None:
+        return what, fact, ""
+    words = {True: "ok", False: "not yet", None: "not judged"}
+    if not rows:
+        return what, f"{fact} of {wanted:.2%}", "not yet"
+    if count and len(rows) < count:
+        return what, f"{fact} of {wanted:.2%}", f"not yet: {len(rows)} of {count}"
+    return what, f"{fact} of {wanted:.2%}", words[parts.get("test_accuracy")]
+
+
+def _epochs(spec: RunSpec, rows: Sequence[EpochEnded], parts: dict[str, bool | None]) -> tuple[str, str, str]:
+    allowed, epochs = spec.target.epochs, spec.train.epochs
+    fact = f"{len(rows)} of {epochs}" if rows else f"{epochs}"
+    if allowed is None:
+        return "epochs", fact, ""
+    over = max(epochs, len(rows)) - allowed
+    return "epochs", f"{fact}, at most {allowed}", "ok" if over <= 0 else f"OVER by {over}"
+
+
+class BudgetCard(Static):
+    """Three lines: what is allowed, what there is, and whether that is within it."""
+
+    DEFAULT_CSS = "BudgetCard { height: 3; padding: 0 1; background: $panel; text-wrap: nowrap; text-overflow: ellipsis; }"
+
+    def __init__(self, ascii_only: bool) -> None:
+        super().__init__()
+        self.ascii_only = ascii_only
+
+    def show(self, spec: RunSpec, rows: Sequence[EpochEnded], is_mnist: bool) -> None:
+        """Shows a design, and the epochs of the run in sight."""
+        self.update(Text("\n").join(self._line(spec, *line) for line in budget_lines(spec, rows, is_mnist)))
+
+    def _line(self, spec: RunSpec, name: str, fact: str, words: str) -> Text:
+        line = Text(f"{name:<16}", "dim", no_wrap=True, overflow="ellipsis")
+        line.append(f" {fact}", "not dim bold")
+        if words:
+            is_met = words == "ok"
+            sign = ("+" if is_met else "!") if self.ascii_only else ("✓" if is_met else "✗" if "OVER" in words else "…")
+            line.append(
+                f"  {sign} {words}", "not dim" if is_met else "not dim bold reverse" if "OVER" in words else "dim"
+            )
+        if name == "parameters" and spec.target.parameters and self.size.width > 52:
+            line.append(f"  {self._bar(spec.parameters / spec.target.parameters)}", "not dim")
+        return line
+
+    def _bar(self, share: float) -> str:
+        full, empty = ("#", "-") if self.ascii_only else ("█", "░")
+        filled = min(BAR, round(BAR * share))
+        return f"{full * filled}{empty * (BAR - filled)} {share:.0%}"

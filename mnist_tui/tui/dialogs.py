@@ -1,0 +1,135 @@
+"""What the laboratory asks: each a small screen that returns a typed value, or None where it is cancelled."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from mnist_tui.text import clean, clean_line
+
+QuitChoice = Literal["stop", "leave"]
+
+
+class QuitDialog(ModalScreen[QuitChoice]):
+    """What becomes of the run under way when the laboratory is left."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("s", "choose('stop')", "Stop and save"),
+        Binding("l", "choose('leave')", "Leave running"),
+        Binding("escape,c", "dismiss", "Cancel"),
+    ]
+
+    def __init__(self, run: str) -> None:
+        super().__init__()
+        self._run = run
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Static(Content("A run is being trained"), classes="dialog-title")
+            yield Static(Content(clean_line(self._run, 200)))
+            with Horizontal(classes="dialog-buttons"):
+                yield Button("[u]S[/u]top and save", id="stop", variant="primary", compact=True)
+                yield Button("[u]L[/u]eave running", id="leave", compact=True)
+                yield Button("Cancel", id="cancel", compact=True)
+
+    def action_choose(self, choice: QuitChoice) -> None:
+        """Answers."""
+        self.dismiss(choice)
+
+    @on(Button.Pressed)
+    def _answer(self, event: Button.Pressed) -> None:
+        match event.button.id:
+            case "stop":
+                self.dismiss("stop")
+            case "leave":
+                self.dismiss("leave")
+            case _:
+                self.dismiss()
+
+
+@dataclass(frozen=True)
+class Question:
+    """One line to type: its heading, what stands there at first, and what is wrong with an answer (None: nothing)."""
+
+    title: str
+    hint: str
+    value: str
+    wrong: Callable[[str], str | None]
+
+
+class AskDialog(ModalScreen[str]):
+    """Asks for a line; a wrong one is named under the field and stays."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Cancel")]
+
+    def __init__(self, question: Question) -> None:
+        super().__init__()
+        self._question = question
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Static(Content(self._question.title), classes="dialog-title")
+            yield Static(Content(self._question.hint), classes="dialog-hint")
+            yield Input(self._question.value, compact=True)
+            yield Static(id="dialog-error")
+
+    @on(Input.Submitted)
+    def _answer(self, event: Input.Submitted) -> None:
+        wrong = self._question.wrong(event.value.strip())
+        if wrong is None:
+            self.dismiss(event.value.strip())
+        else:
+            self.query_one("#dialog-error", Static).update(Content(f"! {clean_line(wrong, 300)}"))
+
+
+@dataclass(frozen=True)
+class SavedLine:
+    """A saved run in a list: the name of its folder, and one line about it."""
+
+    run: str
+    line: str
+
+
+class RunDialog(ModalScreen[str]):
+    """Chooses one of the saved runs; returns the name of its folder, and "" for none of them."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Cancel")]
+
+    def __init__(self, title: str, runs: list[SavedLine], none: str) -> None:
+        super().__init__()
+        self._title, self._runs, self._none = title, runs, none
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog -large"):
+            yield Static(Content(self._title), classes="dialog-title")
+            options = [Option(Content(clean_line(run.line, 200)), id=run.run) for run in self._runs]
+            yield OptionList(Option(Content(self._none), id="none"), *options, compact=True)
+
+    @on(OptionList.OptionSelected)
+    def _answer(self, event: OptionList.OptionSelected) -> None:
+        chosen = str(event.option_id)
+        self.dismiss("" if chosen == "none" else chosen)
+
+
+class MessageDialog(ModalScreen[None]):
+    """Says something that must be read."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,space,q", "dismiss", "Close")]
+
+    def __init__(self, title: str, text: str) -> None:
+        super().__init__()
+        self._title, self._text = title, text
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Static(Content(self._title), classes="dialog-title")
+            yield Static(Content(clean(self._text, 2_000)))
+            yield Static(Content("Enter closes this"), classes="dialog-hint")

@@ -1,0 +1,79 @@
+"""What the bench does for the screen: each a plain function that may load torch or read the disk."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mnist_tui.spec import RunSpec
+from mnist_tui.tui.dialogs import SavedLine
+from mnist_tui.tui.track import Track
+
+if TYPE_CHECKING:
+    from mnist_tui.options import Options
+    from mnist_tui.preview import Fed
+
+DIGITS = 12
+"""Digits of one draw; the strip shows as many as fit."""
+LISTED_RUNS = 200
+
+
+def warm_up() -> None:
+    """Loads torch and what its first use takes, so that a run can begin at once."""
+    from mnist_tui import preview
+
+    preview.warm_up()
+
+
+def rates(spec: RunSpec) -> Sequence[float]:
+    """The learning rate over the run, sampled."""
+    from mnist_tui import preview
+
+    return preview.scheduled_rates(spec)
+
+
+def fed(spec: RunSpec, options: "Options", draw: int) -> "Fed":
+    """Training digits as the network is fed with them."""
+    from mnist_tui import preview
+
+    return preview.fed_digits(spec, options, DIGITS, draw)
+
+
+def live_run(runs_dir: Path) -> Path | None:
+    """The newest run that some process trains; None where there is none."""
+    from mnist_tui import storage
+
+    for folder in _newest_first(runs_dir):
+        if not (folder / "end.json").exists() and storage.is_running(folder):
+            return folder
+    return None
+
+
+def _newest_first(runs_dir: Path) -> list[Path]:
+    if not runs_dir.is_dir():
+        return []
+    return sorted((path.parent for path in runs_dir.glob("*/run.json")), reverse=True)[:LISTED_RUNS]
+
+
+def saved_lines(runs_dir: Path) -> list[SavedLine]:
+    """One line for every readable run, the newest first."""
+    from mnist_tui import storage
+
+    lines = []
+    for folder in _newest_first(runs_dir):
+        try:
+            saved = storage.load_run(folder)
+        except storage.StorageError:
+            continue
+        best = max((row.test_accuracy for row in saved.rows), default=None)
+        accuracy = f"{best:.2%}" if best is not None else "no epoch"
+        outcome = str(saved.end.get("outcome")) if saved.end else "not ended"
+        lines.append(SavedLine(folder.name, f"{accuracy:>8}  {saved.spec.parameters:>9,}  {outcome:<9}  {folder.name}"))
+    return lines
+
+
+def saved_track(folder: Path) -> Track:
+    """An earlier run, to draw behind the curves."""
+    from mnist_tui import storage
+
+    saved = storage.load_run(folder)
+    return Track.from_saved(saved.spec.name, saved.spec.train.seed, folder.name, saved.rows)

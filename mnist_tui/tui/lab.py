@@ -1,0 +1,362 @@
+"""The laboratory: the designing half, and on top of it what trains, watches, keeps and leaves.
+
+`_told` is the one way from an event of a run to every pane that draws it.
+"""
+
+import os
+import shlex
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widgets import Input, Static
+
+from mnist_tui import presets, settings, telemetry
+from mnist_tui.draft import Draft
+from mnist_tui.events import EpochEnded, Notice, RunEnded, RunStarted
+from mnist_tui.spec import RunSpec
+from mnist_tui.text import clean_line
+from mnist_tui.tui import jobs
+from mnist_tui.tui.design import DesignScreen
+from mnist_tui.tui.dialogs import AskDialog, MessageDialog, Question, QuitDialog, RunDialog
+from mnist_tui.tui.help import HelpScreen, sections
+from mnist_tui.tui.messages import Told
+from mnist_tui.tui.picker import PresetPicker
+from mnist_tui.tui.runner import Crashed, Idle, Refused, Runner
+from mnist_tui.tui.status import ProgressLine
+from mnist_tui.tui.training import TrainingView
+
+if TYPE_CHECKING:
+    from mnist_tui.request import LabRequest
+
+DEVICE_SECONDS = 2.0
+"""Between two readings of the device."""
+MAX_SEEDS = 1000
+
+NAMES = {
+    "LayersEditor": "Network",
+    "Input": "Field",
+    "RecipeForm": "Recipe",
+    "PresetPicker": "Presets",
+    "OptionList": "List",
+    "TrainingView": "Training",
+    "EpochTable": "Epochs",
+    "DesignScreen": "Laboratory",
+    "Screen": "Everywhere",
+    "App": "Everywhere",
+}
+"""What the help calls the widgets."""
+
+
+class LabScreen(DesignScreen):
+    """Design, train and watch on one screen."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("t,f8", "start", "Train", key_display="t"),
+        Binding("space,f9", "pause", "Pause", key_display="space", tooltip="and goes on"),
+        Binding("full_stop", "step", "Step", key_display=".", tooltip="one optimizer step, then pauses"),
+        Binding("s", "stop", "Stop", tooltip="after this step; saves, and keeps the run"),
+        Binding("l", "rate", "Rate", tooltip="another learning rate, while it runs"),
+        Binding("p", "pin", "Pin", show=False, tooltip="an earlier run, drawn behind the curves"),
+        Binding("slash", "search", "Search", key_display="/", tooltip="a preset"),
+        Binding("e", "editor", "$EDITOR", show=False, tooltip="the whole preset in your editor"),
+        Binding("ctrl+s,f10", "save", "Save", key_display="^s", tooltip="as a new preset file"),
+        Binding("question_mark,f1", "help", "Help", key_display="?"),
+    ]
+
+    def __init__(self, request: "LabRequest", runner: Runner) -> None:
+        super().__init__(request)
+        self.runner = runner
+        self.waiting = "loading PyTorch…"
+        """What the user waits for; empty where nothing is waited for."""
+        self._is_leaving = False
+
+    @property
+    def view(self) -> TrainingView:
+        """The training pane."""
+        return self.query_one(TrainingView)
+
+    @property
+    def rows(self) -> list[EpochEnded]:
+        return self.view.track.rows if self.view.track else []
+
+    def on_mount(self) -> None:
+        self.runner.listener = lambda news: self.post_message(Told(news))
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        """After the first frame: what needs torch, or the disk."""
+        self.set_interval(DEVICE_SECONDS, self._read_device)
+        self.set_interval(0.5, self._show_progress)
+        if self.request.watch is not None:
+            self._watch(self.request.watch, None)
+        else:
+            self.ask("live", lambda: jobs.live_run(self.request.options.runs_dir), self._watch)
+        self.ask("warm-up", jobs.warm_up, self.warmed_up)
+        if self.request.start and self.request.watch is None:
+            self.action_start()
+
+    def warmed_up(self, result: None, error: str | None) -> None:
+        super().warmed_up(result, error)
+        if not self.runner.is_busy:
+            self.waiting = error or "t trains"
+        self._show_progress()
+
+    def _read_device(self) -> None:
+        device = self.run_texts["device"]
+        self.ask("device", lambda: telemetry.read(device), self._show_device)
+
+    def _show_device(self, reading: Any, error: str | None) -> None:
+        words = error or telemetry.in_words(reading, self.size.width // 3)
+        self.query_one("#device", Static).update(Content(clean_line(words, 100)))
+
+    def _show_progress(self) -> None:
+        self.query_one(ProgressLine).show(self.view.track, self.waiting, self.request.ascii)
+
+    def _show_lines(self) -> None:
+        super()._show_lines()
+        self._show_progress()
+
+    def headline(self) -> list[str]:
+        parts = super().headline()
+        if self.view.track is not None and self.view.track.started is not None:
+            by = ", in another process" if self.runner.is_watching and self.runner.is_busy else ""
+            parts.append(f"{self.view.track.state} {clean_line(self.view.track.name, 40)}{by}")
+        return parts
+
+    # --- the run ---
+
+    def action_start(self) -> None:
+        """Trains what is designed, once for every seed that is asked for."""
+        if self.runner.is_busy and not self.runner.is_watching:
+            self.notify("a run is being trained; s stops it")
+            return
+        specs = self._specs()
+        if not specs:
+            return
+        self._detach()
+        settings.remember(specs[0], self.base)
+        self.view.begin_action()
+        self.runner.options = self.run_options()
+        self.waiting = "starting: data and network" if self.is_warm else "loading PyTorch, then the data"
+        self.runner.train(specs)
+        self.folding.choose("training")
+        self._fold(self.size.width, self.size.height)
+
+    def _specs(self) -> list[RunSpec]:
+        """One spec for every seed; none, with a word why, where something is to be put right first."""
+        spec = self.draft.result.spec
+        text = self.run_texts["seeds"]
+        seeds = int(text) if text.isdigit() else 0
+        if spec is None or not 1 <= seeds <= MAX_SEEDS:
+            self.notify(
+                "put right what is marked with ! first" if spec is None else f"seeds: 1 to {MAX_SEEDS:,}, got {text!r}",
+                severity="warning",
+                markup=False,
+            )
+            return []
+        return [spec.with_settings({"seed": str(spec.train.seed + index)}) for index in range(seeds)]
+
+    def _detach(self) -> None:
+        """Stops looking at another process's run, which goes on."""
+        if self.runner.is_watching:
+            self.runner.detach()
+            self.runner.join()
+
+    def _watch(self, folder: Path | None, error: str | None = None) -> None:
+        if folder is None or self.runner.is_busy:
+            return
+        self.view.begin_action()
+        self.waiting = f"looking at {folder.name}"
+        self.runner.watch(folder)
+        self.folding.choose("training")
+        self._fold(self.size.width, self.size.height)
+
+    def _asked(self, request: Any, rate: float | None = None) -> None:
+        """Asks the run under way for something; says so where there is none."""
+        if not self.runner.is_busy:
+            self.notify("nothing is being trained; t trains")
+            return
+        try:
+            self.runner.ask(request, rate)
+        except (OSError, ValueError) as failure:
+            self.notify(clean_line(str(failure), 200), severity="warning", markup=False)
+
+    def action_pause(self) -> None:
+        """Waits after the step under way, or goes on."""
+        track = self.view.track
+        is_paused = track.state == "paused" if track else False
+        self._asked("go_on" if is_paused or self.runner.is_paused else "pause")
+
+    def action_step(self) -> None:
+        """Takes one step and waits."""
+        self._asked("step")
+
+    def action_stop(self) -> None:
+        """Stops after the step under way, and saves."""
+        if self.runner.is_busy:
+            self.notify("stopping after this step, and saving")
+        self._asked("stop")
+
+    def action_rate(self) -> None:
+        """Asks for another learning rate."""
+        track = self.view.track
+        if not self.runner.is_busy or track is None or track.progress is None:
+            self.notify("nothing is being trained; the recipe has the learning rate")
+            return
+        hint = "From the next step on; what the schedule does later is scaled by it. The run is marked as steered."
+        question = Question("Learning rate", hint, f"{track.progress.learning_rate:g}", _wrong_rate)
+        self.app.push_screen(AskDialog(question), self._steer)
+
+    def _steer(self, text: str | None) -> None:
+        if text is not None:
+            self._asked("learning_rate", float(text))
+
+    @on(Told)
+    def _hear(self, message: Told) -> None:
+        match message.news:
+            case Refused(message=text):
+                self.waiting = text
+                self.app.push_screen(MessageDialog("The run did not begin", text))
+            case Crashed(message=text, details=details):
+                self.app.crash(text, details)  # type: ignore[attr-defined]
+            case Idle():
+                if self.waiting and self.view.track is None:
+                    self.waiting = self.waiting if self.waiting.startswith("!") else "t trains"
+                self._leave_now() if self._is_leaving else None
+            case Notice(text=text, is_warning=is_warning):
+                self.waiting = text if self.view.track is None else self.waiting
+                self.notify(text, severity="warning" if is_warning else "information", timeout=10, markup=False)
+            case event:
+                self._take_event(event)
+        self._show_lines()
+
+    def _take_event(self, event: Any) -> None:
+        self.view.add(event)
+        if isinstance(event, RunStarted):
+            self.waiting = ""
+        if isinstance(event, RunStarted | EpochEnded | RunEnded):
+            self._show_budget()
+        if isinstance(event, RunEnded) and event.outcome in ("failed", "diverged") and not self._is_leaving:
+            where = f"\n\nThe run and its log: {self.runner.folder}"
+            self.app.push_screen(MessageDialog(f"The run {event.outcome}", event.message + where))
+
+    # --- files and other screens ---
+
+    def action_search(self) -> None:
+        """To the search field of the presets."""
+        self.action_pane("presets")
+        self.call_after_refresh(lambda: self.query_one(PresetPicker).query_one(Input).focus())
+
+    def action_save(self) -> None:
+        """Saves the draft as a new preset file."""
+        spec = self.draft.result.spec
+        if spec is None:
+            self.notify("put right what is marked with ! first", severity="warning")
+            return
+        hint = f"Goes to {presets.user_folder()}; an existing file is never overwritten."
+        self.app.push_screen(AskDialog(Question("Save as a new preset", hint, "", _wrong_name)), self._save)
+
+    def _save(self, name: str | None) -> None:
+        spec = self.draft.result.spec
+        if name is None or spec is None:
+            return
+        try:
+            path = presets.save(spec, name, self.base)
+            self.use(presets.load_file(path))
+        except (presets.PresetError, OSError) as error:
+            self.app.push_screen(MessageDialog("Not saved", str(error)))
+            return
+        self.query_one(PresetPicker).refresh_list()
+        self.notify(f"saved: {path}", markup=False)
+
+    def action_editor(self) -> None:
+        """Opens the whole preset in $EDITOR; what comes back is the draft, if it can be read."""
+        spec = self.draft.result.spec
+        if spec is None:
+            self.notify("put right what is marked with ! first", severity="warning")
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"{self.base.name}.toml"
+            path.write_text(presets.as_toml(spec))
+            editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+            with self.app.suspend():
+                code = subprocess.run([*editor, str(path)], check=False).returncode
+            self._read_back(path, code)
+
+    def _read_back(self, path: Path, code: int) -> None:
+        if code:
+            self.notify(f"the editor ended with {code}; nothing was changed", severity="warning")
+            return
+        try:
+            self.use(self.base, Draft.of(presets.load_file(path), self.base))
+        except presets.PresetError as error:
+            self.app.push_screen(MessageDialog("What was written cannot be used", str(error)))
+
+    def action_pin(self) -> None:
+        """Chooses an earlier run to draw behind the curves."""
+        self.ask("saved", lambda: jobs.saved_lines(self.request.options.runs_dir), self._choose_pin)
+
+    def _choose_pin(self, lines: Any, error: str | None) -> None:
+        self.app.push_screen(RunDialog("Draw behind the curves", lines or [], "no earlier run"), self._pin)
+
+    def _pin(self, run: str | None) -> None:
+        if run == "":
+            self.view.pin(None)
+        elif run is not None:
+            folder = self.request.options.runs_dir / run
+            self.ask("pin", lambda: jobs.saved_track(folder), self._show_pin)
+
+    def _show_pin(self, track: Any, error: str | None) -> None:
+        self.view.pin(track)
+        if error:
+            self.notify(error, severity="warning", markup=False)
+
+    def action_help(self) -> None:
+        """Every key that works where the focus is."""
+        self.app.push_screen(HelpScreen(sections(self.active_bindings, NAMES)))
+
+    # --- leaving ---
+
+    def leave(self) -> None:
+        """Quits; asks first where a run would be ended by it."""
+        if self.runner.is_training:
+            self.app.push_screen(QuitDialog(str(self.runner.folder or "starting")), self._leave)
+        else:
+            self._leave_now()
+
+    def _leave(self, choice: str | None) -> None:
+        if choice == "stop":
+            self._is_leaving = True
+            self.runner.ask("stop")
+            self.waiting = "stopping after this step, and saving"
+            if not self.runner.is_busy:
+                self._leave_now()
+        elif choice == "leave":
+            self.app.ending.leave_running = True  # type: ignore[attr-defined]
+            self._leave_now()
+
+    def _leave_now(self) -> None:
+        if (spec := self.draft.result.spec) is not None:
+            settings.remember(spec, self.base)
+        self.app.exit()
+
+
+def _wrong_rate(text: str) -> str | None:
+    try:
+        rate = float(text)
+    except ValueError:
+        return f"{text!r} is no number"
+    return None if 0 < rate <= 1e4 else "must be greater than 0, and at most 10,000"
+
+
+def _wrong_name(name: str) -> str | None:
+    try:
+        presets.check_new_name(name)
+    except presets.PresetError as error:
+        return str(error)
+    return None

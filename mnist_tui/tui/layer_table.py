@@ -1,0 +1,121 @@
+"""The layer table: torchsummary's three columns first, what differs from the preset marked, totals below."""
+
+import re
+from collections.abc import Sequence
+
+from rich.text import Text
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Vertical, VerticalScroll
+from textual.widgets import Static
+
+from mnist_tui import summary
+from mnist_tui.changes import Change
+from mnist_tui.network import Row
+
+MARKS = {"same": " ", "changed": "~", "added": "+", "removed": "-"}
+OPTIONAL = (("RF", 6, 5), ("jump", 7, 5), ("MACs", 5, 10), ("share", 4, 6), ("KiB", 8, 7))
+"""More columns in the order in which they get room: heading, position in `summary.columns`, cells."""
+OUTPUT, PARAMETERS, DELTA = 9, 8, 8
+SMALLEST_NAME = 12
+
+_LONG = re.compile(r"\b(padding|stride|dilation|groups|bias|kernel_size|out_channels)(?==)")
+
+
+def table(changes: Sequence[Change], width: int) -> list[Text]:
+    """A heading and a line for every layer, those removed included, with the columns that `width` has room for."""
+    total = sum(change.row.parameters for change in changes if change.row)
+    has_delta = any(change.kind != "same" for change in changes)
+    name = max((len(_name(change.row or change.before)) for change in changes), default=SMALLEST_NAME)
+    fixed = 2 + OUTPUT + PARAMETERS + 2 + (DELTA + 1 if has_delta else 0)
+    name = max(SMALLEST_NAME, min(name, width - fixed))
+    shown = []
+    for heading, position, cells in OPTIONAL:
+        fixed += cells + 1
+        if name + fixed <= width:
+            shown.append((heading, position, cells))
+    heads = [f"{'output':<{OUTPUT}} {'params':>{PARAMETERS}}", *([f"{'change':>{DELTA}}"] if has_delta else [])]
+    heads += [f"{heading:>{cells}}" for heading, _, cells in shown]
+    lines = [Text(f"  {'layer':<{name}} {' '.join(heads)}", "bold", no_wrap=True)]
+    return lines + [_line(change, total, name, has_delta, shown) for change in changes]
+
+
+def _name(row: Row | None) -> str:
+    return "" if row is None else "  " * row.depth + row.type + (f"({row.arguments})" if row.arguments else "")
+
+
+def _shortened(label: str, width: int) -> str:
+    """The label with one letter for the usual argument names and, if it must be, cut."""
+    short = _LONG.sub(lambda found: found[0][0], label).replace(", ", ",")
+    return short if len(short) <= width else f"{short[: width - 1]}~"
+
+
+def _line(change: Change, total: int, name: int, has_delta: bool, shown: list[tuple[str, int, int]]) -> Text:
+    row = change.row or change.before
+    assert row is not None
+    cells = summary.columns(row, max(1, total))
+    label = _name(row)
+    label = label if len(label) <= name else _shortened(label, name)
+    line = Text(f"{MARKS[change.kind]} {label:<{name}} {cells[2]:<{OUTPUT}} {cells[3]:>{PARAMETERS}}", no_wrap=True)
+    if has_delta:
+        delta = f"{change.parameters:+,}" if change.parameters else ""
+        line.append(f" {delta:>{DELTA}}")
+    for _, position, width in shown:
+        line.append(f" {cells[position]:>{width}}" if change.kind != "removed" else f" {'':>{width}}")
+    line.stylize({"same": "", "changed": "bold", "added": "bold", "removed": "dim strike"}[change.kind])
+    return line
+
+
+def totals(rows: Sequence[Row], before: Sequence[Row], width: int) -> list[Text]:
+    """Parameters, multiply-adds, memory and receptive field, in two or three lines."""
+    sums = summary.totals(tuple(rows))
+    change = sums.parameters - sum(row.parameters for row in before)
+    delta = f" ({change:+,})" if change else ""
+    counts = ", ".join(f"{count} {kind}" for kind, count in summary.layer_counts(tuple(rows)).items())
+    lines = [
+        f"total {sums.parameters:,} params{delta}, {sums.multiply_adds:,} MACs, {sums.total_mb:.2f} MB",
+        f"{counts}; trainable {sums.trainable:,}" if width > 50 else counts,
+        summary.receptive_field_sentence(tuple(rows)),
+    ]
+    return [Text(line, no_wrap=True, overflow="ellipsis") for line in lines]
+
+
+class LayerTable(Vertical):
+    """Scrolls the table; the totals stay in sight."""
+
+    DEFAULT_CSS = """
+    LayerTable { height: 1fr; }
+    LayerTable VerticalScroll { height: 1fr; scrollbar-size-horizontal: 0; }
+    LayerTable Static { text-wrap: nowrap; text-overflow: ellipsis; }
+    LayerTable #layer-totals { height: auto; max-height: 3; color: $text-muted; padding: 0 1; }
+    LayerTable.-stale #layer-rows { text-style: dim; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._changes: Sequence[Change] = ()
+        self._before: Sequence[Row] = ()
+        self._is_valid = True
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll():
+            yield Static(id="layer-rows")
+        yield Static(id="layer-totals")
+
+    def show(self, changes: Sequence[Change], before: Sequence[Row], is_valid: bool) -> None:
+        """Shows the layers beside those of the preset; where they are not valid, as they last were."""
+        self._changes, self._before, self._is_valid = changes, before, is_valid
+        self._draw()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        width = self.size.width - 2
+        rows = [change.row for change in self._changes if change.row is not None]
+        lines = table(self._changes, width) if self._changes else []
+        if not self._is_valid:
+            lines = [Text("! as they were before the mistake", "bold"), *lines]
+        self.set_class(not self._is_valid, "-stale")
+        self.query_one("#layer-rows", Static).update(Text("\n").join(lines))
+        self.query_one("#layer-totals", Static).update(Text("\n").join(totals(rows, self._before, width)))

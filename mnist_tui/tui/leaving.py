@@ -1,0 +1,185 @@
+"""How the dashboard ends: signals, a terminal that goes, a run that is left running, and the exit code."""
+
+import os
+import signal
+import sys
+import termios
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import platformdirs
+
+from mnist_tui.guard import restore_terminal
+from mnist_tui.text import clean, clean_line
+from mnist_tui.tui.runner import Runner
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+    from mnist_tui.guard import Report
+    from mnist_tui.request import LabRequest
+
+GRACE_SECONDS = 2.0
+"""What the screen gets to close itself after the run is saved; then the process ends without it."""
+HANGUP_PERIOD = 0.5
+"""Seconds between two looks at whether the terminal is still there: some are gone without a signal."""
+
+
+@dataclass
+class Ending:
+    """Why and how the dashboard is left."""
+
+    code: int = 0
+    """128 + signal, where a signal ends it."""
+    stop_asked: bool = False
+    """Ctrl-C was pressed once."""
+    abort: bool = False
+    """The run is not waited for: what it last saved stays."""
+    leave_running: bool = False
+    """The run goes on without a terminal, in this process."""
+    hung_up: bool = False
+    """The terminal is gone; nothing may be written to it."""
+    message: str = ""
+    """To be read after the screen is closed."""
+    failed: bool = False
+    """Something went wrong that was no wish of the user's."""
+
+
+@contextmanager
+def signals(app: "App[Ending]", runner: Runner, request: "LabRequest") -> Iterator[None]:
+    """SIGTERM and SIGINT stop the run, save and end; a closed terminal lets it go on, or ends it as asked for.
+
+    Plain handlers, since they run also while the event loop waits for a terminal that nobody reads.
+    """
+    ending: Ending = app.ending  # type: ignore[attr-defined]
+
+    def end(code: int) -> None:
+        ending.code = ending.code or code
+        runner.ask("stop") if runner.is_training else runner.detach()
+        threading.Thread(target=_enforce, args=(ending.code, runner), daemon=True, name="enforce").start()
+        _exit_soon(app, ending)
+
+    def hang_up(*_: Any) -> None:
+        if ending.hung_up:
+            return
+        ending.hung_up = True
+        _forget_terminal()
+        if request.on_hangup == "stop" or not runner.is_training:
+            end(129 if runner.is_training else 0)
+        else:
+            _exit_soon(app, ending)
+
+    handlers: dict[int, Callable[..., None]] = {
+        signal.SIGTERM: lambda *_: end(143),
+        signal.SIGINT: lambda *_: end(130),
+        signal.SIGHUP: hang_up,
+    }
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    hooks = threading.excepthook
+    threading.excepthook = lambda failure: _report_crash(app, ending, failure)
+    done = threading.Event()
+    threading.Thread(target=_watch_terminal, args=(done, ending), daemon=True, name="terminal").start()
+    try:
+        yield
+    finally:
+        done.set()
+        threading.excepthook = hooks
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _exit_soon(app: "App[Ending]", ending: Ending) -> None:
+    loop = getattr(app, "_loop", None)
+    if loop is not None:
+        with suppress(RuntimeError):  # The loop may have ended on its own.
+            loop.call_soon_threadsafe(app.exit, ending)
+
+
+def _enforce(code: int, runner: Runner) -> None:
+    """Ends the process once the run is saved, should the screen not manage to: its terminal may be frozen."""
+    runner.join()
+    time.sleep(GRACE_SECONDS)
+    restore_terminal()
+    os._exit(code)
+
+
+def _watch_terminal(done: threading.Event, ending: Ending) -> None:
+    """Raises SIGHUP in this process once the terminal is gone."""
+    while not done.wait(HANGUP_PERIOD):
+        if ending.hung_up:
+            return
+        try:
+            os.tcgetpgrp(sys.__stdin__.fileno() if sys.__stdin__ else 0)
+        except (OSError, termios.error):
+            os.kill(os.getpid(), signal.SIGHUP)
+            return
+
+
+def _forget_terminal() -> None:
+    """Nothing reads or writes the terminal from here on: a dead one answers every read at once, for ever."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+
+
+def _report_crash(app: "App[Ending]", ending: Ending, failure: threading.ExceptHookArgs) -> None:
+    """An exception in any thread: to the log, and the screen is left with one sentence."""
+    details = "".join(traceback.format_exception(failure.exc_type, failure.exc_value, failure.exc_traceback))
+    ending.failed = True
+    ending.message = crash_message(f"{failure.exc_type.__name__}: {failure.exc_value}", details)
+    _exit_soon(app, ending)
+
+
+def crash_message(what: str, details: str) -> str:
+    """One sentence for the user; the traceback goes to the log that it names."""
+    path = platformdirs.user_log_path("mnist-tui", ensure_exists=True) / "crash.log"
+    path.write_text(clean(details, 1_000_000))
+    return f"internal error: {clean_line(what, 300)}; the traceback is in {path}"
+
+
+def finish(app: "App[Ending]", runner: Runner, report: "Report") -> int:
+    """After the screen is closed: waits for a run that goes on, says what is to be said; the exit code."""
+    ending: Ending = app.ending  # type: ignore[attr-defined]
+    runner.listener = None
+    if ending.leave_running and not ending.hung_up:
+        report.leave(_left_running(runner))
+    elif not ending.hung_up:
+        if not ending.abort:
+            runner.ask("stop") if runner.is_training else runner.detach()
+        _say(ending, runner)
+    if not ending.abort:
+        runner.join()
+    if app.return_code and not ending.code:
+        return app.return_code
+    if ending.code:
+        return ending.code
+    has_failed = runner.outcome is not None and runner.outcome.outcome in ("failed", "diverged")
+    return 1 if ending.failed or has_failed else 130 if ending.abort else 0
+
+
+def _left_running(runner: Runner) -> str:
+    name = runner.folder.name if runner.folder else ""
+    return f"the run goes on: {runner.folder}\nlook at it with: mnist-tui watch {name}"
+
+
+def _say(ending: Ending, runner: Runner) -> None:
+    """On the terminal as it was before: a mistake, and where the run is."""
+    if ending.message:
+        print(f"mnist-tui: {ending.message}", file=sys.stderr)
+    if not runner.is_training and runner.outcome is None:
+        return
+    if not ending.abort:
+        runner.join()
+    outcome = runner.outcome
+    if outcome is not None and outcome.outcome in ("failed", "diverged"):
+        print(f"mnist-tui: {outcome.outcome}: {outcome.message}", file=sys.stderr)
+    if outcome is None or outcome.outcome in ("stopped", "failed"):
+        print(f"go on with: mnist-tui resume {runner.folder}", file=sys.stderr)
+    if runner.folder is not None:
+        print(runner.folder)

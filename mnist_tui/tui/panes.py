@@ -1,0 +1,107 @@
+"""Panes, and how they fold: all at once on a large terminal, two beside each other, one, or a single line."""
+
+from typing import Literal
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Static
+
+Fold = Literal["wide", "normal", "narrow", "tiny"]
+
+
+def fold_for(width: int, height: int) -> Fold:
+    """How a terminal of so many cells is used; no size is refused."""
+    if width < 40 or height < 10:
+        return "tiny"
+    if width < 80:
+        return "narrow"
+    return "wide" if width >= 120 and height >= 34 else "normal"
+
+
+class Pane(Vertical):
+    """A part of the laboratory with a frame and a name; `group` says which panes take turns where there is less room."""
+
+    def __init__(
+        self, *children: Static | Vertical, id: str, title: str, key: str, group: Literal["do", "see"]
+    ) -> None:
+        super().__init__(*children, id=id)
+        self.title = title
+        self.key = key
+        """The function key that goes here."""
+        self.group = group
+        self.border_title = Content(title)  # type: ignore[assignment]
+        self.border_subtitle = Content(key)  # type: ignore[assignment]
+
+
+class PaneName(Static):
+    """The name of a pane in the bar; a click goes there."""
+
+    class Chosen(Message):
+        """Somebody wants to see a pane."""
+
+        def __init__(self, pane: str) -> None:
+            super().__init__()
+            self.pane = pane
+
+    def __init__(self, pane: Pane) -> None:
+        super().__init__(Content(f" {pane.key.upper()} {pane.title} "))
+        self.pane = str(pane.id)
+
+    def on_click(self, event: events.Click) -> None:
+        event.stop()
+        self.post_message(self.Chosen(self.pane))
+
+
+class PaneBar(Horizontal):
+    """The names of all panes on one line, those in sight emphasised; only shown where panes take turns."""
+
+    def __init__(self, panes: list[Pane]) -> None:
+        super().__init__(id="pane-bar")
+        self._panes = panes
+
+    def compose(self) -> ComposeResult:
+        for pane in self._panes:
+            yield PaneName(pane)
+
+    def show(self, visible: set[str]) -> None:
+        """Emphasises the panes in sight."""
+        for name in self.query(PaneName):
+            name.set_class(name.pane in visible, "-visible")
+
+
+class Folding:
+    """Which panes are in sight: the last one asked for of each group, or of both where there is room for one."""
+
+    def __init__(self, panes: list[Pane]) -> None:
+        self.panes = {str(pane.id): pane for pane in panes}
+        self.fold: Fold = "wide"
+        self._current: dict[str, str] = {"do": "architecture", "see": "layers"}
+        self._last = "layers"
+
+    def choose(self, pane: str) -> None:
+        """Brings a pane in sight."""
+        self._last = pane
+        self._current[self.panes[pane].group] = pane
+
+    def visible(self) -> set[str]:
+        """The panes that are in sight."""
+        if self.fold == "wide":
+            return set(self.panes)
+        if self.fold == "normal":
+            return set(self._current.values())
+        return {self._last} if self.fold == "narrow" else set()
+
+    def apply(self, fold: Fold) -> set[str]:
+        """Shows what is in sight and hides the rest; columns without a pane in sight give their room away."""
+        self.fold = fold
+        visible = self.visible()
+        for name, pane in self.panes.items():
+            pane.display = name in visible
+        for pane in self.panes.values():
+            column = pane.parent
+            if isinstance(column, Vertical):
+                column.display = any(child.display for child in column.children)
+        return visible

@@ -1,0 +1,180 @@
+"""The preset picker: every preset that can be found, the user's own among them, with a search."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from rich.text import Text
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.message import Message
+from textual.widgets import Input, OptionList
+from textual.widgets.option_list import Option
+
+from mnist_tui import presets
+from mnist_tui.spec import RunSpec
+from mnist_tui.text import clean_line
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A preset in the list; what it holds is read after the first frame."""
+
+    name: str
+    path: Path
+    is_own: bool
+    spec: RunSpec | None = None
+    error: str = ""
+
+    @property
+    def searched(self) -> str:
+        """The words that a search looks at."""
+        return f"{self.name} {self.spec.title} {self.spec.source}".lower() if self.spec else self.name.lower()
+
+
+def found(extra: Path | None) -> list[Entry]:
+    """The presets by name alone; raises `PresetError` where two share one."""
+    builtin = presets.builtin_folder().resolve()
+    return [Entry(name, path, path.parent.resolve() != builtin) for name, path in presets.find(extra).items()]
+
+
+def read(entry: Entry) -> Entry:
+    """The entry with what its file holds, or with what is wrong with it."""
+    try:
+        return Entry(entry.name, entry.path, entry.is_own, presets.load_file(entry.path))
+    except presets.PresetError as error:
+        return Entry(entry.name, entry.path, entry.is_own, None, str(error))
+
+
+def line(entry: Entry, is_current: bool) -> Text:
+    """Name, parameters, published accuracy, target and title."""
+    text = Text(no_wrap=True, overflow="ellipsis")
+    text.append(f"{'>' if is_current else ' '}{clean_line(entry.name, 10):<10}", "bold" if is_current else "")
+    if entry.error:
+        return text.append(f" ! {clean_line(entry.error, 200)}")
+    if entry.spec is None:
+        return text
+    reported, wanted = entry.spec.reported, entry.spec.target.test_accuracy
+    published = f"{100 * reported.accuracy:.2f}" if reported and reported.accuracy is not None else ""
+    mark = "*" if published and reported and reported.measured_on != "10,000 test images" else " "
+    text.append(f"{entry.spec.parameters:>9,} {published:>6}{mark}")
+    text.append(f"{f'{100 * wanted:.1f}' if wanted else '':>5} ")
+    text.append(f"{'own: ' if entry.is_own else ''}{clean_line(entry.spec.title, 100)}", "dim")
+    return text
+
+
+class PresetPicker(Vertical):
+    """A search field over a list; Enter or a click picks."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "move(1)", "Down", show=False),
+        Binding("k", "move(-1)", "Up", show=False),
+        Binding("g", "end(0)", "First", show=False),
+        Binding("G", "end(-1)", "Last", show=False),
+    ]
+    DEFAULT_CSS = """
+    PresetPicker Input { height: 1; }
+    PresetPicker OptionList {
+        height: 1fr; border: none; padding: 0; scrollbar-size-horizontal: 0;
+        text-wrap: nowrap; text-overflow: ellipsis;
+    }
+    """
+
+    class Picked(Message):
+        """Somebody wants a preset."""
+
+        def __init__(self, path: Path) -> None:
+            super().__init__()
+            self.path = path
+
+    class Read(Message):
+        """The preset files were read, in a thread."""
+
+        def __init__(self, entries: Sequence[Entry]) -> None:
+            super().__init__()
+            self.entries = entries
+
+    def __init__(self, extra: Path | None) -> None:
+        super().__init__()
+        self._extra = extra
+        self._entries: Sequence[Entry] = ()
+        self._current = ""
+
+    def compose(self) -> ComposeResult:
+        yield Input(placeholder="/ search name, title, author", compact=True)
+        yield OptionList(compact=True, markup=False)
+
+    def on_mount(self) -> None:
+        self.refresh_list()
+
+    def refresh_list(self) -> None:
+        """Looks for presets again."""
+        try:
+            self._entries = found(self._extra)
+        except presets.PresetError as error:
+            self.notify(clean_line(str(error), 300), severity="warning", markup=False)
+        self._fill()
+        self._read_all()
+
+    def show_current(self, name: str) -> None:
+        """Marks the preset that is designed on from."""
+        self._current = name
+        self._fill()
+
+    @work(thread=True, exclusive=True, exit_on_error=False)
+    def _read_all(self) -> None:
+        self.post_message(self.Read([read(entry) for entry in self._entries]))
+
+    @on(Read)
+    def _take(self, event: Read) -> None:
+        self._entries = event.entries
+        self._fill()
+
+    @on(Input.Changed)
+    def _search(self, event: Input.Changed) -> None:
+        event.stop()
+        self._fill()
+
+    @on(Input.Submitted)
+    def _pick_first(self, event: Input.Submitted) -> None:
+        event.stop()
+        matching = self._matching()
+        if matching:
+            self.post_message(self.Picked(matching[0].path))
+
+    @on(OptionList.OptionSelected)
+    def _pick(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        chosen = next(entry for entry in self._entries if entry.name == event.option_id)
+        self.post_message(self.Picked(chosen.path))
+
+    def action_move(self, steps: int) -> None:
+        """Down or up in the list."""
+        options = self.query_one(OptionList)
+        options.action_cursor_down() if steps > 0 else options.action_cursor_up()
+
+    def action_end(self, end: int) -> None:
+        """To the first or the last."""
+        options = self.query_one(OptionList)
+        options.action_last() if end else options.action_first()
+
+    def _matching(self) -> list[Entry]:
+        words = self.query_one(Input).value.lower().split()
+        return [entry for entry in self._entries if all(word in entry.searched for word in words)]
+
+    def _fill(self) -> None:
+        options = self.query_one(OptionList)
+        before = options.highlighted
+        matching = self._matching()
+        options.clear_options()
+        options.add_options([Option(line(entry, entry.name == self._current), id=entry.name) for entry in matching])
+        names = [entry.name for entry in matching]
+        if names:
+            options.highlighted = (
+                names.index(self._current)
+                if before is None and self._current in names
+                else min(before or 0, len(names) - 1)
+            )

@@ -1,0 +1,180 @@
+"""The thread that trains, or watches another process train: it tells one listener, and outlives the screen."""
+
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from mnist_tui.control import Control, send
+from mnist_tui.events import Event, RunEnded, RunStarted
+from mnist_tui.spec import RunSpec
+from mnist_tui.text import clean_line
+
+if TYPE_CHECKING:
+    from mnist_tui.options import Options
+
+Request = Literal["stop", "pause", "go_on", "step", "learning_rate"]
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A run could not begin: the data, the device, the folder or the recipe; one sentence says what to do."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Idle:
+    """Nothing is trained or watched any more."""
+
+
+@dataclass(frozen=True)
+class Crashed:
+    """A mistake of ours in the thread itself; `details` is the traceback, for the log."""
+
+    message: str
+    details: str
+
+
+News = Event | Refused | Idle | Crashed
+
+
+class Runner:
+    """Runs one thing at a time in a thread: several specs in a row, a resumed run, or a run to watch."""
+
+    def __init__(self, options: "Options", on_folder: Callable[[str], None]) -> None:
+        self.options = options
+        self.on_folder = on_folder
+        """Told the folder of every run that begins here; the guard prints it should this process be killed."""
+        self.listener: Callable[[News], None] | None = None
+        """Called in the thread, with everything that happens; None once the screen is gone."""
+        self.outcome: RunEnded | None = None
+        """How the newest run of this process ended."""
+        self.folder: Path | None = None
+        """The folder of the run under way, or of the last one."""
+        self.is_watching = False
+        """Whether the run under way is trained by another process."""
+        self._control = Control()
+        self._all_stopped = False
+        self._thread: threading.Thread | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is trained or watched."""
+        return self._thread is not None and self._thread.is_alive()
+
+    @property
+    def is_training(self) -> bool:
+        """Whether this process trains."""
+        return self.is_busy and not self.is_watching
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether this process's run was asked to wait."""
+        return self._control.is_paused
+
+    def train(self, specs: Sequence[RunSpec]) -> None:
+        """Trains the specs one after the other."""
+        self._start(self._trained(specs), is_watching=False)
+
+    def resume(self, folder: Path) -> None:
+        """Goes on with the run in a folder."""
+        self._start(self._resumed(folder), is_watching=False)
+
+    def watch(self, folder: Path) -> None:
+        """Follows the run in a folder, whichever process trains it."""
+        self.folder = folder
+        self._start(self._watched(folder), is_watching=True)
+
+    def ask(self, request: Request, rate: float | None = None) -> None:
+        """Asks the run under way to stop, pause, go on, take one step or change its rate; returns at once.
+
+        Raises `ValueError` for a rate that cannot be, `OSError` where another process's folder cannot be written.
+        """
+        if self.is_watching and self.folder is not None:
+            send(self.folder, request, rate)
+            return
+        match request:
+            case "stop":
+                self._all_stopped = True
+                self._control.set()
+            case "pause":
+                self._control.pause()
+            case "go_on":
+                self._control.go_on()
+            case "step":
+                self._control.step()
+            case "learning_rate":
+                self._control.set_learning_rate(rate or 0.0)
+
+    def detach(self) -> None:
+        """Stops watching; the run itself goes on."""
+        if self.is_watching:
+            self._control.set()
+
+    def join(self, timeout: float | None = None) -> None:
+        """Waits until nothing is trained or watched, at most `timeout` seconds."""
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+    def _start(self, events: Iterator[Event], is_watching: bool) -> None:
+        assert not self.is_busy
+        self.is_watching = is_watching
+        self._all_stopped = False
+        self._control = Control()
+        # No daemon: the interpreter must never end inside torch.
+        self._thread = threading.Thread(target=self._follow, args=(events,), name="run")
+        self._thread.start()
+
+    def _follow(self, events: Iterator[Event]) -> None:
+        try:
+            for event in events:
+                self._note(event)
+                self._tell(event)
+        except Exception as error:
+            self._tell(_news_of(error))
+        self._tell(Idle())
+
+    def _note(self, event: Event) -> None:
+        if isinstance(event, RunStarted):
+            self.folder = Path(event.folder)
+            if not self.is_watching:
+                self.on_folder(event.folder)
+        elif isinstance(event, RunEnded) and not self.is_watching:
+            self.outcome = event
+            self.on_folder("")
+
+    def _tell(self, news: News) -> None:
+        if self.listener is not None:
+            self.listener(news)
+
+    def _trained(self, specs: Sequence[RunSpec]) -> Iterator[Event]:
+        from mnist_tui import session  # torch: seconds, and only in this thread.
+
+        for spec in specs:
+            session.check(spec)
+        for spec in specs:
+            yield from session.run(spec, self.options, self._control)
+            if self._all_stopped or self._control.is_set():
+                return
+
+    def _resumed(self, folder: Path) -> Iterator[Event]:
+        from mnist_tui import session, storage
+
+        yield from session.resume(storage.load_run(folder), self.options, self._control)
+
+    def _watched(self, folder: Path) -> Iterator[Event]:
+        from mnist_tui import watch
+
+        yield from watch.follow(folder, self._control)
+
+
+def _news_of(error: Exception) -> News:
+    """What is wrong with the world or the input is refused; everything else is our own mistake."""
+    known = {"SpecError", "DataError", "DeviceError", "StorageError", "PresetError"}
+    if type(error).__name__ in known:  # By name: their classes live beside torch.
+        return Refused(clean_line(str(error)))
+    details = traceback.format_exc()
+    return Crashed(f"internal error: {type(error).__name__}: {clean_line(str(error), 200)}", details)
