@@ -12,7 +12,7 @@ folder is written as the run goes. Imports point one way, from the top of this l
     build.py         spec to network, loss, optimizer, scheduler         data.py  MNIST or digits; seeded splits
     augment.py       batched augmentation     download.py  MNIST's files     environment.py  device, threads, versions
                      ---- torch from here up; nothing below loads it ----
-    watch.py         the events of a run, read from its folder            storage.py  the run folder: one writer, readers
+    watch.py         the events of a run, read from its folder     storage.py  the run folder: one writer, readers
     presets.py       finds and reads models/*.toml      summary.py  the layer table as text     verdict.py  the target
     spec.py          RunSpec, TrainSpec, Target, Reported: all that a person may set, checked when it is made
     network.py       layers one after the other: shapes, parameters, cost, receptive field

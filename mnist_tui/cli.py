@@ -1,6 +1,7 @@
 """The command line: arguments to specs and options, and the exit code. torch is loaded only by what trains."""
 
 import argparse
+import gc
 import io
 import json
 import os
@@ -9,23 +10,33 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from mnist_tui import presets, summary
+from mnist_tui import guard, presets, settings, summary, terminal
 from mnist_tui.calls import did_you_mean
 from mnist_tui.presets import PresetError
+from mnist_tui.settings import SettingsError
 from mnist_tui.spec import RunSpec, SpecError
 from mnist_tui.text import clean, clean_line
 
 if TYPE_CHECKING:
-    from mnist_tui.session import Options
+    from mnist_tui.options import Options
+    from mnist_tui.request import LabRequest
 
 USAGE, ENVIRONMENT, FAILED, INTERRUPTED = 2, 3, 1, 130
 
+FIRST_PRESET = "iter5"
+
+KNOWN = ("DataError", "DeviceError", "StorageError")
+"""What the machine lacks."""
+
 EPILOG = """\
 commands:
+  mnist-tui                             the laboratory, on what was used last
+  mnist-tui --preset NAME --start       the laboratory, training at once
+  mnist-tui watch [RUN]                 looks at a run that some process trains; without RUN the newest
   mnist-tui --list                      every preset: title, parameters, published accuracy, target
   mnist-tui show NAME|FILE.toml         the layer table (--json, --torchsummary)
   mnist-tui --batch NAME [NAME ...]     train, one line an epoch; the run folder comes last
@@ -34,7 +45,7 @@ commands:
   mnist-tui doctor                      versions, device, threads, data, folders
 
 exit codes: 0 done, 1 training failed, 2 wrong input, 3 environment (no data, no device, folder not writable),
-4 target missed (--require-target), 130 Ctrl-C, 143 terminated.
+4 target missed (--require-target), 129 terminal closed (on_hangup = "stop"), 130 Ctrl-C, 143 terminated.
 """
 
 
@@ -60,10 +71,13 @@ def _main_parser() -> _Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("-V", "--version", action="version", version=_version())
+    parser.add_argument("-V", "--version", action="store_true", help="the version, and nothing else")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--list", action="store_true", help="list the presets")
     what.add_argument("--batch", nargs="+", metavar="NAME", help="train presets, or FILE.toml, without a dashboard")
+    parser.add_argument("--preset", metavar="NAME", help="open the laboratory on a preset, or on FILE.toml")
+    parser.add_argument("--start", action="store_true", help="in the laboratory: train at once")
+    _add_screen_options(parser)
     parser.add_argument(
         "--dry-run", action="store_true", help="with --batch: table, steps, verdict, time; trains nothing"
     )
@@ -76,6 +90,13 @@ def _main_parser() -> _Parser:
     parser.add_argument("--models", type=Path, metavar="DIR", help="one more folder of presets")
     _add_run_options(parser)
     return parser
+
+
+def _add_screen_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--ascii", action="store_true", help="neither braille nor blocks nor boxes")
+    parser.add_argument("--light", action="store_true", help="the light theme")
+    parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
+    parser.add_argument("--plain", action="store_true", help="lines of text instead of a screen")
 
 
 def _add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -92,6 +113,8 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version  # 20 ms.
+
     try:
         return f"mnist-tui {version('mnist-tui')}"
     except PackageNotFoundError:
@@ -196,18 +219,28 @@ def _batch(options: argparse.Namespace) -> int:
 
 def _specs(options: argparse.Namespace) -> list[RunSpec]:
     """Every run that was asked for: names times seeds, with all settings; raises before any of them starts."""
-    settings = _settings(options.set)
+    if options.preset or options.start:
+        _fail("--preset and --start open the laboratory; --batch takes the names itself", USAGE)
+    wanted = _all_settings(options)
+    return _seeded([_changed(presets.load(name, options.models), wanted) for name in options.batch], options.seeds)
+
+
+def _all_settings(options: argparse.Namespace) -> dict[str, str]:
+    """What --set, --epochs and --seed ask for."""
+    wanted = _settings(options.set)
     for name in ("epochs", "seed"):
         if getattr(options, name) is not None:
-            settings[name] = getattr(options, name)
-    specs = [_changed(presets.load(name, options.models), settings) for name in options.batch]
-    if options.seeds is None:
-        return specs
-    if not 1 <= options.seeds <= 1000:
+            wanted[name] = getattr(options, name)
+    return wanted
+
+
+def _seeded(specs: Sequence[RunSpec], seeds: int | None) -> list[RunSpec]:
+    """Every spec with so many seeds in a row."""
+    if seeds is None:
+        return list(specs)
+    if not 1 <= seeds <= 1000:
         _fail("--seeds must be between 1 and 1000", USAGE)
-    return [
-        spec.with_settings({"seed": str(spec.train.seed + index)}) for spec in specs for index in range(options.seeds)
-    ]
+    return [spec.with_settings({"seed": str(spec.train.seed + index)}) for spec in specs for index in range(seeds)]
 
 
 def _settings(pairs: Sequence[str]) -> dict[str, str]:
@@ -230,7 +263,7 @@ def _changed(spec: RunSpec, settings: dict[str, str]) -> RunSpec:
 def _options(options: argparse.Namespace) -> "Options":
     if not re.fullmatch(r"auto|cpu|mps|cuda(:[0-9]+)?", options.device):
         _fail(f"--device {clean_line(options.device, 40)}: must be auto, cpu, cuda, cuda:0, cuda:1, … or mps", USAGE)
-    from mnist_tui.session import Options
+    from mnist_tui.options import Options
 
     if options.threads is not None and not 1 <= options.threads <= 1024:
         _fail("--threads must be between 1 and 1024", USAGE)
@@ -248,9 +281,86 @@ def _runs_dir(named: Path | None) -> Path:
     return named or Path(os.environ.get("MNIST_TUI_RUNS_DIR") or "runs")
 
 
+def _lab(options: argparse.Namespace) -> int:
+    """The laboratory; where the terminal cannot draw, the same as lines."""
+    spec, base = _designed(options)
+    if options.plain or (terminal.is_terminal() and terminal.is_dumb()):
+        return _plain_lab(options, spec)
+    if not terminal.is_terminal():
+        _fail(f"the laboratory needs a terminal; train without one: mnist-tui --batch {spec.name}", USAGE)
+    return _open(replace(_request(options), spec=spec, base=base, seeds=options.seeds or 1, start=options.start))
+
+
+def _designed(options: argparse.Namespace) -> tuple[RunSpec, RunSpec]:
+    """What the laboratory opens on, and the preset it began from: the named one, or what was used last, or iter5."""
+    last = None if options.preset else settings.last_used()
+    spec, base = last or (presets.load(options.preset or FIRST_PRESET, options.models),) * 2
+    return _changed(spec, _all_settings(options)), base
+
+
+def _plain_lab(options: argparse.Namespace, spec: RunSpec) -> int:
+    print(clean(f"{summary.table(spec)}\n{summary.recipe(spec)}", 1_000_000))
+    if not options.start:
+        print(f"\nto train: mnist-tui --batch {clean_line(spec.name)}, or mnist-tui --plain --start")
+        return 0
+    from mnist_tui import headless
+
+    return headless.batch(
+        _seeded([spec], options.seeds), _options(options), headless.Output(False, options.quiet), False
+    )
+
+
+def _request(options: argparse.Namespace) -> "LabRequest":
+    """The laboratory's options; its spec is the first preset's until another is put in."""
+    from mnist_tui.request import LabRequest
+
+    chosen = settings.load()
+    first = presets.load(FIRST_PRESET)
+    return LabRequest(
+        spec=first,
+        base=first,
+        options=_options(options),
+        models=getattr(options, "models", None),
+        ascii=options.ascii or chosen.ascii or not terminal.has_utf8(),
+        light=options.light or chosen.theme == "light",
+        mouse=chosen.mouse and not options.no_mouse,
+        on_hangup=chosen.on_hangup,
+    )
+
+
+def _open(request: "LabRequest") -> NoReturn:
+    """Opens the screen in a child, so that this process can put the terminal back whatever happens to it."""
+    terminal.prepare()
+
+    def main(report: "guard.Report") -> int:
+        gc.disable()  # Until the first frame is drawn: collections over all that is being loaded cost a tenth of it.
+        from mnist_tui.tui.app import run_lab
+
+        return run_lab(request, report)
+
+    guard.guarded(main)
+
+
+def _watch(arguments: Sequence[str]) -> int:
+    parser = _Parser(prog="mnist-tui watch", allow_abbrev=False)
+    parser.add_argument("run", nargs="?", help="a run folder, or its name; without it the newest that is trained")
+    _add_screen_options(parser)
+    _add_run_options(parser)
+    options = parser.parse_args(arguments)
+    from mnist_tui import storage, watch
+
+    runs_dir = _runs_dir(options.runs_dir)
+    folder = watch.find_run(options.run, runs_dir)
+    if options.plain or not terminal.is_terminal() or terminal.is_dumb():
+        return watch.print_events(folder, options.json)
+    saved = storage.load_run(folder).spec
+    return _open(replace(_request(options), spec=saved, base=saved, watch=folder))
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "show": _show,
     "resume": _resume,
+    "watch": _watch,
     "layers": _layers,
     "doctor": _doctor,
 }
@@ -264,11 +374,14 @@ def _dispatch(arguments: Sequence[str]) -> int:
         _fail(f"there is no command {clean_line(arguments[0], 60)!r}{near}", USAGE)
     parser = _main_parser()
     options = parser.parse_args(arguments)
+    if options.version:
+        print(_version())
+        return 0
     if options.list:
         return _list(options.models, options.json)
     if options.batch:
         return _batch(options)
-    _fail("the dashboard is not part of this version; train with --batch NAME, or see --help", USAGE)
+    return _lab(options)
 
 
 def main() -> None:
@@ -281,7 +394,7 @@ def main() -> None:
         code = _dispatch(sys.argv[1:])
     except KeyboardInterrupt:
         code = INTERRUPTED
-    except (PresetError, SpecError) as error:
+    except (PresetError, SpecError, SettingsError) as error:
         _fail(str(error), USAGE)
     except BrokenPipeError:
         code = 0
@@ -293,9 +406,8 @@ def main() -> None:
 
 def _known_failure(error: Exception) -> int:
     """The exit code of what the machine lacks; everything else is our own mistake, and goes to a file."""
-    headless = sys.modules.get("mnist_tui.headless")
-    if headless is not None and type(error) in headless.FAILURES:
-        _fail(str(error), headless.FAILURES[type(error)])
+    if type(error).__name__ in KNOWN:  # By name: their modules load torch, and may not be loaded.
+        _fail(str(error), ENVIRONMENT)
     from platformdirs import user_log_path
 
     path = user_log_path("mnist-tui", ensure_exists=True) / "crash.log"

@@ -281,7 +281,7 @@ def _blamed(error: SpecError, typed: Mapping[str, str]) -> str | None:
     for candidate in candidates:
         if candidate in typed:
             return candidate
-    # An error of a call as a whole is blamed on one of its arguments that were typed, the one that is named in the words.
+    # An error of a call as a whole is blamed on an argument that was typed, on the one that the words name.
     head = where[0] if where else ""
     own = [path for path in typed if path.startswith(f"{head}.") or path == head]
     named = [path for path in own if path.partition(".")[2] and path.partition(".")[2] in str(error)]

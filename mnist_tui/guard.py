@@ -1,8 +1,8 @@
 """A small parent of the dashboard: should the dashboard be killed, it restores the terminal and says how to go on.
 
-A program that is killed with SIGKILL, or for want of memory, cannot put the terminal back; its parent can. The parent is
-forked before anything large is loaded, so that it costs a few megabytes, and it lets the dashboard's process go on alone
-when a run is to be left running without a terminal.
+A program that is killed with SIGKILL, or for want of memory, cannot put the terminal back; its parent can. The child is
+forked before anything large is loaded, so that the parent costs a few megabytes. The parent ends first when a run is to
+be left running without a terminal: the shell waits for the parent alone.
 """
 
 import json
@@ -46,7 +46,7 @@ class Report:
         self._send({"folder": folder})
 
     def leave(self, text: str) -> None:
-        """Lets the parent say `text` and end, while this process goes on without a terminal, in a session of its own."""
+        """Lets the parent say `text` and end; this process goes on without a terminal, in a session of its own."""
         nowhere = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1, 2):
             os.dup2(nowhere, descriptor)
@@ -100,7 +100,7 @@ def _run_child(main: Callable[[Report], int], report: Report) -> NoReturn:
 
 
 def _wait(child: int, reader: int) -> tuple[int, str]:
-    """Waits for the child: how it ended (as of `os.waitpid`) and the folder of the run under way; ends where it leaves."""
+    """How the child ended, as `os.waitpid` tells it, and the folder of the run under way; ends where it leaves."""
     _pass_signals_on(child)
     folder, rest = "", b""
     while chunk := os.read(reader, 4096):

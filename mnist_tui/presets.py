@@ -7,7 +7,6 @@ from functools import cache
 from pathlib import Path
 
 import platformdirs
-import tomlkit
 
 from mnist_tui.calls import did_you_mean
 from mnist_tui.files import BadFile, read_bytes, read_text, write_atomically
@@ -177,6 +176,8 @@ def save(spec: RunSpec, name: str, base: RunSpec) -> Path:
 
 def as_toml(spec: RunSpec) -> str:
     """A spec as the text of a preset file; what has its default is left out."""
+    import tomlkit  # Only who saves waits for it.
+
     document = tomlkit.document()
     for key in ("title", "source"):
         if getattr(spec, key):

@@ -1,6 +1,6 @@
 """What the laboratory is opened with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +16,7 @@ class LabRequest:
     """What is designed at first."""
     base: RunSpec
     """The preset that it began from; changes are marked against it."""
-    options: Options = Options()
+    options: Options = field(default_factory=Options)
     seeds: int = 1
     start: bool = False
     """Whether training begins at once."""

@@ -19,7 +19,7 @@ MAX_BYTES = 65_536
 
 
 class SettingsError(ValueError):
-    """A settings file, or an environment variable, that cannot be used; the message names it, the key and the way out."""
+    """A settings file or an environment variable that cannot be used; the message names it, the key and the way out."""
 
 
 @dataclass(frozen=True)

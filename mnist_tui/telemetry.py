@@ -3,9 +3,10 @@
 import os
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import psutil
+if TYPE_CHECKING:
+    import psutil
 
 MIB = 2**20
 GIB = 2**30
@@ -36,7 +37,9 @@ class GpuReading:
 
 
 @cache
-def _process() -> psutil.Process:
+def _process() -> "psutil.Process":
+    import psutil  # 20 ms, which the first frame does not wait for.
+
     process = psutil.Process()
     process.cpu_percent()  # The first answer is since ever.
     return process

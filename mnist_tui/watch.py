@@ -18,6 +18,7 @@ from mnist_tui.events import (
     RunStarted,
     Steered,
     WentOn,
+    as_record,
     best_of,
 )
 from mnist_tui.storage import SavedRun, StorageError, is_running, load_run, parsed_row
@@ -219,3 +220,50 @@ def _ended(saved: SavedRun) -> RunEnded:
         target=after_training(spec, rows, is_mnist),
         seconds=0.0 if math.isnan(seconds) else seconds,
     )
+
+
+def find_run(named: str | None, runs_dir: Path) -> Path:
+    """The folder of a run by its path or its name; without one the newest that is trained, else the newest.
+
+    Raises `StorageError` where there is none.
+    """
+    if named is not None:
+        places = [place for place in (Path(named), runs_dir / named) if (place / "run.json").is_file()]
+        if not places:
+            raise StorageError(f"{named}: is no run folder, and no run in {runs_dir} has that name")
+        return places[0]
+    folders = sorted((path.parent for path in runs_dir.glob("*/run.json")), reverse=True)
+    if not folders:
+        raise StorageError(f"{runs_dir}: there is no run in it")
+    return next((path for path in folders if not (path / "end.json").exists() and is_running(path)), folders[0])
+
+
+def print_events(folder: Path, as_json: bool) -> int:
+    """Prints a run's epochs as they come, and how it ends; the exit code, 1 for a run that failed."""
+    code = 0
+    for event in follow(folder, Stop()):
+        if as_json:
+            print(json.dumps(as_record(event), allow_nan=False), flush=True)
+        elif not isinstance(event, Progress):
+            print(clean_line(_line(event)), flush=True)
+        if isinstance(event, RunEnded):
+            code = 1 if event.outcome in ("failed", "diverged") else 0
+    return code
+
+
+def _line(event: Event) -> str:
+    match event:
+        case RunStarted():
+            return f"{event.name}, seed {event.seed}: {event.parameters:,} parameters, {event.dataset}, {event.device}"
+        case EpochEnded():
+            train, test = f"train {event.train_loss:.4f} {event.train_accuracy:.2%}", f"test {event.test_accuracy:.2%}"
+            return f"epoch {event.epoch}  {train}  {test}  lr {event.learning_rate:.3g}  {event.seconds:.1f} s"
+        case Paused() | WentOn():
+            return "paused" if isinstance(event, Paused) else "going on"
+        case Steered():
+            return f"learning rate {event.learning_rate:g} from here on, set by hand"
+        case RunEnded():
+            best = f", best test {event.best.test_accuracy:.2%} in epoch {event.best.epoch}" if event.best else ""
+            return f"{event.outcome}: {event.message}{best}"
+        case _:
+            return ""

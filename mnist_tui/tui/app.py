@@ -1,13 +1,14 @@
 """The dashboard: its one mode so far, its themes, and how it ends. Everything on the screen is in `lab.py`."""
 
+import gc
 import os
 import sys
 import time
 import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 
 from mnist_tui.tui.lab import LabScreen
 from mnist_tui.tui.lag import LagLog
@@ -26,7 +27,7 @@ class LabApp(App[Ending]):
     TITLE = "mnist-tui"
     CSS_PATH = "lab.tcss"
     ENABLE_COMMAND_PALETTE = True
-    BINDINGS = [
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q,ctrl+q", "leave", "Quit", tooltip="Asks first while a run is trained here"),
         Binding("ctrl+c", "interrupt", "Stop", show=False, priority=True, tooltip="Copies, stops the run, or quits"),
         Binding("ctrl+z", "suspend_process", "To the shell", show=False),
@@ -63,7 +64,7 @@ class LabApp(App[Ending]):
             self.screen.dismiss()
 
     def action_interrupt(self) -> None:
-        """Ctrl-C: copies a selection; stops a run after its step, twice aborts; quits where nothing runs, on the second."""
+        """Ctrl-C copies a selection; stops a run after its step, twice aborts it; twice quits where nothing runs."""
         if text := self.screen.get_selected_text():
             self.copy_to_clipboard(text)
             return

@@ -1,4 +1,4 @@
-"""The work beside the screen that needs torch: warming it up, sampling the schedule, augmenting digits; one at a time."""
+"""The work beside the screen: warming torch up, sampling the schedule, augmenting digits; one thing at a time."""
 
 import threading
 from collections.abc import Callable

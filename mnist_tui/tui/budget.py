@@ -36,14 +36,18 @@ def _parameters(spec: RunSpec) -> tuple[str, str, str]:
     if allowed is None:
         return "parameters", f"{spec.parameters:,}", ""
     over = spec.parameters - allowed + 1
-    return "parameters", f"{spec.parameters:,} < {allowed:,}" if over <= 0 else f"{spec.parameters:,} of {allowed:,}", "ok" if over <= 0 else f"OVER by {over:,}"
+    return (
+        "parameters",
+        f"{spec.parameters:,} < {allowed:,}" if over <= 0 else f"{spec.parameters:,} of {allowed:,}",
+        "ok" if over <= 0 else f"OVER by {over:,}",
+    )
 
 
 def _accuracy(spec: RunSpec, rows: Sequence[EpochEnded], parts: dict[str, bool | None]) -> tuple[str, str, str]:
     wanted, count = spec.target.test_accuracy, spec.target.last_epochs
     judged = [row.test_accuracy for row in rows][-(count or len(rows)) :]
     reached = (min(judged) if count else max(judged)) if judged else None
-    what = f"accuracy last {count}" if count else "best accuracy"
+    what = f"last {count} acc" if count else "best acc"
     fact = "-" if reached is None else f"{reached:.2%}"
     if wanted is None:
         return what, fact, ""
@@ -67,7 +71,9 @@ def _epochs(spec: RunSpec, rows: Sequence[EpochEnded], parts: dict[str, bool | N
 class BudgetCard(Static):
     """Three lines: what is allowed, what there is, and whether that is within it."""
 
-    DEFAULT_CSS = "BudgetCard { height: 3; padding: 0 1; background: $panel; text-wrap: nowrap; text-overflow: ellipsis; }"
+    DEFAULT_CSS = (
+        "BudgetCard { height: 3; padding: 0 1; background: $panel; text-wrap: nowrap; text-overflow: ellipsis; }"
+    )
 
     def __init__(self, ascii_only: bool) -> None:
         super().__init__()
@@ -78,7 +84,7 @@ class BudgetCard(Static):
         self.update(Text("\n").join(self._line(spec, *line) for line in budget_lines(spec, rows, is_mnist)))
 
     def _line(self, spec: RunSpec, name: str, fact: str, words: str) -> Text:
-        line = Text(f"{name:<16}", "dim", no_wrap=True, overflow="ellipsis")
+        line = Text(f"{name:<11}", "dim", no_wrap=True, overflow="ellipsis")
         line.append(f" {fact}", "not dim bold")
         if words:
             is_met = words == "ok"

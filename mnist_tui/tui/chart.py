@@ -3,14 +3,17 @@
 import math
 import time
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual.events import Click
 from textual.message import Message
-from textual_plotext import PlotextPlot
+from textual.widget import Widget
 
 from mnist_tui.tui.curves import Curve, Metric, Role, limits, number, thin, ticks
+
+if TYPE_CHECKING:
+    from textual_plotext.plot import Plot
 
 MIN_SECONDS = 0.25
 """Between two drawings."""
@@ -41,7 +44,7 @@ POINTS: dict[Role, tuple[str, str]] = {
 """The marker at the points of each role, with and without Unicode; "" draws a thin line alone."""
 
 
-class Chart(PlotextPlot):
+class Chart(Widget):
     """Curves of a metric over the epochs, with a legend, the best epoch and changes of the rate marked."""
 
     DEFAULT_CSS = "Chart { width: 1fr; height: 1fr; }"
@@ -70,6 +73,7 @@ class Chart(PlotextPlot):
         self._drawn_at = 0.0
         self._cost = 0.0
         self._is_waiting = False
+        self._figure: Plot | None = None
 
     def show(self, lines: Sequence[Curve], marks: Sequence[float], best: int | None, x_max: float) -> None:
         """Takes new curves; they are drawn when it is time, and only where they are seen."""
@@ -106,7 +110,7 @@ class Chart(PlotextPlot):
 
     def _built(self, width: int, height: int) -> Text:
         legend = self._legend(width)
-        if width < SMALLEST[0] or height < SMALLEST[1]:
+        if width < SMALLEST[0] or height < SMALLEST[1] or not self._lines:
             return legend
         plot = self._plot
         plot.clear_figure()
@@ -122,6 +126,15 @@ class Chart(PlotextPlot):
         drawn = Text.from_ansi(plot.build())
         drawn.no_wrap = True
         return Text("\n").join([legend, drawn])
+
+    @property
+    def _plot(self) -> "Plot":
+        """A figure of its own: plotext has one for the whole process, textual-plotext one for each widget."""
+        if self._figure is None:
+            from textual_plotext.plot import Plot  # 15 ms, which the first frame does not wait for.
+
+            self._figure = Plot()
+        return self._figure
 
     def _draw_axes(self, width: int, height: int) -> None:
         plot = self._plot

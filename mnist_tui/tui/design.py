@@ -4,12 +4,14 @@ Attributes go down, messages come up: `_show_draft` is the one way from an edit 
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Footer, Static
@@ -17,6 +19,7 @@ from textual.widgets import Footer, Static
 from mnist_tui import changes, presets
 from mnist_tui.draft import Draft
 from mnist_tui.events import EpochEnded
+from mnist_tui.options import Choice, Options
 from mnist_tui.spec import RunSpec
 from mnist_tui.text import clean_line
 from mnist_tui.tui import jobs
@@ -75,16 +78,16 @@ class DesignScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         ascii_only = self.request.ascii
         do = [
-            Pane(PresetPicker(self.request.models), id="presets", title="Presets", key="f2", group="do"),
-            Pane(RecipeForm(ascii_only), id="recipe", title="Recipe", key="f4", group="do"),
+            Pane(PresetPicker(self.request.models), name="presets", title="Presets", key="f2", group="do"),
+            Pane(RecipeForm(ascii_only), name="recipe", title="Recipe", key="f4", group="do"),
         ]
         net = [
-            Pane(LayersEditor(), id="architecture", title="Network", key="f3", group="do"),
-            Pane(BudgetCard(ascii_only), LayerTable(), id="layers", title="Layers", key="f5", group="see"),
+            Pane(LayersEditor(), name="architecture", title="Network", key="f3", group="do"),
+            Pane(BudgetCard(ascii_only), LayerTable(), name="layers", title="Layers", key="f5", group="see"),
         ]
         see = [
-            Pane(TrainingView(ascii_only), id="training", title="Training", key="f6", group="see"),
-            Pane(DigitsStrip(ascii_only), id="digits", title="What the network is fed", key="f7", group="see"),
+            Pane(TrainingView(ascii_only), name="training", title="Training", key="f6", group="see"),
+            Pane(DigitsStrip(ascii_only), name="digits", title="What the network is fed", key="f7", group="see"),
         ]
         self.folding = Folding([do[0], net[0], do[1], net[1], *see])
         yield Headline()
@@ -99,10 +102,16 @@ class DesignScreen(Screen[None]):
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
+        self._first_frame = self.app.batch_update()
+        self._first_frame.__enter__()  # Ends once the panes are filled: what is drawn before would be drawn again.
+        self.call_later(self._draw_first_frame)
         self.set_class(self.request.ascii, "-ascii")
         self.query_one(PresetPicker).show_current(self.base.name)
         self.query_one(LayersEditor).load(self.draft.layers)
         self._show_draft()
+
+    def _draw_first_frame(self) -> None:
+        self._first_frame.__exit__(None, None, None)
 
     # --- what the other half knows ---
 
@@ -215,9 +224,13 @@ class DesignScreen(Screen[None]):
         self.bench.ask(
             kind,
             job,
-            lambda result: self.post_message(JobDone(take, result)),
-            lambda error: self.post_message(JobDone(take, None, clean_line(f"{error}", 300) or type(error).__name__)),
+            lambda result: self._post(JobDone(take, result)),
+            lambda error: self._post(JobDone(take, None, clean_line(str(error), 300) or type(error).__name__)),
         )
+
+    def _post(self, message: Message) -> None:
+        """From any thread; after the screen is gone, nowhere."""
+        self.post_message(message)
 
     @on(JobDone)
     def _take_result(self, event: JobDone) -> None:
@@ -246,11 +259,10 @@ class DesignScreen(Screen[None]):
         self._previewed[kind] = key
         return is_new
 
-    def run_options(self) -> Any:
+    def run_options(self) -> Options:
         """The options of a run, with what the form says of device and data."""
-        from dataclasses import replace
-
-        return replace(self.request.options, device=self.run_texts["device"], dataset=self.run_texts["dataset"])
+        dataset = cast("Choice", self.run_texts["dataset"])  # A choice field: nothing else can be typed.
+        return replace(self.request.options, device=self.run_texts["device"], dataset=dataset)
 
     def _show_rates(self, rates: Any, error: str | None) -> None:
         self.query_one(RecipeForm).show_rates(rates)

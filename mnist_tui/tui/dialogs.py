@@ -90,6 +90,27 @@ class AskDialog(ModalScreen[str]):
             self.query_one("#dialog-error", Static).update(Content(f"! {clean_line(wrong, 300)}"))
 
 
+class ChoiceDialog(ModalScreen[str]):
+    """Chooses one of several words."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Cancel")]
+
+    def __init__(self, words: list[str], word: str) -> None:
+        super().__init__()
+        self._words, self._word = words, word
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield OptionList(*[Option(Content(word), id=word) for word in self._words], compact=True)
+
+    def on_mount(self) -> None:
+        self.query_one(OptionList).highlighted = self._words.index(self._word)
+
+    @on(OptionList.OptionSelected)
+    def _answer(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(str(event.option_id))
+
+
 @dataclass(frozen=True)
 class SavedLine:
     """A saved run in a list: the name of its folder, and one line about it."""

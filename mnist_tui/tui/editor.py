@@ -118,7 +118,7 @@ class LayersEditor(Vertical):
 
     DEFAULT_CSS = """
     LayersEditor { height: 1fr; layers: text mistake; }
-    LayersEditor TextArea { height: 1fr; border: none; padding: 0; layer: text; }
+    LayersEditor TextArea { height: 1fr; border: none; padding: 0; layer: text; scrollbar-size-horizontal: 0; }
     LayersEditor #signature { height: 1; color: $text-muted; padding: 0 1; layer: text; }
     LayersEditor #mistake {
         layer: mistake; width: 100%; height: auto; max-height: 4; padding: 0 1; display: none;

@@ -3,6 +3,7 @@
 `_told` is the one way from an event of a run to every pane that draws it.
 """
 
+import gc
 import os
 import shlex
 import subprocess
@@ -33,6 +34,8 @@ from mnist_tui.tui.training import TrainingView
 if TYPE_CHECKING:
     from mnist_tui.request import LabRequest
 
+AFTER_FIRST_FRAME = 0.15
+"""Seconds; by then the screen has been drawn whole."""
 DEVICE_SECONDS = 2.0
 """Between two readings of the device."""
 MAX_SEEDS = 1000
@@ -85,11 +88,12 @@ class LabScreen(DesignScreen):
         return self.view.track.rows if self.view.track else []
 
     def on_mount(self) -> None:
-        self.runner.listener = lambda news: self.post_message(Told(news))
-        self.call_after_refresh(self._begin)
+        self.runner.listener = lambda news: self._post(Told(news))
+        self.set_timer(AFTER_FIRST_FRAME, self._begin)
 
     def _begin(self) -> None:
-        """After the first frame: what needs torch, or the disk."""
+        """After the first frame: what needs torch, or the disk; to load torch holds the screen for moments."""
+        gc.enable()
         self.set_interval(DEVICE_SECONDS, self._read_device)
         self.set_interval(0.5, self._show_progress)
         if self.request.watch is not None:

@@ -7,6 +7,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Static
 
 Fold = Literal["wide", "normal", "narrow", "tiny"]
@@ -22,18 +23,16 @@ def fold_for(width: int, height: int) -> Fold:
 
 
 class Pane(Vertical):
-    """A part of the laboratory with a frame and a name; `group` says which panes take turns where there is less room."""
+    """A part of the laboratory with a frame and a name; panes of one `group` take turns where there is less room."""
 
-    def __init__(
-        self, *children: Static | Vertical, id: str, title: str, key: str, group: Literal["do", "see"]
-    ) -> None:
-        super().__init__(*children, id=id)
+    def __init__(self, *children: Widget, name: str, title: str, key: str, group: Literal["do", "see"]) -> None:
+        super().__init__(*children, id=name)
         self.title = title
         self.key = key
         """The function key that goes here."""
         self.group = group
-        self.border_title = Content(title)  # type: ignore[assignment]
-        self.border_subtitle = Content(key)  # type: ignore[assignment]
+        self.border_title = Content(title)
+        self.border_subtitle = Content(key)
 
 
 class PaneName(Static):

@@ -19,6 +19,10 @@ from mnist_tui.spec import RunSpec
 from mnist_tui.text import clean_line
 
 
+READ_AFTER = 0.2
+"""Seconds before the files are read: not before the first frame."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """A preset in the list; what it holds is read after the first frame."""
@@ -108,21 +112,26 @@ class PresetPicker(Vertical):
         yield OptionList(compact=True, markup=False)
 
     def on_mount(self) -> None:
-        self.refresh_list()
+        self._find()
+        self.set_timer(READ_AFTER, self._read_all)
 
     def refresh_list(self) -> None:
         """Looks for presets again."""
+        self._find()
+        self._read_all()
+
+    def _find(self) -> None:
         try:
             self._entries = found(self._extra)
         except presets.PresetError as error:
             self.notify(clean_line(str(error), 300), severity="warning", markup=False)
         self._fill()
-        self._read_all()
 
     def show_current(self, name: str) -> None:
         """Marks the preset that is designed on from."""
-        self._current = name
-        self._fill()
+        if name != self._current:
+            self._current = name
+            self._fill()
 
     @work(thread=True, exclusive=True, exit_on_error=False)
     def _read_all(self) -> None:

@@ -10,14 +10,17 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import Input, Select, Static
+from textual.widgets import Input, Static
 
 from mnist_tui.draft import Checked, Draft, Field
 from mnist_tui.text import clean_line
 from mnist_tui.tui.curves import number
+from mnist_tui.tui.dialogs import ChoiceDialog
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 RAMP = " _.-=+*#"
+FIRST_GROUPS = 3
+"""Groups of fields that the first frame has: knobs or training, optimizer, scheduler."""
 
 RUN_FIELDS = (("device", ()), ("dataset", ("auto", "mnist", "digits")), ("seeds", ()))
 """What a run needs beside its spec: path, and choices."""
@@ -32,18 +35,66 @@ class Changed(Message):
         self.text = text
 
 
-class FieldLine(Vertical):
-    """A label, the field, and beneath it what is wrong."""
+class Choice(Static, can_focus=True):
+    """One of several words: left and right change it, Enter lists them. A light stand-in for textual's `Select`."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "turn(-1)", "The word before", show=False),
+        Binding("right", "turn(1)", "The next word", show=False),
+        Binding("enter", "list", "All words", show=False),
+    ]
+
+    class Chosen(Message):
+        """Another word was chosen."""
+
+        def __init__(self, word: str) -> None:
+            super().__init__()
+            self.word = word
+
+    def __init__(self, words: Sequence[str], word: str, ascii_only: bool) -> None:
+        super().__init__(markup=False)
+        self.words = list(dict.fromkeys((*words, word)))
+        self._arrow = "v" if ascii_only else "▾"
+        self.word = word
+
+    def on_mount(self) -> None:
+        self.show(self.word)
+
+    def show(self, word: str) -> None:
+        """Shows a word, without telling anybody."""
+        self.word = word
+        self.update(Content(f"{word} {self._arrow}"))
+
+    def choose(self, word: str | None) -> None:
+        """Takes a word, and tells it; None changes nothing."""
+        if word is not None and word != self.word:
+            self.show(word)
+            self.post_message(self.Chosen(word))
+
+    def action_turn(self, steps: int) -> None:
+        """The next word, or the one before."""
+        index = self.words.index(self.word) if self.word in self.words else 0
+        self.choose(self.words[(index + steps) % len(self.words)])
+
+    def action_list(self) -> None:
+        """Lists the words to choose from."""
+        self.app.push_screen(ChoiceDialog(self.words, self.word), self.choose)
+
+    def on_click(self) -> None:
+        self.action_list()
+
+
+class FieldLine(Horizontal):
+    """A label and its field."""
 
     DEFAULT_CSS = """
-    FieldLine { height: auto; }
-    FieldLine Horizontal { height: 1; }
+    FieldLine { height: 1; }
     FieldLine .label { width: 19; height: 1; color: $text-muted; }
     FieldLine.-changed .label { text-style: bold; color: $foreground; }
+    FieldLine.-wrong .label { text-style: bold; color: $error; }
     FieldLine Input { width: 1fr; }
-    FieldLine Select { width: 1fr; }
-    FieldLine .wrong { height: auto; color: $error; padding-left: 2; display: none; }
-    FieldLine.-wrong .wrong { display: block; }
+    FieldLine Choice { width: 1fr; height: 1; }
+    FieldLine Choice:focus { background: $primary 40%; text-style: bold; }
     """
 
     def __init__(self, field: Field, ascii_only: bool) -> None:
@@ -53,53 +104,56 @@ class FieldLine(Vertical):
         self._shown = field.text
 
     def compose(self) -> ComposeResult:
-        with Horizontal():
-            yield Static(classes="label", markup=False)
-            if self.field.choices:
-                choices = list(dict.fromkeys((*self.field.choices, self.field.text)))
-                yield Select(
-                    [(choice, choice) for choice in choices], value=self.field.text, allow_blank=False, compact=True
-                )
-            else:
-                yield Input(self.field.text, compact=True)
-        yield Static(classes="wrong", markup=False)
+        yield Static(self._label(), classes="label", markup=False)
+        if self.field.choices:
+            yield Choice(self.field.choices, self.field.text, self._ascii_only)
+        else:
+            yield Input(self.field.text, compact=True)
 
-    def on_mount(self) -> None:
-        self._show_label()
-
-    def show(self, field: Field, wrong: str | None) -> None:
-        """Shows the field's text, where it is not what is typed just now, and what is wrong with it."""
+    def show(self, field: Field, is_wrong: bool) -> None:
+        """Shows the field's text, where it is not what is typed just now."""
+        if field.is_changed != self.field.is_changed:
+            self.field = field
+            self.query_one(".label", Static).update(self._label())
         self.field = field
-        self._show_label()
-        self.set_class(wrong is not None, "-wrong")
-        if wrong is not None:
-            self.query_one(".wrong", Static).update(Content(f"! {clean_line(wrong, 300)}"))
+        self.set_class(field.is_changed, "-changed")
+        self.set_class(is_wrong, "-wrong")
         if field.text != self._shown:
             self._shown = field.text
             for widget in self.query(Input):
                 widget.value = field.text
-            for choice in self.query(Select):
-                choice.value = field.text
+            for choice in self.query(Choice):
+                choice.show(field.text)
 
-    def _show_label(self) -> None:
+    def _label(self) -> Content:
         mark = ("*" if self._ascii_only else "•") if self.field.is_changed else " "
-        self.set_class(self.field.is_changed, "-changed")
-        self.query_one(".label", Static).update(Content(f"{mark}{self.field.label}"))
+        return Content(f"{mark}{self.field.label}")
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
         self._tell(event.value)
 
-    @on(Select.Changed)
-    def _chosen(self, event: Select.Changed) -> None:
+    @on(Choice.Chosen)
+    def _chosen(self, event: Choice.Chosen) -> None:
         event.stop()
-        self._tell(str(event.value))
+        self._tell(event.word)
 
     def _tell(self, text: str) -> None:
         if text != self._shown:
             self._shown = text
             self.post_message(Changed(self.field.path, text))
+
+
+class Wrong(Static):
+    """What is wrong with the field above."""
+
+    DEFAULT_CSS = "Wrong { height: auto; color: $error; padding-left: 2; }"
+
+    def __init__(self, path: str, words: str) -> None:
+        super().__init__(Content(f"! {clean_line(words, 300)}"))
+        self.path = path
+        self.words = words
 
 
 class RatesSketch(Static):
@@ -195,13 +249,29 @@ class RecipeForm(VerticalScroll):
 
     def _update(self, groups: "list[tuple[str, list[Field]]]", checked: Checked) -> None:
         by_path = {field.path: field for _, fields in groups for field in fields}
+        said = {wrong.path: wrong for wrong in self.query(Wrong)}
         for line in self.query(FieldLine):
-            if line.field.path in by_path and line.is_mounted:
-                line.show(by_path[line.field.path], checked.errors.get(line.field.path))
+            path = line.field.path
+            if path in by_path and line.is_mounted:
+                line.show(by_path[path], path in checked.errors)
+                self._say(line, said.get(path), checked.errors.get(path))
+
+    def _say(self, line: FieldLine, said: Wrong | None, wrong: str | None) -> None:
+        """Says what is wrong under a field, or no longer."""
+        if said is not None and said.words != wrong:
+            said.remove()
+        if wrong is not None and (said is None or said.words != wrong) and isinstance(line.parent, Widget):
+            line.parent.mount(Wrong(line.field.path, wrong), after=line)
 
     def _rebuild(self, groups: "list[tuple[str, list[Field]]]") -> None:
         self.query(FieldGroup).remove()
-        self.mount_all([FieldGroup(name, fields, self._ascii_only) for name, fields in groups])
+        built = [FieldGroup(name, fields, self._ascii_only) for name, fields in groups]
+        # The first screenful at once, so that it is in the first frame; the rest behind it.
+        self.mount_all(built[:FIRST_GROUPS])
+        self.call_after_refresh(self._mount_rest, built[FIRST_GROUPS:])
+
+    def _mount_rest(self, groups: "list[FieldGroup]") -> None:
+        self.mount_all(groups)
         self.call_after_refresh(self._again)
 
     def _rebuild_group(self, group: FieldGroup, fields: Sequence[Field]) -> None:

@@ -56,7 +56,7 @@ class ProgressLine(Static):
 
 
 class Headline(Static):
-    """The network and its parameter count, first of all; what was changed; what the run does. In sight at every size."""
+    """The network and its parameter count first, what was changed, what the run does; in sight at every size."""
 
     def show(self, parts: list[str]) -> None:
         """Shows as many of the parts as fit, from the first."""
