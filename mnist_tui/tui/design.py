@@ -74,6 +74,8 @@ class DesignScreen(Screen[None]):
         self.draws = 0
         """How often other digits were asked for."""
         self._previewed: dict[str, object] = {}
+        self._harmless: set[object] = set()
+        """Augmentations that were seen to be batched."""
 
     def compose(self) -> ComposeResult:
         ascii_only = self.request.ascii
@@ -86,8 +88,8 @@ class DesignScreen(Screen[None]):
             Pane(BudgetCard(ascii_only), LayerTable(), name="layers", title="Layers", key="f5", group="see"),
         ]
         see = [
-            Pane(TrainingView(ascii_only), name="training", title="Training", key="f6", group="see"),
-            Pane(DigitsStrip(ascii_only), name="digits", title="What the network is fed", key="f7", group="see"),
+            Pane(TrainingView(ascii_only), name="training", title="Train", key="f6", group="see"),
+            Pane(DigitsStrip(ascii_only), name="digits", title="Digits", key="f7", group="see"),
         ]
         self.folding = Folding([do[0], net[0], do[1], net[1], *see])
         yield Headline()
@@ -120,6 +122,11 @@ class DesignScreen(Screen[None]):
         """The epochs of the run in sight."""
         return []
 
+    @property
+    def trains_here(self) -> bool:
+        """Whether this process trains."""
+        return False
+
     def headline(self) -> list[str]:
         """What stands above the panes, the most important first."""
         checked, spec = self.draft.result, self.draft.result.spec
@@ -142,7 +149,10 @@ class DesignScreen(Screen[None]):
         for name in ("wide", "normal", "narrow", "tiny"):
             self.set_class(name == fold, f"-{name}")
         self.set_class(height >= 50, "-tall")
+        self.set_class(height < 22, "-short")
         self.query_one(PaneBar).show(self.folding.apply(fold))
+        if self.focused is not None and not self.focused.is_on_screen:
+            self.set_focus(None)  # What is out of sight must not take the keys.
         self.call_after_refresh(self._show_lines)
 
     def _show_lines(self) -> None:
@@ -250,9 +260,25 @@ class DesignScreen(Screen[None]):
         schedule = (train.optimizer, train.scheduler, train.scheduler_step, train.epochs, spec.steps_per_epoch())
         if self._is_new("rates", (schedule, tuple(spec.knobs.items()))):
             self.ask("rates", lambda: jobs.rates(spec), self._show_rates)
-        if self._is_new("digits", (train.augment, tuple(spec.knobs.items()), self.run_texts["dataset"], self.draws)):
-            options, draw = self.run_options(), self.draws
-            self.ask("digits", lambda: jobs.fed(spec, options, draw), self._show_digits)
+        augment = (train.augment, tuple(spec.knobs.items()))
+        if self._is_new("digits", (augment, self.run_texts["dataset"], self.draws)):
+            self._feed(spec, augment)
+
+    def _feed(self, spec: RunSpec, augment: object) -> None:
+        """Draws digits through the augmentation, where that cannot disturb a run of this process."""
+        if self.trains_here and augment not in self._harmless:
+            # Transforms that go image by image borrow torch's global random state, which the run needs for itself.
+            self._previewed.pop("digits")
+            self.query_one(DigitsStrip).show_waiting("this augmentation is drawn after the run")
+            return
+        options, draw = self.run_options(), self.draws
+
+        def show(fed: Any, error: str | None) -> None:
+            if error is None and not fed.slow:
+                self._harmless.add(augment)
+            self._show_digits(fed, error)
+
+        self.ask("digits", lambda: jobs.fed(spec, options, draw), show)
 
     def _is_new(self, kind: str, key: object) -> bool:
         is_new = self._previewed.get(kind) != key
@@ -273,7 +299,7 @@ class DesignScreen(Screen[None]):
             strip.show_waiting(error)
             return
         augment = ", ".join(map(str, self.draft.result.spec.train.augment)) if self.draft.result.spec else ""
-        strip.show(fed.digits, fed.labels, f"{fed.dataset}, draw {self.draws + 1}: {augment or 'no augmentation'}")
+        strip.show(fed.digits, fed.labels, f"{fed.dataset} as the network is fed it, draw {self.draws + 1}: {augment or 'no augmentation'}")
 
     @on(DigitsStrip.Redraw)
     def action_redraw(self) -> None:

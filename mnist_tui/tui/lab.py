@@ -87,6 +87,10 @@ class LabScreen(DesignScreen):
     def rows(self) -> list[EpochEnded]:
         return self.view.track.rows if self.view.track else []
 
+    @property
+    def trains_here(self) -> bool:
+        return self.runner.is_training
+
     def on_mount(self) -> None:
         self.runner.listener = lambda news: self._post(Told(news))
         self.set_timer(AFTER_FIRST_FRAME, self._begin)

@@ -118,4 +118,6 @@ class LayerTable(Vertical):
             lines = [Text("! as they were before the mistake", "bold"), *lines]
         self.set_class(not self._is_valid, "-stale")
         self.query_one("#layer-rows", Static).update(Text("\n").join(lines))
-        self.query_one("#layer-totals", Static).update(Text("\n").join(totals(rows, self._before, width)))
+        self.query_one("#layer-totals", Static).update(
+            Text("\n").join(totals(rows, self._before, width)[: 3 if self.size.height > 14 else 1])
+        )

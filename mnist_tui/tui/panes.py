@@ -46,7 +46,7 @@ class PaneName(Static):
             self.pane = pane
 
     def __init__(self, pane: Pane) -> None:
-        super().__init__(Content(f" {pane.key.upper()} {pane.title} "))
+        super().__init__(Content(f"{pane.key.upper()} {pane.title} "))
         self.pane = str(pane.id)
 
     def on_click(self, event: events.Click) -> None:

@@ -19,8 +19,8 @@ from mnist_tui.tui.dialogs import ChoiceDialog
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 RAMP = " _.-=+*#"
-FIRST_GROUPS = 3
-"""Groups of fields that the first frame has: knobs or training, optimizer, scheduler."""
+FIRST_GROUPS = 2
+"""Groups of fields that the first frame has: knobs or training, optimizer; enough for the eye."""
 
 RUN_FIELDS = (("device", ()), ("dataset", ("auto", "mnist", "digits")), ("seeds", ()))
 """What a run needs beside its spec: path, and choices."""

@@ -5,18 +5,15 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from mnist_tui.control import Control, send
+from mnist_tui.control import Control, Request, send
 from mnist_tui.events import Event, RunEnded, RunStarted
 from mnist_tui.spec import RunSpec
 from mnist_tui.text import clean_line
 
 if TYPE_CHECKING:
     from mnist_tui.options import Options
-
-Request = Literal["stop", "pause", "go_on", "step", "learning_rate"]
-
 
 @dataclass(frozen=True)
 class Refused:
@@ -57,7 +54,6 @@ class Runner:
         self.is_watching = False
         """Whether the run under way is trained by another process."""
         self._control = Control()
-        self._all_stopped = False
         self._thread: threading.Thread | None = None
 
     @property
@@ -96,18 +92,7 @@ class Runner:
         if self.is_watching and self.folder is not None:
             send(self.folder, request, rate)
             return
-        match request:
-            case "stop":
-                self._all_stopped = True
-                self._control.set()
-            case "pause":
-                self._control.pause()
-            case "go_on":
-                self._control.go_on()
-            case "step":
-                self._control.step()
-            case "learning_rate":
-                self._control.set_learning_rate(rate or 0.0)
+        self._control.obey(request, rate)
 
     def detach(self) -> None:
         """Stops watching; the run itself goes on."""
@@ -122,7 +107,6 @@ class Runner:
     def _start(self, events: Iterator[Event], is_watching: bool) -> None:
         assert not self.is_busy
         self.is_watching = is_watching
-        self._all_stopped = False
         self._control = Control()
         # No daemon: the interpreter must never end inside torch.
         self._thread = threading.Thread(target=self._follow, args=(events,), name="run")
@@ -157,7 +141,7 @@ class Runner:
             session.check(spec)
         for spec in specs:
             yield from session.run(spec, self.options, self._control)
-            if self._all_stopped or self._control.is_set():
+            if self._control.is_set():
                 return
 
     def _resumed(self, folder: Path) -> Iterator[Event]:

@@ -21,7 +21,7 @@ def progress_parts(track: Track, ascii_only: bool) -> list[str]:
     eta = track.eta_seconds()
     best, last = track.best, track.rows[-1] if track.rows else None
     parts = [
-        f"{track.name} seed {track.seed} {track.state}",
+        f"{track.name} s{track.seed} {track.state}",
         f"epoch {min(epoch, started.epochs)}/{started.epochs}",
         f"{full * filled}{empty * (BAR_WIDTH - filled)} {fraction:4.0%}",
         f"test {last.test_accuracy:.2%}" if last else "",
@@ -38,8 +38,9 @@ def fitting(parts: list[str], width: int) -> str:
     """As many of the parts, from the first, as fit into a line; at least a piece of the first."""
     line = parts[0] if parts else ""
     for part in parts[1:]:
-        if len(line) + 2 + len(part) <= width:
-            line += "  " + part
+        if len(line) + 2 + len(part) > width:
+            break
+        line += f"  {part}"
     return clean_line(line, max(0, width))
 
 

@@ -20,6 +20,8 @@ from mnist_tui.events import (
 
 MAX_POINTS = 4_000
 """Step losses that are kept; beyond, neighbours are merged: no terminal has so many columns."""
+REPLAY_SECONDS = 0.5
+"""In which a run that is watched tells what was there before: nothing can be learned from its pace."""
 WARM_SECONDS = 2.0
 """Of training before a time of arrival is told."""
 
@@ -53,6 +55,8 @@ class Track:
     clock: Callable[[], float] = time.monotonic
     _began: tuple[float, float] | None = None
     """When training was first seen to go on, and the epochs done then."""
+    _told_at: float = 0.0
+    """When the run was first told of."""
 
     @classmethod
     def from_saved(cls, name: str, seed: int, run: str, rows: Sequence[EpochEnded]) -> "Track":
@@ -92,7 +96,7 @@ class Track:
             case RunStarted():
                 self.started, self.ended, self.state = event, None, "training"
                 self.name, self.seed, self.run = event.name, event.seed, event.run
-                self._began = None
+                self._began, self._told_at = None, self.clock()
             case Progress():
                 self._add_progress(event)
             case Paused():
@@ -109,7 +113,8 @@ class Track:
 
     def _add_progress(self, event: Progress) -> None:
         self.progress = event
-        if self.state == "training" and self._began is None:
+        is_replay = self.clock() - self._told_at < REPLAY_SECONDS
+        if self.state == "training" and (self._began is None or is_replay):
             self._began = (self.clock(), _epochs(event))
         self.points.append(Point(_epochs(event), event.loss, event.learning_rate))
         if len(self.points) > MAX_POINTS:
