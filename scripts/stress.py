@@ -1,10 +1,14 @@
-"""The long versions of the reliability tests: kills, failing disks, locks. `python scripts/stress.py kill --n 200`.
+"""The long versions of the reliability tests: kills, failing disks, locks, lag, quits. Such as `stress.py kill --n 200`.
 
 Prints the seed, so that a failure can be had again with `--seed`, and keeps the folder where something was wrong.
 """
 
 import argparse
+import json
+import random
 import shutil
+import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -14,7 +18,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from reliability_helpers import (  # noqa: E402  # the tests are no package
+from lab_terminal import PRESET, Lab  # noqa: E402  # the tests are no package
+from reliability_helpers import (  # noqa: E402
     DiskFailures,
     KilledRuns,
     holder,
@@ -90,11 +95,105 @@ def _read_while_written(runs: KilledRuns, runs_dir: Path) -> int:
     return reads
 
 
+def lag(folder: Path, options: argparse.Namespace) -> Iterator[str]:
+    """How late the event loop is, how soon a key is seen, and what the screen costs, while iter5 trains (T5)."""
+    epochs = max(3, options.seconds // 4)  # More than there is time for.
+    log = folder / "lag.jsonl"
+    lab = Lab(
+        folder,
+        *("--preset", "iter5", "--set", f"epochs={epochs}", "--start"),
+        size=(120, 40),
+        MNIST_TUI_LAG_LOG=str(log),
+    )
+    lab.wait(lambda: list(folder.glob("runs/*/steps.jsonl")))
+    began = time.time()
+    yield f"first step after {began - lab.started_at:.1f} s"
+    keys = []
+    while time.time() < began + options.seconds:
+        keys.append(_seconds_to_paint(lab, "\x1bOQ" if len(keys) % 2 else "\x1bOR"))  # F2 and F3
+        end = time.time() + 0.5
+        while time.time() < end:
+            lab.read()
+    (run,) = lab.run_folders()
+    lab.press("\x11")  # Ctrl-Q, which also leaves a field.
+    lab.wait_for("Leave running")
+    lab.press("s")
+    code = lab.ended()
+    assert code == 0, f"exit code {code}"
+    samples = sorted(row["lag_ms"] for row in map(json.loads, log.read_text().splitlines()) if row["t"] > began + 3)
+    parts = ", ".join(f"p{part:g} {samples[int(len(samples) * part / 100)]:.1f}" for part in (50, 95, 99, 99.9))
+    yield f"lag in ms: {parts}, max {samples[-1]:.1f} ({len(samples)} samples)"
+    late = 1000 * sorted(keys)[int(len(keys) * 0.95)]
+    yield f"key to paint in ms: p95 {late:.0f}, median {1000 * statistics.median(keys):.0f}"
+    yield _compared(folder, run)
+
+
+def _seconds_to_paint(lab: Lab, key: str) -> float:
+    """From a key to the first thing that is drawn after it."""
+    while lab.read(0.001):
+        pass
+    lab.press(key)
+    began = time.perf_counter()
+    lab.wait(lambda: lab.read(0.0005), 5)
+    return time.perf_counter() - began
+
+
+def _compared(folder: Path, run: Path) -> str:
+    """Images per second in the laboratory against the same run without it, medians of the epochs."""
+    command = [
+        sys.executable,
+        "-m",
+        "mnist_tui",
+        "--batch",
+        "iter5",
+        "--epochs",
+        "3",
+        "--runs-dir",
+        str(folder / "alone"),
+    ]
+    subprocess.run(command, cwd=folder, capture_output=True, check=True, env=Lab.environment())
+    (alone,) = (folder / "alone").glob("*")
+    speeds = [
+        statistics.median(row.images_per_second for row in load_run(path).rows if row.epoch > 1)
+        for path in (run, alone)
+    ]
+    return f"images a second: {speeds[0]:,.0f} in the laboratory, {speeds[1]:,.0f} alone: {speeds[0] / speeds[1]:.1%}"
+
+
+def quit_(folder: Path, options: argparse.Namespace) -> Iterator[str]:
+    """Leaves the laboratory at random moments; each time in two seconds, without an abort, and resumable (T4)."""
+    chance = random.Random(options.seed)
+    slowest = 0.0
+    for index in range(options.n):
+        place = folder / f"quit-{index}"
+        place.mkdir()
+        (place / "many.toml").write_text(PRESET.format(epochs=20))
+        lab = Lab(place, "--preset", "many.toml", "--dataset", "digits", "--start")
+        end = time.monotonic() + chance.uniform(0.3, 8)
+        while time.monotonic() < end:
+            lab.read()
+        lab.press("q")
+        lab.wait(lambda lab=lab: lab.process.poll() is not None or "Leave running" in lab.text())
+        began = time.monotonic()
+        lab.press("s")
+        code = lab.ended()
+        slowest = max(slowest, time.monotonic() - began)
+        assert code == 0, f"exit code {code}: {lab.output[-500:]!r}"
+        assert slowest < 2.5, f"took {slowest:.1f} s"
+        assert all(load_run(run).can_resume or load_run(run).end for run in lab.run_folders())
+        lab.close()
+        yield f"{index + 1} quits, the slowest took {slowest:.2f} s"
+
+
+PARTS = {"kill": kill, "diskfull": diskfull, "lock": lock, "lag": lag, "quit": quit_}
+
+
 def main() -> int:
-    """Runs one of the three; the exit code is 1 where something was lost."""
+    """Runs one of them; the exit code is 1 where something was lost."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("kill", "diskfull", "lock"))
-    parser.add_argument("--n", type=int, default=200, help="how many kills; a tenth as many races (default: 200)")
+    parser.add_argument("what", choices=tuple(PARTS))
+    parser.add_argument("--n", type=int, default=200, help="how many kills or quits; a tenth as many races")
+    parser.add_argument("--seconds", type=int, default=60, help="of measuring the lag (default: 60)")
     parser.add_argument("--seed", type=int, default=time.time_ns() % 2**32)
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="mnist-tui-stress-"))
@@ -102,8 +201,8 @@ def main() -> int:
     began = time.monotonic()
     line = ""
     try:
-        for line in {"kill": kill, "diskfull": diskfull, "lock": lock}[options.what](folder, options):
-            print(f"\r{line:<60}", end="", flush=True)
+        for line in PARTS[options.what](folder, options):
+            print(f"\r{line:<60}", end="\n" if options.what == "lag" else "", flush=True)
     except (AssertionError, StorageError) as error:
         print(f"\nFAILED after {line or 'nothing'}: {error}\nseed {options.seed}; kept: {folder}", file=sys.stderr)
         return 1

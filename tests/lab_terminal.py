@@ -46,6 +46,7 @@ class Lab:
         self.output = b""
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+        self.started_at = time.time()
         self.attributes = termios.tcgetattr(self.master)
         self.process = subprocess.Popen(
             [sys.executable, "-c", f"{before}\n{MAIN}", *arguments],
@@ -53,7 +54,7 @@ class Lab:
             stdout=slave,
             stderr=slave,
             cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "TERM": "xterm-256color"} | env,
+            env=self.environment(**env),
             preexec_fn=self._take_terminal,
         )
         os.close(slave)
@@ -64,17 +65,23 @@ class Lab:
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-    def read(self, seconds: float = 0.05) -> None:
-        """Takes in what was written meanwhile."""
+    @staticmethod
+    def environment(**env: str) -> dict[str, str]:
+        """The environment of a process of the project."""
+        return {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "TERM": "xterm-256color"} | env
+
+    def read(self, seconds: float = 0.05) -> bool:
+        """Takes in what was written meanwhile; whether there was anything."""
         if self.master < 0 or not select.select([self.master], [], [], seconds)[0]:
-            return
+            return False
         try:
             chunk = os.read(self.master, 65_536)
         except OSError:
             time.sleep(seconds)  # All ends of the terminal are closed: nothing comes any more.
-            return
+            return False
         self.output += chunk
         self._stream.feed(chunk)
+        return True
 
     def text(self) -> str:
         """What stands on the screen."""

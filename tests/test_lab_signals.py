@@ -180,7 +180,7 @@ def test_ctrl_c_stops_and_stays(open_lab: Open) -> None:
 
 
 def test_quit_and_save(open_lab: Open) -> None:
-    """q asks; s stops, saves, leaves in two seconds, and says how to go on."""
+    """Q asks; s stops, saves, leaves in two seconds, and says how to go on."""
     lab = open_lab()
     folder = training(lab)
     lab.press("q")

@@ -1,6 +1,5 @@
 """The dashboard: its one mode so far, its themes, and how it ends. Everything on the screen is in `lab.py`."""
 
-import gc
 import os
 import sys
 import time

@@ -81,7 +81,8 @@ class BudgetCard(Static):
 
     def show(self, spec: RunSpec, rows: Sequence[EpochEnded], is_mnist: bool) -> None:
         """Shows a design, and the epochs of the run in sight."""
-        self.update(Text("\n").join(self._line(spec, *line) for line in budget_lines(spec, rows, is_mnist)))
+        lines = [self._line(spec, *line) for line in budget_lines(spec, rows, is_mnist)]
+        self.update(Text("\n").join(lines), layout=False)
 
     def _line(self, spec: RunSpec, name: str, fact: str, words: str) -> Text:
         line = Text(f"{name:<11}", "dim", no_wrap=True, overflow="ellipsis")

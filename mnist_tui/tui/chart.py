@@ -1,15 +1,20 @@
-"""A live chart of one metric, drawn by plotext, as seldom as it must be."""
+"""A live chart of one metric, drawn by plotext: as seldom as it must be, and not on the screen's own thread."""
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
+from textual import on
+from textual.color import Color
 from textual.events import Click
 from textual.message import Message
 from textual.widget import Widget
 
+from mnist_tui.text import clean_line
+from mnist_tui.tui.bench import Bench
 from mnist_tui.tui.curves import Curve, Metric, Role, limits, number, thin, ticks
 
 if TYPE_CHECKING:
@@ -18,7 +23,7 @@ if TYPE_CHECKING:
 MIN_SECONDS = 0.25
 """Between two drawings."""
 SHARE = 0.02
-"""Of the event loop's time that drawing one chart may take."""
+"""Of the time that drawing one chart may take, since the run pays for it."""
 MAX_SECONDS = 2.0
 SMALLEST = (18, 6)
 """Columns and rows below which the last values stand in words."""
@@ -44,11 +49,37 @@ POINTS: dict[Role, tuple[str, str]] = {
 """The marker at the points of each role, with and without Unicode; "" draws a thin line alone."""
 
 
+@dataclass(frozen=True)
+class Picture:
+    """What a chart shows."""
+
+    lines: Sequence[Curve] = ()
+    marks: Sequence[float] = ()
+    """Where the learning rate was changed by hand."""
+    best: int | None = None
+    """The best epoch."""
+    x_max: float = 1.0
+    key: object = None
+    """Equal for pictures that look the same."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a chart is drawn."""
+
+    metric: Metric
+    width: int
+    height: int
+    ascii_only: bool
+    log_y: bool
+    colours: Mapping[str, str]
+
+
 class Chart(Widget):
     """Curves of a metric over the epochs, with a legend, the best epoch and changes of the rate marked."""
 
     DEFAULT_CSS = "Chart { width: 1fr; height: 1fr; }"
-    can_focus = False
+    ALLOW_SELECT: ClassVar[bool] = False
 
     class Zoom(Message):
         """Somebody wants the metric on the whole screen."""
@@ -57,28 +88,31 @@ class Chart(Widget):
             super().__init__()
             self.metric = metric
 
-    ALLOW_SELECT: ClassVar[bool] = False
+    class Drawn(Message):
+        """A drawing is done."""
 
-    def __init__(self, metric: Metric, ascii_only: bool, id: str, log_y: bool = False) -> None:  # noqa: A002
-        super().__init__(id=id)
+        def __init__(self, look: Look, drawing: Text, key: object, seconds: float) -> None:
+            super().__init__()
+            self.look, self.drawing, self.key, self.seconds = look, drawing, key, seconds
+
+    def __init__(self, metric: Metric, ascii_only: bool, bench: Bench, name: str, log_y: bool = False) -> None:
+        super().__init__(id=name)
         self.metric = metric
-        self.ascii_only = ascii_only
         self.log_y = log_y
-        self._lines: Sequence[Curve] = ()
-        self._marks: Sequence[float] = ()
-        self._best: int | None = None
-        self._x_max = 1.0
+        self._ascii_only = ascii_only
+        self._bench = bench
+        self._source: Callable[[], Picture] = Picture
         self._drawing = Text()
-        self._drawn_size = (-1, -1)
+        self._drawn: tuple[Look, object] | None = None
         self._drawn_at = 0.0
         self._cost = 0.0
         self._is_waiting = False
         self._figure: Plot | None = None
 
-    def show(self, lines: Sequence[Curve], marks: Sequence[float], best: int | None, x_max: float) -> None:
-        """Takes new curves; they are drawn when it is time, and only where they are seen."""
-        self._lines, self._marks, self._best, self._x_max = lines, marks, best, max(1.0, x_max)
-        if not self._is_waiting and self.is_attached:
+    def show(self, source: Callable[[], Picture]) -> None:
+        """Something is new: `source` is asked for the picture when it is time to draw, where the chart is seen."""
+        self._source = source
+        if not self._is_waiting and self.is_attached and self.is_on_screen:
             self._is_waiting = True
             pause = min(MAX_SECONDS, max(MIN_SECONDS, self._cost / SHARE))
             self.set_timer(max(0.001, self._drawn_at + pause - time.monotonic()), self._draw)
@@ -88,105 +122,128 @@ class Chart(Widget):
         self.log_y = not self.log_y
         self._draw()
 
+    def on_resize(self) -> None:
+        self._draw()
+
+    def on_show(self) -> None:
+        self._draw()
+
     def on_click(self, event: Click) -> None:
         event.stop()
         self.post_message(self.Zoom(self.metric))
 
     def _draw(self) -> None:
+        """Has the picture drawn, where it is another one than is seen."""
         self._is_waiting = False
-        if self.size.area and self.is_on_screen:
-            self._drawn_size = (-1, -1)
-            self.refresh()
+        if not self.size.area:
+            return
+        look = self._look()
+        source, drawn = self._source, self._drawn
+
+        def draw() -> None:
+            started = time.thread_time()
+            picture = source()
+            if drawn != (look, picture.key):
+                drawing = self._built(look, picture)
+                self.post_message(self.Drawn(look, drawing, picture.key, time.thread_time() - started))
+
+        self._drawn_at = time.monotonic()
+        self._bench.ask(str(self.id), draw, lambda result: None, self._failed)
+
+    def _failed(self, error: Exception) -> None:
+        """A drawing that could not be made is shown as what is wrong."""
+        words = Text(clean_line(f"! cannot draw: {error}", 200))
+        self.post_message(self.Drawn(self._look(), words, None, 0.0))
+
+    def _look(self) -> Look:
+        size = self.size
+        return Look(self.metric, size.width, size.height, self._ascii_only, self.log_y, self.app.theme_variables)
+
+    @on(Drawn)
+    def _take(self, event: Drawn) -> None:
+        event.stop()
+        self._drawing, self._cost = event.drawing, event.seconds
+        self._drawn = (event.look, event.key)
+        self.refresh()
 
     def render(self) -> Text:
-        size = (self.size.width, self.size.height)
-        if size != self._drawn_size:
-            started = time.monotonic()
-            self._drawing = self._built(*size)
-            self._drawn_size = size
-            self._drawn_at = time.monotonic()
-            self._cost = self._drawn_at - started
         return self._drawing
 
-    def _built(self, width: int, height: int) -> Text:
-        legend = self._legend(width)
-        if width < SMALLEST[0] or height < SMALLEST[1] or not self._lines:
+    # --- from here on in the bench's thread ---
+
+    def _built(self, look: Look, picture: Picture) -> Text:
+        legend = _legend(look, picture)
+        if look.width < SMALLEST[0] or look.height < SMALLEST[1] or not picture.lines:
             return legend
-        plot = self._plot
+        if self._figure is None:
+            from textual_plotext.plot import Plot  # 15 ms, which the first frame does not wait for.
+
+            self._figure = Plot()  # A figure of its own: plotext itself has one for the whole process.
+        plot = self._figure
         plot.clear_figure()
-        plot.plotsize(width, height - 1)
-        plot._set_size(width, height - 1)  # textual-plotext does the same: plotsize alone forgets it.
+        plot.plotsize(look.width, look.height - 1)
+        plot._set_size(look.width, look.height - 1)  # textual-plotext does the same: plotsize alone forgets it.
         plot.canvas_color("default")
         plot.axes_color("default")
-        plot.ticks_color(self._rgb("foreground-muted"))
+        plot.ticks_color(_rgb(look, "foreground-muted"))
         plot.frame(False)
-        plot.xaxes(True, False) if not self.ascii_only else None
-        self._draw_axes(width, height - 1)
-        self._draw_lines(width)
+        _draw_axes(plot, look, picture)
+        for line in picture.lines:
+            _draw_line(plot, look, picture, line)
         drawn = Text.from_ansi(plot.build())
         drawn.no_wrap = True
         return Text("\n").join([legend, drawn])
 
-    @property
-    def _plot(self) -> "Plot":
-        """A figure of its own: plotext has one for the whole process, textual-plotext one for each widget."""
-        if self._figure is None:
-            from textual_plotext.plot import Plot  # 15 ms, which the first frame does not wait for.
 
-            self._figure = Plot()
-        return self._figure
+def _draw_axes(plot: "Plot", look: Look, picture: Picture) -> None:
+    low, high = limits(look.metric, picture.lines, look.log_y)
+    plot.xlim(0, picture.x_max)
+    plot.ylim(_y(look, low), _y(look, high))
+    y_ticks = ticks(low, high, max(2, look.height // 3), look.log_y) or [low, high]
+    plot.yticks([_y(look, tick) for tick in y_ticks], [number(tick) for tick in y_ticks])
+    x_ticks = [tick for tick in ticks(0, picture.x_max, max(2, look.width // 8), False) if tick == int(tick)]
+    plot.xticks(x_ticks, [f"{tick:.0f}" for tick in x_ticks])
+    plot.xaxes(not look.ascii_only, False)
+    for mark in picture.marks:
+        plot.vline(mark, _rgb(look, "accent"))
 
-    def _draw_axes(self, width: int, height: int) -> None:
-        plot = self._plot
-        low, high = limits(self.metric, self._lines, self.log_y)
-        plot.xlim(0, self._x_max)
-        plot.ylim(self._y(low), self._y(high))
-        y_ticks = ticks(low, high, max(2, height // 3), self.log_y) or [low, high]
-        plot.yticks([self._y(tick) for tick in y_ticks], [number(tick) for tick in y_ticks])
-        x_ticks = [tick for tick in ticks(0, self._x_max, max(2, width // 8), False) if tick == int(tick)]
-        plot.xticks(x_ticks, [f"{tick:.0f}" for tick in x_ticks])
-        for mark in self._marks:
-            plot.vline(mark, self._rgb("accent"))
 
-    def _y(self, value: float) -> float:
-        return math.log10(max(value, 1e-12)) if self.log_y else value
+def _draw_line(plot: "Plot", look: Look, picture: Picture, line: Curve) -> None:
+    finite = [(x, y) for x, y in zip(line.xs, line.ys, strict=True) if math.isfinite(y)]
+    if not finite:
+        return
+    xs, ys = thin([x for x, _ in finite], [_y(look, y) for _, y in finite], look.width)
+    colour, point = _rgb(look, COLOURS[line.role]), POINTS[line.role][look.ascii_only]
+    if not look.ascii_only and line.role != "pinned":
+        plot.plot(xs, ys, marker="braille", color=colour)
+    if point:
+        every = max(1, 3 * len(xs) // look.width)
+        plot.scatter(xs[::every], ys[::every], marker=point, color=colour)
+    if line.role == "test" and picture.best is not None and picture.best in line.xs:
+        best = line.ys[list(line.xs).index(picture.best)]
+        plot.scatter([picture.best], [_y(look, best)], marker="*", color=_rgb(look, "foreground"))
 
-    def _draw_lines(self, width: int) -> None:
-        for line in self._lines:
-            xs, ys = thin(line.xs, line.ys, width)
-            finite = [(x, self._y(y)) for x, y in zip(xs, ys, strict=True) if math.isfinite(y)]
-            if not finite:
-                continue
-            xs, ys = [x for x, _ in finite], [y for _, y in finite]
-            colour, point = self._rgb(COLOURS[line.role]), POINTS[line.role][self.ascii_only]
-            if not self.ascii_only and line.role != "pinned":
-                self._plot.plot(xs, ys, marker="braille", color=colour)
-            if point:
-                every = max(1, 3 * len(xs) // width)
-                self._plot.scatter(xs[::every], ys[::every], marker=point, color=colour)
-            if line.role == "test" and self._best is not None and self._best in line.xs:
-                at = list(line.xs).index(self._best)
-                self._plot.scatter([self._best], [self._y(line.ys[at])], marker="*", color=self._rgb("foreground"))
 
-    def _rgb(self, name: str) -> tuple[int, int, int]:
-        from textual.color import Color
+def _y(look: Look, value: float) -> float:
+    return math.log10(max(value, 1e-12)) if look.log_y else value
 
-        text = self.app.theme_variables.get(name, "#808080")
-        colour = Color.parse(text.split(" ")[0]) if not text.startswith("auto") else Color.parse("#808080")
-        return colour.rgb
 
-    def _legend(self, width: int) -> Text:
-        """The metric, and every line with its marker and its last value."""
-        legend = Text(f" {self.metric}{' (log)' if self.log_y else ''}", "bold", no_wrap=True, overflow="ellipsis")
-        for line in self._lines:
-            if line.role in ("raw", "band"):
-                continue
-            marker = POINTS[line.role][self.ascii_only] or "─"
-            unit = "%" if self.metric == "accuracy" else ""
-            value = f"{line.ys[-1]:.2f}{unit}" if unit else number(line.ys[-1])
-            red, green, blue = self._rgb(COLOURS[line.role])
-            legend.append(f"  {marker} {line.label} {value}", f"not bold rgb({red},{green},{blue})")
-        if self._best is not None:
-            legend.append(f"  * best {self._best}", "not bold")
-        legend.truncate(width)
-        return legend
+def _rgb(look: Look, name: str) -> tuple[int, int, int]:
+    text = look.colours.get(name, "").split(" ")[0]
+    return Color.parse(text if text.startswith("#") else "#808080").rgb
+
+
+def _legend(look: Look, picture: Picture) -> Text:
+    """The metric, and every line with its marker and its last value."""
+    legend = Text(f" {look.metric}{' (log)' if look.log_y else ''}", "bold", no_wrap=True, overflow="ellipsis")
+    for line in picture.lines:
+        if line.role in ("raw", "band"):
+            continue
+        marker = POINTS[line.role][look.ascii_only] or "─"
+        value = f"{line.ys[-1]:.2f}%" if look.metric == "accuracy" else number(line.ys[-1])
+        red, green, blue = _rgb(look, COLOURS[line.role])
+        legend.append(f"  {marker} {line.label} {value}", f"not bold rgb({red},{green},{blue})")
+    if picture.best is not None:
+        legend.append(f"  * best {picture.best}", "not bold")
+    legend.truncate(look.width)
+    return legend

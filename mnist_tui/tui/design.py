@@ -88,7 +88,7 @@ class DesignScreen(Screen[None]):
             Pane(BudgetCard(ascii_only), LayerTable(), name="layers", title="Layers", key="f5", group="see"),
         ]
         see = [
-            Pane(TrainingView(ascii_only), name="training", title="Train", key="f6", group="see"),
+            Pane(TrainingView(ascii_only, self.bench), name="training", title="Train", key="f6", group="see"),
             Pane(DigitsStrip(ascii_only), name="digits", title="Digits", key="f7", group="see"),
         ]
         self.folding = Folding([do[0], net[0], do[1], net[1], *see])
@@ -299,7 +299,11 @@ class DesignScreen(Screen[None]):
             strip.show_waiting(error)
             return
         augment = ", ".join(map(str, self.draft.result.spec.train.augment)) if self.draft.result.spec else ""
-        strip.show(fed.digits, fed.labels, f"{fed.dataset} as the network is fed it, draw {self.draws + 1}: {augment or 'no augmentation'}")
+        strip.show(
+            fed.digits,
+            fed.labels,
+            f"{fed.dataset} as the network is fed it, draw {self.draws + 1}: {augment or 'no augmentation'}",
+        )
 
     @on(DigitsStrip.Redraw)
     def action_redraw(self) -> None:

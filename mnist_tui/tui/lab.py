@@ -18,7 +18,7 @@ from textual.widgets import Input, Static
 
 from mnist_tui import presets, settings, telemetry
 from mnist_tui.draft import Draft
-from mnist_tui.events import EpochEnded, Notice, RunEnded, RunStarted
+from mnist_tui.events import EpochEnded, Notice, Progress, RunEnded, RunStarted
 from mnist_tui.spec import RunSpec
 from mnist_tui.text import clean_line
 from mnist_tui.tui import jobs
@@ -119,8 +119,8 @@ class LabScreen(DesignScreen):
         self.ask("device", lambda: telemetry.read(device), self._show_device)
 
     def _show_device(self, reading: Any, error: str | None) -> None:
-        words = error or telemetry.in_words(reading, self.size.width // 3)
-        self.query_one("#device", Static).update(Content(clean_line(words, 100)))
+        words = error or telemetry.in_words(reading, 32 if self.folding.fold == "wide" else 18)
+        self.query_one("#device", Static).update(Content(clean_line(words, 100)), layout=False)
 
     def _show_progress(self) -> None:
         self.query_one(ProgressLine).show(self.view.track, self.waiting, self.request.ascii)
@@ -235,13 +235,13 @@ class LabScreen(DesignScreen):
             case Idle():
                 if self.waiting and self.view.track is None:
                     self.waiting = self.waiting if self.waiting.startswith("!") else "t trains"
-                self._leave_now() if self._is_leaving else None
+                self._leave_now() if self._is_leaving else self._preview()
             case Notice(text=text, is_warning=is_warning):
                 self.waiting = text if self.view.track is None else self.waiting
                 self.notify(text, severity="warning" if is_warning else "information", timeout=10, markup=False)
             case event:
                 self._take_event(event)
-        self._show_lines()
+        self._show_lines() if not isinstance(message.news, Progress) else self._show_progress()
 
     def _take_event(self, event: Any) -> None:
         self.view.add(event)

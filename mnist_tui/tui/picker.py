@@ -18,7 +18,6 @@ from mnist_tui import presets
 from mnist_tui.spec import RunSpec
 from mnist_tui.text import clean_line
 
-
 READ_AFTER = 0.2
 """Seconds before the files are read: not before the first frame."""
 

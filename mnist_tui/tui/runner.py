@@ -1,5 +1,6 @@
 """The thread that trains, or watches another process train: it tells one listener, and outlives the screen."""
 
+import gc
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -8,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnist_tui.control import Control, Request, send
-from mnist_tui.events import Event, RunEnded, RunStarted
+from mnist_tui.events import Event, Progress, RunEnded, RunStarted
 from mnist_tui.spec import RunSpec
 from mnist_tui.text import clean_line
 
 if TYPE_CHECKING:
     from mnist_tui.options import Options
+
 
 @dataclass(frozen=True)
 class Refused:
@@ -53,6 +55,7 @@ class Runner:
         """The folder of the run under way, or of the last one."""
         self.is_watching = False
         """Whether the run under way is trained by another process."""
+        self._is_frozen = False
         self._control = Control()
         self._thread: threading.Thread | None = None
 
@@ -126,6 +129,10 @@ class Runner:
             self.folder = Path(event.folder)
             if not self.is_watching:
                 self.on_folder(event.folder)
+        elif isinstance(event, Progress) and not self._is_frozen:
+            # A collection over all that the first steps loaded would hold the screen for 0.2 s, again and again.
+            gc.freeze()
+            self._is_frozen = True
         elif isinstance(event, RunEnded) and not self.is_watching:
             self.outcome = event
             self.on_folder("")

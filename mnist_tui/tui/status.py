@@ -51,9 +51,9 @@ class ProgressLine(Static):
         """Shows a run, or else the reason for waiting."""
         width = self.size.width - 2
         if waiting or track is None:
-            self.update(Content(clean_line(waiting, max(0, width))))
+            self.update(Content(clean_line(waiting, max(0, width))), layout=False)
         else:
-            self.update(Content(fitting(progress_parts(track, ascii_only), width)))
+            self.update(Content(fitting(progress_parts(track, ascii_only), width)), layout=False)
 
 
 class Headline(Static):
@@ -61,4 +61,4 @@ class Headline(Static):
 
     def show(self, parts: list[str]) -> None:
         """Shows as many of the parts as fit, from the first."""
-        self.update(Content(fitting(parts, self.size.width - 2)))
+        self.update(Content(fitting(parts, self.size.width - 2)), layout=False)

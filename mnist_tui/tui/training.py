@@ -1,5 +1,6 @@
 """The training pane: curves and epoch log of the run under way, the other seeds of its action, and a pinned run."""
 
+from functools import partial
 from typing import ClassVar
 
 from textual import on
@@ -8,7 +9,8 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
 from mnist_tui.events import EpochEnded, Event, RunStarted
-from mnist_tui.tui.chart import Chart
+from mnist_tui.tui.bench import Bench
+from mnist_tui.tui.chart import Chart, Picture
 from mnist_tui.tui.curves import METRICS, Metric, curves_of
 from mnist_tui.tui.epochs import EpochTable
 from mnist_tui.tui.track import Group, Track
@@ -24,17 +26,18 @@ class TrainingView(Vertical):
         Binding("z", "zoom", "Zoom", tooltip="a cursor that reads the exact values"),
     ]
 
-    def __init__(self, ascii_only: bool) -> None:
+    def __init__(self, ascii_only: bool, bench: Bench) -> None:
         super().__init__()
         self.ascii_only = ascii_only
+        self._bench = bench
         self.group = Group()
         self.pinned: Track | None = None
         self.smoothing = SMOOTHINGS[1]
 
     def compose(self) -> ComposeResult:
-        yield Chart("loss", self.ascii_only, "chart-loss", log_y=True)
-        yield Chart("accuracy", self.ascii_only, "chart-accuracy")
-        yield Chart("learning rate", self.ascii_only, "chart-rate")
+        yield Chart("loss", self.ascii_only, self._bench, "chart-loss", log_y=True)
+        yield Chart("accuracy", self.ascii_only, self._bench, "chart-accuracy")
+        yield Chart("learning rate", self.ascii_only, self._bench, "chart-rate")
         yield EpochTable()
 
     @property
@@ -70,13 +73,21 @@ class TrainingView(Vertical):
         if isinstance(self.app.screen, ZoomScreen):
             self.app.screen.show(self.group, self.pinned)
             return
-        track = self.track
-        marks = [x for x, _ in track.marks] if track else []
-        best = track.best.epoch if track and track.best else None
-        x_max = track.started.epochs if track and track.started else 1
         for chart in self.query(Chart):
-            if chart.is_on_screen:
-                chart.show(curves_of(chart.metric, self.group, self.pinned, self.smoothing), marks, best, x_max)
+            chart.show(partial(self._picture, chart.metric))
+
+    def _picture(self, metric: Metric) -> Picture:
+        """What a chart shows of the runs as they are now; asked for in the thread that draws."""
+        group, pinned, track = self.group, self.pinned, self.track
+        points = len(track.points) if track and metric != "accuracy" else 0
+        rows = sum(len(one.rows) for one in group.tracks)
+        return Picture(
+            lines=curves_of(metric, group, pinned, self.smoothing),
+            marks=[x for x, _ in track.marks] if track else [],
+            best=track.best.epoch if track and track.best else None,
+            x_max=float(track.started.epochs if track and track.started else len(pinned.rows) if pinned else 1),
+            key=(points, rows, len(group.tracks), pinned and pinned.run, self.smoothing, track and track.run),
+        )
 
     def action_toggle_log(self) -> None:
         """The loss on a logarithmic axis, or not."""
