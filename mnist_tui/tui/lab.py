@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 AFTER_FIRST_FRAME = 0.15
 """Seconds; by then the screen has been drawn whole."""
+PROGRESS_SECONDS = 0.25
+"""Between two drawings of the progress line."""
 DEVICE_SECONDS = 2.0
 """Between two readings of the device."""
 MAX_SEEDS = 1000
@@ -99,7 +101,7 @@ class LabScreen(DesignScreen):
         """After the first frame: what needs torch, or the disk; to load torch holds the screen for moments."""
         gc.enable()
         self.set_interval(DEVICE_SECONDS, self._read_device)
-        self.set_interval(0.5, self._show_progress)
+        self.set_interval(PROGRESS_SECONDS, self._show_progress)
         if self.request.watch is not None:
             self._watch(self.request.watch, None)
         else:
@@ -241,7 +243,8 @@ class LabScreen(DesignScreen):
                 self.notify(text, severity="warning" if is_warning else "information", timeout=10, markup=False)
             case event:
                 self._take_event(event)
-        self._show_lines() if not isinstance(message.news, Progress) else self._show_progress()
+        if not isinstance(message.news, Progress):  # Ten a second; the timer shows them.
+            self._show_lines()
 
     def _take_event(self, event: Any) -> None:
         self.view.add(event)
