@@ -161,11 +161,11 @@ class Draft:
                 spec = self._spec(typed, layers)
                 break
             except SpecError as error:
-                blamed = _blamed(error, typed)
+                blamed = self._blamed_knob(error, typed, layers) or _blamed(error, typed)
                 if blamed is not None:
                     place = ".".join(part for part in error.where if part != "train")
-                    is_field = any(item.path == place for item in self.fields)
-                    errors[place if is_field else blamed] = _reason(error, blamed)
+                    is_nearer = place.startswith(f"{blamed}.") and any(item.path == place for item in self.fields)
+                    errors[place if is_nearer else blamed] = _reason(error, blamed)
                     typed = {path: text for path, text in typed.items() if path != blamed}
                 elif layers != self.base.layers and layer_error is None:
                     layer_error = (error.line or 1, _reason(error, "layers"))
@@ -176,6 +176,19 @@ class Draft:
         is_right = not errors and layer_error is None
         rows = spec.rows if layer_error is None else self.last_rows or self.base.rows
         return Checked(spec if is_right else None, rows, errors, layer_error)
+
+    def _blamed_knob(self, error: SpecError, typed: Mapping[str, str], layers: str) -> str | None:
+        """The typed knob without which a layer would not be wrong; None where no knob is to blame."""
+        if error.where[:1] != ("layers",):
+            return None
+        for knob in (path for path in typed if path in self.knobs):
+            try:
+                self._spec({path: text for path, text in typed.items() if path != knob}, layers)
+            except SpecError as other:
+                if (other.where, other.line) == (error.where, error.line):
+                    continue
+            return knob
+        return None
 
     def _spec(self, typed: Mapping[str, str], layers: str) -> RunSpec:
         """The spec of the texts; raises `SpecError` for the first that is wrong."""

@@ -345,7 +345,7 @@ class LabScreen(DesignScreen):
             self._is_leaving = True
             self.runner.ask("stop")
             self.waiting = "stopping after this step, and saving"
-            if not self.runner.is_busy:
+            if not self.runner.is_busy or not self.runner.has_begun:
                 self._leave_now()
         elif choice == "leave":
             self.app.ending.leave_running = True  # type: ignore[attr-defined]

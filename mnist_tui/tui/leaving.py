@@ -102,7 +102,8 @@ def _exit_soon(app: "App[Ending]", ending: Ending) -> None:
 
 def _enforce(code: int, runner: Runner) -> None:
     """Ends the process once the run is saved, should the screen not manage to: its terminal may be frozen."""
-    runner.join()
+    if runner.has_begun:
+        runner.join()
     time.sleep(GRACE_SECONDS)
     restore_terminal()
     os._exit(code)
@@ -153,7 +154,8 @@ def finish(app: "App[Ending]", runner: Runner, report: "Report") -> int:
         if not ending.abort:
             runner.ask("stop") if runner.is_training else runner.detach()
         _say(ending, runner)
-    if not ending.abort:
+    # A run that has not begun is only being loaded: it has nothing to save, and the process may end under it.
+    if not ending.abort and (runner.has_begun or ending.hung_up or ending.leave_running):
         runner.join()
     if app.return_code and not ending.code:
         return app.return_code
@@ -172,7 +174,7 @@ def _say(ending: Ending, runner: Runner) -> None:
     """On the terminal as it was before: a mistake, and where the run is."""
     if ending.message:
         print(f"mnist-tui: {ending.message}", file=sys.stderr)
-    if not runner.is_training and runner.outcome is None:
+    if not runner.has_begun or (not runner.is_training and runner.outcome is None):
         return
     if not ending.abort:
         runner.join()

@@ -53,9 +53,11 @@ class Runner:
         """How the newest run of this process ended."""
         self.folder: Path | None = None
         """The folder of the run under way, or of the last one."""
+        self.has_begun = False
+        """Whether the run under way has a folder: before, there is nothing to save or to wait for."""
+        self._is_frozen = False
         self.is_watching = False
         """Whether the run under way is trained by another process."""
-        self._is_frozen = False
         self._control = Control()
         self._thread: threading.Thread | None = None
 
@@ -110,6 +112,7 @@ class Runner:
     def _start(self, events: Iterator[Event], is_watching: bool) -> None:
         assert not self.is_busy
         self.is_watching = is_watching
+        self.has_begun = False
         self._control = Control()
         # No daemon: the interpreter must never end inside torch.
         self._thread = threading.Thread(target=self._follow, args=(events,), name="run")
@@ -127,6 +130,7 @@ class Runner:
     def _note(self, event: Event) -> None:
         if isinstance(event, RunStarted):
             self.folder = Path(event.folder)
+            self.has_begun = True
             if not self.is_watching:
                 self.on_folder(event.folder)
         elif isinstance(event, Progress) and not self._is_frozen:

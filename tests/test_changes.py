@@ -1,0 +1,58 @@
+"""What differs between two networks, layer beside layer."""
+
+from mnist_tui import presets
+from mnist_tui.changes import layer_changes
+from mnist_tui.network import Row
+from mnist_tui.spec import RunSpec
+
+
+def changed(base: RunSpec, old: str, new: str) -> tuple[Row, ...]:
+    """The layer table with a piece of the layers exchanged, once."""
+    assert old in base.layers
+    return base.with_settings({"layers": base.layers.replace(old, new, 1)}).rows
+
+
+def kinds(base: RunSpec, after: tuple[Row, ...]) -> dict[str, list[str]]:
+    """The types of the layers of every kind of change but `same`."""
+    found: dict[str, list[str]] = {}
+    for change in layer_changes(base.rows, after):
+        row = change.row or change.before
+        if change.kind != "same" and row is not None:
+            found.setdefault(change.kind, []).append(row.type)
+    return found
+
+
+def test_nothing() -> None:
+    """A network beside itself."""
+    rows = presets.load("iter5").rows
+
+    assert {change.kind for change in layer_changes(rows, rows)} == {"same"}
+
+
+def test_another_argument_also_changes_what_follows() -> None:
+    """More channels change the layer, and those behind it whose parameters they change."""
+    base = presets.load("iter5")
+    after = changed(base, "Conv2d(16, 3", "Conv2d(20, 3")
+    changes = layer_changes(base.rows, after)
+
+    assert kinds(base, after) == {"changed": ["Conv2d", "BatchNorm2d", "Conv2d"]}
+    assert sum(change.parameters for change in changes) == sum(r.parameters for r in after) - base.parameters
+
+
+def test_a_layer_comes_and_goes() -> None:
+    """A layer that is put in is added, one that is taken out removed, with its parameters."""
+    base = presets.load("iter5")
+    more, less = changed(base, "Flatten()", "Dropout(0.1)\nFlatten()"), changed(base, "BatchNorm2d()\n", "")
+    removed = [change for change in layer_changes(base.rows, less) if change.kind == "removed"]
+
+    assert kinds(base, more) == {"added": ["Dropout"]}
+    assert [(change.parameters, change.row) for change in removed] == [(-16, None)]
+
+
+def test_every_layer_of_both_is_there_once() -> None:
+    """Also between two networks that share little."""
+    before, after = presets.load("era5").rows, presets.load("exp17").rows
+    changes = layer_changes(before, after)
+
+    assert [change.row for change in changes if change.row] == list(after)
+    assert sorted(c.before.index for c in changes if c.before) == [row.index for row in before]

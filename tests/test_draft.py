@@ -1,0 +1,127 @@
+"""A draft: texts over a preset become a spec, or say all that is wrong, each at its place."""
+
+import pytest
+
+from mnist_tui import presets
+from mnist_tui.catalog import CATALOGS
+from mnist_tui.draft import Draft
+from mnist_tui.spec import RunSpec, Target, TrainSpec
+
+
+@pytest.fixture(scope="module")
+def base() -> RunSpec:
+    """A preset with a knob, a scheduler and a target."""
+    return presets.load("iter6")
+
+
+@pytest.mark.parametrize("name", presets.builtin_names())
+def test_every_preset_is_a_draft_of_itself(name: str) -> None:
+    """Nothing is typed, nothing is changed, and the fields show what the preset has."""
+    spec = presets.load(name)
+    draft = Draft.of(spec, spec)
+
+    assert draft.changed_count == 0
+    assert draft.result.spec == spec
+    assert not any(field.is_changed for field in draft.fields)
+
+
+def test_every_setting_has_a_field(base: RunSpec) -> None:
+    """What is declared in a spec is in the form, without being listed a second time."""
+    paths = {field.path for field in Draft(base).fields}
+
+    assert paths >= set(TrainSpec.model_fields)
+    assert paths >= {f"target.{name}" for name in Target.model_fields}
+    assert paths >= set(base.knobs)
+
+
+def test_the_text_of_every_field_can_be_typed_again(base: RunSpec) -> None:
+    """What a field shows is what it reads: typing it leaves the run as it is."""
+    for field in Draft(base).fields:
+        checked = Draft(base).with_text(field.path, field.text).result
+
+        assert checked.spec == base, field.path
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "where", "words"),
+    [
+        ("epochs", "0", "epochs", "greater than or equal to 1"),
+        ("epochs", "many", "epochs", "cannot read 'many'"),
+        ("optimizer.lr", "nan", "optimizer.lr", "finite"),
+        ("optimizer.lr", "", "optimizer.lr", "is missing"),
+        ("optimizer.lr", "-1", "optimizer.lr", "between 0 and"),
+        ("optimizer.betas", "0.9", "optimizer.betas", ""),
+        ("scheduler", "OneCycleLR", "scheduler.max_lr", "is missing"),
+        ("augment", "RandomRotate(5)", "augment", "did you mean 'RandomRotation'"),
+        ("dropout", "2", "dropout", "between 0 and 1"),
+        ("loss.label_smoothing", "3", "loss.label_smoothing", "between 0 and 1"),
+        ("target.test_accuracy", "99.4", "target.test_accuracy", "less than or equal to 1"),
+        ("validation_images", "60000", "validation_images", "less than or equal to"),
+    ],
+)
+def test_what_is_wrong_is_said_at_its_field(path: str, text: str, where: str, words: str, base: RunSpec) -> None:
+    """A wrong text is refused under its own field, and no spec is made of it."""
+    checked = Draft(base).with_text(path, text).result
+
+    if path == "optimizer.betas":  # Only PyTorch itself looks at it.
+        return
+    assert checked.spec is None
+    assert words in checked.errors.get(where, checked.layer_error[1] if checked.layer_error else ""), checked
+
+
+def test_all_mistakes_at_once(base: RunSpec) -> None:
+    """Every wrong field is named, and the wrong line of the layers too; the table stays as it last was."""
+    draft = Draft(base).with_text("epochs", "0").with_text("batch_size", "x").with_text("optimizer.lr", "nan")
+    checked = draft.with_layers(base.layers.replace("MaxPool2d(2)", "MaxPool2d(two)", 1)).result
+
+    assert set(checked.errors) == {"epochs", "batch_size", "optimizer.lr"}
+    assert checked.layer_error is not None
+    assert checked.layer_error[0] == 4
+    assert checked.rows == base.rows
+    assert checked.spec is None
+
+
+def test_another_optimizer_brings_its_own_arguments(base: RunSpec) -> None:
+    """A choice takes the arguments of the one before away; coming back, the preset's own stand again."""
+    adam = Draft(base).with_text("optimizer.lr", "0.5")
+    sgd = adam.with_text("optimizer", "SGD").with_text("optimizer.momentum", "0.9")
+    again = sgd.with_text("optimizer", "Adam")
+    fields = {field.path for field in sgd.fields if field.path.startswith("optimizer.")}
+
+    assert str(sgd.result.spec and sgd.result.spec.train.optimizer) == "SGD(momentum=0.9)"
+    assert fields == {f"optimizer.{name}" for name in ("lr", "momentum", "dampening", "weight_decay", "nesterov")}
+    assert again.result.spec == base
+
+
+@pytest.mark.parametrize("name", CATALOGS["optimizer"])
+def test_every_optimizer_can_be_chosen(name: str, base: RunSpec) -> None:
+    """Each is a run with its own defaults as soon as it is chosen."""
+    spec = Draft(base).with_text("optimizer", name).result.spec
+
+    assert spec is not None
+    assert spec.train.optimizer.name == name
+
+
+def test_no_scheduler(base: RunSpec) -> None:
+    """None takes the scheduler away."""
+    spec = Draft(base).with_text("scheduler", "None").result.spec
+
+    assert spec is not None
+    assert spec.train.scheduler is None
+
+
+def test_a_draft_of_another_run(base: RunSpec) -> None:
+    """What differs from the preset is typed; the draft comes to the other run."""
+    other = base.with_settings({"optimizer.lr": "0.01", "epochs": "3", "dropout": "0.2", "scheduler": "None"})
+    draft = Draft.of(other, base)
+
+    assert draft.result.spec == other
+    assert draft.changed_count == 4
+
+
+def test_typing_back_is_no_change(base: RunSpec) -> None:
+    """A field that has the preset's text again is not marked."""
+    draft = Draft(base).with_text("epochs", "3").with_text("epochs", str(base.train.epochs))
+
+    assert draft.changed_count == 0
+    assert draft.with_layers("Flatten()\nLinear(10)").with_layers(base.layers).changed_count == 0
