@@ -4,10 +4,13 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import App
+from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.screen import Screen
 
 from mnist_tui.tui.lab import LabScreen
 from mnist_tui.tui.lag import LagLog
@@ -27,7 +30,7 @@ class LabApp(App[Ending]):
     CSS_PATH = "lab.tcss"
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q,ctrl+q", "leave", "Quit", tooltip="Asks first while a run is trained here"),
+        Binding("q,ctrl+q", "leave", "Quit", key_display="q", tooltip="asks first while a run is trained here"),
         Binding("ctrl+c", "interrupt", "Stop", show=False, priority=True, tooltip="Copies, stops the run, or quits"),
         Binding("ctrl+z", "suspend_process", "To the shell", show=False),
         Binding("ctrl+l", "switch_theme", "Light or dark", show=False),
@@ -78,6 +81,15 @@ class LabApp(App[Ending]):
             self.exit(self.ending)
         else:
             self.notify("Ctrl-C again quits")
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Everything that a key does here, for the palette; and what textual offers."""
+        for active in screen.active_bindings.values():
+            binding = active.binding
+            if binding.description and isinstance(active.node, App | Screen):
+                run = partial(self.run_action, binding.action, active.node)
+                yield SystemCommand(binding.description, binding.tooltip or f"key {binding.key}", run)
+        yield from super().get_system_commands(screen)
 
     def crash(self, what: str, details: str) -> None:
         """Leaves with one sentence; the traceback goes to a log."""

@@ -13,13 +13,10 @@ BAR = 12
 """Cells of the bar that shows how much of the parameters is used."""
 
 
-def budget_line(spec: RunSpec, rows: Sequence[EpochEnded], is_mnist: bool) -> str:
-    """The parameter count, and its verdict, in a few words."""
-    allowed = spec.target.parameters
-    if allowed is None:
-        return f"{spec.parameters:,} params"
-    over = spec.parameters - allowed + 1
-    return f"{spec.parameters:,} params (< {allowed:,} {'ok' if over <= 0 else f'OVER by {over:,}'})"
+def headline_parts(spec: RunSpec) -> list[str]:
+    """The parameter count and, where there is a target, its verdict, in a few words each."""
+    _, _, words = _parameters(spec)
+    return [f"{spec.parameters:,} params", *([f"{words} (< {spec.target.parameters:,})"] if words else [])]
 
 
 def budget_lines(spec: RunSpec, rows: Sequence[EpochEnded], is_mnist: bool) -> list[tuple[str, str, str]]:
@@ -85,7 +82,7 @@ class BudgetCard(Static):
         self.update(Text("\n").join(lines), layout=False)
 
     def _line(self, spec: RunSpec, name: str, fact: str, words: str) -> Text:
-        line = Text(f"{name:<11}", "dim", no_wrap=True, overflow="ellipsis")
+        line = Text(f"{name:<11}", "dim", no_wrap=True)
         line.append(f" {fact}", "not dim bold")
         if words:
             is_met = words == "ok"

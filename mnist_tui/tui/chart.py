@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual import on
-from textual.color import Color
 from textual.events import Click
 from textual.message import Message
 from textual.widget import Widget
@@ -16,6 +15,7 @@ from textual.widget import Widget
 from mnist_tui.text import clean_line
 from mnist_tui.tui.bench import Bench
 from mnist_tui.tui.curves import Curve, Metric, Role, limits, number, thin, ticks
+from mnist_tui.tui.themes import rgb
 
 if TYPE_CHECKING:
     from textual_plotext.plot import Plot
@@ -229,13 +229,12 @@ def _y(look: Look, value: float) -> float:
 
 
 def _rgb(look: Look, name: str) -> tuple[int, int, int]:
-    text = look.colours.get(name, "").split(" ")[0]
-    return Color.parse(text if text.startswith("#") else "#808080").rgb
+    return rgb(look.colours, name)
 
 
 def _legend(look: Look, picture: Picture) -> Text:
     """The metric, and every line with its marker and its last value."""
-    legend = Text(f" {look.metric}{' (log)' if look.log_y else ''}", "bold", no_wrap=True, overflow="ellipsis")
+    legend = Text(f" {look.metric}{' (log)' if look.log_y else ''}", "bold", no_wrap=True)
     for line in picture.lines:
         if line.role in ("raw", "band"):
             continue
@@ -245,5 +244,5 @@ def _legend(look: Look, picture: Picture) -> Text:
         legend.append(f"  {marker} {line.label} {value}", f"not bold rgb({red},{green},{blue})")
     if picture.best is not None:
         legend.append(f"  * best {picture.best}", "not bold")
-    legend.truncate(look.width)
+    legend.truncate(look.width, overflow="crop" if look.ascii_only else "ellipsis")
     return legend

@@ -24,7 +24,7 @@ from mnist_tui.spec import RunSpec
 from mnist_tui.text import clean_line
 from mnist_tui.tui import jobs
 from mnist_tui.tui.bench import Bench
-from mnist_tui.tui.budget import BudgetCard, budget_line
+from mnist_tui.tui.budget import BudgetCard, headline_parts
 from mnist_tui.tui.dialogs import MessageDialog
 from mnist_tui.tui.digits import DigitsStrip
 from mnist_tui.tui.editor import LayersEditor
@@ -135,7 +135,7 @@ class DesignScreen(Screen[None]):
             count = sum(row.parameters for row in checked.rows)
             wrong = len(checked.errors) + (checked.layer_error is not None)
             return [name, f"{count:,} params", f"! {wrong} to put right"]
-        parts = [name, budget_line(spec, self.rows, self.run_texts["dataset"] != "digits")]
+        parts = [name, *headline_parts(spec)]
         count = self.draft.changed_count
         return [*parts, f"{count} change{'s' if count > 1 else ''}"] if count else parts
 

@@ -82,8 +82,8 @@ class DigitsStrip(Widget):
 
     def render(self) -> Text:
         width, height = self.size.width, self.size.height
-        caption = Text(self._caption, "dim", no_wrap=True, overflow="ellipsis")
-        caption.truncate(max(0, width))
+        caption = Text(self._caption, "dim", no_wrap=True)
+        caption.truncate(max(0, width), overflow="crop" if self.ascii_only else "ellipsis")
         if not self._digits or height < SIDE // 4 + 1:
             return caption
         factor = 1 if height > SIDE // 2 + 1 and width >= 2 * SIDE + GAP else 2

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from functools import cache
 from typing import ClassVar
 
+from rich.color import Color
+from rich.style import Style
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
@@ -17,6 +19,7 @@ from textual.widgets import Static, TextArea
 
 from mnist_tui.layers import KINDS, describe_kinds
 from mnist_tui.text import clean_line
+from mnist_tui.tui.themes import rgb
 
 ERROR_SECONDS = 0.4
 """Without typing before a mistake is said: half a word is none."""
@@ -25,7 +28,7 @@ _TOKENS = re.compile(
     r"(?P<comment>#.*)|(?P<string>\"[^\"]*\"|'[^']*')|(?P<argument>\b[a-z_]\w*(?=\s*=))|"
     r"(?P<layer>\b[A-Z]\w*)|(?P<number>\b\d[\d_.e+-]*)|(?P<word>\b[a-zA-Z_]\w*)"
 )
-_STYLES = {"comment": "text-muted", "string": "secondary", "argument": "foreground-muted", "number": "secondary"}
+_STYLES = {"comment": "foreground-muted", "string": "secondary", "argument": "foreground-muted", "number": "secondary"}
 
 
 @cache
@@ -98,11 +101,8 @@ class _Area(TextArea):
             kind = str(token.lastgroup)
             if kind == "layer":
                 line.stylize("bold" if token[0] in KINDS else "underline", token.start(), token.end())
-            colour = colours.get(
-                {"layer": "primary", "word": "accent"}.get(kind) or _STYLES.get(kind, "foreground"), ""
-            )
-            if colour.startswith("#"):
-                line.stylize(colour, token.start(), token.end())
+            name = {"layer": "primary", "word": "accent"}.get(kind) or _STYLES.get(kind, "foreground")
+            line.stylize(Style(color=Color.from_rgb(*rgb(colours, name))), token.start(), token.end())
         if self.wrong_line == line_index + 1:
             line.stylize("underline bold")
         return line

@@ -28,7 +28,7 @@ def cell(column: str, row: EpochEnded, is_best: bool) -> str:
     """What stands in a column; the gap is train minus test accuracy, in points."""
     match column:
         case "epoch":
-            return f"{row.epoch}{'*' if is_best else ' '}"
+            return f"{row.epoch}{'!' if row.steered else ''}{'*' if is_best else ' '}"
         case "train loss" | "loss":
             return f"{row.train_loss:.4f}"
         case "train %":
@@ -44,7 +44,7 @@ def cell(column: str, row: EpochEnded, is_best: bool) -> str:
         case "gap":
             return f"{100 * (row.train_accuracy - row.test_accuracy):+.2f}"
         case "rate":
-            return f"{row.learning_rate:.3g}{'!' if row.steered else ''}"
+            return f"{row.learning_rate:.3g}"
         case _:
             return f"{row.seconds:.1f}"
 

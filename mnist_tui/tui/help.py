@@ -17,6 +17,10 @@ A closed terminal does not end a run; tmux or screen keep the laboratory itself.
 """
 
 
+UNTOLD = frozenset({"scroll_left", "scroll_right", "page_left", "page_right", "copy_text"})
+"""What every textual widget has and nobody looks for."""
+
+
 def sections(active: dict[str, ActiveBinding], names: dict[str, str]) -> list[tuple[str, list[tuple[str, str]]]]:
     """The bindings by the widget that they belong to: its name, then each key with what it does.
 
@@ -25,7 +29,7 @@ def sections(active: dict[str, ActiveBinding], names: dict[str, str]) -> list[tu
     found: dict[str, dict[str, tuple[list[str], str]]] = {}
     for active_binding in active.values():
         binding, node = active_binding.binding, active_binding.node
-        if not binding.description:
+        if not binding.description or binding.action.rpartition(".")[2] in UNTOLD:
             continue
         actions = found.setdefault(_owner(node, names), {})
         keys, _ = actions.setdefault(binding.action, ([], _words(binding)))

@@ -67,6 +67,9 @@ class LabScreen(DesignScreen):
         Binding("s", "stop", "Stop", tooltip="after this step; saves, and keeps the run"),
         Binding("l", "rate", "Rate", tooltip="another learning rate, while it runs"),
         Binding("p", "pin", "Pin", show=False, tooltip="an earlier run, drawn behind the curves"),
+        Binding("z", "zoom", "Zoom", tooltip="the curves on the whole screen, with a cursor that reads exact values"),
+        Binding("y", "toggle_log", "Log y", show=False, tooltip="the loss on a logarithmic axis, or not"),
+        Binding("w", "smooth", "Smooth", show=False, tooltip="none, 0.6, 0.9; the raw line stays visible"),
         Binding("slash", "search", "Search", key_display="/", tooltip="a preset"),
         Binding("e", "editor", "$EDITOR", show=False, tooltip="the whole preset in your editor"),
         Binding("ctrl+s,f10", "save", "Save", key_display="^s", tooltip="as a new preset file"),
@@ -76,7 +79,7 @@ class LabScreen(DesignScreen):
     def __init__(self, request: "LabRequest", runner: Runner) -> None:
         super().__init__(request)
         self.runner = runner
-        self.waiting = "loading PyTorch…"
+        self.waiting = "loading PyTorch"
         """What the user waits for; empty where nothing is waited for."""
         self._is_leaving = False
 
@@ -135,7 +138,8 @@ class LabScreen(DesignScreen):
         parts = super().headline()
         if self.view.track is not None and self.view.track.started is not None:
             by = ", in another process" if self.runner.is_watching and self.runner.is_busy else ""
-            parts.append(f"{self.view.track.state} {clean_line(self.view.track.name, 40)}{by}")
+            steered = ", steered by hand" if self.view.track.marks else ""
+            parts.append(f"{self.view.track.state} {clean_line(self.view.track.name, 40)}{by}{steered}")
         return parts
 
     # --- the run ---
@@ -257,6 +261,18 @@ class LabScreen(DesignScreen):
             self.app.push_screen(MessageDialog(f"The run {event.outcome}", event.message + where))
 
     # --- files and other screens ---
+
+    def action_zoom(self) -> None:
+        """Opens the curves on the whole screen."""
+        self.view.zoom()
+
+    def action_toggle_log(self) -> None:
+        """The loss on a logarithmic axis, or not."""
+        self.view.toggle_log()
+
+    def action_smooth(self) -> None:
+        """The next smoothing."""
+        self.view.smooth()
 
     def action_search(self) -> None:
         """To the search field of the presets."""

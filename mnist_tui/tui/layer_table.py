@@ -77,7 +77,7 @@ def totals(rows: Sequence[Row], before: Sequence[Row], width: int) -> list[Text]
         f"{counts}; trainable {sums.trainable:,}" if width > 50 else counts,
         summary.receptive_field_sentence(tuple(rows)),
     ]
-    return [Text(line, no_wrap=True, overflow="ellipsis") for line in lines]
+    return [Text(line, no_wrap=True) for line in lines]
 
 
 class LayerTable(Vertical):

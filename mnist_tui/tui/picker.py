@@ -54,7 +54,7 @@ def read(entry: Entry) -> Entry:
 
 def line(entry: Entry, is_current: bool) -> Text:
     """Name, parameters, published accuracy, target and title."""
-    text = Text(no_wrap=True, overflow="ellipsis")
+    text = Text(no_wrap=True)
     text.append(f"{'>' if is_current else ' '}{clean_line(entry.name, 10):<10}", "bold" if is_current else "")
     if entry.error:
         return text.append(f" ! {clean_line(entry.error, 200)}")
@@ -181,6 +181,7 @@ class PresetPicker(Vertical):
         options.add_options([Option(line(entry, entry.name == self._current), id=entry.name) for entry in matching])
         names = [entry.name for entry in matching]
         if names:
+            self.call_after_refresh(options.scroll_to_highlight)
             options.highlighted = (
                 names.index(self._current)
                 if before is None and self._current in names

@@ -181,7 +181,7 @@ class RatesSketch(Static):
 def sketch(rates: Sequence[float], width: int, ascii_only: bool) -> str:
     """One line of blocks, as high as the rate, and one of numbers: the first, the highest, the last."""
     if not rates or width < 4:
-        return "" if rates else "…the schedule, once PyTorch is loaded"[: max(0, width)]
+        return "" if rates else "the schedule, once PyTorch is loaded"[: max(0, width)]
     steps = RAMP if ascii_only else BLOCKS
     top = max(rates) or 1.0
     columns = [rates[index * len(rates) // width] for index in range(width)]

@@ -1,5 +1,8 @@
 """The two themes: colours that stay apart for colour-blind eyes (Okabe and Ito, "Color Universal Design", 2008)."""
 
+from collections.abc import Mapping
+
+from textual.color import Color
 from textual.theme import Theme
 
 DARK = Theme(
@@ -31,3 +34,12 @@ LIGHT = Theme(
     panel="#e7ebef",
     dark=False,
 )
+
+
+def rgb(variables: Mapping[str, str], name: str) -> tuple[int, int, int]:
+    """The colour that a theme variable has on the theme's background; grey for what is no colour, such as `auto`."""
+    text = variables.get(name, "").split(" ")[0]
+    if not text.startswith("#"):
+        return (128, 128, 128)
+    colour = Color.parse(text)
+    return Color.parse(variables.get("background", "#000000")).blend(colour.with_alpha(1), colour.a).rgb

@@ -1,11 +1,9 @@
 """The training pane: curves and epoch log of the run under way, the other seeds of its action, and a pinned run."""
 
 from functools import partial
-from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
 from mnist_tui.events import EpochEnded, Event, RunStarted
@@ -19,12 +17,6 @@ from mnist_tui.tui.zoom import SMOOTHINGS, ZoomScreen
 
 class TrainingView(Vertical):
     """Draws what events tell; several seeds of one action become one band."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "toggle_log", "Log y", show=False, tooltip="the loss on a logarithmic axis, or not"),
-        Binding("w", "smooth", "Smooth", show=False, tooltip="none, 0.6, 0.9; the raw line stays visible"),
-        Binding("z", "zoom", "Zoom", tooltip="a cursor that reads the exact values"),
-    ]
 
     def __init__(self, ascii_only: bool, bench: Bench) -> None:
         super().__init__()
@@ -89,19 +81,19 @@ class TrainingView(Vertical):
             key=(points, rows, len(group.tracks), pinned and pinned.run, self.smoothing, track and track.run),
         )
 
-    def action_toggle_log(self) -> None:
+    def toggle_log(self) -> None:
         """The loss on a logarithmic axis, or not."""
         self.query_one("#chart-loss", Chart).toggle_log()
 
-    def action_smooth(self) -> None:
+    def smooth(self) -> None:
         """The next smoothing."""
         self.smoothing = SMOOTHINGS[(SMOOTHINGS.index(self.smoothing) + 1) % len(SMOOTHINGS)]
         self.draw()
 
-    def action_zoom(self, metric: Metric = METRICS[0]) -> None:
+    def zoom(self, metric: Metric = METRICS[0]) -> None:
         """Opens the curves on the whole screen."""
         self.app.push_screen(ZoomScreen(self.group, self.pinned, metric, self.smoothing, self.ascii_only))
 
     @on(Chart.Zoom)
     def _zoom(self, event: Chart.Zoom) -> None:
-        self.action_zoom(event.metric)
+        self.zoom(event.metric)

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from rich.color import Color
 from rich.style import Style
 from rich.text import Text
 from textual import events
@@ -14,6 +15,7 @@ from textual.widgets import Footer, Static
 from mnist_tui.tui.canvas import Canvas, Frame, with_axis
 from mnist_tui.tui.chart import COLOURS, POINTS
 from mnist_tui.tui.curves import METRICS, Curve, Metric, curves_of, limits, number, thin, ticks
+from mnist_tui.tui.themes import rgb
 from mnist_tui.tui.track import Group, Track
 
 AXIS = 9
@@ -83,8 +85,7 @@ class Plot(Widget):
         return Text(f"{'epoch':>{AXIS - 1}} " + "".join(cells), self._style("foreground-muted"), no_wrap=True)
 
     def _style(self, name: str) -> Style:
-        colour = self.app.theme_variables.get(name, "#808080").split(" ")[0]
-        return Style(color=colour if colour.startswith("#") else "#808080")
+        return Style(color=Color.from_rgb(*rgb(self.app.theme_variables, name)))
 
     def on_click(self, event: events.Click) -> None:
         frame = self.frame()
