@@ -4,24 +4,29 @@ A model and a recipe are PyTorch calls as data, a `RunSpec` holds them, training
 folder is written as the run goes. Imports point one way, from the top of this list to its bottom:
 
     cli.py           arguments to specs and options; exit codes of everything that goes wrong before a run
-    headless.py      events as lines or JSON, signals, exit codes      doctor.py  what this machine has
+    tui/             the laboratory: app.py, lab.py over design.py, a file for every pane and dialog; runner.py, the
+                     thread that trains; leaving.py, how it ends
+    headless.py      events as lines or JSON, signals, exit codes         doctor.py  what this machine has
     session.py       a run from end to end: data + training + folder, as events; resume
     preview.py       digits as the network is fed them, the rate to come  checkpoint.py  a training as bytes and back
     train.py         the loop as a generator of events; evaluation
     step.py          one step on the device, made to be captured as a CUDA graph      batches.py  batches made ahead
-    build.py         spec to network, loss, optimizer, scheduler         data.py  MNIST or digits; seeded splits
-    augment.py       batched augmentation     download.py  MNIST's files     environment.py  device, threads, versions
-                     ---- torch from here up; nothing below loads it ----
-    watch.py         the events of a run, read from its folder     storage.py  the run folder: one writer, readers
-    presets.py       finds and reads models/*.toml      summary.py  the layer table as text     verdict.py  the target
+    build.py         spec to network, loss, optimizer, scheduler          data.py  MNIST or digits; seeded splits
+    augment.py       batched augmentation     download.py  MNIST's files      environment.py  device, threads, versions
+                     ---- torch from here up; nothing below loads it (nor does tui/ before its first frame) ----
+    watch.py         the events of a run, read from its folder            storage.py  the run folder: writer, readers
+    draft.py         a run while it is designed: texts of a form, checked  changes.py  two designs beside each other
+    presets.py       finds, reads and writes models/*.toml                summary.py  the layer table as text
+    settings.py      what the user set for good, and used last            verdict.py  the target, part by part
     spec.py          RunSpec, TrainSpec, Target, Reported: all that a person may set, checked when it is made
     network.py       layers one after the other: shapes, parameters, cost, receptive field
     catalog.py       the optimizers, schedulers, losses and transforms that a recipe may call
-    layers.py        the kinds of layer, each with torch.nn's arguments      arguments.py  what an argument may be
-    calls.py         one PyTorch call as data      events.py  what happens in a run
+    layers.py        the kinds of layer, each with torch.nn's arguments   arguments.py  what an argument may be
+    calls.py         one PyTorch call as data                             events.py  what happens in a run
     control.py       stop, pause, go on, one step, another rate: from a thread, or through the run folder
-    options.py       where and on what a run happens
-    files.py         bounded reads, atomic writes      text.py  text from outside, made safe to show
+    guard.py         the dashboard's parent, which restores the terminal  telemetry.py  how busy the device is
+    options.py  request.py  terminal.py     where a run happens; what the laboratory opens with; what a terminal can
+    files.py         bounded reads, atomic writes                         text.py  text from outside, made safe to show
 
 The presets are in models/, beside this package in a checkout and inside it in a wheel.
 """

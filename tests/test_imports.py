@@ -16,7 +16,8 @@ ROOT = Path(__file__).parent.parent
 FIRST = [
     *("calls", "arguments", "layers", "network", "catalog", "spec", "text"),
     *("files", "events", "verdict", "presets", "summary", "cli"),
-    *("control", "options", "storage", "watch"),
+    *("control", "options", "storage", "watch", "changes", "draft", "request", "settings"),
+    *("guard", "terminal", "telemetry"),
 ]
 """Modules whose answer does not wait for torch."""
 
@@ -49,6 +50,14 @@ def _python(code: str, *arguments: str) -> str:
 def _imported_by(*modules: str) -> set[str]:
     lines = "\n".join(f"import mnist_tui.{name}" for name in modules)
     return set(json.loads(_python(f"{ASKED_FOR}{lines}\nprint(json.dumps(sorted(asked | set(sys.modules))))")))
+
+
+def test_the_dashboard_draws_before_torch_is_loaded() -> None:
+    """The screen and everything on it, without torch or numpy."""
+    imported = _imported_by("tui.app")
+
+    assert "textual" in imported
+    assert imported & (HEAVY - {"textual", "rich", "plotext"}) == set()
 
 
 @pytest.mark.parametrize("module", FIRST)

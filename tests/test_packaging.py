@@ -85,6 +85,7 @@ def test_a_wheel_holds_the_package_and_its_presets(wheel: Path) -> None:
     tops = {name.partition("/")[0] for name in names}
     assert {f"mnist_tui/models/{name}.toml" for name in presets.builtin_names()} <= set(names)
     assert {f"mnist_tui/{path.name}" for path in (ROOT / "mnist_tui").glob("*.py")} <= set(names)
+    assert {f"mnist_tui/tui/{path.name}" for path in (ROOT / "mnist_tui/tui").glob("*.*")} <= set(names)
     assert sorted(top for top in tops if not top.endswith(".dist-info")) == ["mnist_tui"]
 
 
