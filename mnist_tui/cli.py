@@ -89,13 +89,17 @@ def _main_parser() -> _Parser:
     parser.add_argument("--seeds", type=int, metavar="N", help="train N times, with N seeds in a row")
     parser.add_argument("--models", type=Path, metavar="DIR", help="one more folder of presets")
     _add_run_options(parser)
+    _add_output_options(parser)
     return parser
 
 
 def _add_screen_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--ascii", action="store_true", help="neither braille nor blocks nor boxes")
-    parser.add_argument("--light", action="store_true", help="the light theme")
-    parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
+    either = argparse.BooleanOptionalAction
+    parser.add_argument("--ascii", action=either, help="neither braille nor blocks nor boxes (default: without UTF-8)")
+    parser.add_argument("--mouse", action=either, help="use it, or leave it to the terminal")
+    theme = parser.add_mutually_exclusive_group()
+    theme.add_argument("--light", action="store_const", const="light", dest="theme", help="the light theme")
+    theme.add_argument("--dark", action="store_const", const="dark", dest="theme", help="the dark theme")
     parser.add_argument("--plain", action="store_true", help="lines of text instead of a screen")
 
 
@@ -107,6 +111,9 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data-dir", type=Path, metavar="DIR", help="where MNIST/raw is, or is downloaded to")
     parser.add_argument("--runs-dir", type=Path, metavar="DIR", help="where run folders are made (default: ./runs)")
     parser.add_argument("--threads", type=int, metavar="N", help="torch threads (default: all cores but one)")
+
+
+def _add_output_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--require-target", action="store_true", help="exit code 4 where a target is missed")
     parser.add_argument("--json", action="store_true", help="one JSON object per event on stdout")
     parser.add_argument("-q", "--quiet", action="store_true", help="no talk on stderr but warnings")
@@ -197,6 +204,7 @@ def _resume(arguments: Sequence[str]) -> int:
     parser = _Parser(prog="mnist-tui resume", allow_abbrev=False)
     parser.add_argument("folder", nargs="?", type=Path, help="a run folder; without it the newest interrupted run")
     _add_run_options(parser)
+    _add_output_options(parser)
     options = parser.parse_args(arguments)
     from mnist_tui import headless, session, storage
 
@@ -238,9 +246,14 @@ def _seeded(specs: Sequence[RunSpec], seeds: int | None) -> list[RunSpec]:
     """Every spec with so many seeds in a row."""
     if seeds is None:
         return list(specs)
-    if not 1 <= seeds <= 1000:
+    count = _count(seeds)
+    return [spec.with_settings({"seed": str(spec.train.seed + index)}) for spec in specs for index in range(count)]
+
+
+def _count(seeds: int | None) -> int:
+    if seeds is not None and not 1 <= seeds <= 1000:
         _fail("--seeds must be between 1 and 1000", USAGE)
-    return [spec.with_settings({"seed": str(spec.train.seed + index)}) for spec in specs for index in range(seeds)]
+    return seeds or 1
 
 
 def _settings(pairs: Sequence[str]) -> dict[str, str]:
@@ -283,19 +296,31 @@ def _runs_dir(named: Path | None) -> Path:
 
 def _lab(options: argparse.Namespace) -> int:
     """The laboratory; where the terminal cannot draw, the same as lines."""
-    spec, base = _designed(options)
+    for name in ("dry_run", "json", "require_target"):
+        if getattr(options, name):
+            _fail(f"--{name.replace('_', '-')} goes with --batch NAME", USAGE)
+    spec, base, notice = _designed(options)
     if options.plain or (terminal.is_terminal() and terminal.is_dumb()):
         return _plain_lab(options, spec)
     if not terminal.is_terminal():
         _fail(f"the laboratory needs a terminal; train without one: mnist-tui --batch {spec.name}", USAGE)
-    return _open(replace(_request(options), spec=spec, base=base, seeds=options.seeds or 1, start=options.start))
+    seeds = _count(options.seeds)
+    return _open(replace(_request(options), spec=spec, base=base, seeds=seeds, start=options.start, notice=notice))
 
 
-def _designed(options: argparse.Namespace) -> tuple[RunSpec, RunSpec]:
-    """What the laboratory opens on, and the preset it began from: the named one, or what was used last, or iter5."""
-    last = None if options.preset else settings.last_used()
+def _designed(options: argparse.Namespace) -> tuple[RunSpec, RunSpec, str]:
+    """What the laboratory opens on: the named preset, or what was used last, or iter5.
+
+    With the preset that it began from, and a sentence where what was used last cannot be read.
+    """
+    last, notice = None, ""
+    if not options.preset:
+        try:
+            last = settings.last_used()
+        except SettingsError as error:
+            notice = str(error)
     spec, base = last or (presets.load(options.preset or FIRST_PRESET, options.models),) * 2
-    return _changed(spec, _all_settings(options)), base
+    return _changed(spec, _all_settings(options)), base, notice
 
 
 def _plain_lab(options: argparse.Namespace, spec: RunSpec) -> int:
@@ -321,9 +346,9 @@ def _request(options: argparse.Namespace) -> "LabRequest":
         base=first,
         options=_options(options),
         models=getattr(options, "models", None),
-        ascii=options.ascii or chosen.ascii or not terminal.has_utf8(),
-        light=options.light or chosen.theme == "light",
-        mouse=chosen.mouse and not options.no_mouse,
+        ascii=(chosen.ascii or not terminal.has_utf8()) if options.ascii is None else options.ascii,
+        light=(options.theme or chosen.theme) == "light",
+        mouse=chosen.mouse if options.mouse is None else options.mouse,
         on_hangup=chosen.on_hangup,
     )
 
@@ -336,7 +361,7 @@ def _open(request: "LabRequest") -> NoReturn:
         gc.disable()  # Until the first frame is drawn: collections over all that is being loaded cost a tenth of it.
         from mnist_tui.tui.app import run_lab
 
-        return run_lab(request, report)
+        return _ended(lambda: run_lab(request, report))
 
     guard.guarded(main)
 
@@ -344,6 +369,7 @@ def _open(request: "LabRequest") -> NoReturn:
 def _watch(arguments: Sequence[str]) -> int:
     parser = _Parser(prog="mnist-tui watch", allow_abbrev=False)
     parser.add_argument("run", nargs="?", help="a run folder, or its name; without it the newest that is trained")
+    parser.add_argument("--json", action="store_true", help="one JSON object per event on stdout, and no screen")
     _add_screen_options(parser)
     _add_run_options(parser)
     options = parser.parse_args(arguments)
@@ -351,7 +377,7 @@ def _watch(arguments: Sequence[str]) -> int:
 
     runs_dir = _runs_dir(options.runs_dir)
     folder = watch.find_run(options.run, runs_dir)
-    if options.plain or not terminal.is_terminal() or terminal.is_dumb():
+    if options.plain or options.json or not terminal.is_terminal() or terminal.is_dumb():
         return watch.print_events(folder, options.json)
     saved = storage.load_run(folder).spec
     return _open(replace(_request(options), spec=saved, base=saved, watch=folder))
@@ -390,22 +416,26 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             with suppress(OSError):  # A stream whose file was exchanged for a pipe cannot be asked where it stands.
                 stream.reconfigure(errors="replace")  # A terminal without UTF-8 gets ? for what it cannot show.
+    sys.exit(_ended(lambda: _dispatch(sys.argv[1:])))
+
+
+def _ended(run: Callable[[], int]) -> int:
+    """The exit code of `run`; whatever it raises is one line."""
     try:
-        code = _dispatch(sys.argv[1:])
+        return run()
     except KeyboardInterrupt:
-        code = INTERRUPTED
+        return INTERRUPTED
     except (PresetError, SpecError, SettingsError) as error:
         _fail(str(error), USAGE)
     except BrokenPipeError:
-        code = 0
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # what is left to flush at exit goes nowhere
+        return 0
     except Exception as error:
-        code = _known_failure(error)
-    sys.exit(code)
+        _fail_for(error)
 
 
-def _known_failure(error: Exception) -> int:
-    """The exit code of what the machine lacks; everything else is our own mistake, and goes to a file."""
+def _fail_for(error: Exception) -> NoReturn:
+    """Ends with what the machine lacks; everything else is our own mistake, and goes to a file."""
     if type(error).__name__ in KNOWN:  # By name: their modules load torch, and may not be loaded.
         _fail(str(error), ENVIRONMENT)
     from platformdirs import user_log_path

@@ -22,12 +22,15 @@ MODES_OFF = (
 )
 
 
-def restore_terminal(attributes: list[Any] | None = None) -> None:
+def restore_terminal(descriptor: int = 2) -> None:
     """Ends every mode that a dashboard sets; never waits for a terminal that takes nothing."""
     with suppress(OSError, ValueError):
-        os.set_blocking(2, False)
-        os.write(2, MODES_OFF.encode())
-        os.set_blocking(2, True)
+        os.set_blocking(descriptor, False)
+        os.write(descriptor, MODES_OFF.encode())
+        os.set_blocking(descriptor, True)
+
+
+def _restore_attributes(attributes: list[Any] | None) -> None:
     if attributes is not None:
         with suppress(OSError, termios.error):
             # Who is not in the foreground may not touch the terminal, and would be stopped for trying.
@@ -63,7 +66,8 @@ class Report:
 def guarded(main: Callable[[Report], int]) -> NoReturn:
     """Runs `main` in a child and ends this process with its exit code; the child ends without a Python teardown.
 
-    Threads may still be inside torch when the dashboard is left, and the interpreter must not end under them.
+    Threads may still be inside torch when the dashboard is left, and the interpreter must not end under them. What
+    `main` raises is printed as Python would, and is exit code 1.
     """
     if not hasattr(os, "fork"):
         sys.exit(main(Report()))
@@ -91,7 +95,9 @@ def _run_child(main: Callable[[Report], int], report: Report) -> NoReturn:
     try:
         code = main(report)
     except SystemExit as ended:
-        code = ended.code if isinstance(ended.code, int) else 1
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except BaseException as error:
+        sys.excepthook(type(error), error, error.__traceback__)
     finally:
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError):
@@ -108,13 +114,18 @@ def _wait(child: int, reader: int) -> tuple[int, str]:
         for line in lines:
             message = json.loads(line)
             if "leave" in message:
-                print(message["leave"], flush=True)
+                _say(message["leave"])
                 os._exit(0)
             folder = message.get("folder", folder)
     while True:
         _, status = os.waitpid(child, 0)
         if not os.WIFSTOPPED(status):
             return status, folder
+
+
+def _say(text: str) -> None:
+    with suppress(OSError):  # The terminal may be gone.
+        print(text, file=sys.stderr, flush=True)
 
 
 def _pass_signals_on(child: int) -> None:
@@ -138,12 +149,12 @@ def _pass_signals_on(child: int) -> None:
 
 def _end_like(status: int, folder: str, attributes: list[Any] | None) -> NoReturn:
     """Ends as the child did; where a signal took it, puts the terminal back and says how to go on."""
+    _restore_attributes(attributes)  # In any case: a child whose terminal was frozen ends without.
     if os.WIFEXITED(status):
         os._exit(os.WEXITSTATUS(status))
     number = os.WTERMSIG(status)
-    restore_terminal(attributes)
-    print(f"mnist-tui: killed by {signal.Signals(number).name}", file=sys.stderr)
+    restore_terminal()
+    _say(f"mnist-tui: killed by signal {number} ({signal.strsignal(number)})")
     if folder:
-        print(f"go on with: mnist-tui resume {folder}", file=sys.stderr)
-    sys.stderr.flush()
+        _say(f"go on with: mnist-tui resume {folder}")
     os._exit(128 + number)

@@ -12,7 +12,7 @@ import platformdirs
 
 from mnist_tui.calls import did_you_mean
 from mnist_tui.files import BadFile, read_text, write_atomically
-from mnist_tui.spec import RunSpec, SpecError, make_spec
+from mnist_tui.spec import RunSpec, make_spec
 from mnist_tui.text import clean_line
 
 MAX_BYTES = 65_536
@@ -100,9 +100,18 @@ def remember(spec: RunSpec, base: RunSpec) -> None:
 
 
 def last_used() -> tuple[RunSpec, RunSpec] | None:
-    """The spec that was used last and the preset it began from; None where there is none, or none that can be read."""
+    """The spec that was used last and the preset it began from; None before the first time.
+
+    Raises `SettingsError` for a memory that cannot be read, or that this version refuses.
+    """
+    if not _memory().exists():
+        return None
     try:
         document = json.loads(read_text(_memory(), 4 * MAX_BYTES))
         return make_spec(document["spec"]), make_spec(document["base"])
-    except (BadFile, ValueError, KeyError, TypeError, RecursionError, SpecError):
-        return None
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise SettingsError(f"what was used last cannot be opened: {_memory()}: {_why(error)}") from None
+
+
+def _why(error: Exception) -> str:
+    return clean_line(error.why if isinstance(error, BadFile) else str(error), 200)

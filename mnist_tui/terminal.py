@@ -7,9 +7,9 @@ from collections.abc import MutableMapping
 
 
 def is_terminal() -> bool:
-    """Whether both input and output are one."""
+    """Whether input, output and errors are one: textual reads the first, and draws on the last."""
     try:
-        return sys.stdin.isatty() and sys.stdout.isatty()
+        return sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()
     except (AttributeError, ValueError):  # Closed, or none at all.
         return False
 
@@ -25,8 +25,9 @@ def is_remote(environment: MutableMapping[str, str] = os.environ) -> bool:
 
 
 def has_utf8() -> bool:
-    """Whether it shows more than ASCII, by the locale; nvitop decides in the same way."""
-    return locale.getpreferredencoding(False).lower().replace("-", "") == "utf8"
+    """Whether it shows more than ASCII, by the locale."""
+    # Not `getpreferredencoding`, which says UTF-8 in the locale C as well: there Python itself reads and writes so.
+    return locale.getencoding().lower().replace("-", "") == "utf8"
 
 
 def prepare(environment: MutableMapping[str, str] = os.environ) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pyte
 
 ROOT = Path(__file__).parent.parent
@@ -63,7 +64,8 @@ class Lab:
     def _take_terminal() -> None:
         os.setsid()
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        for number in (signal.SIGINT, signal.SIGHUP):  # A test run in the background of a script has them ignored.
+            signal.signal(number, signal.SIG_DFL)
 
     @staticmethod
     def environment(**env: str) -> dict[str, str]:
@@ -109,10 +111,7 @@ class Lab:
 
     def child(self) -> int:
         """The process of the dashboard itself, whose parent is the guard."""
-        listed = subprocess.run(
-            ["ps", "-o", "pid=", "--ppid", str(self.process.pid)], capture_output=True, text=True, check=True
-        )
-        return int(listed.stdout.split()[0])
+        return psutil.Process(self.process.pid).children()[0].pid
 
     def ended(self, seconds: float = 40) -> int:
         """The exit code, and everything that was still written."""
@@ -142,7 +141,7 @@ class Lab:
         for kill in (lambda: os.kill(self.child(), signal.SIGKILL), self.process.kill):
             try:
                 kill()
-            except (OSError, IndexError, subprocess.CalledProcessError):
+            except (OSError, IndexError, psutil.NoSuchProcess):
                 continue
         self.process.wait()
         if self.master >= 0:

@@ -103,7 +103,7 @@ def test_the_good_preset_is_good(command: Command) -> None:
 
 
 ARGUMENTS: dict[str, tuple[tuple[str, ...], str]] = {
-    "nothing asked for": ((), "--batch NAME"),
+    "nothing asked for": ((), "the laboratory needs a terminal; train without one: mnist-tui --batch iter5"),
     "unknown command": (("shw", "iter5"), "did you mean 'show'?"),
     "a preset as a command": (("iter5",), "--batch NAME"),
     "unknown option": ((*TRAIN, "--epoch", "3"), "did you mean '--epochs'?"),

@@ -6,12 +6,14 @@ A control is the same program with the protection taken away: it must lose what 
 import json
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
-from lab_terminal import PRESET, Lab
+from lab_terminal import MAIN, PRESET, Lab
 
 Open = Callable[..., Lab]
 
@@ -141,6 +143,30 @@ def test_sigterm(protected: bool, open_lab: Open) -> None:
         assert b"Traceback" not in lab.output
 
 
+WITHOUT_ENFORCER = """
+import mnist_tui.tui.leaving as leaving
+leaving._enforce = lambda *arguments: None
+"""
+
+
+@pytest.mark.parametrize("protected", [True, False], ids=["protected", "control"])
+def test_sigterm_at_a_frozen_terminal(protected: bool, open_lab: Open) -> None:
+    """Nobody reads what is drawn: the run is saved all the same, and the process ends, with the keyboard put back."""
+    lab = open_lab(*TRAIN, "--epochs", "1000", before="" if protected else WITHOUT_ENFORCER)
+    folder = training(lab)
+    for _ in range(40):  # Drawings pile up, unread, until the dashboard has to wait.
+        lab.press("?\x1b")
+        time.sleep(0.05)
+    lab.process.send_signal(signal.SIGTERM)
+    ended = wait_until(lambda: lab.process.poll() is not None, 20 if protected else 6)
+
+    assert ended is protected
+    assert outcome(folder) == "stopped"
+    if protected:
+        assert lab.process.returncode == 143
+        assert lab.is_as_before()
+
+
 WITHOUT_GUARD = """
 import mnist_tui.guard as guard
 guard.guarded = lambda main: __import__("os")._exit(main(guard.Report()))
@@ -160,6 +186,32 @@ def test_killed(protected: bool, open_lab: Open) -> None:
     if protected:
         assert lab.is_as_before()
         assert f"mnist-tui resume runs/{folder.name}".encode() in lab.output
+
+
+IN_A_SHELL = "import os; os.environ['PS1'] = 'PROMPT '; os.execvp('sh', ['sh', '-i'])"
+
+BLIND_TO_ITS_PARENT = "import os; os.getppid = lambda: 1"
+
+
+@pytest.mark.parametrize("protected", [True, False], ids=["protected", "control"])
+def test_killed_guard(protected: bool, open_lab: Open, tmp_path: Path) -> None:
+    """The shell then takes the terminal back: the run completes without one, and nothing draws over the prompt."""
+    program = tmp_path / "program.py"
+    program.write_text(f"{'' if protected else BLIND_TO_ITS_PARENT}\n{MAIN}")
+    lab = open_lab(before=IN_A_SHELL)
+    lab.wait_for("PROMPT")
+    lab.press(f"{sys.executable} {program} {' '.join(TRAIN)}\n")
+    folder = training(lab)
+    dashboard = psutil.Process(lab.child()).children()[0]
+    os.kill(lab.child(), signal.SIGKILL)
+    completed = wait_until(lambda: (lab.read(0.01), outcome(folder))[1] == "completed")
+    gone = wait_until(lambda: not lab.read(0.01) and not dashboard.is_running(), 10 if protected else 2)
+    if not gone:
+        dashboard.kill()
+
+    assert completed
+    assert gone is protected
+    assert (lab.modes_left_on() == []) is protected
 
 
 def test_ctrl_c_stops_and_stays(open_lab: Open) -> None:
@@ -196,9 +248,10 @@ def test_quit_and_save(open_lab: Open) -> None:
     assert f"mnist-tui resume runs/{folder.name}".encode() in lab.output
 
 
-def test_leave_running(open_lab: Open) -> None:
-    """q, l: the shell has its prompt back at once, and the run completes without a terminal."""
-    lab = open_lab()
+@pytest.mark.parametrize("on_hangup", ["continue", "stop"])
+def test_leave_running(on_hangup: str, open_lab: Open) -> None:
+    """q, l: the shell has its prompt back at once, and the run completes without a terminal, whatever a hang-up does."""
+    lab = open_lab(MNIST_TUI_ON_HANGUP=on_hangup)
     folder = training(lab)
     lab.press("q")
     lab.wait_for("Leave running")
@@ -206,7 +259,7 @@ def test_leave_running(open_lab: Open) -> None:
     code = lab.ended(10)
     at_once = outcome(folder)
     lab.hang_up()
-    completed = wait_until(lambda: outcome(folder) == "completed")
+    completed = wait_until(lambda: outcome(folder) == "completed", 20)
 
     assert (code, at_once) == (0, None)
     assert f"mnist-tui watch {folder.name}".encode() in lab.output
@@ -225,6 +278,38 @@ def test_watch_stops_the_run_of_another_process(open_lab: Open) -> None:
 
     assert stopped
     assert other.ended() == 0
+
+
+NOISE = """
+import os
+import mnist_tui.tui.jobs as jobs
+warm_up = jobs.warm_up
+def noisy():
+    print("NOISE of Python", flush=True)
+    os.write(1, b"NOISE of C")
+    os.write(2, b"NOISE of C")
+    warm_up()
+jobs.warm_up = noisy
+"""
+
+WITHOUT_LOG = """
+import contextlib
+import mnist_tui.tui.app as app
+app.own_terminal = contextlib.nullcontext
+"""
+
+
+@pytest.mark.parametrize("protected", [True, False], ids=["protected", "control"])
+def test_nothing_draws_over_the_screen(protected: bool, open_lab: Open) -> None:
+    """What a library prints while the screen is up, from Python or from C, does not reach the terminal."""
+    lab = open_lab(before=NOISE if protected else NOISE + WITHOUT_LOG)
+    folder = training(lab)
+    lab.press("\x03")
+    lab.wait(lambda: outcome(folder) == "stopped")
+    lab.press("q")
+    lab.ended()
+
+    assert (b"NOISE" in lab.output) is not protected
 
 
 FAILING_STEP = """

@@ -73,23 +73,43 @@ def test_the_last_design_comes_back() -> None:
     assert settings.last_used() == (spec, base)
 
 
+def test_nothing_is_remembered_before_the_first_time() -> None:
+    """And that is no error."""
+    assert settings.last_used() is None
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"spec": 1, "base": 2}', "\x00\xff", "[" * 100_000])
-def test_a_damaged_memory_is_none(content: str) -> None:
-    """Nothing is remembered, and nothing fails."""
+def test_a_damaged_memory_is_named(content: str) -> None:
+    """One sentence, with the file; never a design that nobody made."""
     base = presets.load("iter4")
     settings.remember(base, base)
     (path,) = list(settings._memory().parent.iterdir())
     path.write_text(content, encoding="latin-1")
 
-    assert settings.last_used() is None
+    with pytest.raises(SettingsError) as refused:
+        settings.last_used()
+    assert str(path) in str(refused.value)
+    assert "\n" not in str(refused.value)
 
 
-def test_a_memory_that_no_longer_fits_is_none() -> None:
+def test_a_memory_that_no_longer_fits_is_refused() -> None:
     """A spec that this version refuses is not opened."""
     base = presets.load("iter4")
     settings.remember(base, base)
     document = json.loads(settings._memory().read_text())
     document["spec"]["layers"] = "Linear(11)"
     settings._memory().write_text(json.dumps(document))
+
+    with pytest.raises(SettingsError, match="what was used last cannot be opened"):
+        settings.last_used()
+
+
+def test_a_memory_that_cannot_be_written_does_not_matter(monkeypatch: pytest.MonkeyPatch, project: Path) -> None:
+    """The design is remembered for comfort; leaving the laboratory must not fail for it."""
+    (project / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(project / "file"))
+    base = presets.load("iter4")
+
+    settings.remember(base, base)
 
     assert settings.last_used() is None

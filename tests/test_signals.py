@@ -37,6 +37,13 @@ TRAIN = ["--batch", "many.toml", "--dataset", "digits", "--device", "cpu", "--th
 
 MAIN = "from mnist_tui.cli import main; main()"
 
+
+def _take_signals() -> None:
+    """A test run in the background of a script inherits that these are ignored; a user's terminal does not."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 Start = Callable[..., subprocess.Popen[str]]
 
 
@@ -62,8 +69,7 @@ def start(work: Path) -> Iterator[Start]:
             [sys.executable, "-u", "-c", f"{before}\n{MAIN}", *arguments],
             env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
             text=True,
-            # A test run in the background of a script inherits that Ctrl-C is ignored; a user's terminal does not.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=_take_signals,
             **streams,
         )
         started.append(process)

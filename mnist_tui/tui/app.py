@@ -14,7 +14,7 @@ from textual.screen import Screen
 
 from mnist_tui.tui.lab import LabScreen
 from mnist_tui.tui.lag import LagLog
-from mnist_tui.tui.leaving import Ending, crash_message, finish, signals
+from mnist_tui.tui.leaving import Ending, crash_message, finish, own_terminal, signals
 from mnist_tui.tui.runner import Runner
 from mnist_tui.tui.themes import DARK, LIGHT
 
@@ -113,5 +113,6 @@ def run_lab(request: "LabRequest", report: "Report") -> int:
     runner = Runner(request.options, report.folder)
     app = LabApp(request, runner)
     with signals(app, runner, request):
-        app.run(mouse=request.mouse)
+        with own_terminal():
+            app.run(mouse=request.mouse)
         return finish(app, runner, report)

@@ -7,6 +7,7 @@ of the last one.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from rich.style import Style
 from rich.text import Text
@@ -69,7 +70,9 @@ class Canvas:
             before = point
 
     def mark(self, x: float, y: float, character: str, style: Style) -> None:
-        """Puts one character at a point."""
+        """Puts one character at a point; none where `y` is not finite."""
+        if not math.isfinite(y):
+            return
         column, row = self.frame.column(x) // 2, self.frame.row(y) // 4
         if 0 <= column < self.frame.width and 0 <= row < self.frame.height:
             self._marks[row, column] = character
@@ -105,15 +108,19 @@ class Canvas:
 
     def lines(self) -> list[Text]:
         """The cells, row by row from the top."""
-        found = []
-        for row in range(self.frame.height):
-            text = Text(no_wrap=True)
-            for column in range(self.frame.width):
-                dots = self._dots[row][column]
-                cell = self._marks.get((row, column)) or (chr(BRAILLE + dots) if dots else " ")
-                text.append(cell, self._styles[row][column])
-            found.append(text)
-        return found
+        return [self._line(row) for row in range(self.frame.height)]
+
+    def _line(self, row: int) -> Text:
+        cells = [
+            self._marks.get((row, column)) or (chr(BRAILLE + dots) if dots else " ")
+            for column, dots in enumerate(self._dots[row])
+        ]
+        text, column = Text(no_wrap=True), 0
+        for style, run in groupby(self._styles[row]):  # A span for every cell would cost ten times as much.
+            width = len(list(run))
+            text.append("".join(cells[column : column + width]), style)
+            column += width
+        return text
 
 
 def with_axis(lines: list[Text], frame: Frame, ticks: Sequence[float], style: Style, width: int) -> list[Text]:

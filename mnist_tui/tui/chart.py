@@ -43,7 +43,7 @@ POINTS: dict[Role, tuple[str, str]] = {
     "test": ("●", "o"),
     "val": ("✕", "x"),
     "raw": ("", "'"),
-    "band": ("", "-"),
+    "band": ("╌", "-"),
     "pinned": ("◇", "+"),
 }
 """The marker at the points of each role, with and without Unicode; "" draws a thin line alone."""
@@ -122,6 +122,9 @@ class Chart(Widget):
         self.log_y = not self.log_y
         self._draw()
 
+    def on_mount(self) -> None:
+        self.app.theme_changed_signal.subscribe(self, lambda theme: self._draw())
+
     def on_resize(self) -> None:
         self._draw()
 
@@ -190,7 +193,8 @@ class Chart(Widget):
         _draw_axes(plot, look, picture)
         for line in picture.lines:
             _draw_line(plot, look, picture, line)
-        drawn = Text.from_ansi(plot.build())
+        ansi = plot.build()
+        drawn = Text.from_ansi(ansi.replace("│", "|") if look.ascii_only else ansi)  # Vertical lines have no marker.
         drawn.no_wrap = True
         return Text("\n").join([legend, drawn])
 

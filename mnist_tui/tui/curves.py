@@ -98,10 +98,16 @@ def _per_epoch(label: str, role: Role, track: Track, value: Callable[[EpochEnded
 
 
 def smooth(ys: Sequence[float], weight: float) -> list[float]:
-    """An exponential moving average without the pull to its start, as TensorBoard smooths; `weight` 0 to below 1."""
+    """An exponential moving average without the pull to its start, as TensorBoard smooths; `weight` 0 to below 1.
+
+    What is not finite stays as it is, and the average goes on over it.
+    """
     smoothed, average, total = [], 0.0, 0.0
     for y in ys:
-        average = weight * average + (1 - weight) * (y if math.isfinite(y) else average)
+        if not math.isfinite(y):
+            smoothed.append(y)
+            continue
+        average = weight * average + (1 - weight) * y
         total = weight * total + (1 - weight)
         smoothed.append(average / total)
     return smoothed

@@ -7,6 +7,7 @@ import gc
 import os
 import shlex
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -103,6 +104,8 @@ class LabScreen(DesignScreen):
     def _begin(self) -> None:
         """After the first frame: what needs torch, or the disk; to load torch holds the screen for moments."""
         gc.enable()
+        if self.request.notice:
+            self.notify(self.request.notice, severity="warning", timeout=10, markup=False)
         self.set_interval(DEVICE_SECONDS, self._read_device)
         self.set_interval(PROGRESS_SECONDS, self._show_progress)
         if self.request.watch is not None:
@@ -312,7 +315,8 @@ class LabScreen(DesignScreen):
             path.write_text(presets.as_toml(spec))
             editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
             with self.app.suspend():
-                code = subprocess.run([*editor, str(path)], check=False).returncode
+                terminal = sys.__stderr__  # 1 and 2 are a log while the screen is up.
+                code = subprocess.run([*editor, str(path)], stdout=terminal, stderr=terminal, check=False).returncode
             self._read_back(path, code)
 
     def _read_back(self, path: Path, code: int) -> None:

@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import platformdirs
@@ -48,6 +49,33 @@ class Ending:
     """To be read after the screen is closed."""
     failed: bool = False
     """Something went wrong that was no wish of the user's."""
+
+
+@contextmanager
+def own_terminal() -> Iterator[None]:
+    """The terminal for the screen alone: what libraries print, from C as well, goes to a log beside crash.log."""
+    log = os.open(log_folder() / "output.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    saved = os.dup(1), os.dup(2)
+    before = sys.__stdout__, sys.__stderr__
+    sys.stdout.flush()
+    # Textual measures the terminal by the one and draws on the other.
+    terminal = open(os.dup(2), "w", encoding=sys.stderr.encoding, errors="replace")  # noqa: SIM115
+    sys.__stdout__ = sys.__stderr__ = terminal  # type: ignore[misc]
+    for descriptor in (1, 2):
+        os.dup2(log, descriptor)
+    os.close(log)
+    try:
+        yield
+    finally:
+        for descriptor, original in enumerate(saved, start=1):
+            os.dup2(original, descriptor)
+            os.close(original)
+        sys.__stdout__, sys.__stderr__ = before  # type: ignore[misc]
+
+
+def log_folder() -> Path:
+    """Where this program's own logs are."""
+    return platformdirs.user_log_path("mnist-tui", ensure_exists=True)
 
 
 @contextmanager
@@ -105,7 +133,7 @@ def _enforce(code: int, runner: Runner) -> None:
     if runner.has_begun:
         runner.join()
     time.sleep(GRACE_SECONDS)
-    restore_terminal()
+    restore_terminal(sys.__stderr__.fileno() if sys.__stderr__ else 2)
     os._exit(code)
 
 
@@ -124,7 +152,8 @@ def _watch_terminal(done: threading.Event, ending: Ending) -> None:
 def _forget_terminal() -> None:
     """Nothing reads or writes the terminal from here on: a dead one answers every read at once, for ever."""
     nowhere = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
+    drawn_on = [sys.__stderr__.fileno()] if sys.__stderr__ else []
+    for descriptor in (0, 1, 2, *drawn_on):
         os.dup2(nowhere, descriptor)
     os.close(nowhere)
 
@@ -139,7 +168,7 @@ def _report_crash(app: "App[Ending]", ending: Ending, failure: threading.ExceptH
 
 def crash_message(what: str, details: str) -> str:
     """One sentence for the user; the traceback goes to the log that it names."""
-    path = platformdirs.user_log_path("mnist-tui", ensure_exists=True) / "crash.log"
+    path = log_folder() / "crash.log"
     path.write_text(clean(details, 1_000_000))
     return f"internal error: {clean_line(what, 300)}; the traceback is in {path}"
 

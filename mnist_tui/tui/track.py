@@ -97,6 +97,7 @@ class Track:
                 self.started, self.ended, self.state = event, None, "training"
                 self.name, self.seed, self.run = event.name, event.seed, event.run
                 self._began, self._told_at = None, self.clock()
+                self._forget_after(event.epochs_done + event.steps_done / event.steps_per_epoch)
             case Progress():
                 self._add_progress(event)
             case Paused():
@@ -111,13 +112,20 @@ class Track:
             case RunEnded():
                 self.ended, self.state = event, event.outcome
 
+    def _forget_after(self, done: float) -> None:
+        """Drops what a run told after the checkpoint that it goes on from: it is trained, and told, again."""
+        self.rows = [row for row in self.rows if row.epoch <= done]
+        self.points = [point for point in self.points if point.epoch <= done]
+        self.marks = [(epoch, rate) for epoch, rate in self.marks if epoch <= done]
+        self.progress = None
+
     def _add_progress(self, event: Progress) -> None:
         self.progress = event
         is_replay = self.clock() - self._told_at < REPLAY_SECONDS
         if self.state == "training" and (self._began is None or is_replay):
             self._began = (self.clock(), _epochs(event))
         self.points.append(Point(_epochs(event), event.loss, event.learning_rate))
-        if len(self.points) > MAX_POINTS:
+        if len(self.points) >= MAX_POINTS:
             pairs = zip(self.points[::2], self.points[1::2], strict=False)
             self.points = [Point(*map(fmean, zip(*pair, strict=True))) for pair in pairs]
 

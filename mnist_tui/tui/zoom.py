@@ -1,5 +1,6 @@
 """One metric on the whole screen, with a cursor that reads the exact values; it goes on live."""
 
+from bisect import bisect_left, bisect_right
 from typing import ClassVar
 
 from rich.color import Color
@@ -46,13 +47,15 @@ class Plot(Widget):
         width, height = self.size.width - AXIS, self.size.height - 1
         if width < 4 or height < 2:
             return None
-        seen = [self._inside(line) for line in self.lines]
+        seen = [self._inside(line, beyond=0) for line in self.lines]
         low, high = limits(self.metric, [line for line in seen if line.xs] or self.lines, self.log_y)
         return Frame(width, height, self.low_x, self.high_x, low, high, self.log_y)
 
-    def _inside(self, line: Curve) -> Curve:
-        inside = [(x, y) for x, y in zip(line.xs, line.ys, strict=True) if self.low_x <= x <= self.high_x]
-        return Curve(line.label, line.role, [x for x, _ in inside], [y for _, y in inside])
+    def _inside(self, line: Curve, beyond: int = 1) -> Curve:
+        """The part of a line that is seen, and so many points beyond either edge: a line is drawn up to it."""
+        first = max(0, bisect_left(line.xs, self.low_x) - beyond)
+        last = bisect_right(line.xs, self.high_x) + beyond
+        return Curve(line.label, line.role, line.xs[first:last], line.ys[first:last])
 
     def render(self) -> Text:
         frame = self.frame()
@@ -61,7 +64,8 @@ class Plot(Widget):
         canvas = Canvas(frame)
         for line in self.lines:
             style = self._style(COLOURS[line.role])
-            xs, ys = thin(line.xs, line.ys, 4 * frame.width)
+            seen = self._inside(line)
+            xs, ys = thin(seen.xs, seen.ys, 4 * frame.width)
             point = POINTS[line.role][self.ascii_only]
             canvas.draw(xs, ys, style, point or "." if self.ascii_only else None)
             if point and len(xs) < frame.width // 2:
@@ -155,7 +159,7 @@ class ZoomScreen(Screen[None]):
         plot.marks = [x for x, _ in track.marks] if track else []
         plot.best = track.best.epoch if track and track.best else None
         if self._is_whole:
-            plot.low_x, plot.high_x = 0.0, float(max(1, self._epochs()))
+            plot.low_x, plot.high_x = 0.0, float(self._epochs())
         name = f"{track.name} seed {track.seed}" if track else ""
         words = f"{plot.metric}{', log' if plot.log_y else ''}, smoothing {self._smoothing:g}  {name}"
         self.query_one("#zoom-title", Static).update(Text(words))
@@ -164,7 +168,7 @@ class ZoomScreen(Screen[None]):
 
     def _epochs(self) -> float:
         tracks = [*self._group.tracks, *([self._pinned] if self._pinned else [])]
-        return max((track.started.epochs if track.started else len(track.rows) for track in tracks), default=1)
+        return max([1, *(track.started.epochs if track.started else len(track.rows) for track in tracks)])
 
     def _last_epoch(self) -> int:
         return max((len(track.rows) for track in self._group.tracks), default=0)

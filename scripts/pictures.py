@@ -1,0 +1,80 @@
+"""Makes the README's pictures: the first minute in the laboratory, on real MNIST. `python scripts/pictures.py docs`."""
+
+import argparse
+import asyncio
+import re
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from textual.pilot import Pilot  # noqa: E402
+from textual.widgets import TextArea  # noqa: E402
+
+from mnist_tui import presets  # noqa: E402
+from mnist_tui.options import Options  # noqa: E402
+from mnist_tui.request import LabRequest  # noqa: E402
+from mnist_tui.tui.app import LabApp  # noqa: E402
+from mnist_tui.tui.lab import LabScreen  # noqa: E402
+from mnist_tui.tui.runner import Runner  # noqa: E402
+
+SIZE = (120, 40)
+EPOCHS = 6
+"""Trained before the picture of the training."""
+
+
+def save(pilot: Pilot[Any], path: Path) -> None:
+    """The screen as an SVG that asks no server for a font."""
+    svg = re.sub(r"@font-face \{.*?\}", "", pilot.app.export_screenshot(title="mnist-tui"), flags=re.DOTALL)
+    path.write_text(re.sub(r"Fira Code", "DejaVu Sans Mono, Menlo, Consolas", svg))
+    print(path)
+
+
+async def until(pilot: Pilot[Any], what: Callable[[], bool]) -> None:
+    """Waits for something to be seen, and a moment more."""
+    while not what():
+        await pilot.pause(0.1)
+    await pilot.pause(1.5)
+
+
+async def first_minute(folder: Path, runs_dir: Path) -> None:
+    """Pick, change a layer, train, stop."""
+    spec = presets.load("iter5")
+    runner = Runner(Options(runs_dir=runs_dir), lambda text: None)
+    app = LabApp(LabRequest(spec=spec, base=spec, options=runner.options), runner)
+    async with app.run_test(size=SIZE) as pilot:
+        screen = app.screen
+        assert isinstance(screen, LabScreen)
+        await until(pilot, lambda: screen.is_warm)
+        await pilot.press("slash", *"batch norm")
+        await pilot.pause(1)
+        save(pilot, folder / "1-pick.svg")
+        await pilot.press("escape", "f3")
+        area = screen.query_one(TextArea)
+        area.text = area.text.replace("Conv2d(28, 1)", "Conv2d(36, 1)")
+        await pilot.pause(1)
+        save(pilot, folder / "2-change.svg")
+        await pilot.press("escape", "u", "t")
+        await until(pilot, lambda: len(screen.rows) >= EPOCHS)
+        save(pilot, folder / "3-train.svg")
+        await pilot.press("s")
+        await until(pilot, lambda: not runner.is_busy)
+        save(pilot, folder / "4-stop.svg")
+
+
+def main() -> None:
+    """Writes four pictures into a folder."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as runs_dir:
+        asyncio.run(first_minute(options.folder, Path(runs_dir)))
+
+
+if __name__ == "__main__":
+    main()
