@@ -30,6 +30,7 @@ EPOCHS = 6
 def save(pilot: Pilot[Any], path: Path) -> None:
     """The screen as an SVG that asks no server for a font."""
     svg = re.sub(r"@font-face \{.*?\}", "", pilot.app.export_screenshot(title="mnist-tui"), flags=re.DOTALL)
+    svg = re.sub(r"<!--.*?-->", "", svg)
     path.write_text(re.sub(r"Fira Code", "DejaVu Sans Mono, Menlo, Consolas", svg))
     print(path)
 

@@ -89,12 +89,12 @@ class Canvas:
 
     def _segment(self, start: tuple[int, int], end: tuple[int, int], style: Style, marker: str | None) -> None:
         width, height = 2 * self.frame.width, 4 * self.frame.height
-        if max(start[0], end[0]) < 0 or min(start[0], end[0]) >= width:
-            return
-        steps = min(max(abs(end[0] - start[0]), abs(end[1] - start[1]), 1), 8 * (width + height))
-        for step in range(steps + 1):
-            x = start[0] + (end[0] - start[0]) * step // steps
-            y = start[1] + (end[1] - start[1]) * step // steps
+        across, down = end[0] - start[0], end[1] - start[1]
+        steps = max(abs(across), abs(down), 1)
+        # Only what is seen is walked: zoomed in, a line of two points may be a thousand screens long.
+        in_x, in_y = _inside(start[0], across, width, steps), _inside(start[1], down, height, steps)
+        for step in range(max(in_x.start, in_y.start), min(in_x.stop, in_y.stop)):
+            x, y = start[0] + across * step // steps, start[1] + down * step // steps
             if 0 <= x < width and 0 <= y < height:
                 self._dot(x, y, style, marker)
 
@@ -121,6 +121,14 @@ class Canvas:
             text.append("".join(cells[column : column + width]), style)
             column += width
         return text
+
+
+def _inside(start: int, change: int, size: int, steps: int) -> range:
+    """The steps, of `steps` that lead from `start` over `change`, that may lie in 0 to `size`."""
+    if change == 0:
+        return range(steps + 1 if 0 <= start < size else 0)
+    ends = sorted((-start * steps // change, (size - start) * steps // change))
+    return range(max(0, ends[0] - 1), min(steps, ends[1] + 1) + 1)
 
 
 def with_axis(lines: list[Text], frame: Frame, ticks: Sequence[float], style: Style, width: int) -> list[Text]:

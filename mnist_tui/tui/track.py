@@ -108,7 +108,7 @@ class Track:
                 per_epoch = self.started.steps_per_epoch if self.started else 1
                 self.marks.append((epoch - 1 + step / per_epoch, rate))
             case EpochEnded():
-                self.rows = [row for row in self.rows if row.epoch != event.epoch] + [event]
+                self.rows = sorted([*(row for row in self.rows if row.epoch != event.epoch), event], key=_epoch)
             case RunEnded():
                 self.ended, self.state = event, event.outcome
 
@@ -124,10 +124,16 @@ class Track:
         is_replay = self.clock() - self._told_at < REPLAY_SECONDS
         if self.state == "training" and (self._began is None or is_replay):
             self._began = (self.clock(), _epochs(event))
+        while self.points and self.points[-1].epoch >= _epochs(event):  # Another process went on from a checkpoint.
+            self.points.pop()
         self.points.append(Point(_epochs(event), event.loss, event.learning_rate))
         if len(self.points) >= MAX_POINTS:
             pairs = zip(self.points[::2], self.points[1::2], strict=False)
             self.points = [Point(*map(fmean, zip(*pair, strict=True))) for pair in pairs]
+
+
+def _epoch(row: EpochEnded) -> int:
+    return row.epoch
 
 
 def _epochs(progress: Progress) -> float:
