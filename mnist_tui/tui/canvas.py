@@ -116,7 +116,7 @@ class Canvas:
             for column, dots in enumerate(self._dots[row])
         ]
         text, column = Text(no_wrap=True), 0
-        for style, run in groupby(self._styles[row]):  # A span for every cell would cost ten times as much.
+        for style, run in groupby(self._styles[row]):  # A span for every cell takes 2.5 times as long.
             width = len(list(run))
             text.append("".join(cells[column : column + width]), style)
             column += width

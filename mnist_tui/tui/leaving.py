@@ -100,6 +100,7 @@ def signals(app: "App[Ending]", runner: Runner, request: "LabRequest") -> Iterat
         if request.on_hangup == "stop" or not runner.is_training:
             end(129 if runner.is_training else 0)
         else:
+            runner.ask("go_on")  # Nobody is left who could end a pause.
             _exit_soon(app, ending)
 
     handlers: dict[int, Callable[..., None]] = {
@@ -178,6 +179,7 @@ def finish(app: "App[Ending]", runner: Runner, report: "Report") -> int:
     ending: Ending = app.ending  # type: ignore[attr-defined]
     runner.listener = None
     if ending.leave_running and not ending.hung_up:
+        runner.ask("go_on")
         report.leave(_left_running(runner))
     elif not ending.hung_up:
         if not ending.abort:

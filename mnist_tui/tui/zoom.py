@@ -1,5 +1,6 @@
 """One metric on the whole screen, with a cursor that reads the exact values; it goes on live."""
 
+import time
 from bisect import bisect_left, bisect_right
 from typing import ClassVar
 
@@ -14,7 +15,7 @@ from textual.widget import Widget
 from textual.widgets import Footer, Static
 
 from mnist_tui.tui.canvas import Canvas, Frame, with_axis
-from mnist_tui.tui.chart import COLOURS, POINTS
+from mnist_tui.tui.chart import COLOURS, MAX_SECONDS, MIN_SECONDS, POINTS, SHARE
 from mnist_tui.tui.curves import METRICS, Curve, Metric, curves_of, limits, number, thin, ticks
 from mnist_tui.tui.themes import rgb
 from mnist_tui.tui.track import Group, Track
@@ -41,6 +42,8 @@ class Plot(Widget):
         self.log_y = True
         self.low_x, self.high_x = 0.0, 1.0
         self.cursor = 0.0
+        self.cost = 0.0
+        """Seconds that the last drawing took."""
 
     def frame(self) -> Frame | None:
         """What is seen; None where there is no room."""
@@ -58,14 +61,18 @@ class Plot(Widget):
         return Curve(line.label, line.role, line.xs[first:last], line.ys[first:last])
 
     def render(self) -> Text:
+        started = time.thread_time()
         frame = self.frame()
-        if frame is None:
-            return Text("too small to draw")
+        drawing = Text("too small to draw") if frame is None else self._drawn(frame)
+        self.cost = time.thread_time() - started
+        return drawing
+
+    def _drawn(self, frame: Frame) -> Text:
         canvas = Canvas(frame)
         for line in self.lines:
             style = self._style(COLOURS[line.role])
             seen = self._inside(line)
-            xs, ys = thin(seen.xs, seen.ys, 4 * frame.width)
+            xs, ys = thin(seen.xs, seen.ys, 2 * frame.width)
             point = POINTS[line.role][self.ascii_only]
             canvas.draw(xs, ys, style, point or "." if self.ascii_only else None)
             if point and len(xs) < frame.width // 2:
@@ -139,6 +146,8 @@ class ZoomScreen(Screen[None]):
         self._plot = Plot(ascii_only)
         self._plot.metric = metric
         self._is_whole = True
+        self._is_waiting = False
+        self._shown_at = 0.0
 
     def compose(self) -> ComposeResult:
         yield Static(id="zoom-title")
@@ -149,12 +158,20 @@ class ZoomScreen(Screen[None]):
     def on_mount(self) -> None:
         self._plot.log_y = self._plot.metric == "loss"
         self._plot.cursor = float(self._last_epoch())
-        self.show(self._group, self._pinned)
+        self._show()
 
     def show(self, group: Group, pinned: Track | None) -> None:
-        """Takes what is new."""
+        """Takes what is new, and draws it as seldom as a chart is: it is drawn on the screen's own thread."""
         self._group, self._pinned = group, pinned
-        plot, track = self._plot, group.tracks[-1] if group.tracks else pinned
+        if not self._is_waiting:
+            self._is_waiting = True
+            pause = min(MAX_SECONDS, max(MIN_SECONDS, self._plot.cost / SHARE))
+            self.set_timer(max(0.001, self._shown_at + pause - time.monotonic()), self._show)
+
+    def _show(self) -> None:
+        self._is_waiting, self._shown_at = False, time.monotonic()
+        plot, group, pinned = self._plot, self._group, self._pinned
+        track = group.tracks[-1] if group.tracks else pinned
         plot.lines = curves_of(plot.metric, group, pinned, self._smoothing)
         plot.marks = [x for x, _ in track.marks] if track else []
         plot.best = track.best.epoch if track and track.best else None
@@ -181,7 +198,7 @@ class ZoomScreen(Screen[None]):
         if not plot.low_x <= plot.cursor <= plot.high_x:
             plot.low_x = min(max(0.0, plot.cursor - width / 2), max(0.0, self._epochs() - width))
             plot.high_x = plot.low_x + width
-        self.show(self._group, self._pinned)
+        self._show()
 
     def action_end(self, end: int) -> None:
         """To the first or the last epoch."""
@@ -196,24 +213,24 @@ class ZoomScreen(Screen[None]):
         width = min(max(width, 0.05), float(self._epochs()))
         plot.low_x = min(max(0.0, plot.cursor - width / 2), max(0.0, self._epochs() - width))
         plot.high_x = plot.low_x + width
-        self.show(self._group, self._pinned)
+        self._show()
 
     def action_metric(self, steps: int) -> None:
         """The next metric, or the one before."""
         plot = self._plot
         plot.metric = METRICS[(METRICS.index(plot.metric) + steps) % len(METRICS)]
         plot.log_y = plot.metric == "loss"
-        self.show(self._group, self._pinned)
+        self._show()
 
     def action_log(self) -> None:
         """A logarithmic axis, or a linear one."""
         self._plot.log_y = not self._plot.log_y
-        self.show(self._group, self._pinned)
+        self._show()
 
     def action_smooth(self) -> None:
         """The next smoothing."""
         self._smoothing = SMOOTHINGS[(SMOOTHINGS.index(self._smoothing) + 1) % len(SMOOTHINGS)]
-        self.show(self._group, self._pinned)
+        self._show()
 
     def on_mouse_scroll_up(self) -> None:
         self.action_zoom(1)
