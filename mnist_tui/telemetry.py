@@ -87,9 +87,9 @@ def _gpu(device: str) -> GpuReading | None:
 
 
 def _handle(nvml: Any, index: int) -> Any:
-    """The card that CUDA calls `index`: CUDA_VISIBLE_DEVICES renames them, by number or by UUID."""
-    visible = [item.strip() for item in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if item.strip()]
-    named = visible[index] if visible else str(index)
+    """The card that CUDA calls `index`: CUDA_VISIBLE_DEVICES renames them, by number or UUID; empty, it hides all."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    named = str(index) if visible is None else visible.split(",")[index].strip()
     return nvml.nvmlDeviceGetHandleByIndex(int(named)) if named.isdigit() else nvml.nvmlDeviceGetHandleByUUID(named)
 
 

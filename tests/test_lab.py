@@ -1,6 +1,7 @@
 """The laboratory under a pilot: what is typed, picked and told comes to every pane of it. Nothing is trained."""
 
 import os
+import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -22,7 +23,7 @@ from mnist_tui.tui.app import LabApp
 from mnist_tui.tui.budget import BudgetCard
 from mnist_tui.tui.chart import Chart
 from mnist_tui.tui.design import DesignScreen
-from mnist_tui.tui.dialogs import AskDialog, MessageDialog, QuitDialog
+from mnist_tui.tui.dialogs import AskDialog, MessageDialog, QuitDialog, RunDialog, SavedLine
 from mnist_tui.tui.editor import LayersEditor
 from mnist_tui.tui.help import HelpScreen
 from mnist_tui.tui.lab import LabScreen
@@ -31,6 +32,7 @@ from mnist_tui.tui.panes import Pane
 from mnist_tui.tui.recipe import Choice, FieldLine, Wrong
 from mnist_tui.tui.runner import Crashed, Idle, News, Refused, Runner
 from mnist_tui.tui.status import Headline, ProgressLine
+from mnist_tui.tui.track import Track
 from mnist_tui.tui.zoom import Readout, ZoomScreen
 
 WIDE, MIDDLE, NARROW, TINY = (120, 40), (80, 24), (60, 18), (30, 8)
@@ -377,6 +379,36 @@ async def test_seeds_are_a_band() -> None:
         assert [list(line.ys) for line in lines if line.label == "lowest"] == [[97.0, 96.0]]
 
 
+async def test_an_earlier_run_is_pinned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """P lists the saved runs; the chosen one is drawn behind the curves, and "no earlier run" takes it away."""
+    lines = [SavedLine("old", "99.10%  old"), SavedLine("older", "98.00%  older [/]")]
+    monkeypatch.setattr(jobs, "saved_lines", lambda runs_dir: lines)
+    monkeypatch.setattr(jobs, "saved_track", lambda folder: Track.from_saved("iter4", 7, folder.name, [row(1), row(2)]))
+    async with lab() as pilot:
+        await tell(pilot, STARTED, row(1))
+        await pilot.press("p")
+        await settled(pilot, lambda: isinstance(pilot.app.screen, RunDialog))
+        await pilot.press("down", "enter")
+        await settled(pilot, lambda: screen(pilot).view.pinned is not None)
+        labels = [line.label for line in screen(pilot).view._picture("accuracy").lines]
+        await pilot.press("p")
+        await settled(pilot, lambda: isinstance(pilot.app.screen, RunDialog))
+        await pilot.press("enter")
+        await settled(pilot)
+
+        assert labels[0] == "iter4 s7"
+        assert screen(pilot).view.pinned is None
+
+
+async def test_the_palette_has_every_action() -> None:
+    """What a key does can be found by its name as well."""
+    async with lab() as pilot:
+        titles = {command.title for command in pilot.app.get_system_commands(screen(pilot))}
+        described = {binding.description for binding in [*LabScreen.BINDINGS, *DesignScreen.BINDINGS]}  # type: ignore[union-attr]
+
+        assert titles >= described
+
+
 async def test_zoom_reads_exact_values() -> None:
     """Z opens the canvas on the last epoch; the cursor reads every curve; what is told meanwhile is drawn."""
     async with lab() as pilot:
@@ -540,6 +572,61 @@ async def test_without_colour_lines_differ(monkeypatch: pytest.MonkeyPatch) -> N
         assert "─ train" in legend
         assert "● test" in legend
         assert any("●" in line for line in drawing)
+
+
+# --- anything at any time ---
+
+KEYS = [
+    *"abcdfghjklmnoprstuvwxyz0159.,=()/?+-",
+    *("up", "down", "left", "right", "home", "end", "pageup", "pagedown", "tab", "shift+tab", "enter", "escape"),
+    *("space", "backspace", "delete", "f1", "f2", "f3", "f4", "f5", "f6", "f7", "f8", "f9", "ctrl+l", "ctrl+p"),
+]
+"""All but those that leave the laboratory or open an editor."""
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_random_keys(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """150 keys, events and sizes in any order: nothing fails, and the laboratory still draws."""
+    monkeypatch.setattr(jobs, "saved_lines", lambda runs_dir: [])
+    chance = random.Random(seed)
+    async with lab() as pilot:
+        for _ in range(150):
+            match chance.randrange(12):
+                case 0:
+                    await pilot.resize_terminal(chance.randint(1, 220), chance.randint(1, 60))
+                case 1:
+                    events = [STARTED, Progress(1, 9, 938, 0.3, 0.002, 9e3), row(1), row(2), Paused(1, 3), WentOn(1, 3)]
+                    screen(pilot).post_message(Told(chance.choice(events)))
+                case _:
+                    await pilot.press(chance.choice(KEYS))
+        await pilot.resize_terminal(120, 40)
+        await settled(pilot)
+
+        assert "params" in shown(pilot, Headline)
+        assert pilot.app.return_code is None
+
+
+HOSTILE = "\x1b[31m[bold]\x9b2J\u202eevil[/]\r\n\x00[@click=app.quit]x[/]"
+
+
+async def test_text_from_outside_is_text(tmp_path: Path) -> None:
+    """Control characters and markup in names, titles, notices and errors: shown, and never obeyed."""
+    spec = presets.load("iter5")
+    folder = tmp_path / "models"
+    folder.mkdir()
+    (folder / "evil.toml").write_text(presets.as_toml(spec.model_copy(update={"title": HOSTILE})))
+    (folder / "broken.toml").write_text("layers = '[/]'")
+    hostile = spec.model_copy(update={"name": HOSTILE, "title": HOSTILE})
+    async with lab(spec=hostile, base=hostile, size=(200, 60)) as pilot:
+        started = replace(STARTED, name=HOSTILE, run=HOSTILE, folder=HOSTILE)
+        await tell(pilot, started, Notice(HOSTILE, is_warning=True), row(1), Refused(HOSTILE))
+        lines = [strip.text for strip in pilot.app.screen._compositor.render_strips()]
+        text = "\n".join(lines)
+        controls = {character for character in text if ord(character) < 32 or 127 <= ord(character) < 160}
+
+        assert controls <= {"\n"}
+        assert "\u202e" not in text
+        assert "[bold]" in text
 
 
 # --- pictures ---

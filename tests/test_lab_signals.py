@@ -17,7 +17,13 @@ from lab_terminal import MAIN, PRESET, Lab
 
 Open = Callable[..., Lab]
 
+EPOCHS = 20
+
 TRAIN = ("--preset", "many.toml", "--dataset", "digits", "--device", "cpu", "--threads", "1", "--start")
+"""A run of a few seconds."""
+
+LONG = (*TRAIN, "--epochs", "1000")
+"""A run that lasts until it is stopped."""
 
 
 @pytest.fixture
@@ -26,7 +32,7 @@ def open_lab(tmp_path: Path) -> Iterator[Open]:
     opened: list[Lab] = []
     work = tmp_path / "work"
     work.mkdir()
-    (work / "many.toml").write_text(PRESET.format(epochs=8))
+    (work / "many.toml").write_text(PRESET.format(epochs=EPOCHS))
 
     def open_one(*arguments: str, before: str = "", **env: str) -> Lab:
         opened.append(Lab(work, *(arguments or TRAIN), before=before, **env))
@@ -85,7 +91,7 @@ def test_hang_up(protected: bool, open_lab: Open) -> None:
     if protected:
         assert gone
         assert lab.process.wait(10) == 0
-        assert epochs(folder) == 8
+        assert epochs(folder) == EPOCHS
 
 
 def status(process: int) -> str:
@@ -102,7 +108,7 @@ def screen_seconds(process: int) -> float:
 
 def test_hung_up_it_costs_nothing_but_the_run(open_lab: Open) -> None:
     """Without a terminal the thread of the screen rests; a pause ends, since nobody is left who could end it."""
-    lab = open_lab(*TRAIN, "--set", "epochs=25")
+    lab = open_lab(*LONG)
     folder = training(lab)
     lab.press(" ")
     lab.wait_for("paused")
@@ -120,7 +126,7 @@ def test_hung_up_it_costs_nothing_but_the_run(open_lab: Open) -> None:
 @pytest.mark.parametrize("asked", [True, False], ids=["stop", "control"])
 def test_hang_up_that_stops(asked: bool, open_lab: Open) -> None:
     """With `on_hangup = "stop"` the run is saved and the process ends with 129; by default it is not."""
-    lab = open_lab(MNIST_TUI_ON_HANGUP="stop") if asked else open_lab()
+    lab = open_lab(*LONG, MNIST_TUI_ON_HANGUP="stop") if asked else open_lab()
     folder = training(lab)
     lab.hang_up()
     code = lab.process.wait(60)
@@ -131,7 +137,7 @@ def test_hang_up_that_stops(asked: bool, open_lab: Open) -> None:
 @pytest.mark.parametrize("protected", [True, False], ids=["protected", "control"])
 def test_sigterm(protected: bool, open_lab: Open) -> None:
     """SIGTERM saves the run, puts the terminal back and ends with 143."""
-    lab = open_lab(before="" if protected else WITHOUT_SIGNALS)
+    lab = open_lab(*LONG, before="" if protected else WITHOUT_SIGNALS)
     folder = training(lab)
     lab.process.send_signal(signal.SIGTERM)
     code = lab.ended()
@@ -153,7 +159,7 @@ leaving._enforce = lambda *arguments: None
 @pytest.mark.parametrize("protected", [True, False], ids=["protected", "control"])
 def test_sigterm_at_a_frozen_terminal(protected: bool, open_lab: Open) -> None:
     """Nobody reads what is drawn: the run is saved all the same, and the process ends, with the keyboard put back."""
-    lab = open_lab(*TRAIN, "--epochs", "1000", before="" if protected else WITHOUT_ENFORCER)
+    lab = open_lab(*LONG, before="" if protected else WITHOUT_ENFORCER)
     folder = training(lab)
     for _ in range(40):  # Drawings pile up, unread, until the dashboard has to wait.
         lab.press("?\x1b")
@@ -177,7 +183,7 @@ guard.guarded = lambda main: __import__("os")._exit(main(guard.Report()))
 @pytest.mark.parametrize("protected", [True, False], ids=["protected", "control"])
 def test_killed(protected: bool, open_lab: Open) -> None:
     """SIGKILL of the dashboard: its guard puts the terminal back and says how to go on."""
-    lab = open_lab(before="" if protected else WITHOUT_GUARD)
+    lab = open_lab(*LONG, before="" if protected else WITHOUT_GUARD)
     folder = training(lab)
     os.kill(lab.child() if protected else lab.process.pid, signal.SIGKILL)
     code = lab.ended()
@@ -217,7 +223,7 @@ def test_killed_guard(protected: bool, open_lab: Open, tmp_path: Path) -> None:
 
 def test_ctrl_c_stops_and_stays(open_lab: Open) -> None:
     """Ctrl-C stops the run and saves it; the laboratory stays, and is left by q with 0."""
-    lab = open_lab()
+    lab = open_lab(*LONG)
     folder = training(lab)
     lab.press("\x03")
     stopped = wait_until(lambda: (lab.read(), outcome(folder))[1] == "stopped")
@@ -234,7 +240,7 @@ def test_ctrl_c_stops_and_stays(open_lab: Open) -> None:
 
 def test_quit_and_save(open_lab: Open) -> None:
     """Q asks; s stops, saves, leaves in two seconds, and says how to go on."""
-    lab = open_lab()
+    lab = open_lab(*LONG)
     folder = training(lab)
     lab.press("q")
     lab.wait_for("Leave running")
@@ -251,7 +257,7 @@ def test_quit_and_save(open_lab: Open) -> None:
 
 @pytest.mark.parametrize("on_hangup", ["continue", "stop"])
 def test_leave_running(on_hangup: str, open_lab: Open) -> None:
-    """q, l: the shell has its prompt back at once, and the run completes without a terminal, whatever a hang-up does."""
+    """q, l: the shell has its prompt back at once, and the run completes without a terminal; it is no hang-up."""
     lab = open_lab(MNIST_TUI_ON_HANGUP=on_hangup)
     folder = training(lab)
     lab.press("q")
@@ -269,7 +275,7 @@ def test_leave_running(on_hangup: str, open_lab: Open) -> None:
 
 def test_watch_stops_the_run_of_another_process(open_lab: Open) -> None:
     """A second laboratory shows the run that the first one trains, and stops it."""
-    lab = open_lab()
+    lab = open_lab(*LONG)
     folder = training(lab)
     other = open_lab("watch")
     other.wait_for("in another process")
@@ -303,10 +309,11 @@ app.own_terminal = contextlib.nullcontext
 @pytest.mark.parametrize("protected", [True, False], ids=["protected", "control"])
 def test_nothing_draws_over_the_screen(protected: bool, open_lab: Open) -> None:
     """What a library prints while the screen is up, from Python or from C, does not reach the terminal."""
-    lab = open_lab(before=NOISE if protected else NOISE + WITHOUT_LOG)
+    lab = open_lab(*LONG, before=NOISE if protected else NOISE + WITHOUT_LOG)
     folder = training(lab)
     lab.press("\x03")
     lab.wait(lambda: outcome(folder) == "stopped")
+    lab.wait_for("stopped")
     lab.press("q")
     lab.ended()
 

@@ -8,20 +8,34 @@ from textual.widgets import DataTable
 
 from mnist_tui.events import EpochEnded
 
-WIDE = 72
-MIDDLE = 54
-"""Cells from which all columns, or all but the losses, have room."""
+CELLS = {
+    "epoch": 7,
+    "train loss": 12,
+    "loss": 8,
+    "train %": 9,
+    "val loss": 10,
+    "val %": 7,
+    "test loss": 11,
+    "test %": 8,
+    "gap": 7,
+    "rate": 9,
+    "s": 6,
+}
+"""What a column takes, its padding included."""
+SPARED = ("s", "gap", "val %")
+"""The columns that go, one after the other, where even the fewest have no room."""
 
 
 def columns(width: int, has_val: bool) -> list[str]:
     """The columns that have room, in their order."""
     val = ["val %"] if has_val else []
-    if width >= WIDE:
-        val_loss = ["val loss"] if has_val else []
-        return ["epoch", "train loss", "train %", *val_loss, *val, "test loss", "test %", "gap", "rate", "s"]
-    if width >= MIDDLE:
-        return ["epoch", "loss", "train %", *val, "test %", "gap", "rate", "s"]
-    return ["epoch", "train %", *val, "test %", "gap", "s"]
+    val_loss = ["val loss"] if has_val else []
+    wide = ["epoch", "train loss", "train %", *val_loss, *val, "test loss", "test %", "gap", "rate", "s"]
+    middle = ["epoch", "loss", "train %", *val, "test %", "gap", "rate", "s"]
+    fewest = ["epoch", "train %", *val, "test %", "gap", "s"]
+    less = [[column for column in fewest if column not in SPARED[:count]] for count in range(len(SPARED) + 1)]
+    fitting = (shown for shown in (wide, middle, *less) if sum(CELLS[column] for column in shown) <= width)
+    return next(fitting, less[-1])
 
 
 def cell(column: str, row: EpochEnded, is_best: bool) -> str:
@@ -79,7 +93,8 @@ class EpochTable(DataTable[Text]):
             return
         self._add_row(row)
         if before is not None and before is not best:
-            self.update_cell(str(before.epoch), "epoch", self._cell("epoch", before))
+            for column in self._shown:
+                self.update_cell(str(before.epoch), column, self._cell(column, before))
         self.move_cursor(row=len(self._rows) - 1)
 
     def _has_val(self) -> bool:

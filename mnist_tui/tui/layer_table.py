@@ -17,6 +17,7 @@ MARKS = {"same": " ", "changed": "~", "added": "+", "removed": "-"}
 OPTIONAL = (("RF", 6, 5), ("jump", 7, 5), ("MACs", 5, 10), ("share", 4, 6), ("KiB", 8, 7))
 """More columns in the order in which they get room: heading, position in `summary.columns`, cells."""
 OUTPUT, PARAMETERS, DELTA = 9, 8, 8
+"""Cells of the columns that come before those; less where that is what it takes to show the change."""
 SMALLEST_NAME = 12
 
 _LONG = re.compile(r"\b(padding|stride|dilation|groups|bias|kernel_size|out_channels)(?==)")
@@ -25,19 +26,38 @@ _LONG = re.compile(r"\b(padding|stride|dilation|groups|bias|kernel_size|out_chan
 def table(changes: Sequence[Change], width: int) -> list[Text]:
     """A heading and a line for every layer, those removed included, with the columns that `width` has room for."""
     total = sum(change.row.parameters for change in changes if change.row)
-    has_delta = any(change.kind != "same" for change in changes)
+    output, parameters, delta = sizes = _sizes(changes, width)
     name = max((len(_name(change.row or change.before)) for change in changes), default=SMALLEST_NAME)
-    fixed = 2 + OUTPUT + PARAMETERS + 2 + (DELTA + 1 if has_delta else 0)
+    fixed = _fixed(sizes)
     name = max(SMALLEST_NAME, min(name, width - fixed))
     shown = []
     for heading, position, cells in OPTIONAL:
         fixed += cells + 1
         if name + fixed <= width:
             shown.append((heading, position, cells))
-    heads = [f"{'output':<{OUTPUT}} {'params':>{PARAMETERS}}", *([f"{'change':>{DELTA}}"] if has_delta else [])]
+    heads = [f"{'output':<{output}} {'params':>{parameters}}", *([f"{'change':>{delta}}"] if delta else [])]
     heads += [f"{heading:>{cells}}" for heading, _, cells in shown]
     lines = [Text(f"  {'layer':<{name}} {' '.join(heads)}", "bold", no_wrap=True)]
-    return lines + [_line(change, total, name, has_delta, shown) for change in changes]
+    return lines + [_line(change, total, name, sizes, shown) for change in changes]
+
+
+def _sizes(changes: Sequence[Change], width: int) -> tuple[int, int, int]:
+    """Cells of output, parameters and change, the last of them 0 where nothing changed or there is no room."""
+    if all(change.kind == "same" for change in changes):
+        return OUTPUT, PARAMETERS, 0
+    if SMALLEST_NAME + _fixed((OUTPUT, PARAMETERS, DELTA)) <= width:
+        return OUTPUT, PARAMETERS, DELTA
+    rows = [row for change in changes if (row := change.row or change.before) is not None]
+    output = max(6, *(len("x".join(map(str, row.output_shape))) for row in rows))
+    parameters = max(6, *(len(f"{row.parameters:,}") for row in rows))
+    delta = max(6, *(len(f"{change.parameters:+,}") for change in changes))
+    has_room = SMALLEST_NAME + _fixed((output, parameters, delta)) <= width
+    return output, parameters, delta if has_room else 0
+
+
+def _fixed(sizes: tuple[int, int, int]) -> int:
+    """Cells of a line beside the layer's name: the mark and the columns, each with its gap."""
+    return 2 + sum(size + 1 for size in sizes if size)
 
 
 def _name(row: Row | None) -> str:
@@ -50,16 +70,18 @@ def _shortened(label: str, width: int) -> str:
     return short if len(short) <= width else f"{short[: width - 1]}~"
 
 
-def _line(change: Change, total: int, name: int, has_delta: bool, shown: list[tuple[str, int, int]]) -> Text:
+def _line(
+    change: Change, total: int, name: int, sizes: tuple[int, int, int], shown: list[tuple[str, int, int]]
+) -> Text:
+    output, parameters, delta = sizes
     row = change.row or change.before
     assert row is not None
     cells = summary.columns(row, max(1, total))
     label = _name(row)
     label = label if len(label) <= name else _shortened(label, name)
-    line = Text(f"{MARKS[change.kind]} {label:<{name}} {cells[2]:<{OUTPUT}} {cells[3]:>{PARAMETERS}}", no_wrap=True)
-    if has_delta:
-        delta = f"{change.parameters:+,}" if change.parameters else ""
-        line.append(f" {delta:>{DELTA}}")
+    line = Text(f"{MARKS[change.kind]} {label:<{name}} {cells[2]:<{output}} {cells[3]:>{parameters}}", no_wrap=True)
+    if delta:
+        line.append(f" {f'{change.parameters:+,}' if change.parameters else '':>{delta}}")
     for _, position, width in shown:
         line.append(f" {cells[position]:>{width}}" if change.kind != "removed" else f" {'':>{width}}")
     line.stylize({"same": "", "changed": "bold", "added": "bold", "removed": "dim strike"}[change.kind])

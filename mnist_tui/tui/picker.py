@@ -20,6 +20,8 @@ from mnist_tui.text import clean_line
 
 READ_AFTER = 0.2
 """Seconds before the files are read: not before the first frame."""
+LONGEST_NAME = 24
+"""Cells of a name that are shown; those of one's own may be longer than the column."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,9 @@ def read(entry: Entry) -> Entry:
 def line(entry: Entry, is_current: bool) -> Text:
     """Name, parameters, published accuracy, target and title."""
     text = Text(no_wrap=True)
-    text.append(f"{'>' if is_current else ' '}{clean_line(entry.name, 10):<10}", "bold" if is_current else "")
+    name = clean_line(entry.name)
+    name = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}~"
+    text.append(f"{'>' if is_current else ' '}{name:<10}", "bold" if is_current else "")
     if entry.error:
         return text.append(f" ! {clean_line(entry.error, 200)}")
     if entry.spec is None:
@@ -144,7 +148,7 @@ class PresetPicker(Vertical):
     @on(Input.Changed)
     def _search(self, event: Input.Changed) -> None:
         event.stop()
-        self._fill()
+        self._fill(0 if event.value else None)  # Enter picks the first.
 
     @on(Input.Submitted)
     def _pick_first(self, event: Input.Submitted) -> None:
@@ -173,9 +177,9 @@ class PresetPicker(Vertical):
         words = self.query_one(Input).value.lower().split()
         return [entry for entry in self._entries if all(word in entry.searched for word in words)]
 
-    def _fill(self) -> None:
+    def _fill(self, highlighted: int | None = None) -> None:
         options = self.query_one(OptionList)
-        before = options.highlighted
+        before = options.highlighted if highlighted is None else highlighted
         matching = self._matching()
         options.clear_options()
         options.add_options([Option(line(entry, entry.name == self._current), id=entry.name) for entry in matching])
