@@ -26,11 +26,14 @@ def restore_terminal(descriptor: int = 2) -> None:
     """Ends every mode that a dashboard sets; never waits for a terminal that takes nothing."""
     with suppress(OSError, ValueError):
         os.set_blocking(descriptor, False)
-        os.write(descriptor, MODES_OFF.encode())
-        os.set_blocking(descriptor, True)
+        try:
+            os.write(descriptor, MODES_OFF.encode())
+        finally:
+            os.set_blocking(descriptor, True)  # The shell's descriptors are the same file.
 
 
-def _restore_attributes(attributes: list[Any] | None) -> None:
+def restore_attributes(attributes: list[Any] | None) -> None:
+    """Gives the terminal the attributes that `terminal_attributes` found; None changes nothing."""
     if attributes is not None:
         with suppress(OSError, termios.error):
             # Who is not in the foreground may not touch the terminal, and would be stopped for trying.
@@ -71,7 +74,7 @@ def guarded(main: Callable[[Report], int]) -> NoReturn:
     """
     if not hasattr(os, "fork"):
         sys.exit(main(Report()))
-    attributes = _attributes()
+    attributes = terminal_attributes()
     reader, writer = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -83,7 +86,8 @@ def guarded(main: Callable[[Report], int]) -> NoReturn:
     _end_like(*_wait(child, reader), attributes)
 
 
-def _attributes() -> list[Any] | None:
+def terminal_attributes() -> list[Any] | None:
+    """Echo, line mode and the like, as termios tells them; None where there is no terminal."""
     try:
         return termios.tcgetattr(0)
     except (OSError, termios.error):
@@ -149,7 +153,7 @@ def _pass_signals_on(child: int) -> None:
 
 def _end_like(status: int, folder: str, attributes: list[Any] | None) -> NoReturn:
     """Ends as the child did; where a signal took it, puts the terminal back and says how to go on."""
-    _restore_attributes(attributes)  # In any case: a child whose terminal was frozen ends without.
+    restore_attributes(attributes)  # In any case: a child whose terminal was frozen ends without.
     if os.WIFEXITED(status):
         os._exit(os.WEXITSTATUS(status))
     number = os.WTERMSIG(status)

@@ -89,6 +89,8 @@ def _gpu(device: str) -> GpuReading | None:
 def _handle(nvml: Any, index: int) -> Any:
     """The card that CUDA calls `index`: CUDA_VISIBLE_DEVICES renames them, by number or UUID; empty, it hides all."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible == "":
+        raise IndexError(index)
     named = str(index) if visible is None else visible.split(",")[index].strip()
     return nvml.nvmlDeviceGetHandleByIndex(int(named)) if named.isdigit() else nvml.nvmlDeviceGetHandleByUUID(named)
 

@@ -94,6 +94,30 @@ def test_hang_up(protected: bool, open_lab: Open) -> None:
         assert epochs(folder) == EPOCHS
 
 
+WITHOUT_SIGHUP = """
+import os
+import signal
+pass_on = os.kill
+os.kill = lambda process, number: number == signal.SIGHUP and process != os.getpid() or pass_on(process, number)
+"""
+
+WITHOUT_LOOK = """
+import mnist_tui.tui.leaving as leaving
+leaving.has_terminal = lambda: True
+"""
+
+
+@pytest.mark.parametrize("protected", [True, False], ids=["protected", "control"])
+def test_hang_up_without_a_signal(protected: bool, open_lab: Open) -> None:
+    """The screen, or a look now and then, finds that the terminal is gone: the run completes all the same."""
+    lab = open_lab(before=WITHOUT_SIGHUP + ("" if protected else WITHOUT_LOOK))
+    folder = training(lab)
+    lab.hang_up()
+    ended = wait_until(lambda: lab.process.poll() is not None, 40 if protected else 8)
+
+    assert (ended and lab.process.returncode == 0 and outcome(folder) == "completed") is protected
+
+
 def status(process: int) -> str:
     """What the system says of a process; "" where it is gone."""
     path = Path(f"/proc/{process}/status")
@@ -119,8 +143,10 @@ def test_hung_up_it_costs_nothing_but_the_run(open_lab: Open) -> None:
     time.sleep(2)
     used = screen_seconds(child) - before
 
+    then = epochs(folder)
+
     assert used < 0.1
-    assert wait_until(lambda: outcome(folder) == "completed")
+    assert wait_until(lambda: epochs(folder) > then)
 
 
 @pytest.mark.parametrize("asked", [True, False], ids=["stop", "control"])

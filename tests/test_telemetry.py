@@ -1,5 +1,6 @@
 """The device line: a machine without a GPU, one with a GPU, and one whose GPU tells little."""
 
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -76,23 +77,46 @@ def test_a_card(nvml: FakeNvml) -> None:
 
 @pytest.mark.parametrize(
     ("visible", "device", "asked"),
-    [("", "cuda:1", 1), ("3,5", "cuda:1", 5), ("3,5", "auto", 3), ("GPU-abc", "cuda", "GPU-abc")],
+    [(None, "cuda:1", 1), ("3,5", "cuda:1", 5), ("3,5", "auto", 3), ("GPU-abc", "cuda", "GPU-abc")],
 )
 def test_cards_are_counted_as_cuda_does(
-    visible: str, device: str, asked: Any, nvml: FakeNvml, monkeypatch: pytest.MonkeyPatch
+    visible: str | None, device: str, asked: Any, nvml: FakeNvml, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """CUDA_VISIBLE_DEVICES renames them."""
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     telemetry.read(device)
 
     assert nvml.asked == [asked]
 
 
-def test_no_card_of_that_number(nvml: FakeNvml, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No line about a GPU, and no error."""
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+@pytest.mark.parametrize(("visible", "device"), [("0", "cuda:4"), ("", "auto"), ("", "cuda:0")])
+def test_no_such_card(visible: str, device: str, nvml: FakeNvml, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No line about a GPU, and no error; an empty list hides every card, so that a run is on the processor."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
 
-    assert telemetry.read("cuda:4").gpu is None
+    assert telemetry.read(device).gpu is None
+    assert nvml.asked == []
+
+
+class NoDriver(SimpleNamespace):
+    """NVML's library on a machine without its driver."""
+
+    def nvmlInit(self) -> None:
+        raise FakeError
+
+
+@pytest.mark.parametrize("library", [None, NoDriver()], ids=["not installed", "no driver"])
+def test_no_library(library: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    """Processor and memory alone, and not a word on the terminal."""
+    monkeypatch.setitem(sys.modules, "pynvml", library)
+    telemetry._library.cache_clear()
+    gpu = telemetry.read("cuda:0").gpu
+    telemetry._library.cache_clear()
+
+    assert gpu is None
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ class BudgetCard(Static):
 
     def _line(self, spec: RunSpec, name: str, fact: str, words: str, is_short: bool = False) -> Text:
         short = "params" if name == "parameters" else name.removesuffix(" acc")
-        line = Text(f"{short:<7}" if is_short else f"{name:<11}", "dim", no_wrap=True)
+        line = Text(f"{short:<6}" if is_short else f"{name:<11}", "dim", no_wrap=True)
         line.append(f" {fact.replace('% of', ' of') if is_short else fact}", "not dim bold")
         if words:
             is_met = words == "ok"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import platformdirs
 
-from mnist_tui.guard import restore_terminal
+from mnist_tui.guard import restore_attributes, restore_terminal, terminal_attributes
 from mnist_tui.text import clean, clean_line
 from mnist_tui.tui.runner import Runner
 
@@ -85,6 +85,7 @@ def signals(app: "App[Ending]", runner: Runner, request: "LabRequest") -> Iterat
     Plain handlers, since they run also while the event loop waits for a terminal that nobody reads.
     """
     ending: Ending = app.ending  # type: ignore[attr-defined]
+    attributes = terminal_attributes()
 
     def end(code: int) -> None:
         ending.code = ending.code or code
@@ -96,6 +97,8 @@ def signals(app: "App[Ending]", runner: Runner, request: "LabRequest") -> Iterat
         if ending.hung_up:
             return
         ending.hung_up = True
+        restore_attributes(attributes)  # It may be there still, where the guard alone was killed.
+        restore_terminal(_drawn_on())
         _forget_terminal()
         if request.on_hangup == "stop" or not runner.is_training:
             end(129 if runner.is_training else 0)
@@ -134,33 +137,48 @@ def _enforce(code: int, runner: Runner) -> None:
     if runner.has_begun:
         runner.join()
     time.sleep(GRACE_SECONDS)
-    restore_terminal(sys.__stderr__.fileno() if sys.__stderr__ else 2)
+    restore_terminal(_drawn_on())
     os._exit(code)
 
 
 def _watch_terminal(done: threading.Event, ending: Ending) -> None:
-    """Raises SIGHUP in this process once the terminal is gone."""
+    """Raises SIGHUP in this process once the terminal is gone, or is the shell's again since the guard is gone."""
+    parent = os.getppid()
     while not done.wait(HANGUP_PERIOD):
         if ending.hung_up:
             return
-        try:
-            os.tcgetpgrp(sys.__stdin__.fileno() if sys.__stdin__ else 0)
-        except (OSError, termios.error):
+        if os.getppid() != parent or not has_terminal():
             os.kill(os.getpid(), signal.SIGHUP)
             return
+
+
+def has_terminal() -> bool:
+    """Whether the terminal that this process reads is still there."""
+    try:
+        os.tcgetpgrp(sys.__stdin__.fileno() if sys.__stdin__ else 0)
+    except (OSError, termios.error):
+        return False
+    return True
+
+
+def _drawn_on() -> int:
+    """The descriptor of the terminal that the screen is drawn on."""
+    return sys.__stderr__.fileno() if sys.__stderr__ else 2
 
 
 def _forget_terminal() -> None:
     """Nothing reads or writes the terminal from here on: a dead one answers every read at once, for ever."""
     nowhere = os.open(os.devnull, os.O_RDWR)
-    drawn_on = [sys.__stderr__.fileno()] if sys.__stderr__ else []
-    for descriptor in (0, 1, 2, *drawn_on):
+    for descriptor in (0, 1, 2, _drawn_on()):
         os.dup2(nowhere, descriptor)
     os.close(nowhere)
 
 
 def _report_crash(app: "App[Ending]", ending: Ending, failure: threading.ExceptHookArgs) -> None:
     """An exception in any thread: to the log, and the screen is left with one sentence."""
+    if isinstance(failure.exc_value, OSError) and not has_terminal():
+        os.kill(os.getpid(), signal.SIGHUP)  # The thread that writes to the terminal found out before the signal came.
+        return
     details = "".join(traceback.format_exception(failure.exc_type, failure.exc_value, failure.exc_traceback))
     ending.failed = True
     ending.message = crash_message(f"{failure.exc_type.__name__}: {failure.exc_value}", details)
@@ -178,7 +196,12 @@ def finish(app: "App[Ending]", runner: Runner, report: "Report") -> int:
     """After the screen is closed: waits for a run that goes on, says what is to be said; the exit code."""
     ending: Ending = app.ending  # type: ignore[attr-defined]
     runner.listener = None
+    if not ending.hung_up and not has_terminal():
+        os.kill(os.getpid(), signal.SIGHUP)  # The screen found out before the signal came.
+    if ending.hung_up:
+        _forget_terminal()  # Leaving the screen brought it back.
     if ending.leave_running and not ending.hung_up:
+        ending.hung_up = True  # By choice: that the terminal is gone from here on asks for nothing more.
         runner.ask("go_on")
         report.leave(_left_running(runner))
     elif not ending.hung_up:
@@ -188,7 +211,7 @@ def finish(app: "App[Ending]", runner: Runner, report: "Report") -> int:
     # A run that has not begun is only being loaded: it has nothing to save, and the process may end under it.
     if not ending.abort and (runner.has_begun or ending.hung_up or ending.leave_running):
         runner.join()
-    if app.return_code and not ending.code:
+    if app.return_code and not ending.code and not ending.hung_up:
         return app.return_code
     if ending.code:
         return ending.code
