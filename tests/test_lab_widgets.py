@@ -194,7 +194,7 @@ async def test_changes_are_marked_with_their_parameters(iter5: RunSpec, narrower
 
 
 async def test_more_room_more_columns(iter5: RunSpec) -> None:
-    """torchsummary's three first."""
+    """Torchsummary's three first."""
     headings = []
     for width in (40, 64, 120):
         table = LayerTable()
