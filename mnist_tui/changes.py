@@ -25,6 +25,18 @@ class Change:
         """Parameters more (or, below 0, fewer) than before."""
         return (self.row.parameters if self.row else 0) - (self.before.parameters if self.before else 0)
 
+    @property
+    def multiply_adds(self) -> int:
+        """Multiply-adds more (or, below 0, fewer) than before, per image."""
+        return (self.row.multiply_adds if self.row else 0) - (self.before.multiply_adds if self.before else 0)
+
+    @property
+    def receptive_field_words(self) -> str:
+        """`RF 6 → 10` where it changed; "" where it did not, and where the layer came or went."""
+        if self.row is None or self.before is None or self.row.receptive_field == self.before.receptive_field:
+            return ""
+        return f"RF {max(self.before.receptive_field)} → {max(self.row.receptive_field)}"
+
 
 def layer_changes(before: Sequence[Row], after: Sequence[Row]) -> list[Change]:
     """Every layer of both designs once, in order: those with equal text beside each other, the rest as edits."""

@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -31,6 +32,8 @@ FIRST_PRESET = "iter5"
 
 KNOWN = ("DataError", "DeviceError", "StorageError")
 """What the machine lacks."""
+WRONG = ("WrongRuns", "FilterError", "ColumnError")
+"""What was asked for of saved runs, and cannot be."""
 
 EPILOG = """\
 commands:
@@ -41,6 +44,11 @@ commands:
   mnist-tui show NAME|FILE.toml         the layer table (--json, --torchsummary)
   mnist-tui --batch NAME [NAME ...]     train, one line an epoch; the run folder comes last
   mnist-tui resume [FOLDER]             go on with an interrupted run; without FOLDER the newest one
+  mnist-tui extend RUN N                train a completed run for N more epochs, in a new folder
+  mnist-tui runs [FILTER]               saved runs: iter* params<20000 acc>99.4 opt:sgd (--group, --sort, --json)
+  mnist-tui open RUN                    all that is known of a run: what changed, epochs, notes
+  mnist-tui compare A B                 runs, or all seeds of presets: what differs, and whether noise could do that
+  mnist-tui tag|note|export|delete RUN  restore RUN takes it out of the trash
   mnist-tui layers                      every kind of layer with its arguments
   mnist-tui doctor                      versions, device, threads, data, folders
 
@@ -383,12 +391,40 @@ def _watch(arguments: Sequence[str]) -> int:
     return _open(replace(_request(options), spec=saved, base=saved, watch=folder))
 
 
+def _extend(arguments: Sequence[str]) -> int:
+    parser = _Parser(prog="mnist-tui extend", allow_abbrev=False)
+    parser.add_argument("run", help="a completed run: its folder, its name, or the end of its name")
+    parser.add_argument("epochs", type=int, help="how many more")
+    _add_run_options(parser)
+    _add_output_options(parser)
+    options = parser.parse_args(arguments)
+    if not 1 <= options.epochs <= 10_000:
+        _fail(f"{options.epochs} epochs more: must be 1 to 10,000", USAGE)
+    from mnist_tui import cli_runs, headless, storage
+
+    saved = storage.load_run(cli_runs.folder_of(options.run, _runs_dir(options.runs_dir)))
+    output = headless.Output(options.json, options.quiet)
+    return headless.extend(saved, options.epochs, _options(options), output, options.require_target)
+
+
+RUN_COMMANDS = ("runs", "open", "compare", "tag", "note", "delete", "restore", "export")
+"""What is done with saved runs: `cli_runs` has them."""
+
+
+def _on_runs(command: str, arguments: Sequence[str]) -> int:
+    from mnist_tui import cli_runs
+
+    return cli_runs.run(command, arguments, _Parser, _runs_dir)
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "show": _show,
     "resume": _resume,
     "watch": _watch,
     "layers": _layers,
     "doctor": _doctor,
+    "extend": _extend,
+    **{command: partial(_on_runs, command) for command in RUN_COMMANDS},
 }
 
 
@@ -436,6 +472,8 @@ def _ended(run: Callable[[], int]) -> int:
 
 def _fail_for(error: Exception) -> NoReturn:
     """Ends with what the machine lacks; everything else is our own mistake, and goes to a file."""
+    if type(error).__name__ in WRONG:
+        _fail(str(error), USAGE)
     if type(error).__name__ in KNOWN:  # By name: their modules load torch, and may not be loaded.
         _fail(str(error), ENVIRONMENT)
     from platformdirs import user_log_path

@@ -9,21 +9,26 @@ from pathlib import Path
 class BadFile(ValueError):
     """A file that cannot be used; the message begins with its path and says why and what to do."""
 
-    def __init__(self, path: Path, why: str) -> None:
+    def __init__(self, path: Path, why: str, is_missing: bool = False) -> None:
         super().__init__(f"{path}: {why}")
         self.path = path
         self.why = why
+        self.is_missing = is_missing
+        """Whether there is no such file."""
 
 
-def read_bytes(path: Path, limit: int) -> bytes:
-    """The content of a regular file of at most `limit` bytes; raises `BadFile`.
+def read_bytes(path: Path, limit: int, follow: bool = True) -> bytes:
+    """The content of a regular file of at most `limit` bytes; raises `BadFile`, for a link too unless `follow`.
 
     The file is opened without blocking, so that a pipe in its place cannot hold the program.
     """
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, flags)
     except OSError as error:
-        raise BadFile(path, error.strerror or "cannot be opened") from None
+        is_link = error.errno == errno.ELOOP
+        why = "is a link, which is not followed" if is_link else error.strerror or "cannot be opened"
+        raise BadFile(path, why, is_missing=error.errno == errno.ENOENT) from None
     except ValueError:
         raise BadFile(path, "is no file name") from None
     try:
@@ -39,10 +44,10 @@ def read_bytes(path: Path, limit: int) -> bytes:
     return content
 
 
-def read_text(path: Path, limit: int) -> str:
+def read_text(path: Path, limit: int, follow: bool = True) -> str:
     """`read_bytes` as UTF-8 text, without the byte order mark of some editors; raises `BadFile`."""
     try:
-        return read_bytes(path, limit).decode("utf-8-sig")
+        return read_bytes(path, limit, follow).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadFile(path, f"is not UTF-8 text (byte {error.start})") from None
 

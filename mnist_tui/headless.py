@@ -156,6 +156,15 @@ def resume(saved: SavedRun, options: Options, output: Output, require_target: bo
     return interruption.code or _exit_code([run], require_target)
 
 
+def extend(saved: SavedRun, epochs: int, options: Options, output: Output, require_target: bool) -> ExitCode:
+    """Trains a completed run for so many more epochs, in a new folder."""
+    longer = saved.spec.with_settings({"epochs": str(saved.spec.train.epochs + epochs)})
+    with interruptible() as interruption:
+        run = _Run(longer).follow(session.extend(saved, epochs, options, interruption.control), output)
+    _summarise([run], output)
+    return interruption.code or _exit_code([run], require_target)
+
+
 def _exit_code(runs: Sequence["_Run"], require_target: bool) -> ExitCode:
     if any(run.ended is None or run.ended.outcome != "completed" for run in runs):
         return ExitCode.FAILED

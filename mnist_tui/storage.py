@@ -18,6 +18,7 @@ The order is checkpoint, history row, report: what was reported is on disk.
 
 import io
 import json
+import math
 import os
 import re
 import secrets
@@ -45,6 +46,12 @@ MAX_CHECKPOINT = 4 * 2**30
 """A network of the largest size that a spec may have, with two moments for each weight, takes 2.4 GB."""
 UNWRITTEN = b"## Analysis\n\n"
 """How notes.md ends while nobody has added to it."""
+LOCK_SECONDS = 0.3
+"""How long a run's lock is tried before the run counts as being trained."""
+CERTAIN = ("train_accuracy", "test_accuracy", "learning_rate", "seconds", "images_per_second")
+"""The numbers that every row has."""
+UNCERTAIN = ("train_loss", "test_loss", "val_loss", "val_accuracy")
+"""Numbers that may be missing: not finite, or without a validation split."""
 TIMINGS = ("seconds", "images_per_second")
 """The parts of a row that differ between two runs that are otherwise the same."""
 
@@ -113,7 +120,8 @@ class RunFolder:
     def _acquire(self) -> None:
         owner = _owner(self.folder / "run.lock")
         try:
-            self._lock.acquire(timeout=0)
+            # Whoever lists the runs tries the lock for a moment.
+            self._lock.acquire(timeout=LOCK_SECONDS, poll_interval=0.02)
         except Timeout:
             raise StorageError(f"{self.folder} is being trained by {owner}") from None
         with open(self.folder / "run.lock", "w") as file:
@@ -271,10 +279,14 @@ def load_run(folder: Path) -> SavedRun:
         spec = make_spec(record["spec"])
     except (SpecError, KeyError) as error:
         raise StorageError(f"{folder}/run.json: {error}") from None
-    path = folder / "history.jsonl"
-    stored = _read_rows(path)[0] if path.exists() else []
-    rows = {row["epoch"]: _epoch_ended(row) for row in stored}
-    return SavedRun(folder, spec, record, [rows[epoch] for epoch in sorted(rows)], _read_json(folder / "end.json"))
+    return SavedRun(folder, spec, record, read_history(folder), _read_json(folder / "end.json"))
+
+
+def read_history(folder: Path) -> list[EpochEnded]:
+    """The epochs of a run, in order, damaged rows left out; raises `StorageError` for a file that cannot be read."""
+    # A row that came out differently after a resume stands behind the old one, and replaces it.
+    rows = {row["epoch"]: _epoch_ended(row) for row in _read_rows(folder / "history.jsonl")[0]}
+    return [rows[epoch] for epoch in sorted(rows)]
 
 
 def list_runs(runs_dir: Path) -> Iterator[SavedRun]:
@@ -310,7 +322,7 @@ def _new_folder(runs_dir: Path, spec: RunSpec) -> Path:
 
 def _owner(lock: Path) -> str:
     try:
-        return clean(read_text(lock, 200)) or "another process"
+        return clean(read_text(lock, 200, follow=False)) or "another process"
     except BadFile:
         return "another process"
 
@@ -330,7 +342,7 @@ def _read_rows(path: Path) -> tuple[list[dict[str, Any]], int]:
     if not path.exists():
         return [], 0
     try:
-        content = read_bytes(path, MAX_JSON)
+        content = read_bytes(path, MAX_JSON, follow=False)
     except BadFile as error:
         raise StorageError(str(error)) from None
     rows = [row for line in content.splitlines(keepends=True) if (row := _valid_row(line)) is not None]
@@ -345,13 +357,28 @@ def _valid_row(line: bytes) -> dict[str, Any] | None:
         row = json.loads(parts[1] + b"}")
     except (ValueError, RecursionError):
         return None
-    return row if isinstance(row.get("epoch"), int) and isinstance(row.get("segment", 0), int) else None
+    return row if _is_row(row) else None
+
+
+def _is_row(row: dict[str, Any]) -> bool:
+    """Whether every part is of its kind: a sum proves that a row was not damaged, not who wrote it."""
+    whole = all(type(row.get(name, 0)) is int for name in ("epoch", "segment")) and "epoch" in row
+    return (
+        whole
+        and all(isinstance(row.get(name), float | int) for name in CERTAIN)
+        and all(isinstance(row.get(name), float | int | None) for name in UNCERTAIN)
+    )
 
 
 def parsed_row(line: bytes) -> EpochEnded | None:
     """The epoch of a line of history.jsonl, with its end; None where it is damaged."""
     row = _valid_row(line)
     return None if row is None else _epoch_ended(row)
+
+
+def history_line(row: EpochEnded) -> bytes:
+    """A row as it stands in history.jsonl."""
+    return _row_bytes(_values(row))
 
 
 def _values(row: EpochEnded) -> dict[str, Any]:
@@ -364,7 +391,8 @@ def _values(row: EpochEnded) -> dict[str, Any]:
 
 def _epoch_ended(row: dict[str, Any]) -> EpochEnded:
     stored = {name: row.get(name) for name in EpochEnded.__dataclass_fields__}
-    return EpochEnded(**stored | {"steered": row.get("steered") is True})  # type: ignore[arg-type]
+    losses = {name: math.nan for name in ("train_loss", "test_loss") if row.get(name) is None}  # JSON has no infinity.
+    return EpochEnded(**stored | losses | {"steered": row.get("steered") is True})  # type: ignore[arg-type]
 
 
 def _equal(stored: dict[str, Any], computed: dict[str, Any]) -> bool:
@@ -376,7 +404,7 @@ def _read_json(path: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        document = json.loads(read_text(path, MAX_JSON))
+        document = json.loads(read_text(path, MAX_JSON, follow=False))
     except BadFile as error:
         raise StorageError(str(error)) from None
     except (ValueError, RecursionError):

@@ -1,17 +1,19 @@
-"""The dashboard: its one mode so far, its themes, and how it ends. Everything on the screen is in `lab.py`."""
+"""The dashboard: its three modes, its themes, and how it ends. What is on the screen is in the screens' own files."""
 
 import os
 import sys
 import time
 import traceback
 from collections.abc import Iterable
-from functools import partial
+from functools import cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
+from mnist_tui.spec import RunSpec
 from mnist_tui.tui.lab import LabScreen
 from mnist_tui.tui.lag import LagLog
 from mnist_tui.tui.leaving import Ending, crash_message, finish, own_terminal, signals
@@ -21,6 +23,7 @@ from mnist_tui.tui.themes import DARK, LIGHT
 if TYPE_CHECKING:
     from mnist_tui.guard import Report
     from mnist_tui.request import LabRequest
+    from mnist_tui.tui.shelf import Shelf
 
 
 class LabApp(App[Ending]):
@@ -34,6 +37,9 @@ class LabApp(App[Ending]):
         Binding("ctrl+c", "interrupt", "Stop", show=False, priority=True, tooltip="Copies, stops the run, or quits"),
         Binding("ctrl+z", "suspend_process", "To the shell", show=False),
         Binding("ctrl+l", "switch_theme", "Light or dark", show=False),
+        Binding("1", "mode('lab')", "Lab", show=False, tooltip="design, train, watch"),
+        Binding("2", "mode('runs')", "Runs", show=False, tooltip="every run folder: find, open, tag, resume, delete"),
+        Binding("3", "mode('compare')", "Compare", show=False, tooltip="what is marked in Runs"),
     ]
 
     def __init__(self, request: "LabRequest", runner: Runner) -> None:
@@ -45,11 +51,13 @@ class LabApp(App[Ending]):
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.theme = LIGHT.name if request.light else DARK.name
+        self.lab = LabScreen(request, runner)
+        self._modes_made: set[str] = set()
         self._interrupted_at = -10.0
         self._lag = LagLog(os.environ.get("MNIST_TUI_LAG_LOG"))
 
     def get_default_screen(self) -> LabScreen:
-        return LabScreen(self.request, self.runner)
+        return self.lab
 
     async def on_load(self) -> None:
         self._lag.start()
@@ -58,10 +66,47 @@ class LabApp(App[Ending]):
         """From dark to light and back."""
         self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
 
+    # --- modes ---
+
+    @cached_property
+    def shelf(self) -> "Shelf":
+        """What Runs and Compare look at."""
+        from mnist_tui.listing import Runs
+        from mnist_tui.tui.shelf import Shelf
+
+        return Shelf(Runs(self.request.options.runs_dir))
+
+    async def action_mode(self, mode: str) -> None:
+        """Goes to a mode; the others stay as they are, and a run goes on."""
+        if len(self.screen_stack) > 1:
+            return  # Something on top wants an answer first.
+        if mode != "lab" and mode not in self._modes_made:
+            self._modes_made.add(mode)
+            self.add_mode(mode, partial(self._made, mode))
+        await self.switch_mode(self.DEFAULT_MODE if mode == "lab" else mode)
+
+    def _made(self, mode: str) -> Screen[None]:
+        # Loaded when they are first looked at: the first frame does not wait for them.
+        from mnist_tui.tui.compare_screen import CompareScreen
+        from mnist_tui.tui.runs_screen import RunsScreen
+
+        made = RunsScreen if mode == "runs" else CompareScreen
+        return made(self.shelf, self.request.ascii)
+
+    async def design(self, spec: RunSpec) -> None:
+        """Takes a saved run's settings into the lab."""
+        await self.action_mode("lab")
+        self.lab.take(spec)
+
+    async def go_on(self, folder: Path, epochs: int = 0) -> None:
+        """Resumes a run in the lab; with `epochs`, extends it by so many."""
+        await self.action_mode("lab")
+        self.lab.go_on(folder, epochs)
+
     async def action_leave(self) -> None:
         """Quits; asks first where a run would be ended by it."""
-        if isinstance(self.screen, LabScreen):
-            self.screen.leave()
+        if len(self.screen_stack) == 1:
+            self.lab.leave()
         else:
             self.screen.dismiss()
 

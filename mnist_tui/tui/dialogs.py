@@ -154,3 +154,32 @@ class MessageDialog(ModalScreen[None]):
             yield Static(Content(self._title), classes="dialog-title")
             yield Static(Content(clean(self._text, 2_000)))
             yield Static(Content("Enter closes this"), classes="dialog-hint")
+
+
+class ConfirmDialog(ModalScreen[bool]):
+    """Whether something is really meant."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "answer(True)", "Yes"),
+        Binding("escape,n,q", "answer(False)", "No"),
+    ]
+
+    def __init__(self, title: str, text: str, yes: str) -> None:
+        super().__init__()
+        self._title, self._text, self._yes = title, text, yes
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Static(Content(self._title), classes="dialog-title")
+            yield Static(Content(clean_line(self._text, 300)))
+            with Horizontal(classes="dialog-buttons"):
+                yield Button(Content(f"{self._yes} (y)"), id="yes", variant="primary", compact=True)
+                yield Button("Cancel", id="no", compact=True)
+
+    def action_answer(self, answer: bool) -> None:
+        """Answers."""
+        self.dismiss(answer)
+
+    @on(Button.Pressed)
+    def _answer(self, event: Button.Pressed) -> None:
+        self.dismiss(event.button.id == "yes")

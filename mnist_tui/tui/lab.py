@@ -193,6 +193,27 @@ class LabScreen(DesignScreen):
         self.folding.choose("training")
         self._fold(self.size.width, self.size.height)
 
+    def go_on(self, folder: Path, epochs: int = 0) -> None:
+        """Resumes the run in a folder; with `epochs`, extends it by so many in a new folder."""
+        if self.runner.is_training:
+            self.notify("a run is being trained; s stops it", severity="warning")
+            return
+        self._detach()
+        self.view.begin_action()
+        self.runner.options = self.run_options()
+        self.waiting = f"going on with {folder.name}" if self.is_warm else "loading PyTorch, then the data"
+        self.runner.extend(folder, epochs) if epochs else self.runner.resume(folder)
+        self.folding.choose("training")
+        self._fold(self.size.width, self.size.height)
+
+    def take(self, spec: RunSpec) -> None:
+        """Designs on from a saved run's settings, held against its preset where that is still there."""
+        try:
+            base = presets.load(spec.name, self.request.models)
+        except presets.PresetError:
+            base = spec
+        self.use(base, Draft.of(spec, base))
+
     def _asked(self, request: Any, rate: float | None = None) -> None:
         """Asks the run under way for something; says so where there is none."""
         if not self.runner.is_busy:

@@ -84,6 +84,10 @@ class Runner:
         """Goes on with the run in a folder."""
         self._start(self._resumed(folder), is_watching=False)
 
+    def extend(self, folder: Path, epochs: int) -> None:
+        """Goes on with a completed run for so many more epochs, in a new folder."""
+        self._start(self._extended(folder, epochs), is_watching=False)
+
     def watch(self, folder: Path) -> None:
         """Follows the run in a folder, whichever process trains it."""
         self.folder = folder
@@ -159,6 +163,11 @@ class Runner:
         from mnist_tui import session, storage
 
         yield from session.resume(storage.load_run(folder), self.options, self._control)
+
+    def _extended(self, folder: Path, epochs: int) -> Iterator[Event]:
+        from mnist_tui import session, storage
+
+        yield from session.extend(storage.load_run(folder), epochs, self.options, self._control)
 
     def _watched(self, folder: Path) -> Iterator[Event]:
         from mnist_tui import watch

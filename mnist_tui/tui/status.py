@@ -1,5 +1,6 @@
 """The lines above and below the panes: what is designed, how far the run is, and the device."""
 
+from rich.cells import cell_len
 from textual.content import Content
 from textual.widgets import Static
 
@@ -7,6 +8,8 @@ from mnist_tui.text import clean_line, duration
 from mnist_tui.tui.track import Track
 
 BAR_WIDTH = 16
+MODES = "1 lab  2 runs  3 compare"
+"""The keys that go from mode to mode."""
 
 
 def progress_parts(track: Track, ascii_only: bool) -> list[str]:
@@ -60,5 +63,8 @@ class Headline(Static):
     """The network and its parameter count first, what was changed, what the run does; in sight at every size."""
 
     def show(self, parts: list[str]) -> None:
-        """Shows as many of the parts as fit, from the first."""
-        self.update(Content(fitting(parts, self.size.width - 2)), layout=False)
+        """Shows as many parts as fit, from the first; the keys of the modes at the right, where there is room."""
+        width = self.size.width - 2
+        line = fitting(parts, width)
+        room = width - cell_len(line)
+        self.update(Content(f"{line}{MODES:>{room}}" if room > len(MODES) + 1 else line), layout=False)

@@ -1,0 +1,287 @@
+"""The commands on saved runs: list, look at, compare, tag, annotate, delete, restore, export, extend."""
+
+import argparse
+import json
+import os
+import re
+import shlex
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mnist_tui import annotations, columns, comparison, filters, tables
+from mnist_tui.listing import Runs, grouped
+from mnist_tui.runs import Run
+from mnist_tui.storage import StorageError
+from mnist_tui.text import clean_line
+
+if TYPE_CHECKING:
+    from mnist_tui.comparison import Measure
+
+
+class WrongRuns(ValueError):
+    """What was asked for of saved runs cannot be done; the message says why and what to do."""
+
+
+def listed(runs_dir: Path, words: Sequence[str], options: argparse.Namespace) -> int:
+    """Prints the runs that a filter chooses."""
+    shown = columns.chosen(options.columns.split(",") if options.columns else columns.DEFAULT)
+    runs = _filtered(_all(runs_dir), " ".join(words))
+    groups = columns.ordered(grouped(runs) if options.group else [[run] for run in runs], options.sort)
+    groups = groups[: options.limit] if options.limit else groups
+    if options.json:
+        records = [[columns.as_record(run) for run in group] for group in groups]
+        print(json.dumps(records if options.group else [record for (record,) in records], allow_nan=False))
+    elif groups:
+        print("\n".join(tables.runs_table(groups, shown)))
+    else:
+        print(f"no run in {runs_dir}" + (f" is chosen by {clean_line(' '.join(words), 100)!r}" if words else ""))
+    return 0
+
+
+def looked_at(runs_dir: Path, named: str, as_json: bool) -> int:
+    """Prints all that is known of a run."""
+    runs = _all(runs_dir)
+    run = _one(named, runs_dir, runs)
+    if as_json:
+        changes = tables.changes(run, runs)
+        print(json.dumps({**columns.as_record(run), "changes": changes, "epochs": [vars(row) for row in run.rows]}))
+        return 0
+    notes = annotations.notes_text(run.folder) if run.is_run else ""
+    print("\n".join(tables.details(run, runs, columns.ALL, notes)))
+    return 0
+
+
+def compared(runs_dir: Path, named: Sequence[str], measure: "Measure", as_json: bool) -> int:
+    """Prints runs, or seeds of runs, beside each other, and whether their difference can be told from noise."""
+    runs = _all(runs_dir)
+    sides = comparison.labelled([_side(name, runs_dir, runs) for name in named])
+    if wrong := comparison.refusals(sides, measure):
+        raise WrongRuns("; ".join(wrong))
+    verdicts = comparison.compare(sides, measure)
+    if as_json:
+        print(json.dumps(tables.comparison_json(sides, verdicts, measure), allow_nan=False))
+    else:
+        print("\n".join(tables.comparison_lines(sides, verdicts, measure)))
+    return 0
+
+
+def _all(runs_dir: Path) -> list[Run]:
+    runs = Runs(runs_dir)
+    runs.refresh()
+    return runs.all
+
+
+def _filtered(runs: Sequence[Run], text: str) -> list[Run]:
+    return list(filter(filters.parse(text), runs))
+
+
+def _one(named: str, runs_dir: Path, runs: Sequence[Run]) -> Run:
+    """The run of a folder, its name, or the end of its name."""
+    wanted = Path(named).name
+    found = [run for run in runs if run.folder.name == wanted]
+    found = found or [run for run in runs if wanted and run.folder.name.endswith(f"-{wanted}")]
+    if len(found) != 1:
+        why = f"{len(found)} runs are called that" if found else f"no run in {runs_dir} is called that"
+        raise WrongRuns(f"{clean_line(named, 100)}: {why}; mnist-tui runs --columns run,name,seed lists them")
+    return found[0]
+
+
+def folder_of(named: str, runs_dir: Path) -> Path:
+    """The folder of a run by its path, its name or the end of its name; raises `WrongRuns`."""
+    path = Path(named)
+    return path if (path / "run.json").is_file() else _one(named, runs_dir, _all(runs_dir)).folder
+
+
+def _side(named: str, runs_dir: Path, runs: Sequence[Run]) -> list[Run]:
+    """A run by its name, or the completed runs of one recipe: of that preset, or chosen by a filter."""
+    try:
+        return [_one(named, runs_dir, runs)]
+    except WrongRuns as error:
+        no_run = error
+    found = [run for run in runs if run.name == named] or _filtered(runs, named)
+    completed = [run for run in found if run.state == "completed"]
+    if not completed:
+        raise WrongRuns(f"{no_run}; and no completed run is chosen by it" if not found else _unfinished(named, found))
+    groups = grouped(completed)
+    if len(groups) > 1:
+        raise WrongRuns(_ambiguous(named, groups))
+    return groups[0]
+
+
+def _unfinished(named: str, found: Sequence[Run]) -> str:
+    states = ", ".join(f"{run.folder.name} {run.state}" for run in found[:5])
+    return f"{clean_line(named, 100)}: no run of it is completed ({states}); name one run to compare it all the same"
+
+
+def _ambiguous(named: str, groups: Sequence[Sequence[Run]]) -> str:
+    from mnist_tui.differences import differing
+
+    found = differing([group[0] for group in groups], with_seed=False)
+    what = ", ".join(f"{one.name} ({' or '.join(dict.fromkeys(one.values))})" for one in found[:4]) or "their layers"
+    return (
+        f"{clean_line(named, 100)}: {len(groups)} different recipes are chosen, which differ in {what}; "
+        "say which, such as 'iter4 lr=0.01', or name single runs"
+    )
+
+
+# --- commands that change something ---
+
+
+def tagged(runs_dir: Path, named: str, add: Sequence[str], remove: Sequence[str]) -> int:
+    """Adds and takes away tags; prints those there are."""
+    run = _writable(runs_dir, named)
+    try:
+        annotations.write_tags(run.folder, sorted({*run.tags, *add} - {*remove}))
+    except ValueError as error:
+        raise WrongRuns(str(error)) from None
+    print(" ".join(annotations.read_tags(run.folder)))
+    return 0
+
+
+def _writable(runs_dir: Path, named: str) -> Run:
+    run = _one(named, runs_dir, _all(runs_dir))
+    if not run.is_run:
+        raise WrongRuns(f"{run.folder}: {run.state}: {run.reason}")
+    return run
+
+
+def annotated(runs_dir: Path, named: str) -> int:
+    """Opens notes.md in the user's editor; the editor's exit code."""
+    folder = _writable(runs_dir, named).folder
+    annotations.write_notes(folder, annotations.read_notes(folder))  # Now it is there, and no link.
+    editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+    return subprocess.run([*editor, str(folder / "notes.md")], check=False).returncode
+
+
+def deleted(runs_dir: Path, named: Sequence[str]) -> int:
+    """Moves runs to the trash; prints how each comes back."""
+    for run in [_one(name, runs_dir, _all(runs_dir)) for name in named]:
+        annotations.delete(run.folder)
+        print(f"in the trash: {run.folder.name}; back again with: mnist-tui restore {run.folder.name}")
+    return 0
+
+
+def restored(runs_dir: Path, named: str | None) -> int:
+    """Takes a run out of the trash; without a name lists what is in it."""
+    trash = annotations.trashed(runs_dir)
+    if named is None:
+        print("\n".join(folder.name for folder in trash) or "the trash is empty")
+        return 0
+    found = [folder for folder in trash if folder.name == Path(named).name]
+    if not found:
+        raise WrongRuns(f"{clean_line(named, 100)}: is not in the trash; mnist-tui restore lists what is")
+    print(annotations.restore(found[0]))
+    return 0
+
+
+def exported(runs_dir: Path, named: str, destination: Path, checkpoints: bool) -> int:
+    """Copies a run to a folder or an archive; prints where."""
+    run = _one(named, runs_dir, _all(runs_dir))
+    if not run.is_run:
+        raise StorageError(f"{run.folder}: {run.state}: {run.reason}")
+    print(annotations.export(run.folder, destination, checkpoints=checkpoints))
+    return 0
+
+
+# --- the command line ---
+
+NewParser = Callable[..., argparse.ArgumentParser]
+
+_NOT_AN_OPTION = re.compile(r"-[A-Za-z_]+[:<>=!].*")
+"""`-tag:old` is a word of the filter."""
+_FALLING = re.compile(r"-[a-z_]+")
+"""`-best` after `--sort` is its value."""
+
+
+def run(command: str, arguments: Sequence[str], new_parser: NewParser, runs_dir: Callable[[Path | None], Path]) -> int:
+    """One of `COMMANDS`, with its arguments; the exit code."""
+    parser = new_parser(prog=f"mnist-tui {command}", allow_abbrev=False)
+    parser.add_argument("--runs-dir", type=Path, metavar="DIR", help="where the run folders are (default: ./runs)")
+    add, do = COMMANDS[command]
+    add(parser)
+    words = [word for word in arguments if command == "runs" and _NOT_AN_OPTION.fullmatch(word)]
+    options = parser.parse_args(_joined([word for word in arguments if word not in words]))
+    if words:
+        options.filter += words
+    return do(runs_dir(options.runs_dir), options)
+
+
+def _joined(arguments: Sequence[str]) -> list[str]:
+    """The arguments with `--sort -best` as one word: argparse takes the second for an option."""
+    joined: list[str] = []
+    for word in arguments:
+        if joined and joined[-1] == "--sort" and _FALLING.fullmatch(word):
+            joined[-1] = f"--sort={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
+def _add_runs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("filter", nargs="*", help="iter* params<20000 acc>0.994 opt:sgd tag:x state:failed -note:old")
+    parser.add_argument(
+        "--sort", default="-when", metavar="COLUMN", help="-best for the highest first (default: -when)"
+    )
+    parser.add_argument("--columns", metavar="A,B", help=f"of {', '.join(column.key for column in columns.ALL)}")
+    parser.add_argument("--group", action="store_true", help="the seeds of one recipe on one line, with mean ± spread")
+    parser.add_argument("--limit", type=int, metavar="N", help="only the first N lines")
+    parser.add_argument("--json", action="store_true", help="one JSON array, with every column")
+
+
+def _add_open(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", help="a run folder, its name, or the end of its name")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+
+
+def _add_compare(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", nargs="+", metavar="RUN|PRESET|FILTER", help="two or more; a preset is all its seeds")
+    parser.add_argument("--measure", choices=list(comparison.MEASURES), default="best", help="the accuracy to judge by")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", help="a run folder, its name, or the end of its name")
+
+
+def _add_tag(parser: argparse.ArgumentParser) -> None:
+    _add_run(parser)
+    parser.add_argument("tags", nargs="*", help="tags to add; none only prints them")
+    parser.add_argument("--remove", action="append", default=[], metavar="TAG", help="a tag to take away")
+
+
+def _add_delete(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="run folders, or their names")
+
+
+def _add_restore(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", nargs="?", help="a run in the trash; without it lists them")
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    _add_run(parser)
+    parser.add_argument("destination", type=Path, help="a new folder, or FILE.zip, or FILE.tar.gz")
+    parser.add_argument("--no-checkpoints", action="store_true", help="the history alone, without weights")
+
+
+def _compare(runs_dir: Path, options: argparse.Namespace) -> int:
+    if len(options.what) < 2:
+        raise WrongRuns("compare takes two or more: mnist-tui compare iter4 iter5")
+    return compared(runs_dir, options.what, options.measure, options.json)
+
+
+COMMANDS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], Callable[[Path, argparse.Namespace], int]]] = {
+    "runs": (_add_runs, lambda runs_dir, options: listed(runs_dir, options.filter, options)),
+    "open": (_add_open, lambda runs_dir, options: looked_at(runs_dir, options.run, options.json)),
+    "compare": (_add_compare, _compare),
+    "tag": (_add_tag, lambda runs_dir, options: tagged(runs_dir, options.run, options.tags, options.remove)),
+    "note": (_add_run, lambda runs_dir, options: annotated(runs_dir, options.run)),
+    "delete": (_add_delete, lambda runs_dir, options: deleted(runs_dir, options.runs)),
+    "restore": (_add_restore, lambda runs_dir, options: restored(runs_dir, options.run)),
+    "export": (
+        _add_export,
+        lambda runs_dir, options: exported(runs_dir, options.run, options.destination, not options.no_checkpoints),
+    ),
+}
+"""For each command: what adds its arguments, and what does it."""

@@ -1,0 +1,173 @@
+"""The columns of the table of runs: what each one is called, what it says of a run, and of several seeds of one."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+from mnist_tui.calls import did_you_mean
+from mnist_tui.runs import Run
+from mnist_tui.text import clean_line, duration
+
+Value = str | int | float | bool | tuple[Any, ...] | None
+
+
+class ColumnError(ValueError):
+    """There is no such column; the message names the nearest one."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One fact of a run."""
+
+    key: str
+    """Its name in filters, in settings and in JSON."""
+    heading: str
+    value: Callable[[Run], Value]
+    """None where a run does not have it."""
+    text: Callable[[Any], str] = str
+    """A value that is not None, for a person."""
+    is_number: bool = False
+    """Whether it stands at the right, and can be less or more."""
+    is_result: bool = False
+    """Whether it is measured: then several seeds have a mean and a spread."""
+    help: str = ""
+
+    def of(self, runs: Sequence[Run]) -> str:
+        """What stands in the cell of a run, or of several seeds of one."""
+        values = [value for run in runs if (value := self.value(run)) not in (None, "", ())]
+        if not values:
+            return "" if self.key in ("tags", "note", "reason", "dropout") else "-"
+        if len(values) == 1 or all(value == values[0] for value in values):
+            return clean_line(self.text(values[0]), 300)
+        return self._of_several(values)
+
+    def _of_several(self, values: Sequence[Any]) -> str:
+        if self.is_result:
+            return f"{self.text(fmean(values))} ±{self.text(stdev(values)).removesuffix('%')}"
+        if self.key == "seed":
+            return f"{len(values)} seeds"
+        if self.key == "when":
+            return self.text(max(values))
+        counts = [(values.count(value), self.text(value)) for value in dict.fromkeys(values)]
+        return ", ".join(f"{count} {text}" for count, text in counts) if len(counts) <= 3 else f"{len(counts)} values"
+
+    def mean(self, runs: Sequence[Run]) -> Value:
+        """What several seeds of a run are sorted by."""
+        values: list[Any] = [value for run in runs if (value := self.value(run)) is not None]
+        if self.is_number and values:
+            return fmean(values)
+        return values[0] if values else None
+
+
+def _percent(value: float) -> str:
+    return f"{value:.2%}"
+
+
+def _points(value: float) -> str:
+    return f"{100 * value:+.2f}"
+
+
+def _when(created: str) -> str:
+    """In local time, to the minute."""
+    try:
+        return datetime.fromisoformat(created).replace(tzinfo=UTC).astimezone().strftime("%Y-%m-%d %H:%M")
+    except ValueError:
+        return created
+
+
+def _verdict(met: bool) -> str:
+    return "met" if met else "MISSED"
+
+
+def _state(run: Run) -> str:
+    return f"{run.state}, steered" if run.is_steered else run.state
+
+
+def _note(run: Run) -> str:
+    return run.note or ("" if run.state == "completed" else f"({run.reason})")
+
+
+def _rates(values: Sequence[float]) -> str:
+    return ", ".join(f"{value:g}" for value in values)
+
+
+ALL = (
+    Column("name", "name", lambda run: run.name, help="the preset"),
+    Column("when", "when", lambda run: run.created, _when, help="when it began"),
+    Column("seed", "seed", lambda run: run.seed, is_number=True),
+    Column("state", "state", _state, help="training, completed, stopped, failed, diverged, interrupted, damaged, …"),
+    Column("parameters", "params", lambda run: run.parameters, "{:,}".format, is_number=True),
+    Column("epochs", "epochs", lambda run: run.epochs or None, is_number=True, help="epochs done"),
+    Column("best", "best", lambda run: run.best_accuracy, _percent, True, True, "test accuracy of the best epoch"),
+    Column("last", "last", lambda run: run.last_accuracy, _percent, True, True, "test accuracy of the last epoch"),
+    Column("mean", "mean last", lambda run: run.mean_of_last, _percent, True, True, "mean over the last epochs"),
+    Column("on", "measured on", lambda run: run.measured_on, help="images, and what chose the best epoch"),
+    Column("gap", "gap", lambda run: run.gap, _points, True, True, "train less test accuracy, last epoch, in points"),
+    Column("lr", "lr", lambda run: run.learning_rate, "{:g}".format, True, help="the optimizer's learning rate"),
+    Column("batch", "batch", lambda run: run.batch_size, is_number=True, help="batch size"),
+    Column("opt", "optimizer", lambda run: run.optimizer),
+    Column("sched", "scheduler", lambda run: run.scheduler),
+    Column("dropout", "dropout", lambda run: run.dropout, _rates, help="rates of the dropout layers"),
+    Column("augment", "augmentation", lambda run: run.augmentation),
+    Column("layers", "layers", lambda run: run.layer_kinds, help="how many of each kind"),
+    Column("seconds", "time", lambda run: run.seconds, duration, True, True),
+    Column("target", "target", lambda run: run.target_met, _verdict),
+    Column("tag", "tags", lambda run: run.tags, ", ".join),
+    Column("note", "note", _note, help="first line of the analysis; without one, why the run did not complete"),
+    Column("data", "data", lambda run: run.dataset, help="mnist or digits"),
+    Column("device", "device", lambda run: run.device),
+    Column("reason", "reason", lambda run: run.reason, help="why it ended, or what is wrong with the folder"),
+    Column("run", "run", lambda run: run.folder.name, help="the folder's name"),
+)
+
+DEFAULT = ("name", "when", "seed", "state", "parameters", "epochs", "best", "last", "gap", "target", "tag", "note")
+"""The columns that are shown where nobody chose others."""
+
+OTHER_NAMES = {
+    "acc": "best",
+    "accuracy": "best",
+    "params": "parameters",
+    "optimizer": "opt",
+    "scheduler": "sched",
+    "learning_rate": "lr",
+    "batch_size": "batch",
+    "tags": "tag",
+    "time": "seconds",
+    "dataset": "data",
+    "augmentation": "augment",
+    "id": "run",
+}
+
+_BY_KEY = {column.key: column for column in ALL}
+
+
+def column(name: str) -> Column:
+    """The column of a name; raises `ColumnError` for an unknown one, with the nearest known."""
+    key = OTHER_NAMES.get(name, name)
+    if key not in _BY_KEY:
+        near = did_you_mean(name, [*_BY_KEY, *OTHER_NAMES]) or f"; known are {', '.join(_BY_KEY)}"
+        raise ColumnError(f"there is no column {clean_line(name, 40)!r}{near}")
+    return _BY_KEY[key]
+
+
+def chosen(names: Sequence[str]) -> list[Column]:
+    """The columns of several names, each once."""
+    return list(dict.fromkeys(column(name) for name in names))
+
+
+def ordered(groups: Sequence[Sequence[Run]], by: str) -> list[Sequence[Run]]:
+    """Rows by a column, `-best` for the highest first; those without a value last, equal ones as they were."""
+    key, is_falling = column(by.removeprefix("-")), by.startswith("-")
+    valued = [(key.mean(runs), runs) for runs in groups]
+    with_value = [pair for pair in valued if pair[0] is not None]
+    with_value.sort(key=lambda pair: pair[0], reverse=is_falling)  # type: ignore[arg-type, return-value]
+    return [runs for _, runs in with_value] + [runs for value, runs in valued if value is None]
+
+
+def as_record(run: Run) -> dict[str, Any]:
+    """Every column of a run as JSON: numbers as numbers, None where there is none; and where its folder is."""
+    record = {each.key: each.value(run) for each in ALL}
+    return {**record, "tag": list(run.tags), "dropout": list(run.dropout), "folder": str(Path(run.folder))}

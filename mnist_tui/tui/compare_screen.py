@@ -1,0 +1,208 @@
+"""Compare, the third mode: the marked rows of Runs over each other, what differs, and whether noise could do that."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from rich.text import Text
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Vertical, VerticalScroll
+from textual.widgets import Footer, Static
+
+from mnist_tui import comparison, tables
+from mnist_tui.comparison import MEASURES, Measure, Side
+from mnist_tui.tui.asking import AskingScreen
+from mnist_tui.tui.help import HelpScreen, sections
+from mnist_tui.tui.overlay import COMPARED, Overlay, lines_of
+from mnist_tui.tui.shelf import Shelf, colour, marker
+from mnist_tui.tui.status import Headline
+
+NAMES = {"CompareScreen": "Compare", "VerticalScroll": "Report", "App": "Everywhere"}
+EMPTY = """\
+nothing is marked yet
+
+2 shows the runs. There: space marks one, m puts the seeds of one recipe into one row, and 3 comes back here."""
+
+
+class CompareScreen(AskingScreen):
+    """Curves, results side by side, only the differences, and the sentence."""
+
+    AUTO_FOCUS = "VerticalScroll"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left,h", "move(-1)", "Epoch", key_display="←→", tooltip="the values of all of them in one epoch"),
+        Binding("right,l", "move(1)", "Epoch after", show=False),
+        Binding("n", "metric", "Curve", tooltip="accuracy, loss, gap between train and test, learning rate"),
+        Binding("y", "log", "Log y", show=False),
+        Binding("m", "measure", "Measure", tooltip="judge by the best epoch, the last one, or the mean of the last"),
+        Binding("d", "differences", "All settings", tooltip="or only those that differ"),
+        Binding("b", "base", "Baseline", tooltip="the next side becomes the one that the others are held against"),
+        Binding("S", "unmark", "Unmark all", show=False),
+        Binding("question_mark,f1", "help", "Help", key_display="?"),
+    ]
+
+    def __init__(self, shelf: Shelf, ascii_only: bool) -> None:
+        super().__init__()
+        self.shelf, self.ascii_only = shelf, ascii_only
+        self.measure: Measure = "best"
+        self.what = COMPARED[0]
+        self.only_differences = True
+
+    def compose(self) -> ComposeResult:
+        yield Headline()
+        with Container(id="compare"):
+            with Vertical(id="compare-curves"):
+                yield Static(id="compare-legend")
+                yield Overlay(self.ascii_only)
+            with VerticalScroll(id="compare-report"):
+                yield Static(id="compare-text")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        self.set_class(self.ascii_only, "-ascii")
+
+    def on_screen_resume(self) -> None:
+        self.compute()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.width >= 140, "-wide")
+        self.call_after_refresh(self.compute)
+
+    # --- computing, beside the screen ---
+
+    def compute(self) -> None:
+        """Reads and judges what is marked."""
+        sides = self.shelf.sides()
+        shown = [
+            "Compare",
+            f"{len(sides)} marked" if sides else "nothing is marked",
+            f"judged by {MEASURES[self.measure]}",
+        ]
+        self.query_one(Headline).show(shown)
+        if not sides:
+            self._put((), Text(EMPTY))
+            return
+        width = max(30, self.query_one("#compare-report").size.width - 3)
+        measure, what, only = self.measure, self.what, self.only_differences
+
+        def job() -> Any:
+            return lines_of(sides, what), report(sides, measure, only, width, self._tint())
+
+        self.ask("compare", job, self._take)
+
+    def _tint(self) -> Any:
+        is_dark = self.app.current_theme.dark
+        return lambda slot: (marker(slot, self.ascii_only), colour(slot, is_dark))
+
+    def _take(self, result: Any, error: str | None) -> None:
+        self._put(*(result or ((), Text(f"! {error}"))))
+
+    def _put(self, lines: Any, text: Text) -> None:
+        self.query_one(Overlay).show(lines, self.what)
+        self.query_one("#compare-text", Static).update(text)
+        self._show_legend()
+
+    @on(Overlay.Moved)
+    def _show_legend(self) -> None:
+        overlay = self.query_one(Overlay)
+        legend = overlay.legend() if overlay.lines else Text("")
+        self.query_one("#compare-legend", Static).update(legend)
+
+    # --- keys ---
+
+    def action_move(self, epochs: int) -> None:
+        """The cursor by an epoch."""
+        self.query_one(Overlay).move(epochs)
+
+    def action_metric(self) -> None:
+        """The next curve."""
+        self.what = COMPARED[(COMPARED.index(self.what) + 1) % len(COMPARED)]
+        self.query_one(Overlay).log_y = self.what == "loss"
+        self.compute()
+
+    def action_log(self) -> None:
+        """A logarithmic axis, or a linear one."""
+        overlay = self.query_one(Overlay)
+        overlay.log_y = not overlay.log_y and self.what != "gap"
+        overlay.refresh()
+
+    def action_measure(self) -> None:
+        """The next accuracy to judge by."""
+        measures = list(MEASURES)
+        self.measure = measures[(measures.index(self.measure) + 1) % len(measures)]
+        self.compute()
+
+    def action_differences(self) -> None:
+        """All settings, or only those that differ."""
+        self.only_differences = not self.only_differences
+        self.compute()
+
+    def action_base(self) -> None:
+        """The next side becomes the first."""
+        if self.shelf.slots:
+            names = next(iter(self.shelf.slots))
+            self.shelf.slots[names] = self.shelf.slots.pop(names)
+            self.compute()
+
+    def action_unmark(self) -> None:
+        """Takes every mark away."""
+        self.shelf.slots.clear()
+        self.compute()
+
+    def action_help(self) -> None:
+        """Every key that works where the focus is."""
+        self.app.push_screen(HelpScreen(sections(self.active_bindings, NAMES)))
+
+
+def report(sides: Sequence[tuple[int, Side]], measure: Measure, only: bool, width: int, tint: Any) -> Text:
+    """What stands beside the curves: the sentences first, then results, settings and layers."""
+    only_sides = [side for _, side in sides]
+    text = Text()
+    for line in sentences(only_sides, measure):
+        text.append(f"{line}\n\n", "bold")
+    if len(sides) == 1:
+        text.append("Mark another row in Runs (2) to compare it with.\n\n", "bold")
+    rows = tables.comparison_table(only_sides, measure)
+    text.append(_headed(rows, sides, width, tint))
+    settings = tables.difference_table(only_sides) if only else tables.setting_table(only_sides)
+    heads = ["only what differs" if only else "all settings", *(side.label for side in only_sides)]
+    if settings:
+        text.append("\n").append(_headed([heads, *settings], sides, width, tint))
+    for _, side in sides[1:]:
+        if layers := tables.layer_lines(only_sides[0], side):
+            text.append(f"\nlayers, from {only_sides[0].label} to {side.label}\n", "underline")
+            text.append("".join(f"  {line}\n" for line in layers))
+    return text
+
+
+def sentences(sides: Sequence[Side], measure: Measure) -> list[str]:
+    """What can be said, or why nothing can be."""
+    if refused := comparison.refusals(sides, measure):
+        return [f"Not compared: {sentence}" for sentence in refused[:5]]
+    return [verdict.sentence for verdict in comparison.compare(sides, measure)]
+
+
+def _headed(rows: Sequence[Sequence[str]], sides: Sequence[tuple[int, Side]], width: int, tint: Any) -> Text:
+    """A table whose heading has the sides' markers and colours; columns too many for the width go below each other."""
+    name = min(max(len(row[0]) for row in rows), max(14, width // 3))
+    each = max(12, (width - name) // max(1, len(sides)) - 2)
+    cells = [[row[0], *row[1:]] for row in rows]
+    widths = [min(each, max(len(row[index]) for row in cells)) + 2 for index in range(1, len(cells[0]))]
+    per_block = max(1, next((n for n in range(len(widths), 0, -1) if name + 2 + sum(widths[:n]) <= width), 1))
+    text = Text(no_wrap=True)
+    for start in range(0, len(widths), per_block):
+        block = range(start, min(start + per_block, len(widths)))
+        text.append(f"{cells[0][0][:name]:<{name}}  ", "underline")
+        for index in block:
+            sign, shade = tint(sides[index][0])
+            label = f"{sign} {cells[0][index + 1]}"
+            text.append(f"{label[: widths[index] + 2]:<{widths[index] + 2}}", f"underline {shade}")
+        text.append("\n")
+        for row in cells[1:]:
+            values = [_cut(row[index + 1], widths[index]) for index in block]
+            text.append(f"{_cut(row[0], name):<{name}}  {'  '.join(values)}".rstrip() + "\n")
+    return text
+
+
+def _cut(text: str, width: int) -> str:
+    return f"{text if len(text) <= width else text[: width - 1] + '…':<{width}}"

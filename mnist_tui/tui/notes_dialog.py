@@ -1,0 +1,90 @@
+"""Edits what a run was for, what came out, and what that means; in place, or in the user's editor."""
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Footer, Static, TextArea
+
+from mnist_tui import annotations
+from mnist_tui.annotations import Notes
+from mnist_tui.storage import StorageError
+from mnist_tui.text import clean_line
+
+PARTS = ("target", "result", "analysis")
+
+
+class NotesDialog(ModalScreen[None]):
+    """Three fields; ctrl+s saves them to notes.md."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+s,f10", "save", "Save", key_display="^s"),
+        Binding("ctrl+e,f4", "editor", "$EDITOR", key_display="^e"),
+        Binding("escape", "dismiss", "Cancel"),
+    ]
+    DEFAULT_CSS = """
+    NotesDialog TextArea { height: 4; min-height: 3; border: none; padding: 0; }
+    NotesDialog #notes-analysis { height: 8; }
+    NotesDialog Footer { height: 1; }
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog -large"):
+            yield Static(Content(clean_line(self._folder.name, 100)), classes="dialog-title")
+            for part in PARTS:
+                yield Static(Content(part.capitalize()), classes="dialog-hint")
+                yield TextArea(id=f"notes-{part}", tab_behavior="focus", compact=True)
+            yield Static(id="dialog-error")
+            yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        self._show()
+        self.query_one("#notes-analysis").focus()
+
+    def _show(self) -> None:
+        try:
+            notes = annotations.read_notes(self._folder)
+        except StorageError as error:
+            self._say(str(error))
+            return
+        for part in PARTS:
+            self.query_one(f"#notes-{part}", TextArea).load_text(getattr(notes, part))
+
+    def _say(self, text: str) -> None:
+        self.query_one("#dialog-error", Static).update(Content(f"! {clean_line(text, 300)}"))
+
+    def _write(self) -> bool:
+        texts = [self.query_one(f"#notes-{part}", TextArea).text for part in PARTS]
+        try:
+            annotations.write_notes(self._folder, Notes(*texts))
+        except (StorageError, ValueError, OSError) as error:
+            self._say(str(error))
+            return False
+        return True
+
+    def action_save(self) -> None:
+        """Writes notes.md and closes."""
+        if self._write():
+            self.dismiss()
+
+    def action_editor(self) -> None:
+        """Saves, and opens notes.md in $EDITOR."""
+        if not self._write():
+            return
+        editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+        with self.app.suspend():
+            terminal = sys.__stderr__  # 1 and 2 are a log while the screen is up.
+            subprocess.run([*editor, str(self._folder / "notes.md")], stdout=terminal, stderr=terminal, check=False)
+        self._show()

@@ -1,0 +1,202 @@
+"""One run, opened: its curves, epochs, layers, spec, environment, log and notes, one view at a time."""
+
+import json
+from collections.abc import Callable
+from typing import ClassVar
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.events import Click
+from textual.message import Message
+from textual.widgets import Footer, Static
+
+from mnist_tui import annotations, columns, presets, summary, tables
+from mnist_tui.files import BadFile, read_text
+from mnist_tui.runs import Run
+from mnist_tui.storage import StorageError
+from mnist_tui.text import clean, clean_line
+from mnist_tui.tui.asking import AskingScreen
+from mnist_tui.tui.curves import curves_of
+from mnist_tui.tui.help import HelpScreen, sections
+from mnist_tui.tui.shelf import Group, Shelf
+from mnist_tui.tui.status import Headline
+from mnist_tui.tui.track import Group as Tracks
+from mnist_tui.tui.track import Track
+from mnist_tui.tui.zoom import Plot, ZoomScreen
+
+MAX_LOG = 2**20
+NAMES = {"RunScreen": "Run", "VerticalScroll": "View", "App": "Everywhere"}
+
+
+class ViewName(Static):
+    """The name of a view, to click on."""
+
+    class Chosen(Message):
+        """A view is wanted."""
+
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
+    def __init__(self, name: str) -> None:
+        super().__init__(Content(f" {name} "))
+        self.view = name
+
+    def on_click(self, event: Click) -> None:
+        self.post_message(self.Chosen(self.view))
+
+
+class RunScreen(AskingScreen):
+    """The views of a run, or of the seeds of one recipe."""
+
+    AUTO_FOCUS = "VerticalScroll"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("right,l,tab", "view(1)", "View", key_display="←→"),
+        Binding("left,h,shift+tab", "view(-1)", "View before", show=False),
+        Binding("z", "zoom", "Zoom", tooltip="the curves on the whole screen, with a cursor that reads exact values"),
+        Binding("question_mark,f1", "help", "Help", key_display="?"),
+        Binding("escape,q", "dismiss", "Back", key_display="esc"),
+    ]
+
+    def __init__(self, group: Group, shelf: Shelf, ascii_only: bool) -> None:
+        super().__init__()
+        self.group, self.shelf, self.ascii_only = group, shelf, ascii_only
+        self.view = "Curves"
+
+    @property
+    def run(self) -> Run:
+        """The run; of several seeds the first."""
+        return self.group[0]
+
+    def compose(self) -> ComposeResult:
+        yield Headline()
+        with Vertical(id="view-names"):
+            for name in ("Curves", *VIEWS):
+                yield ViewName(name)
+        with Vertical(id="view-curves"):
+            for metric in ("accuracy", "loss"):
+                yield Static(Content(f" {metric}"), classes="curve-title")
+                plot = Plot(self.ascii_only)
+                plot.metric, plot.log_y = metric, metric == "loss"
+                yield plot
+        with VerticalScroll(id="view-text"):
+            yield Static(id="view-lines")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        self.set_class(self.ascii_only, "-ascii")
+        self._show()
+        self.ask("draw", self._tracks, self._draw)
+
+    def on_resize(self) -> None:
+        run = self.run
+        seeds = f"{len(self.group)} seeds" if len(self.group) > 1 else f"seed {run.seed}"
+        best = columns.column("best").of(self.group)
+        parts = [run.name, f"{run.parameters or 0:,} params", seeds, f"best {best}", run.state, run.folder.name]
+        self.query_one(Headline).show([clean_line(part, 100) for part in parts])
+
+    def _tracks(self) -> Tracks:
+        return Tracks(tuple(Track.from_saved(run.name, run.seed or 0, run.folder.name, run.rows) for run in self.group))
+
+    def _draw(self, tracks: Tracks | None, error: str | None) -> None:
+        if tracks is None:
+            return
+        for plot in self.query(Plot):
+            plot.lines = curves_of(plot.metric, tracks, None, 0.0)
+            plot.high_x = plot.cursor = float(max([1, *(len(track.rows) for track in tracks.tracks)]))
+            best = tracks.tracks[-1].best
+            plot.best = best.epoch if best else None
+            plot.refresh()
+
+    # --- views ---
+
+    def action_view(self, steps: int) -> None:
+        """The next view, or the one before."""
+        names = ["Curves", *VIEWS]
+        self.view = names[(names.index(self.view) + steps) % len(names)]
+        self._show()
+
+    @on(ViewName.Chosen)
+    def _choose(self, event: ViewName.Chosen) -> None:
+        self.view = event.name
+        self._show()
+
+    def _show(self) -> None:
+        for name in self.query(ViewName):
+            name.set_class(name.view == self.view, "-chosen")
+        is_text = self.view != "Curves"
+        self.query_one("#view-text").display = is_text
+        self.query_one("#view-curves").display = not is_text
+        if is_text:
+            make, run, runs = VIEWS[self.view], self.run, self.shelf.runs.all
+            self.ask("view", lambda: make(run, runs), self._put)
+            self.query_one("#view-text").focus()
+
+    def _put(self, text: str | None, error: str | None) -> None:
+        shown = clean(text, 2_000_000) if text is not None else f"! {error}"
+        self.query_one("#view-lines", Static).update(Text(shown, no_wrap=True))
+        self.query_one("#view-text").scroll_home(animate=False)
+
+    def action_zoom(self) -> None:
+        """The curves on the whole screen."""
+        self.ask("zoom", self._tracks, self._zoom)
+
+    def _zoom(self, tracks: Tracks | None, error: str | None) -> None:
+        if tracks is not None:
+            self.app.push_screen(ZoomScreen(tracks, None, "accuracy", 0.0, self.ascii_only))
+
+    def action_help(self) -> None:
+        """Every key that works where the focus is."""
+        self.app.push_screen(HelpScreen(sections(self.active_bindings, NAMES)))
+
+
+def _epochs(run: Run, runs: list[Run]) -> str:
+    return "\n".join(tables.epoch_lines(run))
+
+
+def _changes(run: Run, runs: list[Run]) -> str:
+    return "\n".join(tables.changes(run, runs))
+
+
+def _layers(run: Run, runs: list[Run]) -> str:
+    return "this version cannot read the layers of this run" if run.spec is None else summary.table(run.spec)
+
+
+def _spec(run: Run, runs: list[Run]) -> str:
+    return presets.as_toml(run.spec) if run.spec else json.dumps(run.section("train"), indent=2)
+
+
+def _environment(run: Run, runs: list[Run]) -> str:
+    known = {name: value for name, value in run.record.items() if name != "spec"}
+    return json.dumps(known, indent=2)
+
+
+def _log(run: Run, runs: list[Run]) -> str:
+    try:
+        log = read_text(run.folder / "run.log", MAX_LOG, follow=False)
+    except BadFile as error:
+        log = "the log is empty" if error.is_missing else str(error)
+    return f"{run.state}: {run.reason}\n\n{log}"
+
+
+def _notes(run: Run, runs: list[Run]) -> str:
+    try:
+        return annotations.notes_text(run.folder)
+    except StorageError as error:
+        return str(error)
+
+
+VIEWS: dict[str, Callable[[Run, list[Run]], str]] = {
+    "Epochs": _epochs,
+    "Changes": _changes,
+    "Layers": _layers,
+    "Spec": _spec,
+    "Environment": _environment,
+    "Log": _log,
+    "Notes": _notes,
+}
+"""What each view of text shows, made from the run and all the runs."""

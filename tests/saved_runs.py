@@ -1,0 +1,75 @@
+"""Run folders as if trained: written by the program's own writer, with made-up curves."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mnist_tui import presets
+from mnist_tui.events import EpochEnded, Outcome, RunEnded, best_of
+from mnist_tui.spec import RunSpec
+from mnist_tui.storage import RunFolder, history_line
+
+EPOCHS = 20
+NOTES = "# iter5, seed 0\n\n## Target\n\nnone\n\n## Result\n\n- completed\n\n## Analysis\n\n"
+MNIST = {"name": "mnist", "sha256": "0" * 64, "test_images": 10_000, "val_images": 0}
+
+
+def make_runs(runs_dir: Path, count: int) -> None:
+    """So many runs: the presets in turn, their seeds counted up, accuracies that differ."""
+    specs = list(presets.load_all(None))
+    for index in range(count):
+        spec = specs[index % len(specs)]
+        make_run(runs_dir, spec, index // len(specs), 0.98 + index % 97 / 10_000, index)
+
+
+def make_run(
+    runs_dir: Path,
+    spec: RunSpec,
+    seed: int = 0,
+    accuracy: float = 0.99,
+    index: int = 0,
+    epochs: int = EPOCHS,
+    outcome: Outcome = "completed",
+    **record: Any,
+) -> Path:
+    """A run whose test accuracy rises to `accuracy`, begun `index` minutes into 2026; its folder."""
+    seeded = spec.model_copy(update={"train": spec.train.model_copy(update={"seed": seed, "epochs": epochs})})
+    world = {
+        "created": (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=index)).isoformat(timespec="seconds"),
+        "name": spec.name,
+        "seed": seed,
+        "parameters": spec.parameters,
+        "dataset": MNIST,
+        "device": "cpu",
+        "device_name": "a processor",
+        "threads": 1,
+        "versions": {"torch": "2.11"},
+    }
+    folder = RunFolder.create(runs_dir, seeded, world | record)
+    rows = [_row(epoch, epochs, accuracy) for epoch in range(1, epochs + 1)]
+    (folder.folder / "history.jsonl").write_bytes(b"".join(map(history_line, rows)))
+    message = "all epochs trained" if outcome == "completed" else f"it {outcome} for a test"
+    folder.end(RunEnded(outcome, message, epochs, best_of(rows), rows[-1], "test", None, 9.0 * epochs), NOTES)
+    folder.close()
+    return folder.folder
+
+
+def _row(epoch: int, epochs: int, accuracy: float) -> EpochEnded:
+    reached = accuracy - 0.05 / epoch + 0.05 / epochs
+    return EpochEnded(epoch, 0.4 / epoch, reached + 0.001, None, None, 0.3 / epoch, reached, 0.002, 9.0, 7_000.0)
+
+
+def answer(folder: Path, wrong: list[int], images: int = 100) -> None:
+    """Predictions of the best epoch that are wrong on these images of a hundred."""
+    labels = np.arange(images, dtype=np.uint8) % 10
+    predictions = labels.copy()
+    predictions[wrong] = (labels[wrong] + 1) % 10
+    np.savez_compressed(
+        folder / "predictions.npz",
+        epoch=np.int64(1),
+        labels=labels,
+        predictions=predictions,
+        probabilities=np.ones(images, np.float32),
+    )
