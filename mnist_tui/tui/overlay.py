@@ -124,7 +124,7 @@ class Overlay(Widget):
 
     def render(self) -> Text:
         frame = self.frame()
-        if frame is None:
+        if frame is None or not self.lines:
             return Text("")
         canvas = Canvas(frame)
         for lines in self.lines:

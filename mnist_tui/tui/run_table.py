@@ -7,7 +7,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding, BindingType
-from textual.events import Click
+from textual.events import Click, Event, Key
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
@@ -151,6 +151,14 @@ class RunTable(ScrollView, can_focus=True):
         return " " * (width - cell_len(text)) + text if column.is_number else set_cell_size(text, width)
 
     # --- moving ---
+
+    async def on_event(self, event: Event) -> None:
+        """Hands keys on that were typed for what has the focus by now: `/` and the first letters of a filter."""
+        focused = self.app.screen.focused
+        if isinstance(event, Key) and focused is not None and focused is not self:
+            focused.post_message(event)
+            return
+        await super().on_event(event)
 
     def _put(self, index: int) -> None:
         """The cursor on a row that is then in sight."""

@@ -85,7 +85,9 @@ class RunsScreen(AskingScreen):
 
     def compose(self) -> ComposeResult:
         yield Headline()
-        yield Input(self.shelf.filter, placeholder="/ filter: iter* params<20000 acc>99.4 opt:sgd tag:x", compact=True)
+        hint = "/ filter: iter* params<20000 acc>99.4 opt:sgd tag:x"
+        # Selected as it gets the focus, what was typed before that would be replaced by the next letter.
+        yield Input(self.shelf.filter, placeholder=hint, compact=True, select_on_focus=False)
         yield Static(id="filter-error")
         with Horizontal(id="runs"):
             yield RunTable(self.shelf, self.ascii_only)
@@ -155,14 +157,14 @@ class RunsScreen(AskingScreen):
     # --- the table ---
 
     def action_filter(self) -> None:
-        """To the filter."""
-        self.query_one(Input).focus()
+        """To the filter; at once, so that what is typed next goes there."""
+        self.set_focus(self.query_one(Input))
 
     def action_clear(self) -> None:
         """From the filter to the table; in the table, shows all runs again."""
         if self.table.has_focus:
             self.query_one(Input).value = ""
-        self.table.focus()
+        self.set_focus(self.table)
 
     @on(Input.Changed)
     def _filter(self, event: Input.Changed) -> None:
@@ -171,7 +173,7 @@ class RunsScreen(AskingScreen):
 
     @on(Input.Submitted)
     def _leave_filter(self) -> None:
-        self.table.focus()
+        self.set_focus(self.table)
 
     @on(RunTable.Sort)
     def _sort_by(self, event: RunTable.Sort) -> None:
