@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import tarfile
+import time
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -118,7 +119,8 @@ def delete(folder: Path) -> Path:
     with _held(folder):
         _make(trash)
         target = next(path for path in _free_names(trash / folder.name) if not os.path.lexists(path))
-        os.utime(folder)  # The newest in the trash is the one that was deleted last.
+        now = time.time_ns()
+        os.utime(folder, ns=(now, now))  # The newest in the trash is the one that was deleted last.
         folder.rename(target)
         sync_folder(trash)
     return target

@@ -1,0 +1,119 @@
+"""The filter language, word by word, and the columns that it speaks of."""
+
+
+import pytest
+from saved_runs import make_run
+
+from mnist_tui import columns, filters, presets
+from mnist_tui.annotations import write_tags
+from mnist_tui.columns import ColumnError
+from mnist_tui.filters import FilterError
+from mnist_tui.listing import Runs, grouped
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    """Five runs that differ in name, optimizer, accuracy, state and tag."""
+    folder = tmp_path_factory.mktemp("runs")
+    make_run(folder, presets.load("iter4"), 0, 0.9931, 0)
+    write_tags(make_run(folder, presets.load("iter5"), 1, 0.9942, 1), ["best-so-far", "x"])
+    make_run(folder, presets.load("era5"), 2, 0.991, 2, outcome="failed")
+    make_run(folder, presets.load("v2"), 3, 0.9938, 3)
+    make_run(folder, presets.load("iter5"), 12, 0.9944, 4)
+    (folder / "pictures").mkdir()
+    found = Runs(folder)
+    found.refresh()
+    return found
+
+
+def chosen(runs: Runs, text: str) -> set[tuple[str, int | None]]:
+    """Name and seed of the runs that a filter chooses."""
+    return {(run.name, run.seed) for run in filter(filters.parse(text), runs.all)}
+
+
+ITER4, ITER5, ERA5, V2, ITER5_12 = ("iter4", 0), ("iter5", 1), ("era5", 2), ("v2", 3), ("iter5", 12)
+PICTURES = ("pictures", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", {ITER4, ITER5, ERA5, V2, ITER5_12, PICTURES}),
+        ("iter*", {ITER4, ITER5, ITER5_12}),
+        ("ITER5", {ITER5, ITER5_12}),
+        ("iter?", {ITER4, ITER5, ITER5_12}),
+        ("er5", {ITER5, ITER5_12}),
+        ("params<20000", {ITER5, ERA5, ITER5_12}),
+        ("params<=18_422", {ITER5, ERA5, ITER5_12}),
+        ("parameters!=18422 params>0", {ITER4, ERA5, V2}),
+        ("acc>0.994", {ITER5, ITER5_12}),
+        ("acc>99.4", {ITER5, ITER5_12}),
+        ("acc>99.4%", {ITER5, ITER5_12}),
+        ("best>=99.31 best<99.4", {ITER4, V2}),
+        ("opt:sgd", {ERA5}),
+        ("opt=adam", {ITER4, ITER5, ITER5_12}),
+        ("opt:adam", {ITER4, ITER5, ITER5_12, V2}),
+        ("tag:x", {ITER5}),
+        ("tag:best*", {ITER5}),
+        ("tag=best-so-far", {ITER5}),
+        ("state:failed", {ERA5}),
+        ("-state:failed iter*", {ITER4, ITER5, ITER5_12}),
+        ("-iter* -pictures", {ERA5, V2}),
+        ("seed=1", {ITER5}),
+        ("seed:1", {ITER5, ITER5_12}),
+        ("lr=0.002", {ITER4, ITER5, ITER5_12}),
+        ("dropout:0.05", {ERA5}),
+        ("gap<0.2", {ITER4, ITER5, ERA5, V2, ITER5_12}),
+        ("gap>0.2", set()),
+        ("augment:rotation iter4", {ITER4}),
+        ('note:"for a test"', {ERA5}),
+        ("state!=completed", {ERA5, PICTURES}),
+        ("state:'no run'", {PICTURES}),
+    ],
+)
+def test_what_a_filter_chooses(text: str, expected: set[tuple[str, int | None]], runs: Runs) -> None:
+    """Every word holds."""
+    assert chosen(runs, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("acc>high", "acc>high: 'high' is no number"),
+        ("paarms<3", "paarms<3: there is no column 'paarms'; did you mean 'params'?"),
+        ("opt<3", "opt<3: opt is no number; write opt:WORD"),
+        ("acc>", "acc>: what should best be? write it after the >"),
+        ('note:"x', "a quotation mark is not closed"),
+    ],
+)
+def test_what_is_wrong(text: str, message: str) -> None:
+    """The word, and what to do; nothing is chosen by a default instead."""
+    with pytest.raises(FilterError) as caught:
+        filters.parse(text)
+
+    assert message in str(caught.value)
+
+
+def test_order(runs: Runs) -> None:
+    """Falling and rising; who has no value is last in both."""
+    singles = [[run] for run in runs.all]
+    falling = [group[0].name for group in columns.ordered(singles, "-best")]
+    rising = [group[0].name for group in columns.ordered(singles, "best")]
+
+    assert falling == ["iter5", "iter5", "v2", "iter4", "era5", "pictures"]
+    assert rising == ["era5", "iter4", "v2", "iter5", "iter5", "pictures"]
+    for column in columns.ALL:
+        assert len(columns.ordered(singles, column.key)) == 6
+    with pytest.raises(ColumnError, match="did you mean 'best'"):
+        columns.ordered(singles, "bset")
+
+
+def test_several_seeds_in_a_row(runs: Runs) -> None:
+    """Mean and spread of what is measured, the number of seeds, and what they share."""
+    group = next(group for group in grouped(runs.all) if len(group) == 2)
+    cells = {column.key: column.of(group) for column in columns.ALL}
+
+    assert cells["best"] == "99.43% ±0.01"
+    assert cells["seed"] == "2 seeds"
+    assert cells["parameters"] == "18,422"
+    assert cells["name"] == "iter5"
