@@ -4,8 +4,10 @@ A model and a recipe are PyTorch calls as data, a `RunSpec` holds them, training
 folder is written as the run goes. Imports point one way, from the top of this list to its bottom:
 
     cli.py           arguments to specs and options; exit codes of everything that goes wrong before a run
-    tui/             the laboratory: app.py, lab.py over design.py, a file for every pane and dialog; runner.py, the
-                     thread that trains; leaving.py, how it ends
+    cli_config.py    `mnist-tui config`: settings with their origins      cli_runs.py  the commands on saved runs
+    tui/             the dashboard: app.py and its three modes, lab.py over design.py, runs_screen.py and
+                     compare_screen.py over shelf.py, a file for every pane and dialog; runner.py, the thread that
+                     trains; leaving.py, how it ends
     headless.py      events as lines or JSON, signals, exit codes         doctor.py  what this machine has
     session.py       a run from end to end: data + training + folder, as events; resume
     preview.py       digits as the network is fed them, the rate to come  checkpoint.py  a training as bytes and back
@@ -14,6 +16,11 @@ folder is written as the run goes. Imports point one way, from the top of this l
     build.py         spec to network, loss, optimizer, scheduler          data.py  MNIST or digits; seeded splits
     augment.py       batched augmentation     download.py  MNIST's files      environment.py  device, threads, versions
                      ---- torch from here up; nothing below loads it (nor does tui/ before its first frame) ----
+    tables.py        runs and comparisons as text and JSON
+    comparison.py    whether a difference can be told from noise          differences.py  what differs between runs
+    filters.py       the language that chooses runs                       columns.py  what the table of runs can show
+    listing.py       the folders of a runs directory, live                statistics.py  intervals and tests
+    runs.py          a run folder as facts                                annotations.py  notes, tags, trash, copies
     watch.py         the events of a run, read from its folder            storage.py  the run folder: writer, readers
     draft.py         a run while it is designed: texts of a form, checked  changes.py  two designs beside each other
     presets.py       finds, reads and writes models/*.toml                summary.py  the layer table as text
@@ -22,6 +29,7 @@ folder is written as the run goes. Imports point one way, from the top of this l
     network.py       layers one after the other: shapes, parameters, cost, receptive field
     catalog.py       the optimizers, schedulers, losses and transforms that a recipe may call
     layers.py        the kinds of layer, each with torch.nn's arguments   arguments.py  what an argument may be
+    config.py        what a setting may be
     calls.py         one PyTorch call as data                             events.py  what happens in a run
     control.py       stop, pause, go on, one step, another rate: from a thread, or through the run folder
     guard.py         the dashboard's parent, which restores the terminal  telemetry.py  how busy the device is

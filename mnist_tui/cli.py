@@ -5,7 +5,6 @@ import gc
 import io
 import json
 import os
-import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -15,10 +14,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from mnist_tui import guard, presets, settings, summary, terminal
+from mnist_tui import config, guard, presets, settings, summary, terminal
 from mnist_tui.calls import did_you_mean
 from mnist_tui.presets import PresetError
-from mnist_tui.settings import SettingsError
+from mnist_tui.settings import Settings, SettingsError
 from mnist_tui.spec import RunSpec, SpecError
 from mnist_tui.text import clean, clean_line
 
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
     from mnist_tui.request import LabRequest
 
 USAGE, ENVIRONMENT, FAILED, INTERRUPTED = 2, 3, 1, 130
-
-FIRST_PRESET = "iter5"
 
 KNOWN = ("DataError", "DeviceError", "StorageError")
 """What the machine lacks."""
@@ -51,6 +48,7 @@ commands:
   mnist-tui tag|note|export|delete RUN  restore RUN takes it out of the trash
   mnist-tui layers                      every kind of layer with its arguments
   mnist-tui doctor                      versions, device, threads, data, folders
+  mnist-tui config                      every setting and where it comes from; get, set, unset, edit, path
 
 exit codes: 0 done, 1 training failed, 2 wrong input, 3 environment (no data, no device, folder not writable),
 4 target missed (--require-target), 129 terminal closed (on_hangup = "stop"), 130 Ctrl-C, 143 terminated.
@@ -112,9 +110,9 @@ def _add_screen_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_run_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
+    parser.add_argument("--device", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
     parser.add_argument(
-        "--dataset", choices=("auto", "mnist", "digits"), default="auto", help="auto falls back to digits, loudly"
+        "--dataset", choices=("auto", "mnist", "digits"), help="auto, the default, falls back to digits, loudly"
     )
     parser.add_argument("--data-dir", type=Path, metavar="DIR", help="where MNIST/raw is, or is downloaded to")
     parser.add_argument("--runs-dir", type=Path, metavar="DIR", help="where run folders are made (default: ./runs)")
@@ -201,9 +199,10 @@ def _doctor(arguments: Sequence[str]) -> int:
     parser.add_argument("--data-dir", type=Path, metavar="DIR")
     parser.add_argument("--runs-dir", type=Path, metavar="DIR")
     options = parser.parse_args(arguments)
+    chosen = settings.load()
     from mnist_tui import doctor
 
-    findings = doctor.examine(options.data_dir, _runs_dir(options.runs_dir))
+    findings = doctor.examine(options.data_dir or _data_dir(chosen), options.runs_dir or chosen.runs_dir)
     print(json.dumps(doctor.as_json(findings)) if options.json else clean(doctor.as_text(findings)))
     return 0 if all(finding.is_usable for finding in findings) else ENVIRONMENT
 
@@ -214,23 +213,23 @@ def _resume(arguments: Sequence[str]) -> int:
     _add_run_options(parser)
     _add_output_options(parser)
     options = parser.parse_args(arguments)
+    where = _options(options, _as_recorded())
     from mnist_tui import headless, session, storage
 
     folder: Path | None = options.folder
-    saved = storage.load_run(folder) if folder else session.newest_resumable(_runs_dir(options.runs_dir))
-    return headless.resume(
-        saved, _options(options), headless.Output(options.json, options.quiet), options.require_target
-    )
+    saved = storage.load_run(folder) if folder else session.newest_resumable(where.runs_dir)
+    return headless.resume(saved, where, headless.Output(options.json, options.quiet), options.require_target)
 
 
 def _batch(options: argparse.Namespace) -> int:
     specs = _specs(options)
+    where = _options(options, settings.load())
     from mnist_tui import headless  # 2 s: after everything that can be wrong without torch was looked at.
 
     output = headless.Output(options.json, options.quiet)
     if options.dry_run:
-        return headless.dry_run(specs, _options(options), output)
-    return headless.batch(specs, _options(options), output, options.require_target)
+        return headless.dry_run(specs, where, output)
+    return headless.batch(specs, where, output, options.require_target)
 
 
 def _specs(options: argparse.Namespace) -> list[RunSpec]:
@@ -281,25 +280,39 @@ def _changed(spec: RunSpec, settings: dict[str, str]) -> RunSpec:
     return spec.with_settings(fitting) if fitting else spec
 
 
-def _options(options: argparse.Namespace) -> "Options":
-    if not re.fullmatch(r"auto|cpu|mps|cuda(:[0-9]+)?", options.device):
-        _fail(f"--device {clean_line(options.device, 40)}: must be auto, cpu, cuda, cuda:0, cuda:1, … or mps", USAGE)
+def _options(options: argparse.Namespace, chosen: Settings) -> "Options":
+    """What the command line says; where it says nothing, the settings."""
+    device = chosen.device if options.device is None else options.device
+    if not config.DEVICE.is_right(device):
+        _fail(f"--device {clean_line(device, 40)}: must be {config.DEVICE.must_be}", USAGE)
     from mnist_tui.options import Options
 
-    if options.threads is not None and not 1 <= options.threads <= 1024:
+    threads = chosen.threads if options.threads is None else options.threads
+    if threads is not None and not 1 <= threads <= 1024:
         _fail("--threads must be between 1 and 1024", USAGE)
     return Options(
-        device=options.device,
-        dataset=options.dataset,
-        data_dir=options.data_dir,
-        runs_dir=_runs_dir(options.runs_dir),
-        threads=options.threads,
+        device=device,
+        dataset=options.dataset or chosen.dataset,
+        data_dir=options.data_dir or _data_dir(chosen),
+        runs_dir=options.runs_dir or chosen.runs_dir,
+        threads=threads,
         command=tuple(clean_line(argument) for argument in sys.argv[1:]),
     )
 
 
+def _as_recorded() -> Settings:
+    """The settings for what goes on with a run: its own device and threads, on which it goes on bit for bit."""
+    return replace(settings.load(), device="auto", threads=None)
+
+
+def _data_dir(chosen: Settings) -> Path | None:
+    """The folder that the settings name; None where the variable does, which `data.folders` itself looks at."""
+    variable = os.environ.get("MNIST_TUI_DATA_DIR")
+    return None if variable and Path(variable) == chosen.data_dir else chosen.data_dir
+
+
 def _runs_dir(named: Path | None) -> Path:
-    return named or Path(os.environ.get("MNIST_TUI_RUNS_DIR") or "runs")
+    return named or settings.load().runs_dir
 
 
 def _lab(options: argparse.Namespace) -> int:
@@ -307,17 +320,19 @@ def _lab(options: argparse.Namespace) -> int:
     for name in ("dry_run", "json", "require_target"):
         if getattr(options, name):
             _fail(f"--{name.replace('_', '-')} goes with --batch NAME", USAGE)
-    spec, base, notice = _designed(options)
+    chosen = settings.load()
+    spec, base, notice = _designed(options, chosen)
     if options.plain or (terminal.is_terminal() and terminal.is_dumb()):
-        return _plain_lab(options, spec)
+        return _plain_lab(options, spec, chosen)
     if not terminal.is_terminal():
         _fail(f"the laboratory needs a terminal; train without one: mnist-tui --batch {spec.name}", USAGE)
     seeds = _count(options.seeds)
-    return _open(replace(_request(options), spec=spec, base=base, seeds=seeds, start=options.start, notice=notice))
+    request = _request(options, spec, base, chosen)
+    return _open(replace(request, seeds=seeds, start=options.start, notice=notice))
 
 
-def _designed(options: argparse.Namespace) -> tuple[RunSpec, RunSpec, str]:
-    """What the laboratory opens on: the named preset, or what was used last, or iter5.
+def _designed(options: argparse.Namespace, chosen: Settings) -> tuple[RunSpec, RunSpec, str]:
+    """What the laboratory opens on: the named preset, or what was used last, or the preset of the settings.
 
     With the preset that it began from, and a sentence where what was used last cannot be read.
     """
@@ -327,37 +342,48 @@ def _designed(options: argparse.Namespace) -> tuple[RunSpec, RunSpec, str]:
             last = settings.last_used()
         except SettingsError as error:
             notice = str(error)
-    spec, base = last or (presets.load(options.preset or FIRST_PRESET, options.models),) * 2
+    named = options.preset
+    spec, base = last or (presets.load(named, options.models) if named else _first(chosen, options.models),) * 2
     return _changed(spec, _all_settings(options)), base, notice
 
 
-def _plain_lab(options: argparse.Namespace, spec: RunSpec) -> int:
+def _first(chosen: Settings, models: Path | None) -> RunSpec:
+    try:
+        return presets.load(chosen.preset, models)
+    except PresetError as error:
+        raise SettingsError(f"{settings.resolved()['preset'].origin}: preset: {error}") from None
+
+
+def _plain_lab(options: argparse.Namespace, spec: RunSpec, chosen: Settings) -> int:
     print(clean(f"{summary.table(spec)}\n{summary.recipe(spec)}", 1_000_000))
     if not options.start:
         print(f"\nto train: mnist-tui --batch {clean_line(spec.name)}, or mnist-tui --plain --start")
         return 0
+    specs, where = _seeded([spec], options.seeds), _options(options, chosen)
     from mnist_tui import headless
 
-    return headless.batch(
-        _seeded([spec], options.seeds), _options(options), headless.Output(False, options.quiet), False
-    )
+    return headless.batch(specs, where, headless.Output(False, options.quiet), False)
 
 
-def _request(options: argparse.Namespace) -> "LabRequest":
-    """The laboratory's options; its spec is the first preset's until another is put in."""
+def _request(options: argparse.Namespace, spec: RunSpec, base: RunSpec, chosen: Settings) -> "LabRequest":
     from mnist_tui.request import LabRequest
 
-    chosen = settings.load()
-    first = presets.load(FIRST_PRESET)
+    if (chosen.columns, chosen.sort) != (settings.RUN_COLUMNS, "-when"):
+        from mnist_tui import columns  # What is usual is right, and the first frame need not wait for it.
+
+        columns.from_settings(settings.resolved())
     return LabRequest(
-        spec=first,
-        base=first,
-        options=_options(options),
+        spec=spec,
+        base=base,
+        options=_options(options, chosen),
         models=getattr(options, "models", None),
         ascii=(chosen.ascii or not terminal.has_utf8()) if options.ascii is None else options.ascii,
         light=(options.theme or chosen.theme) == "light",
         mouse=chosen.mouse if options.mouse is None else options.mouse,
         on_hangup=chosen.on_hangup,
+        columns=chosen.columns,
+        sort=chosen.sort,
+        keymap=chosen.keymap,
     )
 
 
@@ -381,14 +407,14 @@ def _watch(arguments: Sequence[str]) -> int:
     _add_screen_options(parser)
     _add_run_options(parser)
     options = parser.parse_args(arguments)
+    chosen = settings.load()
     from mnist_tui import storage, watch
 
-    runs_dir = _runs_dir(options.runs_dir)
-    folder = watch.find_run(options.run, runs_dir)
+    folder = watch.find_run(options.run, options.runs_dir or chosen.runs_dir)
     if options.plain or options.json or not terminal.is_terminal() or terminal.is_dumb():
         return watch.print_events(folder, options.json)
     saved = storage.load_run(folder).spec
-    return _open(replace(_request(options), spec=saved, base=saved, watch=folder))
+    return _open(replace(_request(options, saved, saved, chosen), watch=folder))
 
 
 def _extend(arguments: Sequence[str]) -> int:
@@ -404,7 +430,7 @@ def _extend(arguments: Sequence[str]) -> int:
 
     saved = storage.load_run(cli_runs.folder_of(options.run, _runs_dir(options.runs_dir)))
     output = headless.Output(options.json, options.quiet)
-    return headless.extend(saved, options.epochs, _options(options), output, options.require_target)
+    return headless.extend(saved, options.epochs, _options(options, _as_recorded()), output, options.require_target)
 
 
 RUN_COMMANDS = ("runs", "open", "compare", "tag", "note", "delete", "restore", "export")
@@ -417,12 +443,19 @@ def _on_runs(command: str, arguments: Sequence[str]) -> int:
     return cli_runs.run(command, arguments, _Parser, _runs_dir)
 
 
+def _config(arguments: Sequence[str]) -> int:
+    from mnist_tui import cli_config
+
+    return cli_config.run(arguments, _Parser)
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "show": _show,
     "resume": _resume,
     "watch": _watch,
     "layers": _layers,
     "doctor": _doctor,
+    "config": _config,
     "extend": _extend,
     **{command: partial(_on_runs, command) for command in RUN_COMMANDS},
 }

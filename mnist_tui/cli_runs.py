@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnist_tui import annotations, columns, comparison, filters, tables
+from mnist_tui import annotations, columns, comparison, filters, settings, tables
 from mnist_tui.listing import Runs, grouped
 from mnist_tui.runs import Run
 from mnist_tui.storage import StorageError
@@ -26,9 +26,10 @@ class WrongRuns(ValueError):
 
 def listed(runs_dir: Path, words: Sequence[str], options: argparse.Namespace) -> int:
     """Prints the runs that a filter chooses."""
-    shown = columns.chosen(options.columns.split(",") if options.columns else columns.DEFAULT)
+    kept, order = columns.from_settings(settings.resolved())
+    shown = columns.chosen(options.columns.split(",") if options.columns else kept)
     runs = _filtered(_all(runs_dir), " ".join(words))
-    groups = columns.ordered(grouped(runs) if options.group else [[run] for run in runs], options.sort)
+    groups = columns.ordered(grouped(runs) if options.group else [[run] for run in runs], options.sort or order)
     groups = groups[: options.limit] if options.limit else groups
     if options.json:
         records = [[columns.as_record(run) for run in group] for group in groups]
@@ -221,9 +222,7 @@ def _joined(arguments: Sequence[str]) -> list[str]:
 
 def _add_runs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("filter", nargs="*", help="iter* params<20000 acc>0.994 opt:sgd tag:x state:failed -note:old")
-    parser.add_argument(
-        "--sort", default="-when", metavar="COLUMN", help="-best for the highest first (default: -when)"
-    )
+    parser.add_argument("--sort", metavar="COLUMN", help="-best for the highest first (default: -when)")
     parser.add_argument("--columns", metavar="A,B", help=f"of {', '.join(column.key for column in columns.ALL)}")
     parser.add_argument("--group", action="store_true", help="the seeds of one recipe on one line, with mean ± spread")
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N lines")

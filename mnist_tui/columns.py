@@ -1,6 +1,6 @@
 """The columns of the table of runs: what each one is called, what it says of a run, and of several seeds of one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,9 +9,14 @@ from typing import Any
 
 from mnist_tui.calls import did_you_mean
 from mnist_tui.runs import Run
+from mnist_tui.settings import RUN_COLUMNS as DEFAULT
+from mnist_tui.settings import Found
 from mnist_tui.text import clean_line, duration
 
 Value = str | int | float | bool | tuple[Any, ...] | None
+
+
+__all__ = ["ALL", "DEFAULT", "Column", "ColumnError", "as_record", "chosen", "column", "from_settings", "ordered"]
 
 
 class ColumnError(ValueError):
@@ -123,9 +128,6 @@ ALL = (
     Column("run", "run", lambda run: run.folder.name, help="the folder's name"),
 )
 
-DEFAULT = ("name", "when", "seed", "state", "parameters", "epochs", "best", "last", "gap", "target", "tag", "note")
-"""The columns that are shown where nobody chose others."""
-
 OTHER_NAMES = {
     "acc": "best",
     "accuracy": "best",
@@ -156,6 +158,17 @@ def column(name: str) -> Column:
 def chosen(names: Sequence[str]) -> list[Column]:
     """The columns of several names, each once."""
     return list(dict.fromkeys(column(name) for name in names))
+
+
+def from_settings(found: Mapping[str, Found]) -> tuple[tuple[str, ...], str]:
+    """The columns and the order that the settings ask for; raises `ColumnError`, which names where they are set."""
+    for key in ("columns", "sort"):
+        names = found[key].value if key == "columns" else (found[key].value.removeprefix("-"),)
+        try:
+            chosen(names)
+        except ColumnError as error:
+            raise ColumnError(f"{found[key].origin}: {key}: {error}") from None
+    return tuple(found["columns"].value), str(found["sort"].value)
 
 
 def ordered(groups: Sequence[Sequence[Run]], by: str) -> list[Sequence[Run]]:

@@ -214,17 +214,17 @@ def _paired_words(first: Side, second: Side, test: Paired, p: float) -> tuple[st
 def _unpaired_words(
     first: Side, second: Side, test: Unpaired, p: float | None, measure: Measure
 ) -> tuple[str, str | None]:
-    means = " against ".join(f"{_percent(side.mean(measure))} of {side.label}" for side in (second, first))
+    higher, lower = (second, first) if test.difference > 0 else (first, second)
+    means = " against ".join(f"{_percent(side.mean(measure))} of {side.label}" for side in (higher, lower))
     points = f"{100 * abs(test.difference):.2f} points"
     if p is None or test.interval is None:
         return f"Cannot tell: {means}; both sides need two seeds or more, and some spread.", None
-    low, high = (100 * end for end in test.interval)
+    low, high = sorted(100 * (end if test.difference > 0 else -end) for end in test.interval)
     facts = f"{means}, 95% interval of the difference {low:+.2f} to {high:+.2f} points; {_chance(p)} (Welch's t)"
     if p >= SIGNIFICANT:
         needed = f" About {test.seeds_needed:,} seeds each would be needed to tell." if test.seeds_needed else ""
         return f"Cannot tell: the difference of {points} may be noise: {facts}.{needed}", None
-    better = second if test.difference > 0 else first
-    return f"{better.label} is better by {points}: {facts}.", better.label
+    return f"{higher.label} is better by {points}: {facts}.", higher.label
 
 
 def _untested_words(first: Side, second: Side, measure: Measure) -> str:

@@ -1,5 +1,6 @@
 """What the laboratory is opened with."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -29,5 +30,11 @@ class LabRequest:
     light: bool = False
     mouse: bool = True
     on_hangup: Literal["continue", "stop"] = "continue"
+    columns: tuple[str, ...] = ()
+    """Of the table of runs; none stands for the usual ones."""
+    sort: str = "-when"
+    """The column that the runs are sorted by."""
+    keymap: Mapping[str, str] = field(default_factory=dict)
+    """Other keys for actions, several with commas."""
     notice: str = ""
     """Something to say at first."""

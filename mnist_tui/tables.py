@@ -95,13 +95,13 @@ def _mean(side: Side, measure: Measure) -> str:
     values = side.values(measure)
     if not values:
         return "-"
-    spread = f" ({min(values):.2%} to {max(values):.2%})" if len(values) > 1 else ""
+    spread = f" ({100 * min(values):.2f}–{max(values):.2%})" if len(values) > 1 else ""
     return f"{side.mean(measure):.2%}{spread}"
 
 
 def _interval(side: Side, measure: Measure) -> str:
     found = side.interval(measure)
-    return "-" if found is None else f"{found[0]:.2%} to {found[1]:.2%}"
+    return "-" if found is None else f"{100 * found[0]:.2f}–{found[1]:.2%}"
 
 
 def _gap(side: Side) -> str:

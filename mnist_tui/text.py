@@ -18,6 +18,14 @@ def clean_line(text: str, width: int = 1_000) -> str:
     return clean(text.replace("\n", " "), width)
 
 
+_ASCII = str.maketrans({"±": "+", "×": "x", "→": ">", "…": "~", "–": "-", "°": " "})
+
+
+def in_ascii(text: str) -> str:
+    """`text` with the signs of this program's own sentences, a character each, in ASCII."""
+    return text.translate(_ASCII)
+
+
 def duration(seconds: float) -> str:
     """Seconds in words of at most two units."""
     whole = round(seconds)

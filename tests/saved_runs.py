@@ -53,7 +53,10 @@ def make_run(
     message = "all epochs trained" if outcome == "completed" else f"it {outcome} for a test"
     folder.end(RunEnded(outcome, message, epochs, best_of(rows), rows[-1], "test", None, 9.0 * epochs), NOTES)
     folder.close()
-    return folder.folder
+    begun = world["created"].replace("-", "").replace(":", "").replace("+0000", "Z")
+    while (named := runs_dir / f"{begun}-{spec.name}-s{seed}-{index:04x}").exists():
+        index += 0x1000
+    return folder.folder.rename(named)
 
 
 def _row(epoch: int, epochs: int, accuracy: float) -> EpochEnded:

@@ -1,6 +1,5 @@
 """The filter language, word by word, and the columns that it speaks of."""
 
-
 import pytest
 from saved_runs import make_run
 

@@ -1,6 +1,10 @@
 """Settings from files and the environment, and the memory of what was used last."""
 
 import json
+import os
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +15,10 @@ from mnist_tui.settings import Settings, SettingsError
 
 @pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working folder."""
+    """An empty working folder, and no variable."""
     monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("MNIST_TUI_")]:
+        monkeypatch.delenv(name)
     return tmp_path
 
 
@@ -62,6 +68,274 @@ def test_a_wrong_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(SettingsError, match="MNIST_TUI_ON_HANGUP: on_hangup must be one of"):
         settings.load()
+
+
+LEVELS = [
+    ("theme", '"light"', "dark", "light", "dark"),
+    ("mouse", "false", "true", False, True),
+    ("threads", "3", "5", 3, 5),
+    ("preset", '"iter1"', "iter2", "iter1", "iter2"),
+    ("device", '"cpu"', "cuda:1", "cpu", "cuda:1"),
+    ("runs_dir", '"~/here"', "there", Path.home() / "here", Path("there")),
+    ("columns", '["name", "best"]', "seed, last", ("name", "best"), ("seed", "last")),
+    ("keymap", '{"leave" = "x"}', "leave=y,f3", {"leave": "x"}, {"leave": "y,f3"}),
+]
+"""For a key of each type: what a file and a variable say, and what the program makes of it."""
+
+
+@pytest.mark.parametrize(("key", "line", "text", "by_file", "by_variable"), LEVELS, ids=[level[0] for level in LEVELS])
+def test_each_level_comes_before_the_ones_behind_it(
+    key: str, line: str, text: str, by_file: object, by_variable: object, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Default, user, pyproject, project, variable: each in its turn is the origin."""
+
+    def in_force() -> tuple[object, str]:
+        found = settings.resolved()
+        return getattr(settings.load(), key), found.get(key, found.get(f"{key}.leave")).origin  # type: ignore[union-attr]
+
+    assert in_force() == (getattr(Settings(), key), "default")
+    write_user_file(f"{key} = {line}")
+    assert in_force() == (by_file, str(settings.user_file()))
+    (project / "pyproject.toml").write_text(f"[tool.mnist-tui]\n{key} = {line}")
+    assert in_force() == (by_file, "pyproject.toml [tool.mnist-tui]")
+    (project / "mnist-tui.toml").write_text(f"{key} = {line}")
+    assert in_force() == (by_file, "mnist-tui.toml")
+    monkeypatch.setenv(f"MNIST_TUI_{key.upper()}", text)
+    assert in_force() == (by_variable, f"MNIST_TUI_{key.upper()}")
+
+
+def test_every_key_has_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty one sets nothing."""
+    for item in fields(Settings):
+        monkeypatch.setenv(f"MNIST_TUI_{item.name.upper()}", "")
+    assert settings.load() == Settings()
+
+    for item in fields(Settings):
+        monkeypatch.setenv(f"MNIST_TUI_{item.name.upper()}", "\x1b")
+        with pytest.raises(SettingsError) if item.name not in ("runs_dir", "data_dir") else nullcontext():
+            settings.load()
+        monkeypatch.delenv(f"MNIST_TUI_{item.name.upper()}")
+
+
+def test_keymaps_are_laid_over_each_other(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key of one action does not hide the other actions of the user's keymap."""
+    write_user_file('[keymap]\nleave = "x"\ninterrupt = "i"\n')
+    (project / "mnist-tui.toml").write_text('keymap.leave = "y"\n')
+    monkeypatch.setenv("MNIST_TUI_KEYMAP", "start=t,f2")
+
+    assert settings.load().keymap == {"leave": "y", "interrupt": "i", "start": "t,f2"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "where"),
+    [
+        ("mnist-tui.toml", "", "mnist-tui.toml: "),
+        ("pyproject.toml", "[tool.mnist-tui]\n", "pyproject.toml [tool.mnist-tui]: "),
+        ("home/config/mnist-tui/config.toml", "", "config.toml: "),
+    ],
+)
+def test_an_unknown_key_is_refused_wherever_it_is(name: str, text: str, where: str, project: Path) -> None:
+    """With the file, the key and the nearest right one; what drives a terminal is taken out."""
+    (project / name).parent.mkdir(parents=True, exist_ok=True)
+    (project / name).write_text(f'{text}"run_dir\\u001b[31m" = 1\n')
+
+    with pytest.raises(SettingsError) as refused:
+        settings.load()
+    assert f"{where}there is no setting 'run_dir\ufffd[31m'" in str(refused.value)
+
+    (project / name).write_text(f"{text}run_dir = 1\n")
+    with pytest.raises(SettingsError, match="there is no setting 'run_dir'; did you mean 'runs_dir'"):
+        settings.load()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[tool.other]\nthem = 1\n", "this is no TOML", '[project]\nname = "mnist-tui"\n', "[tool]\nx = 1"]
+)
+def test_a_pyproject_of_others_sets_nothing(text: str, project: Path) -> None:
+    """It need not even be TOML, unless it speaks of mnist-tui."""
+    (project / "pyproject.toml").write_text(text)
+
+    assert settings.load() == Settings()
+
+
+@pytest.mark.parametrize("text", ["tool.mnist-tui = 1", "tool = {mnist-tui = []}", "# mnist-tui\n["])
+def test_a_damaged_pyproject_is_refused(text: str, project: Path) -> None:
+    """It speaks of mnist-tui."""
+    (project / "pyproject.toml").write_text(text)
+
+    with pytest.raises(SettingsError, match=r"pyproject\.toml"):
+        settings.load()
+
+
+WRONG_VALUES = {
+    "threads": ["0", "1025", "true", "2.0", '"four"'],
+    "device": ['"gpu"', '"cuda:"', "1"],
+    "dataset": ['"fashion"', "[]"],
+    "runs_dir": ["1", '""', '"~nobody-of-that-name/runs"', '"a\\u0000b"'],
+    "columns": ["[]", '"name"', "[1]", '[""]', '["a,b"]'],
+    "sort": ['""', "1", '"\\u001b"'],
+    "mouse": ['"true"', "1", "[true]"],
+    "keymap": ['"x"', "[]", "{leave = 1}", '{leave = ""}', '{leave = "a b"}', '{leave = "a,,b"}'],
+}
+
+
+@pytest.mark.parametrize(("key", "line"), [(key, line) for key, lines in WRONG_VALUES.items() for line in lines])
+def test_a_value_of_another_type_is_refused(key: str, line: str) -> None:
+    """Each with the file and the key, on one line, without what drives a terminal."""
+    write_user_file(f"{key} = {line}")
+
+    with pytest.raises(SettingsError) as refused:
+        settings.load()
+    assert str(refused.value).startswith(f"{settings.user_file()}: {key}")
+    assert str(refused.value).isprintable()
+
+
+@pytest.mark.parametrize("name", ["pyproject.toml", "mnist-tui.toml", "home/config/mnist-tui/config.toml"])
+@pytest.mark.parametrize("damage", ["not UTF-8", "too large", "a pipe", "a folder", "a circle"])
+def test_a_damaged_file_is_one_line(damage: str, name: str, project: Path) -> None:
+    """Whichever file it is; nothing waits for a pipe."""
+    path = project / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    damages: dict[str, Callable[[], object]] = {
+        "not UTF-8": lambda: path.write_bytes(b"# \xff"),
+        "too large": lambda: path.write_text("#" * (2**20 + 1)),
+        "a pipe": lambda: os.mkfifo(path),
+        "a folder": path.mkdir,
+        "a circle": lambda: path.symlink_to(path),
+    }
+    damages[damage]()
+
+    with pytest.raises(SettingsError) as refused:
+        settings.load()
+    assert Path(name).name in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+# --- writing ----------------------------------------------------------------------------------------------------------
+
+WRITTEN = """\
+# Mine.
+theme = "light"  # the beamer
+
+# Of the table.
+columns = [
+    "name",
+]
+
+[keymap]  # as in vi
+leave = "Z"
+# The end.
+"""
+
+
+def test_comments_survive_a_write() -> None:
+    """And so does the order; a key that was not there is put before the first table."""
+    write_user_file(WRITTEN)
+
+    settings.write("theme", "dark")
+    settings.write("columns", ["seed", "best"])
+    settings.write("keymap.start", "T")
+    settings.write("mouse", False)
+
+    text = settings.user_file().read_text()
+    comments = [line for line in WRITTEN.replace("  #", "\n#").splitlines() if line.startswith("#")]
+    assert [text.index(comment) for comment in comments] == sorted(text.index(comment) for comment in comments)
+    assert 'theme = "dark"  # the beamer' in text
+    assert settings.load() == Settings(
+        theme="dark", columns=("seed", "best"), mouse=False, keymap={"leave": "Z", "start": "T"}
+    )
+
+
+def test_what_was_set_can_be_unset() -> None:
+    """Also what this version does not know; the rest stays."""
+    write_user_file(f"unheard = 1\n{WRITTEN}")
+
+    settings.unset("unheard")
+    settings.unset("keymap.leave")
+    settings.unset("theme")
+
+    assert "# Of the table." in settings.user_file().read_text()
+    assert settings.load() == Settings(columns=("name",))
+    with pytest.raises(SettingsError, match=r"config\.toml: theme is not set there"):
+        settings.unset("theme")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("theme", "dim"), ("them", "dark"), ("threads", True), ("columns", []), ("keymap.x", "a b")]
+)
+def test_a_wrong_value_is_not_written(key: str, value: object) -> None:
+    """The file stays as it was."""
+    write_user_file(WRITTEN)
+
+    with pytest.raises(SettingsError):
+        settings.write(key, value)
+    assert settings.user_file().read_text() == WRITTEN
+
+
+@pytest.mark.parametrize("text", ["theme = ", "unheard = 1", "mouse = 1"])
+def test_a_wrong_file_is_not_written(text: str) -> None:
+    """It has to be put right first."""
+    write_user_file(text)
+
+    with pytest.raises(SettingsError, match=r"config\.toml"):
+        settings.write("theme", "dark")
+    assert settings.user_file().read_text() == text
+
+
+def test_a_file_does_not_grow_too_large_to_be_read() -> None:
+    """What is written can be read again."""
+    write_user_file(text := "#" * 65_530)
+
+    with pytest.raises(SettingsError, match="would be larger than 65,536 bytes"):
+        settings.write("theme", "dark")
+    assert settings.user_file().read_text() == text
+
+
+def test_a_link_is_written_through(project: Path) -> None:
+    """The file that it names is changed, and keeps its rights; the link stays."""
+    (project / "dotfiles").mkdir()
+    (project / "dotfiles" / "real.toml").write_text(WRITTEN)
+    (project / "dotfiles" / "real.toml").chmod(0o600)
+    settings.user_file().parent.mkdir(parents=True)
+    settings.user_file().symlink_to(project / "dotfiles" / "real.toml")
+
+    settings.write("theme", "dark")
+
+    assert settings.user_file().is_symlink()
+    assert 'theme = "dark"' in (project / "dotfiles" / "real.toml").read_text()
+    assert (project / "dotfiles" / "real.toml").stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in (project / "dotfiles").iterdir()] == ["real.toml"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\r\n# c\r\ntheme = 'dark'\r\n", "keymap.a = 'x'\n", "keymap = {a = 'x'}", "[keymap]", "# no break"]
+)
+def test_any_way_of_writing_can_be_added_to(text: str) -> None:
+    """Tables, dotted and inline keys; what was there stays."""
+    write_user_file(text)
+    before = settings.load()
+
+    settings.write("keymap.b", "y")
+    settings.write("sort", "-best")
+
+    assert settings.load() == replace(before, sort="-best", keymap={**before.keymap, "b": "y"})
+
+
+def test_a_crash_leaves_the_old_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or the new one, never a part of it."""
+    write_user_file(WRITTEN)
+
+    def full(descriptor: int, content: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OSError, match="No space left"):
+        settings.write("theme", "dark")
+    assert settings.user_file().read_text() == WRITTEN
+    assert [path.name for path in settings.user_file().parent.iterdir()] == ["config.toml"]
+
+
+# --- what was used last -----------------------------------------------------------------------------------------------
 
 
 def test_the_last_design_comes_back() -> None:

@@ -14,6 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from mnist_tui.spec import RunSpec
+from mnist_tui.tui.keys import problems, usable, with_ids
 from mnist_tui.tui.lab import LabScreen
 from mnist_tui.tui.lag import LagLog
 from mnist_tui.tui.leaving import Ending, crash_message, finish, own_terminal, signals
@@ -30,17 +31,24 @@ class LabApp(App[Ending]):
     """The laboratory in a terminal; `runner` goes on without it."""
 
     TITLE = "mnist-tui"
+    DEFAULT_MODE = "lab"
     CSS_PATH = "lab.tcss"
     ENABLE_COMMAND_PALETTE = True
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q,ctrl+q", "leave", "Quit", key_display="q", tooltip="asks first while a run is trained here"),
-        Binding("ctrl+c", "interrupt", "Stop", show=False, priority=True, tooltip="Copies, stops the run, or quits"),
-        Binding("ctrl+z", "suspend_process", "To the shell", show=False),
-        Binding("ctrl+l", "switch_theme", "Light or dark", show=False),
-        Binding("1", "mode('lab')", "Lab", show=False, tooltip="design, train, watch"),
-        Binding("2", "mode('runs')", "Runs", show=False, tooltip="every run folder: find, open, tag, resume, delete"),
-        Binding("3", "mode('compare')", "Compare", show=False, tooltip="what is marked in Runs"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = with_ids(
+        [
+            Binding("q,ctrl+q", "leave", "Quit", key_display="q", tooltip="asks first while a run is trained here"),
+            Binding(
+                "ctrl+c", "interrupt", "Stop", show=False, priority=True, tooltip="Copies, stops the run, or quits"
+            ),
+            Binding("ctrl+z", "suspend_process", "To the shell", show=False),
+            Binding("ctrl+l", "switch_theme", "Light or dark", show=False),
+            Binding("1", "mode('lab')", "Lab", show=False, tooltip="design, train, watch"),
+            Binding(
+                "2", "mode('runs')", "Runs", show=False, tooltip="every run folder: find, open, tag, resume, delete"
+            ),
+            Binding("3", "mode('compare')", "Compare", show=False, tooltip="what is marked in Runs"),
+        ]
+    )
 
     def __init__(self, request: "LabRequest", runner: Runner) -> None:
         super().__init__()
@@ -51,16 +59,20 @@ class LabApp(App[Ending]):
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.theme = LIGHT.name if request.light else DARK.name
+        self.set_keymap(usable(request.keymap))
         self.lab = LabScreen(request, runner)
-        self._modes_made: set[str] = set()
+        for mode in ("lab", "runs", "compare"):
+            self.add_mode(mode, partial(self._made, mode))
         self._interrupted_at = -10.0
         self._lag = LagLog(os.environ.get("MNIST_TUI_LAG_LOG"))
 
-    def get_default_screen(self) -> LabScreen:
-        return self.lab
-
     async def on_load(self) -> None:
         self._lag.start()
+
+    def on_ready(self) -> None:
+        """Says what is wrong with the keymap; only who has one waits for the screens that it may speak of."""
+        for problem in problems(self.request.keymap) if self.request.keymap else ():
+            self.notify(problem, severity="warning", timeout=10, markup=False)
 
     def action_switch_theme(self) -> None:
         """From dark to light and back."""
@@ -71,21 +83,21 @@ class LabApp(App[Ending]):
     @cached_property
     def shelf(self) -> "Shelf":
         """What Runs and Compare look at."""
+        from mnist_tui.columns import DEFAULT
         from mnist_tui.listing import Runs
         from mnist_tui.tui.shelf import Shelf
 
-        return Shelf(Runs(self.request.options.runs_dir))
+        return Shelf(Runs(self.request.options.runs_dir), self.request.columns or DEFAULT, self.request.sort)
 
     async def action_mode(self, mode: str) -> None:
         """Goes to a mode; the others stay as they are, and a run goes on."""
         if len(self.screen_stack) > 1:
             return  # Something on top wants an answer first.
-        if mode != "lab" and mode not in self._modes_made:
-            self._modes_made.add(mode)
-            self.add_mode(mode, partial(self._made, mode))
-        await self.switch_mode(self.DEFAULT_MODE if mode == "lab" else mode)
+        await self.switch_mode(mode)
 
     def _made(self, mode: str) -> Screen[None]:
+        if mode == "lab":
+            return self.lab
         # Loaded when they are first looked at: the first frame does not wait for them.
         from mnist_tui.tui.compare_screen import CompareScreen
         from mnist_tui.tui.runs_screen import RunsScreen

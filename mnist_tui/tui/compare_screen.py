@@ -12,8 +12,10 @@ from textual.widgets import Footer, Static
 
 from mnist_tui import comparison, tables
 from mnist_tui.comparison import MEASURES, Measure, Side
+from mnist_tui.text import in_ascii
 from mnist_tui.tui.asking import AskingScreen
 from mnist_tui.tui.help import HelpScreen, sections
+from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.overlay import COMPARED, Overlay, lines_of
 from mnist_tui.tui.shelf import Shelf, colour, marker
 from mnist_tui.tui.status import Headline
@@ -29,17 +31,27 @@ class CompareScreen(AskingScreen):
     """Curves, results side by side, only the differences, and the sentence."""
 
     AUTO_FOCUS = "VerticalScroll"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,h", "move(-1)", "Epoch", key_display="←→", tooltip="the values of all of them in one epoch"),
-        Binding("right,l", "move(1)", "Epoch after", show=False),
-        Binding("n", "metric", "Curve", tooltip="accuracy, loss, gap between train and test, learning rate"),
-        Binding("y", "log", "Log y", show=False),
-        Binding("m", "measure", "Measure", tooltip="judge by the best epoch, the last one, or the mean of the last"),
-        Binding("d", "differences", "All settings", tooltip="or only those that differ"),
-        Binding("b", "base", "Baseline", tooltip="the next side becomes the one that the others are held against"),
-        Binding("S", "unmark", "Unmark all", show=False),
-        Binding("question_mark,f1", "help", "Help", key_display="?"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = with_ids(
+        [
+            Binding(
+                "left,h",
+                "move(-1)",
+                "Epoch",
+                key_display="left/right",
+                tooltip="reads all of them in one epoch",
+            ),
+            Binding("right,l", "move(1)", "Epoch after", show=False),
+            Binding("n", "metric", "Curve", tooltip="accuracy, loss, gap between train and test, learning rate"),
+            Binding("y", "log", "Log y", show=False),
+            Binding(
+                "m", "measure", "Measure", tooltip="judge by the best epoch, the last one, or the mean of the last"
+            ),
+            Binding("d", "differences", "All settings", tooltip="or only those that differ"),
+            Binding("b", "base", "Baseline", tooltip="the next side becomes the one that the others are held against"),
+            Binding("S", "unmark", "Unmark all", show=False),
+            Binding("question_mark,f1", "help", "Help", key_display="?"),
+        ]
+    )
 
     def __init__(self, shelf: Shelf, ascii_only: bool) -> None:
         super().__init__()
@@ -99,13 +111,14 @@ class CompareScreen(AskingScreen):
 
     def _put(self, lines: Any, text: Text) -> None:
         self.query_one(Overlay).show(lines, self.what)
-        self.query_one("#compare-text", Static).update(text)
+        self.query_one("#compare-text", Static).update(Text(in_ascii(text.plain)) if self.ascii_only else text)
         self._show_legend()
 
     @on(Overlay.Moved)
     def _show_legend(self) -> None:
         overlay = self.query_one(Overlay)
         legend = overlay.legend() if overlay.lines else Text("")
+        legend = Text(in_ascii(legend.plain)) if self.ascii_only else legend
         self.query_one("#compare-legend", Static).update(legend)
 
     # --- keys ---

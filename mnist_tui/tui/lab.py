@@ -26,6 +26,7 @@ from mnist_tui.tui import jobs
 from mnist_tui.tui.design import DesignScreen
 from mnist_tui.tui.dialogs import AskDialog, MessageDialog, Question, QuitDialog, RunDialog
 from mnist_tui.tui.help import HelpScreen, sections
+from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.messages import Told
 from mnist_tui.tui.picker import PresetPicker
 from mnist_tui.tui.runner import Crashed, Idle, Refused, Runner
@@ -61,21 +62,25 @@ NAMES = {
 class LabScreen(DesignScreen):
     """Design, train and watch on one screen."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("t,f8", "start", "Train", key_display="t"),
-        Binding("space,f9", "pause", "Pause", key_display="space", tooltip="and goes on"),
-        Binding("full_stop", "step", "Step", key_display=".", tooltip="one optimizer step, then pauses"),
-        Binding("s", "stop", "Stop", tooltip="after this step; saves, and keeps the run"),
-        Binding("l", "rate", "Rate", tooltip="another learning rate, while it runs"),
-        Binding("p", "pin", "Pin", show=False, tooltip="an earlier run, drawn behind the curves"),
-        Binding("z", "zoom", "Zoom", tooltip="the curves on the whole screen, with a cursor that reads exact values"),
-        Binding("y", "toggle_log", "Log y", show=False, tooltip="the loss on a logarithmic axis, or not"),
-        Binding("w", "smooth", "Smooth", show=False, tooltip="none, 0.6, 0.9; the raw line stays visible"),
-        Binding("slash", "search", "Search", key_display="/", tooltip="a preset"),
-        Binding("e", "editor", "$EDITOR", show=False, tooltip="the whole preset in your editor"),
-        Binding("ctrl+s,f10", "save", "Save", key_display="^s", tooltip="as a new preset file"),
-        Binding("question_mark,f1", "help", "Help", key_display="?"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = with_ids(
+        [
+            Binding("t,f8", "start", "Train", key_display="t"),
+            Binding("space,f9", "pause", "Pause", key_display="space", tooltip="and goes on"),
+            Binding("full_stop", "step", "Step", key_display=".", tooltip="one optimizer step, then pauses"),
+            Binding("s", "stop", "Stop", tooltip="after this step; saves, and keeps the run"),
+            Binding("l", "rate", "Rate", tooltip="another learning rate, while it runs"),
+            Binding("p", "pin", "Pin", show=False, tooltip="an earlier run, drawn behind the curves"),
+            Binding(
+                "z", "zoom", "Zoom", tooltip="the curves on the whole screen, with a cursor that reads exact values"
+            ),
+            Binding("y", "toggle_log", "Log y", show=False, tooltip="the loss on a logarithmic axis, or not"),
+            Binding("w", "smooth", "Smooth", show=False, tooltip="none, 0.6, 0.9; the raw line stays visible"),
+            Binding("slash", "search", "Search", key_display="/", tooltip="a preset"),
+            Binding("e", "editor", "$EDITOR", show=False, tooltip="the whole preset in your editor"),
+            Binding("ctrl+s,f10", "save", "Save", key_display="^s", tooltip="as a new preset file"),
+            Binding("question_mark,f1", "help", "Help", key_display="?"),
+        ]
+    )
 
     def __init__(self, request: "LabRequest", runner: Runner) -> None:
         super().__init__(request)

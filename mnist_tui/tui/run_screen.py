@@ -18,10 +18,11 @@ from mnist_tui import annotations, columns, presets, summary, tables
 from mnist_tui.files import BadFile, read_text
 from mnist_tui.runs import Run
 from mnist_tui.storage import StorageError
-from mnist_tui.text import clean, clean_line
+from mnist_tui.text import clean, clean_line, in_ascii
 from mnist_tui.tui.asking import AskingScreen
 from mnist_tui.tui.curves import curves_of
 from mnist_tui.tui.help import HelpScreen, sections
+from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.shelf import Group, Shelf
 from mnist_tui.tui.status import Headline
 from mnist_tui.tui.track import Group as Tracks
@@ -54,13 +55,17 @@ class RunScreen(AskingScreen):
     """The views of a run, or of the seeds of one recipe."""
 
     AUTO_FOCUS = "VerticalScroll"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("right,l,tab", "view(1)", "View", key_display="←→"),
-        Binding("left,h,shift+tab", "view(-1)", "View before", show=False),
-        Binding("z", "zoom", "Zoom", tooltip="the curves on the whole screen, with a cursor that reads exact values"),
-        Binding("question_mark,f1", "help", "Help", key_display="?"),
-        Binding("escape,q", "dismiss", "Back", key_display="esc"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = with_ids(
+        [
+            Binding("right,l,tab", "view(1)", "View", key_display="left/right"),
+            Binding("left,h,shift+tab", "view(-1)", "View before", show=False),
+            Binding(
+                "z", "zoom", "Zoom", tooltip="the curves on the whole screen, with a cursor that reads exact values"
+            ),
+            Binding("question_mark,f1", "help", "Help", key_display="?"),
+            Binding("escape,q", "dismiss", "Back", key_display="esc"),
+        ]
+    )
 
     def __init__(self, group: Group, shelf: Shelf, ascii_only: bool) -> None:
         super().__init__()
@@ -138,6 +143,7 @@ class RunScreen(AskingScreen):
 
     def _put(self, text: str | None, error: str | None) -> None:
         shown = clean(text, 2_000_000) if text is not None else f"! {error}"
+        shown = in_ascii(shown) if self.ascii_only else shown
         self.query_one("#view-lines", Static).update(Text(shown, no_wrap=True))
         self.query_one("#view-text").scroll_home(animate=False)
 

@@ -14,12 +14,16 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from mnist_tui.columns import Column
+from mnist_tui.text import in_ascii
+from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.shelf import Group, Shelf, colour, marker, names_of
 
 MEASURED_ROWS = 200
 """Rows that the columns' widths are measured on."""
 MAX_CELLS = 22
 """Of a column but the last."""
+NAME_CELLS = 16
+"""Of the name: presets are short, and a folder that is no run need not be read whole."""
 MARK = 2
 """Cells of the mark at the left."""
 
@@ -27,18 +31,24 @@ MARK = 2
 class RunTable(ScrollView, can_focus=True):
     """One line for every run or group of seeds; a cursor, marks, and headings that sort."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Up", show=False),
-        Binding("down,j", "move(1)", "Down", show=False),
-        Binding("pageup", "page(-1)", "Page up", show=False),
-        Binding("pagedown", "page(1)", "Page down", show=False),
-        Binding("home,g", "end(0)", "First", show=False),
-        Binding("end,G", "end(1)", "Last", show=False),
-        Binding("enter", "open", "Open"),
-        Binding(
-            "space", "mark", "Mark", key_display="space", tooltip="for Compare, with a colour and a marker of its own"
-        ),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = with_ids(
+        [
+            Binding("up,k", "move(-1)", "Up", show=False),
+            Binding("down,j", "move(1)", "Down", show=False),
+            Binding("pageup", "page(-1)", "Page up", show=False),
+            Binding("pagedown", "page(1)", "Page down", show=False),
+            Binding("home,g", "end(0)", "First", show=False),
+            Binding("end,G", "end(1)", "Last", show=False),
+            Binding("enter", "open", "Open", key_display="enter"),
+            Binding(
+                "space",
+                "mark",
+                "Mark",
+                key_display="space",
+                tooltip="for Compare, with a colour and a marker of its own",
+            ),
+        ]
+    )
     DEFAULT_CSS = "RunTable { height: 1fr; width: 1fr; scrollbar-size-horizontal: 1; }"
 
     class Highlighted(Message):
@@ -75,6 +85,8 @@ class RunTable(ScrollView, can_focus=True):
         self.rows: Sequence[Group] = ()
         self.columns: Sequence[Column] = ()
         self.cursor = 0
+        self.empty: Sequence[str] = ()
+        """What is said where there is no row."""
         self._cells: dict[tuple[str, ...], list[str]] = {}
         self._widths: list[int] = []
         self._told: object = None
@@ -101,7 +113,9 @@ class RunTable(ScrollView, can_focus=True):
         cells = [self._texts(group) for group in self.rows[:MEASURED_ROWS]]
         heads = [[self._heading(column) for column in self.columns]]
         widths = [max(map(cell_len, texts)) for texts in zip(*heads, *cells, strict=True)]
-        self._widths = [min(width, MAX_CELLS) for width in widths[:-1]] + [min(width, 80) for width in widths[-1:]]
+        most = [NAME_CELLS if column.key == "name" else MAX_CELLS for column in self.columns]
+        most[-1:] = [80]
+        self._widths = list(map(min, widths, most))
         self.virtual_size = Size(MARK + sum(width + 2 for width in self._widths), len(self.rows) + 1)
 
     def _heading(self, column: Column) -> str:
@@ -125,6 +139,8 @@ class RunTable(ScrollView, can_focus=True):
             strip = self._line("", [self._heading(column) for column in self.columns], Style(bold=True, underline=True))
         elif index < len(self.rows):
             strip = self._row(index)
+        elif not self.rows and 2 <= y < 2 + len(self.empty):
+            strip = Strip([Segment(f"  {self.empty[y - 2]}", Style(dim=True))])
         else:
             strip = Strip.blank(self.size.width)
         width = max(self.size.width, self.virtual_size.width)
@@ -147,15 +163,15 @@ class RunTable(ScrollView, can_focus=True):
 
     def _cell(self, text: str, column: Column, width: int) -> str:
         if cell_len(text) > width:
-            text = set_cell_size(text, width - 1) + ("~" if self.ascii_only else "…")
+            text = set_cell_size(text, width - 1) + "…"
+        text = in_ascii(text) if self.ascii_only else text
         return " " * (width - cell_len(text)) + text if column.is_number else set_cell_size(text, width)
 
     # --- moving ---
 
     async def on_event(self, event: Event) -> None:
         """Hands keys on that were typed for what has the focus by now: `/` and the first letters of a filter."""
-        focused = self.app.screen.focused
-        if isinstance(event, Key) and focused is not None and focused is not self:
+        if isinstance(event, Key) and (focused := self.app.screen.focused) not in (None, self):
             focused.post_message(event)
             return
         await super().on_event(event)

@@ -16,11 +16,12 @@ from mnist_tui.columns import ColumnError
 from mnist_tui.filters import FilterError
 from mnist_tui.runs import Run
 from mnist_tui.storage import StorageError
-from mnist_tui.text import clean_line
+from mnist_tui.text import clean_line, in_ascii
 from mnist_tui.tui.asking import AskingScreen
 from mnist_tui.tui.columns_dialog import ColumnsDialog
 from mnist_tui.tui.dialogs import AskDialog, ConfirmDialog, MessageDialog, Question
 from mnist_tui.tui.help import HelpScreen, sections
+from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.notes_dialog import NotesDialog
 from mnist_tui.tui.run_screen import RunScreen
 from mnist_tui.tui.run_table import RunTable
@@ -33,36 +34,40 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 1.0
 """Between two looks at which folders changed."""
 NAMES = {"RunTable": "Table of runs", "Input": "Filter", "RunsScreen": "Runs", "App": "Everywhere"}
-EMPTY = """\
-no run yet
-
-t in the lab (1) trains one; headless: mnist-tui --batch iter5"""
+EMPTY = ("no run yet", "", "1 is the lab: t trains there", "without a screen: mnist-tui --batch iter5")
+NONE_CHOSEN = ("no run is chosen by the filter; esc shows all",)
 
 
 class RunsScreen(AskingScreen):
     """The table, its filter, and the run under the cursor."""
 
     AUTO_FOCUS = "RunTable"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "filter", "Filter", key_display="/"),
-        Binding(
-            "comma", "sort", "Sort", key_display=",", tooltip="by the next column; a click on a heading does the same"
-        ),
-        Binding("full_stop", "reverse", "Reverse", key_display=".", show=False),
-        Binding("m", "group", "Seeds", tooltip="the seeds of one recipe in one row, with mean and spread, or not"),
-        Binding("C", "columns", "Columns", tooltip="which ones, and in which order; kept in your config file"),
-        Binding("S", "unmark", "Unmark all", show=False),
-        Binding("u", "use", "Use settings", tooltip="into the lab"),
-        Binding("r", "resume", "Resume", tooltip="goes on with an interrupted, stopped or failed run"),
-        Binding("x", "extend", "Extend", show=False, tooltip="by so many epochs, in a new folder"),
-        Binding("n", "notes", "Notes", tooltip="Target, Result, Analysis; e there opens your editor"),
-        Binding("hash", "tags", "Tags", key_display="#"),
-        Binding("e", "export", "Export", show=False, tooltip="the folder, or as a .zip or .tar.gz"),
-        Binding("delete,D", "delete", "Delete", key_display="D", show=False, tooltip="moves it to the trash"),
-        Binding("U", "undelete", "Undo delete", show=False, tooltip="takes the newest out of the trash"),
-        Binding("escape", "clear", "Clear the filter", show=False),
-        Binding("question_mark,f1", "help", "Help", key_display="?"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = with_ids(
+        [
+            Binding("slash", "filter", "Filter", key_display="/"),
+            Binding(
+                "comma",
+                "sort",
+                "Sort",
+                key_display=",",
+                tooltip="by the next column; a click on a heading does the same",
+            ),
+            Binding("full_stop", "reverse", "Reverse", key_display=".", show=False),
+            Binding("m", "group", "Seeds", tooltip="the seeds of one recipe in one row, with mean and spread, or not"),
+            Binding("C", "columns", "Columns", tooltip="which ones, and in which order; kept in your config file"),
+            Binding("S", "unmark", "Unmark all", show=False),
+            Binding("u", "use", "Use settings", tooltip="into the lab"),
+            Binding("r", "resume", "Resume", tooltip="goes on with an interrupted, stopped or failed run"),
+            Binding("x", "extend", "Extend", show=False, tooltip="by so many epochs, in a new folder"),
+            Binding("n", "notes", "Notes", tooltip="Target, Result, Analysis; e there opens your editor"),
+            Binding("hash", "tags", "Tags", key_display="#"),
+            Binding("e", "export", "Export", show=False, tooltip="the folder, or as a .zip or .tar.gz"),
+            Binding("delete,D", "delete", "Delete", key_display="D", show=False, tooltip="moves it to the trash"),
+            Binding("U", "undelete", "Undo delete", show=False, tooltip="takes the newest out of the trash"),
+            Binding("escape", "clear", "Clear the filter", show=False),
+            Binding("question_mark,f1", "help", "Help", key_display="?"),
+        ]
+    )
 
     def __init__(self, shelf: Shelf, ascii_only: bool) -> None:
         super().__init__()
@@ -121,6 +126,7 @@ class RunsScreen(AskingScreen):
         """Shows what filter and order choose of the runs that were read."""
         try:
             rows = self.shelf.rows()
+            self.table.empty = NONE_CHOSEN if self.shelf.runs.all else EMPTY
             self.table.show(rows, columns.chosen(self.shelf.columns))
         except (FilterError, ColumnError) as wrong:
             error = str(wrong)
@@ -145,14 +151,15 @@ class RunsScreen(AskingScreen):
         group = self.table.group
         facts = self.query_one("#run-facts", Static)
         if group is None:
-            facts.update(Content("no run is chosen by the filter" if self.shelf.runs.all else EMPTY))
+            facts.update(Content(""))
             return
         runs = self.shelf.runs.all
         facts.update(Text(f"looking for what changed …\n\n{_facts(group)}"))
         self.ask("facts", lambda: f"{_changes(group[0], runs)}\n\n{_facts(group)}", self._put_facts)
 
     def _put_facts(self, text: str | None, error: str | None) -> None:
-        self.query_one("#run-facts", Static).update(Text(text or f"! {error}"))
+        shown = text or f"! {error}"
+        self.query_one("#run-facts", Static).update(Text(in_ascii(shown) if self.ascii_only else shown))
 
     # --- the table ---
 

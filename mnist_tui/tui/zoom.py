@@ -17,6 +17,7 @@ from textual.widgets import Footer, Static
 from mnist_tui.tui.canvas import Canvas, Frame, with_axis
 from mnist_tui.tui.chart import COLOURS, MAX_SECONDS, MIN_SECONDS, POINTS, SHARE
 from mnist_tui.tui.curves import METRICS, Curve, Metric, curves_of, limits, number, thin, ticks
+from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.themes import rgb
 from mnist_tui.tui.track import Group, Track
 
@@ -124,20 +125,22 @@ class Readout(Static):
 class ZoomScreen(Screen[None]):
     """A metric over the epochs; the keys move a cursor and the part that is seen."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,h", "move(-1)", "Cursor", key_display="←→"),
-        Binding("right,l", "move(1)", "Right", show=False),
-        Binding("home,g", "end(0)", "First epoch", show=False),
-        Binding("end,G", "end(1)", "Last epoch", show=False),
-        Binding("plus,equals_sign", "zoom(1)", "Nearer", key_display="+"),
-        Binding("minus", "zoom(-1)", "Farther", key_display="-"),
-        Binding("0", "zoom(0)", "All"),
-        Binding("down,n", "metric(1)", "Metric", key_display="↓"),
-        Binding("up,N", "metric(-1)", "Metric before", show=False),
-        Binding("y", "log", "Log y"),
-        Binding("w", "smooth", "Smooth"),
-        Binding("escape,q,z", "dismiss", "Back", key_display="esc"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = with_ids(
+        [
+            Binding("left,h", "move(-1)", "Cursor", key_display="left/right"),
+            Binding("right,l", "move(1)", "Right", show=False),
+            Binding("home,g", "end(0)", "First epoch", show=False),
+            Binding("end,G", "end(1)", "Last epoch", show=False),
+            Binding("plus,equals_sign", "zoom(1)", "Nearer", key_display="+"),
+            Binding("minus", "zoom(-1)", "Farther", key_display="-"),
+            Binding("0", "zoom(0)", "All"),
+            Binding("down,n", "metric(1)", "Metric", key_display="down"),
+            Binding("up,N", "metric(-1)", "Metric before", show=False),
+            Binding("y", "log", "Log y"),
+            Binding("w", "smooth", "Smooth"),
+            Binding("escape,q,z", "dismiss", "Back", key_display="esc"),
+        ]
+    )
     DEFAULT_CSS = "ZoomScreen Static { height: 1; } ZoomScreen #zoom-title { text-style: bold; padding: 0 1; }"
 
     def __init__(self, group: Group, pinned: Track | None, metric: Metric, smoothing: float, ascii_only: bool) -> None:
