@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from mnist_tui.annotations import read_notes, read_tags
 from mnist_tui.calls import Call, CallError, Value, parse, parse_lines, resolve, signature
 from mnist_tui.catalog import OPTIMIZERS
-from mnist_tui.events import EpochEnded
+from mnist_tui.events import EpochEnded, best_of
 from mnist_tui.layers import LayerError
 from mnist_tui.network import Row, trace
 from mnist_tui.spec import RunSpec, SpecError, make_spec
@@ -207,15 +207,19 @@ class Run:
     @cached_property
     def best(self) -> Mapping[str, Any]:
         """The best epoch, as a row of the history; {} before the first."""
-        return self._row("best", max(self.rows, key=lambda row: row.accuracy_to_choose_by, default=None))
+        return self._row("best") or self._of(best_of(self.rows))
 
     @cached_property
     def last(self) -> Mapping[str, Any]:
         """The last epoch, as a row of the history; {} before the first."""
-        return self._row("last", self.rows[-1] if self.rows else None)
+        return self._row("last") or self._of(self.rows[-1] if self.rows else None)
 
-    def _row(self, name: str, otherwise: EpochEnded | None) -> Mapping[str, Any]:
-        return _get(self.end, dict, name) or (vars(otherwise) if otherwise else {})
+    def _row(self, name: str) -> Mapping[str, Any]:
+        return _get(self.end, dict, name) or {}
+
+    @staticmethod
+    def _of(row: EpochEnded | None) -> Mapping[str, Any]:
+        return {} if row is None else vars(row)
 
     @property
     def best_accuracy(self) -> float | None:

@@ -1,5 +1,6 @@
 """Runs, the second mode: every run folder as a row, what is known of one beside it, and what can be done with it."""
 
+import gc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -115,7 +116,15 @@ class RunsScreen(AskingScreen):
     def _look(self) -> None:
         """Looks at the folders, beside the screen, while this mode is in sight."""
         if self.app.screen_stack[0] is self:
-            self.ask("look", self.shelf.runs.refresh, self._seen)
+            self.ask("look", self._read, self._seen)
+
+    def _read(self) -> bool:
+        is_new = self.shelf.runs.refresh()
+        if is_new:
+            for run in self.shelf.runs.all:  # Here, so that the first letter of a filter need not wait for them.
+                _ = run.name, run.created
+            gc.freeze()  # Else a collection over ten thousand runs would hold the keys for half a second.
+        return is_new
 
     def _seen(self, is_new: bool | None, error: str | None) -> None:
         if error or is_new or not self._is_read:
@@ -154,7 +163,6 @@ class RunsScreen(AskingScreen):
             facts.update(Content(""))
             return
         runs = self.shelf.runs.all
-        facts.update(Text(f"looking for what changed …\n\n{_facts(group)}"))
         self.ask("facts", lambda: f"{_changes(group[0], runs)}\n\n{_facts(group)}", self._put_facts)
 
     def _put_facts(self, text: str | None, error: str | None) -> None:
