@@ -190,8 +190,8 @@ def exported(runs_dir: Path, named: str, destination: Path, checkpoints: bool) -
 
 NewParser = Callable[..., argparse.ArgumentParser]
 
-_NOT_AN_OPTION = re.compile(r"-[A-Za-z_]+[:<>=!].*")
-"""`-tag:old` is a word of the filter."""
+_NOT_AN_OPTION = re.compile(r"-[^-].+")
+"""`-tag:old` is a word of the filter; no option of `runs` is like it."""
 _FALLING = re.compile(r"-[a-z_]+")
 """`-best` after `--sort` is its value."""
 
@@ -202,8 +202,9 @@ def run(command: str, arguments: Sequence[str], new_parser: NewParser, runs_dir:
     parser.add_argument("--runs-dir", type=Path, metavar="DIR", help="where the run folders are (default: ./runs)")
     add, do = COMMANDS[command]
     add(parser)
+    arguments = _joined(arguments)
     words = [word for word in arguments if command == "runs" and _NOT_AN_OPTION.fullmatch(word)]
-    options = parser.parse_args(_joined([word for word in arguments if word not in words]))
+    options = parser.parse_args([word for word in arguments if word not in words])
     if words:
         options.filter += words
     return do(runs_dir(options.runs_dir), options)

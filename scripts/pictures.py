@@ -20,6 +20,7 @@ from mnist_tui.options import Options  # noqa: E402
 from mnist_tui.request import LabRequest  # noqa: E402
 from mnist_tui.tui.app import LabApp  # noqa: E402
 from mnist_tui.tui.lab import LabScreen  # noqa: E402
+from mnist_tui.tui.overlay import Overlay  # noqa: E402
 from mnist_tui.tui.runner import Runner  # noqa: E402
 
 SIZE = (120, 40)
@@ -67,12 +68,30 @@ async def first_minute(folder: Path, runs_dir: Path) -> None:
         save(pilot, folder / "4-stop.svg")
 
 
+async def saved_runs(folder: Path, runs_dir: Path) -> None:
+    """Runs, and two recipes compared."""
+    spec = presets.load("iter5")
+    runner = Runner(Options(runs_dir=runs_dir), lambda text: None)
+    app = LabApp(LabRequest(spec=spec, base=spec, options=runner.options), runner)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause(1)
+        await pilot.press("2")
+        await pilot.pause(2)
+        save(pilot, folder / "5-runs.svg")
+        await pilot.press("m", "g", "space", "space", "3")
+        await until(pilot, lambda: bool(app.screen.query_one(Overlay).lines))
+        save(pilot, folder / "6-compare.svg")
+
+
 def main() -> None:
-    """Writes four pictures into a folder."""
+    """Writes four pictures into a folder, and with --runs-dir two more."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--runs-dir", type=Path, help="of `mnist-tui --batch iter4 iter5 --seeds 6 --epochs 3`")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
+    if options.runs_dir:
+        asyncio.run(saved_runs(options.folder, options.runs_dir))
     with tempfile.TemporaryDirectory() as runs_dir:
         asyncio.run(first_minute(options.folder, Path(runs_dir)))
 

@@ -1,0 +1,178 @@
+"""The commands on saved runs, as a user meets them: stdout, stderr, exit code, and what is on the disk."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from saved_runs import answer, make_run
+
+from mnist_tui import annotations, cli, presets
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """`mnist-tui` in this process, over six runs and somebody's pictures."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MNIST_TUI_RUNS_DIR", raising=False)
+    for seed in range(2):
+        for index, name in enumerate(("iter4", "iter5")):
+            folder = make_run(
+                Path("runs"), presets.load(name), seed, 0.99 + 0.001 * index + 0.0001 * seed, 2 * seed + index
+            )
+            answer(folder, [seed] if index else list(range(10, 20)))
+    changed = presets.load("iter5").with_settings({"batch_size": "32"})
+    make_run(Path("runs"), changed, 0, 0.98, 10)
+    make_run(Path("runs"), presets.load("era5"), 0, 0.5, 11, outcome="failed")
+    Path("runs/pictures").mkdir()
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["mnist-tui", *arguments])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        shown = capsys.readouterr()
+        return int(ended.value.code or 0), shown.out, shown.err
+
+    return run
+
+
+def test_runs(command: Command) -> None:
+    """A line for every folder, the newest first; no word on stderr."""
+    code, out, err = command("runs")
+
+    assert (code, err) == (0, "")
+    assert [line.split()[0] for line in out.splitlines()] == [
+        *("name", "era5", "iter5", "iter5", "iter4", "iter5", "iter4", "pictures")
+    ]
+    assert "(it failed for a test)" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (("iter5", "--sort", "-best"), ["iter5", "iter5", "iter5"]),
+        (("--sort=best", "--limit", "1"), ["era5"]),
+        (("-name:iter5", "-pictures", "--sort", "name"), ["era5", "iter4", "iter4"]),
+        (("state:completed", "batch=32"), ["iter5"]),
+        (("iter*", "--group", "--sort", "-best"), ["iter5", "iter4", "iter5"]),
+    ],
+)
+def test_filter_order_and_groups(arguments: tuple[str, ...], names: list[str], command: Command) -> None:
+    """A filter may begin with a minus, and so may an order."""
+    _, out, _ = command("runs", *arguments)
+
+    assert [line.split()[0] for line in out.splitlines()[1:]] == names
+
+
+def test_runs_as_json(command: Command) -> None:
+    """One array with every column; with --group an array of arrays."""
+    found = json.loads(command("runs", "--json")[1])
+    groups = json.loads(command("runs", "--json", "--group", "iter4")[1])
+
+    assert len(found) == 7
+    assert {run["name"]: run["opt"] for run in found}["era5"] == "SGD"
+    assert found[-1]["best"] is None
+    assert [len(group) for group in groups] == [2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("runs", "acc>high"), "acc>high: 'high' is no number"),
+        (("runs", "--columns", "name,bset"), "there is no column 'bset'; did you mean 'best'?"),
+        (("runs", "--sort", "bset"), "did you mean 'best'?"),
+        (("open", "nothing"), "nothing: no run in runs is called that"),
+        (("open", "iter"), "no run in runs is called that"),
+        (("compare", "iter4"), "compare takes two or more"),
+        (("compare", "iter4", "iter5"), "2 different recipes are chosen, which differ in batch_size (32 or 64)"),
+        (("compare", "iter4", "era5"), "era5: no run of it is completed"),
+        (("compare", "iter4", "bogus"), "no completed run is chosen by it"),
+        (("tag", "0002", "two words"), "is no tag"),
+        (("restore", "x"), "is not in the trash"),
+        (("tag", "pictures", "x"), "somebody else's folder"),
+    ],
+)
+def test_what_is_wrong(arguments: tuple[str, ...], message: str, command: Command) -> None:
+    """One line, exit code 2, nothing on stdout."""
+    code, out, err = command(*arguments)
+
+    assert (code, out) == (2, "")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_open(command: Command) -> None:
+    """By the end of its name: facts, what changed, epochs, notes."""
+    code, out, _ = command("open", "000a")
+    record = json.loads(command("open", "000a", "--json")[1])
+
+    assert code == 0
+    assert "batch_size: 64 → 32" in out
+    assert "20*" in out
+    assert "## Target" in out
+    assert record["batch"] == 32
+    assert len(record["epochs"]) == 20
+
+
+def test_compare_presets(command: Command) -> None:
+    """All completed seeds of each; a filter tells recipes of one name apart."""
+    code, out, _ = command("compare", "iter4", "iter5 batch=64")
+    found = json.loads(command("compare", "iter4", "iter5 batch=64", "--json")[1])
+
+    assert code == 0
+    assert out.splitlines()[0].split() == ["iter4", "×2", "iter5", "×2"]
+    assert "iter5 ×2 is better by 0.10 points" in out.splitlines()[-1]
+    assert found["verdicts"][0]["better"] == "iter5 ×2"
+    assert [len(side["runs"]) for side in found["sides"]] == [2, 2]
+
+
+def test_compare_two_runs(command: Command) -> None:
+    """By McNemar."""
+    _, out, _ = command("compare", "s0-0000", "s0-0001")
+
+    assert "is better on these images" in out
+    assert "exact McNemar" in out
+
+
+def test_tags_trash_and_export(command: Command) -> None:
+    """Each says what it did, and how it is undone."""
+    (folder,) = Path("runs").glob("*-0002")
+    assert command("tag", "0002", "keep", "x")[1] == "keep x\n"
+    assert command("tag", "0002", "--remove", "x")[1] == "keep\n"
+    assert command("export", "0002", "copy.zip", "--no-checkpoints")[1] == "copy.zip\n"
+    assert f"mnist-tui restore {folder.name}" in command("delete", "0002")[1]
+    assert not folder.exists()
+    assert command("restore")[1] == f"{folder.name}\n"
+    assert command("restore", folder.name)[1] == f"{folder}\n"
+    assert annotations.read_tags(folder) == ("keep",)
+    assert command("export", "0002", "copy.zip") == (
+        3,
+        "",
+        "mnist-tui: copy.zip: is there already; nothing is overwritten\n",
+    )
+
+
+def test_note_opens_the_editor(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And gives back what it says."""
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setenv("EDITOR", f"{sys.executable} -c \"import sys; open(sys.argv[1], 'a').write('Too few epochs.')\"")
+    assert command("note", "0002")[0] == 0
+    (folder,) = Path("runs").glob("*-0002")
+
+    assert annotations.read_notes(folder).analysis == "Too few epochs."
+
+
+def test_nothing_heavy_is_loaded_to_list(command: Command) -> None:
+    """Neither torch nor scipy nor the screen."""
+    script = "import sys; from mnist_tui import cli; sys.argv = ['mnist-tui', 'runs']\n"
+    script += "try: cli.main()\nexcept SystemExit: pass\n"
+    script += "print([name for name in ('torch', 'scipy', 'numpy', 'textual') if name in sys.modules])"
+    environment = {"PYTHONPATH": str(Path(cli.__file__).parent.parent)}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=True)
+
+    assert done.stdout.splitlines()[-1] == "[]"
