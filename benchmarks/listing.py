@@ -1,12 +1,13 @@
-"""How fast runs are listed, filtered, and seen to change: `python benchmarks/listing.py --runs 10000`.
+"""How fast runs are listed, filtered, seen to change and drawn: `python benchmarks/listing.py --runs 10000`.
 
-Makes run folders in a temporary directory, of all presets and many seeds, with 20 epochs each, then measures with a
-cold memory (but a warm disk): the whole listing, a filter as it is typed, a second look with one changed folder.
+Makes run folders in a temporary directory, of all presets and many seeds, with 20 epochs each; the disk is warm.
 """
 
 import argparse
+import asyncio
 import json
 import os
+import random
 import statistics
 import sys
 import tempfile
@@ -17,9 +18,17 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).parent.parent / "tests"))
 
 from saved_runs import make_runs
+from textual.app import App
 
-from mnist_tui import columns, filters
-from mnist_tui.listing import Runs, grouped
+from mnist_tui import presets
+from mnist_tui.listing import Runs
+from mnist_tui.options import Options
+from mnist_tui.request import LabRequest
+from mnist_tui.tui import jobs
+from mnist_tui.tui.app import LabApp
+from mnist_tui.tui.overlay import Lines, Overlay
+from mnist_tui.tui.runner import Runner
+from mnist_tui.tui.runs_screen import RunsScreen
 
 FILTERS = ("i", "it", "iter*", "acc>0.99", "opt:sgd", "params<20000 acc>0.98 -state:failed")
 
@@ -34,28 +43,65 @@ def seconds(what: Callable[[], object], times: int = 1) -> float:
     return statistics.median(found)
 
 
+def listing(runs_dir: Path) -> dict[str, float]:
+    """Reading all, looking again, and looking again after one folder changed; in seconds."""
+    runs = Runs(runs_dir)
+    found = {"list": seconds(runs.refresh), "look again": seconds(runs.refresh, 5)}
+    (runs.all[0].folder / "tags.txt").write_text("seen\n")
+    found["see a change"] = seconds(runs.refresh)
+    assert "seen" in runs.all[0].tags
+    return found
+
+
+async def typing(runs_dir: Path) -> dict[str, float]:
+    """From a letter in the filter to the rows in the table, on the dashboard's second mode; in seconds."""
+    spec = presets.load("iter5")
+    options = Options(runs_dir=runs_dir)
+    app = LabApp(LabRequest(spec=spec, base=spec, options=options), Runner(options, lambda folder: None))
+    found = {}
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("2")
+        while not (isinstance(app.screen, RunsScreen) and app.screen.shelf.runs.all):
+            await pilot.pause(0.1)
+        await pilot.pause(0.5)
+        screen = app.screen
+        for text in FILTERS:
+            screen.shelf.filter = text
+            found[f"filter {text}"] = seconds(screen.refresh_rows)
+            await pilot.pause(0.1)
+    return found
+
+
+async def overlay() -> float:
+    """Fifty runs of a hundred epochs drawn over each other, on 200x60 cells; in seconds."""
+    chance = random.Random(0)
+    xs = [float(epoch) for epoch in range(1, 101)]
+    points = [(xs, [99.5 - 5 / x + chance.gauss(0, 0.05) for x in xs]) for _ in range(50)]
+    app: App[None] = App()
+    async with app.run_test(size=(200, 60)) as pilot:
+        drawn = Overlay(ascii_only=False)
+        await app.mount(drawn)
+        drawn.show([Lines(f"run {slot}", slot, [one], one) for slot, one in enumerate(points)], "accuracy")
+        await pilot.pause()
+        return seconds(drawn.render, 9)
+
+
+def _not_measured() -> None:
+    raise RuntimeError("not measured here")
+
+
 def main() -> None:
-    """Prints one JSON object."""
+    """Prints one JSON object; times in milliseconds."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=2_000)
     count = parser.parse_args().runs
-    os.fsync = lambda descriptor: None  # Only while the folders are made: their safety is not what is measured.
+    jobs.warm_up = _not_measured  # Nothing that needs torch follows then.
+    os.fsync = lambda descriptor: None  # Only the making of the folders needs it, and would take minutes.
     with tempfile.TemporaryDirectory() as folder:
         make_runs(Path(folder), count)
-        listed = Runs(Path(folder))
-        result: dict[str, object] = {"runs": count, "list_s": seconds(listed.refresh)}
-        shown = columns.chosen(columns.DEFAULT)
-        result["first_200_rows_s"] = seconds(lambda: [[one.of([run]) for one in shown] for run in listed.all[:200]])
-        for text in FILTERS:
-            runs = listed.all
-            result[f"filter {text}"] = seconds(lambda text=text, runs=runs: list(filter(filters.parse(text), runs)))
-        result["group_s"] = seconds(lambda: grouped(listed.all))
-        result["sort_s"] = seconds(lambda: columns.ordered([[run] for run in listed.all], "-best"), 5)
-        result["same_s"] = seconds(listed.refresh, 5)
-        (listed.all[0].folder / "tags.txt").write_text("seen\n")
-        result["changed_s"] = seconds(listed.refresh)
-        assert "seen" in listed.all[0].tags
-        print(json.dumps(result, indent=1))
+        found = listing(Path(folder)) | asyncio.run(typing(Path(folder)))
+    found["overlay of 50 runs"] = asyncio.run(overlay())
+    print(json.dumps({"runs": count} | {name: round(1000 * value, 1) for name, value in found.items()}, indent=1))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ folder is written as the run goes. Imports point one way, from the top of this l
                      compare_screen.py over shelf.py, a file for every pane and dialog; runner.py, the thread that
                      trains; leaving.py, how it ends
     headless.py      events as lines or JSON, signals, exit codes         doctor.py  what this machine has
-    session.py       a run from end to end: data + training + folder, as events; resume
+    session.py       a run from end to end: data + training + folder, as events; resume, extend
     preview.py       digits as the network is fed them, the rate to come  checkpoint.py  a training as bytes and back
     train.py         the loop as a generator of events; evaluation
     step.py          one step on the device, made to be captured as a CUDA graph      batches.py  batches made ahead

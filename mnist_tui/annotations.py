@@ -1,5 +1,6 @@
 """What a person adds to a run: notes, tags; and the trash, the way back out of it, and copies. No torch."""
 
+import itertools
 import os
 import re
 import shutil
@@ -7,22 +8,19 @@ import tarfile
 import time
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from mnist_tui.files import BadFile, read_text, sync_folder, write_atomically
-from mnist_tui.storage import StorageError
+from mnist_tui.files import BadFile, read_bytes, sync_folder, write_atomically
+from mnist_tui.storage import LOCK_SECONDS, MAX_NOTES, PARTS, StorageError, joined_notes, read_notes_text, split_notes
 from mnist_tui.text import clean, clean_line
 
-MAX_NOTES = 65_536
 MAX_TAGS = 4_096
 TRASH = ".trash"
-PARTS = ("target", "result", "analysis")
 TAG = re.compile(r"[\w.-]{1,40}", re.ASCII)
-_HEADING = re.compile(r"^## (target|result|analysis)[ \t]*$", re.IGNORECASE | re.MULTILINE)
 
 
 # --- notes ---
@@ -39,40 +37,39 @@ class Notes:
 
 def notes_text(folder: Path) -> str:
     """The whole of notes.md; "" where there is none. Raises `StorageError` where it cannot be read."""
-    try:
-        return clean(read_text(folder / "notes.md", MAX_NOTES, follow=False), MAX_NOTES)
-    except BadFile as error:
-        if error.is_missing:
-            return ""
-        raise StorageError(str(error)) from None
+    return _clean(read_notes_text(folder / "notes.md"))
 
 
 def read_notes(folder: Path) -> Notes:
     """The parts of notes.md; raises `StorageError` where it cannot be read."""
-    _, parts = _split(notes_text(folder))
-    return Notes(**{name: text.strip() for name, text in parts.items()})
+    return Notes(**split_notes(notes_text(folder))[1])
 
 
-def write_notes(folder: Path, notes: Notes) -> None:
+def write_notes(folder: Path, notes: Notes, shown: Notes | None = None) -> None:
     """Puts the parts under their headings; what stands before the first heading stays as it is.
 
-    Raises `StorageError` where the file that is there cannot be read, or these are too long.
+    A part that is as in `shown` was not edited: it stays as it is on the disk, where a run may have ended meanwhile.
+    Raises `StorageError` where the file that is there cannot be read, or these cannot be written or are too long.
     """
-    before, _ = _split(notes_text(folder))
-    parts = [f"## {name.capitalize()}\n\n{clean(getattr(notes, name), MAX_NOTES).strip()}".rstrip() for name in PARTS]
-    content = "\n\n".join([*([before.strip()] if before.strip() else []), *parts]) + "\n\n"
-    if len(content.encode()) > MAX_NOTES:
+    before, parts = split_notes(notes_text(folder))
+    for name in PARTS:
+        if shown is None or getattr(notes, name) != getattr(shown, name):
+            parts[name] = _clean(getattr(notes, name)).strip()
+    content = joined_notes(before, dict.fromkeys(PARTS, "") | parts).encode()
+    if len(content) > MAX_NOTES:
         raise StorageError(f"{folder / 'notes.md'}: notes are longer than {MAX_NOTES:,} bytes; they are not saved")
-    write_atomically(folder / "notes.md", content.encode())
+    _write(folder / "notes.md", content)
 
 
-def _split(text: str) -> tuple[str, dict[str, str]]:
-    """What stands before the first of the headings, and what stands under each."""
-    pieces = _HEADING.split(text)
-    parts: dict[str, str] = {}
-    for name, piece in zip(pieces[1::2], pieces[2::2], strict=True):
-        parts[name.lower()] = parts.get(name.lower(), "") + piece
-    return pieces[0], parts
+def _clean(text: str) -> str:
+    return clean(text.replace("\r\n", "\n").expandtabs(4), MAX_NOTES + 1)
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        write_atomically(path, content)
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be written: {error.strerror}") from None
 
 
 # --- tags ---
@@ -81,18 +78,18 @@ def _split(text: str) -> tuple[str, dict[str, str]]:
 def read_tags(folder: Path) -> tuple[str, ...]:
     """The tags of a run, sorted; of a damaged file those that are valid."""
     try:
-        words = read_text(folder / "tags.txt", MAX_TAGS, follow=False).split()
+        lines = read_bytes(folder / "tags.txt", MAX_TAGS, follow=False).decode(errors="replace").splitlines()
     except BadFile:
         return ()
-    return tuple(sorted({word for word in words if TAG.fullmatch(word)}))
+    return tuple(sorted({tag for line in lines if TAG.fullmatch(tag := line.strip())}))
 
 
 def write_tags(folder: Path, tags: Iterable[str]) -> None:
-    """Gives a run these tags and no others; raises `ValueError` for a wrong one."""
+    """Gives a run these tags and no others; raises `ValueError` for a wrong one, `StorageError`."""
     chosen = sorted(set(tags))
     if wrong := wrong_tags(chosen):
         raise ValueError(wrong)
-    write_atomically(folder / "tags.txt", "".join(f"{tag}\n" for tag in chosen).encode())
+    _write(folder / "tags.txt", "".join(f"{tag}\n" for tag in chosen).encode())
 
 
 def wrong_tags(tags: Sequence[str]) -> str | None:
@@ -111,18 +108,35 @@ def wrong_tags(tags: Sequence[str]) -> str | None:
 def delete(folder: Path) -> Path:
     """Moves a run to the trash of its runs directory; where it is now.
 
-    Raises `StorageError` for a run that is being trained, for a link, and for what is no run.
+    Raises `StorageError` for a run that is being trained, for a link, for what is no run, and for what is in the
+    trash already.
     """
-    if folder.is_symlink() or not (folder / "run.json").is_file():
-        raise StorageError(f"{folder}: is no run folder; only runs are moved to the trash")
+    _check_run(folder)
+    if folder.parent.name == TRASH:
+        raise StorageError(f"{folder}: is in the trash already")
     trash = folder.parent / TRASH
-    with _held(folder):
+    with _told(folder), _held(folder):
         _make(trash)
         target = next(path for path in _free_names(trash / folder.name) if not os.path.lexists(path))
         now = time.time_ns()
         os.utime(folder, ns=(now, now))  # The newest in the trash is the one that was deleted last.
-        folder.rename(target)
-        sync_folder(trash)
+        _move(folder, target)
+    return target
+
+
+def restore(folder: Path) -> Path:
+    """Moves a run out of the trash; where it is now.
+
+    Raises `StorageError` where its name is taken, and for what is not in a trash.
+    """
+    _check_run(folder)
+    if folder.parent.name != TRASH or folder.parent.is_symlink():
+        raise StorageError(f"{folder}: is in no trash")
+    target = folder.parent.parent / folder.name
+    if os.path.lexists(target):
+        raise StorageError(f"{target}: is there already; rename one of the two first")
+    with _told(folder), _held(folder):
+        _move(folder, target)
     return target
 
 
@@ -131,18 +145,30 @@ def trashed(runs_dir: Path) -> list[Path]:
     trash = runs_dir / TRASH
     if trash.is_symlink() or not trash.is_dir():
         return []
-    found = [path for path in trash.iterdir() if path.is_dir() and not path.is_symlink()]
-    return sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    with _told(trash), os.scandir(trash) as entries:
+        found = [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
+        found.sort(key=lambda entry: entry.stat(follow_symlinks=False).st_mtime_ns, reverse=True)
+    return [trash / entry.name for entry in found]
 
 
-def restore(folder: Path) -> Path:
-    """Moves a run out of the trash; where it is now. Raises `StorageError` where its name is taken."""
-    target = folder.parent.parent / folder.name
-    if os.path.lexists(target):
-        raise StorageError(f"{target}: is there already; rename one of the two first")
-    folder.rename(target)
-    sync_folder(target.parent)
-    return target
+def empty_trash(runs_dir: Path) -> int:
+    """Removes for good what is in the trash; how many runs that were. Links are not followed.
+
+    Raises `StorageError` where one is being trained, or cannot be removed; those before it are gone.
+    """
+    found = trashed(runs_dir)
+    for folder in found:
+        with _told(folder), _held(folder):
+            shutil.rmtree(folder)
+    return len(found)
+
+
+def _check_run(folder: Path) -> None:
+    """Refuses a link, `..` and a folder without a run.json of its own."""
+    record = folder / "run.json"
+    is_run = folder.name not in ("", "..") and not folder.is_symlink() and not record.is_symlink() and record.is_file()
+    if not is_run:
+        raise StorageError(f"{folder}: is no run folder; name one that holds a run.json, and is no link")
 
 
 def _make(trash: Path) -> None:
@@ -153,18 +179,37 @@ def _make(trash: Path) -> None:
 
 def _free_names(path: Path) -> Iterator[Path]:
     yield path
-    for count in range(2, 10_000):
+    for count in itertools.count(2):
         yield path.with_name(f"{path.name}.{count}")
+
+
+def _move(folder: Path, target: Path) -> None:
+    folder.rename(target)
+    sync_folder(target.parent)
+    sync_folder(folder.parent)
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """What the disk refuses, as `StorageError`."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"{error.filename or path}: {error.strerror or error}") from None
 
 
 @contextmanager
 def _held(folder: Path) -> Iterator[None]:
     """The run's lock, so that nobody begins to train it meanwhile."""
+    lock = FileLock(folder / "run.lock")
     try:
-        with FileLock(folder / "run.lock").acquire(timeout=0):
-            yield
+        lock.acquire(timeout=LOCK_SECONDS, poll_interval=0.02)  # Whoever lists the runs tries the lock for a moment.
     except Timeout:
-        raise StorageError(f"{folder.name} is being trained; stop it first") from None
+        raise StorageError(f"{folder}: is being trained; stop it first") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 # --- copies ---
@@ -173,19 +218,23 @@ def _held(folder: Path) -> Iterator[None]:
 def export(folder: Path, destination: Path, checkpoints: bool = True) -> Path:
     """Copies a run to a new folder, or to an archive that ends in .zip or .tar.gz; where it is.
 
-    Links, locks and temporary files stay behind. Raises `StorageError` where the destination is there already, or
-    cannot be written.
+    Links, locks and temporary files stay behind, and without `checkpoints` the weights. Raises `StorageError` for
+    what is no run, and where the destination is there already, lies in the run, or cannot be written.
     """
+    _check_run(folder)
     if os.path.lexists(destination):
         raise StorageError(f"{destination}: is there already; nothing is overwritten")
+    if folder.resolve() in destination.resolve().parents:
+        raise StorageError(f"{destination}: lies in the run itself; name another place")
     temporary = destination.with_name(f".{destination.name}.{os.getpid()}.tmp")
     try:
-        _pack(folder, temporary, destination.name, _exported(folder, checkpoints))
-        temporary.rename(destination)
-    except OSError as error:
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.unlink(missing_ok=True)
-        raise StorageError(f"{destination}: {error.strerror}") from None
+        with _told(destination):
+            _pack(folder, temporary, destination.name, _exported(folder, checkpoints))
+            temporary.rename(destination)
+            sync_folder(destination.parent)
+    except BaseException:
+        _remove(temporary)
+        raise
     return destination
 
 
@@ -197,13 +246,14 @@ def _exported(folder: Path, checkpoints: bool) -> list[Path]:
         and not path.is_symlink()
         and path.name != "run.lock"
         and not path.name.startswith(".")
-        and (checkpoints or path.suffix != ".safetensors")
+        and (checkpoints or not path.name.startswith("ckpt-"))
     ]
 
 
 def _pack(folder: Path, temporary: Path, name: str, files: Sequence[Path]) -> None:
     if name.endswith(".zip"):
-        with zipfile.ZipFile(temporary, "x", zipfile.ZIP_DEFLATED) as archive:
+        # A ZIP file knows no time before 1980.
+        with zipfile.ZipFile(temporary, "x", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
             for path in files:
                 archive.write(path, f"{folder.name}/{path.name}")
     elif name.endswith((".tar.gz", ".tgz")):
@@ -213,4 +263,9 @@ def _pack(folder: Path, temporary: Path, name: str, files: Sequence[Path]) -> No
     else:
         temporary.mkdir()
         for path in files:
-            shutil.copy2(path, temporary / path.name)
+            shutil.copy2(path, temporary / path.name, follow_symlinks=False)
+
+
+def _remove(temporary: Path) -> None:
+    with suppress(OSError):
+        shutil.rmtree(temporary) if temporary.is_dir() else temporary.unlink()

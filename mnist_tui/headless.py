@@ -158,7 +158,7 @@ def resume(saved: SavedRun, options: Options, output: Output, require_target: bo
 
 def extend(saved: SavedRun, epochs: int, options: Options, output: Output, require_target: bool) -> ExitCode:
     """Trains a completed run for so many more epochs, in a new folder."""
-    longer = saved.spec.with_settings({"epochs": str(saved.spec.train.epochs + epochs)})
+    longer = saved.spec.with_settings({"epochs": str(len(saved.rows) + epochs)})
     with interruptible() as interruption:
         run = _Run(longer).follow(session.extend(saved, epochs, options, interruption.control), output)
     _summarise([run], output)

@@ -8,7 +8,7 @@ wrong afterwards is the last event, `RunEnded`.
 import time
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from mnist_tui import build, checkpoint, environment
+from mnist_tui.calls import names_in
 from mnist_tui.checkpoint import CheckpointError
 from mnist_tui.control import Control
 from mnist_tui.data import DataError, Dataset, Images, download_notice, load, split
@@ -33,8 +34,16 @@ from mnist_tui.events import (
     best_of,
 )
 from mnist_tui.options import Choice, Options
-from mnist_tui.spec import TRAIN_IMAGES, RunSpec, SpecError
-from mnist_tui.storage import RunFolder, SavedRun, StorageError, is_running, list_runs, readable_checkpoints
+from mnist_tui.spec import RECIPE_NAMES, TRAIN_IMAGES, RunSpec, SpecError
+from mnist_tui.storage import (
+    RunFolder,
+    SavedRun,
+    StorageError,
+    is_running,
+    list_runs,
+    read_checkpoint,
+    readable_checkpoints,
+)
 from mnist_tui.summary import target_words
 from mnist_tui.text import clean_line
 from mnist_tui.train import Splits, Training, run_ended, time_steps, train
@@ -69,25 +78,35 @@ def resume(saved: SavedRun, options: Options, control: Control) -> Iterator[Even
     if not saved.can_resume:
         outcome = saved.end and saved.end.get("outcome")
         raise StorageError(f"{saved.folder}: this run has {outcome}; there is nothing to resume")
-    notices: list[Notice] = []
-    device = _recorded_device(saved) if options.device == "auto" else environment.resolve_device(options.device)
-    torch.set_num_threads(options.threads or _recorded_threads(saved))
-    dataset = _same_dataset(saved, options, notices)
-    yield from notices
-    training = _training(saved.spec, dataset, device)
+    training, dataset = _training_again(saved, options)
     with closing(training.batches):
         folder = RunFolder(saved.folder)
-        try:
+        with _closed_on_failure(folder):
             yield from _restored(training, folder)
             record = _record(saved.spec, training, dataset, options)
             yield from _changed_world(saved, record)
             yield from _begun_again(training, folder, record)
-        except OSError as error:
-            folder.close()
-            raise StorageError(f"cannot write to {saved.folder}: {error.strerror}") from None
-        except BaseException:
-            folder.close()
-            raise
+        yield from _trained(training, folder, dataset, control)
+
+
+def extend(saved: SavedRun, epochs: int, options: Options, control: Control) -> Iterator[Event]:
+    """Goes on with a completed run for so many more epochs, in a new run folder; the old one stays as it is.
+
+    The new run is the one that more epochs would have made from the start, bit for bit on the same CPU, torch and
+    threads. Raises `StorageError` for a run that is not completed or whose last checkpoint cannot be read,
+    `SpecError` for a recipe that is made for its number of epochs, and `DataError` where the data is not the run's.
+    """
+    _check_extendable(saved, epochs)
+    training, dataset = _training_again(saved, options)
+    with closing(training.batches):
+        end = _at_its_end(training, saved)
+        spec = _longer(training, epochs)
+        record = _record(spec, training, dataset, options) | {"extends": saved.folder.name}
+        folder = RunFolder.create(options.runs_dir, spec, record)
+        with _closed_on_failure(folder):
+            yield from _changed_world(saved, record)
+            yield from _dropped_rules(training.spec, spec)
+            yield from _taken_over(training, saved, end, spec, folder)
         yield from _trained(training, folder, dataset, control)
 
 
@@ -128,6 +147,14 @@ def newest_resumable(runs_dir: Path) -> SavedRun:
         if saved.can_resume and not is_running(saved.folder):
             return saved
     raise StorageError(f"{runs_dir}: no run in it was interrupted or stopped")
+
+
+def _training_again(saved: SavedRun, options: Options) -> tuple[Training, Dataset]:
+    """The training of a saved run before its first step, where it was trained unless `options` say otherwise."""
+    device = _recorded_device(saved) if options.device == "auto" else environment.resolve_device(options.device)
+    torch.set_num_threads(options.threads or _recorded_threads(saved))
+    dataset = _same_dataset(saved, options)
+    return _training(saved.spec, dataset, device), dataset
 
 
 def _training(spec: RunSpec, dataset: Dataset, device: torch.device) -> Training:
@@ -280,10 +307,108 @@ def _begun_again(training: Training, folder: RunFolder, record: dict[str, Any]) 
             yield Notice(note, is_warning=True)
 
 
-def _same_dataset(saved: SavedRun, options: Options, notices: list[Notice]) -> Dataset:
+# --- extending a run ---
+
+
+def _check_extendable(saved: SavedRun, epochs: int) -> None:
+    folder, outcome = saved.folder, saved.end and saved.end.get("outcome")
+    if saved.can_resume and is_running(folder):
+        raise StorageError(f"{folder}: this run is being trained; extend it when it has completed")
+    if saved.can_resume:
+        raise StorageError(f"{folder}: this run is not done; `mnist-tui resume {folder}` goes on with it")
+    if outcome != "completed":
+        what = clean_line(str(outcome), 60)
+        raise StorageError(f"{folder}: this run has {what}, so it has no end to go on from; train it anew")
+    if epochs < 1:
+        raise SpecError(f"{epochs} epochs more: must be at least 1", ("train", "epochs"))
+    _check_schedule(saved.spec)
+
+
+def _check_schedule(spec: RunSpec) -> None:
+    """Raises `SpecError` where the recipe's calls are made for the number of epochs that it has."""
+    advice = f"made for {spec.train.epochs} epochs; train a new run with more epochs instead"
+    scheduler = spec.train.scheduler
+    if scheduler and (names_in(scheduler) & set(RECIPE_NAMES) or "OneCycleLR" in str(scheduler)):
+        raise SpecError(f"train.scheduler: {clean_line(str(scheduler), 100)} is {advice}", ("train", "scheduler"))
+    for name in ("optimizer", "loss", "augment"):
+        if "epochs" in names_in(getattr(spec.train, name)):
+            raise SpecError(f"train.{name}: uses `epochs`, so it is {advice}", ("train", name))
+
+
+def _at_its_end(training: Training, saved: SavedRun) -> bytes:
+    """Brings the training to the end of a completed run; the checkpoint that it comes from."""
+    path, content = next(readable_checkpoints(saved.folder), (saved.folder, b""))
+    if not content:
+        raise StorageError(f"{saved.folder}: no checkpoint can be read; train a new run with more epochs instead")
+    try:
+        checkpoint.restore(training, content)
+    except CheckpointError as error:
+        raise StorageError(f"{path}: {error}; train a new run with more epochs instead") from None
+    epochs = saved.end and saved.end.get("epochs")
+    if training.steps_done or not training.rows or len(training.rows) != epochs:
+        raise StorageError(f"{path}: is not from the run's end, whose checkpoint is gone; train a new run instead")
+    return content
+
+
+def _longer(training: Training, epochs: int) -> RunSpec:
+    """The spec with so many epochs more than are done, without the rules that would end it before the first."""
+    train, rows = training.spec.train, training.rows
+    settings = {"epochs": str(len(rows) + epochs)}
+    last, best = rows[-1], best_of(rows)
+    if train.stop_at_accuracy is not None and last.accuracy_to_choose_by >= train.stop_at_accuracy:
+        settings["stop_at_accuracy"] = "None"
+    if train.patience is not None and best and last.epoch - best.epoch >= train.patience:
+        settings["patience"] = "None"
+    return training.spec.with_settings(settings)
+
+
+def _dropped_rules(before: RunSpec, after: RunSpec) -> Iterator[Notice]:
+    for name in ("patience", "stop_at_accuracy"):
+        value = getattr(before.train, name)
+        if value is not None and getattr(after.train, name) is None:
+            yield Notice(f"{name}={value} ended the run; the extension goes on without it")
+
+
+def _taken_over(training: Training, saved: SavedRun, end: bytes, spec: RunSpec, folder: RunFolder) -> Iterator[Notice]:
+    """Fills a new folder with what the old run came to, and brings the training there, under the longer spec."""
+    best = best_of(training.rows)
+    try:
+        folder.copy_predictions(saved.folder)
+    except StorageError as error:
+        yield Notice(f"{error}; there are no predictions until an epoch is better", is_warning=True)
+    if best and best is not training.rows[-1]:
+        content = read_checkpoint(saved.folder, best.epoch * training.steps_per_epoch)
+        try:
+            _rewrite(training, content or b"", spec, folder)
+        except CheckpointError:
+            yield Notice(
+                f"{saved.folder}: the weights of epoch {best.epoch}, its best, cannot be read", is_warning=True
+            )
+    _rewrite(training, end, spec, folder)
+    training.spec = spec
+    folder.save_steering(training.steered)
+    for row in training.rows:
+        folder.append(row)
+
+
+def _rewrite(training: Training, content: bytes, spec: RunSpec, folder: RunFolder) -> None:
+    """Brings the training to a checkpoint of its own, and saves it as one of the longer spec."""
+    before = training.spec
+    checkpoint.restore(training, content)
+    try:
+        training.spec = spec
+        _save(training, folder)
+    finally:
+        training.spec = before
+
+
+# --- the world again ---
+
+
+def _same_dataset(saved: SavedRun, options: Options) -> Dataset:
     recorded = saved.record.get("dataset", {})
     choice: Choice = "digits" if recorded.get("name") == "digits" else "mnist"
-    dataset = load(choice, options.data_dir, notices.append)
+    dataset = load(choice, options.data_dir)  # Only `auto` has something to say.
     if dataset.sha256 != recorded.get("sha256"):
         raise DataError(f"{saved.folder}: this run was trained on other data (its SHA-256 differs); it cannot go on")
     return dataset
@@ -300,6 +425,19 @@ def _recorded_device(saved: SavedRun) -> torch.device:
 def _recorded_threads(saved: SavedRun) -> int:
     threads = saved.record.get("threads")
     return threads if isinstance(threads, int) and 1 <= threads <= 1024 else environment.default_threads()
+
+
+@contextmanager
+def _closed_on_failure(folder: RunFolder) -> Iterator[None]:
+    """Gives the folder back where it could not be filled; what the disk refuses is a `StorageError`."""
+    try:
+        yield
+    except OSError as error:
+        folder.close()
+        raise StorageError(f"cannot write to {folder.folder}: {error.strerror}") from None
+    except BaseException:
+        folder.close()
+        raise
 
 
 def _changed_world(saved: SavedRun, record: dict[str, Any]) -> Iterator[Notice]:

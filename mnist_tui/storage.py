@@ -12,6 +12,7 @@
     resumed.jsonl             a line for every time the run went on: where, with what
     run.log                   tracebacks, for who wants to know
     notes.md                  target, result, analysis
+    tags.txt                  a person's tags, one a line
 
 The order is checkpoint, history row, report: what was reported is on disk.
 """
@@ -23,7 +24,7 @@ import os
 import re
 import secrets
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,8 +45,15 @@ FORMAT = 1
 MAX_JSON = 16 * 2**20
 MAX_CHECKPOINT = 4 * 2**30
 """A network of the largest size that a spec may have, with two moments for each weight, takes 2.4 GB."""
-UNWRITTEN = b"## Analysis\n\n"
-"""How notes.md ends while nobody has added to it."""
+MAX_NOTES = 65_536
+PARTS = ("target", "result", "analysis")
+"""What notes.md says of a run, under headings such as `## Target`."""
+_HEADING = re.compile(rf"^## ({'|'.join(PARTS)})[ \t]*$", re.IGNORECASE | re.MULTILINE)
+_MEASURED = re.compile(
+    r"- (completed|stopped|diverged|failed): [^\n]*\n- [\d,]+ parameters"
+    r"(\n- (data: |best epoch \d+, by |last epoch \d+: |steered, )[^\n]*)*"
+)
+"""A result as the program writes it."""
 LOCK_SECONDS = 0.3
 """How long a run's lock is tried before the run counts as being trained."""
 CERTAIN = ("train_accuracy", "test_accuracy", "learning_rate", "seconds", "images_per_second")
@@ -129,14 +137,14 @@ class RunFolder:
 
     def save_checkpoint(self, content: bytes, step: int, best_step: int | None) -> None:
         """Writes a checkpoint of `step` steps, then removes what is neither best nor among the newest two."""
-        path = self.folder / f"ckpt-{step:08d}.safetensors"
+        path = checkpoint_path(self.folder, step)
         if _holds(path, content):
             return
         # Between two steps a run may be steered, or evaluated: then there is more to keep than before.
         write_atomically(path, content)
-        kept = {path.name for path in checkpoints(self.folder)[:2]} | {f"ckpt-{best_step or 0:08d}.safetensors"}
+        kept = {*checkpoints(self.folder)[:2], checkpoint_path(self.folder, best_step or 0)}
         for old in checkpoints(self.folder):
-            if old.name not in kept:
+            if old not in kept:
                 old.unlink()
 
     def append(self, row: EpochEnded) -> str | None:
@@ -201,6 +209,14 @@ class RunFolder:
         )
         write_atomically(self.folder / "predictions.npz", buffer.getvalue())
 
+    def copy_predictions(self, source: Path) -> None:
+        """Takes over the answers of the run in `source`; raises `StorageError` where they cannot be read."""
+        try:
+            content = read_bytes(source / "predictions.npz", MAX_JSON, follow=False)
+        except BadFile as error:
+            raise StorageError(str(error)) from None
+        write_atomically(self.folder / "predictions.npz", content)
+
     def log(self, text: str) -> None:
         """Adds to run.log; a failure there does not matter."""
         try:
@@ -216,11 +232,20 @@ class RunFolder:
         (self.folder / "end.json").unlink(missing_ok=True)
 
     def end(self, ended: RunEnded, notes: str) -> None:
-        """Writes notes.md, where the user has written no analysis yet, and end.json."""
-        path = self.folder / "notes.md"
-        if not path.exists() or path.read_bytes().endswith(UNWRITTEN):
-            write_atomically(path, clean(notes).encode())
+        """Writes notes.md, in which a person's words stay, and end.json."""
+        self._write_notes(notes)
         write_atomically(self.folder / "end.json", _json_bytes({"format": FORMAT, **asdict(ended)}))
+
+    def _write_notes(self, notes: str) -> None:
+        path = self.folder / "notes.md"
+        try:
+            there = read_notes_text(path)
+        except StorageError as error:
+            self.log(f"{error}; the result is in end.json")
+            return
+        content = merged_notes(there, clean(notes, MAX_NOTES)).encode()
+        if content != there.encode() and len(content) <= MAX_NOTES:
+            write_atomically(path, content)
 
     def close(self) -> None:
         """Gives the lock back."""
@@ -249,10 +274,65 @@ def _holds(path: Path, content: bytes) -> bool:
         return False
 
 
+def read_notes_text(path: Path) -> str:
+    """A notes.md as it stands; "" where there is none. Raises `StorageError` where it cannot be read, or is a link."""
+    try:
+        return read_text(path, MAX_NOTES, follow=False).replace("\r\n", "\n")
+    except BadFile as error:
+        if error.is_missing:
+            return ""
+        raise StorageError(f"{error}; move it away, and notes can be kept again") from None
+
+
+def split_notes(text: str) -> tuple[str, dict[str, str]]:
+    """What stands before the first of the headings, and what stands under each that is there, by its part's name."""
+    pieces = _HEADING.split(text)
+    parts: dict[str, str] = {}
+    for heading, piece in zip(pieces[1::2], pieces[2::2], strict=True):
+        name = heading.lower()
+        parts[name] = f"{parts[name]}\n\n{piece.strip()}".strip() if name in parts else piece.strip()
+    return pieces[0].strip(), parts
+
+
+def joined_notes(before: str, parts: Mapping[str, str]) -> str:
+    """The text of a notes.md, its parts in their order; an empty one keeps its heading."""
+    sections = [f"## {name.capitalize()}\n\n{parts[name]}".rstrip() for name in PARTS if name in parts]
+    return "\n\n".join([before] * bool(before) + sections) + "\n\n" * bool(sections)
+
+
+def merged_notes(there: str, ours: str) -> str:
+    """The notes of a run that has ended: what a person wrote, and the program's words where nobody has.
+
+    A result that the program wrote when the run was stopped before gives way to the new one.
+    """
+    before, parts = split_notes(there)
+    title, measured = split_notes(ours)
+    if not there.strip() or not measured:
+        return there if there.strip() else ours
+    if _MEASURED.fullmatch(parts.get("result", "")):
+        del parts["result"]
+    if not before.startswith("# "):
+        before = f"{title}\n\n{before}".strip()
+    return joined_notes(before, measured | {name: text for name, text in parts.items() if text})
+
+
+def checkpoint_path(folder: Path, step: int) -> Path:
+    """Where a run's checkpoint of so many steps is."""
+    return folder / f"ckpt-{step:08d}.safetensors"
+
+
 def checkpoints(folder: Path) -> list[Path]:
     """The checkpoint files of a run, the newest first."""
     found = [path for path in folder.glob("ckpt-*.safetensors") if re.fullmatch(r"ckpt-\d{8,}", path.stem)]
     return sorted(found, key=lambda path: int(path.stem[5:]), reverse=True)
+
+
+def read_checkpoint(folder: Path, step: int) -> bytes | None:
+    """A run's checkpoint of so many steps; None where it cannot be read."""
+    try:
+        return read_bytes(checkpoint_path(folder, step), MAX_CHECKPOINT)
+    except BadFile:
+        return None
 
 
 def readable_checkpoints(folder: Path) -> Iterator[tuple[Path, bytes]]:

@@ -39,6 +39,8 @@ class NotesDialog(ModalScreen[None]):
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self._folder = folder
+        self._shown = Notes()
+        """As they were read: what is not edited stays as a run may have written it meanwhile."""
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog -large"):
@@ -55,12 +57,12 @@ class NotesDialog(ModalScreen[None]):
 
     def _show(self) -> None:
         try:
-            notes = annotations.read_notes(self._folder)
+            self._shown = annotations.read_notes(self._folder)
         except StorageError as error:
             self._say(str(error))
             return
         for part in PARTS:
-            self.query_one(f"#notes-{part}", TextArea).load_text(getattr(notes, part))
+            self.query_one(f"#notes-{part}", TextArea).load_text(getattr(self._shown, part))
 
     def _say(self, text: str) -> None:
         self.query_one("#dialog-error", Static).update(Content(f"! {clean_line(text, 300)}"))
@@ -68,7 +70,7 @@ class NotesDialog(ModalScreen[None]):
     def _write(self) -> bool:
         texts = [self.query_one(f"#notes-{part}", TextArea).text for part in PARTS]
         try:
-            annotations.write_notes(self._folder, Notes(*texts))
+            annotations.write_notes(self._folder, Notes(*texts), self._shown)
         except (StorageError, ValueError, OSError) as error:
             self._say(str(error))
             return False
