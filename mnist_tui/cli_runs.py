@@ -28,7 +28,7 @@ def listed(runs_dir: Path, words: Sequence[str], options: argparse.Namespace) ->
     """Prints the runs that a filter chooses."""
     kept, order = columns.from_settings(settings.resolved())
     shown = columns.chosen(options.columns.split(",") if options.columns else kept)
-    runs = _filtered(_all(runs_dir), " ".join(words))
+    runs = filters.choose(_all(runs_dir), " ".join(words))
     groups = columns.ordered(grouped(runs) if options.group else [[run] for run in runs], options.sort or order)
     groups = groups[: options.limit] if options.limit else groups
     if options.json:
@@ -74,10 +74,6 @@ def _all(runs_dir: Path) -> list[Run]:
     return runs.all
 
 
-def _filtered(runs: Sequence[Run], text: str) -> list[Run]:
-    return list(filter(filters.parse(text), runs))
-
-
 def _one(named: str, runs_dir: Path, runs: Sequence[Run]) -> Run:
     """The run of a folder, its name, or the end of its name."""
     wanted = Path(named).name
@@ -101,7 +97,7 @@ def _side(named: str, runs_dir: Path, runs: Sequence[Run]) -> list[Run]:
         return [_one(named, runs_dir, runs)]
     except WrongRuns as error:
         no_run = error
-    found = [run for run in runs if run.name == named] or _filtered(runs, named)
+    found = [run for run in runs if run.name == named] or filters.choose(runs, named)
     completed = [run for run in found if run.state == "completed"]
     if not completed:
         raise WrongRuns(f"{no_run}; and no completed run is chosen by it" if not found else _unfinished(named, found))

@@ -29,14 +29,26 @@ class Difference:
 
 def settings(run: Run) -> dict[str, str]:
     """Everything but the layers that may change a result, by name: the recipe, call by call and with its defaults."""
-    recipe = run.section("train")
-    found = {
-        name: _shown(value) for name, value in recipe.items() if name not in (*CALLS, "augment", "eval_batch_size")
-    }
+    return {**_settings(_recipe(run), run.knobs), SEED: _shown(run.seed)}
+
+
+Recipe = tuple[tuple[str, str], ...]
+
+
+def _recipe(run: Run) -> Recipe:
+    """The recipe but for the seed, as something that many runs share."""
+    recipe = run.section("train").items()
+    return tuple((name, _shown(value)) for name, value in recipe if name not in (SEED, "eval_batch_size"))
+
+
+@lru_cache(maxsize=20_000)
+def _settings(recipe: Recipe, knobs: Knobs) -> dict[str, str]:
+    found = {name: value for name, value in recipe if name not in (*CALLS, "augment")}
+    given = dict(recipe)
     for name in CALLS:
-        found |= _call_settings(name, str(recipe.get(name) or ""), run.knobs)
-    found["augment"] = ", ".join(_shown(call) for call in recipe.get("augment") or []) or "none"
-    return found | {f"knob {name}": f"{value:g}" for name, value in run.knobs}
+        found |= _call_settings(name, given.get(name, "none"), knobs)
+    found["augment"] = given.get("augment") or "none"
+    return found | {f"knob {name}": f"{value:g}" for name, value in knobs}
 
 
 def world(run: Run) -> dict[str, str]:
@@ -97,10 +109,15 @@ def layer_words(change: Change) -> str:
 
 def distance(before: Run, after: Run) -> int:
     """How many things differ: settings other than the seed, and layers."""
-    one, two = settings(before), settings(after)
-    names = {name for name in one.keys() | two.keys() if name != SEED and one.get(name) != two.get(name)}
-    # An optimizer or a schedule that is replaced is one change, whatever its arguments are.
-    return len({name.partition(".")[0] for name in names}) + _edits(before.layer_text, after.layer_text)
+    recipes = _changed_settings(_recipe(before), before.knobs, _recipe(after), after.knobs)
+    return recipes + _edits(before.layer_text, after.layer_text)
+
+
+@lru_cache(maxsize=50_000)
+def _changed_settings(before: Recipe, knobs_before: Knobs, after: Recipe, knobs_after: Knobs) -> int:
+    one, two = _settings(before, knobs_before), _settings(after, knobs_after)
+    names = {name for name in one.keys() | two.keys() if one.get(name) != two.get(name)}
+    return len({name.partition(".")[0] for name in names})  # An optimizer that is replaced is one change.
 
 
 @lru_cache(maxsize=50_000)
@@ -119,19 +136,19 @@ def nearest(run: Run, runs: Sequence[Run]) -> Run | None:
 
     Runs of the same settings with another seed do not count: nothing was changed there.
     """
-    earlier = [other for other in runs if other.is_run and other.created < run.created and other.recipe != run.recipe]
-    return min(sorted(earlier, key=_created, reverse=True), key=lambda other: distance(other, run), default=None)
+    earlier = (other for other in runs if other.is_run and other.created < run.created)
+    by_distance = [(distance(other, run), other) for other in sorted(earlier, key=_created, reverse=True)]
+    return min((pair for pair in by_distance if pair[0]), key=lambda pair: pair[0], default=(0, None))[1]
 
 
 def _created(run: Run) -> str:
     return run.created
 
 
-@lru_cache(maxsize=20_000)
 def _call_settings(kind: str, text: str, knobs: Knobs) -> dict[str, str]:
     """A call of the recipe as settings: its name, and its arguments, defaults filled in."""
-    if not text:
-        return {kind: "none"}
+    if text == "none":
+        return {kind: text}
     try:
         call = parse(text)
     except CallError:

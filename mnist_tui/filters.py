@@ -8,7 +8,7 @@ fractions or in percent. Quotes hold words together.
 import math
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 
 from mnist_tui.columns import Column, ColumnError, column
@@ -32,14 +32,16 @@ class FilterError(ValueError):
     """A filter that cannot be read; the message names the word and what to do."""
 
 
-def parse(text: str) -> Test:
-    """What a filter asks of a run; an empty one asks nothing. Raises `FilterError`."""
+def choose(runs: Sequence[Run], text: str) -> list[Run]:
+    """The runs that a filter chooses, in their order; an empty one chooses all. Raises `FilterError`."""
     try:
         words = shlex.split(text)
     except ValueError:
         raise FilterError(f"{clean_line(text, 60)}: a quotation mark is not closed") from None
-    tests = [_term(word) for word in words]
-    return lambda run: all(test(run) for test in tests)
+    chosen = list(runs)
+    for test in [_term(word) for word in words]:
+        chosen = [run for run in chosen if test(run)]
+    return chosen
 
 
 def _term(word: str) -> Test:

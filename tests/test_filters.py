@@ -27,7 +27,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
 
 def chosen(runs: Runs, text: str) -> set[tuple[str, int | None]]:
     """Name and seed of the runs that a filter chooses."""
-    return {(run.name, run.seed) for run in filter(filters.parse(text), runs.all)}
+    return {(run.name, run.seed) for run in filters.choose(runs.all, text)}
 
 
 ITER4, ITER5, ERA5, V2, ITER5_12 = ("iter4", 0), ("iter5", 1), ("era5", 2), ("v2", 3), ("iter5", 12)
@@ -88,7 +88,7 @@ def test_what_a_filter_chooses(text: str, expected: set[tuple[str, int | None]],
 def test_what_is_wrong(text: str, message: str) -> None:
     """The word, and what to do; nothing is chosen by a default instead."""
     with pytest.raises(FilterError) as caught:
-        filters.parse(text)
+        filters.choose([], text)
 
     assert message in str(caught.value)
 

@@ -18,7 +18,7 @@ from mnist_tui.text import in_ascii
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.shelf import Group, Shelf, colour, marker, names_of
 
-MEASURED_ROWS = 200
+MEASURED_ROWS = 60
 """Rows that the columns' widths are measured on."""
 MAX_CELLS = 22
 """Of a column but the last."""

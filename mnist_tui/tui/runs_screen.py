@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
+from textual.timer import Timer
 from textual.widgets import Footer, Input, Static
 
 from mnist_tui import annotations, columns, settings, tables
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 1.0
 """Between two looks at which folders changed."""
+FACTS_SECONDS = 0.2
+"""That the cursor stays before all the runs are asked for the nearest one."""
 NAMES = {"RunTable": "Table of runs", "Input": "Filter", "RunsScreen": "Runs", "App": "Everywhere"}
 EMPTY = ("no run yet", "", "1 is the lab: t trains there", "without a screen: mnist-tui --batch iter5")
 NONE_CHOSEN = ("no run is chosen by the filter; esc shows all",)
@@ -74,6 +77,7 @@ class RunsScreen(AskingScreen):
         super().__init__()
         self.shelf, self.ascii_only = shelf, ascii_only
         self._is_read = False
+        self._facts_timer: Timer | None = None
 
     @property
     def lab_app(self) -> "LabApp":
@@ -157,16 +161,20 @@ class RunsScreen(AskingScreen):
 
     @on(RunTable.Highlighted)
     def _show_facts(self) -> None:
-        group = self.table.group
-        facts = self.query_one("#run-facts", Static)
+        """Tells of the run under the cursor once it stays there: what changed is looked for among all runs."""
+        if self._facts_timer is not None:
+            self._facts_timer.stop()
+        self._facts_timer = self.set_timer(FACTS_SECONDS, self._ask_for_facts)
+
+    def _ask_for_facts(self) -> None:
+        group, runs = self.table.group, self.shelf.runs.all
         if group is None:
-            facts.update(Content(""))
-            return
-        runs = self.shelf.runs.all
-        self.ask("facts", lambda: f"{_changes(group[0], runs)}\n\n{_facts(group)}", self._put_facts)
+            self._put_facts("", None)
+        else:
+            self.ask("facts", lambda: f"{_changes(group[0], runs)}\n\n{_facts(group)}", self._put_facts)
 
     def _put_facts(self, text: str | None, error: str | None) -> None:
-        shown = text or f"! {error}"
+        shown = f"! {error}" if text is None else text
         self.query_one("#run-facts", Static).update(Text(in_ascii(shown) if self.ascii_only else shown))
 
     # --- the table ---

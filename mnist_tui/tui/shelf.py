@@ -41,8 +41,7 @@ class Shelf:
 
     def rows(self) -> list[Group]:
         """What the table shows; raises `FilterError` and `ColumnError`."""
-        test = filters.parse(self.filter)
-        chosen = [run for run in self.runs.all if test(run)]
+        chosen = filters.choose(self.runs.all, self.filter)
         groups: list[Group] = list(grouped(chosen)) if self.is_grouped else [[run] for run in chosen]
         return columns.ordered(groups, self.sort)
 
