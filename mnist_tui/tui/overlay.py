@@ -149,6 +149,8 @@ class Overlay(Widget):
     def _epochs(self, frame: Frame) -> Text:
         cells = [" "] * frame.width
         for tick in ticks(frame.low_x, frame.high_x, max(2, frame.width // 10), False):
+            if tick != int(tick):
+                continue
             label = f"{tick:g}"
             at = min(max(0, frame.column(tick) // 2), frame.width - len(label))
             cells[at : at + len(label)] = label
