@@ -152,8 +152,11 @@ def annotated(runs_dir: Path, named: str) -> int:
     return subprocess.run([*editor, str(folder / "notes.md")], check=False).returncode
 
 
-def deleted(runs_dir: Path, named: Sequence[str]) -> int:
-    """Moves runs to the trash; prints how each comes back."""
+def deleted(runs_dir: Path, named: Sequence[str], is_for_good: bool) -> int:
+    """Moves runs to the trash and prints how each comes back; or empties the trash, which nothing brings back."""
+    if is_for_good:
+        count = annotations.empty_trash(runs_dir)
+        print(f"removed for good: {count} run{'s' if count != 1 else ''} in the trash of {runs_dir}")
     for run in [_one(name, runs_dir, _all(runs_dir)) for name in named]:
         annotations.delete(run.folder)
         print(f"in the trash: {run.folder.name}; back again with: mnist-tui restore {run.folder.name}")
@@ -248,7 +251,8 @@ def _add_tag(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_delete(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="run folders, or their names")
+    parser.add_argument("runs", nargs="*", metavar="RUN", help="run folders, or their names")
+    parser.add_argument("--empty-trash", action="store_true", help="remove for good what is in the trash")
 
 
 def _add_restore(parser: argparse.ArgumentParser) -> None:
@@ -267,13 +271,19 @@ def _compare(runs_dir: Path, options: argparse.Namespace) -> int:
     return compared(runs_dir, options.what, options.measure, options.json)
 
 
+def _delete(runs_dir: Path, options: argparse.Namespace) -> int:
+    if not options.runs and not options.empty_trash:
+        raise WrongRuns("delete which run? mnist-tui runs --columns run,name,seed lists them")
+    return deleted(runs_dir, options.runs, options.empty_trash)
+
+
 COMMANDS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], Callable[[Path, argparse.Namespace], int]]] = {
     "runs": (_add_runs, lambda runs_dir, options: listed(runs_dir, options.filter, options)),
     "open": (_add_open, lambda runs_dir, options: looked_at(runs_dir, options.run, options.json)),
     "compare": (_add_compare, _compare),
     "tag": (_add_tag, lambda runs_dir, options: tagged(runs_dir, options.run, options.tags, options.remove)),
     "note": (_add_run, lambda runs_dir, options: annotated(runs_dir, options.run)),
-    "delete": (_add_delete, lambda runs_dir, options: deleted(runs_dir, options.runs)),
+    "delete": (_add_delete, _delete),
     "restore": (_add_restore, lambda runs_dir, options: restored(runs_dir, options.run)),
     "export": (
         _add_export,

@@ -150,6 +150,10 @@ def test_tags_trash_and_export(command: Command) -> None:
     assert command("restore")[1] == f"{folder.name}\n"
     assert command("restore", folder.name)[1] == f"{folder}\n"
     assert annotations.read_tags(folder) == ("keep",)
+    assert command("delete", "0000", "--empty-trash")[0] == 0
+    assert command("delete", "--empty-trash")[1].startswith("removed for good: 1 run in the trash")
+    assert command("restore")[1] == "the trash is empty\n"
+    assert command("delete")[0] == 2
     assert command("export", "0002", "copy.zip") == (
         3,
         "",
