@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args, get_origin
 from mnist_tui.calls import Call, CallError, parse, show, signature
 from mnist_tui.catalog import CATALOGS
 from mnist_tui.network import Row
-from mnist_tui.spec import RunSpec, SpecError, Target, TrainSpec
+from mnist_tui.spec import UNUSED, Knob, RunSpec, SpecError, Target, TrainSpec, read_value
 
 CALLS = ("optimizer", "scheduler", "loss")
 """The settings that are one call of PyTorch's: a choice, and a field for each of its arguments."""
@@ -37,7 +37,7 @@ class Field:
     """One field of the form."""
 
     path: str
-    """As `--set` takes it: `epochs`, `optimizer.lr`, `dropout`, `target.parameters`."""
+    """As `--set` takes it: `epochs`, `optimizer.lr`, `knobs.dropout`, `target.parameters`."""
     label: str
     group: str
     text: str
@@ -60,6 +60,8 @@ class Checked:
     """What is wrong, by the path of its field."""
     layer_error: tuple[int, str] | None
     """The line of the layers that is wrong, from 1, and why."""
+    unused: frozenset[str] = frozenset()
+    """The paths of the knobs that could be removed."""
 
 
 @dataclass(frozen=True)
@@ -72,15 +74,17 @@ class Draft:
     typed_layers: str | None = None
     last_rows: tuple[Row, ...] = ()
     """The layer table before a layer became wrong."""
+    own_knobs: Mapping[str, Knob] | None = None
+    """The knobs with what stands in them until it is typed over; None: the preset's."""
 
     @classmethod
     def of(cls, spec: RunSpec, base: RunSpec) -> "Draft":
-        """The draft over `base` that comes to `spec`; over `spec` itself where it has other knobs."""
-        if set(spec.knobs) != set(base.knobs):
-            return cls(spec)
-        typed = {path: text for path, text in _texts(spec).items() if _texts(base).get(path) != text}
+        """The draft over `base` that comes to `spec`."""
+        knobs = {name: base.knobs.get(name, value) for name, value in spec.knobs.items()}
         layers = None if spec.layers == base.layers else spec.layers
-        return cls(base, typed, layers, spec.rows)
+        draft = cls(base, {}, layers, spec.rows, knobs)
+        typed = {path: text for path, text in _texts(spec).items() if draft._preset_texts.get(path) != text}
+        return replace(draft, typed=typed)
 
     @property
     def layers(self) -> str:
@@ -101,14 +105,35 @@ class Draft:
             del typed[path]
         return replace(self, typed=typed, last_rows=self.result.rows)
 
+    def with_knob(self, name: str, text: str) -> "Draft":
+        """The draft with another knob; raises `SpecError`, at `knobs` for its name and inside `knobs` for its value."""
+        if name in self.knobs:
+            raise SpecError(f"there is a knob {name} already", ("knobs",))
+        try:
+            value = read_value(_path(name), text)
+            self.base.with_settings({}, {**self.base.knobs, name: value})
+        except SpecError as error:
+            if error.where[0].startswith("knobs") and not _is_unused(error):
+                raise SpecError(_reason(error, _path(name)), error.where) from None
+        knobs = {**self.knobs, name: self.base.knobs.get(name, value)}
+        return replace(self, own_knobs=knobs).with_text(_path(name), text)
+
+    def without_knob(self, name: str) -> "Draft":
+        """The draft without a knob, which nothing may use."""
+        typed = {path: text for path, text in self.typed.items() if path != _path(name)}
+        knobs = {knob: value for knob, value in self.knobs.items() if knob != name}
+        return replace(self, typed=typed, own_knobs=knobs, last_rows=self.result.rows)
+
     @property
     def changed_count(self) -> int:
         """How many settings differ from the preset, the layers counted as one."""
-        return len(self.typed) + (self.typed_layers is not None)
+        knobs = {_path(name) for name in self.knobs.keys() ^ self.base.knobs.keys()}
+        return len(self.typed.keys() | knobs) + (self.typed_layers is not None)
 
     @cached_property
     def _preset_texts(self) -> dict[str, str]:
-        return _texts(self.base)
+        """The text of every field that is not typed over."""
+        return _texts(self.base) | {_path(name): _text(value) for name, value in self.knobs.items()}
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:
@@ -119,17 +144,18 @@ class Draft:
         declared = [name for name in TrainSpec.model_fields if not any(name in names for names in GROUPS.values())]
         for group, names in (*GROUPS.items(), ("more", tuple(declared))):
             for name in names:
-                yield self._field(name, name, group, _choices(name))
+                yield self._field(name, name.replace("_", " "), group, _choices(name))
                 if name in CALLS:
                     yield from self._argument_fields(name, group)
         for name in self.knobs:
-            yield self._field(name, name, "knobs")
+            yield self._field(_path(name), name, "knobs")
         for name in Target.model_fields:
-            yield self._field(f"target.{name}", name, "target")
+            yield self._field(f"target.{name}", name.replace("_", " "), "target")
 
     def _field(self, path: str, label: str, group: str, choices: tuple[str, ...] = ()) -> Field:
         text = self.typed.get(path, self._preset_texts.get(path, ""))
-        return Field(path, label.replace("_", " "), group, text, choices, path in self.typed)
+        is_new = group == "knobs" and label not in self.base.knobs
+        return Field(path, label, group, text, choices, path in self.typed or is_new)
 
     def _argument_fields(self, name: str, group: str) -> Iterator[Field]:
         chosen = self.typed.get(name, self._preset_texts[name])
@@ -142,10 +168,10 @@ class Draft:
             text = self.typed.get(path, preset.get(path, default))
             yield Field(path, f"  {argument}", group, text, _flags(default), path in self.typed)
 
-    @cached_property
-    def knobs(self) -> tuple[str, ...]:
-        """The names of the knobs that the layers or the recipe may use."""
-        return tuple(self.base.knobs)
+    @property
+    def knobs(self) -> Mapping[str, Knob]:
+        """The knobs that the layers or the recipe may use, with what stands in them until it is typed over."""
+        return self.base.knobs if self.own_knobs is None else self.own_knobs
 
     # --- what it all comes to ---
 
@@ -153,44 +179,52 @@ class Draft:
     def result(self) -> Checked:
         """The spec, or all that is wrong: what is found wrong is noted and put back, and the rest looked at again."""
         errors: dict[str, str] = {}
-        typed = dict(self.typed)
-        layers = self.layers
+        unused: set[str] = set()
+        typed, layers, knobs = dict(self.typed), self.layers, dict(self.knobs)
         layer_error: tuple[int, str] | None = None
         while True:
             try:
-                spec = self._spec(typed, layers)
+                spec = self._spec(typed, layers, knobs)
                 break
             except SpecError as error:
-                blamed = self._blamed_knob(error, typed, layers) or _blamed(error, typed)
-                if blamed is not None:
-                    place = ".".join(part for part in error.where if part != "train")
+                blamed = self._blamed_knob(error, typed, layers, knobs) or _blamed(error, typed)
+                place = ".".join(part for part in error.where if part != "train")
+                if _is_unused(error) and error.where[1] in knobs:
+                    del knobs[error.where[1]]
+                    typed.pop(_path(error.where[1]), None)
+                    if layer_error is None:  # While the layers are wrong, who knows what they use.
+                        unused.add(_path(error.where[1]))
+                elif blamed is not None:
                     is_nearer = place.startswith(f"{blamed}.") and any(item.path == place for item in self.fields)
                     errors[place if is_nearer else blamed] = _reason(error, blamed)
                     typed = {path: text for path, text in typed.items() if path != blamed}
-                elif layers != self.base.layers and layer_error is None:
+                elif layer_error is None and (layers != self.base.layers or place == "layers"):
                     layer_error = (error.line or 1, _reason(error, "layers"))
-                    layers = self.base.layers
+                    layers, knobs = self.base.layers, {**self.base.knobs, **knobs}
                 else:
-                    errors[".".join(error.where)] = str(error)
+                    errors[place] = _reason(error, place)
                     return Checked(None, self.last_rows or self.base.rows, errors, layer_error)
+        errors |= dict.fromkeys(unused - errors.keys(), UNUSED)
         is_right = not errors and layer_error is None
         rows = spec.rows if layer_error is None else self.last_rows or self.base.rows
-        return Checked(spec if is_right else None, rows, errors, layer_error)
+        return Checked(spec if is_right else None, rows, errors, layer_error, frozenset(unused))
 
-    def _blamed_knob(self, error: SpecError, typed: Mapping[str, str], layers: str) -> str | None:
+    def _blamed_knob(
+        self, error: SpecError, typed: Mapping[str, str], layers: str, knobs: Mapping[str, Knob]
+    ) -> str | None:
         """The typed knob without which a layer would not be wrong; None where no knob is to blame."""
         if error.where[:1] != ("layers",):
             return None
-        for knob in (path for path in typed if path in self.knobs):
+        for knob in (path for path in typed if path.startswith("knobs.")):
             try:
-                self._spec({path: text for path, text in typed.items() if path != knob}, layers)
+                self._spec({path: text for path, text in typed.items() if path != knob}, layers, knobs)
             except SpecError as other:
                 if (other.where, other.line) == (error.where, error.line):
                     continue
             return knob
         return None
 
-    def _spec(self, typed: Mapping[str, str], layers: str) -> RunSpec:
+    def _spec(self, typed: Mapping[str, str], layers: str, knobs: Mapping[str, Knob]) -> RunSpec:
         """The spec of the texts; raises `SpecError` for the first that is wrong."""
         settings = {
             path: text for path, text in typed.items() if path not in CALLS and path.partition(".")[0] not in CALLS
@@ -201,7 +235,7 @@ class Draft:
                 settings[name] = text
         if layers != self.base.layers:
             settings["layers"] = layers
-        return self.base.with_settings(settings) if settings else self.base
+        return self.base.with_settings(settings, knobs) if settings or knobs != self.base.knobs else self.base
 
     def _call_text(self, name: str, typed: Mapping[str, str]) -> str | None:
         """The call that a choice and its arguments come to; None where the preset's stands."""
@@ -277,7 +311,7 @@ def _texts(spec: RunSpec) -> dict[str, str]:
             texts[name] = value.name
             known = list(signature(CATALOGS[name][value.name]).parameters)
             texts |= {f"{name}.{argument}": text for argument, text in _given(value, known).items()}
-    texts |= {name: _text(value) for name, value in spec.knobs.items()}
+    texts |= {_path(name): _text(value) for name, value in spec.knobs.items()}
     return texts | {f"target.{name}": _text(getattr(spec.target, name)) for name in Target.model_fields}
 
 
@@ -287,9 +321,18 @@ def _text(value: Any) -> str:
     return str(value)
 
 
+def _path(knob: str) -> str:
+    """A knob may be called like another setting."""
+    return f"knobs.{knob}"
+
+
+def _is_unused(error: SpecError) -> bool:
+    return error.where[:1] == ("knobs",) and str(error).endswith(UNUSED)
+
+
 def _blamed(error: SpecError, typed: Mapping[str, str]) -> str | None:
     """The path of the typed text that an error is about; None for the layers, and where none can be named."""
-    where = [part for part in error.where if part not in ("train", "knobs")]
+    where = [part for part in error.where if part != "train"]
     candidates = [".".join(where[:length]) for length in range(len(where), 0, -1)]
     for candidate in candidates:
         if candidate in typed:

@@ -33,6 +33,9 @@ TRAIN_IMAGES = 60_000
 MAX_STEP_BYTES = 64 * 2**30
 """Activations of one training step; far more than one accelerator of a small laboratory holds."""
 
+UNUSED = "no layer and no argument uses it"
+"""What is wrong with a knob that could be left out."""
+
 RECIPE_NAMES = ("epochs", "steps_per_epoch")
 """Names that the recipe offers to its own arguments, beside the knobs."""
 
@@ -170,7 +173,7 @@ class RunSpec(Frozen):
             if not name.isidentifier() or name in RECIPE_NAMES or name in KINDS:
                 raise ValueError(f"{clean_line(name, 60)!r} cannot be the name of a knob")
             if abs(value) > 1e12 or not math.isfinite(value):
-                raise ValueError(f"{name} must be a finite number")
+                raise SpecError("must be a finite number", ("knobs", name))
         return knobs
 
     @model_validator(mode="after")
@@ -211,7 +214,7 @@ class RunSpec(Frozen):
         used = {name for call in (*self.calls, *self._calls()) for name in names_in(call)}
         for name in self.knobs:
             if name not in used:
-                raise SpecError("no layer and no argument uses it", ("knobs", name))
+                raise SpecError(UNUSED, ("knobs", name))
 
     def _calls(self) -> tuple[Call, ...]:
         train = self.train
@@ -255,12 +258,15 @@ class RunSpec(Frozen):
         """Whether `with_settings` knows the setting called `name`, a name without dots."""
         return name in self.knobs or name in TrainSpec.model_fields or name in ("name", "title", "layers")
 
-    def with_settings(self, settings: Mapping[str, str]) -> "RunSpec":
+    def with_settings(self, settings: Mapping[str, str], knobs: Mapping[str, Knob] | None = None) -> "RunSpec":
         """The same run with settings changed by their path: `{"optimizer.lr": "0.01", "dropout": "0.2"}`.
 
-        Raises `SpecError` for an unknown path, with the nearest known one, and for a value that does not fit.
+        `knobs` are those that it then has, where they are others. Raises `SpecError` for an unknown path, with the
+        nearest known one, and for a value that does not fit.
         """
         document = self.model_dump(mode="json", exclude_none=True)
+        if knobs is not None:
+            document["knobs"] = dict(knobs)
         for path, text in settings.items():
             _set(document, path, text)
         return make_spec(document)
@@ -288,12 +294,12 @@ def _set(document: dict[str, Any], path: str, text: str) -> None:
         train[path_in_train] = _plain(path_in_train, text)
     elif head in ("optimizer", "scheduler", "loss") and rest:
         train[head] = _with_argument(train.get(head), head, rest, text)
-    elif (knob := path.removeprefix("knobs.")) in knobs:
-        knobs[knob] = _value(path, text)
-    elif path.startswith("target.") and rest in Target.model_fields:
-        document["target"][rest] = _plain(path, text)
     elif path in ("name", "title", "layers"):
         document[path] = text
+    elif (knob := path.removeprefix("knobs.")) in knobs:
+        knobs[knob] = read_value(path, text)
+    elif path.startswith("target.") and rest in Target.model_fields:
+        document["target"][rest] = _plain(path, text)
     else:
         known = [
             *TrainSpec.model_fields,
@@ -340,7 +346,7 @@ def _one_value(text: str) -> Value:
     return call.args[0]
 
 
-def _value(path: str, text: str) -> Any:
+def read_value(path: str, text: str) -> Any:
     """A number or word typed by a user; lists and tuples too."""
     try:
         return resolve(_one_value(text), {})
@@ -355,7 +361,7 @@ def _plain(path: str, text: str) -> Any:
         return None if text == "None" else text
     if field == "augment":
         return [str(call) for call in _transforms(text)]
-    return _value(path, text)
+    return read_value(path, text)
 
 
 def _transforms(text: str) -> tuple[Call, ...]:

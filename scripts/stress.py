@@ -1,4 +1,4 @@
-"""The long versions of the reliability tests: kills, failing disks, locks, lag and quits.
+"""The long versions of the reliability tests: kills, failing disks, locks, lag, stops and quits.
 
 Prints the seed, so that a failure can be had again with `--seed`, and keeps the folder where something was wrong.
 """
@@ -181,7 +181,29 @@ def quit_(folder: Path, options: argparse.Namespace) -> Iterator[str]:
         yield f"{index + 1} quits, the slowest took {slowest:.2f} s"
 
 
-PARTS = {"kill": kill, "diskfull": diskfull, "lock": lock, "lag": lag, "quit": quit_}
+def stop(folder: Path, options: argparse.Namespace) -> Iterator[str]:
+    """Stops iter5 at batch 64 at random moments: from the key to end.json, which comes after the checkpoint."""
+    chance = random.Random(options.seed)
+    seconds: list[float] = []
+    lab = Lab(folder, "--preset", "iter5", "--device", "cpu", size=(120, 40))
+    lab.wait_for("t trains")
+    for index in range(options.n):
+        lab.press("t")
+        lab.wait(lambda index=index: len(list(folder.glob("runs/*/steps.jsonl"))) == index + 1)
+        newest = max(folder.glob("runs/*/steps.jsonl"), key=lambda path: path.stat().st_mtime_ns).parent
+        end = time.monotonic() + chance.uniform(0, 4)
+        while time.monotonic() < end:
+            lab.read()
+        began = time.time()
+        lab.press("s")
+        lab.wait((newest / "end.json").exists)
+        seconds.append((newest / "end.json").stat().st_mtime - began)
+        yield f"{index + 1} stops: median {statistics.median(seconds):.3f} s, slowest {max(seconds):.3f} s"
+        lab.wait_for("stopped")
+    lab.close()
+
+
+PARTS = {"stop": stop, "kill": kill, "diskfull": diskfull, "lock": lock, "lag": lag, "quit": quit_}
 
 
 def main() -> int:

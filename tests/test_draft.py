@@ -31,7 +31,7 @@ def test_every_setting_has_a_field(base: RunSpec) -> None:
 
     assert paths >= set(TrainSpec.model_fields)
     assert paths >= {f"target.{name}" for name in Target.model_fields}
-    assert paths >= set(base.knobs)
+    assert paths >= {f"knobs.{name}" for name in base.knobs}
 
 
 def test_the_text_of_every_field_can_be_typed_again(base: RunSpec) -> None:
@@ -53,7 +53,7 @@ def test_the_text_of_every_field_can_be_typed_again(base: RunSpec) -> None:
         ("optimizer.betas", "0.9", "optimizer.betas", ""),
         ("scheduler", "OneCycleLR", "scheduler.max_lr", "is missing"),
         ("augment", "RandomRotate(5)", "augment", "did you mean 'RandomRotation'"),
-        ("dropout", "2", "dropout", "between 0 and 1"),
+        ("knobs.dropout", "2", "knobs.dropout", "between 0 and 1"),
         ("loss.label_smoothing", "3", "loss.label_smoothing", "between 0 and 1"),
         ("target.test_accuracy", "99.4", "target.test_accuracy", "less than or equal to 1"),
         ("validation_images", "60000", "validation_images", "less than or equal to"),

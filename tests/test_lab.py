@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.style import Style
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Input, OptionList, Static, TextArea
 
@@ -654,23 +655,57 @@ async def drawn(pilot: Pilot[Any]) -> None:
     await settled(pilot)
 
 
-@pytest.mark.parametrize(
-    ("size", "ascii_only"),
-    [((80, 24), False), ((120, 40), False), ((200, 60), False), ((120, 40), True)],
-    ids=["80x24", "120x40", "200x60", "120x40-ascii"],
-)
-async def test_looks_as_it_did(
-    size: tuple[int, int], ascii_only: bool, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> None:
-    """The screen while it trains, character by character; MNIST_TUI_WRITE_GOLDEN=1 writes what is to be looked at."""
+def coloured(pilot: Pilot[Any]) -> int:
+    """How many cells on the screen have a colour that is no grey, in front or behind."""
+    segments = [segment for strip in screen(pilot)._compositor.render_strips() for segment in strip]
+    return sum(segment.cell_length for segment in segments if segment.style and _has_colour(segment.style))
+
+
+def _has_colour(style: Style) -> bool:
+    colours = [colour.get_truecolor() for colour in (style.color, style.bgcolor) if colour and not colour.is_default]
+    return any(len(set(colour)) > 1 for colour in colours)
+
+
+@pytest.fixture
+def still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the machine and the clock say is left out."""
     monkeypatch.setattr(telemetry, "read", lambda device: telemetry.Reading(0.0, 0.0))
     monkeypatch.setattr(telemetry, "in_words", lambda reading, width: "")
+    monkeypatch.setattr(Track, "eta_seconds", lambda track: None)
+
+
+@pytest.mark.usefixtures("still")
+@pytest.mark.parametrize(
+    ("size", "ascii_only", "no_color"),
+    [
+        ((80, 24), False, False),
+        ((120, 40), False, False),
+        ((200, 60), False, False),
+        ((120, 40), True, False),
+        ((120, 40), False, True),
+    ],
+    ids=["80x24", "120x40", "200x60", "120x40-ascii", "120x40-no-color"],
+)
+async def test_looks_as_it_did(
+    size: tuple[int, int],
+    ascii_only: bool,
+    no_color: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> None:
+    """The screen while it trains, character by character; MNIST_TUI_WRITE_GOLDEN=1 writes what is to be looked at.
+
+    With NO_COLOR every cell is grey.
+    """
+    if no_color:
+        monkeypatch.setenv("NO_COLOR", "1")
     path = GOLDEN / f"lab-{request.node.callspec.id}.txt"
     async with lab(size=size, ascii=ascii_only) as pilot:
         await settled(pilot, lambda: "Session 5" in str(screen(pilot).query_one(OptionList).get_option("era5").prompt))
         await drawn(pilot)
-        seen = look(pilot)
+        seen, colours = look(pilot), coloured(pilot)
     if os.environ.get("MNIST_TUI_WRITE_GOLDEN"):
         path.write_text(seen)
 
     assert seen == path.read_text()
+    assert (colours == 0) is no_color

@@ -21,6 +21,7 @@ from mnist_tui.tui.chart import MIN_SECONDS, POINTS, Chart, Picture
 from mnist_tui.tui.curves import METRICS, Metric, curves_of, limits, smooth, thin, ticks
 from mnist_tui.tui.themes import DARK, LIGHT
 from mnist_tui.tui.track import MAX_POINTS, Group, Track
+from mnist_tui.tui.training import TrainingView
 from mnist_tui.tui.zoom import Plot, Readout, ZoomScreen
 
 NAN = math.nan
@@ -359,6 +360,20 @@ async def test_ascii_holds_with_marks_of_steering() -> None:
 
         assert drawn.isascii()
         assert drawn.count("|") > 8
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_another_rate_is_another_picture(metric: Metric) -> None:
+    """Its mark is drawn at once, also in a chart that has nothing else that is new; without news nothing is drawn."""
+    view = TrainingView(ascii_only=False, bench=Bench())
+    view.group = Group((trained(3),))
+    before, again = view._picture(metric), view._picture(metric)
+    view.group.tracks[0].add(Steered(4, 50, 0.01))
+    after = view._picture(metric)
+
+    assert before.key == again.key
+    assert after.marks == [3.5]
+    assert after.key != before.key
 
 
 @pytest.mark.parametrize("metric", METRICS)

@@ -286,7 +286,7 @@ def test_any_setting_makes_a_spec_or_an_error(path: str, text: str) -> None:
         (changed(reported={"acuracy": 0.9}), ("reported", "acuracy"), "did you mean 'accuracy'?"),
         (changed(knobs={"width": float("nan"), "dropout": 0.1}), ("knobs", "width"), "must be a finite number"),
         (changed(knobs={"width": float("inf"), "dropout": 0.1}), ("knobs", "width"), "must be a finite number"),
-        (changed(knobs={"width": 10**400, "dropout": 0.1}), ("knobs",), "width must be a finite number"),
+        (changed(knobs={"width": 10**400, "dropout": 0.1}), ("knobs", "width"), "must be a finite number"),
         (changed(knobs={"width": "dropout", "dropout": 0.1}), ("knobs", "width"), "finite number, got 'dropout'"),
         (changed(knobs={"width": "width", "dropout": 0.1}), ("knobs", "width"), "finite number, got 'width'"),
         (changed(knobs={"width": [4], "dropout": 0.1}), ("knobs", "width"), "must be a finite number"),

@@ -28,11 +28,12 @@ from mnist_tui.tui.budget import BudgetCard, headline_parts
 from mnist_tui.tui.dialogs import MessageDialog
 from mnist_tui.tui.digits import DigitsStrip
 from mnist_tui.tui.editor import LayersEditor
+from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.layer_table import LayerTable
 from mnist_tui.tui.messages import JobDone
 from mnist_tui.tui.panes import Folding, Pane, PaneBar, PaneName, fold_for
 from mnist_tui.tui.picker import PresetPicker
-from mnist_tui.tui.recipe import Changed, RecipeForm
+from mnist_tui.tui.recipe import Changed, NewKnob, RecipeForm, Unwanted
 from mnist_tui.tui.status import Headline, ProgressLine
 from mnist_tui.tui.training import TrainingView
 
@@ -45,17 +46,22 @@ class DesignScreen(Screen[None]):
 
     AUTO_FOCUS = "PresetPicker OptionList"
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f2", "pane('presets')", "Presets", show=False),
-        Binding("f3", "pane('architecture')", "Network", show=False),
-        Binding("f4", "pane('recipe')", "Recipe", show=False),
-        Binding("f5", "pane('layers')", "Layers", show=False),
-        Binding("f6", "pane('training')", "Training", show=False),
-        Binding("f7", "pane('digits')", "Digits", show=False),
-        Binding("r", "redraw", "Other digits", show=False, tooltip="through another draw of the augmentation"),
-        Binding("u", "revert", "Revert", show=False, tooltip="to the preset as it was picked"),
-        Binding("escape", "leave_field", "Leave the field", show=False, tooltip="single letters are keys again"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = with_ids(
+        [
+            Binding("f2", "pane('presets')", "Presets", show=False),
+            Binding("f3", "pane('architecture')", "Network", show=False),
+            Binding("f4", "pane('recipe')", "Recipe", show=False),
+            Binding("f5", "pane('layers')", "Layers", show=False),
+            Binding("f6", "pane('training')", "Training", show=False),
+            Binding("f7", "pane('digits')", "Digits", show=False),
+            Binding("r", "redraw", "Other digits", show=False, tooltip="through another draw of the augmentation"),
+            Binding(
+                "n", "new_knob", "New knob", show=False, tooltip="a number that layers and recipe call by its name"
+            ),
+            Binding("u", "revert", "Revert", show=False, tooltip="to the preset as it was picked"),
+            Binding("escape", "leave_field", "Leave the field", show=False, tooltip="single letters are keys again"),
+        ]
+    )
 
     def __init__(self, request: "LabRequest") -> None:
         super().__init__()
@@ -211,6 +217,22 @@ class DesignScreen(Screen[None]):
         else:
             self.draft = self.draft.with_text(event.path, event.text)
         self._show_draft()
+
+    @on(NewKnob)
+    def action_new_knob(self) -> None:
+        """Asks for another knob."""
+        from mnist_tui.tui.knob_dialog import KnobDialog  # The first frame does not wait for it.
+
+        self.app.push_screen(KnobDialog(self.draft), self._take_draft)
+
+    def _take_draft(self, draft: Draft | None) -> None:
+        if draft is not None:
+            self.draft = draft
+            self._show_draft()
+
+    @on(Unwanted)
+    def _remove_knob(self, event: Unwanted) -> None:
+        self._take_draft(self.draft.without_knob(event.path.removeprefix("knobs.")))
 
     def _show_draft(self) -> None:
         """Brings every pane to the draft."""

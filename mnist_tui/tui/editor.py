@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from functools import cache
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.color import Color
 from rich.style import Style
@@ -13,13 +13,18 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
+from textual.events import DescendantBlur, Key
 from textual.message import Message
 from textual.timer import Timer
-from textual.widgets import Static, TextArea
+from textual.widgets import OptionList, Static, TextArea
 
 from mnist_tui.layers import KINDS, describe_kinds
 from mnist_tui.text import clean_line
+from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.themes import rgb
+
+if TYPE_CHECKING:
+    from mnist_tui.tui.completions import CompletionList
 
 ERROR_SECONDS = 0.4
 """Without typing before a mistake is said: half a word is none."""
@@ -40,31 +45,42 @@ def signatures() -> dict[str, str]:
 def arguments_of(layer: str) -> list[str]:
     """The names of a layer's arguments; none for an unknown layer."""
     inside = signatures().get(layer, "").partition("(")[2]
-    return re.findall(r"(?:^|, )\*?(\w+)", inside)
+    return re.findall(r"(?:^|, )\*?([a-z_]\w*)", inside)
+
+
+def names_at(line: str) -> tuple[str, list[str], str]:
+    """The word at the end of a line, up to the cursor; the names that may stand there; and what follows them."""
+    found = re.search(r"[A-Za-z_]\w*$", line)
+    word = found[0] if found else ""
+    before = line[: len(line) - len(word)]
+    if "#" in line or re.search(r"[\w.)\]=]\s*$", before):
+        return word, [], ""
+    name, inside = _open_call(before)
+    if name in (None, "Residual") or word[:1].isupper():
+        return word, sorted(KINDS), "("
+    given = inside.split(",")[:-1]
+    taken = {argument.partition("=")[0].strip() for argument in given}
+    free = arguments_of(name or "")[sum("=" not in argument for argument in given) :]
+    return word, [argument for argument in free if argument not in taken], "="
 
 
 def completion(line: str) -> str:
     """What a line, up to the cursor, may go on with: the rest of a layer's or an argument's name; "" for nothing."""
-    word = re.search(r"[A-Za-z_]\w*$", line)
-    if word is None or "#" in line:
-        return ""
-    before = line[: word.start()]
-    open_call = _open_call(before)
-    if open_call is None or open_call == "Residual" or word[0][0].isupper():
-        return _rest(word[0], sorted(KINDS, key=len), "(")
-    taken = set(re.findall(r"(\w+)\s*=", before))
-    return _rest(word[0], [name for name in arguments_of(open_call) if name not in taken], "=")
+    word, names, end = names_at(line)
+    return _rest(word, sorted(names, key=len) if end == "(" else names, end)
 
 
-def _open_call(text: str) -> str | None:
-    """The name of the call whose brackets the end of `text` is in; None outside of all."""
+def _open_call(text: str) -> tuple[str | None, str]:
+    """The brackets that the end of `text` is in: the name before them, and what stands in them, without inner ones."""
+    inside = ""
     depth = 0
     for index in range(len(text) - 1, -1, -1):
-        depth += {")": 1, "(": -1}.get(text[index], 0)
+        depth += {")": 1, "]": 1, "(": -1, "[": -1}.get(text[index], 0)
         if depth < 0:
             name = re.search(r"\w+$", text[:index])
-            return name[0] if name else ""
-    return None
+            return (name[0] if name else ""), inside
+        inside = text[index] + inside if depth == 0 else inside
+    return None, inside
 
 
 def _rest(word: str, names: Sequence[str], end: str) -> str:
@@ -74,18 +90,27 @@ def _rest(word: str, names: Sequence[str], end: str) -> str:
     return found[len(word) :] + end if found and len(word) > 1 else ""
 
 
-class _Area(TextArea):
+class Editor(TextArea):
     """The text area, with our colours and completions."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+z", "undo", "Undo", show=False),
-        Binding("ctrl+y", "redo", "Redo", show=False),
-        Binding("right", "cursor_right", "Take the completion", show=False, tooltip="or move right"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = with_ids(
+        [
+            Binding("ctrl+z", "undo", "Undo", show=False),
+            Binding("ctrl+y", "redo", "Redo", show=False),
+            Binding("right", "cursor_right", "Take the completion", show=False, tooltip="or move right"),
+        ]
+    )
 
     def __init__(self) -> None:
         super().__init__(compact=True, soft_wrap=False, show_line_numbers=True, tab_behavior="focus")
         self.wrong_line: int | None = None
+        self.names: CompletionList | None = None
+        """The list of completions, once it was asked for."""
+
+    def on_key(self, event: Key) -> None:
+        if self.names is not None and self.names.take_key(event.key):
+            event.stop()
+            event.prevent_default()  # Enter is no line break.
 
     def mark_line(self, line: int | None) -> None:
         """Marks a line, from 1, as wrong."""
@@ -116,8 +141,20 @@ class _Area(TextArea):
 class LayersEditor(Vertical):
     """The editor, the signature of the layer at the cursor, and the mistake under its line."""
 
+    BINDINGS: ClassVar[list[BindingType]] = with_ids(
+        [
+            Binding(
+                "ctrl+space,ctrl+@",  # What a terminal sends for it, with and without the Kitty protocol.
+                "complete",
+                "All completions",
+                show=False,
+                key_display="^space",
+                tooltip="of the layer or argument at the cursor",
+            ),
+        ]
+    )
     DEFAULT_CSS = """
-    LayersEditor { height: 1fr; layers: text mistake; }
+    LayersEditor { height: 1fr; layers: text mistake names; }
     LayersEditor TextArea { height: 1fr; border: none; padding: 0; layer: text; scrollbar-size-horizontal: 0; }
     LayersEditor #signature { height: 1; color: $text-muted; padding: 0 1; layer: text; }
     LayersEditor #mistake {
@@ -135,10 +172,12 @@ class LayersEditor(Vertical):
 
     def __init__(self) -> None:
         super().__init__()
-        self._area = _Area()
+        self._area = Editor()
         self._mistake: tuple[int, str] | None = None
         self._timer: Timer | None = None
         self._loaded = ""
+        self._listed_at = (0, 0)
+        """Where the word begins that the list is about."""
 
     def compose(self) -> ComposeResult:
         yield self._area
@@ -163,7 +202,7 @@ class LayersEditor(Vertical):
             self._timer = self.set_timer(ERROR_SECONDS, self._say_mistake)
 
     def _say_mistake(self) -> None:
-        if self._mistake is None:
+        if self._mistake is None or self._is_listing:
             return
         line, words = self._mistake
         label = self.query_one("#mistake", Static)
@@ -184,5 +223,72 @@ class LayersEditor(Vertical):
         event.stop()
         row, column = self._area.cursor_location
         line = self._area.document.get_line(row)
-        call = _open_call(line[:column]) or next(iter(re.findall(r"\w+", line)), "")
-        self.query_one("#signature", Static).update(Content(signatures().get(call, "")))
+        call = _open_call(line[:column])[0] or next(iter(re.findall(r"\w+", line)), "")
+        self._show_signature(call)
+        if self._is_listing:
+            self._list_names(self._listed_at)
+
+    def _show_signature(self, layer: str) -> None:
+        self.query_one("#signature", Static).update(Content(signatures().get(layer, "")))
+
+    # --- the list of completions ---
+
+    def action_complete(self) -> None:
+        """Lists the names that may stand at the cursor."""
+        if self._area.names is None:
+            from mnist_tui.tui.completions import CompletionList  # The first frame does not wait for it.
+
+            self._area.names = CompletionList()
+            self.mount(self._area.names)
+        if not self._list_names():
+            self.notify("no name can stand here")
+
+    def _list_names(self, where: tuple[int, int] | None = None) -> bool:
+        """Whether names may stand at the cursor, which are then listed; if given, only for the word that begins there.
+
+        The list is taken away where there are none.
+        """
+        area, (row, column) = self._area, self._area.cursor_location
+        word, names, _ = names_at(area.document.get_line(row)[:column])
+        matching = [name for name in names if name.lower().startswith(word.lower())]
+        start = (row, column - len(word))
+        if area.names is None or not matching or where not in (None, start):
+            self._close_names()
+            return False
+        self._listed_at = start
+        self.query_one("#mistake", Static).display = False  # It would be behind the names.
+        area.names.show(matching, area.cursor_screen_offset - self.region.offset - (len(word), 0), self.size)
+        return True
+
+    @property
+    def _is_listing(self) -> bool:
+        return self._area.names is not None and self._area.names.display
+
+    def _close_names(self) -> None:
+        if self._area.names is not None:
+            self._area.names.close()
+
+    def on_completion_list_closed(self) -> None:
+        self._say_mistake()
+
+    @on(OptionList.OptionHighlighted)
+    def _describe(self, event: OptionList.OptionHighlighted) -> None:
+        event.stop()
+        if event.option_list.display and str(event.option_id) in KINDS:
+            self._show_signature(str(event.option_id))
+
+    @on(OptionList.OptionSelected)
+    def _take_name(self, event: OptionList.OptionSelected) -> None:
+        """Writes the name over the word at the cursor, with the bracket or the sign that follows it."""
+        event.stop()
+        self._close_names()
+        row, column = self._area.cursor_location
+        line = self._area.document.get_line(row)
+        word, _, end = names_at(line[:column])
+        last = column + len(re.findall(r"^\w*", line[column:])[0])
+        end = "" if line[last:].startswith(end) else end
+        self._area.replace(f"{event.option_id}{end}", (row, column - len(word)), (row, last))
+
+    @on(DescendantBlur)
+    def _left(self) -> None:
+        self._close_names()

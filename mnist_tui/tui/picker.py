@@ -17,6 +17,7 @@ from textual.widgets.option_list import Option
 from mnist_tui import presets
 from mnist_tui.spec import RunSpec
 from mnist_tui.text import clean_line
+from mnist_tui.tui.keys import with_ids
 
 READ_AFTER = 0.2
 """Seconds before the files are read: not before the first frame."""
@@ -76,12 +77,14 @@ def line(entry: Entry, is_current: bool) -> Text:
 class PresetPicker(Vertical):
     """A search field over a list; Enter or a click picks."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j", "move(1)", "Down", show=False),
-        Binding("k", "move(-1)", "Up", show=False),
-        Binding("g", "end(0)", "First", show=False),
-        Binding("G", "end(-1)", "Last", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = with_ids(
+        [
+            Binding("j", "move(1)", "Down", show=False),
+            Binding("k", "move(-1)", "Up", show=False),
+            Binding("g", "end(0)", "First", show=False),
+            Binding("G", "end(-1)", "Last", show=False),
+        ]
+    )
     DEFAULT_CSS = """
     PresetPicker Input { height: 1; }
     PresetPicker OptionList {

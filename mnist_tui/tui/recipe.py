@@ -9,18 +9,19 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.widget import Widget
+from textual.widget import AwaitMount, Widget
 from textual.widgets import Input, Static
 
 from mnist_tui.draft import Checked, Draft, Field
 from mnist_tui.text import clean_line
 from mnist_tui.tui.curves import number
 from mnist_tui.tui.dialogs import ChoiceDialog
+from mnist_tui.tui.keys import with_ids
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 RAMP = " _.-=+*#"
 FIRST_GROUPS = 2
-"""Groups of fields that the first frame has: knobs or training, optimizer; enough for the eye."""
+"""Groups with fields that the first frame has: knobs or training, optimizer; enough for the eye."""
 
 RUN_FIELDS = (("device", ()), ("dataset", ("auto", "mnist", "digits")), ("seeds", ()))
 """What a run needs beside its spec: path, and choices."""
@@ -35,14 +36,28 @@ class Changed(Message):
         self.text = text
 
 
+class NewKnob(Message):
+    """Somebody wants another knob."""
+
+
+class Unwanted(Message):
+    """A knob is to be removed."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path = path
+
+
 class Choice(Static, can_focus=True):
     """One of several words: left and right change it, Enter lists them. A light stand-in for textual's `Select`."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "turn(-1)", "The word before", show=False),
-        Binding("right", "turn(1)", "The next word", show=False),
-        Binding("enter", "list", "All words", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = with_ids(
+        [
+            Binding("left", "turn(-1)", "The word before", show=False),
+            Binding("right", "turn(1)", "The next word", show=False),
+            Binding("enter", "list", "All words", show=False),
+        ]
+    )
 
     class Chosen(Message):
         """Another word was chosen."""
@@ -146,14 +161,30 @@ class FieldLine(Horizontal):
 
 
 class Wrong(Static):
-    """What is wrong with the field above."""
+    """What is wrong with the field above; a click removes a knob that nothing uses."""
 
     DEFAULT_CSS = "Wrong { height: auto; color: $error; padding-left: 2; }"
 
-    def __init__(self, path: str, words: str) -> None:
-        super().__init__(Content(f"! {clean_line(words, 300)}"))
+    def __init__(self, path: str, words: str, is_unused: bool) -> None:
+        remove = (" ", ("[remove]", "underline")) if is_unused else ()
+        super().__init__(Content.assemble(f"! {clean_line(words, 300)}", *remove))
         self.path = path
         self.words = words
+        self.is_unused = is_unused
+
+    def on_click(self) -> None:
+        if self.is_unused:
+            self.post_message(Unwanted(self.path))
+
+
+class KnobsHeading(Static):
+    """The heading of the knobs; a click adds one."""
+
+    def __init__(self) -> None:
+        super().__init__(Content.assemble("knobs  ", ("+ new", "underline")), classes="heading")
+
+    def on_click(self) -> None:
+        self.post_message(NewKnob())
 
 
 class RatesSketch(Static):
@@ -211,7 +242,7 @@ class FieldGroup(Vertical):
         return [field.path for field in self.fields]
 
     def compose(self) -> ComposeResult:
-        yield Static(Content(self.heading), classes="heading")
+        yield KnobsHeading() if self.heading == "knobs" else Static(Content(self.heading), classes="heading")
         for field in self.fields:
             yield FieldLine(field, self._ascii_only)
         if self.heading == "scheduler":
@@ -221,10 +252,13 @@ class FieldGroup(Vertical):
 class RecipeForm(VerticalScroll):
     """Every setting of the recipe, of the target and of the run."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down", "app.focus_next", "Next field", show=False),
-        Binding("up", "app.focus_previous", "Field before", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = with_ids(
+        [
+            Binding("down", "app.focus_next", "Next field", show=False),
+            Binding("up", "app.focus_previous", "Field before", show=False),
+            Binding("ctrl+r", "remove_knob", "Remove the knob", show=False, tooltip="one that no layer uses"),
+        ]
+    )
     DEFAULT_CSS = "RecipeForm { height: 1fr; scrollbar-size-horizontal: 0; padding: 0 1; }"
     can_focus = False
 
@@ -254,42 +288,57 @@ class RecipeForm(VerticalScroll):
             path = line.field.path
             if path in by_path and line.is_mounted:
                 line.show(by_path[path], path in checked.errors)
-                self._say(line, said.get(path), checked.errors.get(path))
+                self._say(line, said.get(path), checked)
 
-    def _say(self, line: FieldLine, said: Wrong | None, wrong: str | None) -> None:
+    def _say(self, line: FieldLine, said: Wrong | None, checked: Checked) -> None:
         """Says what is wrong under a field, or no longer."""
-        if said is not None and said.words != wrong:
+        path = line.field.path
+        wrong, is_unused = checked.errors.get(path), path in checked.unused
+        is_said = said is not None and (said.words, said.is_unused) == (wrong, is_unused)
+        if said is not None and not is_said:
             said.remove()
-        if wrong is not None and (said is None or said.words != wrong) and isinstance(line.parent, Widget):
-            line.parent.mount(Wrong(line.field.path, wrong), after=line)
+        if wrong is not None and not is_said and isinstance(line.parent, Widget):
+            line.parent.mount(Wrong(path, wrong, is_unused), after=line)
+
+    def action_remove_knob(self) -> None:
+        """Removes the knob whose field has the focus, where nothing uses it."""
+        line = next((line for line in self.query(FieldLine) if line.has_focus_within), None)
+        if line is None or self._newest is None or line.field.path not in self._newest[1].unused:
+            self.notify("only a knob that no layer and no argument uses can be removed")
+            return
+        self.post_message(Unwanted(line.field.path))
 
     def _rebuild(self, groups: "list[tuple[str, list[Field]]]") -> None:
         self.query(FieldGroup).remove()
         built = [FieldGroup(name, fields, self._ascii_only) for name, fields in groups]
         # The first screenful at once, so that it is in the first frame; the rest behind it.
-        self.mount_all(built[:FIRST_GROUPS])
-        self.call_after_refresh(self._mount_rest, built[FIRST_GROUPS:])
+        first = FIRST_GROUPS if built[0].fields else FIRST_GROUPS + 1
+        self.mount_all(built[:first])
+        self.call_after_refresh(self._mount_rest, built[first:])
 
     def _mount_rest(self, groups: "list[FieldGroup]") -> None:
-        self.mount_all(groups)
-        self.call_after_refresh(self._again)
+        self.call_later(self._again, [self.mount_all(groups)])
 
     def _rebuild_group(self, group: FieldGroup, fields: Sequence[Field]) -> None:
         """Changes the fields behind the choice that made them others; the choice keeps the focus."""
         old = {line.field.path: line for line in group.query(FieldLine)}
         group.fields = fields
-        for path, line in old.items():
-            if path not in group.paths:
+        for line in (*old.values(), *group.query(Wrong)):
+            if (line.path if isinstance(line, Wrong) else line.field.path) not in group.paths:
                 line.remove()
+        mounts = []
         after: Widget = group.query_one(".heading")
         for field in fields:
             line = old.get(field.path) or FieldLine(field, self._ascii_only)
             if field.path not in old:
-                group.mount(line, after=after)
+                mounts.append(group.mount(line, after=after))
             after = line
-        self.call_after_refresh(self._again)
+        self.call_later(self._again, mounts)
 
-    def _again(self) -> None:
+    async def _again(self, mounts: Sequence[AwaitMount]) -> None:
+        """Says what is wrong in fields that are new."""
+        for mount in mounts:
+            await mount
         if self._newest is not None:
             draft, checked, run_texts = self._newest
             self._update(_groups(draft, run_texts), checked)
@@ -303,9 +352,9 @@ class RecipeForm(VerticalScroll):
 
 
 def _groups(draft: Draft, run_texts: Mapping[str, str]) -> list[tuple[str, list[Field]]]:
-    """The fields by their headings; the knobs first, since they belong to the network."""
+    """The fields by their headings; the knobs first, since they belong to the network, none of them too."""
     groups: dict[str, list[Field]] = {"knobs": []}
     for field in draft.fields:
         groups.setdefault(field.group, []).append(field)
     groups["run"] = [Field(path, path, "run", run_texts[path], choices) for path, choices in RUN_FIELDS]
-    return [(name, fields) for name, fields in groups.items() if fields]
+    return [(name, fields) for name, fields in groups.items() if fields or name == "knobs"]

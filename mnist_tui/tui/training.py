@@ -73,12 +73,14 @@ class TrainingView(Vertical):
         group, pinned, track = self.group, self.pinned, self.track
         points = len(track.points) if track and metric != "accuracy" else 0
         rows = sum(len(one.rows) for one in group.tracks)
+        marks = [x for x, _ in track.marks] if track else []
+        told = (points, rows, *marks)
         return Picture(
             lines=curves_of(metric, group, pinned, self.smoothing),
-            marks=[x for x, _ in track.marks] if track else [],
+            marks=marks,
             best=track.best.epoch if track and track.best else None,
             x_max=float(track.started.epochs if track and track.started else len(pinned.rows) if pinned else 1),
-            key=(points, rows, len(group.tracks), pinned and pinned.run, self.smoothing, track and track.run),
+            key=(told, len(group.tracks), pinned and pinned.run, self.smoothing, track and track.run),
         )
 
     def toggle_log(self) -> None:

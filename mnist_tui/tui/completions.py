@@ -1,0 +1,65 @@
+"""The list of names that may stand at the cursor of the editor, beside which the editor keeps the focus."""
+
+from collections.abc import Sequence
+
+from textual.content import Content
+from textual.geometry import Offset, Size
+from textual.message import Message
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+MOST_ROWS = 8
+
+
+class CompletionList(OptionList, can_focus=False):
+    """Names below (or, where there is more room, above) a cell; the arrows choose, Enter or a click takes."""
+
+    DEFAULT_CSS = """
+    CompletionList { layer: names; background: $panel; scrollbar-size-horizontal: 0; }
+    CompletionList.-textual-compact { padding: 0 1; }
+    CompletionList > .option-list--option-highlighted { background: $primary 40%; text-style: bold; }
+    """
+
+    class Closed(Message):
+        """It is out of sight."""
+
+    def __init__(self) -> None:
+        super().__init__(compact=True, markup=False)
+        self.display = False
+
+    def show(self, names: Sequence[str], cursor: Offset, room: Size) -> None:
+        """Shows names at a cursor that is inside a widget of the size `room`; the chosen one stays, where it can."""
+        chosen = self.highlighted_option.id if self.display and self.highlighted_option else None
+        self.clear_options()
+        self.add_options([Option(Content(name), id=name) for name in names])
+        self.highlighted = names.index(chosen) if chosen in names else 0
+        below, above = room.height - cursor.y - 1, cursor.y
+        wanted = min(MOST_ROWS, len(names))
+        is_above = wanted > below and above > below
+        height = max(1, min(wanted, above if is_above else below))
+        width = max(map(len, names)) + 3
+        self.styles.width, self.styles.height = width, height
+        x = max(0, min(cursor.x - 1, room.width - width))
+        self.styles.offset = (x, cursor.y - height if is_above else cursor.y + 1)
+        self.display = True
+
+    def take_key(self, key: str) -> bool:
+        """Whether a key was for the list."""
+        actions = {
+            "up": self.action_cursor_up,
+            "down": self.action_cursor_down,
+            "pageup": self.action_page_up,
+            "pagedown": self.action_page_down,
+            "enter": self.action_select,
+            "escape": self.close,
+        }
+        if not self.display or key not in actions:
+            return False
+        actions[key]()
+        return True
+
+    def close(self) -> None:
+        """Takes it away."""
+        if self.display:
+            self.display = False
+            self.post_message(self.Closed())
