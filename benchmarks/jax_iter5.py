@@ -53,8 +53,8 @@ def pool(images: jax.Array) -> jax.Array:
 
 def loss(weights: dict, images: jax.Array, labels: jax.Array) -> jax.Array:
     """Mean cross-entropy of images float32 (N, 28, 28, 1) and labels int32 (N,)."""
-    x = jax.nn.relu(pool(norm(conv(images, weights["conv1"], 3), weights["norm1"])))
-    x = jax.nn.relu(pool(norm(conv(x, weights["conv2"], 3), weights["norm2"])))
+    x = pool(jax.nn.relu(norm(conv(images, weights["conv1"], 3), weights["norm1"])))
+    x = pool(jax.nn.relu(norm(conv(x, weights["conv2"], 3), weights["norm2"])))
     x = jax.nn.relu(conv(x, weights["conv3"], 1))
     x = jax.nn.relu(conv(x, weights["conv4"], 3))
     x = jax.nn.relu(conv(x, weights["conv5"], 1))

@@ -77,8 +77,8 @@ def _all(runs_dir: Path) -> list[Run]:
 def _one(named: str, runs_dir: Path, runs: Sequence[Run]) -> Run:
     """The run of a folder, its name, or the end of its name."""
     wanted = Path(named).name
-    found = [run for run in runs if run.folder.name == wanted]
-    found = found or [run for run in runs if wanted and run.folder.name.endswith(f"-{wanted}")]
+    found = [run for run in runs if run.id == wanted]
+    found = found or [run for run in runs if wanted and run.id.endswith(f"-{wanted}")]
     if len(found) != 1:
         why = f"{len(found)} runs are called that" if found else f"no run in {runs_dir} is called that"
         raise WrongRuns(f"{clean_line(named, 100)}: {why}; mnist-tui runs --columns run,name,seed lists them")
@@ -108,7 +108,7 @@ def _side(named: str, runs_dir: Path, runs: Sequence[Run]) -> list[Run]:
 
 
 def _unfinished(named: str, found: Sequence[Run]) -> str:
-    states = ", ".join(f"{run.folder.name} {run.state}" for run in found[:5])
+    states = ", ".join(f"{run.id} {run.state}" for run in found[:5])
     return f"{clean_line(named, 100)}: no run of it is completed ({states}); name one run to compare it all the same"
 
 
@@ -159,7 +159,7 @@ def deleted(runs_dir: Path, named: Sequence[str], is_for_good: bool) -> int:
         print(f"removed for good: {count} run{'s' if count != 1 else ''} in the trash of {runs_dir}")
     for run in [_one(name, runs_dir, _all(runs_dir)) for name in named]:
         annotations.delete(run.folder)
-        print(f"in the trash: {run.folder.name}; back again with: mnist-tui restore {run.folder.name}")
+        print(f"in the trash: {run.id}; back again with: mnist-tui restore {run.id}")
     return 0
 
 

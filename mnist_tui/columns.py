@@ -125,7 +125,7 @@ ALL = (
     Column("data", "data", lambda run: run.dataset, help="mnist or digits"),
     Column("device", "device", lambda run: run.device),
     Column("reason", "reason", lambda run: run.reason, help="why it ended, or what is wrong with the folder"),
-    Column("run", "run", lambda run: run.folder.name, help="the folder's name"),
+    Column("run", "run", lambda run: run.id, help="the folder's name"),
 )
 
 OTHER_NAMES = {

@@ -71,7 +71,7 @@ def labelled(groups: Sequence[Sequence[Run]]) -> list[Side]:
     sides = [Side(_label(runs), tuple(runs)) for runs in groups]
     labels = [side.label for side in sides]
     return [
-        Side(f"{side.label} {side.runs[0].folder.name[-4:]}", side.runs) if labels.count(side.label) > 1 else side
+        Side(f"{side.label} {side.runs[0].id[-4:]}", side.runs) if labels.count(side.label) > 1 else side
         for side in sides
     ]
 
@@ -87,11 +87,11 @@ def refusals(sides: Sequence[Side], measure: Measure) -> list[str]:
     runs = [run for side in sides for run in side.runs]
     for run in runs:
         if not run.is_run:
-            found.append(f"{run.folder.name}: {run.state}: {run.reason}")
+            found.append(f"{run.id}: {run.state}: {run.reason}")
         elif value_of(run, measure) is None:
-            found.append(f"{run.folder.name} has no {MEASURES[measure]}: {run.epochs} epochs are done")
+            found.append(f"{run.id} has no {MEASURES[measure]}: {run.epochs} epochs are done")
         if sum(run in side.runs for side in sides) > 1:
-            found.append(f"{run.folder.name} is on both sides")
+            found.append(f"{run.id} is on both sides")
     if found:
         return list(dict.fromkeys(found))
     first, *others = [side.runs[0] for side in sides]  # The seeds of a side are all alike in this.

@@ -26,7 +26,7 @@ def read_bytes(path: Path, limit: int, follow: bool = True) -> bytes:
     try:
         descriptor = os.open(path, flags)
     except OSError as error:
-        is_link = error.errno == errno.ELOOP
+        is_link = error.errno == errno.ELOOP and not follow
         why = "is a link, which is not followed" if is_link else error.strerror or "cannot be opened"
         raise BadFile(path, why, is_missing=error.errno == errno.ENOENT) from None
     except ValueError:

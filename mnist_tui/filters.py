@@ -61,7 +61,7 @@ def _term(word: str) -> Test:
 
 def _name_test(value: str) -> Test:
     matches = _matcher(value)
-    return lambda run: matches(run.name.lower()) or matches(run.folder.name.lower())
+    return lambda run: matches(run.name.lower()) or matches(run.id.lower())
 
 
 def _matcher(value: str) -> Callable[[str], bool]:

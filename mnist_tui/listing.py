@@ -43,7 +43,7 @@ class Runs:
                 told(done, len(entries))
         before, self._known = self._known, known
         found = [run for _, run in known.values()]
-        self.all = sorted(found, key=lambda run: (run.created or run.folder.name, run.folder.name), reverse=True)
+        self.all = sorted(found, key=lambda run: (run.created or run.id, run.id), reverse=True)
         return len(before) != len(known) or any(before.get(name, (0, None))[1] is not known[name][1] for name in known)
 
     def forget(self, folder: Path) -> None:

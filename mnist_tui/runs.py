@@ -53,6 +53,11 @@ class Run:
         """Whether it can be opened and compared."""
         return self.state not in NO_RUN
 
+    @cached_property
+    def id(self) -> str:
+        """The folder's name."""
+        return self.folder.name
+
     # --- what run.json says ---
 
     @cached_property
@@ -69,7 +74,7 @@ class Run:
     def seed(self) -> int | None:
         return _get(self.record, int, "seed")
 
-    @property
+    @cached_property
     def parameters(self) -> int | None:
         return _get(self.record, int, "parameters")
 
@@ -221,7 +226,7 @@ class Run:
     def _of(row: EpochEnded | None) -> Mapping[str, Any]:
         return {} if row is None else vars(row)
 
-    @property
+    @cached_property
     def best_accuracy(self) -> float | None:
         """On the test images, in the best epoch."""
         return _number(self.best.get("test_accuracy"))
@@ -230,7 +235,7 @@ class Run:
     def best_epoch(self) -> int | None:
         return _get(self.best, int, "epoch")
 
-    @property
+    @cached_property
     def last_accuracy(self) -> float | None:
         return _number(self.last.get("test_accuracy"))
 
@@ -277,7 +282,7 @@ class Run:
             return _number(self.end.get("seconds"))
         return sum(row.seconds for row in self.rows) if self.rows else None
 
-    @property
+    @cached_property
     def target_met(self) -> bool | None:
         """Whether every part of the target is met; None without a target, before the end, or where not judged."""
         parts = list((_get(self.end, dict, "target") or {}).values())
@@ -285,7 +290,7 @@ class Run:
             return False
         return True if parts and all(part is True for part in parts) else None
 
-    @property
+    @cached_property
     def is_steered(self) -> bool:
         """Whether somebody changed the learning rate by hand."""
         return self.last.get("steered") is True

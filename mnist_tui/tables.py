@@ -50,7 +50,7 @@ def changes(run: Run, runs: Sequence[Run]) -> list[str]:
     if before is None:
         return ["changes: no earlier run to compare with"]
     words = change_words(before, run)
-    return [f"changes against {before.folder.name}:", *(f"  {clean_line(line, 300)}" for line in words)]
+    return [f"changes against {before.id}:", *(f"  {clean_line(line, 300)}" for line in words)]
 
 
 def epoch_lines(run: Run) -> list[str]:
@@ -155,7 +155,7 @@ def comparison_json(sides: Sequence[Side], verdicts: Sequence[Verdict], measure:
         "sides": [
             {
                 "label": side.label,
-                "runs": [run.folder.name for run in side.runs],
+                "runs": [run.id for run in side.runs],
                 **{each: {"mean": side.mean(each), "values": side.values(each)} for each in MEASURES},
                 "interval": side.interval(measure),
             }

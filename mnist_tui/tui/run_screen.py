@@ -101,11 +101,11 @@ class RunScreen(AskingScreen):
         run = self.run
         seeds = f"{len(self.group)} seeds" if len(self.group) > 1 else f"seed {run.seed}"
         best = columns.column("best").of(self.group)
-        parts = [run.name, f"{run.parameters or 0:,} params", seeds, f"best {best}", run.state, run.folder.name]
+        parts = [run.name, f"{run.parameters or 0:,} params", seeds, f"best {best}", run.state, run.id]
         self.query_one(Headline).show([clean_line(part, 100) for part in parts])
 
     def _tracks(self) -> Tracks:
-        return Tracks(tuple(Track.from_saved(run.name, run.seed or 0, run.folder.name, run.rows) for run in self.group))
+        return Tracks(tuple(Track.from_saved(run.name, run.seed or 0, run.id, run.rows) for run in self.group))
 
     def _draw(self, tracks: Tracks | None, error: str | None) -> None:
         if tracks is None:

@@ -256,7 +256,7 @@ class RunsScreen(AskingScreen):
         if run is None:
             self._warn("there is no run under the cursor")
         elif not run.is_run:
-            self._warn(f"{run.folder.name}: {run.state}: {run.reason}")
+            self._warn(f"{run.id}: {run.state}: {run.reason}")
         else:
             return run
         return None
@@ -320,7 +320,7 @@ class RunsScreen(AskingScreen):
         run = self._one()
         if run is not None:
             hint = "A new folder, or a file that ends in .zip or .tar.gz; nothing is overwritten."
-            question = Question("Export to", hint, f"{run.folder.name}.zip", _wrong_path)
+            question = Question("Export to", hint, f"{run.id}.zip", _wrong_path)
             self.app.push_screen(AskDialog(question), lambda text: self._export(run.folder, text))
 
     def _export(self, folder: Path, text: str | None) -> None:
@@ -335,15 +335,13 @@ class RunsScreen(AskingScreen):
         group = self.table.group
         if group is None or self._one() is None:
             return
-        count = f"the {len(group)} seeds of {group[0].name}" if len(group) > 1 else group[0].folder.name
+        count = f"the {len(group)} seeds of {group[0].name}" if len(group) > 1 else group[0].id
         dialog = ConfirmDialog("Move to the trash?", f"{count}: U takes it back.", "Delete")
         self.app.push_screen(dialog, lambda is_sure: self._delete(group) if is_sure else None)
 
     def _delete(self, group: Group) -> None:
         if self._does(lambda: [annotations.delete(run.folder) for run in group]):
-            self.shelf.slots = {
-                names: slot for names, slot in self.shelf.slots.items() if group[0].folder.name not in names
-            }
+            self.shelf.slots = {names: slot for names, slot in self.shelf.slots.items() if group[0].id not in names}
         self._look()
 
     def action_undelete(self) -> None:

@@ -58,7 +58,7 @@ class Shelf:
 
     def sides(self) -> list[tuple[int, Side]]:
         """The marked rows with their slots, as they are now; those that are gone are left out."""
-        by_name = {run.folder.name: run for run in self.runs.all}
+        by_name = {run.id: run for run in self.runs.all}
         groups = [[by_name[name] for name in names if name in by_name] for names in self.slots]
         found = [(slot, group) for slot, group in zip(self.slots.values(), groups, strict=True) if group]
         labelled = comparison.labelled([group for _, group in found])
@@ -67,7 +67,7 @@ class Shelf:
 
 def names_of(group: Group) -> Names:
     """The names of its folders."""
-    return tuple(run.folder.name for run in group)
+    return tuple([run.id for run in group])
 
 
 def colour(slot: int, is_dark: bool) -> str:
