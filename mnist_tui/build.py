@@ -12,6 +12,7 @@ from mnist_tui.augment import Augmentation
 from mnist_tui.calls import Call, CallError, Value
 from mnist_tui.layers import arguments
 from mnist_tui.network import Row, image_row, layer_rows
+from mnist_tui.norm import BatchNorm2d
 from mnist_tui.spec import RunSpec, SpecError
 
 FUSED = frozenset({"SGD", "Adam", "AdamW", "Adagrad"})
@@ -73,7 +74,8 @@ def _module(call: Call, before: Row) -> nn.Module:
     if "inplace" in values:
         # It saves nothing here, and overwrites what a `Residual` adds or a backward pass needs.
         values["inplace"] = False
-    module: nn.Module = getattr(nn, call.name)(**values)
+    kind = BatchNorm2d if call.name == "BatchNorm2d" else getattr(nn, call.name)
+    module: nn.Module = kind(**values)
     return module
 
 
