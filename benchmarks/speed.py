@@ -2,8 +2,8 @@
 
     python benchmarks/speed.py --data-dir DATA --rounds 3 [--jax-python PYTHON]
 
-Each round runs ours, ours with a thread for every core, the reference and JAX in turn, each in a process of its own, so that a machine whose speed drifts
-drifts for all; medians over the rounds are compared. Nothing else should run on the machine.
+Each round runs ours, ours with a thread for every core, the reference and JAX in turn, each in a process of its own, so
+that a machine whose speed drifts drifts for all; medians over the rounds are compared. Nothing else should run on it.
 """
 
 import argparse

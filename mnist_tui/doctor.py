@@ -30,12 +30,17 @@ def examine(data_dir: Path | None, runs_dir: Path) -> list[Finding]:
     return [
         Finding("versions", versions),
         Finding("device", f"{device} ({environment.device_name(device)})" + _why_no_gpu(device)),
-        Finding("threads", f"{environment.default_threads()} of {environment.cores()} cores"),
+        Finding("threads", _threads(environment.default_threads(), environment.cores())),
         _data(data_dir),
         _folder("runs", runs_dir),
         _folder("cache", platformdirs.user_cache_path("mnist-tui")),
         Finding("own presets", str(platformdirs.user_config_path("mnist-tui") / "models")),
     ]
+
+
+def _threads(count: int, cores: int) -> str:
+    hint = f"; --threads {cores} is faster while nothing else runs" if count < cores else ""
+    return f"{count} of {cores} cores{hint}"
 
 
 def _why_no_gpu(device: torch.device) -> str:
