@@ -73,20 +73,18 @@ def head_index(rows: tuple[Row, ...]) -> int:
 
 
 def receptive_field_sentence(rows: tuple[Row, ...]) -> str:
-    """What one unit sees of the 28 px before the head, in a sentence."""
+    """What one unit sees of the 28 px before the head, to be read after "receptive field"."""
     size = INPUT[1]
     position = head_index(rows)
     if position == 0:
-        return f"The network looks at all {size}x{size} pixels at once: it has no receptive field that grows."
+        return f"all {size}x{size} px at once: there is none that grows"
     before = rows[position - 1]
     seen = max(before.receptive_field)
-    where = (
-        f"Before the head, after layer {before.index} ({before.type}), a unit sees {_size(before.receptive_field)} px"
-    )
+    where = f"before the head, after layer {before.index} ({before.type})"
     if seen >= size:
-        return f"{where}: the whole of the {size} px image."
-    share = f"{seen} of {size}, {seen / size:.0%} of the image's width"
-    return f"{where}: {share}; the head must join what lies further apart."
+        return f"{_size(before.receptive_field)} px {where}: the whole of the {size} px image"
+    share = f"{_size(before.receptive_field)} of {size} px ({seen / size:.0%})"
+    return f"{share} {where}: the head must join what lies further apart"
 
 
 def _size(pair: tuple[int, int]) -> str:

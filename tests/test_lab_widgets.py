@@ -190,7 +190,7 @@ async def test_changes_are_marked_with_their_parameters(iter5: RunSpec, narrower
     assert lines[1].startswith("  Conv2d(8")
     assert lines[5].startswith("~ Conv2d(15")
     assert lines[5].endswith("1,095    -73")
-    assert "total 18,339 params (-83)" in "\n".join(lines)
+    assert "18,339 params (-83)" in "\n".join(lines)
 
 
 async def test_more_room_more_columns(iter5: RunSpec) -> None:
@@ -203,7 +203,7 @@ async def test_more_room_more_columns(iter5: RunSpec) -> None:
             headings.append((await look(pilot))[0].split())
 
     assert headings[0] == ["layer", "output", "params"]
-    assert headings[1][:4] == ["layer", "output", "params", "RF"]
+    assert headings[1] == ["layer", "output", "params", "RF", "jump", "MACs"]
     assert headings[2] == ["layer", "output", "params", "RF", "jump", "MACs", "share", "KiB"]
 
 
@@ -277,21 +277,43 @@ def test_grey_is_kept() -> None:
 
     assert half[0][:2] == [191, 0]
     assert len(half) == 14
-    assert [line.plain for line in ramp(pixels(DIGIT, 2))] == [" " * 14] * 3 + ["=" * 14] + ["@" * 14] * 3 or True
+    assert [line.plain for line in ramp(pixels(DIGIT, 2))] == [" " * 14] * 3 + ["=" * 14] + ["@" * 14] * 3
     assert {line.plain for line in half_blocks(pixels(DIGIT, 1))} == {"▀" * 28}
 
 
-@pytest.mark.parametrize(("size", "count", "side"), [((34, 9), 2, 14), ((44, 9), 3, 14), ((64, 17), 2, 28)])
-async def test_as_many_digits_as_fit(size: tuple[int, int], count: int, side: int) -> None:
-    """At half their size where there is little room; labels below, then the caption."""
+@pytest.mark.parametrize(
+    ("size", "across", "down", "side"),
+    [((34, 9), 2, 1, 14), ((44, 9), 3, 1, 14), ((64, 17), 4, 2, 14), ((120, 17), 4, 1, 28), ((60, 31), 2, 2, 28)],
+)
+async def test_as_many_digits_as_fit(size: tuple[int, int], across: int, down: int, side: int) -> None:
+    """At half their size where fewer than four have room; labels below each row, then the caption."""
     strip = DigitsStrip(ascii_only=False)
     async with alone(strip, *size) as pilot:
         strip.show([DIGIT] * 8, list(range(8)), "MNIST, draw 1: RandomRotation(15)")
         lines = await look(pilot)
 
-    assert lines[0].split() == ["▀" * side] * count
-    assert lines[side // 2].split() == [str(label) for label in range(count)]
-    assert lines[side // 2 + 1] == "MNIST, draw 1: RandomRotation(15)"
+    for row in range(down):
+        first = row * (side // 2 + 1)
+        assert lines[first].split() == ["▀" * side] * across
+        assert lines[first + side // 2].split() == [str(row * across + label) for label in range(across)]
+    assert lines[down * (side // 2 + 1)] == "MNIST, draw 1: RandomRotation(15)"
+
+
+async def test_a_long_caption_takes_the_lines_that_are_left() -> None:
+    """What the network is fed is told whole where there is room, else cut at the end."""
+    strip = DigitsStrip(ascii_only=False)
+    async with alone(strip, 34, 11) as pilot:
+        strip.show([DIGIT], [7], "MNIST as the network is fed it: " + "RandomRotation(15), " * 3)
+        roomy = await look(pilot)
+        await pilot.resize_terminal(34, 9)
+        tight = await look(pilot)
+
+    assert roomy[8:11] == [
+        "MNIST as the network is fed it:",
+        "RandomRotation(15),",
+        "RandomRotation(15), RandomRotatio…",
+    ]
+    assert tight[8] == "MNIST as the network is fed it: R…"
 
 
 async def test_digits_in_ascii_and_on_demand() -> None:
@@ -353,6 +375,20 @@ async def test_every_preset_is_listed(own: Path) -> None:
     assert shown[OWN].startswith(" a_name_longer_than_ten_~")
     assert " ! " in shown["broken"]
     assert "[b]" in shown["broken"] or "broken.toml" in shown["broken"]
+
+
+async def test_the_preset_that_is_designed_on_from_is_in_sight(own: Path) -> None:
+    """The cursor is on it from the first frame on, however far down the list it stands."""
+    picker = PresetPicker(own)
+    async with alone(picker, 64, 8) as pilot:
+        picker.show_current("v3")
+        await read(pilot, picker)
+        lines = await look(pilot)
+        marked = picker.query_one(OptionList).highlighted_option
+
+    assert marked is not None
+    assert marked.id == "v3"
+    assert any(line.startswith(">v3") for line in lines)
 
 
 async def test_search_and_pick(own: Path) -> None:

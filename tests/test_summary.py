@@ -130,7 +130,7 @@ def test_json_is_made_of_plain_values(spec: RunSpec) -> None:
 FIELDS = {
     "smaller than the image": (
         ["Conv2d(4, 3)", "ReLU()", "MaxPool2d(2)", "Flatten()", "Linear(10)"],
-        ["after layer 3 (MaxPool2d)", "4x4 px", "4 of 28, 14%"],
+        ["after layer 3 (MaxPool2d)", "4x4 of 28 px (14%)"],
     ),
     "more than the image": (
         ["Conv2d(4, 15, padding=7)", "Conv2d(4, 15, padding=7)", "Conv2d(4, 5)", "Flatten()", "Linear(10)"],
@@ -142,24 +142,24 @@ FIELDS = {
     ),
     "one pixel less": (
         ["Conv2d(4, 27, padding=14)", "Flatten()", "Linear(10)"],
-        ["after layer 1 (Conv2d)", "27x27 px", "27 of 28, 96%"],
+        ["after layer 1 (Conv2d)", "27x27 of 28 px (96%)"],
     ),
     "strides and dilation": (
         ["Conv2d(4, 3, stride=2)", "Conv2d(4, 3, dilation=2)", "Flatten()", "Linear(10)"],
-        ["after layer 2 (Conv2d)", "11x11 px", "11 of 28, 39%"],
+        ["after layer 2 (Conv2d)", "11x11 of 28 px (39%)"],
     ),
     "a global pool as the head": (
         ["Conv2d(10, 5)", "AdaptiveAvgPool2d(1)", "Flatten()"],
-        ["after layer 1 (Conv2d)", "5x5 px", "5 of 28, 18%"],
+        ["after layer 1 (Conv2d)", "5x5 of 28 px (18%)"],
     ),
     "a convolution over the whole map as the head": (
         ["Conv2d(4, 14)", "Conv2d(10, 15)", "Flatten()"],
-        ["after layer 1 (Conv2d)", "14x14 px", "14 of 28, 50%"],
+        ["after layer 1 (Conv2d)", "14x14 of 28 px (50%)"],
     ),
-    "wider than high": (["Conv2d(4, (1, 5))", "Flatten()"], ["after layer 1 (Conv2d)", "1x5 px", "5 of 28, 18%"]),
-    "no head": (["Conv2d(4, 3)", "Conv2d(4, 3)"], ["after layer 2 (Conv2d)", "5x5 px", "5 of 28, 18%"]),
-    "linear layers only": (["Flatten()", "Linear(32)", "ReLU()", "Linear(10)"], ["all 28x28 pixels at once"]),
-    "a global pool first": (["AdaptiveAvgPool2d(1)", "Flatten()", "Linear(10)"], ["all 28x28 pixels at once"]),
+    "wider than high": (["Conv2d(4, (1, 5))", "Flatten()"], ["after layer 1 (Conv2d)", "1x5 of 28 px (18%)"]),
+    "no head": (["Conv2d(4, 3)", "Conv2d(4, 3)"], ["after layer 2 (Conv2d)", "5x5 of 28 px (18%)"]),
+    "linear layers only": (["Flatten()", "Linear(32)", "ReLU()", "Linear(10)"], ["all 28x28 px at once"]),
+    "a global pool first": (["AdaptiveAvgPool2d(1)", "Flatten()", "Linear(10)"], ["all 28x28 px at once"]),
 }
 
 
@@ -169,7 +169,6 @@ def test_the_receptive_field_in_a_sentence(layers: list[str], says: list[str]) -
     sentence = summary.receptive_field_sentence(trace(parse_lines("\n".join(layers)), {}))
 
     assert [part for part in says if part not in sentence] == []
-    assert sentence.endswith(".")
 
 
 def test_a_table_of_nothing_has_no_field() -> None:

@@ -1,6 +1,7 @@
 """What the network is really fed: a strip of training digits after augmentation, drawn in half blocks."""
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from rich.color import Color
@@ -15,6 +16,10 @@ RAMP = " .:-=+*#%@"
 """Grey in ten steps, for terminals that have no colours or no blocks."""
 GAP = 1
 """Cells between two digits."""
+WHOLE_DIGITS = 4
+
+Draw = Callable[[Sequence[Sequence[int]]], list[Text]]
+"""Grey values as lines of text."""
 
 
 def pixels(digit: bytes, factor: int) -> list[list[int]]:
@@ -50,6 +55,19 @@ def ramp(grey: Sequence[Sequence[int]]) -> list[Text]:
     return lines
 
 
+def layout(width: int, height: int) -> tuple[int, int, int]:
+    """By what digits are made smaller, how many stand side by side, and how many rows of them there are.
+
+    Whole where at least `WHOLE_DIGITS` have room: rotated and shifted digits are told by looking at several.
+    """
+    for factor in (1, 2):
+        side = SIDE // factor
+        across, down = (width + GAP) // (side + GAP), height // (side // 2 + 1)
+        if across * down >= WHOLE_DIGITS:
+            return factor, across, down
+    return 2, max(1, across), max(1, down)
+
+
 class DigitsStrip(Widget):
     """As many digits as fit, each with its label below; a click draws others."""
 
@@ -82,17 +100,27 @@ class DigitsStrip(Widget):
 
     def render(self) -> Text:
         width, height = self.size.width, self.size.height
-        caption = Text(self._caption, "dim", no_wrap=True)
-        caption.truncate(max(0, width), overflow="crop" if self.ascii_only else "ellipsis")
+        newline = Text("\n", no_wrap=True)
         if not self._digits or height < SIDE // 4 + 1:
-            return caption
-        factor = 1 if height > SIDE // 2 + 1 and width >= 2 * SIDE + GAP else 2
-        side = SIDE // factor
-        count = max(1, min(len(self._digits), (width + GAP) // (side + GAP)))
+            return newline.join(self._caption_lines(width, height))
+        factor, across, down = layout(width, height - 1)
         draw = ramp if self.ascii_only else half_blocks
-        columns = [draw(pixels(digit, factor)) for digit in self._digits[:count]]
+        lines: list[Text] = []
+        for first in range(0, min(len(self._digits), across * down), across):
+            lines += self._row(slice(first, first + across), factor, draw, has_labels=height > SIDE // 2 // factor + 1)
+        return newline.join([*lines, *self._caption_lines(width, height - len(lines))])
+
+    def _caption_lines(self, width: int, height: int) -> list[Text]:
+        """The caption in as many lines as there are; what has no room in the last is cut."""
+        whole = textwrap.wrap(self._caption, max(1, width))
+        last = Text(" ".join(whole[height - 1 :]), "dim", no_wrap=True)
+        last.truncate(max(0, width), overflow="crop" if self.ascii_only else "ellipsis")
+        return [*(Text(line, "dim", no_wrap=True) for line in whole[: height - 1]), last][:height]
+
+    def _row(self, part: slice, factor: int, draw: Draw, has_labels: bool) -> list[Text]:
+        """Digits beside each other, and their labels below."""
         gap = Text(" " * GAP)
+        columns = [draw(pixels(digit, factor)) for digit in self._digits[part]]
         lines = [gap.join(parts) for parts in zip(*columns, strict=True)]
-        if height > len(lines) + 1:
-            lines.append(gap.join(Text(f"{label:^{side}}", "bold") for label in self._labels[:count]))
-        return Text("\n", no_wrap=True).join([*lines, caption])
+        labels = gap.join(Text(f"{label:^{SIDE // factor}}", "bold") for label in self._labels[part])
+        return [*lines, labels] if has_labels else lines

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import accumulate
 
 from rich.text import Text
 from textual import events
@@ -19,6 +20,8 @@ OPTIONAL = (("RF", 6, 5), ("jump", 7, 5), ("MACs", 5, 10), ("share", 4, 6), ("Ki
 OUTPUT, PARAMETERS, DELTA = 9, 8, 8
 """Cells of the columns that come before those; less where that is what it takes to show the change."""
 SMALLEST_NAME = 12
+MOST_TOTALS = 8
+"""Lines of the totals, where all of them are shown whole."""
 
 _LONG = re.compile(r"\b(padding|stride|dilation|groups|bias|kernel_size|out_channels)(?==)")
 
@@ -27,18 +30,25 @@ def table(changes: Sequence[Change], width: int) -> list[Text]:
     """A heading and a line for every layer, those removed included, with the columns that `width` has room for."""
     total = sum(change.row.parameters for change in changes if change.row)
     output, parameters, delta = sizes = _sizes(changes, width)
-    name = max((len(_name(change.row or change.before)) for change in changes), default=SMALLEST_NAME)
+    names = [_name(change.row or change.before) for change in changes]
     fixed = _fixed(sizes)
-    name = max(SMALLEST_NAME, min(name, width - fixed))
-    shown = []
-    for heading, position, cells in OPTIONAL:
-        fixed += cells + 1
-        if name + fixed <= width:
-            shown.append((heading, position, cells))
+    full, short = (
+        max(SMALLEST_NAME, min(max(map(len, each), default=0), width - fixed))
+        for each in (names, map(_with_letters, names))
+    )
+    # More columns are worth more than long argument names.
+    name = short if len(_optional(width - fixed - short)) > len(_optional(width - fixed - full)) else full
+    shown = _optional(width - fixed - name)
     heads = [f"{'output':<{output}} {'params':>{parameters}}", *([f"{'change':>{delta}}"] if delta else [])]
     heads += [f"{heading:>{cells}}" for heading, _, cells in shown]
     lines = [Text(f"  {'layer':<{name}} {' '.join(heads)}", "bold", no_wrap=True)]
     return lines + [_line(change, total, name, sizes, shown) for change in changes]
+
+
+def _optional(width: int) -> list[tuple[str, int, int]]:
+    """The optional columns that have room."""
+    ends = accumulate(cells + 1 for _, _, cells in OPTIONAL)
+    return [column for column, end in zip(OPTIONAL, ends, strict=True) if end <= width]
 
 
 def _sizes(changes: Sequence[Change], width: int) -> tuple[int, int, int]:
@@ -64,9 +74,14 @@ def _name(row: Row | None) -> str:
     return "" if row is None else "  " * row.depth + row.type + (f"({row.arguments})" if row.arguments else "")
 
 
+def _with_letters(label: str) -> str:
+    """The label with one letter for the usual argument names."""
+    return _LONG.sub(lambda found: found[0][0], label).replace(", ", ",")
+
+
 def _shortened(label: str, width: int) -> str:
-    """The label with one letter for the usual argument names and, if it must be, cut."""
-    short = _LONG.sub(lambda found: found[0][0], label).replace(", ", ",")
+    """The label with letters and, if it must be, cut."""
+    short = _with_letters(label)
     return short if len(short) <= width else f"{short[: width - 1]}~"
 
 
@@ -95,9 +110,9 @@ def totals(rows: Sequence[Row], before: Sequence[Row], width: int) -> list[Text]
     delta = f" ({change:+,})" if change else ""
     counts = ", ".join(f"{count} {kind}" for kind, count in summary.layer_counts(tuple(rows)).items())
     lines = [
-        f"total {sums.parameters:,} params{delta}, {sums.multiply_adds:,} MACs, {sums.total_mb:.2f} MB",
+        f"{sums.parameters:,} params{delta}, {sums.multiply_adds:,} MACs, {sums.total_mb:.2f} MB",
         f"{counts}; trainable {sums.trainable:,}" if width > 50 else counts,
-        summary.receptive_field_sentence(tuple(rows)),
+        f"receptive field {summary.receptive_field_sentence(tuple(rows))}",
     ]
     return [Text(line, no_wrap=True) for line in lines]
 
@@ -110,6 +125,7 @@ class LayerTable(Vertical):
     LayerTable VerticalScroll { height: 1fr; scrollbar-size-horizontal: 0; }
     LayerTable Static { text-wrap: nowrap; text-overflow: ellipsis; }
     LayerTable #layer-totals { height: auto; max-height: 3; color: $text-muted; padding: 0 1; }
+    LayerTable.-roomy #layer-totals { text-wrap: wrap; max-height: 8; }
     LayerTable.-stale #layer-rows { text-style: dim; }
     """
 
@@ -139,6 +155,7 @@ class LayerTable(Vertical):
         if not self._is_valid:
             lines = [Text("! as they were before the mistake", "bold"), *lines]
         self.set_class(not self._is_valid, "-stale")
+        self.set_class(self.size.height > len(lines) + MOST_TOTALS, "-roomy")
         self.query_one("#layer-rows", Static).update(Text("\n").join(lines))
         self.query_one("#layer-totals", Static).update(
             Text("\n").join(totals(rows, self._before, width)[: 3 if self.size.height > 14 else 1])

@@ -134,9 +134,10 @@ class PresetPicker(Vertical):
         self._fill()
 
     def show_current(self, name: str) -> None:
-        """Marks the preset that is designed on from."""
+        """Marks the preset that is designed on from, and brings it into sight."""
         if name != self._current:
             self._current = name
+            self.query_one(OptionList).highlighted = None
             self._fill()
 
     @work(thread=True, exclusive=True, exit_on_error=False)
