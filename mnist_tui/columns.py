@@ -44,14 +44,14 @@ class Column:
         """What stands in the cell of a run, or of several seeds of one."""
         values = [value for run in runs if (value := self.value(run)) not in (None, "", ())]
         if not values:
-            return "" if self.key in ("tags", "note", "reason", "dropout") else "-"
+            return "" if self.key in ("tag", "note", "reason", "dropout") else "-"
         if len(values) == 1 or all(value == values[0] for value in values):
             return clean_line(self.text(values[0]), 300)
         return self._of_several(values)
 
     def _of_several(self, values: Sequence[Any]) -> str:
         if self.is_result:
-            return f"{self.text(fmean(values))} ±{self.text(stdev(values)).removesuffix('%')}"
+            return f"{self.text(fmean(values))} ±{self.text(stdev(values)).removesuffix('%').removeprefix('+')}"
         if self.key == "seed":
             return f"{len(values)} seeds"
         if self.key == "when":
@@ -92,7 +92,7 @@ def _state(run: Run) -> str:
 
 
 def _note(run: Run) -> str:
-    return run.note or ("" if run.state == "completed" else f"({run.reason})")
+    return run.note or ("" if run.state in ("completed", "training") else f"({run.reason})")
 
 
 def _rates(values: Sequence[float]) -> str:

@@ -113,6 +113,8 @@ def test_several_seeds_in_a_row(runs: Runs) -> None:
     cells = {column.key: column.of(group) for column in columns.ALL}
 
     assert cells["best"] == "99.43% ±0.01"
+    assert cells["gap"] == "+0.10 ±0.00"
+    assert cells["tag"] == ""
     assert cells["seed"] == "2 seeds"
     assert cells["parameters"] == "18,422"
     assert cells["name"] == "iter5"

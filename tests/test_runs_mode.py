@@ -466,6 +466,22 @@ async def test_how_compare_looks(what: str, size: str) -> None:
         golden(f"compare-{what}-{size}", look(pilot))
 
 
+async def test_the_table_has_the_colours_of_the_theme() -> None:
+    """Not those of the terminal, which may be light where the theme is dark."""
+    async with runs_mode(many, (120, 40)) as pilot:
+        strips = [table(pilot).render_line(y) for y in range(20)]
+
+    assert all(part.style and part.style.bgcolor and part.style.color for strip in strips for part in strip)
+
+
+async def test_a_note_that_is_too_long_is_cut() -> None:
+    """It takes what is left of the line, and is no reason to scroll."""
+    async with runs_mode(many, (140, 40)) as pilot:
+        await until(pilot, lambda: table(pilot).virtual_size.width <= table(pilot).size.width)
+        await pilot.resize_terminal(110, 40)
+        await until(pilot, lambda: table(pilot).virtual_size.width > table(pilot).size.width)
+
+
 async def test_ascii() -> None:
     """No character that a plain terminal lacks."""
     async with runs_mode(many, ascii=True) as pilot:

@@ -109,14 +109,21 @@ class RunTable(ScrollView, can_focus=True):
         """Draws marks again."""
         self.refresh()
 
+    def on_resize(self) -> None:
+        self._measure()
+
     def _measure(self) -> None:
+        if not self.columns:
+            return
         cells = [self._texts(group) for group in self.rows[:MEASURED_ROWS]]
         heads = [[self._heading(column) for column in self.columns]]
         widths = [max(map(cell_len, texts)) for texts in zip(*heads, *cells, strict=True)]
-        most = [NAME_CELLS if column.key == "name" else MAX_CELLS for column in self.columns]
-        most[-1:] = [80]
-        self._widths = list(map(min, widths, most))
-        self.virtual_size = Size(MARK + sum(width + 2 for width in self._widths), len(self.rows) + 1)
+        most = [NAME_CELLS if column.key == "name" else MAX_CELLS for column in self.columns[:-1]]
+        others = list(map(min, widths, most))
+        rest = self.size.width - MARK - sum(width + 2 for width in others)
+        # The last one, which as a rule is the note, takes what is left: a note too long is no reason to scroll.
+        self._widths = [*others, min(widths[-1], max(MAX_CELLS, rest))]
+        self.virtual_size = Size(MARK + sum(width + 2 for width in self._widths) - 2, len(self.rows) + 1)
 
     def _heading(self, column: Column) -> str:
         if self.shelf.sort.removeprefix("-") != column.key:
@@ -144,7 +151,8 @@ class RunTable(ScrollView, can_focus=True):
         else:
             strip = Strip.blank(self.size.width)
         width = max(self.size.width, self.virtual_size.width)
-        return strip.adjust_cell_length(width).crop(left, left + self.size.width)
+        # Textual gives these lines no colours of its own: without a style they would be the terminal's.
+        return strip.adjust_cell_length(width).crop(left, left + self.size.width).apply_style(self.rich_style)
 
     def _row(self, index: int) -> Strip:
         group = self.rows[index]

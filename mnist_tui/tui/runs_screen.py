@@ -153,7 +153,7 @@ class RunsScreen(AskingScreen):
         if not self._is_read:
             parts = ["Runs", "reading the folders"]
         else:
-            parts = ["Runs", f"{shown:,} row{'s' if shown != 1 else ''} of {there:,} folders"]
+            parts = ["Runs", f"{_count(shown, 'row')} of {_count(there, 'folder')}"]
         parts.append(str(self.shelf.runs.runs_dir))
         if self.shelf.slots:
             parts.insert(2, f"{len(self.shelf.slots)} marked, 3 compares them")
@@ -369,6 +369,10 @@ class RunsScreen(AskingScreen):
     def action_help(self) -> None:
         """Every key that works where the focus is."""
         self.app.push_screen(HelpScreen(sections(self.active_bindings, NAMES)))
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _facts(group: Group) -> str:
