@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 1.0
 """Between two looks at which folders changed."""
+WIDE = 176
+"""From so many cells on the facts stand beside the table, which then still has room for its columns."""
 FACTS_SECONDS = 0.2
 """That the cursor stays before all the runs are asked for the nearest one."""
 NAMES = {"RunTable": "Table of runs", "Input": "Filter", "RunsScreen": "Runs", "App": "Everywhere"}
@@ -111,7 +113,7 @@ class RunsScreen(AskingScreen):
         self.set_interval(LOOK_SECONDS, self._look)
 
     def on_resize(self, event: events.Resize) -> None:
-        for name, holds in (("wide", event.size.width >= 140), ("narrow", event.size.height < 30)):
+        for name, holds in (("wide", event.size.width >= WIDE), ("narrow", event.size.height < 30)):
             self.set_class(holds, f"-{name}")
         self.call_after_refresh(self._show_headline)
 
