@@ -7,7 +7,7 @@ says what it is. Nothing is followed out of the directory.
 import json
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -155,7 +155,7 @@ def _read_json(path: Path) -> dict[str, Any] | None:
 
 def grouped(runs: Sequence[Run]) -> list[list[Run]]:
     """The runs that differ by nothing but their seed together, in the order of the first of each."""
-    groups: dict[str, list[Run]] = {}
+    groups: dict[Hashable, list[Run]] = {}
     for run in runs:
         groups.setdefault(run.group, []).append(run)
     return list(groups.values())

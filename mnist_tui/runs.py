@@ -5,7 +5,7 @@ Nothing in a file is believed to be of the right kind: a fact that is missing or
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -187,10 +187,10 @@ class Run:
         return json.dumps([self.layer_text, self.knobs, train, self.name], sort_keys=True)
 
     @cached_property
-    def group(self) -> str:
+    def group(self) -> Hashable:
         """Equal for completed runs of one recipe on the same data; a steered one is alone."""
         is_alone = self.is_steered or self.state != "completed"
-        return json.dumps([self.recipe, self.data, self.folder.name if is_alone else ""])
+        return self.recipe, self.data, self.id if is_alone else ""
 
     # --- what came out ---
 

@@ -98,7 +98,7 @@ class BudgetCard(Static):
     def _line(self, spec: RunSpec, name: str, fact: str, words: str, is_short: bool = False) -> Text:
         short = "params" if name == "parameters" else name.removesuffix(" acc")
         line = Text(f"{short:<6}" if is_short else f"{name:<11}", "dim", no_wrap=True)
-        line.append(f" {fact.replace('% of', ' of') if is_short else fact}", "not dim bold")
+        line.append(f" {fact.replace('% of ', '/').replace(' of ', '/') if is_short else fact}", "not dim bold")
         if words:
             is_met = words == "ok"
             sign = ("+" if is_met else "!") if self.ascii_only else ("✓" if is_met else "✗" if "OVER" in words else "…")

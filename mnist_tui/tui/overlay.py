@@ -120,7 +120,9 @@ class Overlay(Widget):
             return None
         curves = [Curve(lines.label, "test", *points) for lines in self.lines for points in lines.seeds if points[0]]
         low, high = limits("accuracy" if self.what == "accuracy" else "loss", curves, self.log_y)
-        return Frame(width, height, 0.0, max(1.0, self.last_epoch), low, high, self.log_y)
+        # Curves begin with the first epoch; a single one needs an axis around it.
+        first = 1.0 if self.last_epoch > 1 else 0.0
+        return Frame(width, height, first, max(1.0, self.last_epoch), low, high, self.log_y)
 
     def render(self) -> Text:
         frame = self.frame()

@@ -136,6 +136,12 @@ class RunsScreen(AskingScreen):
         if error or is_new or not self._is_read:
             self._is_read = True
             self.refresh_rows(error or "")
+            self.ask("ahead", self._read_ahead, lambda *_: None)
+
+    def _read_ahead(self) -> None:
+        """What filters and groups will ask of every run, so that the first of them need not wait."""
+        for run in self.shelf.runs.all:
+            _ = run.group, run.parameters, run.best_accuracy, run.tags, run.note
 
     def refresh_rows(self, error: str = "") -> None:
         """Shows what filter and order choose of the runs that were read."""
