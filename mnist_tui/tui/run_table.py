@@ -151,8 +151,10 @@ class RunTable(ScrollView, can_focus=True):
         else:
             strip = Strip.blank(self.size.width)
         width = max(self.size.width, self.virtual_size.width)
+        *_, last = strip or [Segment("")]
+        seen = strip.adjust_cell_length(width, last.style).crop(left, left + self.size.width)
         # Textual gives these lines no colours of its own: without a style they would be the terminal's.
-        return strip.adjust_cell_length(width).crop(left, left + self.size.width).apply_style(self.rich_style)
+        return seen.apply_style(self.rich_style)
 
     def _row(self, index: int) -> Strip:
         group = self.rows[index]
