@@ -119,8 +119,17 @@ def _ambiguous(named: str, groups: Sequence[Sequence[Run]]) -> str:
     what = ", ".join(f"{one.name} ({' or '.join(dict.fromkeys(one.values))})" for one in found[:4]) or "their layers"
     return (
         f"{clean_line(named, 100)}: {len(groups)} different recipes are chosen, which differ in {what}; "
-        "say which, such as 'iter4 lr=0.01', or name single runs"
+        f"say which{_example(named, groups)}, or name single runs"
     )
+
+
+def _example(named: str, groups: Sequence[Sequence[Run]]) -> str:
+    """How one of the groups is chosen, where a number tells them apart."""
+    for key in ("epochs", "batch", "lr", "parameters"):
+        values = [columns.column(key).value(group[0]) for group in groups]
+        if None not in values and len(set(values)) == len(values):
+            return f", such as '{clean_line(named, 100)} {key}={values[0]}'"
+    return ""
 
 
 # --- commands that change something ---

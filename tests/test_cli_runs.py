@@ -89,7 +89,11 @@ def test_runs_as_json(command: Command) -> None:
         (("open", "nothing"), "nothing: no run in runs is called that"),
         (("open", "iter"), "no run in runs is called that"),
         (("compare", "iter4"), "compare takes two or more"),
-        (("compare", "iter4", "iter5"), "2 different recipes are chosen, which differ in batch_size (32 or 64)"),
+        (
+            ("compare", "iter4", "iter5"),
+            "2 different recipes are chosen, which differ in batch_size (32 or 64); "
+            "say which, such as 'iter5 batch=32', or name single runs",
+        ),
         (("compare", "iter4", "era5"), "era5: no run of it is completed"),
         (("compare", "iter4", "bogus"), "no completed run is chosen by it"),
         (("tag", "0002", "two words"), "is no tag"),
