@@ -15,7 +15,8 @@ folder is written as the run goes. Imports point one way, from the top of this l
     step.py          one step on the device, made to be captured as a CUDA graph      batches.py  batches made ahead
     build.py         spec to network, loss, optimizer, scheduler          data.py  MNIST or digits; seeded splits
     augment.py       batched augmentation     download.py  MNIST's files      environment.py  device, threads, versions
-    norm.py          batch normalisation of images with few channels
+    fast.py          the same network in less time                        vector.py  all weights in one vector
+    norm.py          batch normalisation, and pooling after it, on rows of pixels
                      ---- torch from here up; nothing below loads it (nor does tui/ before its first frame) ----
     tables.py        runs and comparisons as text and JSON
     comparison.py    whether a difference can be told from noise          differences.py  what differs between runs

@@ -18,6 +18,9 @@ from mnist_tui.spec import RunSpec, SpecError
 FUSED = frozenset({"SGD", "Adam", "AdamW", "Adagrad"})
 """Optimizers with one fused kernel for all weights, on the CPU and on CUDA."""
 
+BY_SHAPE = frozenset({"Adafactor"})
+"""Optimizers that see rows and columns of a weight; the others treat each number alone, whatever weight it is in."""
+
 CAPTURABLE = frozenset({"Adam", "AdamW", "NAdam", "RAdam", "Adamax", "Adadelta", "ASGD", "RMSprop", "Rprop"})
 """Optimizers that keep their step count on the device when asked to, so that a captured CUDA graph can hold them."""
 
@@ -41,19 +44,6 @@ def network(spec: RunSpec) -> nn.Sequential:
     Weights are drawn from torch's global generator, as PyTorch's constructors do.
     """
     return _sequential(spec.resolved_layers, image_row())
-
-
-def fast_network(model: nn.Sequential) -> nn.Sequential:
-    """The same function in less time: `MaxPool2d` before `ReLU` where the two are neighbours.
-
-    Both orders give the same output and the same gradients, since ReLU never changes which pixel is the largest,
-    but ReLU then works on a quarter of the pixels. The modules themselves, and so the weights, are shared.
-    """
-    modules = list(model)
-    for index in range(len(modules) - 1):
-        if isinstance(modules[index], nn.ReLU) and isinstance(modules[index + 1], nn.MaxPool2d):
-            modules[index], modules[index + 1] = modules[index + 1], modules[index]
-    return nn.Sequential(*modules)
 
 
 def _sequential(calls: Sequence[Call], before: Row) -> nn.Sequential:

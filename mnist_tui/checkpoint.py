@@ -17,6 +17,7 @@ from torch import Tensor
 
 from mnist_tui.events import EpochEnded, Steered
 from mnist_tui.train import Training
+from mnist_tui.vector import parts
 
 FORMAT = 1
 
@@ -30,7 +31,7 @@ class CheckpointError(ValueError):
 
 def dump(training: Training) -> bytes:
     """The state of a training between two steps."""
-    tensors, scalars = _optimizer_state(training.optimizer)
+    tensors, scalars = _optimizer_state(training)
     tensors |= {f"model.{name}": value for name, value in training.model.state_dict().items()}
     tensors |= _random_states(training)
     tensors |= {"losses": training.step.losses, "hits": training.step.hits}
@@ -102,16 +103,44 @@ def _digest(text: str, tensors: dict[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _optimizer_state(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors of an optimizer's state by name, and its plain numbers."""
+def _optimizer_state(training: Training) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors of an optimizer's state by weight and name, and its plain numbers."""
     tensors, scalars = {}, {}
-    for index, values in optimizer.state_dict()["state"].items():
+    for index, values in _by_weight(training).items():
         for key, value in values.items():
             if isinstance(value, Tensor):
                 tensors[f"optimizer.{index}.{key}"] = value
             else:
                 scalars[f"{index}.{key}"] = value
     return tensors, scalars
+
+
+def _by_weight(training: Training) -> dict[int, dict[str, Any]]:
+    """An optimizer's state for each weight, also where it was given all of them as one vector."""
+    if training.vector not in training.optimizer.state:
+        of_each: dict[int, dict[str, Any]] = training.optimizer.state_dict()["state"]
+        return of_each
+    weights = list(training.model.parameters())
+    split: dict[int, dict[str, Any]] = {index: {} for index in range(len(weights))}
+    for key, value in training.optimizer.state[training.vector].items():
+        is_moment = isinstance(value, Tensor) and value.shape == training.vector.shape
+        for index, part in enumerate(parts(value, weights) if is_moment else [value] * len(weights)):
+            split[index][key] = part.clone() if isinstance(part, Tensor) else part
+    return split
+
+
+def _of_vector(training: Training, of_each: dict[int, dict[str, Any]]) -> dict[int, dict[str, Any]]:
+    """The reverse of `_by_weight`, for an optimizer that was given one vector."""
+    weights = list(training.model.parameters())
+    if training.optimizer.param_groups[0]["params"][0] is not training.vector or not of_each:
+        return of_each
+    joined = dict(of_each[0])
+    for key, value in joined.items():
+        if isinstance(value, Tensor) and value.shape == weights[0].shape:
+            joined[key] = torch.zeros_like(training.vector)
+            for index, part in enumerate(parts(joined[key], weights)):
+                part.copy_(of_each[index][key])
+    return {0: joined}
 
 
 def _random_states(training: Training) -> dict[str, Tensor]:
@@ -139,7 +168,7 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
 def _restore(training: Training, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
     weights = {name.removeprefix("model."): value for name, value in tensors.items() if name.startswith("model.")}
     training.model.load_state_dict(weights)
-    _restore_optimizer(training.optimizer, tensors, state)
+    _restore_optimizer(training, tensors, state)
     if training.scheduler is not None:
         _restore_scheduler(training.scheduler, state["scheduler"])
     training.rows = [EpochEnded(**row) for row in state["rows"]]
@@ -161,8 +190,8 @@ def _restore(training: Training, tensors: dict[str, Tensor], state: dict[str, An
         torch.cuda.set_rng_state(tensors["random.cuda"], training.step.device)
 
 
-def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
-    document = optimizer.state_dict()
+def _restore_optimizer(training: Training, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
+    document = training.optimizer.state_dict()
     moments: dict[int, dict[str, Any]] = {}
     for name, value in tensors.items():
         if name.startswith("optimizer."):
@@ -171,14 +200,9 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tens
     for name, scalar in state["optimizer"].items():
         index, key = name.split(".", 1)
         moments.setdefault(int(index), {})[key] = scalar
-    document["state"] = moments
-    optimizer.load_state_dict(document)
-    for weight, values in optimizer.state.items():
-        for key, value in values.items():
-            if isinstance(value, Tensor) and value.shape == weight.shape:
-                # Fused kernels walk through memory: a moment must lie in memory as its weight does (channels_last).
-                values[key] = torch.empty_like(weight).copy_(value)
-    for group, saved in zip(optimizer.param_groups, state["groups"], strict=True):
+    document["state"] = _of_vector(training, moments)
+    training.optimizer.load_state_dict(document)
+    for group, saved in zip(training.optimizer.param_groups, state["groups"], strict=True):
         _update(group, {key: value for key, value in saved.items() if key not in OF_DEVICE})
 
 

@@ -1,8 +1,7 @@
-"""Batch normalisation of images with few channels, in a third to three quarters of the time on the CPU.
+"""Batch normalisation of images on the CPU, on rows of pixels, together with the max pooling that follows it.
 
-PyTorch's kernel for channels_last takes the channels of one pixel at a time. Where they are fewer than the 16 floats of
-an AVX-512 register it falls back to one float after the other, so here a whole line of pixels is one row of a matrix:
-sums run down its columns, and the columns of a channel are added at the end.
+PyTorch's kernel for channels_last is slow with few channels (benchmarks/README.md), so here a whole line of pixels is
+one row of a matrix: sums run down its columns, and the columns of a channel are added at the end.
 """
 
 from typing import Any
@@ -14,6 +13,8 @@ FEW_CHANNELS = 16
 """From here on PyTorch's kernel is faster; also with AVX2 (measured, see benchmarks/README.md)."""
 MANY_PIXELS = 14 * 14
 """With fewer to an image, PyTorch's kernel is faster: one call costs less than twenty small ones."""
+FAR = 10.0
+"""Where the squared mean is so many times the variance, the mean of squares has lost too many of its digits."""
 
 
 class BatchNorm2d(nn.BatchNorm2d):
@@ -21,11 +22,25 @@ class BatchNorm2d(nn.BatchNorm2d):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # PyTorch's name
         """Images (N, C, H, W) to the same shape; in training their own mean and variance are taken out."""
-        if not self._has_rows(input):
-            return super().forward(input)
-        images, mean, variance = _OnRows.apply(input, self.weight, self.bias, self.eps)
-        self._track(mean, variance, input.numel() // self.num_features)
-        return images  # type: ignore[no-any-return]  # apply is untyped
+        if self.num_features < FEW_CHANNELS and self._can_use_rows(input):
+            return self._on_rows(input, None)
+        return super().forward(input)
+
+    def pooled(self, images: Tensor, pool: nn.MaxPool2d) -> Tensor:
+        """`pool(self(images))`: images (N, C, H, W) to (N, C, H', W').
+
+        Where all weights are positive, the largest pixel is so before and after: what is pooled first has fewer pixels
+        to normalise, and only the pixels chosen have a gradient to add up.
+        """
+        if self._can_use_rows(images) and bool((self.weight > 0).all()):
+            return self._on_rows(images, pool)
+        normal: Tensor = pool(self(images))
+        return normal
+
+    def _on_rows(self, images: Tensor, pool: nn.MaxPool2d | None) -> Tensor:
+        out, mean, variance = _OnRows.apply(images, self.weight, self.bias, self.eps, pool)
+        self._track(mean, variance, images.numel() // self.num_features)
+        return out  # type: ignore[no-any-return]  # apply is untyped
 
     @torch.no_grad()
     def _track(self, mean: Tensor, variance: Tensor, count: int) -> None:
@@ -38,14 +53,13 @@ class BatchNorm2d(nn.BatchNorm2d):
         self.running_mean.lerp_(mean, self.momentum)
         self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
 
-    def _has_rows(self, images: Tensor) -> bool:
-        """Whether rows are faster, and the options are those that `_OnRows` knows."""
+    def _can_use_rows(self, images: Tensor) -> bool:
+        """Whether `_OnRows` knows the options and the images lie as it needs them."""
         return (
             self.training
             and self.affine
             and self.track_running_stats
             and self.momentum is not None
-            and self.num_features < FEW_CHANNELS
             and images.ndim == 4
             and images.shape[2] * images.shape[3] >= MANY_PIXELS
             and images.dtype == torch.float32
@@ -58,33 +72,68 @@ class _OnRows(torch.autograd.Function):
     """Ioffe, Szegedy 2015 (arXiv:1502.03167), section 3, and its gradient, on images as rows."""
 
     @staticmethod
-    def forward(ctx: Any, images: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
-        """The normalised images, their mean and their (biased) variance by channel."""
-        ctx.shape = images.shape
-        count, width = images.numel() // len(weight), images.shape[3]
-        rows = _rows(images)
-        mean = _by_channel(rows.sum(0), width) / count
-        centred = rows - _by_column(mean, width)
-        variance = _by_channel((centred * centred).sum(0), width) / count
+    def forward(
+        ctx: Any, images: Tensor, weight: Tensor, bias: Tensor, eps: float, pool: nn.MaxPool2d | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Images (N, C, H, W), weight and bias (C,) to pooled normalised images, mean and biased variance (C,)."""
+        mean, variance = _moments(images)
         inverse = (variance + eps).rsqrt()
-        ctx.save_for_backward(centred, inverse, weight)
+        chosen, indices = (images, None) if pool is None else _pooled(images, pool)
+        scale = weight * inverse
+        out = torch.addcmul(_by_column(bias - mean * scale, chosen), _rows(chosen), _by_column(scale, chosen))
+        ctx.pool = pool
+        ctx.save_for_backward(images, chosen, indices, mean, inverse, weight)
         ctx.mark_non_differentiable(mean, variance)
-        scaled = torch.addcmul(_by_column(bias, width), centred, _by_column(weight * inverse, width))
-        return _images(scaled, ctx.shape), mean, variance
+        return _images(out, chosen), mean, variance
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        """With respect to images, weight and bias."""
-        centred, inverse, weight = ctx.saved_tensors
-        count, width = gradient.numel() // len(weight), gradient.shape[3]
-        rows = _rows(gradient)
-        of_bias = _by_channel(rows.sum(0), width)
-        of_weight = _by_channel((rows * centred).sum(0), width) * inverse
-        scale = weight * inverse
-        shift, slope = scale * of_bias / -count, scale * inverse * of_weight / -count
-        of_rows = torch.addcmul(_by_column(shift, width), centred, _by_column(slope, width))
-        of_rows.addcmul_(rows, _by_column(scale, width))
-        return _images(of_rows, ctx.shape), of_weight, of_bias, None
+    def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
+        """With respect to images (N, C, H, W), weight and bias (C,)."""
+        images, chosen, indices, mean, inverse, weight = ctx.saved_tensors
+        count, scale, rows = images.numel() // len(weight), weight * inverse, _rows(gradient)
+        of_bias = _by_channel(rows.sum(0), weight)
+        of_weight = (_by_channel((rows * _rows(chosen)).sum(0), weight) - mean * of_bias) * inverse
+        of_images = _images(rows * _by_column(scale, chosen), chosen)
+        if ctx.pool is not None:
+            of_images = _unpooled(of_images, images, indices, ctx.pool)
+        slope = scale * inverse * of_weight / -count
+        shift = scale * of_bias / -count - slope * mean
+        _rows(of_images).addcmul_(_rows(images), _by_column(slope, images)).add_(_by_column(shift, images))
+        return of_images, of_weight, of_bias, None, None
+
+
+def _moments(images: Tensor) -> tuple[Tensor, Tensor]:
+    """The mean and the biased variance (C,) of images (N, C, H, W)."""
+    rows, channels = _rows(images), images.new_empty(images.shape[1])
+    count = images.numel() // len(channels)
+    mean = _by_channel(rows.sum(0), channels) / count
+    squares = mean * mean
+    variance = _by_channel((rows * rows).sum(0), channels) / count - squares
+    if bool((squares > FAR * variance).any()):
+        centred = rows - _by_column(mean, images)
+        variance = _by_channel((centred * centred).sum(0), channels) / count
+    return mean, variance
+
+
+def _pooled(images: Tensor, pool: nn.MaxPool2d) -> tuple[Tensor, Tensor]:
+    """The largest pixels (N, C, H', W'), and where in its image each one is (int64, the same shape)."""
+    found: tuple[Tensor, Tensor] = torch.ops.aten.max_pool2d_with_indices(images, *_windows(pool))
+    return found
+
+
+def _unpooled(gradient: Tensor, images: Tensor, indices: Tensor, pool: nn.MaxPool2d) -> Tensor:
+    """The gradient (N, C, H', W') of pooled pixels where they came from (N, C, H, W)."""
+    spread: Tensor = torch.ops.aten.max_pool2d_with_indices_backward(gradient, images, *_windows(pool), indices)
+    return spread
+
+
+def _windows(pool: nn.MaxPool2d) -> tuple[list[int], list[int], list[int], list[int], bool]:
+    """Kernel size, stride, padding, dilation and ceil_mode as PyTorch's operators want them."""
+    kernel, stride, padding, dilation = (
+        [value, value] if isinstance(value, int) else list(value)
+        for value in (pool.kernel_size, pool.stride, pool.padding, pool.dilation)
+    )
+    return kernel, stride, padding, dilation, pool.ceil_mode
 
 
 def _rows(images: Tensor) -> Tensor:
@@ -93,16 +142,17 @@ def _rows(images: Tensor) -> Tensor:
     return images.permute(0, 2, 3, 1).reshape(count * height, width * channels)
 
 
-def _images(rows: Tensor, shape: torch.Size) -> Tensor:
-    count, channels, height, width = shape
+def _images(rows: Tensor, like: Tensor) -> Tensor:
+    """Rows (N * H, W * C) as images (N, C, H, W) of the shape of others."""
+    count, channels, height, width = like.shape
     return rows.view(count, height, width, channels).permute(0, 3, 1, 2)
 
 
-def _by_channel(columns: Tensor, width: int) -> Tensor:
-    """Sums of columns (W * C) as sums of channels (C)."""
-    return columns.view(width, -1).sum(0)
+def _by_channel(columns: Tensor, channels: Tensor) -> Tensor:
+    """Sums of columns (W * C) as sums of channels (C,)."""
+    return columns.view(-1, len(channels)).sum(0)
 
 
-def _by_column(channels: Tensor, width: int) -> Tensor:
-    """A number for every channel (C) as one for every column (W * C)."""
-    return channels.expand(width, -1).reshape(-1)
+def _by_column(channels: Tensor, images: Tensor) -> Tensor:
+    """A number for every channel (C,) as one for every column (W * C) of the rows of images."""
+    return channels.expand(images.shape[3], -1).reshape(-1)

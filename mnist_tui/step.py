@@ -26,6 +26,7 @@ class TrainStep:
         self,
         settings: TrainSpec,
         model: nn.Module,
+        vector: nn.Parameter,
         loss: nn.Module,
         optimizer: Optimizer,
         device: torch.device,
@@ -37,7 +38,9 @@ class TrainStep:
         self.loss = loss
         self.optimizer = optimizer
         self.device = device
-        self.parameters = list(model.parameters())
+        assert vector.grad is not None
+        self.vector = vector
+        self.gradient = vector.grad
         self.losses = torch.zeros(steps_per_epoch, device=device)
         """The mean loss of every step of the epoch so far."""
         self.hits = torch.zeros(steps_per_epoch, dtype=torch.int64, device=device)
@@ -81,8 +84,7 @@ class TrainStep:
         return True
 
     def _step(self, inputs: Tensor, labels: Tensor) -> bool:
-        for weight in self.parameters:
-            weight.grad = None
+        self.gradient.zero_()
         half = self.settings.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=half, cache_enabled=False):
             scores = self.model(inputs)
@@ -91,7 +93,7 @@ class TrainStep:
         if not self._is_finite(loss.detach()):
             return False
         if self.settings.clip_grad_norm is not None:
-            clip_grad_norm_(self.parameters, self.settings.clip_grad_norm)
+            clip_grad_norm_(self.vector, self.settings.clip_grad_norm)
         self.optimizer.step()
         self.losses.index_copy_(0, self._index, loss.detach()[None])
         self.hits.index_copy_(0, self._index, (scores.argmax(1) == labels).sum()[None])
@@ -100,9 +102,8 @@ class TrainStep:
 
     def _is_finite(self, loss: Tensor) -> bool:
         """Notes in `found_bad` what is not finite in the loss and the gradients; on CUDA without waiting for it."""
-        gradients = [weight.grad for weight in self.parameters if weight.grad is not None]
-        # torch.amp's own look at all gradients in one call; they are multiplied by 1.
-        torch._amp_foreach_non_finite_check_and_unscale_(gradients, self.found_bad, self._one)
+        # torch.amp's own look at gradients in one call; they are multiplied by 1.
+        torch._amp_foreach_non_finite_check_and_unscale_([self.gradient], self.found_bad, self._one)
         if self.device.type == "cuda":
             self.found_bad.copy_(torch.maximum(self.found_bad, (~torch.isfinite(loss)).float()))
             return True
@@ -120,8 +121,6 @@ class TrainStep:
 
     def _capture(self, inputs: Tensor, labels: Tensor) -> None:
         """Records a step on a full batch; recording runs nothing."""
-        for weight in self.parameters:
-            weight.grad = None
         self._graph = torch.cuda.CUDAGraph()
         # Without a stream of its own device, `graph` captures on device 0 whatever device is trained on.
         with torch.cuda.graph(self._graph, stream=torch.cuda.Stream(self.device)):

@@ -10,11 +10,12 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from mnist_tui import build
+from mnist_tui import build, vector
 from mnist_tui.batches import Batches, normalise
 from mnist_tui.control import POLL_SECONDS, Control
 from mnist_tui.data import Images
 from mnist_tui.events import EpochEnded, Event, Outcome, Paused, Progress, RunEnded, Steered, WentOn, best_of
+from mnist_tui.fast import fast_network
 from mnist_tui.spec import RunSpec, SpecError
 from mnist_tui.step import WARM_UP_STEPS, TrainStep
 from mnist_tui.verdict import after_training
@@ -107,17 +108,20 @@ class Training:
         self.spec = spec
         self.splits = splits
         self.model = build.network(spec).to(device).to(memory_format=torch.channels_last)
-        parameters = list(self.model.parameters())
-        if not parameters:
+        weights = list(self.model.parameters())
+        if not weights:
             raise SpecError("layers: no layer has weights, so there is nothing to train", ("layers",))
-        self.optimizer = build.optimizer(spec, parameters)
+        self.vector = vector.join(weights)
+        """All weights of the network, and as its `grad` their gradients."""
+        self.optimizer = build.optimizer(spec, weights if settings.optimizer.name in build.BY_SHAPE else [self.vector])
         self.scheduler = build.scheduler(spec, self.optimizer, len(splits.train))
         self.augmentation = build.augmentation(spec)
-        self.fast_model = build.fast_network(self.model).train()
+        self.fast_model = fast_network(self.model).train()
         self.batches = Batches(splits.train, settings.batch_size, settings.normalize, self.augmentation)
         self.step = TrainStep(
             settings,
             self.fast_model,
+            self.vector,
             build.loss(spec),
             self.optimizer,
             device,

@@ -52,70 +52,6 @@ def test_every_preset_builds(name: str) -> None:
     assert all(gradient is not None and gradient.isfinite().all() for gradient in gradients)
 
 
-def outputs_and_gradients(model: nn.Module) -> list[Tensor]:
-    """The scores, the running statistics and all gradients of one training step's forward and backward pass."""
-    model.train().zero_grad()
-    torch.manual_seed(0)  # Dropout draws the same.
-    inputs = pictures(8).contiguous(memory_format=torch.channels_last).requires_grad_()
-    scores = model(inputs)
-    nn.functional.cross_entropy(scores, torch.arange(8)).backward()
-    gradients = [parameter.grad.clone() for parameter in model.parameters() if parameter.grad is not None]
-    assert inputs.grad is not None
-    return [scores.detach(), inputs.grad, *gradients, *(buffer.clone() for buffer in model.buffers())]
-
-
-RELU_FIRST = """
-    Conv2d(4, 3)
-    ReLU
-    MaxPool2d(3, stride=2, padding=1)
-    Conv2d(4, 3)
-    ReLU
-    MaxPool2d(2, ceil_mode=True)
-    Flatten()
-    Linear(10)
-"""
-"""Windows that overlap and windows that reach over the edge."""
-
-
-@pytest.mark.parametrize("name", [*PRESETS, "relu-first"])
-def test_the_fast_network_is_the_network(name: str) -> None:
-    """Pooling before ReLU changes neither outputs nor gradients by a bit, and works on the same weights."""
-    spec = spec_with({}, RELU_FIRST) if name == "relu-first" else presets.load(name)
-    torch.manual_seed(spec.train.seed)
-    model = build.network(spec).to(memory_format=torch.channels_last)
-    state = {key: value.clone() for key, value in model.state_dict().items()}
-    plain = outputs_and_gradients(model)
-    model.load_state_dict(state)
-    fast = build.fast_network(model)
-    pairs = [(type(first), type(second)) for first, second in itertools.pairwise(fast)]
-
-    assert all(torch.equal(a, b) for a, b in zip(plain, outputs_and_gradients(fast), strict=True))
-    assert {id(weight) for weight in fast.parameters()} == {id(weight) for weight in model.parameters()}
-    assert (nn.ReLU, nn.MaxPool2d) not in pairs
-
-
-def test_only_relu_changes_places() -> None:
-    """The order is changed where it is faster, and only where it is the same function."""
-    model = nn.Sequential(nn.ReLU(), nn.MaxPool2d(2), nn.ReLU(), nn.AvgPool2d(2), nn.GELU(), nn.MaxPool2d(2))
-    fast = build.fast_network(model)
-
-    assert [type(module) for module in fast] == [
-        *(nn.MaxPool2d, nn.ReLU, nn.ReLU),
-        *(nn.AvgPool2d, nn.GELU, nn.MaxPool2d),
-    ]
-    assert [type(module) for module in model][:2] == [nn.ReLU, nn.MaxPool2d]
-
-
-def test_pooling_before_another_function_is_seen() -> None:
-    """Negative control: the comparison above sees an exchange that is not the same function."""
-    model = build.network(spec_with({}, RELU_FIRST.replace("MaxPool2d(2", "AvgPool2d(2")))
-    modules = list(model)
-    modules[4], modules[5] = modules[5], modules[4]
-    pairs = zip(outputs_and_gradients(model), outputs_and_gradients(nn.Sequential(*modules)), strict=True)
-
-    assert not all(torch.equal(a, b) for a, b in pairs)
-
-
 def test_weights_are_the_seeds() -> None:
     """Networks are drawn from torch's generator in the order of their layers, as by hand."""
     torch.manual_seed(5)
@@ -442,7 +378,7 @@ def test_fused_optimizers_take_the_note_of_what_is_not_finite(name: str, digits:
     """As on CUDA: an optimizer that is handed `found_bad` steps, and stays where it is once that is set."""
     training = Training(spec_with({"optimizer": f"{name}(lr=0.01)"}), Splits(digits.train, None, digits.test))
     training.optimizer.found_inf = training.step.found_bad  # type: ignore[attr-defined]
-    weight = training.step.parameters[0]
+    weight = training.vector
     training.begin_epoch()
     weights = [weight.detach().clone()]
     training.step(*training.batches.take())

@@ -1,0 +1,31 @@
+"""All weights of a network in one vector, their gradients in another: one call works on all of them."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+def join(weights: Sequence[nn.Parameter]) -> nn.Parameter:
+    """Moves weights and their gradients into one vector (P,), which it returns; its `grad`, at first 0, is theirs.
+
+    From then on a weight is a view of the vector. An optimizer that treats each number alone may be given the vector in
+    their place: one tensor costs it a twentieth of the calls of twenty.
+    """
+    first = weights[0].detach()
+    vector = nn.Parameter(first.new_zeros(sum(weight.numel() for weight in weights)))
+    vector.grad = torch.zeros_like(vector)
+    values, gradients = parts(vector.detach(), weights), parts(vector.grad, weights)
+    for weight, value, gradient in zip(weights, values, gradients, strict=True):
+        weight.data = value.copy_(weight.detach())
+        weight.grad = gradient
+    return vector
+
+
+def parts(vector: Tensor, weights: Sequence[Tensor]) -> list[Tensor]:
+    """Views of a vector (P,), one for each weight, in its shape and lying in memory as it does."""
+    views, offset = [], 0
+    for weight in weights:
+        views.append(vector.as_strided(weight.shape, weight.stride(), offset))
+        offset += weight.numel()
+    return views

@@ -1,0 +1,43 @@
+"""All weights in one vector: the same numbers, seen from both sides."""
+
+import torch
+from torch import nn
+
+from mnist_tui import vector
+
+
+def a_network() -> nn.Sequential:
+    """Two convolutions, whose weights lie in channels_last, and a linear layer."""
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(1, 3, 3), nn.Conv2d(3, 4, 2), nn.Flatten(), nn.Linear(4, 2)).to(
+        memory_format=torch.channels_last
+    )
+
+
+def test_weights_and_gradients_are_views_of_it() -> None:
+    """Nothing changes but where they lie; a step on the vector is a step on every weight."""
+    plain, model = a_network(), a_network()
+    whole = vector.join(list(model.parameters()))
+    for network in (plain, model):
+        network(torch.ones(5, 1, 4, 4)).square().sum().backward()
+    assert whole.grad is not None
+    with torch.no_grad():
+        whole.sub_(whole.grad, alpha=0.1)
+
+    assert whole.shape == (sum(weight.numel() for weight in plain.parameters()),)
+    for weight, other in zip(plain.parameters(), model.parameters(), strict=True):
+        assert weight.grad is not None
+        assert other.grad is not None
+        assert weight.stride() == other.stride()
+        assert torch.equal(weight.grad, other.grad)
+        torch.testing.assert_close(other, weight - 0.1 * weight.grad)
+
+
+def test_every_number_has_one_place() -> None:
+    """The parts cover the vector, and no two of them meet."""
+    weights = list(a_network().parameters())
+    whole = torch.zeros(sum(weight.numel() for weight in weights))
+    for part in vector.parts(whole, weights):
+        part += 1
+
+    assert torch.equal(whole, torch.ones_like(whole))
