@@ -288,8 +288,8 @@ def _options(options: argparse.Namespace, chosen: Settings) -> "Options":
     from mnist_tui.options import Options
 
     threads = chosen.threads if options.threads is None else options.threads
-    if threads is not None and not 1 <= threads <= 1024:
-        _fail("--threads must be between 1 and 1024", USAGE)
+    if threads is not None and not config.COUNT.is_right(threads):
+        _fail(f"--threads {threads}: must be {config.COUNT.must_be}", USAGE)
     return Options(
         device=device,
         dataset=options.dataset or chosen.dataset,
@@ -368,7 +368,7 @@ def _plain_lab(options: argparse.Namespace, spec: RunSpec, chosen: Settings) -> 
 def _request(options: argparse.Namespace, spec: RunSpec, base: RunSpec, chosen: Settings) -> "LabRequest":
     from mnist_tui.request import LabRequest
 
-    if (chosen.columns, chosen.sort) != (settings.RUN_COLUMNS, "-when"):
+    if (chosen.columns, chosen.sort) != (Settings.columns, Settings.sort):
         from mnist_tui import columns  # What is usual is right, and the first frame need not wait for it.
 
         columns.from_settings(settings.resolved())

@@ -9,14 +9,10 @@ from typing import Any
 
 from mnist_tui.calls import did_you_mean
 from mnist_tui.runs import Run
-from mnist_tui.settings import RUN_COLUMNS as DEFAULT
 from mnist_tui.settings import Found
 from mnist_tui.text import clean_line, duration
 
 Value = str | int | float | bool | tuple[Any, ...] | None
-
-
-__all__ = ["ALL", "DEFAULT", "Column", "ColumnError", "as_record", "chosen", "column", "from_settings", "ordered"]
 
 
 class ColumnError(ValueError):

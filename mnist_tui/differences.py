@@ -16,6 +16,7 @@ CALLS = ("optimizer", "scheduler", "loss")
 SEED = "seed"
 
 Knobs = tuple[tuple[str, float], ...]
+Recipe = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,6 @@ class Difference:
 def settings(run: Run) -> dict[str, str]:
     """Everything but the layers that may change a result, by name: the recipe, call by call and with its defaults."""
     return {**_settings(_recipe(run), run.knobs), SEED: _shown(run.seed)}
-
-
-Recipe = tuple[tuple[str, str], ...]
 
 
 def _recipe(run: Run) -> Recipe:

@@ -158,9 +158,8 @@ def resume(saved: SavedRun, options: Options, output: Output, require_target: bo
 
 def extend(saved: SavedRun, epochs: int, options: Options, output: Output, require_target: bool) -> ExitCode:
     """Trains a completed run for so many more epochs, in a new folder."""
-    longer = saved.spec.with_settings({"epochs": str(len(saved.rows) + epochs)})
     with interruptible() as interruption:
-        run = _Run(longer).follow(session.extend(saved, epochs, options, interruption.control), output)
+        run = _Run(saved.spec).follow(session.extend(saved, epochs, options, interruption.control), output)
     _summarise([run], output)
     return interruption.code or _exit_code([run], require_target)
 
@@ -180,6 +179,11 @@ class _Run:
         self.started: RunStarted | None = None
         self.ended: RunEnded | None = None
         self.clock = time.monotonic()
+
+    @property
+    def epochs(self) -> int:
+        """Those it will have; an extension has more than the run that it goes on from."""
+        return self.started.epochs if self.started else self.spec.train.epochs
 
     def follow(self, events: Iterator[Event], output: Output) -> "_Run":
         """Shows every event."""
@@ -208,7 +212,7 @@ class _Run:
             case Steered(learning_rate=rate):
                 output.talk(f"learning rate {rate:g} from here on, set from another terminal", always=True)
             case EpochEnded() if not output.as_json:
-                output.data(epoch_line(event, self.spec.train.epochs))
+                output.data(epoch_line(event, self.epochs))
             case RunEnded():
                 self.ended = event
                 self._show_end(event, output)
@@ -228,13 +232,13 @@ class _Run:
         before = 0
         if self.started:
             before = self.started.epochs_done * progress.steps_per_epoch + self.started.steps_done
-        total = self.spec.train.epochs * progress.steps_per_epoch
+        total = self.epochs * progress.steps_per_epoch
         elapsed = time.monotonic() - self.clock
         left = elapsed / max(1, done - before) * (total - done)
         width = 20
         filled = width * done // total
         return (
-            f"{self.spec.name} epoch {progress.epoch}/{self.spec.train.epochs} "
+            f"{self.spec.name} epoch {progress.epoch}/{self.epochs} "
             f"[{'#' * filled}{'-' * (width - filled)}] {done / total:4.0%}  loss {progress.loss:.4f}  "
             f"{progress.images_per_second:,.0f} img/s  ETA {duration(left)}"
         )

@@ -46,6 +46,11 @@ class Runs:
         self.all = sorted(found, key=lambda run: (run.created or run.id, run.id), reverse=True)
         return len(before) != len(known) or any(before.get(name, (0, None))[1] is not known[name][1] for name in known)
 
+    def read_ahead(self) -> None:
+        """Reads what filters, groups and rows will ask of every run, so that the first of them need not wait."""
+        for run in self.all:
+            _ = run.name, run.group, run.parameters, run.best_accuracy, run.tags, run.note
+
     def forget(self, folder: Path) -> None:
         """Reads a folder again at the next refresh, whether or not it seems to have changed."""
         self._known.pop(folder.name, None)

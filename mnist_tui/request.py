@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from mnist_tui.options import Options
+from mnist_tui.settings import Settings
 from mnist_tui.spec import RunSpec
 
 
@@ -30,9 +31,9 @@ class LabRequest:
     light: bool = False
     mouse: bool = True
     on_hangup: Literal["continue", "stop"] = "continue"
-    columns: tuple[str, ...] = ()
-    """Of the table of runs; none stands for the usual ones."""
-    sort: str = "-when"
+    columns: tuple[str, ...] = Settings.columns
+    """Of the table of runs."""
+    sort: str = Settings.sort
     """The column that the runs are sorted by."""
     keymap: Mapping[str, str] = field(default_factory=dict)
     """Other keys for actions, several with commas."""

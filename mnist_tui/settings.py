@@ -26,12 +26,6 @@ MAX_PYPROJECT = 2**20
 PROJECT_FILE = Path("mnist-tui.toml")
 PYPROJECT = Path("pyproject.toml")
 
-RUN_COLUMNS = (
-    *("name", "seed", "state", "parameters", "best", "last"),
-    *("gap", "epochs", "target", "when", "tag", "note"),
-)
-"""The columns of the table of runs, where nobody chose others; a terminal of 80 cells has room for the first six."""
-
 
 class SettingsError(ValueError):
     """A settings file or an environment variable that cannot be used; the message names it, the key and the way out."""
@@ -80,7 +74,11 @@ class Settings:
     ascii: bool = field(default=False, metadata=_about(config.BOOLEAN, "Neither braille nor blocks nor boxes."))
     mouse: bool = field(default=True, metadata=_about(config.BOOLEAN, "Use it, or leave it to the terminal."))
     columns: tuple[str, ...] = field(
-        default=RUN_COLUMNS, metadata=_about(config.COLUMNS, "Columns of the table of runs, in their order.")
+        default=(  # A terminal of 80 cells has room for the first six.
+            *("name", "seed", "state", "parameters", "best", "last"),
+            *("gap", "epochs", "target", "when", "tag", "note"),
+        ),
+        metadata=_about(config.COLUMNS, "Columns of the table of runs, in their order."),
     )
     sort: str = field(
         default="-when", metadata=_about(config.NAME, "The column that the runs are sorted by; with - for falling.")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from command import Command, in_process
 
 from mnist_tui.spec import RunSpec, make_spec
 
@@ -24,6 +25,12 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for folder in ("cache", "config", "state"):
         monkeypatch.setenv(f"XDG_{folder.upper()}_HOME", str(tmp_path / "home" / folder))
     _use_one_thread()
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """`mnist-tui` in this process: the exit code, stdout and stderr."""
+    return in_process(monkeypatch, capsys)
 
 
 @pytest.fixture(scope="session")

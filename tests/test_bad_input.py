@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from command import Command as InProcess
 
 from mnist_tui import cli
 
@@ -75,20 +76,15 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def command(work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+def command(command: InProcess, work: Path) -> Command:
     """`mnist-tui` in this process, which has loaded torch already."""
 
     def run(*arguments: str) -> Answer:
-        monkeypatch.setattr(sys, "argv", ["mnist-tui", *arguments])
         before = _snapshot(work)
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
+        code, out, err = command(*arguments)
         after = _snapshot(work)
         written = [path for path in after | before if after.get(path) != before.get(path)]
-        shown = capsys.readouterr()
-        assert isinstance(ended.value.code, int)
-        return Answer(ended.value.code, shown.out, shown.err.splitlines(), written)
+        return Answer(code, out, err.splitlines(), written)
 
     return run
 
@@ -134,7 +130,7 @@ ARGUMENTS: dict[str, tuple[tuple[str, ...], str]] = {
     "seeds -3": ((*TRAIN, "--seeds", "-3"), "--seeds must be between 1 and 1000"),
     "seeds x": ((*TRAIN, "--seeds", "x"), "--seeds"),
     "seeds past the last": ((*TRAIN, "--seed", "4294967295", "--seeds", "2"), "train.seed"),
-    "threads 0": ((*TRAIN, "--threads", "0"), "--threads must be between 1 and 1024"),
+    "threads 0": ((*TRAIN, "--threads", "0"), "--threads 0: must be a whole number between 1 and 1024"),
     "threads x": ((*TRAIN, "--threads", "x"), "--threads"),
     "lr nan": ((*TRAIN, "--set", "optimizer.lr=nan"), "'nan'"),
     "lr inf": ((*TRAIN, "--set", "optimizer.lr=inf"), "'inf'"),

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command import Command as InProcess
 
-from mnist_tui import cli, presets, storage
+from mnist_tui import presets, storage
 from mnist_tui.events import EpochEnded
 from mnist_tui.layers import KINDS
 from mnist_tui.spec import RunSpec
@@ -79,16 +80,12 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def command(work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+def command(command: InProcess, work: Path) -> Command:
     """`mnist-tui` in this process, which has loaded torch already."""
 
     def run(*arguments: str) -> Answer:
-        monkeypatch.setattr(sys, "argv", ["mnist-tui", *arguments])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        shown = capsys.readouterr()
-        return Answer(int(ended.value.code or 0), shown.out.splitlines(), shown.err.splitlines())
+        code, out, err = command(*arguments)
+        return Answer(code, out.splitlines(), err.splitlines())
 
     return run
 

@@ -3,19 +3,17 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from command import Command
 from saved_runs import answer, make_run
 
 from mnist_tui import annotations, cli, presets
 
-Command = Callable[..., tuple[int, str, str]]
-
 
 @pytest.fixture
-def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+def command(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
     """`mnist-tui` in this process, over six runs and somebody's pictures."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MNIST_TUI_RUNS_DIR", raising=False)
@@ -29,16 +27,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     make_run(Path("runs"), changed, 0, 0.98, 10)
     make_run(Path("runs"), presets.load("era5"), 0, 0.5, 11, outcome="failed")
     Path("runs/pictures").mkdir()
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["mnist-tui", *arguments])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        shown = capsys.readouterr()
-        return int(ended.value.code or 0), shown.out, shown.err
-
-    return run
+    return command
 
 
 def test_runs(command: Command) -> None:

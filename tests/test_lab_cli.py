@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from command import Command
 from lab_terminal import MAIN, ROOT, Lab
 
 from mnist_tui import cli, presets, settings, storage, terminal
@@ -31,7 +32,6 @@ epochs = 2
 """
 
 
-Command = Callable[..., tuple[int, str, str]]
 Request = Callable[..., LabRequest]
 
 
@@ -45,20 +45,6 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in [name for name in os.environ if name.startswith(("MNIST_TUI_", "SSH_", "TEXTUAL_"))]:
         monkeypatch.delenv(name)
     return folder
-
-
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """`mnist-tui` in this process: the exit code, stdout and stderr."""
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["mnist-tui", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        shown = capsys.readouterr()
-        return int(ended.value.code or 0), shown.out, shown.err
-
-    return run
 
 
 @pytest.fixture
@@ -180,7 +166,7 @@ def test_without_utf8_nothing_but_ascii_is_drawn(requested: Request, monkeypatch
         (("--set", "epochs"), "expected KEY=VALUE"),
         (("--epochs", "-1"), "train.epochs"),
         (("--seeds", "0"), "--seeds must be between 1 and 1000"),
-        (("--threads", "0"), "--threads must be between 1 and 1024"),
+        (("--threads", "0"), "--threads 0: must be a whole number between 1 and 1024"),
         (("--device", "gpu"), "--device gpu: must be auto"),
         (("--light", "--dark"), "not allowed with"),
         (("--strat",), "did you mean '--start'?"),

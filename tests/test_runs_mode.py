@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.text import Text
 from saved_runs import answer, make_run
 from textual.pilot import Pilot
 from textual.widgets import Input, Static, TextArea
@@ -24,6 +25,7 @@ from mnist_tui.tui.run_screen import RunScreen
 from mnist_tui.tui.run_table import RunTable
 from mnist_tui.tui.runner import Runner
 from mnist_tui.tui.runs_screen import RunsScreen
+from mnist_tui.tui.shelf import COLOURS
 
 SIZES = {"80x24": (80, 24), "120x40": (120, 40), "200x60": (200, 60)}
 GOLDEN = Path(__file__).parent / "golden"
@@ -483,13 +485,17 @@ async def test_a_note_that_is_too_long_is_cut() -> None:
 
 
 async def test_ascii() -> None:
-    """No character that a plain terminal lacks."""
+    """No character that a plain terminal lacks; colours it has."""
     async with runs_mode(many, ascii=True) as pilot:
         await pilot.press("m", "g", "space", "space")
         assert {sign for sign in look(pilot) if not sign.isascii()} == set()
         await pilot.press("3")
         await until(pilot, lambda: bool(report(pilot)))
         assert {sign for sign in look(pilot) if not sign.isascii()} == set()
+        for place in ("#compare-text", "#compare-legend"):
+            shown = pilot.app.screen.query_one(place, Static).content
+            assert isinstance(shown, Text)
+            assert any(COLOURS[0][0] in str(span.style) for span in shown.spans)
 
 
 def golden(name: str, text: str) -> None:

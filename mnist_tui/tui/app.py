@@ -83,11 +83,10 @@ class LabApp(App[Ending]):
     @cached_property
     def shelf(self) -> "Shelf":
         """What Runs and Compare look at."""
-        from mnist_tui.columns import DEFAULT
         from mnist_tui.listing import Runs
         from mnist_tui.tui.shelf import Shelf
 
-        return Shelf(Runs(self.request.options.runs_dir), self.request.columns or DEFAULT, self.request.sort)
+        return Shelf(Runs(self.request.options.runs_dir), self.request.columns, self.request.sort)
 
     async def action_mode(self, mode: str) -> None:
         """Goes to a mode; the others stay as they are, and a run goes on."""

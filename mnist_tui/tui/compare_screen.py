@@ -111,15 +111,18 @@ class CompareScreen(AskingScreen):
 
     def _put(self, lines: Any, text: Text) -> None:
         self.query_one(Overlay).show(lines, self.what)
-        self.query_one("#compare-text", Static).update(Text(in_ascii(text.plain)) if self.ascii_only else text)
+        self._update("#compare-text", text)
         self._show_legend()
+
+    def _update(self, place: str, text: Text) -> None:
+        if self.ascii_only:
+            text.plain = in_ascii(text.plain)  # It keeps its colours.
+        self.query_one(place, Static).update(text)
 
     @on(Overlay.Moved)
     def _show_legend(self) -> None:
         overlay = self.query_one(Overlay)
-        legend = overlay.legend() if overlay.lines else Text("")
-        legend = Text(in_ascii(legend.plain)) if self.ascii_only else legend
-        self.query_one("#compare-legend", Static).update(legend)
+        self._update("#compare-legend", overlay.legend() if overlay.lines else Text(""))
 
     # --- keys ---
 

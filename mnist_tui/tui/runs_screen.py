@@ -78,7 +78,7 @@ class RunsScreen(AskingScreen):
     def __init__(self, shelf: Shelf, ascii_only: bool) -> None:
         super().__init__()
         self.shelf, self.ascii_only = shelf, ascii_only
-        self._is_read = False
+        self._is_read = self._is_frozen = False
         self._facts_timer: Timer | None = None
 
     @property
@@ -122,26 +122,19 @@ class RunsScreen(AskingScreen):
     def _look(self) -> None:
         """Looks at the folders, beside the screen, while this mode is in sight."""
         if self.app.screen_stack[0] is self:
-            self.ask("look", self._read, self._seen)
-
-    def _read(self) -> bool:
-        is_new = self.shelf.runs.refresh()
-        if is_new:
-            for run in self.shelf.runs.all:  # Here, so that the first letter of a filter need not wait for them.
-                _ = run.name, run.created
-            gc.freeze()  # Else a collection over ten thousand runs would hold the keys for half a second.
-        return is_new
+            self.ask("look", self.shelf.runs.refresh, self._seen)
 
     def _seen(self, is_new: bool | None, error: str | None) -> None:
         if error or is_new or not self._is_read:
             self._is_read = True
             self.refresh_rows(error or "")
-            self.ask("ahead", self._read_ahead, lambda *_: None)
+            self.ask("ahead", self.shelf.runs.read_ahead, self._have_read_ahead)
 
-    def _read_ahead(self) -> None:
-        """What filters and groups will ask of every run, so that the first of them need not wait."""
-        for run in self.shelf.runs.all:
-            _ = run.group, run.parameters, run.best_accuracy, run.tags, run.note
+    def _have_read_ahead(self, *_: object) -> None:
+        """Once: a collection over ten thousand runs would hold the keys for half a second, again and again."""
+        if not self._is_frozen:
+            gc.freeze()
+            self._is_frozen = True
 
     def refresh_rows(self, error: str = "") -> None:
         """Shows what filter and order choose of the runs that were read."""

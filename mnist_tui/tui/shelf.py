@@ -7,6 +7,7 @@ from mnist_tui import columns, comparison, filters
 from mnist_tui.comparison import Side
 from mnist_tui.listing import Runs, grouped
 from mnist_tui.runs import Run
+from mnist_tui.settings import Settings
 
 Group = Sequence[Run]
 """A row of the table: one run, or the seeds of one recipe."""
@@ -32,8 +33,8 @@ class Shelf:
     """The state of both modes."""
 
     runs: Runs
-    columns: tuple[str, ...] = columns.DEFAULT
-    sort: str = "-when"
+    columns: Names = Settings.columns
+    sort: str = Settings.sort
     filter: str = ""
     is_grouped: bool = False
     slots: dict[Names, int] = field(default_factory=dict)
