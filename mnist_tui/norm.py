@@ -90,22 +90,23 @@ class _OnRows(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         """With respect to images (N, C, H, W), weight and bias (C,)."""
         images, chosen, indices, mean, inverse, weight = ctx.saved_tensors
-        count, scale, rows = images.numel() // len(weight), weight * inverse, _rows(gradient)
-        of_bias = _by_channel(rows.sum(0), weight)
-        of_weight = (_by_channel((rows * _rows(chosen)).sum(0), weight) - mean * of_bias) * inverse
-        of_images = _images(rows * _by_column(scale, chosen), chosen)
+        channels, scale, rows = len(weight), weight * inverse, _rows(gradient)
+        count = images.numel() // channels
+        of_bias = _by_channel(rows.sum(0), channels)
+        of_weight = (_by_channel((rows * _rows(chosen)).sum(0), channels) - mean * of_bias) * inverse
+        rows = rows * _by_column(scale, chosen)
         if ctx.pool is not None:
-            of_images = _unpooled(of_images, images, indices, ctx.pool)
+            rows = _rows(_unpooled(_images(rows, chosen), images, indices, ctx.pool))
         slope = scale * inverse * of_weight / -count
         shift = scale * of_bias / -count - slope * mean
-        _rows(of_images).addcmul_(_rows(images), _by_column(slope, images)).add_(_by_column(shift, images))
-        return of_images, of_weight, of_bias, None, None
+        rows.addcmul_(_rows(images), _by_column(slope, images)).add_(_by_column(shift, images))
+        return _images(rows, images), of_weight, of_bias, None, None
 
 
 def _moments(images: Tensor) -> tuple[Tensor, Tensor]:
     """The mean and the biased variance (C,) of images (N, C, H, W)."""
-    rows, channels = _rows(images), images.new_empty(images.shape[1])
-    count = images.numel() // len(channels)
+    rows, channels = _rows(images), images.shape[1]
+    count = images.numel() // channels
     mean = _by_channel(rows.sum(0), channels) / count
     squares = mean * mean
     variance = _by_channel((rows * rows).sum(0), channels) / count - squares
@@ -148,11 +149,11 @@ def _images(rows: Tensor, like: Tensor) -> Tensor:
     return rows.view(count, height, width, channels).permute(0, 3, 1, 2)
 
 
-def _by_channel(columns: Tensor, channels: Tensor) -> Tensor:
-    """Sums of columns (W * C) as sums of channels (C,)."""
-    return columns.view(-1, len(channels)).sum(0)
+def _by_channel(columns: Tensor, channels: int) -> Tensor:
+    """Sums of columns (W * C,) as sums of C channels."""
+    return columns.view(-1, channels).sum(0)
 
 
 def _by_column(channels: Tensor, images: Tensor) -> Tensor:
-    """A number for every channel (C,) as one for every column (W * C) of the rows of images."""
+    """A number for every channel (C,) as one for every column (W * C,) of the rows of images."""
     return channels.expand(images.shape[3], -1).reshape(-1)
