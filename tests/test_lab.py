@@ -475,6 +475,20 @@ async def test_quit_asks_while_a_run_is_trained(key: str, asked: list[Any]) -> N
         assert pilot.app.ending.leave_running is (key == "l")  # type: ignore[attr-defined]
 
 
+async def test_quit_asks_no_longer_once_the_run_is_over() -> None:
+    """Somebody presses q just as the run ends: there is nothing left to choose."""
+    async with lab() as pilot:
+        runner(pilot).busy = runner(pilot).has_begun = True
+        await pilot.press("q")
+        await settled(pilot, lambda: isinstance(pilot.app.screen, QuitDialog))
+        stays = not pilot.app._exit
+        await tell(pilot, Idle())
+
+        assert stays
+        assert pilot.app._exit
+        assert runner(pilot).asked == []
+
+
 # --- sizes, help, looks ---
 
 

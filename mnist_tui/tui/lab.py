@@ -270,7 +270,8 @@ class LabScreen(DesignScreen):
             case Idle():
                 if self.waiting and self.view.track is None:
                     self.waiting = self.waiting if self.waiting.startswith("!") else "t trains"
-                self._leave_now() if self._is_leaving else self._preview()
+                is_asked = isinstance(self.app.screen, QuitDialog)  # What it asks about is over.
+                self._leave_now() if self._is_leaving or is_asked else self._preview()
             case Notice(text=text, is_warning=is_warning):
                 self.waiting = text if self.view.track is None else self.waiting
                 self.notify(text, severity="warning" if is_warning else "information", timeout=10, markup=False)

@@ -60,11 +60,12 @@ class Runner:
         """Whether the run under way is trained by another process."""
         self._control = Control()
         self._thread: threading.Thread | None = None
+        self._is_busy = False
 
     @property
     def is_busy(self) -> bool:
         """Whether something is trained or watched."""
-        return self._thread is not None and self._thread.is_alive()
+        return self._is_busy
 
     @property
     def is_training(self) -> bool:
@@ -118,6 +119,7 @@ class Runner:
         self.is_watching = is_watching
         self.has_begun = False
         self._control = Control()
+        self._is_busy = True
         # No daemon: the interpreter must never end inside torch.
         self._thread = threading.Thread(target=self._follow, args=(events,), name="run")
         self._thread.start()
@@ -129,6 +131,8 @@ class Runner:
                 self._tell(event)
         except Exception as error:
             self._tell(_news_of(error))
+        finally:
+            self._is_busy = False  # Before the news of it, which nothing comes after.
         self._tell(Idle())
 
     def _note(self, event: Event) -> None:
