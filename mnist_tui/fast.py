@@ -65,7 +65,9 @@ class NormedConvolution(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Images (N, C, H, W) to images (N, C', H', W')."""
         bias = self.convolution.bias
-        if not self.training or bias is None:
+        if not self.training:
+            return self._folded(images)
+        if bias is None:
             return self._normed(self.convolution(images))
         # PyTorch's own forward, with its padding modes, but for the bias.
         out = self._normed(self.convolution._conv_forward(images, self.convolution.weight, None))
@@ -74,6 +76,19 @@ class NormedConvolution(nn.Module):
         # By `data`: autograd would take it for a change of what the norm's gradient needs, which is not this mean.
         self.norm.running_mean.data.add_(bias.detach(), alpha=self.norm.momentum)
         return out
+
+    def _folded(self, images: Tensor) -> Tensor:
+        """In evaluation a norm multiplies and shifts by fixed numbers, which the convolution's weights can hold."""
+        norm, weight, bias = self.norm, self.convolution.weight, self.convolution.bias
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        scale = (norm.running_var + norm.eps).rsqrt()
+        scale = scale if norm.weight is None else scale * norm.weight
+        shift = (-norm.running_mean if bias is None else bias - norm.running_mean) * scale
+        shift = shift if norm.bias is None else shift + norm.bias
+        out: Tensor = self.convolution._conv_forward(images, weight * scale[:, None, None, None], shift)
+        pooled: Tensor = out if self.pool is None else self.pool(out)
+        return pooled
 
     def _normed(self, images: Tensor) -> Tensor:
         normed: Tensor = self.norm(images) if self.pool is None else self.norm.pooled(images, self.pool)
