@@ -40,7 +40,9 @@ class TrainStep:
         self.device = device
         assert vector.grad is not None
         self.vector = vector
+        """All weights (P,)."""
         self.gradient = vector.grad
+        """Their gradients (P,)."""
         self.losses = torch.zeros(steps_per_epoch, device=device)
         """The mean loss of every step of the epoch so far."""
         self.hits = torch.zeros(steps_per_epoch, dtype=torch.int64, device=device)

@@ -7,10 +7,10 @@ from torch import Tensor, nn
 
 
 def join(weights: Sequence[nn.Parameter]) -> nn.Parameter:
-    """Moves weights and their gradients into one vector (P,), which it returns; its `grad`, at first 0, is theirs.
+    """Moves weights and their gradients into one vector (P,) of all P numbers, which it returns.
 
-    From then on a weight is a view of the vector. An optimizer that treats each number alone may be given the vector in
-    their place: one tensor costs it a twentieth of the calls of twenty.
+    From then on a weight is a view of the vector, and its gradient, at first 0, one of the vector's `grad`. The vector
+    may be given, in their place, to an optimizer that treats each number alone, whose cost is by tensor.
     """
     first = weights[0].detach()
     vector = nn.Parameter(first.new_zeros(sum(weight.numel() for weight in weights)))

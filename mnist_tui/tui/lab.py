@@ -270,7 +270,8 @@ class LabScreen(DesignScreen):
             case Idle():
                 if self.waiting and self.view.track is None:
                     self.waiting = self.waiting if self.waiting.startswith("!") else "t trains"
-                is_asked = isinstance(self.app.screen, QuitDialog)  # What it asks about is over.
+                # A question what becomes of the run is answered by its end, also under the news of how it ended.
+                is_asked = any(isinstance(screen, QuitDialog) for screen in self.app.screen_stack)
                 self._leave_now() if self._is_leaving or is_asked else self._preview()
             case Notice(text=text, is_warning=is_warning):
                 self.waiting = text if self.view.track is None else self.waiting

@@ -33,7 +33,7 @@ class Shelf:
     """The state of both modes."""
 
     runs: Runs
-    columns: Names = Settings.columns
+    columns: tuple[str, ...] = Settings.columns
     sort: str = Settings.sort
     filter: str = ""
     is_grouped: bool = False
