@@ -21,6 +21,7 @@ from saved_runs import make_runs
 from textual.app import App
 
 from mnist_tui import presets
+from mnist_tui.draft import Draft
 from mnist_tui.listing import Runs
 from mnist_tui.options import Options
 from mnist_tui.request import LabRequest
@@ -57,7 +58,7 @@ async def typing(runs_dir: Path) -> dict[str, float]:
     """From a letter in the filter to the rows in the table, on the dashboard's second mode; in seconds."""
     spec = presets.load("iter5")
     options = Options(runs_dir=runs_dir)
-    app = LabApp(LabRequest(spec=spec, base=spec, options=options), Runner(options, lambda folder: None))
+    app = LabApp(LabRequest(draft=Draft(spec), options=options), Runner(options, lambda folder: None))
     found = {}
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("2")

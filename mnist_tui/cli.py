@@ -22,6 +22,8 @@ from mnist_tui.spec import RunSpec, SpecError
 from mnist_tui.text import clean, clean_line
 
 if TYPE_CHECKING:
+    from mnist_tui.draft import Draft
+    from mnist_tui.last_used import LastUsed
     from mnist_tui.options import Options
     from mnist_tui.request import LabRequest
 
@@ -321,30 +323,53 @@ def _lab(options: argparse.Namespace) -> int:
         if getattr(options, name):
             _fail(f"--{name.replace('_', '-')} goes with --batch NAME", USAGE)
     chosen = settings.load()
-    spec, base, notice = _designed(options, chosen)
+    last, notice = _last_used()
+    draft = _designed(options, chosen, last)
     if options.plain or (terminal.is_terminal() and terminal.is_dumb()):
-        return _plain_lab(options, spec, chosen)
+        return _plain_lab(options, _valid_spec(draft), chosen)
     if not terminal.is_terminal():
-        _fail(f"the laboratory needs a terminal; train without one: mnist-tui --batch {spec.name}", USAGE)
-    seeds = _count(options.seeds)
-    request = _request(options, spec, base, chosen)
-    return _open(replace(request, seeds=seeds, start=options.start, notice=notice))
+        _fail(f"the laboratory needs a terminal; train without one: mnist-tui --batch {draft.base.name}", USAGE)
+    request = _request(options, draft, chosen)
+    previous = last.draft if last and last.draft.changed_count and last.draft != draft else None
+    texts = _run_texts(options, last)
+    return _open(replace(request, previous=previous, run_texts=texts, start=options.start, notice=notice))
 
 
-def _designed(options: argparse.Namespace, chosen: Settings) -> tuple[RunSpec, RunSpec, str]:
-    """What the laboratory opens on: the named preset, or what was used last, or the preset of the settings.
+def _last_used() -> "tuple[LastUsed | None, str]":
+    """What was designed last, and a sentence where that cannot be read."""
+    from mnist_tui.last_used import last_used
 
-    With the preset that it began from, and a sentence where what was used last cannot be read.
-    """
-    last, notice = None, ""
-    if not options.preset:
-        try:
-            last = settings.last_used()
-        except SettingsError as error:
-            notice = str(error)
-    named = options.preset
-    spec, base = last or (presets.load(named, options.models) if named else _first(chosen, options.models),) * 2
-    return _changed(spec, _all_settings(options)), base, notice
+    try:
+        return last_used(), ""
+    except SettingsError as error:
+        return None, str(error)
+
+
+def _designed(options: argparse.Namespace, chosen: Settings, last: "LastUsed | None") -> "Draft":
+    """What the laboratory opens on: the named preset, or what was designed last, or the preset of the settings."""
+    from mnist_tui.draft import Draft
+
+    wanted = _all_settings(options)
+    if options.preset or last is None:
+        base = presets.load(options.preset, options.models) if options.preset else _first(chosen, options.models)
+        return Draft.of(_changed(base, wanted), base)
+    return Draft.of(_changed(_valid_spec(last.draft), wanted), last.draft.base) if wanted else last.draft
+
+
+def _valid_spec(draft: "Draft") -> RunSpec:
+    """The run that a draft comes to; ends where something is wrong in it."""
+    if draft.result.spec is None:
+        _fail("what was designed last has mistakes: open mnist-tui and correct them, or name a preset: --preset", USAGE)
+    return draft.result.spec
+
+
+def _run_texts(options: argparse.Namespace, last: "LastUsed | None") -> dict[str, str]:
+    """What stands in the fields of the run at first: what was typed last, but for what the command line says."""
+    seeds = {"seeds": str(_count(options.seeds))} if options.seeds is not None else {}
+    if last is None or options.preset:
+        return seeds
+    given = {name for name in ("device", "dataset") if getattr(options, name) is not None}
+    return {name: text for name, text in last.run_texts.items() if name not in given} | seeds
 
 
 def _first(chosen: Settings, models: Path | None) -> RunSpec:
@@ -365,7 +390,7 @@ def _plain_lab(options: argparse.Namespace, spec: RunSpec, chosen: Settings) -> 
     return headless.batch(specs, where, headless.Output(False, options.quiet), False)
 
 
-def _request(options: argparse.Namespace, spec: RunSpec, base: RunSpec, chosen: Settings) -> "LabRequest":
+def _request(options: argparse.Namespace, draft: "Draft", chosen: Settings) -> "LabRequest":
     from mnist_tui.request import LabRequest
 
     if (chosen.columns, chosen.sort) != (Settings.columns, Settings.sort):
@@ -373,8 +398,7 @@ def _request(options: argparse.Namespace, spec: RunSpec, base: RunSpec, chosen: 
 
         columns.from_settings(settings.resolved())
     return LabRequest(
-        spec=spec,
-        base=base,
+        draft=draft,
         options=_options(options, chosen),
         models=getattr(options, "models", None),
         ascii=(chosen.ascii or not terminal.has_utf8()) if options.ascii is None else options.ascii,
@@ -409,12 +433,13 @@ def _watch(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     chosen = settings.load()
     from mnist_tui import storage, watch
+    from mnist_tui.draft import Draft
 
     folder = watch.find_run(options.run, options.runs_dir or chosen.runs_dir)
     if options.plain or options.json or not terminal.is_terminal() or terminal.is_dumb():
         return watch.print_events(folder, options.json)
     saved = storage.load_run(folder).spec
-    return _open(replace(_request(options, saved, saved, chosen), watch=folder))
+    return _open(replace(_request(options, Draft(saved), chosen), watch=folder))
 
 
 def _extend(arguments: Sequence[str]) -> int:

@@ -4,6 +4,7 @@ The fields are made from the declarations of `TrainSpec` and `Target`, from PyTo
 that a new setting appears in the form by being declared.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -12,7 +13,7 @@ from typing import Any, Literal, get_args, get_origin
 from mnist_tui.calls import Call, CallError, parse, show, signature
 from mnist_tui.catalog import CATALOGS
 from mnist_tui.network import Row
-from mnist_tui.spec import UNUSED, Knob, RunSpec, SpecError, Target, TrainSpec, read_value
+from mnist_tui.spec import UNUSED, Knob, RunSpec, SpecError, Target, TrainSpec, make_spec, read_value
 
 CALLS = ("optimizer", "scheduler", "loss")
 """The settings that are one call of PyTorch's: a choice, and a field for each of its arguments."""
@@ -72,7 +73,7 @@ class Draft:
     typed: Mapping[str, str] = field(default_factory=dict)
     """By path; only where they differ from the preset."""
     typed_layers: str | None = None
-    last_rows: tuple[Row, ...] = ()
+    last_rows: tuple[Row, ...] = field(default=(), compare=False)
     """The layer table before a layer became wrong."""
     own_knobs: Mapping[str, Knob] | None = None
     """The knobs with what stands in them until it is typed over; None: the preset's."""
@@ -86,6 +87,26 @@ class Draft:
         typed = {path: text for path, text in _texts(spec).items() if draft._preset_texts.get(path) != text}
         return replace(draft, typed=typed)
 
+    def as_record(self) -> dict[str, Any]:
+        """The draft as JSON: the preset, and every text that was typed, right or wrong."""
+        return {
+            "base": self.base.model_dump(mode="json", exclude_none=True),
+            "typed": dict(self.typed),
+            "layers": self.typed_layers,
+            "knobs": None if self.own_knobs is None else dict(self.own_knobs),
+        }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> "Draft":
+        """The draft of `as_record`; raises `SpecError`, `KeyError`, `TypeError` or `ValueError` for anything else."""
+        layers, knobs = record["layers"], record["knobs"]
+        if not isinstance(layers, str | None) or not (knobs is None or _are_knobs(knobs)):
+            raise TypeError("layers must be text, knobs numbers by name")
+        typed = {str(path): str(text) for path, text in record["typed"].items()}
+        draft = cls(make_spec(record["base"]), typed, layers, (), knobs)
+        known = {field.path for field in draft.fields}  # Another version may have had other fields.
+        return replace(draft, typed={path: text for path, text in typed.items() if path in known})
+
     @property
     def layers(self) -> str:
         """The layers as text."""
@@ -93,17 +114,26 @@ class Draft:
 
     def with_layers(self, text: str) -> "Draft":
         """The draft with other layers."""
-        return replace(self, typed_layers=None if text == self.base.layers else text, last_rows=self.result.rows)
+        return replace(self, typed_layers=None if text == self.base.layers else text, last_rows=self._last_rows)
 
     def with_text(self, path: str, text: str) -> "Draft":
         """The draft with another text in a field; another choice of a call brings its own arguments."""
-        typed = dict(self.typed)
+        typed = {key: value for key, value in self.typed.items() if key != path}
         if path in CALLS:
             typed = {key: value for key, value in typed.items() if not key.startswith(f"{path}.")}
-        typed[path] = text
-        if self._preset_texts.get(path, NONE) == text and path.partition(".")[0] not in typed.keys() - {path}:
-            del typed[path]
-        return replace(self, typed=typed, last_rows=self.result.rows)
+        if text != replace(self, typed=typed).text_of(path):
+            typed[path] = text
+        return replace(self, typed=typed, last_rows=self._last_rows)
+
+    def text_of(self, path: str) -> str:
+        """What stands in a field: what was typed, or the preset's, or PyTorch's default."""
+        if path in self.typed:
+            return self.typed[path]
+        name, _, argument = path.partition(".")
+        if name not in CALLS or not argument:
+            return self._preset_texts.get(path, "")
+        given = self._preset_texts.get(path) if name not in self.typed else None
+        return _defaults(name, self.text_of(name)).get(argument, "") if given is None else given
 
     def with_knob(self, name: str, text: str) -> "Draft":
         """The draft with another knob; raises `SpecError`, at `knobs` for its name and inside `knobs` for its value."""
@@ -122,7 +152,12 @@ class Draft:
         """The draft without a knob, which nothing may use."""
         typed = {path: text for path, text in self.typed.items() if path != _path(name)}
         knobs = {knob: value for knob, value in self.knobs.items() if knob != name}
-        return replace(self, typed=typed, own_knobs=knobs, last_rows=self.result.rows)
+        return replace(self, typed=typed, own_knobs=knobs, last_rows=self._last_rows)
+
+    @property
+    def _last_rows(self) -> tuple[Row, ...]:
+        """The newest layer table that was shown: a draft that nobody looked at, between two keys, is not checked."""
+        return self.result.rows if "result" in vars(self) else self.last_rows
 
     @property
     def changed_count(self) -> int:
@@ -153,20 +188,13 @@ class Draft:
             yield self._field(f"target.{name}", name.replace("_", " "), "target")
 
     def _field(self, path: str, label: str, group: str, choices: tuple[str, ...] = ()) -> Field:
-        text = self.typed.get(path, self._preset_texts.get(path, ""))
         is_new = group == "knobs" and label not in self.base.knobs
-        return Field(path, label, group, text, choices, path in self.typed or is_new)
+        return Field(path, label, group, self.text_of(path), choices, path in self.typed or is_new)
 
     def _argument_fields(self, name: str, group: str) -> Iterator[Field]:
-        chosen = self.typed.get(name, self._preset_texts[name])
-        if chosen not in CATALOGS[name]:
-            return
-        defaults = _defaults(name, chosen)
-        preset = self._preset_texts if name not in self.typed else {}
-        for argument, default in defaults.items():
+        for argument, default in _defaults(name, self.text_of(name)).items():
             path = f"{name}.{argument}"
-            text = self.typed.get(path, preset.get(path, default))
-            yield Field(path, f"  {argument}", group, text, _flags(default), path in self.typed)
+            yield Field(path, f"  {argument}", group, self.text_of(path), _flags(default), path in self.typed)
 
     @property
     def knobs(self) -> Mapping[str, Knob]:
@@ -263,6 +291,13 @@ class Draft:
         return {} if call is None else _given(call, names)
 
 
+def _are_knobs(value: object) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(name, str) and isinstance(number, int | float) and math.isfinite(number)
+        for name, number in value.items()
+    )
+
+
 def _given(call: Call, names: list[str]) -> dict[str, str]:
     by_position = {name: show(value) for name, value in zip(names, call.args, strict=False)}
     return by_position | {name: show(value) for name, value in call.kwargs}
@@ -284,8 +319,8 @@ def _check_required(name: str, defaults: Mapping[str, str], arguments: Mapping[s
 
 
 def _defaults(name: str, chosen: str) -> dict[str, str]:
-    """The arguments of a call of the catalog as texts; "" for one that must be given."""
-    parameters = signature(CATALOGS[name][chosen]).parameters
+    """The arguments of a call of the catalog as texts; "" for one that must be given; none for an unknown call."""
+    parameters = signature(CATALOGS[name][chosen]).parameters if chosen in CATALOGS[name] else {}
     return {key: "" if value.default is value.empty else show(value.default) for key, value in parameters.items()}
 
 

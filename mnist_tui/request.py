@@ -5,21 +5,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from mnist_tui.draft import Draft
 from mnist_tui.options import Options
 from mnist_tui.settings import Settings
-from mnist_tui.spec import RunSpec
 
 
 @dataclass(frozen=True)
 class LabRequest:
     """The command line and the settings, resolved."""
 
-    spec: RunSpec
-    """What is designed at first."""
-    base: RunSpec
-    """The preset that it began from; changes are marked against it."""
+    draft: Draft
+    """What is designed at first, over the preset that it began from."""
+    previous: Draft | None = None
+    """What was designed the last time, where that is something else: undo goes back to it."""
     options: Options = field(default_factory=Options)
-    seeds: int = 1
+    run_texts: Mapping[str, str] = field(default_factory=dict)
+    """What stands in the fields of the run at first, where it is not what `options` say."""
     start: bool = False
     """Whether training begins at once."""
     watch: Path | None = None

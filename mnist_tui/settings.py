@@ -1,6 +1,5 @@
-"""What a user has set for good, and what was used last: small files in the user's own folders, and the project's."""
+"""What a user has set for good: small files in the user's own folder, and the project's."""
 
-import json
 import os
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field, fields
@@ -14,7 +13,6 @@ from mnist_tui.calls import did_you_mean
 from mnist_tui.config import Kind, is_line
 from mnist_tui.files import BadFile, read_text, write_atomically
 from mnist_tui.options import Choice
-from mnist_tui.spec import RunSpec, make_spec
 from mnist_tui.text import clean_line
 
 if TYPE_CHECKING:
@@ -275,40 +273,3 @@ def save(path: Path, text: str) -> None:
     write_atomically(real, content)
     if rights is not None:
         real.chmod(rights)
-
-
-# --- what was used last ---
-
-
-def _memory() -> Path:
-    return platformdirs.user_state_path("mnist-tui") / "last.json"
-
-
-def remember(spec: RunSpec, base: RunSpec) -> None:
-    """Keeps what is designed, and the preset it began from, for the next time; a failure does not matter."""
-    document = {
-        name: value.model_dump(mode="json", exclude_none=True) for name, value in (("spec", spec), ("base", base))
-    }
-    try:
-        _memory().parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(_memory(), json.dumps(document).encode())
-    except OSError:
-        pass
-
-
-def last_used() -> tuple[RunSpec, RunSpec] | None:
-    """The spec that was used last and the preset it began from; None before the first time.
-
-    Raises `SettingsError` for a memory that cannot be read, or that this version refuses.
-    """
-    if not _memory().exists():
-        return None
-    try:
-        document = json.loads(read_text(_memory(), 4 * MAX_BYTES))
-        return make_spec(document["spec"]), make_spec(document["base"])
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise SettingsError(f"what was used last cannot be opened: {_memory()}: {_why(error)}") from None
-
-
-def _why(error: Exception) -> str:
-    return clean_line(error.why if isinstance(error, BadFile) else str(error), 200)

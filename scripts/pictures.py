@@ -16,6 +16,7 @@ from textual.pilot import Pilot  # noqa: E402
 from textual.widgets import TextArea  # noqa: E402
 
 from mnist_tui import presets  # noqa: E402
+from mnist_tui.draft import Draft  # noqa: E402
 from mnist_tui.options import Options  # noqa: E402
 from mnist_tui.request import LabRequest  # noqa: E402
 from mnist_tui.tui.app import LabApp  # noqa: E402
@@ -47,7 +48,7 @@ async def first_minute(folder: Path, runs_dir: Path) -> None:
     """Pick, change a layer, train, stop."""
     spec = presets.load("iter5")
     runner = Runner(Options(runs_dir=runs_dir), lambda text: None)
-    app = LabApp(LabRequest(spec=spec, base=spec, options=runner.options), runner)
+    app = LabApp(LabRequest(draft=Draft(spec), options=runner.options), runner)
     async with app.run_test(size=SIZE) as pilot:
         screen = app.screen
         assert isinstance(screen, LabScreen)
@@ -72,7 +73,7 @@ async def saved_runs(folder: Path, runs_dir: Path) -> None:
     """Runs, and two recipes compared."""
     spec = presets.load("iter5")
     runner = Runner(Options(runs_dir=runs_dir), lambda text: None)
-    app = LabApp(LabRequest(spec=spec, base=spec, options=runner.options), runner)
+    app = LabApp(LabRequest(draft=Draft(spec), options=runner.options), runner)
     async with app.run_test(size=SIZE) as pilot:
         await pilot.pause(1)
         await pilot.press("2")

@@ -13,6 +13,7 @@ import pytest
 from command import Command
 
 from mnist_tui import cli, cli_config, presets, settings, terminal
+from mnist_tui.draft import Draft
 from mnist_tui.options import Options
 from mnist_tui.request import LabRequest
 from mnist_tui.settings import Settings
@@ -445,7 +446,7 @@ def app(monkeypatch: pytest.MonkeyPatch) -> Callable[..., LabApp]:
 
     def make(**keymap: str) -> LabApp:
         spec = presets.load("iter5")
-        return LabApp(LabRequest(spec=spec, base=spec, keymap=keymap), Runner(Options(), lambda folder: None))
+        return LabApp(LabRequest(draft=Draft(spec), keymap=keymap), Runner(Options(), lambda folder: None))
 
     return make
 

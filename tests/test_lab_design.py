@@ -22,7 +22,7 @@ from mnist_tui.tui.editor import LayersEditor, completion, names_at
 from mnist_tui.tui.help import HelpScreen
 from mnist_tui.tui.knob_dialog import KnobDialog
 from mnist_tui.tui.lab import LabScreen
-from mnist_tui.tui.recipe import FieldLine, KnobsHeading, Wrong
+from mnist_tui.tui.recipe import FieldLine, KnobsHeading, Mistake
 from mnist_tui.tui.runner import Runner
 
 WIDE, MIDDLE, NARROW = (120, 40), (80, 24), (60, 18)
@@ -43,7 +43,7 @@ def no_torch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 async def lab(name: str = "iter5", size: tuple[int, int] = WIDE, **changes: Any) -> AsyncIterator[Pilot[Any]]:
     """The laboratory on a preset."""
     spec = presets.load(name)
-    app = LabApp(LabRequest(**{"spec": spec, "base": spec} | changes), Runner(Options(), lambda folder: None))
+    app = LabApp(LabRequest(**{"draft": Draft(spec)} | changes), Runner(Options(), lambda folder: None))
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         yield pilot
@@ -80,7 +80,7 @@ def knobs(pilot: Pilot[Any]) -> dict[str, str]:
 
 def said(pilot: Pilot[Any]) -> dict[str, str]:
     """What is wrong in the form, by path."""
-    return {wrong.path: str(wrong.visual) for wrong in screen(pilot).query(Wrong)}
+    return {wrong.path: str(wrong.visual) for wrong in screen(pilot).query(Mistake) if wrong.display}
 
 
 def asks(pilot: Pilot[Any]) -> bool:
@@ -141,7 +141,7 @@ async def test_a_knob_by_mouse() -> None:
         await pilot.click("#add")
         await until(pilot, lambda: said(pilot))
         added = knobs(pilot)
-        await pilot.click(Wrong)
+        await pilot.click(Mistake)
         await until(pilot, lambda: not said(pilot))
 
         assert added == {"rate": "0.25"}
@@ -226,7 +226,7 @@ async def test_another_preset_has_its_own_knobs() -> None:
     async with lab() as pilot:
         await add_knob(pilot, "width", "8")
         await until(pilot, lambda: said(pilot))
-        screen(pilot).use(presets.load("iter6"))
+        screen(pilot).use(Draft(presets.load("iter6")))
         await until(pilot, lambda: "dropout" in knobs(pilot))
         await until(pilot, lambda: not said(pilot))
 

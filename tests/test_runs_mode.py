@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static, TextArea
 
 from mnist_tui import annotations, presets
+from mnist_tui.draft import Draft
 from mnist_tui.options import Options
 from mnist_tui.request import LabRequest
 from mnist_tui.tui import jobs
@@ -89,7 +90,7 @@ async def runs_mode(
     if make is not None:
         make(Path("runs"))
     spec = presets.load("iter5")
-    app = LabApp(LabRequest(**{"spec": spec, "base": spec} | changes), CannedRunner())
+    app = LabApp(LabRequest(**{"draft": Draft(spec)} | changes), CannedRunner())
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         await pilot.press("2")

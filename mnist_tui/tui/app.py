@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.events import Event, Key, Paste
 from textual.screen import Screen
 
 from mnist_tui.spec import RunSpec
+from mnist_tui.tui.diff_driver import DiffDriver, ScreenMemory
+from mnist_tui.tui.key_queue import KeyQueue
 from mnist_tui.tui.keys import problems, usable, with_ids
 from mnist_tui.tui.lab import LabScreen
 from mnist_tui.tui.lag import LagLog
@@ -36,7 +39,7 @@ class LabApp(App[Ending]):
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = with_ids(
         [
-            Binding("q,ctrl+q", "leave", "Quit", key_display="q", tooltip="asks first while a run is trained here"),
+            Binding("q,ctrl+q", "leave", "Quit", tooltip="asks first while a run is trained here"),
             Binding(
                 "ctrl+c", "interrupt", "Stop", show=False, priority=True, tooltip="Copies, stops the run, or quits"
             ),
@@ -51,7 +54,9 @@ class LabApp(App[Ending]):
     )
 
     def __init__(self, request: "LabRequest", runner: Runner) -> None:
-        super().__init__()
+        super().__init__(driver_class=None if os.environ.get("TEXTUAL_DRIVER") else DiffDriver)
+        self.screen_memory = ScreenMemory()
+        """What the terminal shows; the driver writes what differs from it."""
         self.request = request
         self.runner = runner
         self.ending = Ending()
@@ -63,8 +68,20 @@ class LabApp(App[Ending]):
         self.lab = LabScreen(request, runner)
         for mode in ("lab", "runs", "compare"):
             self.add_mode(mode, partial(self._made, mode))
+        self._keys = KeyQueue(self, super().on_event)
         self._interrupted_at = -10.0
         self._lag = LagLog(os.environ.get("MNIST_TUI_LAG_LOG"))
+
+    async def on_event(self, event: Event) -> None:
+        is_key = isinstance(event, Key | Paste) and not event.is_forwarded
+        # Ctrl-C must work also where something holds the keys before it.
+        if is_key and not (isinstance(event, Key) and event.key == "ctrl+c"):
+            await self._keys.put(event)
+        else:
+            await super().on_event(event)
+
+    def on_resize(self) -> None:
+        self.screen_memory.forget()  # The terminal has moved what it shows to other cells, in its own way.
 
     async def on_load(self) -> None:
         self._lag.start()
@@ -145,6 +162,7 @@ class LabApp(App[Ending]):
             if binding.description and isinstance(active.node, App | Screen):
                 run = partial(self.run_action, binding.action, active.node)
                 yield SystemCommand(binding.description, binding.tooltip or f"key {binding.key}", run)
+        yield SystemCommand("To the shell", "stops this program until fg, as Ctrl-Z does", self.action_suspend_process)
         yield from super().get_system_commands(screen)
 
     def crash(self, what: str, details: str) -> None:

@@ -4,14 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 from textual import on
-from textual.screen import Screen
 
 from mnist_tui.text import clean_line
 from mnist_tui.tui.bench import Bench
 from mnist_tui.tui.messages import JobDone
+from mnist_tui.tui.repaint import LeanScreen
 
 
-class AskingScreen(Screen[None]):
+class AskingScreen(LeanScreen[None]):
     """Has a bench of its own."""
 
     def __init__(self) -> None:

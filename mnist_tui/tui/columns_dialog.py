@@ -8,14 +8,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from mnist_tui import columns
+from mnist_tui.tui.repaint import Dialog
 
 
-class ColumnsDialog(ModalScreen[tuple[str, ...]]):
+class ColumnsDialog(Dialog[tuple[str, ...]]):
     """Returns the keys of the chosen columns in their order."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

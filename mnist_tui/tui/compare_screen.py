@@ -8,13 +8,14 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical, VerticalScroll
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from mnist_tui import comparison, tables
 from mnist_tui.comparison import MEASURES, Measure, Side
 from mnist_tui.text import in_ascii
 from mnist_tui.tui.asking import AskingScreen
 from mnist_tui.tui.help import HelpScreen, sections
+from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.overlay import COMPARED, Overlay, lines_of
 from mnist_tui.tui.shelf import Shelf, colour, marker
@@ -49,7 +50,7 @@ class CompareScreen(AskingScreen):
             Binding("d", "differences", "All settings", tooltip="or only those that differ"),
             Binding("b", "base", "Baseline", tooltip="the next side becomes the one that the others are held against"),
             Binding("S", "unmark", "Unmark all", show=False),
-            Binding("question_mark,f1", "help", "Help", key_display="?"),
+            Binding("question_mark,f1", "help", "Help"),
         ]
     )
 
@@ -68,7 +69,7 @@ class CompareScreen(AskingScreen):
                 yield Overlay(self.ascii_only)
             with VerticalScroll(id="compare-report"):
                 yield Static(id="compare-text")
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         self.set_class(self.ascii_only, "-ascii")

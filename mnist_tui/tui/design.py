@@ -3,7 +3,8 @@
 Attributes go down, messages come up: `_show_draft` is the one way from an edit to every pane that shows it.
 """
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -12,13 +13,15 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
-from textual.screen import Screen
+from textual.timer import Timer
 from textual.widget import Widget
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from mnist_tui import changes, presets
+from mnist_tui.design_history import Design, DesignHistory
 from mnist_tui.draft import Draft
 from mnist_tui.events import EpochEnded
+from mnist_tui.last_used import LastUsed, remember
 from mnist_tui.options import Choice, Options
 from mnist_tui.spec import RunSpec
 from mnist_tui.text import clean_line
@@ -28,20 +31,27 @@ from mnist_tui.tui.budget import BudgetCard, headline_parts
 from mnist_tui.tui.dialogs import MessageDialog
 from mnist_tui.tui.digits import DigitsStrip
 from mnist_tui.tui.editor import LayersEditor
+from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.layer_table import LayerTable
 from mnist_tui.tui.messages import JobDone
 from mnist_tui.tui.panes import Folding, Pane, PaneBar, PaneName, fold_for
 from mnist_tui.tui.picker import PresetPicker
-from mnist_tui.tui.recipe import Changed, NewKnob, RecipeForm, Unwanted
+from mnist_tui.tui.recipe import Changed, NewKnob, RecipeForm, ShownDraft, Unwanted
+from mnist_tui.tui.repaint import LeanScreen
 from mnist_tui.tui.status import Headline, ProgressLine
 from mnist_tui.tui.training import TrainingView
 
 if TYPE_CHECKING:
     from mnist_tui.request import LabRequest
 
+BURST_SECONDS = 0.02
+"""From a change to drawing it: what comes within is drawn with it."""
+REMEMBER_SECONDS = 1.0
+"""From the last change to writing it to the disk."""
 
-class DesignScreen(Screen[None]):
+
+class DesignScreen(LeanScreen[None]):
     """Presets, network, recipe, layer table, budget, digits, curves, and the draft that they show."""
 
     AUTO_FOCUS = "PresetPicker OptionList"
@@ -59,6 +69,8 @@ class DesignScreen(Screen[None]):
                 "n", "new_knob", "New knob", show=False, tooltip="a number that layers and recipe call by its name"
             ),
             Binding("u", "revert", "Revert", show=False, tooltip="to the preset as it was picked"),
+            Binding("ctrl+z", "undo_change", "Undo", show=False, tooltip="the newest change, of whatever pane"),
+            Binding("ctrl+y", "redo_change", "Redo", show=False),
             Binding("escape", "leave_field", "Leave the field", show=False, tooltip="single letters are keys again"),
         ]
     )
@@ -66,19 +78,20 @@ class DesignScreen(Screen[None]):
     def __init__(self, request: "LabRequest") -> None:
         super().__init__()
         self.request = request
-        self.base = request.base
-        """The preset as it was picked, which changes are marked against."""
-        self.draft = Draft.of(request.spec, request.base)
-        self.run_texts = {
-            "device": request.options.device,
-            "dataset": request.options.dataset,
-            "seeds": str(request.seeds),
-        }
+        self._first_texts = {"device": request.options.device, "dataset": request.options.dataset, "seeds": "1"}
+        self.history = DesignHistory(Design(request.draft, {**self._first_texts, **request.run_texts}))
+        if request.previous is not None:
+            self.history = DesignHistory(replace(self.history.current, draft=request.previous))
+            self.record_draft(request.draft, f"preset {request.draft.base.name}")
         self.bench = Bench()
         self.is_warm = False
         """Whether torch is loaded."""
         self.draws = 0
         """How often other digits were asked for."""
+        self._newest_change = 0
+        """The number of the newest change of a field that the draft has."""
+        self._draft_timer: Timer | None = None
+        self._remember_timer: Timer | None = None
         self._previewed: dict[str, object] = {}
         self._harmless: set[object] = set()
         """Augmentations that were seen to be batched."""
@@ -107,7 +120,7 @@ class DesignScreen(Screen[None]):
         with Horizontal(id="status"):
             yield ProgressLine()
             yield Static(id="device")
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         self._first_frame = self.app.batch_update()
@@ -157,7 +170,7 @@ class DesignScreen(Screen[None]):
         self.set_class(height >= 50, "-tall")
         self.set_class(height < 22, "-short")
         self.query_one(PaneBar).show(self.folding.apply(fold))
-        if self.focused is not None and not self.focused.is_on_screen:
+        if self.focused is not None and not all(node.display for node in self.focused.ancestors_with_self[:-2]):
             self.set_focus(None)  # What is out of sight must not take the keys.
         self.call_after_refresh(self._show_lines)
 
@@ -166,15 +179,12 @@ class DesignScreen(Screen[None]):
         self.query_one(Headline).show(self.headline())
 
     def action_pane(self, pane: str) -> None:
-        """Brings a pane in sight, and the focus to it."""
+        """Brings a pane in sight, and the focus to it; at once, so that the next key goes there."""
         self.folding.choose(pane)
         self._fold(self.size.width, self.size.height)
-        self.call_after_refresh(self._focus_in, pane)
-
-    def _focus_in(self, pane: str) -> None:
         widget = next((widget for widget in self.query(f"#{pane} *").results(Widget) if widget.focusable), None)
         if widget is not None:
-            widget.focus()
+            self.set_focus(widget)
 
     @on(PaneName.Chosen)
     def _choose_pane(self, event: PaneName.Chosen) -> None:
@@ -186,64 +196,135 @@ class DesignScreen(Screen[None]):
 
     # --- the draft ---
 
+    @property
+    def draft(self) -> Draft:
+        """What is designed."""
+        return self.history.current.draft
+
+    @property
+    def base(self) -> RunSpec:
+        """The preset as it was picked, which changes are marked against."""
+        return self.draft.base
+
+    @property
+    def run_texts(self) -> Mapping[str, str]:
+        """What a run needs beside its spec, as typed: device, dataset, seeds."""
+        return self.history.current.run_texts
+
+    def record(self, design: Design, name: str, is_typing: bool = False) -> None:
+        """Takes a design, in which `name` was changed, as a step that can be undone."""
+        if design != self.history.current:
+            self.history.record(design, name, time.monotonic(), is_typing)
+
+    def record_draft(self, draft: Draft, name: str, is_typing: bool = False) -> None:
+        """Takes a draft as such a step."""
+        self.record(replace(self.history.current, draft=draft), name, is_typing)
+
     @on(PresetPicker.Picked)
     def _pick(self, event: PresetPicker.Picked) -> None:
         try:
-            self.use(presets.load_file(event.path))
+            self.use(Draft(presets.load_file(event.path)))
         except presets.PresetError as error:
             self.app.push_screen(MessageDialog("This preset cannot be used", str(error)))
 
-    def use(self, base: RunSpec, draft: Draft | None = None) -> None:
-        """Designs on from a preset, or from a draft over it."""
-        self.base = base
-        self.draft = draft or Draft(base)
+    def use(self, draft: Draft, name: str = "") -> None:
+        """Designs on from another draft; undo goes back to the one before."""
+        self.record_draft(draft, name or f"preset {draft.base.name}")
         self.query_one(LayersEditor).load(self.draft.layers)
-        self.query_one(PresetPicker).show_current(base.name)
+        self._show_design()
+
+    def _show_design(self) -> None:
+        """Shows a design that did not come from the form."""
+        self.query_one(PresetPicker).show_current(self.base.name)
         self._show_draft()
 
     def action_revert(self) -> None:
         """Back to the preset as it was picked."""
-        self.use(self.base)
+        self.use(Draft(self.base), "revert")
+
+    def action_undo_change(self) -> None:
+        """Takes the newest change back: of a field, the layers, a knob, or the preset that was picked."""
+        self._step(self.history.undo(), "undone", "there is nothing to undo")
+
+    def action_redo_change(self) -> None:
+        """Makes a change again that was undone."""
+        self._step(self.history.redo(), "redone", "there is nothing to redo")
+
+    def _step(self, name: str | None, done: str, nothing: str) -> None:
+        if name is None:
+            self.notify(nothing)
+        else:
+            self.query_one(LayersEditor).replace(self.draft.layers)
+            self._show_design()
+            self.notify(f"{done}: {clean_line(name, 60)}", timeout=2, markup=False)
 
     @on(LayersEditor.Edited)
     def _edit_layers(self, event: LayersEditor.Edited) -> None:
-        self.draft = self.draft.with_layers(event.text)
-        self._show_draft()
+        is_typing = abs(len(event.text) - len(self.draft.layers)) == 1
+        self.record_draft(self.draft.with_layers(event.text), "layers", is_typing)
+        self._show_draft_soon()
 
     @on(Changed)
     def _edit_setting(self, event: Changed) -> None:
+        self._newest_change = event.number
         if event.path in self.run_texts:
-            self.run_texts[event.path] = event.text
+            run_texts = {**self.run_texts, event.path: event.text}
+            self.record(replace(self.history.current, run_texts=run_texts), event.path, is_typing=True)
         else:
-            self.draft = self.draft.with_text(event.path, event.text)
-        self._show_draft()
+            self.record_draft(self.draft.with_text(event.path, event.text), event.path, is_typing=True)
+        self._show_draft_soon()
 
     @on(NewKnob)
     def action_new_knob(self) -> None:
         """Asks for another knob."""
         from mnist_tui.tui.knob_dialog import KnobDialog  # The first frame does not wait for it.
 
-        self.app.push_screen(KnobDialog(self.draft), self._take_draft)
+        self.app.push_screen(KnobDialog(self.draft), self._add_knob)
 
-    def _take_draft(self, draft: Draft | None) -> None:
+    def _add_knob(self, draft: Draft | None) -> None:
         if draft is not None:
-            self.draft = draft
+            self.record_draft(draft, "new knob")
             self._show_draft()
 
     @on(Unwanted)
     def _remove_knob(self, event: Unwanted) -> None:
-        self._take_draft(self.draft.without_knob(event.path.removeprefix("knobs.")))
+        self.record_draft(self.draft.without_knob(event.path.removeprefix("knobs.")), event.path)
+        self._show_draft()
+
+    def _show_draft_soon(self) -> None:
+        """Brings every pane to the draft, once for keys that come in a burst."""
+        if self._draft_timer is None:
+            self._draft_timer = self.set_timer(BURST_SECONDS, self._show_draft)
 
     def _show_draft(self) -> None:
         """Brings every pane to the draft."""
+        if self._draft_timer is not None:
+            self._draft_timer.stop()
+            self._draft_timer = None
         checked = self.draft.result
         self.query_one(LayersEditor).show_error(checked.layer_error)
-        self.query_one(RecipeForm).show(self.draft, checked, self.run_texts)
+        self.query_one(RecipeForm).show(ShownDraft(self.draft, self.run_texts, self._newest_change))
         compared = changes.layer_changes(self.base.rows, checked.rows)
         self.query_one(LayerTable).show(compared, self.base.rows, checked.layer_error is None)
         self._show_budget()
         self._show_lines()
         self._preview()
+        self._remember_soon()
+
+    def _remember_soon(self) -> None:
+        """Keeps the design for the next time, also should this process be killed; beside the screen."""
+        if self._remember_timer is not None:
+            self._remember_timer.stop()
+        self._remember_timer = self.set_timer(REMEMBER_SECONDS, self._remember)
+
+    def _remember(self) -> None:
+        used = self.last_used()
+        self.ask("remember", lambda: remember(used), lambda result, error: None)
+
+    def last_used(self) -> LastUsed:
+        """What is kept for the next time."""
+        typed = {name: text for name, text in self.run_texts.items() if text != self._first_texts[name]}
+        return LastUsed(self.draft, typed)
 
     def _show_budget(self) -> None:
         if (spec := self.draft.result.spec) is not None:

@@ -9,16 +9,16 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from mnist_tui.text import clean, clean_line
+from mnist_tui.tui.repaint import Dialog
 
 QuitChoice = Literal["stop", "leave"]
 
 
-class QuitDialog(ModalScreen[QuitChoice]):
+class QuitDialog(Dialog[QuitChoice]):
     """What becomes of the run under way when the laboratory is left."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -65,7 +65,7 @@ class Question:
     wrong: Callable[[str], str | None]
 
 
-class AskDialog(ModalScreen[str]):
+class AskDialog(Dialog[str]):
     """Asks for a line; a wrong one is named under the field and stays."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Cancel")]
@@ -90,7 +90,7 @@ class AskDialog(ModalScreen[str]):
             self.query_one("#dialog-error", Static).update(Content(f"! {clean_line(wrong, 300)}"))
 
 
-class ChoiceDialog(ModalScreen[str]):
+class ChoiceDialog(Dialog[str]):
     """Chooses one of several words."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Cancel")]
@@ -119,7 +119,7 @@ class SavedLine:
     line: str
 
 
-class RunDialog(ModalScreen[str]):
+class RunDialog(Dialog[str]):
     """Chooses one of the saved runs; returns the name of its folder, and "" for none of them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Cancel")]
@@ -140,7 +140,7 @@ class RunDialog(ModalScreen[str]):
         self.dismiss("" if chosen == "none" else chosen)
 
 
-class MessageDialog(ModalScreen[None]):
+class MessageDialog(Dialog[None]):
     """Says something that must be read."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,space,q", "dismiss", "Close")]
@@ -156,7 +156,7 @@ class MessageDialog(ModalScreen[None]):
             yield Static(Content("Enter closes this"), classes="dialog-hint")
 
 
-class ConfirmDialog(ModalScreen[bool]):
+class ConfirmDialog(Dialog[bool]):
     """Whether something is really meant."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -90,13 +90,29 @@ def _rest(word: str, names: Sequence[str], end: str) -> str:
     return found[len(word) :] + end if found and len(word) > 1 else ""
 
 
+def differing_span(old: str, new: str) -> tuple[int, int, int]:
+    """Where two texts differ: the first character, and the end of what differs in `new` and in `old`."""
+    first = next((index for index, pair in enumerate(zip(old, new, strict=False)) if pair[0] != pair[1]), None)
+    start = min(len(old), len(new)) if first is None else first
+    same = 0
+    while same < min(len(old), len(new)) - start and old[-1 - same] == new[-1 - same]:
+        same += 1
+    return start, len(new) - same, len(old) - same
+
+
+def _location(text: str, index: int) -> tuple[int, int]:
+    """The line and the column of a character, from 0."""
+    return text.count("\n", 0, index), index - (text.rfind("\n", 0, index) + 1)
+
+
 class Editor(TextArea):
     """The text area, with our colours and completions."""
 
     BINDINGS: ClassVar[list[BindingType]] = with_ids(
         [
-            Binding("ctrl+z", "undo", "Undo", show=False),
-            Binding("ctrl+y", "redo", "Redo", show=False),
+            # Of the whole design: a text area's own undo knows nothing of the form.
+            Binding("ctrl+z,super+z", "screen.undo_change", "Undo", show=False),
+            Binding("ctrl+y,super+y", "screen.redo_change", "Redo", show=False),
             Binding("right", "cursor_right", "Take the completion", show=False, tooltip="or move right"),
         ]
     )
@@ -185,10 +201,19 @@ class LayersEditor(Vertical):
         yield Static(id="mistake")
 
     def load(self, text: str) -> None:
-        """Shows other layers; what was undone before cannot be done again."""
+        """Shows other layers, from their beginning."""
         self._loaded = text
         if text != self._area.text:
             self._area.load_text(text)
+
+    def replace(self, text: str) -> None:
+        """Shows other layers where one is: the cursor stands behind what is different."""
+        self._loaded = text
+        there = self._area.text
+        if text != there:
+            first, last, last_there = differing_span(there, text)
+            start, end = _location(there, first), _location(there, last_there)
+            self._area.replace(text[first:last], start, end, maintain_selection_offset=False)
 
     def show_error(self, error: tuple[int, str] | None) -> None:
         """Says what is wrong with which line, from 1, once nobody types; None takes it away."""

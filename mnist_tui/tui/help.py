@@ -8,8 +8,10 @@ from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.dom import DOMNode
-from textual.screen import ModalScreen
 from textual.widgets import Static
+
+from mnist_tui.tui.keys import key_label
+from mnist_tui.tui.repaint import Dialog
 
 ADVICE = """\
 Shift and drag selects text. Everything here works headless too: mnist-tui --help.
@@ -33,8 +35,11 @@ def sections(active: dict[str, ActiveBinding], names: dict[str, str]) -> list[tu
             continue
         actions = found.setdefault(_owner(node, names), {})
         keys, _ = actions.setdefault(binding.action, ([], _words(binding)))
-        keys.append(_key(binding))
-    return [(owner, [(", ".join(keys), words) for keys, words in actions.values()]) for owner, actions in found.items()]
+        keys.append(binding.key_display or key_label(binding.key))
+    return [
+        (owner, [(", ".join(dict.fromkeys(keys)), words) for keys, words in actions.values()])
+        for owner, actions in found.items()
+    ]
 
 
 def _owner(node: DOMNode, names: dict[str, str]) -> str:
@@ -48,12 +53,7 @@ def _words(binding: Binding) -> str:
     return f"{binding.description}: {binding.tooltip}" if binding.tooltip else binding.description
 
 
-def _key(binding: Binding) -> str:
-    named = {"question_mark": "?", "full_stop": ".", "escape": "esc", "plus": "+", "minus": "-", "slash": "/"}
-    return binding.key_display or named.get(binding.key, binding.key.replace("ctrl+", "^"))
-
-
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Dialog[None]):
     """Every key that works where the focus is."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,f1,question_mark", "dismiss", "Close")]

@@ -1,13 +1,14 @@
-"""Keys that the user chose: an id for every binding, and what is wrong with a keymap."""
+"""Keys: how they are written on the screen, an id for every binding, and what is wrong with a user's keymap."""
 
 import importlib
 import pkgutil
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
-from textual.keys import KEY_NAME_REPLACEMENTS, Keys, key_to_character
+from textual.keys import KEY_NAME_REPLACEMENTS, Keys, format_key, key_to_character
 
 import mnist_tui.tui
 from mnist_tui.calls import did_you_mean
@@ -21,6 +22,14 @@ def with_ids(bindings: Iterable[BindingType]) -> list[BindingType]:
     """The bindings, each with its action as the id that a keymap names it by; an id that is there stays."""
     made = [binding if isinstance(binding, Binding) else Binding(*binding) for binding in bindings]
     return [replace(binding, id=binding.id or binding.action) for binding in made]
+
+
+def key_label(key: str) -> str:
+    """How a key is written on the screen: `?` for `question_mark`, `^s` for `ctrl+s`, `F9` for `f9`, `esc`, `space`."""
+    *modifiers, name = key.split("+")
+    label = format_key(name)
+    label = name.upper() if re.fullmatch(r"f\d+", name) else label if label.isascii() else name  # No arrows in ASCII.
+    return "".join("^" if modifier == "ctrl" else f"{modifier}-" for modifier in modifiers) + label
 
 
 def usable(keymap: Mapping[str, str]) -> dict[str, str]:

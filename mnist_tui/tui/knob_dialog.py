@@ -7,15 +7,15 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from mnist_tui.draft import Draft
 from mnist_tui.spec import SpecError
 from mnist_tui.text import clean_line
+from mnist_tui.tui.repaint import Dialog
 
 
-class KnobDialog(ModalScreen[Draft]):
+class KnobDialog(Dialog[Draft]):
     """Returns the draft with the knob in it; a wrong name or value stays, and is named."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

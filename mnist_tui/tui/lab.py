@@ -17,9 +17,10 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Input, Static
 
-from mnist_tui import presets, settings, telemetry
+from mnist_tui import presets, telemetry
 from mnist_tui.draft import Draft
 from mnist_tui.events import EpochEnded, Notice, Progress, RunEnded, RunStarted
+from mnist_tui.last_used import remember
 from mnist_tui.spec import RunSpec
 from mnist_tui.text import clean_line
 from mnist_tui.tui import jobs
@@ -64,9 +65,9 @@ class LabScreen(DesignScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = with_ids(
         [
-            Binding("t,f8", "start", "Train", key_display="t"),
-            Binding("space,f9", "pause", "Pause", key_display="space", tooltip="and goes on"),
-            Binding("full_stop", "step", "Step", key_display=".", tooltip="one optimizer step, then pauses"),
+            Binding("t,f9", "start", "Train"),
+            Binding("space,f8", "pause", "Pause", tooltip="and goes on"),
+            Binding("full_stop", "step", "Step", tooltip="one optimizer step, then pauses"),
             Binding("s", "stop", "Stop", tooltip="after this step; saves, and keeps the run"),
             Binding("l", "rate", "Rate", tooltip="another learning rate, while it runs"),
             Binding("p", "pin", "Pin", show=False, tooltip="an earlier run, drawn behind the curves"),
@@ -75,10 +76,10 @@ class LabScreen(DesignScreen):
             ),
             Binding("y", "toggle_log", "Log y", show=False, tooltip="the loss on a logarithmic axis, or not"),
             Binding("w", "smooth", "Smooth", show=False, tooltip="none, 0.6, 0.9; the raw line stays visible"),
-            Binding("slash", "search", "Search", key_display="/", tooltip="a preset"),
+            Binding("slash", "search", "Search", tooltip="a preset"),
             Binding("e", "editor", "$EDITOR", show=False, tooltip="the whole preset in your editor"),
-            Binding("ctrl+s,f10", "save", "Save", key_display="^s", tooltip="as a new preset file"),
-            Binding("question_mark,f1", "help", "Help", key_display="?"),
+            Binding("ctrl+s,f10", "save", "Save", tooltip="as a new preset file"),
+            Binding("question_mark,f1", "help", "Help"),
         ]
     )
 
@@ -161,7 +162,7 @@ class LabScreen(DesignScreen):
         if not specs:
             return
         self._detach()
-        settings.remember(specs[0], self.base)
+        remember(self.last_used())
         self.view.begin_action()
         self.runner.options = self.run_options()
         self.waiting = "starting: data and network" if self.is_warm else "loading PyTorch, then the data"
@@ -217,7 +218,7 @@ class LabScreen(DesignScreen):
             base = presets.load(spec.name, self.request.models)
         except presets.PresetError:
             base = spec
-        self.use(base, Draft.of(spec, base))
+        self.use(Draft.of(spec, base), f"settings of {spec.name}")
 
     def _asked(self, request: Any, rate: float | None = None) -> None:
         """Asks the run under way for something; says so where there is none."""
@@ -308,7 +309,7 @@ class LabScreen(DesignScreen):
     def action_search(self) -> None:
         """To the search field of the presets."""
         self.action_pane("presets")
-        self.call_after_refresh(lambda: self.query_one(PresetPicker).query_one(Input).focus())
+        self.set_focus(self.query_one(PresetPicker).query_one(Input))
 
     def action_save(self) -> None:
         """Saves the draft as a new preset file."""
@@ -325,7 +326,7 @@ class LabScreen(DesignScreen):
             return
         try:
             path = presets.save(spec, name, self.base)
-            self.use(presets.load_file(path))
+            self.use(Draft(presets.load_file(path)))
         except (presets.PresetError, OSError) as error:
             self.app.push_screen(MessageDialog("Not saved", str(error)))
             return
@@ -352,7 +353,7 @@ class LabScreen(DesignScreen):
             self.notify(f"the editor ended with {code}; nothing was changed", severity="warning")
             return
         try:
-            self.use(self.base, Draft.of(presets.load_file(path), self.base))
+            self.use(Draft.of(presets.load_file(path), self.base), "editor")
         except presets.PresetError as error:
             self.app.push_screen(MessageDialog("What was written cannot be used", str(error)))
 
@@ -400,8 +401,7 @@ class LabScreen(DesignScreen):
             self._leave_now()
 
     def _leave_now(self) -> None:
-        if (spec := self.draft.result.spec) is not None:
-            settings.remember(spec, self.base)
+        remember(self.last_used())
         self.app.exit()
 
 

@@ -11,29 +11,29 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
-from textual.widgets import Footer, Static, TextArea
+from textual.widgets import Static, TextArea
 
 from mnist_tui import annotations
 from mnist_tui.annotations import Notes
 from mnist_tui.storage import StorageError
 from mnist_tui.text import clean_line
+from mnist_tui.tui.key_bar import KeyBar
+from mnist_tui.tui.repaint import Dialog
 
 PARTS = ("target", "result", "analysis")
 
 
-class NotesDialog(ModalScreen[None]):
+class NotesDialog(Dialog[None]):
     """Three fields; ctrl+s saves them to notes.md."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+s,f10", "save", "Save", key_display="^s"),
-        Binding("ctrl+e,f4", "editor", "$EDITOR", key_display="^e"),
+        Binding("ctrl+s,f10", "save", "Save"),
+        Binding("ctrl+e,f4", "editor", "$EDITOR"),
         Binding("escape", "dismiss", "Cancel"),
     ]
     DEFAULT_CSS = """
     NotesDialog TextArea { height: 4; min-height: 3; border: none; padding: 0; }
     NotesDialog #notes-analysis { height: 8; }
-    NotesDialog Footer { height: 1; }
     """
 
     def __init__(self, folder: Path) -> None:
@@ -49,7 +49,7 @@ class NotesDialog(ModalScreen[None]):
                 yield Static(Content(part.capitalize()), classes="dialog-hint")
                 yield TextArea(id=f"notes-{part}", tab_behavior="focus", compact=True)
             yield Static(id="dialog-error")
-            yield Footer(show_command_palette=False)
+            yield KeyBar()
 
     def on_mount(self) -> None:
         self._show()

@@ -34,6 +34,20 @@ class Pane(Vertical):
         self.border_title = Content(title)
         self.border_subtitle = Content(key)
 
+    def on_descendant_focus(self) -> None:
+        self._emphasise()
+
+    def on_descendant_blur(self) -> None:
+        self._emphasise()
+
+    def _emphasise(self) -> None:
+        """Draws the frame of the pane that has the focus in another colour."""
+        is_focused = self.screen.focused is not None and self in self.screen.focused.ancestors
+        if is_focused != self.has_class("-focused"):
+            # Not `:focus-within`, for which textual looks at the style of everything inside at every move of the focus.
+            self.set_class(is_focused, "-focused", update=False)
+            self.app.stylesheet.apply(self)
+
 
 class PaneName(Static):
     """The name of a pane in the bar; a click goes there."""

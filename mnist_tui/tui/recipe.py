@@ -1,5 +1,6 @@
 """The recipe form, made from the fields of a draft: one line each, and what is wrong with it beneath."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
@@ -9,10 +10,11 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
+from textual.timer import Timer
 from textual.widget import AwaitMount, Widget
 from textual.widgets import Input, Static
 
-from mnist_tui.draft import Checked, Draft, Field
+from mnist_tui.draft import Draft, Field
 from mnist_tui.text import clean_line
 from mnist_tui.tui.curves import number
 from mnist_tui.tui.dialogs import ChoiceDialog
@@ -23,17 +25,25 @@ RAMP = " _.-=+*#"
 FIRST_GROUPS = 2
 """Groups with fields that the first frame has: knobs or training, optimizer; enough for the eye."""
 
+MISTAKE_SECONDS = 0.3
+"""Without typing before a mistake is said: half a number is none."""
+
 RUN_FIELDS = (("device", ()), ("dataset", ("auto", "mnist", "digits")), ("seeds", ()))
 """What a run needs beside its spec: path, and choices."""
 
 
+_numbers = itertools.count(1)
+
+
 class Changed(Message):
-    """A field has another text."""
+    """A person has changed the text of a field."""
 
     def __init__(self, path: str, text: str) -> None:
         super().__init__()
         self.path = path
         self.text = text
+        self.number = next(_numbers)
+        """Higher than that of every change before."""
 
 
 class NewKnob(Message):
@@ -99,11 +109,12 @@ class Choice(Static, can_focus=True):
         self.action_list()
 
 
-class FieldLine(Horizontal):
-    """A label and its field."""
+class FieldLine(Vertical):
+    """A label and its field, and below them what is wrong with its text."""
 
     DEFAULT_CSS = """
-    FieldLine { height: 1; }
+    FieldLine { height: auto; }
+    FieldLine Horizontal { height: 1; }
     FieldLine .label { width: 19; height: 1; color: $text-muted; }
     FieldLine.-changed .label { text-style: bold; color: $foreground; }
     FieldLine.-wrong .label { text-style: bold; color: $error; }
@@ -116,64 +127,95 @@ class FieldLine(Horizontal):
         super().__init__()
         self.field = field
         self._ascii_only = ascii_only
-        self._shown = field.text
+        self._text = field.text
+        """The text of the field, as far as it was told."""
+        self._newest_change = 0
+        """The number of the newest change that was made here."""
 
     def compose(self) -> ComposeResult:
-        yield Static(self._label(), classes="label", markup=False)
-        if self.field.choices:
-            yield Choice(self.field.choices, self.field.text, self._ascii_only)
-        else:
-            yield Input(self.field.text, compact=True)
+        with Horizontal():
+            yield Static(self._label(), classes="label", markup=False)
+            if self.field.choices:
+                yield Choice(self.field.choices, self.field.text, self._ascii_only)
+            else:
+                yield Input(self.field.text, compact=True)
 
-    def show(self, field: Field, is_wrong: bool) -> None:
-        """Shows the field's text, where it is not what is typed just now."""
-        if field.is_changed != self.field.is_changed:
-            self.field = field
-            self.query_one(".label", Static).update(self._label())
+    def show(self, field: Field, is_wrong: bool, newest_change: int) -> None:
+        """Shows a field of a draft that has all changes up to the number `newest_change`.
+
+        A draft without the newest change of this field says nothing of its text: another one is on its way.
+        """
+        is_label_new = field.is_changed != self.field.is_changed
         self.field = field
+        if is_label_new:
+            self.query_one(".label", Static).update(self._label(), layout=False)
         self.set_class(field.is_changed, "-changed")
         self.set_class(is_wrong, "-wrong")
-        if field.text != self._shown:
-            self._shown = field.text
-            for widget in self.query(Input):
-                widget.value = field.text
-            for choice in self.query(Choice):
-                choice.show(field.text)
+        if newest_change >= self._newest_change and field.text != self._text:
+            self._put(field.text)
+
+    def _put(self, text: str) -> None:
+        self._text = text
+        for choice in self.query(Choice):
+            choice.show(text)
+        for field in self.query(Input):
+            with field.prevent(Input.Changed):  # It is news to nobody.
+                field.value = text
+
+    def show_mistake(self, words: str | None, is_unused: bool) -> None:
+        """Says what is wrong with the text; None takes the words away."""
+        mistake = next(iter(self.query(Mistake)), None)
+        if mistake is None and words is not None:
+            self.mount(Mistake(self.field.path, words, is_unused))
+        elif mistake is not None:
+            mistake.show(words, is_unused)
 
     def _label(self) -> Content:
         mark = ("*" if self._ascii_only else "•") if self.field.is_changed else " "
         return Content(f"{mark}{self.field.label}")
 
     @on(Input.Changed)
-    def _typed(self, event: Input.Changed) -> None:
+    def _post_typed(self, event: Input.Changed) -> None:
         event.stop()
-        self._tell(event.value)
+        if event.value == event.input.value:  # Else a newer one follows.
+            self._post_change(event.value)
 
     @on(Choice.Chosen)
-    def _chosen(self, event: Choice.Chosen) -> None:
+    def _post_chosen(self, event: Choice.Chosen) -> None:
         event.stop()
-        self._tell(event.word)
+        self._post_change(event.word)
 
-    def _tell(self, text: str) -> None:
-        if text != self._shown:
-            self._shown = text
-            self.post_message(Changed(self.field.path, text))
+    def _post_change(self, text: str) -> None:
+        if text != self._text:
+            self._text = text
+            change = Changed(self.field.path, text)
+            self._newest_change = change.number
+            self.post_message(change)
 
 
-class Wrong(Static):
+class Mistake(Static):
     """What is wrong with the field above; a click removes a knob that nothing uses."""
 
-    DEFAULT_CSS = "Wrong { height: auto; color: $error; padding-left: 2; }"
+    DEFAULT_CSS = "Mistake { height: auto; color: $error; padding-left: 2; }"
 
     def __init__(self, path: str, words: str, is_unused: bool) -> None:
-        remove = (" ", ("[remove]", "underline")) if is_unused else ()
-        super().__init__(Content.assemble(f"! {clean_line(words, 300)}", *remove))
+        super().__init__(markup=False)
         self.path = path
-        self.words = words
-        self.is_unused = is_unused
+        self._is_unused = is_unused
+        self._words: str | None = None
+        self.show(words, is_unused)
+
+    def show(self, words: str | None, is_unused: bool) -> None:
+        """Shows other words; nothing for None."""
+        self.display = words is not None
+        self._is_unused = is_unused
+        if words is not None and words != self._words:
+            remove = (" ", ("[remove]", "underline")) if is_unused else ()
+            self.update(Content.assemble(f"! {clean_line(words, 300)}", *remove))
+        self._words = words
 
     def on_click(self) -> None:
-        if self.is_unused:
+        if self._is_unused:
             self.post_message(Unwanted(self.path))
 
 
@@ -265,50 +307,55 @@ class RecipeForm(VerticalScroll):
     def __init__(self, ascii_only: bool) -> None:
         super().__init__()
         self._ascii_only = ascii_only
-        self._paths: list[str] = []
         self._rates: Sequence[float] | None = None
-        self._newest: tuple[Draft, Checked, Mapping[str, str]] | None = None
+        self._shown: ShownDraft | None = None
+        self._mistakes_timer: Timer | None = None
 
-    def show(self, draft: Draft, checked: Checked, run_texts: Mapping[str, str]) -> None:
+    def show(self, shown: "ShownDraft") -> None:
         """Shows a draft; only a group whose fields are others is built anew."""
-        self._newest = (draft, checked, run_texts)
-        groups = _groups(draft, run_texts)
+        self._shown = shown
+        groups = shown.groups
         if [name for name, _ in groups] != [group.heading for group in self.query(FieldGroup)]:
             self._rebuild(groups)
             return
         for group, (_, fields) in zip(self.query(FieldGroup), groups, strict=True):
             if group.paths != [field.path for field in fields]:
                 self._rebuild_group(group, fields)
-        self._update(groups, checked)
+        self._update()
 
-    def _update(self, groups: "list[tuple[str, list[Field]]]", checked: Checked) -> None:
-        by_path = {field.path: field for _, fields in groups for field in fields}
-        said = {wrong.path: wrong for wrong in self.query(Wrong)}
-        for line in self.query(FieldLine):
+    def _update(self) -> None:
+        """Brings every line that is there to the draft; what is wrong is said once nobody types."""
+        shown = self._shown
+        if shown is None:
+            return
+        for line in self._lines():
             path = line.field.path
-            if path in by_path and line.is_mounted:
-                line.show(by_path[path], path in checked.errors)
-                self._say(line, said.get(path), checked)
+            if path in shown.fields:
+                line.show(shown.fields[path], path in shown.errors, shown.newest_change)
+            if path not in shown.errors:
+                line.show_mistake(None, is_unused=False)
+        if self._mistakes_timer is not None:
+            self._mistakes_timer.stop()
+        if shown.errors:
+            self._mistakes_timer = self.set_timer(MISTAKE_SECONDS, self._show_mistakes)
 
-    def _say(self, line: FieldLine, said: Wrong | None, checked: Checked) -> None:
-        """Says what is wrong under a field, or no longer."""
-        path = line.field.path
-        wrong, is_unused = checked.errors.get(path), path in checked.unused
-        is_said = said is not None and (said.words, said.is_unused) == (wrong, is_unused)
-        if said is not None and not is_said:
-            said.remove()
-        if wrong is not None and not is_said and isinstance(line.parent, Widget):
-            line.parent.mount(Wrong(path, wrong, is_unused), after=line)
+    def _show_mistakes(self) -> None:
+        if (shown := self._shown) is not None:
+            for line in self._lines():
+                line.show_mistake(shown.errors.get(line.field.path), line.field.path in shown.unused)
+
+    def _lines(self) -> list[FieldLine]:
+        return [line for line in self.query(FieldLine) if line.is_mounted]
 
     def action_remove_knob(self) -> None:
         """Removes the knob whose field has the focus, where nothing uses it."""
         line = next((line for line in self.query(FieldLine) if line.has_focus_within), None)
-        if line is None or self._newest is None or line.field.path not in self._newest[1].unused:
+        if line is None or self._shown is None or line.field.path not in self._shown.unused:
             self.notify("only a knob that no layer and no argument uses can be removed")
             return
         self.post_message(Unwanted(line.field.path))
 
-    def _rebuild(self, groups: "list[tuple[str, list[Field]]]") -> None:
+    def _rebuild(self, groups: "Groups") -> None:
         self.query(FieldGroup).remove()
         built = [FieldGroup(name, fields, self._ascii_only) for name, fields in groups]
         # The first screenful at once, so that it is in the first frame; the rest behind it.
@@ -317,14 +364,14 @@ class RecipeForm(VerticalScroll):
         self.call_after_refresh(self._mount_rest, built[first:])
 
     def _mount_rest(self, groups: "list[FieldGroup]") -> None:
-        self.call_later(self._again, [self.mount_all(groups)])
+        self.call_later(self._update_mounted, [self.mount_all(groups)])
 
     def _rebuild_group(self, group: FieldGroup, fields: Sequence[Field]) -> None:
         """Changes the fields behind the choice that made them others; the choice keeps the focus."""
         old = {line.field.path: line for line in group.query(FieldLine)}
         group.fields = fields
-        for line in (*old.values(), *group.query(Wrong)):
-            if (line.path if isinstance(line, Wrong) else line.field.path) not in group.paths:
+        for line in old.values():
+            if line.field.path not in group.paths:
                 line.remove()
         mounts = []
         after: Widget = group.query_one(".heading")
@@ -333,15 +380,13 @@ class RecipeForm(VerticalScroll):
             if field.path not in old:
                 mounts.append(group.mount(line, after=after))
             after = line
-        self.call_later(self._again, mounts)
+        self.call_later(self._update_mounted, mounts)
 
-    async def _again(self, mounts: Sequence[AwaitMount]) -> None:
-        """Says what is wrong in fields that are new."""
+    async def _update_mounted(self, mounts: Sequence[AwaitMount]) -> None:
+        """Brings lines that are new to the newest draft."""
         for mount in mounts:
             await mount
-        if self._newest is not None:
-            draft, checked, run_texts = self._newest
-            self._update(_groups(draft, run_texts), checked)
+        self._update()
         self.show_rates(self._rates)
 
     def show_rates(self, rates: Sequence[float] | None) -> None:
@@ -351,7 +396,23 @@ class RecipeForm(VerticalScroll):
             sketch_line.show(rates)
 
 
-def _groups(draft: Draft, run_texts: Mapping[str, str]) -> list[tuple[str, list[Field]]]:
+Groups = Sequence[tuple[str, Sequence[Field]]]
+"""Fields by their headings."""
+
+
+class ShownDraft:
+    """What the form shows: the fields of a draft and of the run, and what is wrong with them."""
+
+    def __init__(self, draft: Draft, run_texts: Mapping[str, str], newest_change: int) -> None:
+        checked = draft.result
+        self.groups: Groups = _groups(draft, run_texts)
+        self.fields = {field.path: field for _, fields in self.groups for field in fields}
+        self.errors, self.unused = checked.errors, checked.unused
+        self.newest_change = newest_change
+        """The number of the newest change that the draft has."""
+
+
+def _groups(draft: Draft, run_texts: Mapping[str, str]) -> Groups:
     """The fields by their headings; the knobs first, since they belong to the network, none of them too."""
     groups: dict[str, list[Field]] = {"knobs": []}
     for field in draft.fields:

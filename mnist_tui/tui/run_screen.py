@@ -12,7 +12,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.events import Click
 from textual.message import Message
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from mnist_tui import annotations, columns, presets, summary, tables
 from mnist_tui.files import BadFile, read_text
@@ -22,6 +22,7 @@ from mnist_tui.text import clean, clean_line, in_ascii
 from mnist_tui.tui.asking import AskingScreen
 from mnist_tui.tui.curves import curves_of
 from mnist_tui.tui.help import HelpScreen, sections
+from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.shelf import Group, Shelf
 from mnist_tui.tui.status import Headline
@@ -62,8 +63,8 @@ class RunScreen(AskingScreen):
             Binding(
                 "z", "zoom", "Zoom", tooltip="the curves on the whole screen, with a cursor that reads exact values"
             ),
-            Binding("question_mark,f1", "help", "Help", key_display="?"),
-            Binding("escape,q", "dismiss", "Back", key_display="esc"),
+            Binding("question_mark,f1", "help", "Help"),
+            Binding("escape,q", "dismiss", "Back"),
         ]
     )
 
@@ -90,7 +91,7 @@ class RunScreen(AskingScreen):
                 yield plot
         with VerticalScroll(id="view-text"):
             yield Static(id="view-lines")
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         self.set_class(self.ascii_only, "-ascii")

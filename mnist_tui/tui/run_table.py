@@ -7,7 +7,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding, BindingType
-from textual.events import Click, Event, Key
+from textual.events import Click
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
@@ -39,12 +39,11 @@ class RunTable(ScrollView, can_focus=True):
             Binding("pagedown", "page(1)", "Page down", show=False),
             Binding("home,g", "end(0)", "First", show=False),
             Binding("end,G", "end(1)", "Last", show=False),
-            Binding("enter", "open", "Open", key_display="enter"),
+            Binding("enter", "open", "Open"),
             Binding(
                 "space",
                 "mark",
                 "Mark",
-                key_display="space",
                 tooltip="for Compare, with a colour and a marker of its own",
             ),
         ]
@@ -178,13 +177,6 @@ class RunTable(ScrollView, can_focus=True):
         return " " * (width - cell_len(text)) + text if column.is_number else set_cell_size(text, width)
 
     # --- moving ---
-
-    async def on_event(self, event: Event) -> None:
-        """Hands keys on that were typed for what has the focus by now: `/` and the first letters of a filter."""
-        if isinstance(event, Key) and (focused := self.app.screen.focused) not in (None, self):
-            focused.post_message(event)
-            return
-        await super().on_event(event)
 
     def _put(self, index: int) -> None:
         """The cursor on a row that is then in sight."""

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.timer import Timer
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 
 from mnist_tui import annotations, columns, settings, tables
 from mnist_tui.columns import ColumnError
@@ -23,6 +23,7 @@ from mnist_tui.tui.asking import AskingScreen
 from mnist_tui.tui.columns_dialog import ColumnsDialog
 from mnist_tui.tui.dialogs import AskDialog, ConfirmDialog, MessageDialog, Question
 from mnist_tui.tui.help import HelpScreen, sections
+from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.notes_dialog import NotesDialog
 from mnist_tui.tui.run_screen import RunScreen
@@ -50,15 +51,14 @@ class RunsScreen(AskingScreen):
     AUTO_FOCUS = "RunTable"
     BINDINGS: ClassVar[list[BindingType]] = with_ids(
         [
-            Binding("slash", "filter", "Filter", key_display="/"),
+            Binding("slash", "filter", "Filter"),
             Binding(
                 "comma",
                 "sort",
                 "Sort",
-                key_display=",",
                 tooltip="by the next column; a click on a heading does the same",
             ),
-            Binding("full_stop", "reverse", "Reverse", key_display=".", show=False),
+            Binding("full_stop", "reverse", "Reverse", show=False),
             Binding("m", "group", "Seeds", tooltip="the seeds of one recipe in one row, with mean and spread, or not"),
             Binding("C", "columns", "Columns", tooltip="which ones, and in which order; kept in your config file"),
             Binding("S", "unmark", "Unmark all", show=False),
@@ -66,12 +66,12 @@ class RunsScreen(AskingScreen):
             Binding("r", "resume", "Resume", tooltip="goes on with an interrupted, stopped or failed run"),
             Binding("x", "extend", "Extend", show=False, tooltip="by so many epochs, in a new folder"),
             Binding("n", "notes", "Notes", tooltip="Target, Result, Analysis; e there opens your editor"),
-            Binding("hash", "tags", "Tags", key_display="#"),
+            Binding("number_sign", "tags", "Tags"),
             Binding("e", "export", "Export", show=False, tooltip="the folder, or as a .zip or .tar.gz"),
-            Binding("delete,D", "delete", "Delete", key_display="D", show=False, tooltip="moves it to the trash"),
+            Binding("delete,D", "delete", "Delete", show=False, tooltip="moves it to the trash"),
             Binding("U", "undelete", "Undo delete", show=False, tooltip="takes the newest out of the trash"),
             Binding("escape", "clear", "Clear the filter", show=False),
-            Binding("question_mark,f1", "help", "Help", key_display="?"),
+            Binding("question_mark,f1", "help", "Help"),
         ]
     )
 
@@ -105,7 +105,7 @@ class RunsScreen(AskingScreen):
             yield RunTable(self.shelf, self.ascii_only)
             with VerticalScroll(id="run-detail"):
                 yield Static(id="run-facts")
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         self.set_class(self.ascii_only, "-ascii")

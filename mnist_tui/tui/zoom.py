@@ -10,14 +10,15 @@ from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from mnist_tui.tui.canvas import Canvas, Frame, with_axis
 from mnist_tui.tui.chart import COLOURS, MAX_SECONDS, MIN_SECONDS, POINTS, SHARE
 from mnist_tui.tui.curves import METRICS, Curve, Metric, curves_of, limits, number, thin, ticks
+from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.keys import with_ids
+from mnist_tui.tui.repaint import LeanScreen
 from mnist_tui.tui.themes import rgb
 from mnist_tui.tui.track import Group, Track
 
@@ -122,7 +123,7 @@ class Readout(Static):
         self.update(text)
 
 
-class ZoomScreen(Screen[None]):
+class ZoomScreen(LeanScreen[None]):
     """A metric over the epochs; the keys move a cursor and the part that is seen."""
 
     BINDINGS: ClassVar[list[BindingType]] = with_ids(
@@ -131,14 +132,14 @@ class ZoomScreen(Screen[None]):
             Binding("right,l", "move(1)", "Right", show=False),
             Binding("home,g", "end(0)", "First epoch", show=False),
             Binding("end,G", "end(1)", "Last epoch", show=False),
-            Binding("plus,equals_sign", "zoom(1)", "Nearer", key_display="+"),
-            Binding("minus", "zoom(-1)", "Farther", key_display="-"),
+            Binding("plus,equals_sign", "zoom(1)", "Nearer"),
+            Binding("minus", "zoom(-1)", "Farther"),
             Binding("0", "zoom(0)", "All"),
-            Binding("down,n", "metric(1)", "Metric", key_display="down"),
+            Binding("down,n", "metric(1)", "Metric"),
             Binding("up,N", "metric(-1)", "Metric before", show=False),
             Binding("y", "log", "Log y"),
             Binding("w", "smooth", "Smooth"),
-            Binding("escape,q,z", "dismiss", "Back", key_display="esc"),
+            Binding("escape,q,z", "dismiss", "Back"),
         ]
     )
     DEFAULT_CSS = "ZoomScreen Static { height: 1; } ZoomScreen #zoom-title { text-style: bold; padding: 0 1; }"
@@ -156,7 +157,7 @@ class ZoomScreen(Screen[None]):
         yield Static(id="zoom-title")
         yield self._plot
         yield Readout()
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         self._plot.log_y = self._plot.metric == "loss"

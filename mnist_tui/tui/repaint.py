@@ -1,0 +1,46 @@
+"""Screens that repaint only what changed: three places in which textual 8.2 repaints much more are overridden here.
+
+`scripts/stress.py traffic` measures what that saves, and tests/test_traffic.py fails where it is lost.
+"""
+
+from typing import TypeVar
+
+from textual.reactive import Reactive
+from textual.screen import ModalScreen, Screen
+from textual.widget import Widget
+
+Result = TypeVar("Result")
+
+
+class LeanScreen(Screen[Result]):
+    """A screen that is not repainted as a whole when the focus moves, nor for ever while another one is on top."""
+
+    # Textual's own declaration repaints the whole screen whenever the focus moves; the two widgets repaint themselves.
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
+
+    def is_useful(self, action: str) -> bool:
+        """Whether the line of keys should show an action just now; the key itself always answers."""
+        return True
+
+    @property
+    def is_current(self) -> bool:
+        """Whether any of it can be seen: what lies below an opaque screen is not drawn."""
+        stack = self.app.screen_stack if self.is_attached else []
+        return self in stack and all(above.styles.background.a < 1 for above in stack[stack.index(self) + 1 :])
+
+    def _compositor_refresh(self) -> None:
+        """Draws what changed; seen through the screen on top, it has that screen draw those regions again."""
+        top = self.app.screen
+        if self is top:
+            super()._compositor_refresh()
+            return
+        # Textual also marks this whole screen as changed here, which leads back here, sixty times a second.
+        regions = list(self._compositor._dirty_regions)
+        self._compositor._dirty_regions.clear()
+        self._dirty_widgets.clear()
+        if regions:
+            top.refresh(*regions)
+
+
+class Dialog(LeanScreen[Result], ModalScreen[Result]):
+    """A dialog over a screen that goes on below it."""
