@@ -15,7 +15,6 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.timer import Timer
 from textual.widget import Widget
-from textual.widgets import Static
 
 from mnist_tui import changes, presets
 from mnist_tui.design_history import Design, DesignHistory
@@ -39,7 +38,7 @@ from mnist_tui.tui.panes import Folding, Pane, PaneBar, PaneName, fold_for
 from mnist_tui.tui.picker import PresetPicker
 from mnist_tui.tui.recipe import Changed, NewKnob, RecipeForm, ShownDraft, Unwanted
 from mnist_tui.tui.repaint import LeanScreen
-from mnist_tui.tui.status import Headline, ProgressLine
+from mnist_tui.tui.status import Headline, OneLine, ProgressLine
 from mnist_tui.tui.training import TrainingView
 
 if TYPE_CHECKING:
@@ -119,7 +118,7 @@ class DesignScreen(LeanScreen[None]):
             yield Vertical(*see, id="column-see", classes="column")
         with Horizontal(id="status"):
             yield ProgressLine()
-            yield Static(id="device")
+            yield OneLine(id="device")
         yield KeyBar()
 
     def on_mount(self) -> None:

@@ -43,23 +43,29 @@ class KeyBar(Widget):
     DEFAULT_CSS = "KeyBar { height: 1; dock: bottom; background: $panel; color: $foreground; }"
     ALLOW_SELECT: ClassVar[bool] = False
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._keys: list[ShownKey] = []
+
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, self._update)
 
     def _update(self, screen: Screen[object]) -> None:
-        self.refresh()
-
-    def shown_keys(self) -> tuple[list[ShownKey], list[ShownKey]]:
-        """The keys at the left, as many as fit, and those at the right."""
         keys = active_keys(self.screen)
-        right = [key for action in ALWAYS for key in keys if key.action == action]
+        if keys != self._keys:
+            self._keys = keys
+            self.refresh()
+
+    def arranged(self) -> tuple[list[ShownKey], list[ShownKey]]:
+        """The keys at the left, as many as fit, and those at the right."""
+        right = [key for action in ALWAYS for key in self._keys if key.action == action]
         room = self.size.width - 1 - sum(key.width + GAP for key in right)
-        others = [key for key in keys if key.action not in ALWAYS]
+        others = [key for key in self._keys if key.action not in ALWAYS]
         ends = accumulate(key.width + GAP for key in others)
         return [key for key, end in zip(others, ends, strict=True) if end <= room], right
 
     def render(self) -> Text:
-        left, right = self.shown_keys()
+        left, right = self.arranged()
         text = Text(" ", no_wrap=True, overflow="crop")
         for key in left:
             _append(text, key)
@@ -74,7 +80,7 @@ class KeyBar(Widget):
 
     def key_at(self, x: int) -> str | None:
         """The key that stands at a column."""
-        left, right = self.shown_keys()
+        left, right = self.arranged()
         for keys, at in ((left, 1), (right, self.size.width - sum(key.width + GAP for key in right))):
             for key in keys:
                 if at <= x < at + key.width:

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
-from textual.content import Content
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from mnist_tui import presets, telemetry
 from mnist_tui.draft import Draft
@@ -31,7 +30,7 @@ from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.messages import Told
 from mnist_tui.tui.picker import PresetPicker
 from mnist_tui.tui.runner import Crashed, Idle, Refused, Runner
-from mnist_tui.tui.status import ProgressLine
+from mnist_tui.tui.status import OneLine, ProgressLine
 from mnist_tui.tui.training import TrainingView
 
 if TYPE_CHECKING:
@@ -134,7 +133,7 @@ class LabScreen(DesignScreen):
 
     def _show_device(self, reading: Any, error: str | None) -> None:
         words = error or telemetry.in_words(reading, 32 if self.folding.fold == "wide" else 18)
-        self.query_one("#device", Static).update(Content(clean_line(words, 100)), layout=False)
+        self.query_one("#device", OneLine).put(clean_line(words, 100))
 
     def _show_progress(self) -> None:
         self.query_one(ProgressLine).show(self.view.track, self.waiting, self.request.ascii)

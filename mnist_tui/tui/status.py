@@ -47,19 +47,28 @@ def fitting(parts: list[str], width: int) -> str:
     return clean_line(line, max(0, width))
 
 
-class ProgressLine(Static):
+class OneLine(Static):
+    """A line of text that is drawn again only where it says something else."""
+
+    _line = ""
+
+    def put(self, line: str) -> None:
+        """Shows a line."""
+        if line != self._line:
+            self._line = line
+            self.update(Content(line), layout=False)
+
+
+class ProgressLine(OneLine):
     """How far the run under way is; what is waited for, where nothing runs yet."""
 
     def show(self, track: Track | None, waiting: str, ascii_only: bool) -> None:
         """Shows a run, or else the reason for waiting."""
-        width = self.size.width - 2
-        if waiting or track is None:
-            self.update(Content(clean_line(waiting, max(0, width))), layout=False)
-        else:
-            self.update(Content(fitting(progress_parts(track, ascii_only), width)), layout=False)
+        parts = [waiting] if waiting or track is None else progress_parts(track, ascii_only)
+        self.put(fitting(parts, self.size.width - 2))
 
 
-class Headline(Static):
+class Headline(OneLine):
     """The network and its parameter count first, what was changed, what the run does; in sight at every size."""
 
     def show(self, parts: list[str]) -> None:
@@ -67,4 +76,4 @@ class Headline(Static):
         width = self.size.width - 2
         line = fitting(parts, width)
         room = width - cell_len(line)
-        self.update(Content(f"{line}{MODES:>{room}}" if room > len(MODES) + 1 else line), layout=False)
+        self.put(f"{line}{MODES:>{room}}" if room > len(MODES) + 1 else line)
