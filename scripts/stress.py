@@ -1,4 +1,4 @@
-"""The long versions of the reliability tests: kills, failing disks, locks, lag, stops and quits.
+"""The long versions of the reliability tests: kills, failing disks, locks, typing, traffic, lag, stops and quits.
 
 Prints the seed, so that a failure can be had again with `--seed`, and keeps the folder where something was wrong.
 """
@@ -6,6 +6,7 @@ Prints the seed, so that a failure can be had again with `--seed`, and keeps the
 import argparse
 import json
 import random
+import re
 import shutil
 import statistics
 import subprocess
@@ -18,6 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+import psutil  # noqa: E402
 from lab_terminal import PRESET, Lab  # noqa: E402  # the tests are no package
 from reliability_helpers import (  # noqa: E402
     DiskFailures,
@@ -27,6 +29,7 @@ from reliability_helpers import (  # noqa: E402
     small_spec,
     started,
 )
+from typing_model import Typist  # noqa: E402
 
 from mnist_tui.storage import RunFolder, StorageError, list_runs, load_run  # noqa: E402
 
@@ -140,7 +143,8 @@ def _seconds_to_paint(lab: Lab, key: str) -> float:
         pass
     lab.press(key)
     began = time.perf_counter()
-    lab.wait(lambda: lab.read(0.0005), 5)
+    while not lab.read(0.0005):
+        assert time.perf_counter() - began < 5, f"{key!r} changed nothing"
     return time.perf_counter() - began
 
 
@@ -203,14 +207,116 @@ def stop(folder: Path, options: argparse.Namespace) -> Iterator[str]:
     lab.close()
 
 
-PARTS = {"stop": stop, "kill": kill, "diskfull": diskfull, "lock": lock, "lag": lag, "quit": quit_}
+def typing(folder: Path, options: argparse.Namespace) -> Iterator[str]:
+    """Random keys at 0 to 30 ms in fields, layers and dialogs: each place holds what a plain text field would hold."""
+    state = folder / "state"
+    lab = Lab(folder, "--preset", "iter5", size=(120, 40), XDG_STATE_HOME=str(state))
+    lab.wait_for("t trains")
+    typist = Typist(lab, state, random.Random(options.seed))
+    while typist.typed < options.n:
+        wrong = typist.type_somewhere()
+        assert not wrong, f"{wrong}\n{lab.text()}"
+        yield f"{typist.typed} keys, each place as it should be"
+    rate, share = measured(lab, 3)
+    assert rate < 2, f"an idle screen sends {rate:.1f} kB/s afterwards"
+    yield f"{typist.typed} keys; afterwards {rate:.2f} kB/s and {share:.0%} of a core"
+    lab.close()
+
+
+def traffic(folder: Path, options: argparse.Namespace) -> Iterator[str]:
+    """What is sent to the terminal, and what it costs: with each dialog open, idle and while iter5 trains."""
+    yield f"{'':<26}{'local':>24}{'over SSH':>24}"
+    tables = [dict(_traffic(folder / name, **env)) for name, env in (("local", {}), ("ssh", {"SSH_CONNECTION": "x"}))]
+    for what in tables[0]:
+        yield f"{what:<26}" + "".join(f"{table[what]:>24}" for table in tables)
+
+
+SCREENS = {"help": "?", "zoom": "z", "palette": "\x10", "optimizers": "\x1bOS" + "\x1b[B" * 3 + "\r", "rate": "l"}
+"""How each dialog is opened; the rate can only be changed while something is trained."""
+
+
+def _traffic(folder: Path, **env: str) -> Iterator[tuple[str, str]]:
+    folder.mkdir()
+    lab = Lab(folder, "--preset", "iter5", "--set", "epochs=500", size=(120, 40), **env)
+    lab.wait_for("t trains")
+    for state in ("idle", "training"):
+        if state == "training":
+            lab.press("t")
+            lab.wait(lambda: list(folder.glob("runs/*/steps.jsonl")))
+        yield f"{state}: closed", rated(measured(lab, 5))
+        for name, keys in SCREENS.items():
+            if name != "rate" or state == "training":
+                lab.press(keys)
+                yield f"{state}: {name}", rated(measured(lab, 5))
+                _close(lab)
+    lab.press("s")
+    lab.wait_for("stopped")
+    for name, keys in {"Down between fields": "\x1b[B", "F2, F3": "\x1bOQ\x1bOR"}.items():
+        lab.press("\x1bOS")
+        yield name, _moved(lab, keys)
+    lab.close()
+
+
+def _close(lab: Lab) -> None:
+    """Back to the panes, with none of them in the keys' way."""
+    lab.press("\x1b")
+    measured(lab, 0.5)
+    lab.press("\x1b")
+    measured(lab, 0.5)
+
+
+def measured(lab: Lab, seconds: float) -> tuple[float, float]:
+    """Kilobytes per second that a laboratory writes, and its share of a core, once it is settled."""
+    process = psutil.Process(lab.child())
+    _read(lab, 1.0)
+    written, busy, began = len(lab.output), sum(process.cpu_times()[:2]), time.monotonic()
+    _read(lab, seconds)
+    passed = time.monotonic() - began
+    return (len(lab.output) - written) / passed / 1000, (sum(process.cpu_times()[:2]) - busy) / passed
+
+
+def rated(found: tuple[float, float]) -> str:
+    """Traffic and cost as text."""
+    return f"{found[0]:.2f} kB/s, {found[1]:.0%} CPU"
+
+
+def _moved(lab: Lab, keys: str, times: int = 10) -> str:
+    """What a move of the focus sends and costs, each key by itself."""
+    process = psutil.Process(lab.child())
+    _read(lab, 1.0)
+    each = re.findall(r"\x1b(?:O|\[).", keys) * times
+    written, busy, slowest = len(lab.output), sum(process.cpu_times()[:2]), []
+    for key in each:
+        slowest.append(_seconds_to_paint(lab, key))
+        _read(lab, 0.3)
+    cost = (sum(process.cpu_times()[:2]) - busy) / len(each)
+    sent = (len(lab.output) - written) / len(each)
+    return f"{sent / 1000:.2f} kB, {1000 * cost:.0f} ms CPU, {1000 * statistics.median(slowest):.0f} ms"
+
+
+def _read(lab: Lab, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        lab.read(0.02)
+
+
+PARTS = {
+    "typing": typing,
+    "traffic": traffic,
+    "stop": stop,
+    "kill": kill,
+    "diskfull": diskfull,
+    "lock": lock,
+    "lag": lag,
+    "quit": quit_,
+}
 
 
 def main() -> int:
     """Runs one of them; the exit code is 1 where something was lost."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=tuple(PARTS))
-    parser.add_argument("--n", type=int, default=200, help="how many kills or quits; a tenth as many races")
+    parser.add_argument("--n", type=int, default=200, help="how many kills, quits or keys; a tenth as many races")
     parser.add_argument("--seconds", type=int, default=60, help="of measuring the lag, without keys (default: 60)")
     parser.add_argument("--seed", type=int, default=time.time_ns() % 2**32)
     options = parser.parse_args()
@@ -220,7 +326,7 @@ def main() -> int:
     line = ""
     try:
         for line in PARTS[options.what](folder, options):
-            print(f"\r{line:<60}", end="\n" if options.what == "lag" else "", flush=True)
+            print(f"\r{line:<60}", end="\n" if options.what in ("lag", "traffic") else "", flush=True)
     except (AssertionError, StorageError) as error:
         print(f"\nFAILED after {line or 'nothing'}: {error}\nseed {options.seed}; kept: {folder}", file=sys.stderr)
         return 1

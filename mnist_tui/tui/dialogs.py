@@ -14,6 +14,7 @@ from textual.widgets.option_list import Option
 
 from mnist_tui.text import clean, clean_line
 from mnist_tui.tui.repaint import Dialog
+from mnist_tui.tui.text_field import TextField
 
 QuitChoice = Literal["stop", "leave"]
 
@@ -78,7 +79,7 @@ class AskDialog(Dialog[str]):
         with Vertical(classes="dialog"):
             yield Static(Content(self._question.title), classes="dialog-title")
             yield Static(Content(self._question.hint), classes="dialog-hint")
-            yield Input(self._question.value, compact=True)
+            yield TextField(self._question.value)
             yield Static(id="dialog-error")
 
     @on(Input.Submitted)

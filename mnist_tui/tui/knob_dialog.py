@@ -13,6 +13,7 @@ from mnist_tui.draft import Draft
 from mnist_tui.spec import SpecError
 from mnist_tui.text import clean_line
 from mnist_tui.tui.repaint import Dialog
+from mnist_tui.tui.text_field import TextField
 
 
 class KnobDialog(Dialog[Draft]):
@@ -34,10 +35,10 @@ class KnobDialog(Dialog[Draft]):
             yield Static(Content("New knob"), classes="dialog-title")
             yield Static(Content("A number that layers and recipe call by its name: Conv2d(width, 3)"))
             yield Static(Content("Name"), classes="dialog-hint")
-            yield Input(id="knob-name", compact=True)
+            yield TextField(name="knob-name")
             yield Static(id="knob-name-wrong", classes="wrong")
             yield Static(Content("Value"), classes="dialog-hint")
-            yield Input(id="knob-value", compact=True)
+            yield TextField(name="knob-value")
             yield Static(id="knob-value-wrong", classes="wrong")
             with Horizontal(classes="dialog-buttons"):
                 yield Button("Add", id="add", variant="primary", compact=True)

@@ -134,6 +134,7 @@ class LayerTable(Vertical):
         self._changes: Sequence[Change] = ()
         self._before: Sequence[Row] = ()
         self._is_valid = True
+        self._shown: dict[str, list[Text]] = {}
 
     def compose(self) -> ComposeResult:
         with VerticalScroll():
@@ -156,7 +157,12 @@ class LayerTable(Vertical):
             lines = [Text("! as they were before the mistake", "bold"), *lines]
         self.set_class(not self._is_valid, "-stale")
         self.set_class(self.size.height > len(lines) + MOST_TOTALS, "-roomy")
-        self.query_one("#layer-rows", Static).update(Text("\n").join(lines))
-        self.query_one("#layer-totals", Static).update(
-            Text("\n").join(totals(rows, self._before, width)[: 3 if self.size.height > 14 else 1])
-        )
+        self._put("#layer-rows", lines)
+        self._put("#layer-totals", totals(rows, self._before, width)[: 3 if self.size.height > 14 else 1])
+
+    def _put(self, place: str, lines: list[Text]) -> None:
+        """Shows other lines; the screen is laid out again only where there are more or fewer."""
+        before = self._shown.get(place, [])
+        if lines != before:
+            self._shown[place] = lines
+            self.query_one(place, Static).update(Text("\n").join(lines), layout=len(lines) != len(before))

@@ -18,6 +18,7 @@ from mnist_tui import presets
 from mnist_tui.spec import RunSpec
 from mnist_tui.text import clean_line
 from mnist_tui.tui.keys import with_ids
+from mnist_tui.tui.text_field import TextField
 
 READ_AFTER = 0.2
 """Seconds before the files are read: not before the first frame."""
@@ -114,7 +115,7 @@ class PresetPicker(Vertical):
         self._current = ""
 
     def compose(self) -> ComposeResult:
-        yield Input(placeholder="/ search name, title, author", compact=True)
+        yield TextField(hint="/ search name, title, author")
         yield OptionList(compact=True, markup=False)
 
     def on_mount(self) -> None:

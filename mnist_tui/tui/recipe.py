@@ -19,6 +19,7 @@ from mnist_tui.text import clean_line
 from mnist_tui.tui.curves import number
 from mnist_tui.tui.dialogs import ChoiceDialog
 from mnist_tui.tui.keys import with_ids
+from mnist_tui.tui.text_field import TextField
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 RAMP = " _.-=+*#"
@@ -131,14 +132,14 @@ class FieldLine(Vertical):
         """The text of the field, as far as it was told."""
         self._newest_change = 0
         """The number of the newest change that was made here."""
+        self._label_line = Static(self._label(), classes="label", markup=False)
+        self._field = Choice(field.choices, field.text, ascii_only) if field.choices else TextField(field.text)
+        self._mistake: Mistake | None = None
 
     def compose(self) -> ComposeResult:
         with Horizontal():
-            yield Static(self._label(), classes="label", markup=False)
-            if self.field.choices:
-                yield Choice(self.field.choices, self.field.text, self._ascii_only)
-            else:
-                yield Input(self.field.text, compact=True)
+            yield self._label_line
+            yield self._field
 
     def show(self, field: Field, is_wrong: bool, newest_change: int) -> None:
         """Shows a field of a draft that has all changes up to the number `newest_change`.
@@ -148,7 +149,7 @@ class FieldLine(Vertical):
         is_label_new = field.is_changed != self.field.is_changed
         self.field = field
         if is_label_new:
-            self.query_one(".label", Static).update(self._label(), layout=False)
+            self._label_line.update(self._label(), layout=False)
         self.set_class(field.is_changed, "-changed")
         self.set_class(is_wrong, "-wrong")
         if newest_change >= self._newest_change and field.text != self._text:
@@ -156,19 +157,19 @@ class FieldLine(Vertical):
 
     def _put(self, text: str) -> None:
         self._text = text
-        for choice in self.query(Choice):
-            choice.show(text)
-        for field in self.query(Input):
-            with field.prevent(Input.Changed):  # It is news to nobody.
-                field.value = text
+        if isinstance(self._field, Choice):
+            self._field.show(text)
+        else:
+            with self._field.prevent(Input.Changed):  # It is news to nobody.
+                self._field.value = text
 
     def show_mistake(self, words: str | None, is_unused: bool) -> None:
         """Says what is wrong with the text; None takes the words away."""
-        mistake = next(iter(self.query(Mistake)), None)
-        if mistake is None and words is not None:
-            self.mount(Mistake(self.field.path, words, is_unused))
-        elif mistake is not None:
-            mistake.show(words, is_unused)
+        if self._mistake is not None:
+            self._mistake.show(words, is_unused)
+        elif words is not None:
+            self._mistake = Mistake(self.field.path, words, is_unused)
+            self.mount(self._mistake)
 
     def _label(self) -> Content:
         mark = ("*" if self._ascii_only else "•") if self.field.is_changed else " "
@@ -207,9 +208,11 @@ class Mistake(Static):
 
     def show(self, words: str | None, is_unused: bool) -> None:
         """Shows other words; nothing for None."""
+        if (words, is_unused) == (self._words, self._is_unused):
+            return
         self.display = words is not None
         self._is_unused = is_unused
-        if words is not None and words != self._words:
+        if words is not None:
             remove = (" ", ("[remove]", "underline")) if is_unused else ()
             self.update(Content.assemble(f"! {clean_line(words, 300)}", *remove))
         self._words = words
@@ -232,7 +235,7 @@ class KnobsHeading(Static):
 class RatesSketch(Static):
     """The learning rate over the run in two lines."""
 
-    DEFAULT_CSS = "RatesSketch { height: 2; padding: 0 1; color: $primary; }"
+    DEFAULT_CSS = "RatesSketch { width: 1fr; height: 2; padding: 0 1; color: $primary; }"
 
     def __init__(self, ascii_only: bool) -> None:
         super().__init__(markup=False)
@@ -248,7 +251,7 @@ class RatesSketch(Static):
         self._draw()
 
     def _draw(self) -> None:
-        self.update(Content(sketch(self._rates, self.size.width - 2, self._ascii_only)))
+        self.update(Content(sketch(self._rates, self.size.width - 2, self._ascii_only)), layout=False)
 
 
 def sketch(rates: Sequence[float], width: int, ascii_only: bool) -> str:

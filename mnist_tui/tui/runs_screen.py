@@ -30,6 +30,7 @@ from mnist_tui.tui.run_screen import RunScreen
 from mnist_tui.tui.run_table import RunTable
 from mnist_tui.tui.shelf import Group, Shelf
 from mnist_tui.tui.status import Headline
+from mnist_tui.tui.text_field import TextField
 
 if TYPE_CHECKING:
     from mnist_tui.tui.app import LabApp
@@ -99,7 +100,7 @@ class RunsScreen(AskingScreen):
         yield Headline()
         hint = "/ filter: iter* params<20000 acc>99.4 opt:sgd tag:x"
         # Selected as it gets the focus, what was typed before that would be replaced by the next letter.
-        yield Input(self.shelf.filter, placeholder=hint, compact=True, select_on_focus=False)
+        yield TextField(self.shelf.filter, hint=hint, is_selected=False)
         yield Static(id="filter-error")
         with Horizontal(id="runs"):
             yield RunTable(self.shelf, self.ascii_only)
