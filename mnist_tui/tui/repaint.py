@@ -42,5 +42,5 @@ class LeanScreen(Screen[Result]):
             top.refresh(*regions)
 
 
-class Dialog(LeanScreen[Result], ModalScreen[Result]):
+class Dialog(ModalScreen[Result], LeanScreen[Result]):  # In this order: textual's CSS knows the first base alone.
     """A dialog over a screen that goes on below it."""
