@@ -131,6 +131,13 @@ class LabApp(App[Ending]):
         await self.action_mode("lab")
         self.lab.go_on(folder, epochs)
 
+    def open_run(self, folder: Path) -> None:
+        """Opens a run on top of the lab."""
+        from mnist_tui.listing import read_run
+        from mnist_tui.tui.run_screen import RunScreen
+
+        self.push_screen(RunScreen([read_run(folder)], self.shelf, self.request.ascii))
+
     async def action_leave(self) -> None:
         """Quits; asks first where a run would be ended by it."""
         if len(self.screen_stack) == 1:

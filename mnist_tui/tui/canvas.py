@@ -5,10 +5,11 @@ of the last one.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from rich.color import Color
 from rich.style import Style
 from rich.text import Text
 
@@ -56,6 +57,21 @@ class Canvas:
         self._dots = [[0] * frame.width for _ in range(frame.height)]
         self._styles: list[list[Style | None]] = [[None] * frame.width for _ in range(frame.height)]
         self._marks: dict[tuple[int, int], str] = {}
+        self._grounds: dict[tuple[int, int], Color] = {}
+
+    def shade(self, cells: Iterable[tuple[int, int]], colour: Color) -> None:
+        """Gives cells, by row and column, a background; those outside are passed over."""
+        self._grounds |= dict.fromkeys(cells, colour)
+
+    def shade_columns(self, low_x: float, high_x: float, colour: Color) -> None:
+        """Gives all cells between two values of x a background."""
+        columns = range(self.frame.column(low_x) // 2, self.frame.column(high_x) // 2 + 1)
+        self.shade(((row, column) for row in range(self.frame.height) for column in columns), colour)
+
+    def shade_band(self, column: int, low: float, high: float, colour: Color) -> None:
+        """Gives the cells of a column between two values of y a background."""
+        top, bottom = self.frame.row(high) // 4, self.frame.row(low) // 4
+        self.shade(((row, column) for row in range(max(0, top), min(self.frame.height, bottom + 1))), colour)
 
     def draw(self, xs: Sequence[float], ys: Sequence[float], style: Style, ascii_marker: str | None = None) -> None:
         """Joins the points by straight lines; with a marker, in plain characters."""
@@ -83,6 +99,15 @@ class Canvas:
         column = self.frame.column(x) // 2
         if 0 <= column < self.frame.width:
             for row in range(self.frame.height):
+                if not self._dots[row][column] and (row, column) not in self._marks:
+                    self._marks[row, column] = character
+                    self._styles[row][column] = style
+
+    def level(self, y: float, character: str, style: Style) -> None:
+        """A horizontal line of characters, under the curves."""
+        row = self.frame.row(y) // 4
+        if 0 <= row < self.frame.height:
+            for column in range(self.frame.width):
                 if not self._dots[row][column] and (row, column) not in self._marks:
                     self._marks[row, column] = character
                     self._styles[row][column] = style
@@ -115,10 +140,13 @@ class Canvas:
             self._marks.get((row, column)) or (chr(BRAILLE + dots) if dots else " ")
             for column, dots in enumerate(self._dots[row])
         ]
+        grounds = [self._grounds.get((row, column)) for column in range(self.frame.width)]
         text, column = Text(no_wrap=True), 0
-        for style, run in groupby(self._styles[row]):  # A span for every cell takes 2.5 times as long.
+        # A span for every cell takes 2.5 times as long.
+        for (style, ground), run in groupby(zip(self._styles[row], grounds, strict=True)):
             width = len(list(run))
-            text.append("".join(cells[column : column + width]), style)
+            shaded = style if ground is None else (style or Style()) + Style(bgcolor=ground)
+            text.append("".join(cells[column : column + width]), shaded)
             column += width
         return text
 

@@ -62,7 +62,7 @@ class CompareScreen(AskingScreen):
         self.only_differences = True
 
     def compose(self) -> ComposeResult:
-        yield Headline()
+        yield Headline("compare")
         with Container(id="compare"):
             with Vertical(id="compare-curves"):
                 yield Static(id="compare-legend")

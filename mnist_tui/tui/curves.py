@@ -1,8 +1,10 @@
 """Runs as curves: which lines a metric has, how they are told apart, smoothed and thinned."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from mnist_tui.events import EpochEnded
@@ -11,8 +13,13 @@ from mnist_tui.tui.track import Group, Track
 Metric = Literal["loss", "accuracy", "learning rate"]
 METRICS: tuple[Metric, ...] = ("loss", "accuracy", "learning rate")
 
-Role = Literal["train", "test", "val", "raw", "band", "pinned"]
+Role = Literal["train", "test", "val", "raw", "seed", "pinned"]
 """What a line is; a role has one colour and one marker everywhere."""
+
+SMOOTHINGS = (0.0, 0.1, 0.5)
+"""Epochs over which step losses are averaged."""
+MOST_SEEDS = 12
+"""Earlier seeds of an action that are drawn, the newest of them."""
 
 
 @dataclass(frozen=True)
@@ -27,14 +34,15 @@ class Curve:
 
 def curves_of(metric: Metric, group: Group, pinned: Track | None, smoothing: float) -> list[Curve]:
     """The lines of a metric, those drawn last on top; those without a point are left out."""
-    newest = group.tracks[-1] if group.tracks else None
+    *earlier, newest = group.tracks or (None,)
     lines: list[Curve] = []
     if pinned is not None:
         lines.append(_per_epoch(f"{pinned.name} s{pinned.seed}", "pinned", pinned, _PINNED[metric]))
     if metric == "learning rate":
         lines += [] if newest is None else [_rates(newest)]
     else:
-        lines += _band(metric, group)
+        seeds = [track for track in earlier if track is not None][-MOST_SEEDS:]
+        lines += [_per_epoch(f"seed {track.seed}", "seed", track, _PINNED[metric]) for track in seeds]
         lines += [] if newest is None else _lines(metric, newest, smoothing)
     return [line for line in lines if line.xs]
 
@@ -67,22 +75,12 @@ def _lines(metric: Metric, track: Track, smoothing: float) -> list[Curve]:
         ]
     xs, raw = [point.epoch for point in track.points], [point.loss for point in track.points]
     # A pinned or watched run may have no steps left: then its epochs' means are its training curve.
-    train = [Curve("train", "train", xs, smooth(raw, smoothing))] if xs else []
+    train = [Curve("train", "train", xs, smooth(xs, raw, smoothing))] if xs else []
     return [
-        *([Curve("raw", "raw", xs, raw)] if smoothing and xs else []),
+        *([Curve("steps", "raw", xs, raw)] if smoothing and xs else []),
         *(train or [_per_epoch("train", "train", track, _loss_train)]),
         _per_epoch("val", "val", track, lambda row: row.val_loss),
         _per_epoch("test", "test", track, _loss_test),
-    ]
-
-
-def _band(metric: Metric, group: Group) -> list[Curve]:
-    """Lowest and highest test value over the seeds of an action."""
-    band = group.band(_PINNED[metric])
-    xs = [epoch for epoch, *_ in band]
-    return [
-        Curve("lowest", "band", xs, [low for _, low, _, _ in band]),
-        Curve("highest", "band", xs, [high for *_, high in band]),
     ]
 
 
@@ -97,20 +95,33 @@ def _per_epoch(label: str, role: Role, track: Track, value: Callable[[EpochEnded
     return Curve(label, role, [x for x, _ in found], [y for _, y in found])
 
 
-def smooth(ys: Sequence[float], weight: float) -> list[float]:
-    """An exponential moving average without the pull to its start, as TensorBoard smooths; `weight` 0 to below 1.
+def smooth(xs: Sequence[float], ys: Sequence[float], epochs: float) -> list[float]:
+    """An exponential moving average in which a value `epochs` ago counts 1/e of the newest; 0 averages nothing.
 
-    What is not finite stays as it is, and the average goes on over it.
+    Without the pull to its start, as TensorBoard smooths. What is not finite stays, and the average goes on over it.
     """
-    smoothed, average, total = [], 0.0, 0.0
-    for y in ys:
+    if epochs <= 0:
+        return list(ys)
+    smoothed, average, total, before = [], 0.0, 0.0, xs[0] if xs else 0.0
+    for x, y in zip(xs, ys, strict=True):
         if not math.isfinite(y):
             smoothed.append(y)
             continue
-        average = weight * average + (1 - weight) * y
-        total = weight * total + (1 - weight)
+        weight = math.exp((before - x) / epochs)
+        average, total, before = weight * average + y, weight * total + 1, x
         smoothed.append(average / total)
     return smoothed
+
+
+def quantile_band(curve: Curve, edges: Sequence[float]) -> list[tuple[float, float] | None]:
+    """Between two edges each, in which most values lie: the 10 % and the 90 % quantile; None without five values."""
+    found: list[tuple[float, float] | None] = []
+    for low, high in pairwise(edges):
+        values = sorted(curve.ys[bisect_left(curve.xs, low) : bisect_left(curve.xs, high)])
+        values = [value for value in values if math.isfinite(value)]
+        last = len(values) - 1
+        found.append((values[round(0.1 * last)], values[round(0.9 * last)]) if last >= 4 else None)
+    return found
 
 
 def thin(xs: Sequence[float], ys: Sequence[float], columns: int) -> tuple[list[float], list[float]]:
@@ -127,9 +138,9 @@ def thin(xs: Sequence[float], ys: Sequence[float], columns: int) -> tuple[list[f
     return [xs[index] for index in kept], [ys[index] for index in kept]
 
 
-def limits(metric: Metric, lines: Sequence[Curve], log_y: bool) -> tuple[float, float]:
-    """The lowest and highest value to draw: of accuracies only the part in which something happens."""
-    values = [y for line in lines for y in line.ys if math.isfinite(y) and (y > 0 or not log_y)]
+def limits(metric: Metric, lines: Sequence[Curve], log_y: bool, target: float | None = None) -> tuple[float, float]:
+    """The lowest and highest value to draw: of accuracies only the part in which something happens, and the target."""
+    values = [y for line in lines if line.role != "raw" for y in line.ys if math.isfinite(y) and (y > 0 or not log_y)]
     if not values:
         return (0.0, 1.0)
     low, high = min(values), max(values)
@@ -137,6 +148,7 @@ def limits(metric: Metric, lines: Sequence[Curve], log_y: bool) -> tuple[float, 
         # The first epoch of a network is far below the rest, and would press them into one row.
         rest = sorted(y for line in lines for y in line.ys[1:] if math.isfinite(y)) or values
         low = min(rest[len(rest) // 10], 99.0) if len(values) > 4 else low
+        high = max(high, target or high)
         low, high = math.floor(low * 10 - 1) / 10, min(100.0, high + 0.1)
     if high <= low:
         return (low * 0.9, high * 1.1) if low > 0 else (low - 1, high + 1)

@@ -19,7 +19,6 @@ from textual.widget import Widget
 from mnist_tui import changes, presets
 from mnist_tui.design_history import Design, DesignHistory
 from mnist_tui.draft import Draft
-from mnist_tui.events import EpochEnded
 from mnist_tui.last_used import LastUsed, remember
 from mnist_tui.options import Choice, Options
 from mnist_tui.spec import RunSpec
@@ -38,7 +37,7 @@ from mnist_tui.tui.panes import Folding, Pane, PaneBar, PaneName, fold_for
 from mnist_tui.tui.picker import PresetPicker
 from mnist_tui.tui.recipe import Changed, NewKnob, RecipeForm, ShownDraft, Unwanted
 from mnist_tui.tui.repaint import LeanScreen
-from mnist_tui.tui.status import Headline, OneLine, ProgressLine
+from mnist_tui.tui.status import Headline, OneLine, StatusLine
 from mnist_tui.tui.training import TrainingView
 
 if TYPE_CHECKING:
@@ -87,6 +86,8 @@ class DesignScreen(LeanScreen[None]):
         """Whether torch is loaded."""
         self.draws = 0
         """How often other digits were asked for."""
+        self.feeds_digits = False
+        """Whether a run would be fed other digits than MNIST's, since those cannot be had."""
         self._newest_change = 0
         """The number of the newest change of a field that the draft has."""
         self._draft_timer: Timer | None = None
@@ -106,19 +107,18 @@ class DesignScreen(LeanScreen[None]):
             Pane(BudgetCard(ascii_only), LayerTable(), name="layers", title="Layers", key="f5", group="see"),
         ]
         see = [
-            Pane(TrainingView(ascii_only, self.bench), name="training", title="Train", key="f6", group="see"),
+            Pane(TrainingView(ascii_only), name="training", title="Train", key="f6", group="see"),
             Pane(DigitsStrip(ascii_only), name="digits", title="Digits", key="f7", group="see"),
         ]
         self.folding = Folding([do[0], net[0], do[1], net[1], *see])
-        yield Headline()
+        yield Headline("lab")
+        yield OneLine(id="banner")
         yield PaneBar(list(self.folding.panes.values()))
         with Horizontal(id="panes"):
             yield Vertical(*do, id="column-do", classes="column")
             yield Vertical(*net, id="column-net", classes="column")
             yield Vertical(*see, id="column-see", classes="column")
-        with Horizontal(id="status"):
-            yield ProgressLine()
-            yield OneLine(id="device")
+        yield StatusLine()
         yield KeyBar()
 
     def on_mount(self) -> None:
@@ -136,14 +136,12 @@ class DesignScreen(LeanScreen[None]):
     # --- what the other half knows ---
 
     @property
-    def rows(self) -> list[EpochEnded]:
-        """The epochs of the run in sight."""
-        return []
-
-    @property
     def trains_here(self) -> bool:
         """Whether this process trains."""
         return False
+
+    def _show_title(self) -> None:
+        """Says what the training pane shows."""
 
     def headline(self) -> list[str]:
         """What stands above the panes, the most important first."""
@@ -305,8 +303,10 @@ class DesignScreen(LeanScreen[None]):
         self.query_one(RecipeForm).show(ShownDraft(self.draft, self.run_texts, self._newest_change))
         compared = changes.layer_changes(self.base.rows, checked.rows)
         self.query_one(LayerTable).show(compared, self.base.rows, checked.layer_error is None)
-        self._show_budget()
+        if checked.spec is not None:
+            self.query_one(BudgetCard).show(checked.spec)
         self._show_lines()
+        self._show_title()
         self._preview()
         self._remember_soon()
 
@@ -324,10 +324,6 @@ class DesignScreen(LeanScreen[None]):
         """What is kept for the next time."""
         typed = {name: text for name, text in self.run_texts.items() if text != self._first_texts[name]}
         return LastUsed(self.draft, typed)
-
-    def _show_budget(self) -> None:
-        if (spec := self.draft.result.spec) is not None:
-            self.query_one(BudgetCard).show(spec, self.rows, self.run_texts["dataset"] != "digits")
 
     # --- what needs torch or the disk, beside the screen ---
 
@@ -400,6 +396,8 @@ class DesignScreen(LeanScreen[None]):
         if error is not None:
             strip.show_waiting(error)
             return
+        self.feeds_digits = fed.dataset != "mnist"
+        self._show_title()
         augment = ", ".join(map(str, self.draft.result.spec.train.augment)) if self.draft.result.spec else ""
         strip.show(
             fed.digits,

@@ -38,6 +38,22 @@ def fed(spec: RunSpec, options: "Options", draw: int) -> "Fed":
     return preview.fed_digits(spec, options, DIGITS, draw)
 
 
+def run_spec(folder: Path) -> RunSpec:
+    """What a run was set to do."""
+    from mnist_tui import storage
+
+    return storage.load_run(folder).spec
+
+
+def seeds_sentence(accuracies: Sequence[float]) -> str:
+    """Mean and interval over the best accuracies of the seeds of one action."""
+    from mnist_tui.statistics import mean_interval  # scipy: a second.
+
+    mean = f"{len(accuracies)} seeds: mean best {sum(accuracies) / len(accuracies):.2%}"
+    interval = mean_interval(accuracies)
+    return mean if interval is None else f"{mean}, 95% interval {interval[0]:.2%} to {interval[1]:.2%}"
+
+
 def live_run(runs_dir: Path) -> Path | None:
     """The newest run that some process trains; None where there is none."""
     from mnist_tui import storage

@@ -9,11 +9,13 @@ import shlex
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.widgets import Input
 
 from mnist_tui import presets, telemetry
@@ -28,9 +30,11 @@ from mnist_tui.tui.dialogs import AskDialog, MessageDialog, Question, QuitDialog
 from mnist_tui.tui.help import HelpScreen, sections
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.messages import Told
+from mnist_tui.tui.panes import Pane
 from mnist_tui.tui.picker import PresetPicker
+from mnist_tui.tui.run_card import RunCard
 from mnist_tui.tui.runner import Crashed, Idle, Refused, Runner
-from mnist_tui.tui.status import OneLine, ProgressLine
+from mnist_tui.tui.status import Headline, OneLine, StatusLine
 from mnist_tui.tui.training import TrainingView
 
 if TYPE_CHECKING:
@@ -42,7 +46,14 @@ PROGRESS_SECONDS = 0.25
 """Between two drawings of the progress line."""
 DEVICE_SECONDS = 2.0
 """Between two readings of the device."""
+DEVICE_CELLS = 32
+"""What the device does is said in at most so many cells."""
 MAX_SEEDS = 1000
+NOT_MNIST = (
+    "! not MNIST: scikit-learn's 1,797 small digits. Their accuracies do not compare with MNIST's; "
+    "mnist-tui doctor says where MNIST was looked for"
+)
+"""The banner while other data than MNIST is used."""
 
 NAMES = {
     "LayersEditor": "Network",
@@ -96,6 +107,7 @@ class LabScreen(DesignScreen):
 
     @property
     def rows(self) -> list[EpochEnded]:
+        """The epochs of the run in sight."""
         return self.view.track.rows if self.view.track else []
 
     @property
@@ -105,6 +117,14 @@ class LabScreen(DesignScreen):
     def on_mount(self) -> None:
         self.runner.listener = lambda news: self._post(Told(news))
         self.set_timer(AFTER_FIRST_FRAME, self._begin)
+
+    def is_useful(self, action: str) -> bool:
+        is_asked_of_a_run = action in ("pause", "step", "stop", "rate")
+        return self.runner.is_busy if is_asked_of_a_run else action != "start" or not self.runner.is_training
+
+    @on(Headline.ModeChosen)
+    def _choose_mode(self, event: Headline.ModeChosen) -> None:
+        self.run_worker(self.app.action_mode(event.mode))  # type: ignore[attr-defined]
 
     def _begin(self) -> None:
         """After the first frame: what needs torch, or the disk; to load torch holds the screen for moments."""
@@ -132,11 +152,11 @@ class LabScreen(DesignScreen):
         self.ask("device", lambda: telemetry.read(device), self._show_device)
 
     def _show_device(self, reading: Any, error: str | None) -> None:
-        words = error or telemetry.in_words(reading, 32 if self.folding.fold == "wide" else 18)
-        self.query_one("#device", OneLine).put(clean_line(words, 100))
+        self.query_one(StatusLine).device = clean_line(error or telemetry.in_words(reading, DEVICE_CELLS), 100)
+        self._show_progress()
 
     def _show_progress(self) -> None:
-        self.query_one(ProgressLine).show(self.view.track, self.waiting, self.request.ascii)
+        self.query_one(StatusLine).show(self.view.progress, self.waiting, self.request.ascii)
 
     def _show_lines(self) -> None:
         super()._show_lines()
@@ -144,11 +164,29 @@ class LabScreen(DesignScreen):
 
     def headline(self) -> list[str]:
         parts = super().headline()
-        if self.view.track is not None and self.view.track.started is not None:
-            by = ", in another process" if self.runner.is_watching and self.runner.is_busy else ""
-            steered = ", steered by hand" if self.view.track.marks else ""
-            parts.append(f"{self.view.track.state} {clean_line(self.view.track.name, 40)}{by}{steered}")
+        track = self.view.track
+        if track is not None and track.started is not None:
+            by = " in another process" if self.runner.is_watching and self.runner.is_busy else ""
+            steered = ", steered by hand" if track.marks else ""
+            other = ", not this design" if self._is_other_design() else ""
+            parts.append(f"{track.state}{by} {clean_line(track.name, 40)}{steered}{other}")
         return parts
+
+    def _is_other_design(self) -> bool:
+        """Whether the run in sight was set to do something else than what is designed; its seed does not count."""
+        spec, designed = self.view.spec, self.draft.result.spec
+        return spec is not None and (designed is None or _what_is_trained(spec) != _what_is_trained(designed))
+
+    def _show_title(self) -> None:
+        """Says in the training pane what it shows, and warns as long as that is not MNIST."""
+        self.query_one("#training", Pane).border_title = Content(self.view.title())
+        started = self.view.track.started if self.view.track else None
+        is_digits = (
+            started.dataset != "mnist" if started else self.run_texts["dataset"] == "digits" or self.feeds_digits
+        )
+        banner = self.query_one("#banner", OneLine)
+        banner.set_class(is_digits, "-shown")
+        banner.put(NOT_MNIST if is_digits else "")
 
     # --- the run ---
 
@@ -162,7 +200,7 @@ class LabScreen(DesignScreen):
             return
         self._detach()
         remember(self.last_used())
-        self.view.begin_action()
+        self.view.begin_action(len(specs))
         self.runner.options = self.run_options()
         self.waiting = "starting: data and network" if self.is_warm else "loading PyTorch, then the data"
         self.runner.train(specs)
@@ -280,16 +318,43 @@ class LabScreen(DesignScreen):
                 self._take_event(event)
         if not isinstance(message.news, Progress):  # Ten a second; the timer shows them.
             self._show_lines()
+            self.refresh_bindings()
 
     def _take_event(self, event: Any) -> None:
         self.view.add(event)
         if isinstance(event, RunStarted):
             self.waiting = ""
-        if isinstance(event, RunStarted | EpochEnded | RunEnded):
-            self._show_budget()
-        if isinstance(event, RunEnded) and event.outcome in ("failed", "diverged") and not self._is_leaving:
+            self.ask("run-spec", lambda: jobs.run_spec(Path(event.folder)), partial(self._show_run_spec, event.run))
+            self._show_title()
+        if isinstance(event, RunEnded):
+            self._show_end(event)
+
+    def _show_run_spec(self, run: str, spec: RunSpec | None, error: str | None) -> None:
+        if spec is not None:
+            self.view.show_spec(run, spec)
+        self._show_lines()
+
+    def _show_end(self, event: RunEnded) -> None:
+        """Says how a run ended, and what its seeds came to; a run that went wrong is said in a dialog too."""
+        accuracies = self.view.best_accuracies()
+        if len(accuracies) > 1:
+            self.ask("seeds", lambda: jobs.seeds_sentence(accuracies), self._show_seeds)
+        if event.outcome in ("failed", "diverged") and not self._is_leaving:
             where = f"\n\nThe run and its log: {self.runner.folder}"
             self.app.push_screen(MessageDialog(f"The run {event.outcome}", event.message + where))
+
+    def _show_seeds(self, sentence: str | None, error: str | None) -> None:
+        self.view.show_seeds(sentence or "")
+
+    @on(RunCard.Opened)
+    def _open_run(self) -> None:
+        if self.runner.folder is not None:
+            self.app.open_run(self.runner.folder)  # type: ignore[attr-defined]
+
+    @on(RunCard.Resumed)
+    def _resume_run(self) -> None:
+        if self.runner.folder is not None:
+            self.go_on(self.runner.folder)
 
     # --- files and other screens ---
 
@@ -402,6 +467,11 @@ class LabScreen(DesignScreen):
     def _leave_now(self) -> None:
         remember(self.last_used())
         self.app.exit()
+
+
+def _what_is_trained(spec: RunSpec) -> tuple[object, ...]:
+    """What two runs must share to be seeds of one recipe."""
+    return spec.layers, spec.knobs, spec.train.model_copy(update={"seed": 0})
 
 
 def _wrong_rate(text: str) -> str | None:

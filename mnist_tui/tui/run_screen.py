@@ -1,7 +1,8 @@
 """One run, opened: its curves, epochs, layers, spec, environment, log and notes, one view at a time."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import ClassVar
 
 from rich.text import Text
@@ -16,19 +17,20 @@ from textual.widgets import Static
 
 from mnist_tui import annotations, columns, presets, summary, tables
 from mnist_tui.files import BadFile, read_text
-from mnist_tui.runs import Run
+from mnist_tui.runs import Run, observations
 from mnist_tui.storage import StorageError
 from mnist_tui.text import clean, clean_line, in_ascii
 from mnist_tui.tui.asking import AskingScreen
-from mnist_tui.tui.curves import curves_of
+from mnist_tui.tui.chart import Chart
+from mnist_tui.tui.curves import Metric
 from mnist_tui.tui.help import HelpScreen, sections
 from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.keys import with_ids
-from mnist_tui.tui.shelf import Group, Shelf
+from mnist_tui.tui.plot import Picture, picture_of
+from mnist_tui.tui.shelf import Shelf
 from mnist_tui.tui.status import Headline
-from mnist_tui.tui.track import Group as Tracks
-from mnist_tui.tui.track import Track
-from mnist_tui.tui.zoom import Plot, ZoomScreen
+from mnist_tui.tui.track import Group, Track
+from mnist_tui.tui.zoom import Zoomed, ZoomScreen
 
 MAX_LOG = 2**20
 NAMES = {"RunScreen": "Run", "VerticalScroll": "View", "App": "Everywhere"}
@@ -68,27 +70,25 @@ class RunScreen(AskingScreen):
         ]
     )
 
-    def __init__(self, group: Group, shelf: Shelf, ascii_only: bool) -> None:
+    def __init__(self, group: Sequence[Run], shelf: Shelf, ascii_only: bool) -> None:
         super().__init__()
-        self.group, self.shelf, self.ascii_only = group, shelf, ascii_only
+        self.runs, self.shelf, self.ascii_only = group, shelf, ascii_only
         self.view = "Curves"
+        self._curves = Group()
 
     @property
     def run(self) -> Run:
         """The run; of several seeds the first."""
-        return self.group[0]
+        return self.runs[0]
 
     def compose(self) -> ComposeResult:
-        yield Headline()
+        yield Headline("runs")
         with Vertical(id="view-names"):
             for name in ("Curves", *VIEWS):
                 yield ViewName(name)
         with Vertical(id="view-curves"):
-            for metric in ("accuracy", "loss"):
-                yield Static(Content(f" {metric}"), classes="curve-title")
-                plot = Plot(self.ascii_only)
-                plot.metric, plot.log_y = metric, metric == "loss"
-                yield plot
+            yield Chart("accuracy", self.ascii_only, "run-accuracy")
+            yield Chart("loss", self.ascii_only, "run-loss", log_y=True)
         with VerticalScroll(id="view-text"):
             yield Static(id="view-lines")
         yield KeyBar()
@@ -100,23 +100,24 @@ class RunScreen(AskingScreen):
 
     def on_resize(self) -> None:
         run = self.run
-        seeds = f"{len(self.group)} seeds" if len(self.group) > 1 else f"seed {run.seed}"
-        best = columns.column("best").of(self.group)
-        parts = [run.name, f"{run.parameters or 0:,} params", seeds, f"best {best}", run.state, run.id]
+        seeds = columns.column("seed").of(self.runs)
+        best = columns.column("best").of(self.runs)
+        parts = [run.name, f"{run.parameters or 0:,} params", seeds if len(self.runs) > 1 else f"seed {seeds}", f"best {best}", run.state, run.id]
         self.query_one(Headline).show([clean_line(part, 100) for part in parts])
 
-    def _tracks(self) -> Tracks:
-        return Tracks(tuple(Track.from_saved(run.name, run.seed or 0, run.id, run.rows) for run in self.group))
+    def _tracks(self) -> Group:
+        runs = observations(self.runs)
+        return Group(tuple(Track.from_saved(run.name, run.seed or 0, run.id, run.rows) for run in runs))
 
-    def _draw(self, tracks: Tracks | None, error: str | None) -> None:
-        if tracks is None:
-            return
-        for plot in self.query(Plot):
-            plot.lines = curves_of(plot.metric, tracks, None, 0.0)
-            plot.high_x = plot.cursor = float(max([1, *(len(track.rows) for track in tracks.tracks)]))
-            best = tracks.tracks[-1].best
-            plot.best = best.epoch if best else None
-            plot.refresh()
+    def _draw(self, tracks: Group | None, error: str | None) -> None:
+        if tracks is not None:
+            self._curves = tracks
+            for chart in self.query(Chart):
+                chart.show(partial(self._picture, chart.metric, 0.0))
+
+    def _picture(self, metric: Metric, smoothing: float) -> Picture:
+        target = self.run.spec.target if self.run.spec else None
+        return picture_of(metric, self._curves, None, smoothing, target)
 
     # --- views ---
 
@@ -150,11 +151,14 @@ class RunScreen(AskingScreen):
 
     def action_zoom(self) -> None:
         """The curves on the whole screen."""
-        self.ask("zoom", self._tracks, self._zoom)
+        self._open_zoom(Chart.Zoom("accuracy"))
 
-    def _zoom(self, tracks: Tracks | None, error: str | None) -> None:
-        if tracks is not None:
-            self.app.push_screen(ZoomScreen(tracks, None, "accuracy", 0.0, self.ascii_only))
+    @on(Chart.Zoom)
+    def _open_zoom(self, event: Chart.Zoom) -> None:
+        track = self._curves.tracks[-1] if self._curves.tracks else None
+        last = track.rows[-1].epoch if track and track.rows else 0
+        zoomed = Zoomed(self.run.id, self._picture, lambda: last)
+        self.app.push_screen(ZoomScreen(zoomed, event.metric, 0.0, self.ascii_only))
 
     def action_help(self) -> None:
         """Every key that works where the focus is."""

@@ -97,7 +97,7 @@ class RunsScreen(AskingScreen):
         return self.table.group[0] if self.table.group else None
 
     def compose(self) -> ComposeResult:
-        yield Headline()
+        yield Headline("runs")
         hint = "/ filter: iter* params<20000 acc>99.4 opt:sgd tag:x"
         # Selected as it gets the focus, what was typed before that would be replaced by the next letter.
         yield TextField(self.shelf.filter, hint=hint, is_selected=False)

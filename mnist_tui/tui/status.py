@@ -1,50 +1,96 @@
 """The lines above and below the panes: what is designed, how far the run is, and the device."""
 
+from dataclasses import dataclass
+from typing import NamedTuple
+
 from rich.cells import cell_len
 from textual.content import Content
+from textual.events import Click
+from textual.message import Message
 from textual.widgets import Static
 
 from mnist_tui.text import clean_line, duration
 from mnist_tui.tui.track import Track
 
 BAR_WIDTH = 16
-MODES = "1 lab  2 runs  3 compare"
-"""The keys that go from mode to mode."""
+GAP = 2
+"""Cells between two parts of a line."""
+MODES = {"lab": "1 Lab", "runs": "2 Runs", "compare": "3 Compare"}
+"""The modes, as the headline names them: the key, and the name."""
 
 
-def progress_parts(track: Track, ascii_only: bool) -> list[str]:
-    """How far a run is, the most important first: epoch, bar, best, ETA, loss, images per second, step."""
-    started, progress = track.started, track.progress
+class Part(NamedTuple):
+    """A part of a line."""
+
+    text: str
+    short: str = ""
+    """What stands for it where there is little room; without it the text."""
+    rank: int = 0
+    """The parts with the highest ranks go first, where there is no room for all."""
+
+
+def fitted(parts: list[Part], width: int) -> str:
+    """As many of the parts as fit into a line, in their order; at least a piece of the most important one.
+
+    Those of rank 0 are written short before one of them goes.
+    """
+    for is_short in (False, True):
+        kept = [part for part in parts if part.text]
+        while kept:
+            line = (" " * GAP).join((part.short or part.text) if is_short else part.text for part in kept)
+            if cell_len(line) <= width:
+                return line
+            highest = max(part.rank for part in kept)
+            if highest == 0 and not is_short:
+                break
+            if len(kept) == 1:
+                return clean_line(line, max(0, width))
+            kept.remove([part for part in kept if part.rank == highest][-1])
+    return ""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What the line of progress tells of."""
+
+    track: Track
+    seeds_done: int = 0
+    """Runs of the action that were begun, this one with them."""
+    seeds: int = 1
+    """Runs that the action has."""
+
+
+def progress_parts(progress: Progress, ascii_only: bool) -> list[Part]:
+    """How far a run is: accuracy, epoch, time of arrival and seed are what goes last."""
+    track = progress.track
+    started, step = track.started, track.progress
     if started is None:
-        return [track.state]
+        return [Part(track.state)]
     fraction = track.fraction_done
     full, empty = ("#", "-") if ascii_only else ("█", "░")
     filled = round(BAR_WIDTH * fraction)
-    epoch = progress.epoch if progress else started.epochs_done + 1
+    epoch = min(step.epoch if step else started.epochs_done + 1, started.epochs)
     eta = track.eta_seconds()
     best, last = track.best, track.rows[-1] if track.rows else None
-    parts = [
-        f"{track.name} s{track.seed} {track.state}",
-        f"epoch {min(epoch, started.epochs)}/{started.epochs}",
-        f"{full * filled}{empty * (BAR_WIDTH - filled)} {fraction:4.0%}",
-        f"test {last.test_accuracy:.2%}" if last else "",
-        f"best {best.test_accuracy:.2%} in {best.epoch}" if best else "",
-        f"ETA {duration(eta)}" if eta is not None and track.state == "training" else "",
-        f"loss {progress.loss:.4f}" if progress else "",
-        f"{progress.images_per_second:,.0f} img/s" if progress else "",
-        f"step {progress.step}/{progress.steps_per_epoch}" if progress else "",
+    seeds = f"seed {progress.seeds_done} of {progress.seeds}" if progress.seeds > 1 else ""
+    test = f"test {last.test_accuracy:.2%}" if last else ""
+    return [
+        Part(f"{track.name} s{track.seed}", rank=2),
+        Part(track.state, rank=0 if track.state != "training" else 2),
+        Part(seeds, f"{progress.seeds_done}/{progress.seeds}"),
+        Part(f"epoch {epoch}/{started.epochs}", f"{epoch}/{started.epochs}"),
+        Part(f"{full * filled}{empty * (BAR_WIDTH - filled)} {fraction:4.0%}", rank=3),
+        Part(test, test.removeprefix("test ")),
+        Part(f"best {best.test_accuracy:.2%} in {best.epoch}" if best else "", rank=1),
+        Part(f"ETA {duration(eta)}", duration(eta).replace(" min", "m").replace(" s", "s")) if eta else Part(""),
+        Part(f"loss {step.loss:.4f}" if step else "", rank=4),
+        Part(f"{step.images_per_second:,.0f} img/s" if step else "", rank=5),
+        Part(f"step {step.step}/{step.steps_per_epoch}" if step else "", rank=6),
     ]
-    return [part for part in parts if part]
 
 
-def fitting(parts: list[str], width: int) -> str:
-    """As many of the parts, from the first, as fit into a line; at least a piece of the first."""
-    line = parts[0] if parts else ""
-    for part in parts[1:]:
-        if len(line) + 2 + len(part) > width:
-            break
-        line += f"  {part}"
-    return clean_line(line, max(0, width))
+DEVICE_RANK = 7
+"""What the device does is the first to go."""
 
 
 class OneLine(Static):
@@ -59,21 +105,75 @@ class OneLine(Static):
             self.update(Content(line), layout=False)
 
 
-class ProgressLine(OneLine):
-    """How far the run under way is; what is waited for, where nothing runs yet."""
+class StatusLine(OneLine):
+    """How far the run under way is, or what is waited for; at the right the device, where there is room."""
 
-    def show(self, track: Track | None, waiting: str, ascii_only: bool) -> None:
+    DEFAULT_CSS = "StatusLine { height: 1; padding: 0 1; background: $panel; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.device = ""
+        """What the device does, in words."""
+
+    def show(self, progress: Progress | None, waiting: str, ascii_only: bool) -> None:
         """Shows a run, or else the reason for waiting."""
-        parts = [waiting] if waiting or track is None else progress_parts(track, ascii_only)
-        self.put(fitting(parts, self.size.width - 2))
+        width = max(0, self.size.width - 2)
+        parts = [Part(waiting)] if waiting or progress is None else progress_parts(progress, ascii_only)
+        line = fitted([*parts, Part(self.device, rank=DEVICE_RANK)], width)
+        if self.device and line.endswith(self.device):
+            left = line.removesuffix(self.device).rstrip()
+            line = f"{left}{self.device:>{width - cell_len(left)}}"
+        self.put(line)
 
 
-class Headline(OneLine):
-    """The network and its parameter count first, what was changed, what the run does; in sight at every size."""
+class Headline(Static):
+    """What is looked at, the most important first; at the right the modes, where there is any room for them."""
+
+    DEFAULT_CSS = "Headline { height: 1; background: $primary 25%; color: $foreground; padding: 0 1; }"
+
+    class ModeChosen(Message):
+        """A mode is wanted."""
+
+        def __init__(self, mode: str) -> None:
+            super().__init__()
+            self.mode = mode
+
+    def __init__(self, mode: str) -> None:
+        super().__init__()
+        self._mode = mode
+        self._parts: list[str] = []
+        self._drawn: object = None
 
     def show(self, parts: list[str]) -> None:
-        """Shows as many parts as fit, from the first; the keys of the modes at the right, where there is room."""
+        """Shows as many parts as fit, from the first."""
+        self._parts = parts
         width = self.size.width - 2
-        line = fitting(parts, width)
-        room = width - cell_len(line)
-        self.put(f"{line}{MODES:>{room}}" if room > len(MODES) + 1 else line)
+        if (drawn := (tuple(parts), width)) != self._drawn:
+            self._drawn = drawn
+            self.update(self._content(width), layout=False)
+
+    def on_resize(self) -> None:
+        self.show(self._parts)
+
+    def _content(self, width: int) -> Content:
+        modes = self._modes(width)
+        room = width - cell_len(modes.plain)
+        ranked = [Part(part, rank=index) for index, part in enumerate(self._parts)]
+        line = fitted(ranked, room - (GAP if modes.plain else 0))
+        return Content.assemble((f"{line:<{max(0, room - cell_len(line) + len(line))}}", "bold"), modes)
+
+    def _modes(self, width: int) -> Content:
+        """The modes, the one that is looked at emphasised; only its keys where there is little room."""
+        if width < 40:
+            return Content("")
+        names = {mode: name if width >= 60 else name[0] for mode, name in MODES.items()}
+        parts = [(f" {name} ", "bold reverse" if mode == self._mode else "") for mode, name in names.items()]
+        return Content.assemble(*parts)
+
+    def on_click(self, event: Click) -> None:
+        at = self.size.width - 1
+        for mode, name in reversed(MODES.items()):
+            at -= (len(name) if self.size.width - 2 >= 60 else 1) + 2
+            if event.x >= at:
+                self.post_message(self.ModeChosen(mode))
+                return

@@ -26,7 +26,8 @@ DARK = Theme(
     surface="#161b22",
     panel="#21262d",
     dark=True,
-    variables=_scrollbar("#4b5157", "#6c7278", "#11151a"),
+    variables=_scrollbar("#4b5157", "#6c7278", "#11151a")
+    | {"frame": "#636c76", "chart-seed": "#a67a1e", "chart-band": "#1d3a4d", "chart-judged": "#1f262e"},
 )
 
 LIGHT = Theme(
@@ -42,7 +43,8 @@ LIGHT = Theme(
     surface="#f6f8fa",
     panel="#e7ebef",
     dark=False,
-    variables=_scrollbar("#c3c8cd", "#a0a6ac", "#ffffff"),
+    variables=_scrollbar("#c3c8cd", "#a0a6ac", "#ffffff")
+    | {"frame": "#768390", "chart-seed": "#a87b2d", "chart-band": "#cfe3f0", "chart-judged": "#eceff3"},
 )
 
 

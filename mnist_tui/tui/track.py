@@ -69,6 +69,11 @@ class Track:
         return best_of(self.rows)
 
     @property
+    def planned_epochs(self) -> int:
+        """Epochs that the run is to have; of a saved run those that it has."""
+        return max(1, self.started.epochs if self.started else len(self.rows))
+
+    @property
     def epochs_done(self) -> float:
         """Epochs done, with the fraction of the one under way."""
         started = self.started

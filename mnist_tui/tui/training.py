@@ -1,4 +1,4 @@
-"""The training pane: curves and epoch log of the run under way, the other seeds of its action, and a pinned run."""
+"""The training pane: curves, target and epoch log of the run in sight, the other seeds of its action, a pinned run."""
 
 from functools import partial
 
@@ -7,29 +7,41 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from mnist_tui.events import EpochEnded, Event, RunStarted
-from mnist_tui.tui.bench import Bench
-from mnist_tui.tui.chart import Chart, Picture
-from mnist_tui.tui.curves import METRICS, Metric, curves_of
+from mnist_tui.spec import RunSpec
+from mnist_tui.text import clean_line
+from mnist_tui.tui.chart import Chart
+from mnist_tui.tui.curves import METRICS, SMOOTHINGS, Metric
 from mnist_tui.tui.epochs import EpochTable
+from mnist_tui.tui.plot import Picture, picture_of
+from mnist_tui.tui.run_card import RunCard
+from mnist_tui.tui.status import Progress
 from mnist_tui.tui.track import Group, Track
-from mnist_tui.tui.zoom import SMOOTHINGS, ZoomScreen
+from mnist_tui.tui.zoom import Zoomed, ZoomScreen
 
 
 class TrainingView(Vertical):
-    """Draws what events tell; several seeds of one action become one band."""
+    """Draws what events tell of one run, or of several seeds of one recipe."""
 
-    def __init__(self, ascii_only: bool, bench: Bench) -> None:
+    def __init__(self, ascii_only: bool) -> None:
         super().__init__()
         self.ascii_only = ascii_only
-        self._bench = bench
         self.group = Group()
         self.pinned: Track | None = None
         self.smoothing = SMOOTHINGS[1]
+        self.planned_seeds = 1
+        """Runs that the action has, those to come too."""
+        self.seeds_sentence = ""
+        """What the seeds of the action came to, once they have ended."""
+        self._spec: RunSpec | None = None
+        self._spec_of = ""
+        """The run that `_spec` belongs to."""
+        self._zoom: ZoomScreen | None = None
 
     def compose(self) -> ComposeResult:
-        yield Chart("loss", self.ascii_only, self._bench, "chart-loss", log_y=True)
-        yield Chart("accuracy", self.ascii_only, self._bench, "chart-accuracy")
-        yield Chart("learning rate", self.ascii_only, self._bench, "chart-rate")
+        yield Chart("accuracy", self.ascii_only, "chart-accuracy")
+        yield Chart("loss", self.ascii_only, "chart-loss", log_y=True)
+        yield Chart("learning rate", self.ascii_only, "chart-rate")
+        yield RunCard(self.ascii_only)
         yield EpochTable()
 
     @property
@@ -37,9 +49,27 @@ class TrainingView(Vertical):
         """The newest run."""
         return self.group.tracks[-1] if self.group.tracks else None
 
-    def begin_action(self) -> None:
+    @property
+    def spec(self) -> RunSpec | None:
+        """The spec of the newest run, once it is known."""
+        return self._spec if self.track is not None and self.track.run == self._spec_of else None
+
+    @property
+    def progress(self) -> Progress | None:
+        """How far the newest run and its action are."""
+        return None if self.track is None else Progress(self.track, len(self.group.tracks), self.planned_seeds)
+
+    def title(self) -> str:
+        """What is trained, or was: name, seed, parameters, data."""
+        started = self.track.started if self.track else None
+        if started is None:
+            return "Train"
+        data = started.dataset if started.dataset == "mnist" else f"{started.dataset.upper()}, not MNIST"
+        return clean_line(f"Train: {started.name} s{started.seed}, {started.parameters:,} params, {data}", 200)
+
+    def begin_action(self, planned_seeds: int = 1) -> None:
         """Forgets the runs before: what comes now is one action, of one seed or several."""
-        self.group = Group()
+        self.group, self.planned_seeds, self.seeds_sentence = Group(), planned_seeds, ""
         self.query_one(EpochTable).show([])
         self.draw()
 
@@ -55,33 +85,37 @@ class TrainingView(Vertical):
             self.query_one(EpochTable).add(event, self.track.best)
         self.draw()
 
+    def show_spec(self, run: str, spec: RunSpec) -> None:
+        """Takes what a run was set to do; its target is drawn then."""
+        self._spec, self._spec_of = spec, run
+        self.draw()
+
+    def show_seeds(self, sentence: str) -> None:
+        """Says what the seeds of the action came to."""
+        self.seeds_sentence = sentence
+        self.draw()
+
+    def best_accuracies(self) -> list[float]:
+        """The best test accuracy of every run of the action that is completed."""
+        ended = [track.ended for track in self.group.tracks if track.ended is not None]
+        return [one.best.test_accuracy for one in ended if one.outcome == "completed" and one.best is not None]
+
     def pin(self, track: Track | None) -> None:
         """Draws an earlier run behind the curves; None takes it away."""
         self.pinned = track
         self.draw()
 
     def draw(self) -> None:
-        """Gives the charts what is new; they draw when it is time."""
-        if isinstance(self.app.screen, ZoomScreen):
-            self.app.screen.show(self.group, self.pinned)
-            return
+        """Gives the panes what is new; charts draw when it is time."""
+        if self._zoom is not None and self._zoom.is_attached:
+            self._zoom.show_new()
         for chart in self.query(Chart):
-            chart.show(partial(self._picture, chart.metric))
+            chart.show(partial(self.picture, chart.metric, self.smoothing))
+        self.query_one(RunCard).show(self.track, self.spec, self.seeds_sentence)
 
-    def _picture(self, metric: Metric) -> Picture:
-        """What a chart shows of the runs as they are now; asked for in the thread that draws."""
-        group, pinned, track = self.group, self.pinned, self.track
-        points = len(track.points) if track and metric != "accuracy" else 0
-        rows = sum(len(one.rows) for one in group.tracks)
-        marks = [x for x, _ in track.marks] if track else []
-        told = (points, rows, *marks)
-        return Picture(
-            lines=curves_of(metric, group, pinned, self.smoothing),
-            marks=marks,
-            best=track.best.epoch if track and track.best else None,
-            x_max=float(track.started.epochs if track and track.started else len(pinned.rows) if pinned else 1),
-            key=(told, len(group.tracks), pinned and pinned.run, self.smoothing, track and track.run),
-        )
+    def picture(self, metric: Metric, smoothing: float) -> Picture:
+        """What a chart shows of the runs as they are now."""
+        return picture_of(metric, self.group, self.pinned, smoothing, self.spec.target if self.spec else None)
 
     def toggle_log(self) -> None:
         """The loss on a logarithmic axis, or not."""
@@ -93,9 +127,14 @@ class TrainingView(Vertical):
         self.draw()
 
     def zoom(self, metric: Metric = METRICS[0]) -> None:
-        """Opens the curves on the whole screen."""
-        self.app.push_screen(ZoomScreen(self.group, self.pinned, metric, self.smoothing, self.ascii_only))
+        """Opens the curves on the whole screen; they go on there."""
+        zoomed = Zoomed(self.title().removeprefix("Train: "), self.picture, self._last_epoch)
+        self._zoom = ZoomScreen(zoomed, metric, self.smoothing, self.ascii_only)
+        self.app.push_screen(self._zoom)
+
+    def _last_epoch(self) -> int:
+        return max((track.rows[-1].epoch for track in self.group.tracks if track.rows), default=0)
 
     @on(Chart.Zoom)
-    def _zoom(self, event: Chart.Zoom) -> None:
+    def _open_zoom(self, event: Chart.Zoom) -> None:
         self.zoom(event.metric)
