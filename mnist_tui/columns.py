@@ -79,10 +79,6 @@ def _when(created: str) -> str:
         return created
 
 
-def _verdict(met: bool) -> str:
-    return "met" if met else "MISSED"
-
-
 def _state(run: Run) -> str:
     return f"{run.state}, steered" if run.is_steered else run.state
 
@@ -115,7 +111,7 @@ ALL = (
     Column("augment", "augmentation", lambda run: run.augmentation),
     Column("layers", "layers", lambda run: run.layer_kinds, help="how many of each kind"),
     Column("seconds", "time", lambda run: run.seconds, duration, True, True),
-    Column("target", "target", lambda run: run.target_met, _verdict),
+    Column("target", "target", lambda run: run.target_verdict, help="met, MISSED or not judged"),
     Column("tag", "tags", lambda run: run.tags, ", ".join),
     Column("note", "note", _note, help="first line of the analysis; without one, why the run did not complete"),
     Column("data", "data", lambda run: run.dataset, help="mnist or digits"),
@@ -179,4 +175,5 @@ def ordered(groups: Sequence[Sequence[Run]], by: str) -> list[Sequence[Run]]:
 def as_record(run: Run) -> dict[str, Any]:
     """Every column of a run as JSON: numbers as numbers, None where there is none; and where its folder is."""
     record = {each.key: each.value(run) for each in ALL}
-    return {**record, "tag": list(run.tags), "dropout": list(run.dropout), "folder": str(Path(run.folder))}
+    lists = {"tag": list(run.tags), "dropout": list(run.dropout)}
+    return record | lists | {"target": run.target_met, "folder": str(Path(run.folder))}

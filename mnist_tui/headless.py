@@ -286,18 +286,17 @@ def _loss(value: float) -> str:
 
 def result_lines(ended: RunEnded) -> list[str]:
     """Best and last epoch, and the verdict on the target."""
+    judged = [verdict.in_words(ended.target, ended.epochs)] if ended.target else []
     if ended.best is None or ended.last is None:
-        return [f"{ended.outcome}: no epoch was finished"]
+        return [f"{ended.outcome}: no epoch was finished", *judged]
     best, last = ended.best, ended.last
     val = f" (validation {best.val_accuracy:.2%})" if best.val_accuracy is not None else ""
     by = "" if ended.chosen_by == "validation" else ", chosen on the test set"
-    lines = [
+    return [
         f"best   epoch {best.epoch}: test {best.test_accuracy:.2%}{val}{by}",
         f"last   epoch {last.epoch}: test {last.test_accuracy:.2%}",
+        *judged,
     ]
-    if ended.target:
-        lines.append(verdict.in_words(ended.target))
-    return lines
 
 
 def _summarise(runs: Sequence[_Run], output: Output) -> None:
@@ -317,9 +316,7 @@ def _summary_table(runs: Sequence[_Run]) -> list[str]:
         ended = run.ended
         best = f"{ended.best.test_accuracy:.2%}" if ended and ended.best else "-"
         last = f"{ended.last.test_accuracy:.2%}" if ended and ended.last else "-"
-        target = (
-            verdict.in_words(ended.target).partition(":")[0].removeprefix("target ") if ended and ended.target else "-"
-        )
+        target = verdict.whole(ended.target) if ended and ended.target else "-"
         outcome = ended.outcome if ended else "not begun"
         lines.append(
             f"{run.spec.name[:16]:<16} {run.spec.train.seed:>5}  {outcome:<9}  {run.spec.parameters:>9,}"
@@ -353,9 +350,8 @@ def dry_run(specs: Sequence[RunSpec], options: Options, output: Output) -> ExitC
         output.data(summary.table(spec))
         output.data(summary.recipe(spec))
         if parts:
-            output.data(
-                f"verdict          {verdict.in_words(parts).partition(': ')[2]}; accuracy is judged after training"
-            )
+            judged = ", ".join(f"{part} {'met' if is_met else 'MISSED'}" for part, is_met in parts.items())
+            output.data(f"verdict          {judged}; accuracy is judged after training")
         output.data(
             f"expected         {duration(cost['seconds_per_epoch'])} an epoch, {duration(cost['seconds'])} in all "
             f"on {cost['device']} with {cost['threads']} thread{'s' if cost['threads'] > 1 else ''}\n"

@@ -23,6 +23,7 @@ from mnist_tui.spec import RunSpec, SpecError, make_spec
 from mnist_tui.storage import StorageError, read_history
 from mnist_tui.summary import layer_counts
 from mnist_tui.text import clean_line
+from mnist_tui.verdict import Whole, whole
 
 Kind = TypeVar("Kind")
 
@@ -283,12 +284,17 @@ class Run:
         return sum(row.seconds for row in self.rows) if self.rows else None
 
     @cached_property
+    def target_verdict(self) -> Whole | None:
+        """The verdict on the target; None without a target and before the end."""
+        parts = _get(self.end, dict, "target") or {}
+        if not self.epochs:
+            parts = {part: met if part == "parameters" else None for part, met in parts.items()}
+        return whole({part: met if isinstance(met, bool) else None for part, met in parts.items()}) if parts else None
+
+    @property
     def target_met(self) -> bool | None:
         """Whether every part of the target is met; None without a target, before the end, or where not judged."""
-        parts = list((_get(self.end, dict, "target") or {}).values())
-        if False in parts:
-            return False
-        return True if parts and all(part is True for part in parts) else None
+        return {"met": True, "MISSED": False}.get(self.target_verdict or "")
 
     @cached_property
     def is_steered(self) -> bool:

@@ -47,6 +47,7 @@ from mnist_tui.storage import (
 from mnist_tui.summary import target_words
 from mnist_tui.text import clean_line
 from mnist_tui.train import Splits, Training, run_ended, time_steps, train
+from mnist_tui.verdict import in_words
 
 TEST_IMAGES = 10_000
 
@@ -475,10 +476,12 @@ def notes(spec: RunSpec, ended: RunEnded, dataset: str, steered: Sequence[Steere
     target = target_words(spec) or "none"
     result = [f"{ended.outcome}: {ended.message}", f"{spec.parameters:,} parameters", f"data: {dataset}"]
     if ended.best and ended.last:
-        result.append(
-            f"best epoch {ended.best.epoch}, by {ended.chosen_by}: test accuracy {ended.best.test_accuracy:.2%}"
-        )
+        chosen_on = "validation images" if ended.chosen_by == "validation" else "test set"
+        accuracy = f"test accuracy {ended.best.test_accuracy:.2%}"
+        result.append(f"best epoch {ended.best.epoch}, chosen on the {chosen_on}: {accuracy}")
         result.append(f"last epoch {ended.last.epoch}: test accuracy {ended.last.test_accuracy:.2%}")
+    if ended.target:
+        result.append(in_words(ended.target, ended.epochs))
     if steered:
         places = [f"epoch {one.epoch}, step {one.step}: {one.learning_rate:g}" for one in steered[:10]]
         more = f"; {len(steered)} times in all" if len(steered) > len(places) else ""

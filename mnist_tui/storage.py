@@ -51,7 +51,7 @@ PARTS = ("target", "result", "analysis")
 _HEADING = re.compile(rf"^## ({'|'.join(PARTS)})[ \t]*$", re.IGNORECASE | re.MULTILINE)
 _MEASURED = re.compile(
     r"- (completed|stopped|diverged|failed): [^\n]*\n- [\d,]+ parameters"
-    r"(\n- (data: |best epoch \d+, by |last epoch \d+: |steered, )[^\n]*)*"
+    r"(\n- (data: |best epoch \d+, |last epoch \d+: |target |steered, )[^\n]*)*"
 )
 """A result as the program writes it."""
 LOCK_SECONDS = 0.3

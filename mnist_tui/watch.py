@@ -23,7 +23,7 @@ from mnist_tui.events import (
 )
 from mnist_tui.storage import SavedRun, StorageError, is_running, load_run, parsed_row
 from mnist_tui.text import clean_line
-from mnist_tui.verdict import after_training
+from mnist_tui.verdict import after_training, in_words
 
 PERIOD = 0.2
 """Seconds between two looks."""
@@ -264,6 +264,7 @@ def _line(event: Event) -> str:
             return f"learning rate {event.learning_rate:g} from here on, set by hand"
         case RunEnded():
             best = f", best test {event.best.test_accuracy:.2%} in epoch {event.best.epoch}" if event.best else ""
-            return f"{event.outcome}: {event.message}{best}"
+            target = f"; {in_words(event.target, event.epochs)}" if event.target else ""
+            return f"{event.outcome}: {event.message}{best}{target}"
         case _:
             return ""

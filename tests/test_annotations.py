@@ -195,7 +195,8 @@ def test_a_result_of_the_program_is_known_as_such(outcome: Outcome, steered: tup
     """Whatever it says; else the next one would not replace it."""
     row = EpochEnded(1, 0.4, 0.9, None, None, 0.3, 0.9, 0.002, 9.0, 7_000.0)
     for best in (row, None):
-        ended = RunEnded(outcome, "as (it) did: so", 1, best, best, "test", None, 1.0)
+        target = {"parameters": True, "epochs": None}
+        ended = RunEnded(outcome, "as (it) did: so", 1, best, best, "test", target, 1.0)
         text = session.notes(small_spec(), ended, "digits", steered)
 
         assert storage.merged_notes(text, text.replace("did: so", "does now")) == text.replace("did: so", "does now")
