@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnist_tui import annotations, columns, comparison, filters, settings, tables
-from mnist_tui.listing import Runs, grouped
+from mnist_tui.listing import Runs, grouped, repeats
 from mnist_tui.runs import Run
 from mnist_tui.storage import StorageError
 from mnist_tui.text import clean_line
@@ -32,7 +32,8 @@ def listed(runs_dir: Path, words: Sequence[str], options: argparse.Namespace) ->
     groups = columns.ordered(grouped(runs) if options.group else [[run] for run in runs], options.sort or order)
     groups = groups[: options.limit] if options.limit else groups
     if options.json:
-        records = [[columns.as_record(run) for run in group] for group in groups]
+        newer = repeats(runs)
+        records = [[columns.as_record(run) | {"repeated_by": newer.get(run.id)} for run in group] for group in groups]
         print(json.dumps(records if options.group else [record for (record,) in records], allow_nan=False))
     elif groups:
         print("\n".join(tables.runs_table(groups, shown)))
@@ -47,7 +48,8 @@ def looked_at(runs_dir: Path, named: str, as_json: bool) -> int:
     run = _one(named, runs_dir, runs)
     if as_json:
         changes = tables.changes(run, runs)
-        print(json.dumps({**columns.as_record(run), "changes": changes, "epochs": [vars(row) for row in run.rows]}))
+        more = {"repeated_by": repeats(runs).get(run.id), "changes": changes, "epochs": [vars(row) for row in run.rows]}
+        print(json.dumps(columns.as_record(run) | more))
         return 0
     notes = annotations.notes_text(run.folder) if run.is_run else ""
     print("\n".join(tables.details(run, runs, columns.ALL, notes)))

@@ -8,7 +8,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from mnist_tui.calls import did_you_mean
-from mnist_tui.runs import Run
+from mnist_tui.runs import Run, observations
 from mnist_tui.settings import Found
 from mnist_tui.text import clean_line, duration
 
@@ -37,8 +37,10 @@ class Column:
     help: str = ""
 
     def of(self, runs: Sequence[Run]) -> str:
-        """What stands in the cell of a run, or of several seeds of one."""
-        values = [value for run in runs if (value := self.value(run)) not in (None, "", ())]
+        """What stands in the cell of a run, or of several seeds of one; a seed's repeats are not counted."""
+        if self.key == "seed" and len(runs) > 1:
+            return seed_words(runs)
+        values = [value for run in observations(runs) if (value := self.value(run)) not in (None, "", ())]
         if not values:
             return "" if self.key in ("tag", "note", "reason", "dropout") else "-"
         if len(values) == 1 or all(value == values[0] for value in values):
@@ -48,8 +50,6 @@ class Column:
     def _of_several(self, values: Sequence[Any]) -> str:
         if self.is_result:
             return f"{self.text(fmean(values))} ±{self.text(stdev(values)).removesuffix('%').removeprefix('+')}"
-        if self.key == "seed":
-            return f"{len(values)} seeds"
         if self.key == "when":
             return self.text(max(values))
         counts = [(values.count(value), self.text(value)) for value in dict.fromkeys(values)]
@@ -57,10 +57,27 @@ class Column:
 
     def mean(self, runs: Sequence[Run]) -> Value:
         """What several seeds of a run are sorted by."""
-        values: list[Any] = [value for run in runs if (value := self.value(run)) is not None]
+        values: list[Any] = [value for run in observations(runs) if (value := self.value(run)) is not None]
         if self.is_number and values:
             return fmean(values)
         return values[0] if values else None
+
+
+def seed_words(runs: Sequence[Run]) -> str:
+    """How many seeds several runs are of, and how many of the runs are repeats, which are not counted."""
+    counted = observations(runs)
+    seeds = {run.seed for run in counted}
+    if len(counted) == 1:
+        words = f"seed {counted[0].seed}"
+    else:  # One seed on two devices, or with two versions of torch, draws two sets of random numbers.
+        words = _count(len(seeds), "seed")
+        words = words if len(seeds) == len(counted) else f"{len(counted)} runs of {words}"
+    repeats = len(runs) - len(counted)
+    return words + (f" (+{_count(repeats, 'repeat')})" if repeats else "")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _percent(value: float) -> str:
@@ -94,7 +111,7 @@ def _rates(values: Sequence[float]) -> str:
 ALL = (
     Column("name", "name", lambda run: run.name, help="the preset"),
     Column("when", "when", lambda run: run.created, _when, help="when it began"),
-    Column("seed", "seed", lambda run: run.seed, is_number=True),
+    Column("seed", "seed", lambda run: run.seed, is_number=True, help="of several: how many, less repeats of one"),
     Column("state", "state", _state, help="training, completed, stopped, failed, diverged, interrupted, damaged, …"),
     Column("parameters", "params", lambda run: run.parameters, "{:,}".format, is_number=True),
     Column("epochs", "epochs", lambda run: run.epochs or None, is_number=True, help="epochs done"),

@@ -9,7 +9,7 @@ from typing import Any
 from mnist_tui import catalog
 from mnist_tui.calls import CallError, parse, resolve_call, show
 from mnist_tui.changes import Change, layer_changes
-from mnist_tui.runs import Run
+from mnist_tui.runs import VERSIONS, Run
 from mnist_tui.text import clean_line
 
 CALLS = ("optimizer", "scheduler", "loss")
@@ -56,9 +56,6 @@ def world(run: Run) -> dict[str, str]:
     found["data"] = f"{run.dataset or '-'} {(run.data[1] or '')[:8]}".strip()
     found["steered by hand"] = "yes" if run.is_steered else "no"
     return found
-
-
-VERSIONS = ("mnist-tui", "torch", "torchvision")
 
 
 def differing(runs: Sequence[Run], with_seed: bool = True) -> list[Difference]:

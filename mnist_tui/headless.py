@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import IntEnum
+from statistics import fmean
 from typing import Any, TextIO
 
 from mnist_tui import session, summary, verdict
@@ -326,15 +327,18 @@ def _summary_table(runs: Sequence[_Run]) -> list[str]:
 
 
 def _seed_means(runs: Sequence[_Run]) -> Iterator[str]:
-    """For every network trained with several seeds: the mean of the best epochs and their range."""
-    by_name: dict[str, list[float]] = {}
+    """For every recipe trained with several seeds: the mean of the best epochs and their range; of repeats the last."""
+    by_recipe: dict[str, list[_Run]] = {}
     for run in runs:
-        if run.ended and run.ended.outcome == "completed" and run.ended.best:
-            by_name.setdefault(run.spec.name, []).append(run.ended.best.test_accuracy)
-    for name, found in by_name.items():
-        if len(found) > 1:
-            mean = sum(found) / len(found)
-            yield f"{name}: mean best {mean:.2%} over {len(found)} seeds, from {min(found):.2%} to {max(found):.2%}"
+        if run.ended and run.ended.outcome == "completed":
+            by_recipe.setdefault(run.spec.with_settings({"seed": "0"}).model_dump_json(), []).append(run)
+    for group in by_recipe.values():
+        best = {run.spec.train.seed: run.ended.best.test_accuracy for run in group if run.ended and run.ended.best}
+        if len(best) > 1:
+            low, high, mean = min(best.values()), max(best.values()), fmean(best.values())
+            repeats = f", {len(group) - len(best)} repeats not counted" if len(group) > len(best) else ""
+            name = group[0].spec.name
+            yield f"{name}: mean best {mean:.2%} over {len(best)} seeds{repeats}, from {low:.2%} to {high:.2%}"
 
 
 def dry_run(specs: Sequence[RunSpec], options: Options, output: Output) -> ExitCode:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mnist_tui.files import BadFile, read_text
-from mnist_tui.runs import ENDED, Run
+from mnist_tui.runs import ENDED, Run, observations
 from mnist_tui.storage import FORMAT, MAX_JSON, StorageError, is_running
 from mnist_tui.text import clean_line
 
@@ -159,8 +159,17 @@ def _read_json(path: Path) -> dict[str, Any] | None:
 
 
 def grouped(runs: Sequence[Run]) -> list[list[Run]]:
-    """The runs that differ by nothing but their seed together, in the order of the first of each."""
+    """The runs that differ by nothing but their seed together, repeats too, in the order of the first of each."""
     groups: dict[Hashable, list[Run]] = {}
     for run in runs:
         groups.setdefault(run.group, []).append(run)
     return list(groups.values())
+
+
+def repeats(runs: Sequence[Run]) -> dict[str, str]:
+    """For each run that is not counted, because a newer one repeats it, that one; both by their ids."""
+    found: dict[str, str] = {}
+    for group in grouped(runs):
+        counted = {run.observation: run.id for run in observations(group)}
+        found |= {run.id: counted[run.observation] for run in group if counted[run.observation] != run.id}
+    return found

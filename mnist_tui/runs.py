@@ -5,7 +5,7 @@ Nothing in a file is believed to be of the right kind: a fact that is missing or
 
 import json
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -31,6 +31,8 @@ ENDED = ("completed", "stopped", "diverged", "failed")
 """How a run says that it ended; `training` and `interrupted` are the states of one that does not."""
 NO_RUN = ("damaged", "half written", "newer format", "link", "no run")
 """The states of folders that hold no run that this version can read."""
+VERSIONS = ("mnist-tui", "torch", "torchvision")
+"""The packages whose versions may change a result."""
 LAST_EPOCHS = 3
 """Epochs that the mean of the last ones is over, where the target does not say otherwise."""
 
@@ -193,6 +195,17 @@ class Run:
         is_alone = self.is_steered or self.state != "completed"
         return self.recipe, self.data, self.id if is_alone else ""
 
+    @cached_property
+    def observation(self) -> Hashable:
+        """Equal for runs that repeat one another: one recipe and seed, on the same data, device and versions.
+
+        They draw the same random numbers, so together they say no more than one of them. A steered run repeats none.
+        """
+        versions = [str(self.part("versions").get(name)) for name in VERSIONS]
+        device = f"{_get(self.record, str, 'device')}".partition(":")[0], self.device
+        is_alone = self.is_steered or self.seed is None or not self.is_run
+        return self.recipe, self.data, self.seed, device, *versions, self.id if is_alone else ""
+
     # --- what came out ---
 
     @cached_property
@@ -317,6 +330,17 @@ class Run:
         except StorageError as error:
             return f"! {clean_line(str(error), 200)}"
         return clean_line(analysis.partition("\n")[0], 200)
+
+
+def observations(runs: Sequence[Run]) -> list[Run]:
+    """The runs without repeats: of those that repeat one another the newest, in the place of the first."""
+    if len(runs) == 1:
+        return list(runs)
+    newest: dict[Hashable, Run] = {}
+    for run in runs:
+        known = newest.get(run.observation, run)
+        newest[run.observation] = max(known, run, key=lambda each: (each.created, each.id))
+    return list(newest.values())
 
 
 def _text(value: str | None) -> str | None:

@@ -359,6 +359,20 @@ def test_several_runs_end_in_a_table_and_their_folders(work: Path, command: Comm
     assert answer.code == 0
 
 
+def test_a_repeated_seed_is_one_in_the_mean(work: Path, command: Command) -> None:
+    """The same recipe named twice is trained twice; it counts once a seed. Another recipe of that name is another."""
+    (work / "other").mkdir()
+    (work / "other" / "small.toml").write_text(SMALL.replace("Conv2d(4, 3", "Conv2d(3, 3"))
+
+    answer = command(*TRAIN, "small.toml", "small.toml", "other/small.toml", "--epochs", "1", "--seeds", "2")
+
+    means = [line for line in answer.out if "mean best" in line]
+    assert [line.partition("% over ")[2].partition(", from")[0] for line in means] == [
+        "2 seeds, 2 repeats not counted",
+        "2 seeds",
+    ]
+
+
 def test_json_is_one_object_an_event(work: Path, command: Command) -> None:
     """Every line of stdout; a run begins with RunStarted and ends with RunEnded, epochs between."""
     answer = command(*TRAIN, "small.toml", "easy.toml", "--json")

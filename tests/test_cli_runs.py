@@ -124,6 +124,22 @@ def test_compare_presets(command: Command) -> None:
     assert [len(side["runs"]) for side in found["sides"]] == [2, 2]
 
 
+def test_a_repeat_is_not_counted(command: Command) -> None:
+    """A seed that is trained again: the row says so, JSON names the run that stands, and so does the run itself."""
+    old = next(Path("runs").glob("*-iter4-s0-*"))
+    new = make_run(Path("runs"), presets.load("iter4"), 0, 0.98, 30)
+    row = command("runs", "iter4", "--group")[1].splitlines()[1]
+    found = {run["run"]: run["repeated_by"] for run in json.loads(command("runs", "iter4", "--json")[1])}
+    compared = json.loads(command("compare", "iter4", "iter5 batch=64", "--json")[1])
+
+    assert "2 seeds (+1 repeat)" in row
+    assert {run for run, newer in found.items() if newer} == {old.name}
+    assert found[old.name] == new.name
+    assert f"not counted    {new.name} repeats it" in command("open", old.name)[1]
+    assert [(len(side["runs"]), side["repeats"]) for side in compared["sides"]] == [(2, [old.name]), (2, [])]
+    assert "are repeats of one seed" in command("compare", old.name, new.name)[1]
+
+
 def test_compare_two_runs(command: Command) -> None:
     """By McNemar."""
     _, out, _ = command("compare", "s0-0000", "s0-0001")
