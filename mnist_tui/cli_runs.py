@@ -27,7 +27,7 @@ class WrongRuns(ValueError):
 def listed(runs_dir: Path, words: Sequence[str], options: argparse.Namespace) -> int:
     """Prints the runs that a filter chooses."""
     kept, order = columns.from_settings(settings.resolved())
-    shown = columns.chosen(options.columns.split(",") if options.columns else kept)
+    named = columns.chosen(options.columns.split(",")) if options.columns else None
     runs = filters.choose(_all(runs_dir), " ".join(words))
     groups = columns.ordered(grouped(runs) if options.group else [[run] for run in runs], options.sort or order)
     groups = groups[: options.limit] if options.limit else groups
@@ -36,7 +36,7 @@ def listed(runs_dir: Path, words: Sequence[str], options: argparse.Namespace) ->
         records = [[columns.as_record(run) | {"repeated_by": newer.get(run.id)} for run in group] for group in groups]
         print(json.dumps(records if options.group else [record for (record,) in records], allow_nan=False))
     elif groups:
-        print("\n".join(tables.runs_table(groups, shown)))
+        print("\n".join(tables.runs_table(groups, named or columns.shown_columns(groups, kept))))
     else:
         print(f"no run in {runs_dir}" + (f" is chosen by {clean_line(' '.join(words), 100)!r}" if words else ""))
     return 0

@@ -35,6 +35,8 @@ class Column:
     is_result: bool = False
     """Whether it is measured: then several seeds have a mean and a spread."""
     help: str = ""
+    is_accuracy: bool = False
+    """Whether it is an accuracy, or a difference of two: the runs of one data set alone can be ranked by it."""
 
     def of(self, runs: Sequence[Run]) -> str:
         """What stands in the cell of a run, or of several seeds of one; a seed's repeats are not counted."""
@@ -115,11 +117,17 @@ ALL = (
     Column("state", "state", _state, help="training, completed, stopped, failed, diverged, interrupted, damaged, …"),
     Column("parameters", "params", lambda run: run.parameters, "{:,}".format, is_number=True),
     Column("epochs", "epochs", lambda run: run.epochs or None, is_number=True, help="epochs done"),
-    Column("best", "best", lambda run: run.best_accuracy, _percent, True, True, "test accuracy of the best epoch"),
-    Column("last", "last", lambda run: run.last_accuracy, _percent, True, True, "test accuracy of the last epoch"),
-    Column("mean", "mean last", lambda run: run.mean_of_last, _percent, True, True, "mean over the last epochs"),
+    Column(
+        "best", "best", lambda run: run.best_accuracy, _percent, True, True, "test accuracy of the best epoch", True
+    ),
+    Column(
+        "last", "last", lambda run: run.last_accuracy, _percent, True, True, "test accuracy of the last epoch", True
+    ),
+    Column("mean", "mean last", lambda run: run.mean_of_last, _percent, True, True, "mean over the last epochs", True),
     Column("on", "measured on", lambda run: run.measured_on, help="images, and what chose the best epoch"),
-    Column("gap", "gap", lambda run: run.gap, _points, True, True, "train less test accuracy, last epoch, in points"),
+    Column(
+        "gap", "gap", lambda run: run.gap, _points, True, True, "train − test accuracy, last epoch, in points", True
+    ),
     Column("lr", "lr", lambda run: run.learning_rate, "{:g}".format, True, help="the optimizer's learning rate"),
     Column("batch", "batch", lambda run: run.batch_size, is_number=True, help="batch size"),
     Column("opt", "optimizer", lambda run: run.optimizer),
@@ -169,6 +177,15 @@ def chosen(names: Sequence[str]) -> list[Column]:
     return list(dict.fromkeys(column(name) for name in names))
 
 
+def shown_columns(groups: Sequence[Sequence[Run]], names: Sequence[str]) -> list[Column]:
+    """The columns of several names; where the rows are of several data sets, theirs too, before the accuracies."""
+    found, data = chosen(names), column("data")
+    if data in found or len({runs[0].dataset for runs in groups} - {None}) < 2:
+        return found
+    at = next((index for index, each in enumerate(found) if each.is_accuracy), len(found))
+    return [*found[:at], data, *found[at:]]
+
+
 def from_settings(found: Mapping[str, Found]) -> tuple[tuple[str, ...], str]:
     """The columns and the order that the settings ask for; raises `ColumnError`, which names where they are set."""
     for key in ("columns", "sort"):
@@ -181,12 +198,21 @@ def from_settings(found: Mapping[str, Found]) -> tuple[tuple[str, ...], str]:
 
 
 def ordered(groups: Sequence[Sequence[Run]], by: str) -> list[Sequence[Run]]:
-    """Rows by a column, `-best` for the highest first; those without a value last, equal ones as they were."""
+    """Rows by a column, `-best` for the highest first; those without a value last, equal ones as they were.
+
+    An accuracy ranks the runs of each data set apart: those of MNIST first, whichever way it goes.
+    """
     key, is_falling = column(by.removeprefix("-")), by.startswith("-")
     valued = [(key.mean(runs), runs) for runs in groups]
     with_value = [pair for pair in valued if pair[0] is not None]
     with_value.sort(key=lambda pair: pair[0], reverse=is_falling)  # type: ignore[arg-type, return-value]
+    if key.is_accuracy:
+        with_value.sort(key=lambda pair: _data_rank(pair[1][0]))
     return [runs for _, runs in with_value] + [runs for value, runs in valued if value is None]
+
+
+def _data_rank(run: Run) -> tuple[bool, str]:
+    return run.dataset != "mnist", run.dataset or ""
 
 
 def as_record(run: Run) -> dict[str, Any]:

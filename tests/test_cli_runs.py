@@ -124,6 +124,19 @@ def test_compare_presets(command: Command) -> None:
     assert [len(side["runs"]) for side in found["sides"]] == [2, 2]
 
 
+def test_runs_on_other_images_are_told_apart(command: Command) -> None:
+    """The data set is a column, and the digits are ranked behind MNIST; columns that are asked for stay as they are."""
+    digits = {"name": "digits", "sha256": "1" * 64, "test_images": 360}
+    make_run(Path("runs"), presets.load("v2"), 0, 0.999, 40, dataset=digits)
+    shown = command("runs", "--sort", "-best")[1].splitlines()
+    asked = command("runs", "--sort", "-best", "--columns", "name,best")[1].splitlines()
+
+    assert shown[0].split()[4:6] == ["data", "best"]
+    assert [line.split()[0] for line in shown[-2:]] == ["v2", "pictures"]
+    assert asked[0].split() == ["name", "best"]
+    assert "data" not in command("runs", "iter5", "--sort", "-best")[1]
+
+
 def test_a_repeat_is_not_counted(command: Command) -> None:
     """A seed that is trained again: the row says so, JSON names the run that stands, and so does the run itself."""
     old = next(Path("runs").glob("*-iter4-s0-*"))

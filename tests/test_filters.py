@@ -4,13 +4,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from saved_runs import make_run
+from saved_runs import MNIST, make_run
 
 from mnist_tui import columns, filters, presets
 from mnist_tui.annotations import write_tags
 from mnist_tui.columns import ColumnError
 from mnist_tui.filters import FilterError
 from mnist_tui.listing import Runs, grouped
+from mnist_tui.runs import Run
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +109,52 @@ def test_order(runs: Runs) -> None:
         assert len(columns.ordered(singles, column.key)) == 6
     with pytest.raises(ColumnError, match="did you mean 'best'"):
         columns.ordered(singles, "bset")
+
+
+DIGITS = {"name": "digits", "sha256": "1" * 64, "test_images": 360}
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> list[list[Run]]:
+    """Two runs on MNIST, two on the digits, and a folder that holds no run."""
+    folder = tmp_path_factory.mktemp("mixed")
+    for index, (accuracy, data) in enumerate([(0.80, DIGITS), (0.986, MNIST), (0.995, DIGITS), (0.98, MNIST)]):
+        make_run(folder, presets.load("iter5"), index, accuracy, index, dataset=data)
+    (folder / "pictures").mkdir()
+    runs = Runs(folder)
+    runs.refresh()
+    return [[run] for run in runs.all]
+
+
+@pytest.mark.parametrize(
+    ("by", "expected"),
+    [("-best", [98.6, 98.0, 99.5, 80.0]), ("best", [98.0, 98.6, 80.0, 99.5]), ("-last", [98.6, 98.0, 99.5, 80.0])],
+)
+def test_an_accuracy_ranks_data_sets_apart(by: str, expected: list[float], mixed: list[list[Run]]) -> None:
+    """The digits never stand among MNIST's, falling or rising; what has no accuracy comes last."""
+    rows = [run for (run,) in columns.ordered(mixed, by)]
+
+    assert [round(100 * (run.best_accuracy or 0), 1) for run in rows] == [*expected, 0]
+    assert [run.dataset for run in rows] == ["mnist", "mnist", "digits", "digits", None]
+
+
+def test_what_is_no_accuracy_ranks_them_together(mixed: list[list[Run]]) -> None:
+    """By the seed, or by when."""
+    assert [run.dataset for (run,) in columns.ordered(mixed, "seed")] == ["digits", "mnist", "digits", "mnist", None]
+
+
+def test_the_data_set_is_a_column_where_there_are_several(mixed: list[list[Run]]) -> None:
+    """Before the accuracies, or last without one; not where all rows are of one, and never twice."""
+    alike = [runs for runs in mixed if runs[0].dataset != "digits"]
+
+    def keys(rows: list[list[Run]], *names: str) -> list[str]:
+        return [column.key for column in columns.shown_columns(rows, names)]
+
+    assert keys(mixed, "name", "params", "best", "last") == ["name", "parameters", "data", "best", "last"]
+    assert keys(mixed, "name", "seed") == ["name", "seed", "data"]
+    assert keys(mixed, "best", "data") == ["best", "data"]
+    assert keys(alike, "name", "best") == ["name", "best"]
+    assert keys([], "name") == ["name"]
 
 
 def test_a_spread_has_no_sign() -> None:
