@@ -1,8 +1,8 @@
 """The small language that chooses runs: `iter* params<20000 acc>0.994 opt:sgd tag:x state:failed -note:old`.
 
-Every word must hold. A word without a sign is a part of the name, or a pattern with * and ?; `key:word` is a part of
-that column, `key<number` and its like compare, and `-` before a word takes it away. Accuracies may be written as
-fractions or in percent. Quotes hold words together.
+Every word must hold; `or`, brackets and their like are refused. A word without a sign is a part of the name, or a
+pattern with * and ?; `key:word` is a part of that column, `key<number` and its like compare, and `-` before a word
+takes it away. Accuracies may be written as fractions or in percent. Quotes hold words together.
 """
 
 import math
@@ -32,6 +32,14 @@ class FilterError(ValueError):
     """A filter that cannot be read; the message names the word and what to do."""
 
 
+_AND = "a filter needs no 'and': every word must hold; leave it out"
+_OR = "a filter has no 'or': every word must hold; a pattern such as iter[45] chooses several names"
+_NOT = "a filter has no 'not': put a minus before the word, as in -state:failed"
+_BRACKETS = "a filter has no brackets: every word must hold; a minus before a word excludes what it chooses"
+OPERATORS = {"and": _AND, "&": _AND, "or": _OR, "|": _OR, "not": _NOT, "(": _BRACKETS, ")": _BRACKETS}
+"""Operators of other filter languages, and what to write instead."""
+
+
 def choose(runs: Sequence[Run], text: str) -> list[Run]:
     """The runs that a filter chooses, in their order; an empty one chooses all. Raises `FilterError`."""
     try:
@@ -49,6 +57,7 @@ def _term(word: str) -> Test:
     assert match is not None  # The last part takes whatever there is.
     minus, key, sign, value = match.groups()
     if key is None:
+        _check_name(value, word)
         test = _name_test(value)
     else:
         try:
@@ -57,6 +66,16 @@ def _term(word: str) -> Test:
             raise FilterError(f"{clean_line(word, 60)}: {error}") from None
         test = _column_test(found, sign, value, word)
     return (lambda run: not test(run)) if minus else test
+
+
+def _check_name(value: str, word: str) -> None:
+    """Refuses an operator of another language: as a part of a name it would choose nothing, without a word.
+
+    A preset with such a name is found by `name:`.
+    """
+    sign = next((sign for sign in "&|()" if sign in value), value.lower())
+    if sign in OPERATORS:
+        raise FilterError(f"{clean_line(word, 60)}: {OPERATORS[sign]}")
 
 
 def _name_test(value: str) -> Test:

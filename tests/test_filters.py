@@ -1,5 +1,6 @@
 """The filter language, word by word, and the columns that it speaks of."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -87,6 +88,18 @@ def test_what_a_filter_chooses(text: str, expected: set[tuple[str, int | None]],
         ("opt<3", "opt<3: opt is no number; write opt:WORD"),
         ("acc>", "acc>: what should best be? write it after the >"),
         ('note:"x', "a quotation mark is not closed"),
+        ("iter4 or iter5", "or: a filter has no 'or': every word must hold; a pattern such as iter[45]"),
+        ("iter4 OR iter5", "OR: a filter has no 'or'"),
+        ("iter4 | iter5", "|: a filter has no 'or'"),
+        ("iter4|iter5", "iter4|iter5: a filter has no 'or'"),
+        ("iter4 || iter5", "||: a filter has no 'or'"),
+        ("iter4 and acc>99", "and: a filter needs no 'and': every word must hold; leave it out"),
+        ("iter4 & acc>99", "&: a filter needs no 'and'"),
+        ("iter4 && acc>99", "&&: a filter needs no 'and'"),
+        ("not iter4", "not: a filter has no 'not': put a minus before the word, as in -state:failed"),
+        ("-not", "-not: a filter has no 'not'"),
+        ("(iter4", "(iter4: a filter has no brackets"),
+        ("iter4)", "iter4): a filter has no brackets"),
     ],
 )
 def test_what_is_wrong(text: str, message: str) -> None:
@@ -95,6 +108,14 @@ def test_what_is_wrong(text: str, message: str) -> None:
         filters.choose([], text)
 
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["name:or", "name:and", "name:not", "name:a|b", "name:(a)", "notes", "orange"])
+def test_a_name_may_have_such_a_word(text: str) -> None:
+    """Asked for by `name:` it is found; a word that only begins so is no operator."""
+    run = Run(Path("x"), "completed", record={"name": text.removeprefix("name:")})
+
+    assert filters.choose([run], text) == [run]
 
 
 def test_order(runs: Runs) -> None:
