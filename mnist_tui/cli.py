@@ -145,7 +145,7 @@ def _show(arguments: Sequence[str]) -> int:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--models", type=Path, metavar="DIR")
     options = parser.parse_args(arguments)
-    spec = _changed(presets.load(options.name, options.models), _settings(options.set))
+    (spec,) = _changed([presets.load(options.name, options.models)], _settings(options.set), options.models)
     if options.json:
         print(json.dumps(summary.as_json(spec)))
     elif options.torchsummary:
@@ -236,8 +236,8 @@ def _specs(options: argparse.Namespace) -> list[RunSpec]:
     """Every run that was asked for: names times seeds, with all settings; raises before any of them starts."""
     if options.preset or options.start:
         _fail("--preset and --start open the laboratory; --batch takes the names itself", USAGE)
-    wanted = _all_settings(options)
-    return _seeded([_changed(presets.load(name, options.models), wanted) for name in options.batch], options.seeds)
+    specs = [presets.load(name, options.models) for name in options.batch]
+    return _seeded(_changed(specs, _all_settings(options), options.models), options.seeds)
 
 
 def _all_settings(options: argparse.Namespace) -> dict[str, str]:
@@ -270,14 +270,26 @@ def _settings(pairs: Sequence[str]) -> dict[str, str]:
     return {key.strip(): value.strip() for key, _, value in (pair.partition("=") for pair in pairs)}
 
 
-def _changed(spec: RunSpec, settings: dict[str, str]) -> RunSpec:
-    """The spec with settings; a knob that only other presets have is said to change nothing here."""
-    fitting = dict(settings)
+def _changed(specs: Sequence[RunSpec], settings: dict[str, str], models: Path | None) -> list[RunSpec]:
+    """The specs with settings; raises `SpecError`, for a knob that one of them lacks with the presets that have it."""
     for name in settings:
-        if name.isidentifier() and not spec.has_setting(name) and name in presets.known_knobs():
-            print(f"mnist-tui: {spec.name} has no {name}, so --set {name} changes nothing there", file=sys.stderr)
-            del fitting[name]
-    return spec.with_settings(fitting) if fitting else spec
+        _check_knob(name, specs, models)
+    return [spec.with_settings(settings) if settings else spec for spec in specs]
+
+
+def _check_knob(name: str, specs: Sequence[RunSpec], models: Path | None) -> None:
+    knob = name.removeprefix("knobs.")
+    lacking = list(dict.fromkeys(spec.name for spec in specs if not spec.has_setting(knob)))
+    if not lacking or "." in knob:
+        return
+    having = dict.fromkeys(spec.name for spec in specs if knob in spec.knobs)
+    if names := list(having | dict.fromkeys(presets.with_knob(knob, models))):
+        more = f" and {len(names) - 12} more" if len(names) > 12 else ""
+        verb = "have" if len(lacking) > 1 else "has"
+        raise SpecError(
+            f"--set {name}: {', '.join(lacking)} {verb} no knob {knob!r}; it is in {', '.join(names[:12])}{more}",
+            (name,),
+        )
 
 
 def _options(options: argparse.Namespace, chosen: Settings) -> "Options":
@@ -344,7 +356,8 @@ def _designed(options: argparse.Namespace, chosen: Settings) -> tuple[RunSpec, R
             notice = str(error)
     named = options.preset
     spec, base = last or (presets.load(named, options.models) if named else _first(chosen, options.models),) * 2
-    return _changed(spec, _all_settings(options)), base, notice
+    (changed,) = _changed([spec], _all_settings(options), options.models)
+    return changed, base, notice
 
 
 def _first(chosen: Settings, models: Path | None) -> RunSpec:

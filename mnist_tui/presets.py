@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -139,16 +140,19 @@ def builtin_names() -> tuple[str, ...]:
     return tuple(path.stem for path in sorted(builtin_folder().glob("*.toml"), key=_natural))
 
 
-@cache
-def known_knobs() -> frozenset[str]:
-    """The names of the knobs of all presets."""
-    return frozenset(name for spec in load_all() for name in spec.knobs)
-
-
 def load_all(extra: Path | None = None) -> Iterator[RunSpec]:
     """Every preset that can be found, in the order of the folders and names."""
     for path in find(extra).values():
         yield load_file(path)
+
+
+def with_knob(name: str, extra: Path | None = None) -> Iterator[str]:
+    """The names of the presets that have a knob; files that cannot be used are passed over."""
+    for path in find(extra).values():
+        with suppress(PresetError):
+            spec = load_file(path)
+            if name in spec.knobs:
+                yield spec.name
 
 
 def check_new_name(name: str) -> None:
