@@ -114,9 +114,18 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dataset", choices=("auto", "mnist", "digits"), help="auto, the default, falls back to digits, loudly"
     )
-    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="where MNIST/raw is, or is downloaded to")
+    _add_data_dir(parser)
     parser.add_argument("--runs-dir", type=Path, metavar="DIR", help="where run folders are made (default: ./runs)")
     parser.add_argument("--threads", type=int, metavar="N", help="torch threads (default: all cores but one)")
+
+
+def _add_data_dir(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data-dir",
+        type=Path,
+        metavar="DIR",
+        help="where MNIST/raw is, or is downloaded to; no other folder is looked in (default: the cache, or ./data)",
+    )
 
 
 def _add_output_options(parser: argparse.ArgumentParser) -> None:
@@ -196,13 +205,15 @@ def _layers(arguments: Sequence[str]) -> int:
 def _doctor(arguments: Sequence[str]) -> int:
     parser = _Parser(prog="mnist-tui doctor", allow_abbrev=False)
     parser.add_argument("--json", action="store_true", help="the findings as JSON")
-    parser.add_argument("--data-dir", type=Path, metavar="DIR")
+    _add_data_dir(parser)
     parser.add_argument("--runs-dir", type=Path, metavar="DIR")
     options = parser.parse_args(arguments)
     chosen = settings.load()
+    if options.data_dir:  # One in the settings is a finding.
+        settings.check_data_dir("--data-dir", options.data_dir)
     from mnist_tui import doctor
 
-    findings = doctor.examine(options.data_dir or _data_dir(chosen), options.runs_dir or chosen.runs_dir)
+    findings = doctor.examine(options.data_dir or chosen.data_dir, options.runs_dir or chosen.runs_dir)
     print(json.dumps(doctor.as_json(findings)) if options.json else clean(doctor.as_text(findings)))
     return 0 if all(finding.is_usable for finding in findings) else ENVIRONMENT
 
@@ -302,10 +313,11 @@ def _options(options: argparse.Namespace, chosen: Settings) -> "Options":
     threads = chosen.threads if options.threads is None else options.threads
     if threads is not None and not config.COUNT.is_right(threads):
         _fail(f"--threads {threads}: must be {config.COUNT.must_be}", USAGE)
+    dataset = options.dataset or chosen.dataset
     return Options(
         device=device,
-        dataset=options.dataset or chosen.dataset,
-        data_dir=options.data_dir or _data_dir(chosen),
+        dataset=dataset,
+        data_dir=_data_dir(options.data_dir, chosen, is_needed=dataset != "digits"),
         runs_dir=options.runs_dir or chosen.runs_dir,
         threads=threads,
         command=tuple(clean_line(argument) for argument in sys.argv[1:]),
@@ -317,10 +329,13 @@ def _as_recorded() -> Settings:
     return replace(settings.load(), device="auto", threads=None)
 
 
-def _data_dir(chosen: Settings) -> Path | None:
-    """The folder that the settings name; None where the variable does, which `data.folders` itself looks at."""
-    variable = os.environ.get("MNIST_TUI_DATA_DIR")
-    return None if variable and Path(variable) == chosen.data_dir else chosen.data_dir
+def _data_dir(named: Path | None, chosen: Settings, is_needed: bool) -> Path | None:
+    """The folder of the command line, else that of the settings; raises `SettingsError` where it cannot hold MNIST."""
+    if named is not None:
+        settings.check_data_dir("--data-dir", named)
+    elif chosen.data_dir is not None and is_needed:
+        settings.check_data_dir(f"{settings.resolved()['data_dir'].origin}: data_dir", chosen.data_dir)
+    return named or chosen.data_dir
 
 
 def _runs_dir(named: Path | None) -> Path:
@@ -368,11 +383,12 @@ def _first(chosen: Settings, models: Path | None) -> RunSpec:
 
 
 def _plain_lab(options: argparse.Namespace, spec: RunSpec, chosen: Settings) -> int:
+    where = _options(options, chosen)
     print(clean(f"{summary.table(spec)}\n{summary.recipe(spec)}", 1_000_000))
     if not options.start:
         print(f"\nto train: mnist-tui --batch {clean_line(spec.name)}, or mnist-tui --plain --start")
         return 0
-    specs, where = _seeded([spec], options.seeds), _options(options, chosen)
+    specs = _seeded([spec], options.seeds)
     from mnist_tui import headless
 
     return headless.batch(specs, where, headless.Output(False, options.quiet), False)
@@ -421,9 +437,10 @@ def _watch(arguments: Sequence[str]) -> int:
     _add_run_options(parser)
     options = parser.parse_args(arguments)
     chosen = settings.load()
+    where = _options(options, chosen)
     from mnist_tui import storage, watch
 
-    folder = watch.find_run(options.run, options.runs_dir or chosen.runs_dir)
+    folder = watch.find_run(options.run, where.runs_dir)
     if options.plain or options.json or not terminal.is_terminal() or terminal.is_dumb():
         return watch.print_events(folder, options.json)
     saved = storage.load_run(folder).spec
@@ -439,11 +456,12 @@ def _extend(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     if not 1 <= options.epochs <= 10_000:
         _fail(f"{options.epochs} epochs more: must be 1 to 10,000", USAGE)
+    where = _options(options, _as_recorded())
     from mnist_tui import cli_runs, headless, storage
 
-    saved = storage.load_run(cli_runs.folder_of(options.run, _runs_dir(options.runs_dir)))
+    saved = storage.load_run(cli_runs.folder_of(options.run, where.runs_dir))
     output = headless.Output(options.json, options.quiet)
-    return headless.extend(saved, options.epochs, _options(options, _as_recorded()), output, options.require_target)
+    return headless.extend(saved, options.epochs, where, output, options.require_target)
 
 
 RUN_COMMANDS = ("runs", "open", "compare", "tag", "note", "delete", "restore", "export")

@@ -85,9 +85,10 @@ def _set(path: Path, as_json: bool, key: str, text: str) -> None:
     kind = settings.kind_of("config set", key)
     if key == "keymap":
         raise SettingsError("config set keymap: one action at a time, as in: mnist-tui config set keymap.leave ctrl+q")
-    value = kind.from_text(text)
-    settings.checked("config set", key, value)
-    _written(path, lambda: settings.write(key, value, path))
+    value = settings.checked("config set", key, kind.from_text(text))
+    if key == "data_dir":
+        settings.check_data_dir("config set data_dir", value)
+    _written(path, lambda: settings.write(key, kind.from_text(text), path))
     _say_if_hidden(path, key)
 
 

@@ -396,18 +396,58 @@ def test_doctor_and_watch_take_the_folders(command: Command, monkeypatch: pytest
     assert cli._runs_dir(None) == Path("from-file")
 
 
-def test_the_variable_of_the_data_is_left_to_who_looks_for_it(
-    requested: Callable[..., LabRequest], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It would be named twice; a ~ that no shell has replaced is."""
+def test_variables_of_folders(requested: Callable[..., LabRequest], monkeypatch: pytest.MonkeyPatch) -> None:
+    """They come before the files; a ~ that no shell has replaced is."""
     Path("mnist-tui.toml").write_text(PROJECT)
 
     monkeypatch.setenv("MNIST_TUI_DATA_DIR", "there")
-    assert requested().options.data_dir is None
+    assert requested().options.data_dir == Path("there")
     monkeypatch.setenv("MNIST_TUI_DATA_DIR", "~/there")
     assert requested().options.data_dir == Path.home() / "there"
     monkeypatch.setenv("MNIST_TUI_RUNS_DIR", "~/runs")
     assert requested().options.runs_dir == Path.home() / "runs"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--batch", "iter5", "--dataset", "digits"),
+        ("--batch", "iter5", "--dry-run"),
+        ("--plain", "--start"),
+        ("resume",),
+        ("extend", "x", "1"),
+        ("watch", "--plain"),
+        ("doctor",),
+    ],
+)
+def test_a_data_dir_that_cannot_be_made_is_an_error(arguments: tuple[str, ...], command: Command) -> None:
+    """It was passed over, for another folder or for the digits; the same for a file in its place."""
+    Path("file").write_text("")
+
+    assert command(*arguments, "--data-dir", "no/such") == (
+        2,
+        "",
+        "mnist-tui: --data-dir no/such: there is no such folder, and none to make it in; name another one, or make it "
+        "first\n",
+    )
+    assert "--data-dir file: is not a folder" in command(*arguments, "--data-dir", "file")[2]
+
+
+def test_a_data_dir_of_the_settings_that_cannot_be_made(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refused where it is set and where it would be used, by the name of its origin; a finding of the doctor."""
+    refused = command("config", "set", "data_dir", "no/such")
+    Path("mnist-tui.toml").write_text('data_dir = "no/such"\n')
+    by_file = command("--batch", "iter5")
+    monkeypatch.setenv("MNIST_TUI_DATA_DIR", "gone/too")
+    by_variable, found = command("--batch", "iter5"), command("doctor")
+
+    assert (refused[0], by_file[0], by_variable[0], found[0]) == (2, 2, 2, 3)
+    assert refused[2].startswith("mnist-tui: config set data_dir no/such: there is no such folder")
+    assert by_file[2].startswith("mnist-tui: mnist-tui.toml: data_dir no/such: there is no such folder")
+    assert by_variable[2].startswith("mnist-tui: MNIST_TUI_DATA_DIR: data_dir gone/too: there is no such folder")
+    assert "!!  MNIST        gone/too: there is no such folder" in found[1]
+    assert command("config", "set", "data_dir", "new", "--project")[0] == 0
+    assert not settings.user_file().exists()
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--list"], ["config"], ["config", "get", "theme"]])
