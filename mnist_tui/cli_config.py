@@ -88,8 +88,22 @@ def _set(path: Path, as_json: bool, key: str, text: str) -> None:
     value = settings.checked("config set", key, kind.from_text(text))
     if key == "data_dir":
         settings.check_data_dir("config set data_dir", value)
+    if action := key.removeprefix("keymap.") if key.startswith("keymap.") else "":
+        _check_keymap(action, text)
     _written(path, lambda: settings.write(key, kind.from_text(text), path))
     _say_if_hidden(path, key)
+
+
+def _check_keymap(action: str, keys: str) -> None:
+    """Refuses an action or a key that there is none of; an action that this leaves without a key is said."""
+    from mnist_tui.tui import keys as bindings  # Only who sets a key waits for the screens.
+
+    if wrong := next(bindings.unknown({action: keys}), None):
+        raise SettingsError(f"config set: {wrong}")
+    kept = {name: one.value for name, one in settings.resolved().items() if name.startswith("keymap.")}
+    keymap = {name.removeprefix("keymap."): value for name, value in kept.items()} | {action: keys}
+    for problem in set(bindings.problems(keymap)) - set(bindings.unknown(keymap)):
+        print(clean_line(f"mnist-tui: {problem}"), file=sys.stderr)
 
 
 def _say_if_hidden(path: Path, key: str) -> None:

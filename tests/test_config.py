@@ -533,6 +533,33 @@ def test_keys_that_there_are_not(key: str) -> None:
     assert not keys.is_key(key)
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("keymap.swich_theme", "f11", "there is no action 'swich_theme'; did you mean 'switch_theme'?"),
+        ("keymap.nonsense9", "x", "there is no action 'nonsense9'; mnist-tui knows app.focus_next, "),
+        ("keymap.start", "crtl+t", "keymap.start: there is no key 'crtl+t'; did you mean 'ctrl+t'?"),
+        ("keymap.start", "f8,crtl+t", "keymap.start: there is no key 'crtl+t'"),
+    ],
+)
+def test_only_keys_of_actions_that_exist_are_set(key: str, value: str, message: str, command: Command) -> None:
+    """Nothing is written; with the nearest action or key."""
+    code, out, err = command("config", "set", key, value)
+
+    assert (code, out) == (2, "")
+    assert message in err
+    assert not settings.user_file().exists()
+
+
+def test_two_actions_may_change_their_keys_one_after_the_other(command: Command) -> None:
+    """In between one of them has no key, which is said; then all is well."""
+    first = command("config", "set", "keymap.start", "s")
+    second = command("config", "set", "keymap.stop", "t")
+
+    assert first == (0, "", "mnist-tui: keymap: stop has no key left: s is for start\n")
+    assert second == (0, "", "")
+
+
 def test_every_binding_of_the_application_can_be_named() -> None:
     """By its action."""
     assert {binding.id for binding in LabApp.BINDINGS} >= {"leave", "interrupt", "switch_theme", "mode('runs')"}
