@@ -20,6 +20,9 @@ from mnist_tui.text import clean, clean_line
 
 MAX_TAGS = 4_096
 TRASH = ".trash"
+ARCHIVES = (".zip", ".tar.gz", ".tgz")
+_ENDING = re.compile(r"\.([A-Za-z][A-Za-z0-9]{0,9}|7z)$")
+"""Of a file's name; folders are called after versions and dates too: `iter5-0.2`."""
 TAG = re.compile(r"[\w.-]{1,40}", re.ASCII)
 
 
@@ -219,9 +222,12 @@ def export(folder: Path, destination: Path, checkpoints: bool = True) -> Path:
     """Copies a run to a new folder, or to an archive that ends in .zip or .tar.gz; where it is.
 
     Links, locks and temporary files stay behind, and without `checkpoints` the weights. Raises `StorageError` for
-    what is no run, and where the destination is there already, lies in the run, or cannot be written.
+    what is no run, and where the destination is there already, lies in the run, or cannot be written; and `ValueError`
+    for the name of another kind of file.
     """
     _check_run(folder)
+    if wrong := wrong_destination(destination):
+        raise ValueError(wrong)
     if os.path.lexists(destination):
         raise StorageError(f"{destination}: is there already; nothing is overwritten")
     if folder.resolve() in destination.resolve().parents:
@@ -238,6 +244,17 @@ def export(folder: Path, destination: Path, checkpoints: bool = True) -> Path:
     return destination
 
 
+def wrong_destination(destination: Path) -> str | None:
+    """What is wrong with where an export is to go, in a sentence; None for an archive, or for the name of a folder."""
+    if destination.name.lower().endswith(ARCHIVES) or not _ENDING.search(destination.name):
+        return None
+    ending = clean_line(destination.suffix, 20)
+    return (
+        f"{clean_line(str(destination), 200)}: a run is exported to a new folder, or to a file that ends in "
+        f"{', '.join(ARCHIVES[:-1])} or {ARCHIVES[-1]}, not in {ending}"
+    )
+
+
 def _exported(folder: Path, checkpoints: bool) -> list[Path]:
     return [
         path
@@ -251,12 +268,12 @@ def _exported(folder: Path, checkpoints: bool) -> list[Path]:
 
 
 def _pack(folder: Path, temporary: Path, name: str, files: Sequence[Path]) -> None:
-    if name.endswith(".zip"):
+    if name.lower().endswith(".zip"):
         # A ZIP file knows no time before 1980.
         with zipfile.ZipFile(temporary, "x", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
             for path in files:
                 archive.write(path, f"{folder.name}/{path.name}")
-    elif name.endswith((".tar.gz", ".tgz")):
+    elif name.lower().endswith(ARCHIVES):
         with tarfile.open(temporary, "x:gz") as archive:
             for path in files:
                 archive.add(path, f"{folder.name}/{path.name}", recursive=False)

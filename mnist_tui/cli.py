@@ -29,7 +29,7 @@ USAGE, ENVIRONMENT, FAILED, INTERRUPTED = 2, 3, 1, 130
 
 KNOWN = ("DataError", "DeviceError", "StorageError")
 """What the machine lacks."""
-WRONG = ("WrongRuns", "FilterError", "ColumnError")
+WRONG = ("WrongRuns", "FilterError", "ColumnError", "EditorError")
 """What was asked for of saved runs, and cannot be."""
 
 EPILOG = """\

@@ -2,18 +2,15 @@
 
 import argparse
 import json
-import os
 import re
-import shlex
-import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnist_tui import annotations, columns, comparison, filters, settings, tables
+from mnist_tui.editor import edit
 from mnist_tui.listing import Runs, grouped, repeats
 from mnist_tui.runs import Run
-from mnist_tui.storage import StorageError
 from mnist_tui.text import clean_line
 
 if TYPE_CHECKING:
@@ -159,8 +156,7 @@ def annotated(runs_dir: Path, named: str) -> int:
     """Opens notes.md in the user's editor; the editor's exit code."""
     folder = _writable(runs_dir, named).folder
     annotations.write_notes(folder, annotations.read_notes(folder))  # Now it is there, and no link.
-    editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
-    return subprocess.run([*editor, str(folder / "notes.md")], check=False).returncode
+    return edit(folder / "notes.md")
 
 
 def deleted(runs_dir: Path, named: Sequence[str], is_for_good: bool) -> int:
@@ -189,9 +185,9 @@ def restored(runs_dir: Path, named: str | None) -> int:
 
 def exported(runs_dir: Path, named: str, destination: Path, checkpoints: bool) -> int:
     """Copies a run to a folder or an archive; prints where."""
-    run = _one(named, runs_dir, _all(runs_dir))
-    if not run.is_run:
-        raise StorageError(f"{run.folder}: {run.state}: {run.reason}")
+    run = _writable(runs_dir, named)
+    if wrong := annotations.wrong_destination(destination):
+        raise WrongRuns(wrong)
     print(annotations.export(run.folder, destination, checkpoints=checkpoints))
     return 0
 

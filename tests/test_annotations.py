@@ -420,8 +420,25 @@ def test_what_is_not_exported(folder: Path, tmp_path: Path) -> None:
         annotations.export(tmp_path, tmp_path / "copy")
     with pytest.raises(StorageError, match="lies in the run itself"):
         annotations.export(folder, folder / "copy.zip")
+    with pytest.raises(
+        ValueError, match=r"copy\.md: a run is exported to a new folder, or to a file that ends in \.zip"
+    ):
+        annotations.export(folder, tmp_path / "copy.md")
 
     assert not (folder / "copy.zip").exists()
+    assert not (tmp_path / "copy.md").exists()
+
+
+@pytest.mark.parametrize("name", ["copy", "iter5-0.2", "2026.11.21", "copy.x-y"])
+def test_names_of_folders(name: str, folder: Path, tmp_path: Path) -> None:
+    """They may be called after versions and dates."""
+    assert annotations.export(folder, tmp_path / name).is_dir()
+
+
+@pytest.mark.parametrize("name", ["a.b.zip", "copy.tgz", "COPY.ZIP", "Copy.Tar.GZ"])
+def test_names_of_archives(name: str, folder: Path, tmp_path: Path) -> None:
+    """In capitals too."""
+    assert annotations.export(folder, tmp_path / name).is_file()
 
 
 @pytest.mark.parametrize("name", ["copy", "copy.zip", "copy.tar.gz"])

@@ -9,7 +9,7 @@ import pytest
 from command import Command
 from saved_runs import answer, make_run
 
-from mnist_tui import annotations, cli, presets
+from mnist_tui import annotations, cli, editor, presets
 
 
 @pytest.fixture
@@ -186,11 +186,40 @@ def test_tags_trash_and_export(command: Command) -> None:
 def test_note_opens_the_editor(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """And gives back what it says."""
     monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setattr(editor, "has_terminal", lambda: True)
     monkeypatch.setenv("EDITOR", f"{sys.executable} -c \"import sys; open(sys.argv[1], 'a').write('Too few epochs.')\"")
     assert command("note", "0002")[0] == 0
     (folder,) = Path("runs").glob("*-0002")
 
     assert annotations.read_notes(folder).analysis == "Too few epochs."
+
+
+def test_note_without_a_terminal_or_an_editor(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refused in a line, which names the file."""
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setenv("EDITOR", "no-such-editor")
+    (folder,) = Path("runs").glob("*-0002")
+
+    assert command("note", "0002") == (
+        2,
+        "",
+        f"mnist-tui: an editor needs a terminal, and this is none; edit {folder}/notes.md another way\n",
+    )
+    monkeypatch.setattr(editor, "has_terminal", lambda: True)
+    code, _, err = command("note", "0002")
+    assert code == 2
+    assert err.startswith("mnist-tui: the editor 'no-such-editor' cannot be run: No such file or directory; set EDITOR")
+
+
+@pytest.mark.parametrize("name", ["report.md", "run.tar", "run.7z", "run.html"])
+def test_export_to_another_kind_of_file_is_refused(name: str, command: Command) -> None:
+    """It became a folder of that name."""
+    code, out, err = command("export", "0002", name)
+    kinds = "a new folder, or to a file that ends in .zip, .tar.gz or .tgz"
+
+    assert (code, out) == (2, "")
+    assert err == f"mnist-tui: {name}: a run is exported to {kinds}, not in {Path(name).suffix}\n"
+    assert not Path(name).exists()
 
 
 def test_nothing_heavy_is_loaded_to_list(command: Command) -> None:

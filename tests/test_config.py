@@ -13,6 +13,7 @@ import pytest
 from command import Command
 
 from mnist_tui import cli, cli_config, presets, settings, terminal
+from mnist_tui import editor as editor_module
 from mnist_tui.options import Options
 from mnist_tui.request import LabRequest
 from mnist_tui.settings import Settings
@@ -36,6 +37,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def editor(work: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Makes `$VISUAL` a program, with an argument, that does what a shell line says with the file `$2`."""
+    monkeypatch.setattr(editor_module, "has_terminal", lambda: True)
 
     def use(line: str) -> None:
         (work / "editor").write_text(f"#!/bin/sh\n{line}\n")
@@ -252,18 +254,30 @@ def test_a_damaged_file_can_be_edited(command: Command, editor: Callable[[str], 
     [
         ("no-such-editor", "the editor 'no-such-editor' cannot be run: No such file or directory; set EDITOR"),
         ("'", "cannot be run: No closing quotation"),
-        ("false", "the editor 'false' ended with 1"),
+        ("false", "the editor ended with exit code 1"),
     ],
 )
 def test_an_editor_that_fails(program: str, words: str, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is named."""
     monkeypatch.setenv("EDITOR", program)
+    monkeypatch.setattr(editor_module, "has_terminal", lambda: True)
 
     code, _, err = command("config", "edit")
 
     assert code == 2
     assert words in err
     assert err.count("\n") == 1
+
+
+def test_without_a_terminal_no_editor_is_opened(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would draw into a pipe and wait for keys that never come; the file to edit is named."""
+    monkeypatch.setenv("EDITOR", "touch opened; true")
+
+    code, out, err = command("config", "edit", "--project")
+
+    assert (code, out) == (2, "")
+    assert err == "mnist-tui: an editor needs a terminal, and this is none; edit mnist-tui.toml another way\n"
+    assert not Path("opened").exists()
 
 
 def test_what_is_no_file_is_not_opened(command: Command, editor: Callable[[str], None]) -> None:
