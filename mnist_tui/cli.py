@@ -24,13 +24,16 @@ from mnist_tui.text import clean, clean_line
 if TYPE_CHECKING:
     from mnist_tui.options import Options
     from mnist_tui.request import LabRequest
+    from mnist_tui.storage import SavedRun
 
 USAGE, ENVIRONMENT, FAILED, INTERRUPTED = 2, 3, 1, 130
 
 KNOWN = ("DataError", "DeviceError", "StorageError")
 """What the machine lacks."""
-WRONG = ("WrongRuns", "FilterError", "ColumnError", "EditorError")
-"""What was asked for of saved runs, and cannot be."""
+WRONG = ("RunError", "FilterError", "ColumnError", "EditorError")
+"""What was asked for and cannot be."""
+
+RUN = "a run folder, its name, or the end of its name"
 
 EPILOG = """\
 commands:
@@ -40,7 +43,7 @@ commands:
   mnist-tui --list                      every preset: title, parameters, published accuracy, target
   mnist-tui show NAME|FILE.toml         the layer table (--json, --torchsummary)
   mnist-tui --batch NAME [NAME ...]     train, one line an epoch; the run folder comes last
-  mnist-tui resume [FOLDER]             go on with an interrupted run; without FOLDER the newest one
+  mnist-tui resume [RUN]                go on with an interrupted run; without RUN the newest one
   mnist-tui extend RUN N                train a completed run for N more epochs, in a new folder
   mnist-tui runs [FILTER]               saved runs: iter* params<20000 acc>99.4 opt:sgd (--group, --sort, --json)
   mnist-tui open RUN                    all that is known of a run: what changed, epochs, notes
@@ -50,8 +53,11 @@ commands:
   mnist-tui doctor                      versions, device, threads, data, folders
   mnist-tui config                      every setting and where it comes from; get, set, unset, edit, path
 
-exit codes: 0 done, 1 training failed, 2 wrong input, 3 environment (no data, no device, folder not writable),
-4 target missed (--require-target), 129 terminal closed (on_hangup = "stop"), 130 Ctrl-C, 143 terminated.
+RUN is a run folder, its name, or the end of its name.
+
+exit codes: 0 done, 1 training failed, 2 wrong input (also: there is no such run, or it cannot do that),
+3 environment (no data, no device, a folder that is damaged or not writable), 4 target missed (--require-target),
+129 terminal closed (on_hangup = "stop"), 130 Ctrl-C, 143 terminated.
 """
 
 
@@ -220,16 +226,22 @@ def _doctor(arguments: Sequence[str]) -> int:
 
 def _resume(arguments: Sequence[str]) -> int:
     parser = _Parser(prog="mnist-tui resume", allow_abbrev=False)
-    parser.add_argument("folder", nargs="?", type=Path, help="a run folder; without it the newest interrupted run")
+    parser.add_argument("run", nargs="?", help=f"{RUN}; without it the newest that was interrupted or stopped")
     _add_run_options(parser)
     _add_output_options(parser)
     options = parser.parse_args(arguments)
     where = _options(options, _as_recorded())
-    from mnist_tui import headless, session, storage
+    from mnist_tui import headless, session
 
-    folder: Path | None = options.folder
-    saved = storage.load_run(folder) if folder else session.newest_resumable(where.runs_dir)
+    saved = _saved(options.run, where.runs_dir) if options.run else session.newest_resumable(where.runs_dir)
     return headless.resume(saved, where, headless.Output(options.json, options.quiet), options.require_target)
+
+
+def _saved(named: str, runs_dir: Path) -> "SavedRun":
+    """The run of a path, a name, or the end of a name."""
+    from mnist_tui import listing, storage
+
+    return storage.load_run(listing.find_run(named, runs_dir).folder)
 
 
 def _batch(options: argparse.Namespace) -> int:
@@ -431,16 +443,16 @@ def _open(request: "LabRequest") -> NoReturn:
 
 def _watch(arguments: Sequence[str]) -> int:
     parser = _Parser(prog="mnist-tui watch", allow_abbrev=False)
-    parser.add_argument("run", nargs="?", help="a run folder, or its name; without it the newest that is trained")
+    parser.add_argument("run", nargs="?", help=f"{RUN}; without it the newest that is trained")
     parser.add_argument("--json", action="store_true", help="one JSON object per event on stdout, and no screen")
     _add_screen_options(parser)
     _add_run_options(parser)
     options = parser.parse_args(arguments)
     chosen = settings.load()
     where = _options(options, chosen)
-    from mnist_tui import storage, watch
+    from mnist_tui import listing, storage, watch
 
-    folder = watch.find_run(options.run, where.runs_dir)
+    folder = listing.find_run(options.run, where.runs_dir).folder if options.run else watch.newest_run(where.runs_dir)
     if options.plain or options.json or not terminal.is_terminal() or terminal.is_dumb():
         return watch.print_events(folder, options.json)
     saved = storage.load_run(folder).spec
@@ -449,7 +461,7 @@ def _watch(arguments: Sequence[str]) -> int:
 
 def _extend(arguments: Sequence[str]) -> int:
     parser = _Parser(prog="mnist-tui extend", allow_abbrev=False)
-    parser.add_argument("run", help="a completed run: its folder, its name, or the end of its name")
+    parser.add_argument("run", help=f"a completed run: {RUN}")
     parser.add_argument("epochs", type=int, help="how many more")
     _add_run_options(parser)
     _add_output_options(parser)
@@ -457,9 +469,9 @@ def _extend(arguments: Sequence[str]) -> int:
     if not 1 <= options.epochs <= 10_000:
         _fail(f"{options.epochs} epochs more: must be 1 to 10,000", USAGE)
     where = _options(options, _as_recorded())
-    from mnist_tui import cli_runs, headless, storage
+    from mnist_tui import headless
 
-    saved = storage.load_run(cli_runs.folder_of(options.run, where.runs_dir))
+    saved = _saved(options.run, where.runs_dir)
     output = headless.Output(options.json, options.quiet)
     return headless.extend(saved, options.epochs, where, output, options.require_target)
 

@@ -68,6 +68,10 @@ class StorageError(RuntimeError):
     """A run folder cannot be written or read; the message says which and what to do."""
 
 
+class RunError(StorageError):
+    """There is no such run, or what is asked of it cannot be done; the message says why and what to do."""
+
+
 @dataclass(frozen=True)
 class SavedRun:
     """What a run folder holds."""
@@ -345,12 +349,12 @@ def readable_checkpoints(folder: Path) -> Iterator[tuple[Path, bytes]]:
 
 
 def load_run(folder: Path) -> SavedRun:
-    """A run folder as it stands; raises `StorageError` where it is none, or its run.json is unreadable."""
+    """A run folder as it stands; raises `RunError` where it is none, `StorageError` where it is unreadable."""
     if not folder.is_dir():
-        raise StorageError(f"{folder}: there is no such run folder")
+        raise RunError(f"{folder}: there is no such run folder")
     record = _read_json(folder / "run.json")
     if record is None:
-        raise StorageError(f"{folder}: has no run.json, so it is no run (or died before it began)")
+        raise RunError(f"{folder}: has no run.json, so it is no run (or died before it began)")
     if record.get("format") != FORMAT:
         raise StorageError(f"{folder}/run.json: has format {record.get('format')}; this version reads {FORMAT}")
     if not all(isinstance(record.get(part, {}), dict) for part in ("dataset", "versions")):

@@ -1,6 +1,7 @@
 """The commands on saved runs, as a user meets them: stdout, stderr, exit code, and what is on the disk."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -75,8 +76,21 @@ def test_runs_as_json(command: Command) -> None:
         (("runs", "acc>high"), "acc>high: 'high' is no number"),
         (("runs", "--columns", "name,bset"), "there is no column 'bset'; did you mean 'best'?"),
         (("runs", "--sort", "bset"), "did you mean 'best'?"),
-        (("open", "nothing"), "nothing: no run in runs is called that"),
-        (("open", "iter"), "no run in runs is called that"),
+        (("open", "nothing"), "nothing: is no run folder, and no run in runs has that name; mnist-tui runs --columns"),
+        (("open", "iter"), "no run in runs has that name"),
+        (("open", "s0-"), "no run in runs has that name"),
+        (("open", ""), "no run in runs has that name"),
+        (("open", "x" * 5_000), "File name too long"),
+        (("tag", "elsewhere/runs/0002", "x"), "elsewhere/runs/0002: is no run folder"),
+        (("resume", "nothing"), "no run in runs has that name"),
+        (("resume", "0002"), "this run has completed; there is nothing to resume"),
+        (("watch", "nothing"), "no run in runs has that name"),
+        (("watch", "--runs-dir", "nowhere"), "nowhere: there is no run in it"),
+        (("extend", "nothing", "3"), "no run in runs has that name"),
+        (("extend", "000b", "3"), "this run is not done"),
+        (("delete", "nothing"), "no run in runs has that name"),
+        (("note", "nothing"), "no run in runs has that name"),
+        (("export", "nothing", "x.zip"), "no run in runs has that name"),
         (("compare", "iter4"), "compare takes two or more"),
         (
             ("compare", "iter4", "iter5"),
@@ -159,6 +173,50 @@ def test_compare_two_runs(command: Command) -> None:
 
     assert "is better on these images" in out
     assert "exact McNemar" in out
+
+
+def test_every_command_finds_a_run_alike(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a path, from where the user stands, by its name, and by the end of it: the same run."""
+    (folder,) = Path("runs").glob("*-0002")
+    for named in (
+        str(folder),
+        f"./{folder}/",
+        str(folder.absolute()),
+        folder.name,
+        f"{folder.name}/",
+        "s1-0002",
+        "0002",
+    ):
+        assert json.loads(command("open", named, "--json")[1])["run"] == folder.name
+        assert command("watch", named, "--plain")[1].startswith("iter4, seed 1: ")
+        assert f"{folder}: this run has completed" in command("resume", named)[2]
+        assert "must be 1 to 10,000" in command("extend", named, "0")[2]
+    monkeypatch.chdir("runs")
+    assert json.loads(command("open", folder.name, "--json")[1])["run"] == folder.name
+    monkeypatch.chdir(folder.name)
+    assert json.loads(command("open", ".", "--json")[1])["run"] == folder.name
+
+
+def test_a_path_is_never_taken_for_a_name(command: Command) -> None:
+    """A run of the same name in another place is not touched."""
+    (folder,) = Path("runs").glob("*-0002")
+
+    assert command("delete", f"backup/{folder.name}")[0] == 2
+    assert folder.exists()
+
+
+def test_restore_takes_the_end_of_a_name(command: Command) -> None:
+    """Of exactly one run in the trash."""
+    folders = [next(Path("runs").glob(f"*-{end}")) for end in ("0000", "0002")]
+    command("delete", "0000", "0002")
+
+    assert command("restore", "0")[2].startswith("mnist-tui: 0: is not in the trash")
+    assert command("restore", "0002") == (0, f"{folders[1]}\n", "")
+    twin = Path("runs/.trash") / f"x-{folders[0].name}"
+    shutil.copytree(Path("runs/.trash") / folders[0].name, twin)
+    code, _, err = command("restore", "0000")
+    assert (code, err) == (2, "mnist-tui: 0000: 2 runs in the trash are called that; mnist-tui restore lists what is\n")
+    assert command("restore", folders[0].name)[0] == 0
 
 
 def test_tags_trash_and_export(command: Command) -> None:

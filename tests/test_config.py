@@ -400,7 +400,7 @@ def test_doctor_and_watch_take_the_folders(command: Command, monkeypatch: pytest
 
     seen: list[tuple[Path | None, Path | None]] = []
     monkeypatch.setattr(doctor, "examine", lambda data_dir, runs_dir: seen.append((data_dir, runs_dir)) or [])
-    monkeypatch.setattr(watch, "find_run", lambda run, runs_dir: seen.append((None, runs_dir)))
+    monkeypatch.setattr(watch, "newest_run", lambda runs_dir: seen.append((None, runs_dir)))
     monkeypatch.setattr(watch, "print_events", lambda folder, as_json: 0)
     Path("mnist-tui.toml").write_text(PROJECT)
 
