@@ -140,13 +140,13 @@ def annotated(runs_dir: Path, named: str) -> int:
 
 
 def deleted(runs_dir: Path, named: Sequence[str], is_for_good: bool) -> int:
-    """Moves runs to the trash and prints how each comes back; or empties the trash, which nothing brings back."""
+    """Moves runs to the trash and prints how each is restored; or empties the trash, which nothing restores."""
     if is_for_good:
         count = annotations.empty_trash(runs_dir)
         print(f"removed for good: {count} run{'s' if count != 1 else ''} in the trash of {runs_dir}")
     for run in [find_run(name, runs_dir) for name in named]:
         annotations.delete(run.folder)
-        print(f"in the trash: {run.id}; back again with: mnist-tui restore {run.id}")
+        print(f"in the trash: {run.id}; to restore it: mnist-tui restore {run.id}")
     return 0
 
 

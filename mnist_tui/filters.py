@@ -25,6 +25,8 @@ COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "=": lambda a, b: math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12),
     "!=": lambda a, b: not math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12),
 }
+EXAMPLES = {"parameters": "20000", "lr": "0.001", "gap": "0.5"}
+"""Numbers of columns that are neither accuracies nor counts of epochs."""
 _TERM = re.compile(r"(-?)(?:([A-Za-z_]+)(<=|>=|!=|<|>|=|:))?(.*)", re.DOTALL)
 
 
@@ -97,7 +99,7 @@ def _column_test(found: Column, sign: str, value: str, word: str) -> Test:
     if found.is_number and sign != ":":
         return _number_test(found, sign, value, word)
     if sign not in (":", "=", "!="):
-        raise FilterError(f"{clean_line(word, 60)}: {found.key} is no number; write {found.key}:WORD")
+        raise FilterError(f"{clean_line(word, 60)}: {found.key} is not a number; write {found.key}:WORD")
     return _text_test(found, sign, value)
 
 
@@ -105,7 +107,10 @@ def _number_test(found: Column, sign: str, value: str, word: str) -> Test:
     try:
         wanted = float(value.replace("_", "").removesuffix("%"))
     except ValueError:
-        raise FilterError(f"{clean_line(word, 60)}: {clean_line(value, 40)!r} is no number") from None
+        wanted = math.nan
+    if not math.isfinite(wanted):
+        example = EXAMPLES.get(found.key, "99.4" if found.is_accuracy else "20")
+        raise FilterError(f"{clean_line(word, 60)}: enter a number such as {found.key}{sign}{example}")
     if found.key in ("best", "last", "mean") and (wanted > 1 or value.endswith("%")):
         wanted /= 100  # 99.4 is meant in percent.
     elif found.key == "gap":

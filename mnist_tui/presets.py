@@ -11,7 +11,7 @@ import platformdirs
 
 from mnist_tui.calls import did_you_mean
 from mnist_tui.files import BadFile, read_bytes, read_text, write_atomically
-from mnist_tui.spec import RunSpec, SpecError, make_spec
+from mnist_tui.spec import RunSpec, SpecError, example, make_spec, unreadable
 from mnist_tui.text import clean_line
 
 MAX_BYTES = 65_536
@@ -96,7 +96,7 @@ def load_file(path: Path) -> RunSpec:
     except SpecError as error:
         raise PresetError(f"{shown}, {_place(error, text)}{error}") from None
     except (ValueError, RecursionError) as error:
-        raise PresetError(f"{shown}: {clean_line(str(error), 300)}") from None
+        raise PresetError(f"{shown}{_number_error(str(error), text) or f': {clean_line(str(error), 300)}'}") from None
 
 
 def parse_toml(text: str) -> dict[str, object]:
@@ -105,6 +105,16 @@ def parse_toml(text: str) -> dict[str, object]:
     if longest > MAX_DOTS:
         raise ValueError(f"a line has {longest:,} dots, at most {MAX_DOTS:,} are read")
     return tomllib.loads(text)
+
+
+def _number_error(error: str, text: str) -> str | None:
+    """Where TOML is wrong because of a number: `, line 9: epochs: cannot read '1e'; enter a number such as 20`."""
+    found = re.search(r"\(at line (\d+),", error)
+    lines = text.split("\n")
+    if found is None or not 0 < int(found[1]) <= len(lines):
+        return None
+    setting = re.fullmatch(r'\s*"?([\w.-]+)"?\s*=\s*(|[-+.,\d][^#]*?)\s*(#.*)?', lines[int(found[1]) - 1])
+    return setting and f", line {found[1]}: {setting[1]}: {unreadable(setting[2], example(setting[1]))}"
 
 
 def _place(error: SpecError, text: str) -> str:

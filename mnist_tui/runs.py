@@ -21,7 +21,7 @@ from mnist_tui.layers import LayerError
 from mnist_tui.network import Row, trace
 from mnist_tui.spec import RunSpec, SpecError, make_spec
 from mnist_tui.storage import StorageError, read_history
-from mnist_tui.summary import layer_counts
+from mnist_tui.summary import layers_in_words
 from mnist_tui.text import clean_line
 from mnist_tui.verdict import Whole, whole
 
@@ -149,7 +149,7 @@ class Run:
     @property
     def layer_kinds(self) -> str:
         """How many layers of each kind."""
-        return ", ".join(f"{count} {kind}" for kind, count in layer_counts(self.layers).items())
+        return layers_in_words(self.layers)
 
     @property
     def layer_text(self) -> str:
@@ -267,12 +267,13 @@ class Run:
 
     @property
     def measured_on(self) -> str | None:
-        """What the best epoch was chosen by, and what its accuracy was measured on."""
+        """What the accuracies were measured on, and what the best epoch was chosen on."""
         if not self.is_run:
             return None
         count = self.data[2]
         chosen = _get(self.end, str, "chosen_by") or ("validation" if self._has_validation else "test")
-        return f"{self.dataset} test{f' {count:,}' if count else ''}, chosen by {clean_line(chosen, 20)}"
+        on = {"test": "the test set", "validation": "the validation images"}.get(chosen, clean_line(chosen, 20))
+        return f"{self.dataset} test{f' {count:,}' if count else ''}, best epoch chosen on {on}"
 
     @property
     def chosen_by(self) -> str:
@@ -285,7 +286,7 @@ class Run:
 
     @property
     def gap(self) -> float | None:
-        """Train less test accuracy in the last epoch: how much it overfits."""
+        """Train − test accuracy in the last epoch: how much it overfits."""
         train, test = _number(self.last.get("train_accuracy")), self.last_accuracy
         return None if train is None or test is None else train - test
 

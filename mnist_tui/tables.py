@@ -21,9 +21,9 @@ from mnist_tui.text import clean, clean_line
 
 MAX_CELL = 40
 SHORT: dict[Measure, str] = {
-    "best": "test acc, best epoch",
-    "last": "test acc, last epoch",
-    "mean": "test acc, last epochs",
+    "best": "best epoch, test acc",
+    "last": "last epoch, test acc",
+    "mean": "mean of last epochs",
 }
 """The measures in a table's first column."""
 
@@ -99,7 +99,7 @@ def comparison_table(sides: Sequence[Side], measure: Measure) -> list[list[str]]
         mark = "> " if each == measure else "  "
         rows.append([f"{mark}{words}", *(_mean(side, each) for side in sides)])
         rows.append(["    95% interval", *(_interval(side, each) for side in sides)])
-    rows.append(["train less test acc", *(_gap(side) for side in sides)])
+    rows.append(["train − test gap", *(_gap(side) for side in sides)])
     return rows
 
 

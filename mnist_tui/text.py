@@ -18,7 +18,7 @@ def clean_line(text: str, width: int = 1_000) -> str:
     return clean(text.replace("\n", " "), width)
 
 
-_ASCII = str.maketrans({"±": "+", "×": "x", "→": ">", "…": "~", "–": "-", "°": " "})
+_ASCII = str.maketrans({"±": "+", "×": "x", "→": ">", "…": "~", "–": "-", "−": "-", "°": " ", "²": "2"})
 
 
 def in_ascii(text: str) -> str:

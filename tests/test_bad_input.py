@@ -214,6 +214,17 @@ FILES: dict[str, tuple[str, list[str]]] = {
     "lr 1e400": (_train('optimizer = "Adam(lr=1e400)"'), ["line 6", "train.optimizer", "too large"]),
     "normalize nan": (_train("normalize = [0, nan]"), ["line 6", "train.normalize"]),
     "epochs -1": (_train("epochs = -1"), ["line 6", "train.epochs", "1, got -1"]),
+    "epochs no number": (_train("epochs = 1e"), ["line 6: epochs: cannot read '1e'; enter a number such as 20"]),
+    "epochs nothing": (_train("epochs ="), ["line 6: epochs: enter a number such as 20"]),
+    "a knob no number": (
+        _layers("Dropout(a)", "Flatten()", "Linear(10)", rest="[knobs]\na = 0.0.1"),
+        ["line 7: a: cannot read '0.0.1'; enter a number such as 0.001"],
+    ),
+    "lr no number": (_train('optimizer = "Adam(lr=0.0.1)"'), ["line 6", "'0.0.1' is not a number; enter one such as"]),
+    "an argument no number": (
+        _layers("Dropout(0.1.)", "Flatten()", "Linear(10)"),
+        ["line 2", "'0.1.' is not a number"],
+    ),
     "epochs a word": (_train('epochs = "20"'), ["line 6", "train.epochs", "whole number"]),
     "optimizer a number": (_train("optimizer = 3"), ["line 6", "train.optimizer", "call in quotes"]),
     "train a number": (_layers("Flatten()", "Linear(10)", rest="train = 3"), ["line 5", "train", "a table"]),

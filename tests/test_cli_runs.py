@@ -73,7 +73,7 @@ def test_runs_as_json(command: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("runs", "acc>high"), "acc>high: 'high' is no number"),
+        (("runs", "acc>high"), "acc>high: enter a number such as best>99.4"),
         (("runs", "--columns", "name,bset"), "there is no column 'bset'; did you mean 'best'?"),
         (("runs", "--sort", "bset"), "did you mean 'best'?"),
         (("open", "nothing"), "nothing: is no run folder, and no run in runs has that name; mnist-tui runs --columns"),
@@ -225,7 +225,7 @@ def test_tags_trash_and_export(command: Command) -> None:
     assert command("tag", "0002", "keep", "x")[1] == "keep x\n"
     assert command("tag", "0002", "--remove", "x")[1] == "keep\n"
     assert command("export", "0002", "copy.zip", "--no-checkpoints")[1] == "copy.zip\n"
-    assert f"mnist-tui restore {folder.name}" in command("delete", "0002")[1]
+    assert command("delete", "0002")[1].endswith(f"; to restore it: mnist-tui restore {folder.name}\n")
     assert not folder.exists()
     assert command("restore")[1] == f"{folder.name}\n"
     assert command("restore", folder.name)[1] == f"{folder}\n"

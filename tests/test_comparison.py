@@ -45,8 +45,8 @@ def test_silent_changes_are_told(tmp_path: Path, iter5: RunSpec) -> None:
     words = differences.change_words(first, second)
 
     assert "augment: RandomApply([CenterCrop(22)], p=0.1), Resize(28), RandomRotation(15) → none" in words
-    assert "(silent) threads: 1 → 2" in words
-    assert "(silent) version of torch: 2.11 → 2.12" in words
+    assert "not set by you: threads 1 → 2" in words
+    assert "not set by you: version of torch 2.11 → 2.12" in words
     assert len(words) == 3
 
 
@@ -58,6 +58,7 @@ def test_layers_with_what_they_cost(tmp_path: Path, iter5: RunSpec) -> None:
 
     assert "~ Conv2d(16, 3, padding=1) → Conv2d(12, 3, padding=1) (-292 params)" in words
     assert "+ Dropout(0.1)" in words
+    assert "~ Conv2d(8, 1): input shape changed (-32 params)" in words
 
 
 def test_knobs_are_resolved(tmp_path: Path) -> None:

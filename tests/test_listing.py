@@ -46,7 +46,7 @@ def test_facts(runs_dir: Path) -> None:
     assert (run.optimizer, run.learning_rate, run.batch_size, run.scheduler) == ("Adam", 0.002, 64, "StepLR")
     assert run.augmentation == "RandomApply, Resize, RandomRotation"
     assert run.layer_kinds == "5 convolutions, 2 pools, 1 linear, 2 batch norms"
-    assert run.measured_on == "mnist test 10,000, chosen by test"
+    assert run.measured_on == "mnist test 10,000, best epoch chosen on the test set"
 
 
 @pytest.mark.parametrize("outcome", ["stopped", "failed"])

@@ -189,7 +189,7 @@ async def test_filter_as_it_is_typed() -> None:
         assert names(pilot) == ["iter5", "iter4"]
         await pilot.press(*"x")
         wrong = str(pilot.app.screen.query_one("#filter-error", Static).content)
-        assert "'3x' is no number" in wrong
+        assert "seed=3x: enter a number such as seed=20" in wrong
         assert names(pilot) == ["iter5", "iter4"]
         await pilot.press("escape", "escape")
         assert len(names(pilot)) == 28

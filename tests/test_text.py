@@ -1,5 +1,6 @@
 """Text and files from outside: what reaches the screen is harmless, what is read is bounded."""
 
+import ast
 import os
 import signal
 import unicodedata
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnist_tui.files import BadFile, read_bytes, read_text
-from mnist_tui.text import clean, clean_line
+from mnist_tui.text import clean, clean_line, in_ascii
 
 REPLACED = {
     "C0": [chr(code) for code in range(0x20) if chr(code) != "\n"],
@@ -166,3 +167,16 @@ def test_other_bytes_are_no_text(tmp_path: Path, content: bytes) -> None:
 
     with pytest.raises(BadFile, match=rf"is not UTF-8 text \(byte {0 if content[0] > 127 else 3}\)"):
         read_text(path, 100)
+
+
+SENTENCES = [path for path in (Path(__file__).parent.parent / "mnist_tui").glob("*.py") if path.name != "text.py"]
+
+
+@pytest.mark.parametrize("path", SENTENCES, ids=lambda path: path.stem)
+def test_every_sign_of_our_sentences_has_a_form_in_ascii(path: Path) -> None:
+    """What a module may say is shown in ASCII mode without a question mark; docstrings are not shown."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    documents = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    texts = [node.value for node in nodes if isinstance(node, ast.Constant) and id(node) not in documents]
+
+    assert [text for text in texts if isinstance(text, str) and not in_ascii(text).isascii()] == []
