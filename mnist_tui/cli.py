@@ -19,7 +19,7 @@ from mnist_tui.calls import did_you_mean
 from mnist_tui.presets import PresetError
 from mnist_tui.settings import Settings, SettingsError
 from mnist_tui.spec import RunSpec, SpecError
-from mnist_tui.text import clean, clean_line
+from mnist_tui.text import cell_width, clean, clean_line, fitted
 
 if TYPE_CHECKING:
     from mnist_tui.options import Options
@@ -175,14 +175,15 @@ def _list(extra: Path | None, as_json: bool) -> int:
     if as_json:
         print(json.dumps([_listed(spec) for spec in specs]))
         return 0
-    width = max(len(spec.name) for spec in specs)
+    width = max(cell_width(spec.name) for spec in specs)
     print(f"{'name':<{width}}  {'params':>8}  {'published':>9}  {'target':>6}  title")
     for spec in specs:
         reported, wanted = spec.reported, spec.target.test_accuracy
         accuracy = f"{reported.accuracy:.2%}" if reported and reported.accuracy is not None else ""
         mark = "*" if reported and reported.measured_on != "10,000 test images" else " "
         target = f"{wanted:.1%}" if wanted else ""
-        print(clean(f"{spec.name:<{width}}  {spec.parameters:>8,}  {accuracy:>8}{mark}  {target:>6}  {spec.title}"))
+        name = fitted(spec.name, width)
+        print(clean(f"{name}  {spec.parameters:>8,}  {accuracy:>8}{mark}  {target:>6}  {spec.title}"))
     print("* not measured on the test set: mnist-tui show NAME says on what")
     return 0
 

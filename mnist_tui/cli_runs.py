@@ -12,7 +12,7 @@ from mnist_tui.editor import edit
 from mnist_tui.listing import Runs, find_run, grouped, matching, repeats
 from mnist_tui.runs import Run
 from mnist_tui.storage import RunError
-from mnist_tui.text import clean_line
+from mnist_tui.text import as_name, clean_line
 
 if TYPE_CHECKING:
     from mnist_tui.comparison import Measure
@@ -118,7 +118,7 @@ def tagged(runs_dir: Path, named: str, add: Sequence[str], remove: Sequence[str]
     """Adds and takes away tags; prints those there are."""
     run = _writable(runs_dir, named)
     try:
-        annotations.write_tags(run.folder, sorted({*run.tags, *add} - {*remove}))
+        annotations.write_tags(run.folder, {*run.tags, *map(as_name, add)} - {*map(as_name, remove)})
     except ValueError as error:
         raise RunError(str(error)) from None
     print(" ".join(annotations.read_tags(run.folder)))

@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 
 from mnist_tui.columns import Column, ColumnError, column
 from mnist_tui.runs import Run
-from mnist_tui.text import clean_line
+from mnist_tui.text import as_name, clean_line
 
 Test = Callable[[Run], bool]
 
@@ -87,7 +87,7 @@ def _name_test(value: str) -> Test:
 
 def _matcher(value: str) -> Callable[[str], bool]:
     """Whether a text has `value` in it or, where it is a pattern, is like it; small letters are like capitals."""
-    wanted = value.lower()
+    wanted = as_name(value).lower()
     if any(sign in wanted for sign in "*?["):
         return lambda text: fnmatchcase(text, wanted)
     return lambda text: wanted in text
@@ -133,6 +133,6 @@ def _text_test(found: Column, sign: str, value: str) -> Test:
         texts = [text if isinstance(text, str) else found.text((text,) if held is each else text) for text in each]
         if sign == ":":
             return any(matches(text.lower()) for text in texts)
-        return any(text.lower() == value.lower() for text in texts) is (sign == "=")
+        return any(text.lower() == as_name(value).lower() for text in texts) is (sign == "=")
 
     return test

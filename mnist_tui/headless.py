@@ -32,7 +32,7 @@ from mnist_tui.events import (
 from mnist_tui.options import Options
 from mnist_tui.spec import RunSpec, SpecError
 from mnist_tui.storage import SavedRun, StorageError
-from mnist_tui.text import clean, duration
+from mnist_tui.text import clean, duration, fitted
 
 
 class ExitCode(IntEnum):
@@ -320,7 +320,7 @@ def _summary_table(runs: Sequence[_Run]) -> list[str]:
         target = verdict.whole(ended.target) if ended and ended.target else "-"
         outcome = ended.outcome if ended else "not begun"
         lines.append(
-            f"{run.spec.name[:16]:<16} {run.spec.train.seed:>5}  {outcome:<9}  {run.spec.parameters:>9,}"
+            f"{fitted(run.spec.name, 16)} {run.spec.train.seed:>5}  {outcome:<9}  {run.spec.parameters:>9,}"
             f"  {best:>7}  {last:>7}  {target}"
         )
     return [*lines, *_seed_means(runs)]

@@ -12,11 +12,13 @@ import platformdirs
 from mnist_tui.calls import did_you_mean
 from mnist_tui.files import BadFile, read_bytes, read_text, write_atomically
 from mnist_tui.spec import RunSpec, SpecError, example, make_spec, unreadable
-from mnist_tui.text import clean_line
+from mnist_tui.text import as_name, clean_line, is_name
 
 MAX_BYTES = 65_536
 """The largest preset that is parsed: larger files can cost Python's TOML parser gigabytes (CPython gh-149231)."""
 
+MAX_NAME = 60
+"""Characters of a new preset's name."""
 MAX_DOTS = 1_000
 """Dotted keys cost the parser the square of their parts; presets need none, numbers few."""
 
@@ -53,9 +55,9 @@ def find(extra: Path | None = None) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for folder in folders(extra):
         for path in sorted(folder.glob("*.toml"), key=_natural):
-            first = found.setdefault(path.stem, path)
+            first = found.setdefault(as_name(path.stem), path)
             if first is not path and not _same_content(first, path):
-                raise PresetError(f"two presets are called {path.stem}: {first} and {path}; rename one")
+                raise PresetError(f"two presets are called {as_name(path.stem)}: {first} and {path}; rename one")
     return found
 
 
@@ -77,7 +79,7 @@ def load(name: str, extra: Path | None = None) -> RunSpec:
     folders(extra)  # Raises where `extra` is none, also where it is not needed.
     if name.endswith(".toml") or "/" in name:
         return load_file(Path(name))
-    known = find(extra)
+    known, name = find(extra), as_name(name)
     if name not in known:
         near = did_you_mean(name, known) or "; `mnist-tui --list` shows all"
         raise PresetError(f"there is no preset {clean_line(name, 60)!r}{near}")
@@ -90,7 +92,7 @@ def load_file(path: Path) -> RunSpec:
     try:
         text = read_text(path, MAX_BYTES)
         document = parse_toml(text)
-        return make_spec({**document, "name": path.stem})
+        return make_spec({**document, "name": as_name(path.stem)})
     except BadFile as error:
         raise PresetError(f"{shown}: {clean_line(error.why)}") from None
     except SpecError as error:
@@ -165,12 +167,17 @@ def with_knob(name: str, extra: Path | None = None) -> Iterator[str]:
                 yield spec.name
 
 
-def check_new_name(name: str) -> None:
-    """Raises `PresetError` for a name that no new preset can have: not a plain word, or taken."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}", name) or name.endswith(".toml"):
-        raise PresetError(f"{clean_line(name, 60)!r}: letters, digits, _ . and - make a name, without .toml")
+def check_new_name(name: str) -> str:
+    """The name of a new preset, in normal form; raises `PresetError` for one that it cannot have, or that is taken."""
+    name = as_name(name)
+    if not is_name(name, MAX_NAME) or name.endswith(".toml"):
+        raise PresetError(
+            f"{clean_line(name, 60)!r}: a name has 1 to {MAX_NAME} letters and digits of any script, - _ and ., "
+            "does not begin with - or ., and goes without .toml"
+        )
     if (taken := find().get(name)) is not None:
         raise PresetError(f"there is a preset {name} already: {taken}")
+    return name
 
 
 def save(spec: RunSpec, name: str, base: RunSpec) -> Path:
@@ -178,7 +185,7 @@ def save(spec: RunSpec, name: str, base: RunSpec) -> Path:
 
     What the author of `base` reported is theirs: a changed network or recipe does not take it over.
     """
-    check_new_name(name)
+    name = check_new_name(name)
     if (spec.layers, spec.knobs, spec.train) != (base.layers, base.knobs, base.train):
         spec = spec.model_copy(update={"reported": None, "title": f"{base.name}, changed", "source": base.source})
     folder = user_folder()

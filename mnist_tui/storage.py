@@ -23,6 +23,7 @@ import math
 import os
 import re
 import secrets
+import unicodedata
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -393,7 +394,7 @@ def is_running(folder: Path) -> bool:
 
 
 def _new_folder(runs_dir: Path, spec: RunSpec) -> Path:
-    name = re.sub(r"[^a-z0-9]+", "-", spec.name.lower()).strip("-")[:40] or "run"
+    name = _slug(spec.name)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     while True:
         folder = runs_dir / f"{stamp}-{name}-s{spec.train.seed}-{secrets.token_hex(2)}"
@@ -402,6 +403,12 @@ def _new_folder(runs_dir: Path, spec: RunSpec) -> Path:
         except FileExistsError:
             continue
         return folder
+
+
+def _slug(name: str) -> str:
+    """A name in small ASCII letters, digits and hyphens, without accents; `run` where nothing of it is left."""
+    plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
+    return re.sub("[^a-z0-9]+", "-", plain).strip("-")[:40].strip("-") or "run"
 
 
 def _owner(lock: Path) -> str:

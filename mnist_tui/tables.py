@@ -17,7 +17,7 @@ from mnist_tui.differences import (
 )
 from mnist_tui.listing import repeats
 from mnist_tui.runs import Run
-from mnist_tui.text import clean, clean_line
+from mnist_tui.text import cell_width, clean, clean_line, fitted
 
 MAX_CELL = 40
 SHORT: dict[Measure, str] = {
@@ -36,15 +36,8 @@ def runs_table(groups: Sequence[Sequence[Run]], shown: Sequence[Column]) -> list
 
 
 def _aligned(rows: Sequence[Sequence[str]], is_right: Sequence[bool]) -> list[str]:
-    cells = [[cell if len(cell) <= MAX_CELL else f"{cell[: MAX_CELL - 1]}…" for cell in row] for row in rows]
-    widths = [max(len(cell) for cell in column) for column in zip(*cells, strict=True)]
-    return [
-        "  ".join(
-            f"{cell:>{width}}" if right else f"{cell:<{width}}"
-            for cell, width, right in zip(row, widths, is_right, strict=True)
-        ).rstrip()
-        for row in cells
-    ]
+    widths = [min(MAX_CELL, max(map(cell_width, column))) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(fitted, row, widths, is_right)).rstrip() for row in rows]
 
 
 def details(run: Run, runs: Sequence[Run], shown: Sequence[Column], notes: str) -> list[str]:
