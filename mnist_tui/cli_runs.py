@@ -212,7 +212,9 @@ def _add_runs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("filter", nargs="*", help="iter* params<20000 acc>0.994 opt:sgd tag:x state:failed -note:old")
     parser.add_argument("--sort", metavar="COLUMN", help="-best for the highest first (default: -when)")
     parser.add_argument("--columns", metavar="A,B", help=f"of {', '.join(column.key for column in columns.ALL)}")
-    parser.add_argument("--group", action="store_true", help="the seeds of one recipe on one line, with mean ± spread")
+    parser.add_argument(
+        "--group", action="store_true", help="the seeds of one recipe on one line, mean ± spread; repeats not counted"
+    )
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N lines")
     parser.add_argument("--json", action="store_true", help="one JSON array, with every column")
 
