@@ -34,6 +34,7 @@ WRONG = ("RunError", "FilterError", "ColumnError", "EditorError")
 """What was asked for and cannot be."""
 
 RUN = "a run folder, its name, or the end of its name"
+"""How every command names a run."""
 
 EPILOG = """\
 commands:

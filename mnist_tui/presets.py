@@ -17,6 +17,9 @@ from mnist_tui.text import as_name, clean_line, is_name
 MAX_BYTES = 65_536
 """The largest preset that is parsed: larger files can cost Python's TOML parser gigabytes (CPython gh-149231)."""
 
+MAX_LINE = 200
+"""Characters of a line in which a wrong number is looked for: a pattern may take the square of its length."""
+
 MAX_NAME = 60
 """Characters of a new preset's name."""
 MAX_DOTS = 1_000
@@ -112,10 +115,11 @@ def parse_toml(text: str) -> dict[str, object]:
 def _number_error(error: str, text: str) -> str | None:
     """Where TOML is wrong because of a number: `, line 9: epochs: cannot read '1e'; enter a number such as 20`."""
     found = re.search(r"\(at line (\d+),", error)
-    lines = text.split("\n")
-    if found is None or not 0 < int(found[1]) <= len(lines):
+    lines = ["", *text.split("\n")]
+    line = lines[int(found[1])] if found is not None and int(found[1]) < len(lines) else ""
+    if found is None or len(line) > MAX_LINE:
         return None
-    setting = re.fullmatch(r'\s*"?([\w.-]+)"?\s*=\s*(|[-+.,\d][^#]*?)\s*(#.*)?', lines[int(found[1]) - 1])
+    setting = re.fullmatch(r'\s*"?([\w.-]+)"?\s*=\s*(|[-+.,\d][^#]*?)\s*(#.*)?', line)
     return setting and f", line {found[1]}: {setting[1]}: {unreadable(setting[2], example(setting[1]))}"
 
 

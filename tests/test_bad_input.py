@@ -293,6 +293,7 @@ BOMBS: dict[str, bytes] = {
     "nested tables": b"a = " + b"{a=" * 15_000 + b"1" + b"}" * 15_000,
     "endless number": b"a = " + b"9" * 60_000,
     "endless hexadecimal": b"a = 0x" + b"f" * 60_000,
+    "a number, spaces and a word": b"a = 9" + b" " * 60_000 + b"x",
     "endless knob": b"layers='Linear(a)'\nknobs.a = " + b"9" * 4_000,
     "endless text": b'layers = "' + b"(" * 60_000 + b'"',
     "nested brackets": b"layers = '" + b"(" * 3_000 + b")" * 3_000 + b"'",
