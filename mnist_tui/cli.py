@@ -119,7 +119,9 @@ def _add_screen_options(parser: argparse.ArgumentParser) -> None:
 def _add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
     parser.add_argument(
-        "--dataset", choices=("auto", "mnist", "digits"), help="auto, the default, falls back to digits, loudly"
+        "--dataset",
+        choices=("auto", "mnist", "digits"),
+        help="auto, the default: small digits, loudly, where MNIST cannot be had and no folder is named for it",
     )
     _add_data_dir(parser)
     parser.add_argument("--runs-dir", type=Path, metavar="DIR", help="where run folders are made (default: ./runs)")
@@ -131,7 +133,8 @@ def _add_data_dir(parser: argparse.ArgumentParser) -> None:
         "--data-dir",
         type=Path,
         metavar="DIR",
-        help="where MNIST/raw is, or is downloaded to; no other folder is looked in (default: the cache, or ./data)",
+        help="where MNIST/raw is, and no other folder is looked in; else MNIST is downloaded there, and DIR is made "
+        "inside a folder that exists (default: your cache folder, or ./data)",
     )
 
 
