@@ -37,6 +37,7 @@ folder is written as the run goes. Imports point one way, from the top of this l
     guard.py         the dashboard's parent, which restores the terminal  telemetry.py  how busy the device is
     options.py  request.py  terminal.py     where a run happens; what the laboratory opens with; what a terminal can
     files.py         bounded reads, atomic writes                         text.py  text from outside, made safe to show
+    editor.py        the user's editor on one file
 
 The presets are in models/, beside this package in a checkout and inside it in a wheel.
 """

@@ -16,11 +16,15 @@ from filelock import FileLock, Timeout
 
 from mnist_tui.files import BadFile, read_bytes, sync_folder, write_atomically
 from mnist_tui.storage import LOCK_SECONDS, MAX_NOTES, PARTS, StorageError, joined_notes, read_notes_text, split_notes
-from mnist_tui.text import clean, clean_line
+from mnist_tui.text import as_name, clean, clean_line, is_name
 
 MAX_TAGS = 4_096
 TRASH = ".trash"
-TAG = re.compile(r"[\w.-]{1,40}", re.ASCII)
+ARCHIVES = (".zip", ".tar.gz", ".tgz")
+_ENDING = re.compile(r"\.([A-Za-z][A-Za-z0-9]{0,9}|7z)$")
+"""Of a file's name; folders are called after versions and dates too: `iter5-0.2`."""
+MAX_TAG = 40
+"""Characters of a tag."""
 
 
 # --- notes ---
@@ -81,12 +85,12 @@ def read_tags(folder: Path) -> tuple[str, ...]:
         lines = read_bytes(folder / "tags.txt", MAX_TAGS, follow=False).decode(errors="replace").splitlines()
     except BadFile:
         return ()
-    return tuple(sorted({tag for line in lines if TAG.fullmatch(tag := line.strip())}))
+    return tuple(sorted({tag for line in lines if is_name(tag := as_name(line.strip()), MAX_TAG)}))
 
 
 def write_tags(folder: Path, tags: Iterable[str]) -> None:
     """Gives a run these tags and no others; raises `ValueError` for a wrong one, `StorageError`."""
-    chosen = sorted(set(tags))
+    chosen = sorted(set(map(as_name, tags)))
     if wrong := wrong_tags(chosen):
         raise ValueError(wrong)
     _write(folder / "tags.txt", "".join(f"{tag}\n" for tag in chosen).encode())
@@ -94,11 +98,12 @@ def write_tags(folder: Path, tags: Iterable[str]) -> None:
 
 def wrong_tags(tags: Sequence[str]) -> str | None:
     """What is wrong with tags, in a sentence; None where nothing is."""
-    for tag in tags:
-        if not TAG.fullmatch(tag):
-            return f"{clean_line(tag, 60)!r} is no tag: 1 to 40 letters, digits, - _ and ."
-    if sum(len(tag) + 1 for tag in tags) > MAX_TAGS:
-        return f"these are more than {MAX_TAGS:,} characters"
+    for tag in map(as_name, tags):
+        if not is_name(tag, MAX_TAG):
+            form = f"1 to {MAX_TAG} letters and digits of any script, - _ and ., not beginning with - or ."
+            return f"{clean_line(tag, 60)!r} is no tag: {form}"
+    if sum(len(as_name(tag).encode()) + 1 for tag in tags) > MAX_TAGS:
+        return f"these are more than {MAX_TAGS:,} bytes"
     return None
 
 
@@ -219,9 +224,12 @@ def export(folder: Path, destination: Path, checkpoints: bool = True) -> Path:
     """Copies a run to a new folder, or to an archive that ends in .zip or .tar.gz; where it is.
 
     Links, locks and temporary files stay behind, and without `checkpoints` the weights. Raises `StorageError` for
-    what is no run, and where the destination is there already, lies in the run, or cannot be written.
+    what is no run, and where the destination is there already, lies in the run, or cannot be written; and `ValueError`
+    for the name of another kind of file.
     """
     _check_run(folder)
+    if wrong := wrong_destination(destination):
+        raise ValueError(wrong)
     if os.path.lexists(destination):
         raise StorageError(f"{destination}: is there already; nothing is overwritten")
     if folder.resolve() in destination.resolve().parents:
@@ -238,6 +246,17 @@ def export(folder: Path, destination: Path, checkpoints: bool = True) -> Path:
     return destination
 
 
+def wrong_destination(destination: Path) -> str | None:
+    """What is wrong with where an export is to go, in a sentence; None for an archive, or for the name of a folder."""
+    if destination.name.lower().endswith(ARCHIVES) or not _ENDING.search(destination.name):
+        return None
+    ending = clean_line(destination.suffix, 20)
+    return (
+        f"{clean_line(str(destination), 200)}: a run is exported to a new folder, or to a file that ends in "
+        f"{', '.join(ARCHIVES[:-1])} or {ARCHIVES[-1]}, not in {ending}"
+    )
+
+
 def _exported(folder: Path, checkpoints: bool) -> list[Path]:
     return [
         path
@@ -251,12 +270,12 @@ def _exported(folder: Path, checkpoints: bool) -> list[Path]:
 
 
 def _pack(folder: Path, temporary: Path, name: str, files: Sequence[Path]) -> None:
-    if name.endswith(".zip"):
+    if name.lower().endswith(".zip"):
         # A ZIP file knows no time before 1980.
         with zipfile.ZipFile(temporary, "x", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
             for path in files:
                 archive.write(path, f"{folder.name}/{path.name}")
-    elif name.endswith((".tar.gz", ".tgz")):
+    elif name.lower().endswith(ARCHIVES):
         with tarfile.open(temporary, "x:gz") as archive:
             for path in files:
                 archive.add(path, f"{folder.name}/{path.name}", recursive=False)

@@ -109,11 +109,45 @@ def parse_lines(text: str) -> tuple[Call, ...]:
             warnings.simplefilter("ignore")  # Python's remarks on odd literals are not for our users.
             module = ast.parse("\n".join(lines))
     except SyntaxError as error:
-        raise CallError(f"cannot read {shorten(error.text or text)}: {error.msg}", error.lineno) from None
-    except (ValueError, RecursionError, MemoryError) as error:
-        raise CallError(f"cannot read {shorten(text)}: {error}") from None
+        line = lines[error.lineno - 1] if error.lineno and error.lineno <= len(lines) else text
+        raise CallError(f"cannot read {shorten(line)}: {_syntax_error(line, text)}", error.lineno) from None
+    except (ValueError, RecursionError, MemoryError):
+        raise CallError(f"cannot read {shorten(text)}: {_EXPECTED}") from None
     source = [line.encode() for line in lines]
     return tuple(_call(_expression(statement), source) for statement in module.body)
+
+
+_EXPECTED = "expected a call such as Conv2d(8, 3, padding=1)"
+_NUMBER = re.compile(r"(?<![\w.])\.?\d(?:[\w.]|(?<=[eE])[+-])*")
+
+
+def _syntax_error(line: str, text: str) -> str:
+    """What is wrong with a text that is no Python: a number, a bracket or a value, as far as it can be told."""
+    # Of a long line only the beginning is looked at: the patterns below take the square of its length.
+    code, whole = (re.sub(r"'[^'\n]*'|\"[^\"\n]*\"|#.*", "''", part) for part in (line[:500], text))
+    for number in _NUMBER.findall(code):
+        if not is_number(number):
+            return f"{shorten(number, 30)} is not a number; enter one such as 0.001"
+    if re.search("['\"]", code.replace("''", "")):
+        return "a quotation mark is not closed"
+    opened, closed = (sum(map(whole.count, signs)) for signs in ("([{", ")]}"))
+    if opened != closed:
+        return "a bracket is not closed" if opened > closed else "there is a closing bracket too many"
+    if re.search(r"=\s*[,)]|[(,]\s*,", code):
+        return "a value is missing"
+    if re.search(r"[(\[].*[\w)\]'] +[\w(\[']", code):
+        return "a comma is missing"
+    return _EXPECTED
+
+
+def is_number(text: str) -> bool:
+    """Whether Python reads a text as one number: `0.001`, `1e-3`, `60_000`, but neither `0.0.1` nor `08`."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return isinstance(ast.literal_eval(text), int | float)
+    except (SyntaxError, ValueError):
+        return False
 
 
 def _check_nesting(text: str) -> None:
@@ -218,8 +252,8 @@ def resolve(value: Value, names: Mapping[str, bool | int | float]) -> Value:
     match value:
         case Name(id=name):
             if name not in names:
-                advice = "; a number must be finite" if name in ("nan", "inf") else did_you_mean(name, names)
-                raise CallError(f"{name!r} is no knob{advice}")
+                advice = "; a number must be finite" if name in ("nan", "inf") else _known_names(name, names)
+                raise CallError(f"unknown name {name!r}{advice}")
             return names[name]
         case Operation():
             return _calculate(value, names)
@@ -230,6 +264,11 @@ def resolve(value: Value, names: Mapping[str, bool | int | float]) -> Value:
     return value
 
 
+def _known_names(name: str, names: Iterable[str]) -> str:
+    known = list(names)
+    return did_you_mean(name, known) or (f"; known names are {', '.join(known)}" if known else "")
+
+
 def _calculate(operation: Operation, names: Mapping[str, bool | int | float]) -> int | float:
     left, right = resolve(operation.left, names), resolve(operation.right, names)
     if not isinstance(left, int | float) or not isinstance(right, int | float):
@@ -237,8 +276,10 @@ def _calculate(operation: Operation, names: Mapping[str, bool | int | float]) ->
     try:
         result = _OPERATIONS[operation.symbol](left, right)
         _constant(result, None)
-    except (ZeroDivisionError, OverflowError) as error:
-        raise CallError(f"{operation}: {error}") from None
+    except ZeroDivisionError:
+        raise CallError(f"{operation}: division by zero") from None
+    except OverflowError:
+        raise CallError(f"{operation}: the result is too large") from None
     return result
 
 

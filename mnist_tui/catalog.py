@@ -192,6 +192,12 @@ def _check_bounds(call: Call, name: str, value: Value) -> None:
         raise CallError(f"{call.name}: {name}={value} must be between {low:g} and {high:g}")
 
 
+def default_of(catalog: str, name: str, argument: str) -> Value:
+    """The default of a known call's argument; None where it must be given, or there is no such argument."""
+    parameter = signature(CATALOGS[catalog][name]).parameters.get(argument)
+    return None if parameter is None or parameter.default is parameter.empty else parameter.default
+
+
 def arguments(catalog: str, name: str) -> list[str]:
     """The names of a known call's arguments, in PyTorch's order."""
     return list(signature(CATALOGS[catalog][name]).parameters)

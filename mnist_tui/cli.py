@@ -19,20 +19,24 @@ from mnist_tui.calls import did_you_mean
 from mnist_tui.presets import PresetError
 from mnist_tui.settings import Settings, SettingsError
 from mnist_tui.spec import RunSpec, SpecError
-from mnist_tui.text import clean, clean_line
+from mnist_tui.text import cell_width, clean, clean_line, fitted
 
 if TYPE_CHECKING:
     from mnist_tui.draft import Draft
     from mnist_tui.last_used import LastUsed
     from mnist_tui.options import Options
     from mnist_tui.request import LabRequest
+    from mnist_tui.storage import SavedRun
 
 USAGE, ENVIRONMENT, FAILED, INTERRUPTED = 2, 3, 1, 130
 
 KNOWN = ("DataError", "DeviceError", "StorageError")
 """What the machine lacks."""
-WRONG = ("WrongRuns", "FilterError", "ColumnError")
-"""What was asked for of saved runs, and cannot be."""
+WRONG = ("RunError", "FilterError", "ColumnError", "EditorError")
+"""What was asked for and cannot be."""
+
+RUN = "a run folder, its name, or the end of its name"
+"""How every command names a run."""
 
 EPILOG = """\
 commands:
@@ -42,7 +46,7 @@ commands:
   mnist-tui --list                      every preset: title, parameters, published accuracy, target
   mnist-tui show NAME|FILE.toml         the layer table (--json, --torchsummary)
   mnist-tui --batch NAME [NAME ...]     train, one line an epoch; the run folder comes last
-  mnist-tui resume [FOLDER]             go on with an interrupted run; without FOLDER the newest one
+  mnist-tui resume [RUN]                go on with an interrupted run; without RUN the newest one
   mnist-tui extend RUN N                train a completed run for N more epochs, in a new folder
   mnist-tui runs [FILTER]               saved runs: iter* params<20000 acc>99.4 opt:sgd (--group, --sort, --json)
   mnist-tui open RUN                    all that is known of a run: what changed, epochs, notes
@@ -52,8 +56,11 @@ commands:
   mnist-tui doctor                      versions, device, threads, data, folders
   mnist-tui config                      every setting and where it comes from; get, set, unset, edit, path
 
-exit codes: 0 done, 1 training failed, 2 wrong input, 3 environment (no data, no device, folder not writable),
-4 target missed (--require-target), 129 terminal closed (on_hangup = "stop"), 130 Ctrl-C, 143 terminated.
+RUN is a run folder, its name, or the end of its name.
+
+exit codes: 0 done, 1 training failed, 2 wrong input (also: there is no such run, or it cannot do that),
+3 environment (no data, no device, a folder that is damaged or not writable), 4 target missed (--require-target),
+129 terminal closed (on_hangup = "stop"), 130 Ctrl-C, 143 terminated.
 """
 
 
@@ -114,11 +121,23 @@ def _add_screen_options(parser: argparse.ArgumentParser) -> None:
 def _add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
     parser.add_argument(
-        "--dataset", choices=("auto", "mnist", "digits"), help="auto, the default, falls back to digits, loudly"
+        "--dataset",
+        choices=("auto", "mnist", "digits"),
+        help="auto, the default: small digits, loudly, where MNIST cannot be had and no folder is named for it",
     )
-    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="where MNIST/raw is, or is downloaded to")
+    _add_data_dir(parser)
     parser.add_argument("--runs-dir", type=Path, metavar="DIR", help="where run folders are made (default: ./runs)")
     parser.add_argument("--threads", type=int, metavar="N", help="torch threads (default: all cores but one)")
+
+
+def _add_data_dir(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data-dir",
+        type=Path,
+        metavar="DIR",
+        help="where MNIST/raw is, and no other folder is looked in; else MNIST is downloaded there, and DIR is made "
+        "inside a folder that exists (default: your cache folder, or ./data)",
+    )
 
 
 def _add_output_options(parser: argparse.ArgumentParser) -> None:
@@ -147,7 +166,7 @@ def _show(arguments: Sequence[str]) -> int:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--models", type=Path, metavar="DIR")
     options = parser.parse_args(arguments)
-    spec = _changed(presets.load(options.name, options.models), _settings(options.set))
+    (spec,) = _changed([presets.load(options.name, options.models)], _settings(options.set), options.models)
     if options.json:
         print(json.dumps(summary.as_json(spec)))
     elif options.torchsummary:
@@ -162,14 +181,15 @@ def _list(extra: Path | None, as_json: bool) -> int:
     if as_json:
         print(json.dumps([_listed(spec) for spec in specs]))
         return 0
-    width = max(len(spec.name) for spec in specs)
+    width = max(cell_width(spec.name) for spec in specs)
     print(f"{'name':<{width}}  {'params':>8}  {'published':>9}  {'target':>6}  title")
     for spec in specs:
         reported, wanted = spec.reported, spec.target.test_accuracy
         accuracy = f"{reported.accuracy:.2%}" if reported and reported.accuracy is not None else ""
         mark = "*" if reported and reported.measured_on != "10,000 test images" else " "
         target = f"{wanted:.1%}" if wanted else ""
-        print(clean(f"{spec.name:<{width}}  {spec.parameters:>8,}  {accuracy:>8}{mark}  {target:>6}  {spec.title}"))
+        name = fitted(spec.name, width)
+        print(clean(f"{name}  {spec.parameters:>8,}  {accuracy:>8}{mark}  {target:>6}  {spec.title}"))
     print("* not measured on the test set: mnist-tui show NAME says on what")
     return 0
 
@@ -198,29 +218,37 @@ def _layers(arguments: Sequence[str]) -> int:
 def _doctor(arguments: Sequence[str]) -> int:
     parser = _Parser(prog="mnist-tui doctor", allow_abbrev=False)
     parser.add_argument("--json", action="store_true", help="the findings as JSON")
-    parser.add_argument("--data-dir", type=Path, metavar="DIR")
+    _add_data_dir(parser)
     parser.add_argument("--runs-dir", type=Path, metavar="DIR")
     options = parser.parse_args(arguments)
     chosen = settings.load()
+    if options.data_dir:  # One in the settings is a finding.
+        settings.check_data_dir("--data-dir", options.data_dir)
     from mnist_tui import doctor
 
-    findings = doctor.examine(options.data_dir or _data_dir(chosen), options.runs_dir or chosen.runs_dir)
+    findings = doctor.examine(options.data_dir or chosen.data_dir, options.runs_dir or chosen.runs_dir)
     print(json.dumps(doctor.as_json(findings)) if options.json else clean(doctor.as_text(findings)))
     return 0 if all(finding.is_usable for finding in findings) else ENVIRONMENT
 
 
 def _resume(arguments: Sequence[str]) -> int:
     parser = _Parser(prog="mnist-tui resume", allow_abbrev=False)
-    parser.add_argument("folder", nargs="?", type=Path, help="a run folder; without it the newest interrupted run")
+    parser.add_argument("run", nargs="?", help=f"{RUN}; without it the newest that was interrupted or stopped")
     _add_run_options(parser)
     _add_output_options(parser)
     options = parser.parse_args(arguments)
     where = _options(options, _as_recorded())
-    from mnist_tui import headless, session, storage
+    from mnist_tui import headless, session
 
-    folder: Path | None = options.folder
-    saved = storage.load_run(folder) if folder else session.newest_resumable(where.runs_dir)
+    saved = _saved(options.run, where.runs_dir) if options.run else session.newest_resumable(where.runs_dir)
     return headless.resume(saved, where, headless.Output(options.json, options.quiet), options.require_target)
+
+
+def _saved(named: str, runs_dir: Path) -> "SavedRun":
+    """The run of a path, a name, or the end of a name."""
+    from mnist_tui import listing, storage
+
+    return storage.load_run(listing.find_run(named, runs_dir).folder)
 
 
 def _batch(options: argparse.Namespace) -> int:
@@ -238,8 +266,8 @@ def _specs(options: argparse.Namespace) -> list[RunSpec]:
     """Every run that was asked for: names times seeds, with all settings; raises before any of them starts."""
     if options.preset or options.start:
         _fail("--preset and --start open the laboratory; --batch takes the names itself", USAGE)
-    wanted = _all_settings(options)
-    return _seeded([_changed(presets.load(name, options.models), wanted) for name in options.batch], options.seeds)
+    specs = [presets.load(name, options.models) for name in options.batch]
+    return _seeded(_changed(specs, _all_settings(options), options.models), options.seeds)
 
 
 def _all_settings(options: argparse.Namespace) -> dict[str, str]:
@@ -272,14 +300,26 @@ def _settings(pairs: Sequence[str]) -> dict[str, str]:
     return {key.strip(): value.strip() for key, _, value in (pair.partition("=") for pair in pairs)}
 
 
-def _changed(spec: RunSpec, settings: dict[str, str]) -> RunSpec:
-    """The spec with settings; a knob that only other presets have is said to change nothing here."""
-    fitting = dict(settings)
+def _changed(specs: Sequence[RunSpec], settings: dict[str, str], models: Path | None) -> list[RunSpec]:
+    """The specs with settings; raises `SpecError`, for a knob that one of them lacks with the presets that have it."""
     for name in settings:
-        if name.isidentifier() and not spec.has_setting(name) and name in presets.known_knobs():
-            print(f"mnist-tui: {spec.name} has no {name}, so --set {name} changes nothing there", file=sys.stderr)
-            del fitting[name]
-    return spec.with_settings(fitting) if fitting else spec
+        _check_knob(name, specs, models)
+    return [spec.with_settings(settings) if settings else spec for spec in specs]
+
+
+def _check_knob(name: str, specs: Sequence[RunSpec], models: Path | None) -> None:
+    knob = name.removeprefix("knobs.")
+    lacking = list(dict.fromkeys(spec.name for spec in specs if not spec.has_setting(knob)))
+    if not lacking or "." in knob:
+        return
+    having = dict.fromkeys(spec.name for spec in specs if knob in spec.knobs)
+    if names := list(having | dict.fromkeys(presets.with_knob(knob, models))):
+        more = f" and {len(names) - 12} more" if len(names) > 12 else ""
+        verb = "have" if len(lacking) > 1 else "has"
+        raise SpecError(
+            f"--set {name}: {', '.join(lacking)} {verb} no knob {knob!r}; it is in {', '.join(names[:12])}{more}",
+            (name,),
+        )
 
 
 def _options(options: argparse.Namespace, chosen: Settings) -> "Options":
@@ -292,10 +332,11 @@ def _options(options: argparse.Namespace, chosen: Settings) -> "Options":
     threads = chosen.threads if options.threads is None else options.threads
     if threads is not None and not config.COUNT.is_right(threads):
         _fail(f"--threads {threads}: must be {config.COUNT.must_be}", USAGE)
+    dataset = options.dataset or chosen.dataset
     return Options(
         device=device,
-        dataset=options.dataset or chosen.dataset,
-        data_dir=options.data_dir or _data_dir(chosen),
+        dataset=dataset,
+        data_dir=_data_dir(options.data_dir, chosen, is_needed=dataset != "digits"),
         runs_dir=options.runs_dir or chosen.runs_dir,
         threads=threads,
         command=tuple(clean_line(argument) for argument in sys.argv[1:]),
@@ -307,10 +348,13 @@ def _as_recorded() -> Settings:
     return replace(settings.load(), device="auto", threads=None)
 
 
-def _data_dir(chosen: Settings) -> Path | None:
-    """The folder that the settings name; None where the variable does, which `data.folders` itself looks at."""
-    variable = os.environ.get("MNIST_TUI_DATA_DIR")
-    return None if variable and Path(variable) == chosen.data_dir else chosen.data_dir
+def _data_dir(named: Path | None, chosen: Settings, is_needed: bool) -> Path | None:
+    """The folder of the command line, else that of the settings; raises `SettingsError` where it cannot hold MNIST."""
+    if named is not None:
+        settings.check_data_dir("--data-dir", named)
+    elif chosen.data_dir is not None and is_needed:
+        settings.check_data_dir(f"{settings.resolved()['data_dir'].origin}: data_dir", chosen.data_dir)
+    return named or chosen.data_dir
 
 
 def _runs_dir(named: Path | None) -> Path:
@@ -351,9 +395,15 @@ def _designed(options: argparse.Namespace, chosen: Settings, last: "LastUsed | N
 
     wanted = _all_settings(options)
     if options.preset or last is None:
-        base = presets.load(options.preset, options.models) if options.preset else _first(chosen, options.models)
-        return Draft.of(_changed(base, wanted), base)
-    return Draft.of(_changed(_valid_spec(last.draft), wanted), last.draft.base) if wanted else last.draft
+        draft = Draft(
+            presets.load(options.preset, options.models) if options.preset else _first(chosen, options.models)
+        )
+    else:
+        draft = last.draft
+    if not wanted:
+        return draft
+    (changed,) = _changed([_valid_spec(draft)], wanted, options.models)
+    return Draft.of(changed, draft.base)
 
 
 def _valid_spec(draft: "Draft") -> RunSpec:
@@ -380,11 +430,12 @@ def _first(chosen: Settings, models: Path | None) -> RunSpec:
 
 
 def _plain_lab(options: argparse.Namespace, spec: RunSpec, chosen: Settings) -> int:
+    where = _options(options, chosen)
     print(clean(f"{summary.table(spec)}\n{summary.recipe(spec)}", 1_000_000))
     if not options.start:
         print(f"\nto train: mnist-tui --batch {clean_line(spec.name)}, or mnist-tui --plain --start")
         return 0
-    specs, where = _seeded([spec], options.seeds), _options(options, chosen)
+    specs = _seeded([spec], options.seeds)
     from mnist_tui import headless
 
     return headless.batch(specs, where, headless.Output(False, options.quiet), False)
@@ -426,16 +477,17 @@ def _open(request: "LabRequest") -> NoReturn:
 
 def _watch(arguments: Sequence[str]) -> int:
     parser = _Parser(prog="mnist-tui watch", allow_abbrev=False)
-    parser.add_argument("run", nargs="?", help="a run folder, or its name; without it the newest that is trained")
+    parser.add_argument("run", nargs="?", help=f"{RUN}; without it the newest that is trained")
     parser.add_argument("--json", action="store_true", help="one JSON object per event on stdout, and no screen")
     _add_screen_options(parser)
     _add_run_options(parser)
     options = parser.parse_args(arguments)
     chosen = settings.load()
-    from mnist_tui import storage, watch
+    where = _options(options, chosen)
+    from mnist_tui import listing, storage, watch
     from mnist_tui.draft import Draft
 
-    folder = watch.find_run(options.run, options.runs_dir or chosen.runs_dir)
+    folder = listing.find_run(options.run, where.runs_dir).folder if options.run else watch.newest_run(where.runs_dir)
     if options.plain or options.json or not terminal.is_terminal() or terminal.is_dumb():
         return watch.print_events(folder, options.json)
     saved = storage.load_run(folder).spec
@@ -444,18 +496,19 @@ def _watch(arguments: Sequence[str]) -> int:
 
 def _extend(arguments: Sequence[str]) -> int:
     parser = _Parser(prog="mnist-tui extend", allow_abbrev=False)
-    parser.add_argument("run", help="a completed run: its folder, its name, or the end of its name")
+    parser.add_argument("run", help=f"a completed run: {RUN}")
     parser.add_argument("epochs", type=int, help="how many more")
     _add_run_options(parser)
     _add_output_options(parser)
     options = parser.parse_args(arguments)
     if not 1 <= options.epochs <= 10_000:
         _fail(f"{options.epochs} epochs more: must be 1 to 10,000", USAGE)
-    from mnist_tui import cli_runs, headless, storage
+    where = _options(options, _as_recorded())
+    from mnist_tui import headless
 
-    saved = storage.load_run(cli_runs.folder_of(options.run, _runs_dir(options.runs_dir)))
+    saved = _saved(options.run, where.runs_dir)
     output = headless.Output(options.json, options.quiet)
-    return headless.extend(saved, options.epochs, _options(options, _as_recorded()), output, options.require_target)
+    return headless.extend(saved, options.epochs, where, output, options.require_target)
 
 
 RUN_COMMANDS = ("runs", "open", "compare", "tag", "note", "delete", "restore", "export")

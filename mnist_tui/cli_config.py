@@ -2,9 +2,6 @@
 
 import argparse
 import json
-import os
-import shlex
-import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
@@ -13,6 +10,7 @@ from typing import Any
 
 from mnist_tui import settings
 from mnist_tui.calls import did_you_mean
+from mnist_tui.editor import edit
 from mnist_tui.settings import Found, Settings, SettingsError
 from mnist_tui.text import clean, clean_line
 
@@ -85,10 +83,25 @@ def _set(path: Path, as_json: bool, key: str, text: str) -> None:
     kind = settings.kind_of("config set", key)
     if key == "keymap":
         raise SettingsError("config set keymap: one action at a time, as in: mnist-tui config set keymap.leave ctrl+q")
-    value = kind.from_text(text)
-    settings.checked("config set", key, value)
-    _written(path, lambda: settings.write(key, value, path))
+    value = settings.checked("config set", key, kind.from_text(text))
+    if key == "data_dir":
+        settings.check_data_dir("config set data_dir", value)
+    if action := key.removeprefix("keymap.") if key.startswith("keymap.") else "":
+        _check_keymap(action, text)
+    _written(path, lambda: settings.write(key, kind.from_text(text), path))
     _say_if_hidden(path, key)
+
+
+def _check_keymap(action: str, keys: str) -> None:
+    """Refuses an action or a key that there is none of; an action that this leaves without a key is said."""
+    from mnist_tui.tui import keys as bindings  # Only who sets a key waits for the screens.
+
+    if wrong := next(bindings.unknown({action: keys}), None):
+        raise SettingsError(f"config set: {wrong}")
+    kept = {name: one.value for name, one in settings.resolved().items() if name.startswith("keymap.")}
+    keymap = {name.removeprefix("keymap."): value for name, value in kept.items()} | {action: keys}
+    for problem in set(bindings.problems(keymap)) - set(bindings.unknown(keymap)):
+        print(clean_line(f"mnist-tui: {problem}"), file=sys.stderr)
 
 
 def _say_if_hidden(path: Path, key: str) -> None:
@@ -109,20 +122,18 @@ def _written(path: Path, write: Callable[[], None]) -> None:
 
 
 def _edit(path: Path, as_json: bool) -> None:
-    """Opens the file; raises `SettingsError` where what is in it afterwards cannot be used, and leaves it so."""
+    """Opens the file; raises `SettingsError` where what is in it afterwards cannot be used, and leaves it so.
+
+    Raises `EditorError` where the editor cannot be opened.
+    """
     if not path.exists():
         _written(path, lambda: settings.save(path, template()))
     if not path.is_file():
         raise SettingsError(f"{path}: is not a regular file")
-    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
-    try:
-        code = subprocess.run([*shlex.split(editor), str(path)], check=False).returncode
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
-        raise SettingsError(f"the editor {editor!r} cannot be run: {why}; set EDITOR, or edit {path}") from None
+    code = edit(path)
     settings.of_file(path)
     if code:
-        raise SettingsError(f"the editor {editor!r} ended with {code}; {path} can be used as it is")
+        raise SettingsError(f"the editor ended with exit code {code}; {path} can be used as it is")
 
 
 def _path(path: Path, as_json: bool) -> None:

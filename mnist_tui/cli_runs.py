@@ -2,40 +2,35 @@
 
 import argparse
 import json
-import os
 import re
-import shlex
-import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnist_tui import annotations, columns, comparison, filters, settings, tables
-from mnist_tui.listing import Runs, grouped
+from mnist_tui.editor import edit
+from mnist_tui.listing import Runs, find_run, grouped, matching, repeats
 from mnist_tui.runs import Run
-from mnist_tui.storage import StorageError
-from mnist_tui.text import clean_line
+from mnist_tui.storage import RunError
+from mnist_tui.text import as_name, clean_line
 
 if TYPE_CHECKING:
     from mnist_tui.comparison import Measure
 
 
-class WrongRuns(ValueError):
-    """What was asked for of saved runs cannot be done; the message says why and what to do."""
-
-
 def listed(runs_dir: Path, words: Sequence[str], options: argparse.Namespace) -> int:
     """Prints the runs that a filter chooses."""
     kept, order = columns.from_settings(settings.resolved())
-    shown = columns.chosen(options.columns.split(",") if options.columns else kept)
+    named = columns.chosen(options.columns.split(",")) if options.columns else None
     runs = filters.choose(_all(runs_dir), " ".join(words))
     groups = columns.ordered(grouped(runs) if options.group else [[run] for run in runs], options.sort or order)
     groups = groups[: options.limit] if options.limit else groups
     if options.json:
-        records = [[columns.as_record(run) for run in group] for group in groups]
+        newer = repeats(runs)
+        records = [[columns.as_record(run) | {"repeated_by": newer.get(run.id)} for run in group] for group in groups]
         print(json.dumps(records if options.group else [record for (record,) in records], allow_nan=False))
     elif groups:
-        print("\n".join(tables.runs_table(groups, shown)))
+        print("\n".join(tables.runs_table(groups, named or columns.shown_columns(groups, kept))))
     else:
         print(f"no run in {runs_dir}" + (f" is chosen by {clean_line(' '.join(words), 100)!r}" if words else ""))
     return 0
@@ -44,10 +39,11 @@ def listed(runs_dir: Path, words: Sequence[str], options: argparse.Namespace) ->
 def looked_at(runs_dir: Path, named: str, as_json: bool) -> int:
     """Prints all that is known of a run."""
     runs = _all(runs_dir)
-    run = _one(named, runs_dir, runs)
+    run = find_run(named, runs_dir)
     if as_json:
         changes = tables.changes(run, runs)
-        print(json.dumps({**columns.as_record(run), "changes": changes, "epochs": [vars(row) for row in run.rows]}))
+        more = {"repeated_by": repeats(runs).get(run.id), "changes": changes, "epochs": [vars(row) for row in run.rows]}
+        print(json.dumps(columns.as_record(run) | more))
         return 0
     notes = annotations.notes_text(run.folder) if run.is_run else ""
     print("\n".join(tables.details(run, runs, columns.ALL, notes)))
@@ -59,7 +55,7 @@ def compared(runs_dir: Path, named: Sequence[str], measure: "Measure", as_json: 
     runs = _all(runs_dir)
     sides = comparison.labelled([_side(name, runs_dir, runs) for name in named])
     if wrong := comparison.refusals(sides, measure):
-        raise WrongRuns("; ".join(wrong))
+        raise RunError("; ".join(wrong))
     verdicts = comparison.compare(sides, measure)
     if as_json:
         print(json.dumps(tables.comparison_json(sides, verdicts, measure), allow_nan=False))
@@ -74,36 +70,19 @@ def _all(runs_dir: Path) -> list[Run]:
     return runs.all
 
 
-def _one(named: str, runs_dir: Path, runs: Sequence[Run]) -> Run:
-    """The run of a folder, its name, or the end of its name."""
-    wanted = Path(named).name
-    found = [run for run in runs if run.id == wanted]
-    found = found or [run for run in runs if wanted and run.id.endswith(f"-{wanted}")]
-    if len(found) != 1:
-        why = f"{len(found)} runs are called that" if found else f"no run in {runs_dir} is called that"
-        raise WrongRuns(f"{clean_line(named, 100)}: {why}; mnist-tui runs --columns run,name,seed lists them")
-    return found[0]
-
-
-def folder_of(named: str, runs_dir: Path) -> Path:
-    """The folder of a run by its path, its name or the end of its name; raises `WrongRuns`."""
-    path = Path(named)
-    return path if (path / "run.json").is_file() else _one(named, runs_dir, _all(runs_dir)).folder
-
-
 def _side(named: str, runs_dir: Path, runs: Sequence[Run]) -> list[Run]:
     """A run by its name, or the completed runs of one recipe: of that preset, or chosen by a filter."""
     try:
-        return [_one(named, runs_dir, runs)]
-    except WrongRuns as error:
+        return [find_run(named, runs_dir)]
+    except RunError as error:
         no_run = error
     found = [run for run in runs if run.name == named] or filters.choose(runs, named)
     completed = [run for run in found if run.state == "completed"]
     if not completed:
-        raise WrongRuns(f"{no_run}; and no completed run is chosen by it" if not found else _unfinished(named, found))
+        raise RunError(f"{no_run}; and no completed run is chosen by it" if not found else _unfinished(named, found))
     groups = grouped(completed)
     if len(groups) > 1:
-        raise WrongRuns(_ambiguous(named, groups))
+        raise RunError(_ambiguous(named, groups))
     return groups[0]
 
 
@@ -139,17 +118,17 @@ def tagged(runs_dir: Path, named: str, add: Sequence[str], remove: Sequence[str]
     """Adds and takes away tags; prints those there are."""
     run = _writable(runs_dir, named)
     try:
-        annotations.write_tags(run.folder, sorted({*run.tags, *add} - {*remove}))
+        annotations.write_tags(run.folder, {*run.tags, *map(as_name, add)} - {*map(as_name, remove)})
     except ValueError as error:
-        raise WrongRuns(str(error)) from None
+        raise RunError(str(error)) from None
     print(" ".join(annotations.read_tags(run.folder)))
     return 0
 
 
 def _writable(runs_dir: Path, named: str) -> Run:
-    run = _one(named, runs_dir, _all(runs_dir))
+    run = find_run(named, runs_dir)
     if not run.is_run:
-        raise WrongRuns(f"{run.folder}: {run.state}: {run.reason}")
+        raise RunError(f"{run.folder}: {run.state}: {run.reason}")
     return run
 
 
@@ -157,39 +136,39 @@ def annotated(runs_dir: Path, named: str) -> int:
     """Opens notes.md in the user's editor; the editor's exit code."""
     folder = _writable(runs_dir, named).folder
     annotations.write_notes(folder, annotations.read_notes(folder))  # Now it is there, and no link.
-    editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
-    return subprocess.run([*editor, str(folder / "notes.md")], check=False).returncode
+    return edit(folder / "notes.md")
 
 
 def deleted(runs_dir: Path, named: Sequence[str], is_for_good: bool) -> int:
-    """Moves runs to the trash and prints how each comes back; or empties the trash, which nothing brings back."""
+    """Moves runs to the trash and prints how each is restored; or empties the trash, which nothing restores."""
     if is_for_good:
         count = annotations.empty_trash(runs_dir)
         print(f"removed for good: {count} run{'s' if count != 1 else ''} in the trash of {runs_dir}")
-    for run in [_one(name, runs_dir, _all(runs_dir)) for name in named]:
+    for run in [find_run(name, runs_dir) for name in named]:
         annotations.delete(run.folder)
-        print(f"in the trash: {run.id}; back again with: mnist-tui restore {run.id}")
+        print(f"in the trash: {run.id}; to restore it: mnist-tui restore {run.id}")
     return 0
 
 
 def restored(runs_dir: Path, named: str | None) -> int:
-    """Takes a run out of the trash; without a name lists what is in it."""
+    """Takes a run out of the trash, by its name or the end of it; without one lists what is in it."""
     trash = annotations.trashed(runs_dir)
     if named is None:
         print("\n".join(folder.name for folder in trash) or "the trash is empty")
         return 0
-    found = [folder for folder in trash if folder.name == Path(named).name]
-    if not found:
-        raise WrongRuns(f"{clean_line(named, 100)}: is not in the trash; mnist-tui restore lists what is")
-    print(annotations.restore(found[0]))
+    found = matching(Path(named).name, [folder.name for folder in trash])
+    if len(found) != 1:
+        why = f"{len(found)} runs in the trash are called that" if found else "is not in the trash"
+        raise RunError(f"{clean_line(named, 100)}: {why}; mnist-tui restore lists what is")
+    print(annotations.restore(next(folder for folder in trash if folder.name == found[0])))
     return 0
 
 
 def exported(runs_dir: Path, named: str, destination: Path, checkpoints: bool) -> int:
     """Copies a run to a folder or an archive; prints where."""
-    run = _one(named, runs_dir, _all(runs_dir))
-    if not run.is_run:
-        raise StorageError(f"{run.folder}: {run.state}: {run.reason}")
+    run = _writable(runs_dir, named)
+    if wrong := annotations.wrong_destination(destination):
+        raise RunError(wrong)
     print(annotations.export(run.folder, destination, checkpoints=checkpoints))
     return 0
 
@@ -233,7 +212,9 @@ def _add_runs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("filter", nargs="*", help="iter* params<20000 acc>0.994 opt:sgd tag:x state:failed -note:old")
     parser.add_argument("--sort", metavar="COLUMN", help="-best for the highest first (default: -when)")
     parser.add_argument("--columns", metavar="A,B", help=f"of {', '.join(column.key for column in columns.ALL)}")
-    parser.add_argument("--group", action="store_true", help="the seeds of one recipe on one line, with mean ± spread")
+    parser.add_argument(
+        "--group", action="store_true", help="the seeds of one recipe on one line, mean ± spread; repeats not counted"
+    )
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N lines")
     parser.add_argument("--json", action="store_true", help="one JSON array, with every column")
 
@@ -260,12 +241,12 @@ def _add_tag(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_delete(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("runs", nargs="*", metavar="RUN", help="run folders, or their names")
+    parser.add_argument("runs", nargs="*", metavar="RUN", help="run folders, their names, or the ends of their names")
     parser.add_argument("--empty-trash", action="store_true", help="remove for good what is in the trash")
 
 
 def _add_restore(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", nargs="?", help="a run in the trash; without it lists them")
+    parser.add_argument("run", nargs="?", help="a run in the trash, or the end of its name; without it lists them")
 
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
@@ -276,13 +257,13 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
 
 def _compare(runs_dir: Path, options: argparse.Namespace) -> int:
     if len(options.what) < 2:
-        raise WrongRuns("compare takes two or more: mnist-tui compare iter4 iter5")
+        raise RunError("compare takes two or more: mnist-tui compare iter4 iter5")
     return compared(runs_dir, options.what, options.measure, options.json)
 
 
 def _delete(runs_dir: Path, options: argparse.Namespace) -> int:
     if not options.runs and not options.empty_trash:
-        raise WrongRuns("delete which run? mnist-tui runs --columns run,name,seed lists them")
+        raise RunError("delete which run? mnist-tui runs --columns run,name,seed lists them")
     return deleted(runs_dir, options.runs, options.empty_trash)
 
 

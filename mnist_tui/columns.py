@@ -8,7 +8,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from mnist_tui.calls import did_you_mean
-from mnist_tui.runs import Run
+from mnist_tui.runs import Run, observations
 from mnist_tui.settings import Found
 from mnist_tui.text import clean_line, duration
 
@@ -35,10 +35,14 @@ class Column:
     is_result: bool = False
     """Whether it is measured: then several seeds have a mean and a spread."""
     help: str = ""
+    is_accuracy: bool = False
+    """Whether it is an accuracy, or a difference of two: the runs of one data set alone can be ranked by it."""
 
     def of(self, runs: Sequence[Run]) -> str:
-        """What stands in the cell of a run, or of several seeds of one."""
-        values = [value for run in runs if (value := self.value(run)) not in (None, "", ())]
+        """What stands in the cell of a run, or of several seeds of one; a seed's repeats are not counted."""
+        if self.key == "seed" and len(runs) > 1:
+            return seed_words(runs)
+        values = [value for run in observations(runs) if (value := self.value(run)) not in (None, "", ())]
         if not values:
             return "" if self.key in ("tag", "note", "reason", "dropout") else "-"
         if len(values) == 1 or all(value == values[0] for value in values):
@@ -48,8 +52,6 @@ class Column:
     def _of_several(self, values: Sequence[Any]) -> str:
         if self.is_result:
             return f"{self.text(fmean(values))} ±{self.text(stdev(values)).removesuffix('%').removeprefix('+')}"
-        if self.key == "seed":
-            return f"{len(values)} seeds"
         if self.key == "when":
             return self.text(max(values))
         counts = [(values.count(value), self.text(value)) for value in dict.fromkeys(values)]
@@ -57,10 +59,27 @@ class Column:
 
     def mean(self, runs: Sequence[Run]) -> Value:
         """What several seeds of a run are sorted by."""
-        values: list[Any] = [value for run in runs if (value := self.value(run)) is not None]
+        values: list[Any] = [value for run in observations(runs) if (value := self.value(run)) is not None]
         if self.is_number and values:
             return fmean(values)
         return values[0] if values else None
+
+
+def seed_words(runs: Sequence[Run]) -> str:
+    """How many seeds several runs are of, and how many of the runs are repeats, which are not counted."""
+    counted = observations(runs)
+    seeds = {run.seed for run in counted}
+    if len(counted) == 1:
+        words = f"seed {counted[0].seed}"
+    else:  # One seed on two devices, or with two versions of torch, draws two sets of random numbers.
+        words = _count(len(seeds), "seed")
+        words = words if len(seeds) == len(counted) else f"{len(counted)} runs of {words}"
+    repeats = len(runs) - len(counted)
+    return words + (f" (+{_count(repeats, 'repeat')})" if repeats else "")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _percent(value: float) -> str:
@@ -79,10 +98,6 @@ def _when(created: str) -> str:
         return created
 
 
-def _verdict(met: bool) -> str:
-    return "met" if met else "MISSED"
-
-
 def _state(run: Run) -> str:
     return f"{run.state}, steered" if run.is_steered else run.state
 
@@ -98,15 +113,21 @@ def _rates(values: Sequence[float]) -> str:
 ALL = (
     Column("name", "name", lambda run: run.name, help="the preset"),
     Column("when", "when", lambda run: run.created, _when, help="when it began"),
-    Column("seed", "seed", lambda run: run.seed, is_number=True),
+    Column("seed", "seed", lambda run: run.seed, is_number=True, help="of several: how many, less repeats of one"),
     Column("state", "state", _state, help="training, completed, stopped, failed, diverged, interrupted, damaged, …"),
     Column("parameters", "params", lambda run: run.parameters, "{:,}".format, is_number=True),
     Column("epochs", "epochs", lambda run: run.epochs or None, is_number=True, help="epochs done"),
-    Column("best", "best", lambda run: run.best_accuracy, _percent, True, True, "test accuracy of the best epoch"),
-    Column("last", "last", lambda run: run.last_accuracy, _percent, True, True, "test accuracy of the last epoch"),
-    Column("mean", "mean last", lambda run: run.mean_of_last, _percent, True, True, "mean over the last epochs"),
+    Column(
+        "best", "best", lambda run: run.best_accuracy, _percent, True, True, "test accuracy of the best epoch", True
+    ),
+    Column(
+        "last", "last", lambda run: run.last_accuracy, _percent, True, True, "test accuracy of the last epoch", True
+    ),
+    Column("mean", "mean last", lambda run: run.mean_of_last, _percent, True, True, "mean over the last epochs", True),
     Column("on", "measured on", lambda run: run.measured_on, help="images, and what chose the best epoch"),
-    Column("gap", "gap", lambda run: run.gap, _points, True, True, "train less test accuracy, last epoch, in points"),
+    Column(
+        "gap", "gap", lambda run: run.gap, _points, True, True, "train − test accuracy, last epoch, in points", True
+    ),
     Column("lr", "lr", lambda run: run.learning_rate, "{:g}".format, True, help="the optimizer's learning rate"),
     Column("batch", "batch", lambda run: run.batch_size, is_number=True, help="batch size"),
     Column("opt", "optimizer", lambda run: run.optimizer),
@@ -115,7 +136,7 @@ ALL = (
     Column("augment", "augmentation", lambda run: run.augmentation),
     Column("layers", "layers", lambda run: run.layer_kinds, help="how many of each kind"),
     Column("seconds", "time", lambda run: run.seconds, duration, True, True),
-    Column("target", "target", lambda run: run.target_met, _verdict),
+    Column("target", "target", lambda run: run.target_verdict, help="met, MISSED or not judged"),
     Column("tag", "tags", lambda run: run.tags, ", ".join),
     Column("note", "note", _note, help="first line of the analysis; without one, why the run did not complete"),
     Column("data", "data", lambda run: run.dataset, help="mnist or digits"),
@@ -156,6 +177,15 @@ def chosen(names: Sequence[str]) -> list[Column]:
     return list(dict.fromkeys(column(name) for name in names))
 
 
+def shown_columns(groups: Sequence[Sequence[Run]], names: Sequence[str]) -> list[Column]:
+    """The columns of several names; where the rows are of several data sets, theirs too, before the accuracies."""
+    found, data = chosen(names), column("data")
+    if data in found or len({runs[0].dataset for runs in groups} - {None}) < 2:
+        return found
+    at = next((index for index, each in enumerate(found) if each.is_accuracy), len(found))
+    return [*found[:at], data, *found[at:]]
+
+
 def from_settings(found: Mapping[str, Found]) -> tuple[tuple[str, ...], str]:
     """The columns and the order that the settings ask for; raises `ColumnError`, which names where they are set."""
     for key in ("columns", "sort"):
@@ -168,15 +198,25 @@ def from_settings(found: Mapping[str, Found]) -> tuple[tuple[str, ...], str]:
 
 
 def ordered(groups: Sequence[Sequence[Run]], by: str) -> list[Sequence[Run]]:
-    """Rows by a column, `-best` for the highest first; those without a value last, equal ones as they were."""
+    """Rows by a column, `-best` for the highest first; those without a value last, equal ones as they were.
+
+    An accuracy ranks the runs of each data set apart: those of MNIST first, whichever way it goes.
+    """
     key, is_falling = column(by.removeprefix("-")), by.startswith("-")
     valued = [(key.mean(runs), runs) for runs in groups]
     with_value = [pair for pair in valued if pair[0] is not None]
     with_value.sort(key=lambda pair: pair[0], reverse=is_falling)  # type: ignore[arg-type, return-value]
+    if key.is_accuracy:
+        with_value.sort(key=lambda pair: _data_rank(pair[1][0]))
     return [runs for _, runs in with_value] + [runs for value, runs in valued if value is None]
+
+
+def _data_rank(run: Run) -> tuple[bool, str]:
+    return run.dataset != "mnist", run.dataset or ""
 
 
 def as_record(run: Run) -> dict[str, Any]:
     """Every column of a run as JSON: numbers as numbers, None where there is none; and where its folder is."""
     record = {each.key: each.value(run) for each in ALL}
-    return {**record, "tag": list(run.tags), "dropout": list(run.dropout), "folder": str(Path(run.folder))}
+    lists = {"tag": list(run.tags), "dropout": list(run.dropout)}
+    return record | lists | {"target": run.target_met, "folder": str(Path(run.folder))}

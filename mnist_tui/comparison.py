@@ -1,19 +1,23 @@
 """Runs beside each other: their results, whether the difference can be told from noise, and what must not be compared.
 
-A side is one run, or several seeds of one. The words are ours, the statistics are scipy's.
+A side is one run, or several seeds of one; repeats of a seed count as one observation. The words are ours, the
+statistics are scipy's.
 """
 
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import combinations
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal
 
 from mnist_tui import statistics
+from mnist_tui.events import EpochEnded
 from mnist_tui.files import BadFile, read_bytes
-from mnist_tui.runs import Run
+from mnist_tui.runs import Run, observations
 from mnist_tui.statistics import Interval, Paired, Unpaired
+from mnist_tui.storage import TIMINGS
 
 Measure = Literal["best", "last", "mean"]
 MEASURES: dict[Measure, str] = {
@@ -33,6 +37,9 @@ class Side:
 
     label: str
     runs: tuple[Run, ...]
+    """One for each observation."""
+    repeats: tuple[Run, ...] = ()
+    """Runs that newer ones among `runs` repeat; they are not counted."""
 
     def values(self, measure: Measure) -> list[float]:
         """The accuracies of its runs, as fractions; runs without one are left out."""
@@ -68,12 +75,17 @@ def value_of(run: Run, measure: Measure) -> float | None:
 
 def labelled(groups: Sequence[Sequence[Run]]) -> list[Side]:
     """Sides whose labels tell them apart: the name, with the seed of one run, and the folder's end where it must be."""
-    sides = [Side(_label(runs), tuple(runs)) for runs in groups]
+    sides = [_side(runs) for runs in groups]
     labels = [side.label for side in sides]
     return [
-        Side(f"{side.label} {side.runs[0].id[-4:]}", side.runs) if labels.count(side.label) > 1 else side
+        replace(side, label=f"{side.label} {side.runs[0].id[-4:]}") if labels.count(side.label) > 1 else side
         for side in sides
     ]
+
+
+def _side(runs: Sequence[Run]) -> Side:
+    counted = observations(runs)
+    return Side(_label(counted), tuple(counted), tuple(run for run in runs if run not in counted))
 
 
 def _label(runs: Sequence[Run]) -> str:
@@ -90,8 +102,7 @@ def refusals(sides: Sequence[Side], measure: Measure) -> list[str]:
             found.append(f"{run.id}: {run.state}: {run.reason}")
         elif value_of(run, measure) is None:
             found.append(f"{run.id} has no {MEASURES[measure]}: {run.epochs} epochs are done")
-        if sum(run in side.runs for side in sides) > 1:
-            found.append(f"{run.id} is on both sides")
+    found += _shared(sides)
     if found:
         return list(dict.fromkeys(found))
     first, *others = [side.runs[0] for side in sides]  # The seeds of a side are all alike in this.
@@ -104,6 +115,27 @@ def refusals(sides: Sequence[Side], measure: Measure) -> list[str]:
                 f"the {run.chosen_by} images: choosing on the test images flatters; compare the last epochs"
             )
     return list(dict.fromkeys(found))
+
+
+def _shared(sides: Sequence[Side]) -> Iterator[str]:
+    """A sentence for sides that have runs, or seeds, in common. Two single runs may repeat each other."""
+    for one, other in combinations(sides, 2):
+        by_observation = {run.observation: run for run in other.runs}
+        pairs = [(run, by_observation[run.observation]) for run in one.runs if run.observation in by_observation]
+        if same := [run.id for run, twin in pairs if run.id == twin.id]:
+            more = f" and {len(same) - 3} more" if len(same) > 3 else ""
+            yield f"{', '.join(same[:3])}{more}: on both sides; name two different runs, presets or filters"
+        elif pairs and not is_repeat(one, other):
+            run, twin = pairs[0]
+            yield f"{run.id} and {twin.id} are {REPEATS}, so they cannot be on two sides"
+
+
+REPEATS = "repeats of one seed (same recipe, data, device and versions)"
+
+
+def is_repeat(one: Side, other: Side) -> bool:
+    """Whether both are single runs of which one repeats the other."""
+    return len(one.runs) == len(other.runs) == 1 and one.runs[0].observation == other.runs[0].observation
 
 
 def _name(run: Run) -> str:
@@ -136,6 +168,8 @@ def compare(sides: Sequence[Side], measure: Measure) -> list[Verdict]:
 
 
 def _tested(first: Side, second: Side, measure: Measure) -> Paired | Unpaired | None:
+    if is_repeat(first, second):
+        return None
     if len(first.runs) == len(second.runs) == 1:
         return paired(first.runs[0], second.runs[0]) if measure == "best" else None
     return statistics.welch(first.values(measure), second.values(measure))
@@ -191,6 +225,8 @@ def _verdict(
             sentence, better = _paired_words(first, second, test, p or 0.0)
         case Unpaired():
             sentence, better = _unpaired_words(first, second, test, p, measure)
+        case _ if is_repeat(first, second):
+            sentence, better = _repeat_words(first, second), None
         case _:
             sentence, better = _untested_words(first, second, measure), None
     return Verdict(sentence + several, better, test, p)
@@ -225,6 +261,27 @@ def _unpaired_words(
         needed = f" About {test.seeds_needed:,} seeds each would be needed to tell." if test.seeds_needed else ""
         return f"Cannot tell: the difference of {points} may be noise: {facts}.{needed}", None
     return f"{higher.label} is better by {points}: {facts}.", higher.label
+
+
+def _repeat_words(first: Side, second: Side) -> str:
+    """What a repeat shows: whether the numbers came out the same."""
+    rows = [[_numbers(row) for row in side.runs[0].rows] for side in (first, second)]
+    epochs = min(map(len, rows))
+    same = next((n for n, pair in enumerate(zip(*rows, strict=False)) if pair[0] != pair[1]), epochs)
+    what = f"{first.label} and {second.label} are {REPEATS}"
+    if same == epochs:
+        return f"Nothing to compare: {what}, with the same numbers in every epoch that both have."
+    threads = [side.runs[0].record.get("threads") for side in (first, second)]
+    why = f" ({threads[0]} and {threads[1]} threads round differently)" if threads[0] != threads[1] else ""
+    return (
+        f"Nothing to compare: {what}; their numbers differ from epoch {same + 1} on{why}. "
+        "They count as one observation; train other seeds to compare recipes."
+    )
+
+
+def _numbers(row: EpochEnded) -> Hashable:
+    """A row without what differs between any two runs."""
+    return tuple((name, repr(value)) for name, value in asdict(row).items() if name not in TIMINGS)
 
 
 def _untested_words(first: Side, second: Side, measure: Measure) -> str:

@@ -64,15 +64,15 @@ class Dataset:
 
 
 def folders(data_dir: Path | None) -> list[Path]:
-    """Where MNIST is looked for: `data_dir`, `MNIST_TUI_DATA_DIR`, the user's cache folder, `./data`."""
-    named = os.environ.get("MNIST_TUI_DATA_DIR")
-    places = [
-        data_dir,
-        Path(named) if named else None,
-        platformdirs.user_cache_path("mnist-tui") / "data",
-        Path("data"),
-    ]
-    return [place for place in places if place is not None]
+    """Where MNIST is looked for: the named folder alone; where none is named, the user's cache folder and `./data`."""
+    named = _named(data_dir)
+    return [named] if named else [platformdirs.user_cache_path("mnist-tui") / "data", Path("data")]
+
+
+def _named(data_dir: Path | None) -> Path | None:
+    """The folder that somebody named: `data_dir`, else `MNIST_TUI_DATA_DIR`."""
+    variable = os.environ.get("MNIST_TUI_DATA_DIR")
+    return data_dir or (Path(variable) if variable else None)
 
 
 def raw_folder(folder: Path) -> Path | None:
@@ -94,8 +94,8 @@ def load(
     """The data set; MNIST is downloaded where it is not found.
 
     `auto` falls back to the digits of scikit-learn, with a warning that cannot be missed, where MNIST can be neither
-    found nor fetched. Raises `DataError`: for `mnist` when it is not to be had, and always when files that are there
-    are damaged, since falling back would hide it.
+    found nor fetched and no folder is named for it. Raises `DataError`: where MNIST is asked for, by `mnist` or by
+    naming its folder, and not to be had; and always when files that are there are damaged: falling back would hide it.
     """
     if choice == "digits":
         return load_digits()
@@ -105,7 +105,7 @@ def load(
             raw = _download_folder(data_dir)
             download(raw)
         except OSError as error:
-            if choice == "mnist":
+            if choice == "mnist" or _named(data_dir):
                 raise DataError(_no_mnist(data_dir, error)) from None
             notify(Notice(_banner(error), is_warning=True))
             return load_digits()
@@ -116,7 +116,13 @@ def download_notice(choice: Choice, data_dir: Path | None) -> Notice | None:
     """What to say before `load`, where it will have to download."""
     if choice == "digits" or find(data_dir) is not None:
         return None
-    return Notice(f"MNIST is not on this machine; downloading it (11 MB) to {_download_folder(data_dir)}")
+    return Notice(f"MNIST is not in {_looked_in(data_dir)}; downloading it (11 MB) to {_download_folder(data_dir)}")
+
+
+def _looked_in(data_dir: Path | None) -> str:
+    places = folders(data_dir)
+    missing = ", which does not exist" if len(places) == 1 and not places[0].is_dir() else ""
+    return " or ".join(map(str, places)) + missing
 
 
 def _download_folder(data_dir: Path | None) -> Path:
@@ -124,10 +130,10 @@ def _download_folder(data_dir: Path | None) -> Path:
 
 
 def _no_mnist(data_dir: Path | None, error: OSError) -> str:
-    looked = ", ".join(str(folder) for folder in folders(data_dir))
     return (
-        f"MNIST is not in any of {looked}, and could not be downloaded ({error}). Put the four raw files into "
-        "DIR/MNIST/raw and name DIR with --data-dir or MNIST_TUI_DATA_DIR, or train on --dataset digits."
+        f"MNIST is not in {_looked_in(data_dir)}, and could not be downloaded ({error}). Put the four raw files into "
+        "DIR/MNIST/raw and name DIR with --data-dir, MNIST_TUI_DATA_DIR or the setting data_dir, or train on "
+        "--dataset digits."
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from mnist_tui import catalog
 from mnist_tui.calls import CallError, parse, resolve_call, show
 from mnist_tui.changes import Change, layer_changes
-from mnist_tui.runs import Run
+from mnist_tui.runs import VERSIONS, Run
 from mnist_tui.text import clean_line
 
 CALLS = ("optimizer", "scheduler", "loss")
@@ -58,9 +58,6 @@ def world(run: Run) -> dict[str, str]:
     return found
 
 
-VERSIONS = ("mnist-tui", "torch", "torchvision")
-
-
 def differing(runs: Sequence[Run], with_seed: bool = True) -> list[Difference]:
     """The settings that are not the same in all the runs, and then what differs in the world around them."""
     found: list[Difference] = []
@@ -80,7 +77,7 @@ def layer_differences(before: Run, after: Run) -> list[Change]:
 
 
 def change_words(before: Run, after: Run) -> list[str]:
-    """What changed from a run to a later one, a line each; the silent changes last."""
+    """What changed from a run to a later one, a line each; what nobody set comes last."""
     set_before, set_after = settings(before), settings(after)
     lines = []
     for change in layer_differences(before, after):
@@ -89,7 +86,9 @@ def change_words(before: Run, after: Run) -> list[str]:
     for difference in differing([before, after]):
         old, new = difference.values
         is_set = difference.name in set_before or difference.name in set_after
-        lines.append(f"{difference.name}: {old} → {new}" if is_set else f"(silent) {difference.name}: {old} → {new}")
+        lines.append(
+            f"{difference.name}: {old} → {new}" if is_set else f"not set by you: {difference.name} {old} → {new}"
+        )
     return lines
 
 
@@ -102,7 +101,7 @@ def layer_words(change: Change) -> str:
             return f"+ {new}{cost}"
         case "removed":
             return f"- {old}{cost}"
-    return f"~ {old} → {new}{cost}" if old != new else f"~ {new}: another input{cost}"
+    return f"~ {old} → {new}{cost}" if old != new else f"~ {new}: input shape changed{cost}"
 
 
 def distance(before: Run, after: Run) -> int:

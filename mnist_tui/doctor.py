@@ -11,6 +11,7 @@ import torch
 
 from mnist_tui import data, environment
 from mnist_tui.data import DataError
+from mnist_tui.files import no_place
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,11 @@ def _why_no_gpu(device: torch.device) -> str:
 def _data(data_dir: Path | None) -> Finding:
     raw = data.find(data_dir)
     if raw is None:
-        looked = ", ".join(str(folder) for folder in data.folders(data_dir))
-        return Finding("MNIST", f"not found in {looked}; the first run downloads it")
+        first, *others = data.folders(data_dir)
+        if not others and (why := no_place(first)):  # The default one is made with all above it.
+            return Finding("MNIST", f"{first}: {why}", is_usable=False)
+        looked = " or ".join(map(str, [first, *others]))
+        return Finding("MNIST", f"not found in {looked}; the first run downloads it to {first}")
     try:
         data.load_mnist(raw)
     except DataError as error:

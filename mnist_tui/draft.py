@@ -6,14 +6,15 @@ that a new setting appears in the form by being declared.
 
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, get_args, get_origin
 
 from mnist_tui.calls import Call, CallError, parse, show, signature
-from mnist_tui.catalog import CATALOGS
+from mnist_tui.catalog import CATALOGS, default_of
 from mnist_tui.network import Row
-from mnist_tui.spec import UNUSED, Knob, RunSpec, SpecError, Target, TrainSpec, make_spec, read_value
+from mnist_tui.spec import UNUSED, Knob, RunSpec, SpecError, Target, TrainSpec, make_spec, read_value, unreadable
 
 CALLS = ("optimizer", "scheduler", "loss")
 """The settings that are one call of PyTorch's: a choice, and a field for each of its arguments."""
@@ -280,7 +281,7 @@ class Draft:
             if text == defaults.get(argument):
                 arguments.pop(argument, None)
             else:
-                _check_value(name, argument, text)
+                _check_value(name, chosen, argument, text)
         _check_required(name, defaults, arguments)
         return f"{chosen}({', '.join(f'{argument}={text}' for argument, text in arguments.items())})"
 
@@ -303,13 +304,12 @@ def _given(call: Call, names: list[str]) -> dict[str, str]:
     return by_position | {name: show(value) for name, value in call.kwargs}
 
 
-def _check_value(name: str, argument: str, text: str) -> None:
-    try:
-        call = parse(f"f({argument}={text})") if text.strip() else None
-    except CallError as error:
-        raise SpecError(str(error), ("train", name, argument)) from None
-    if call is None or call.args or [key for key, _ in call.kwargs] != [argument]:
-        raise SpecError("is missing" if call is None else "expected one value", ("train", name, argument))
+def _check_value(name: str, chosen: str, argument: str, text: str) -> None:
+    with suppress(CallError):
+        call = parse(f"f({argument}={text})")
+        if not call.args and [key for key, _ in call.kwargs] == [argument]:
+            return
+    raise SpecError(unreadable(text, default_of(name, chosen, argument)), ("train", name, argument))
 
 
 def _check_required(name: str, defaults: Mapping[str, str], arguments: Mapping[str, str]) -> None:

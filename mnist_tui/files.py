@@ -52,6 +52,18 @@ def read_text(path: Path, limit: int, follow: bool = True) -> str:
         raise BadFile(path, f"is not UTF-8 text (byte {error.start})") from None
 
 
+def no_place(folder: Path) -> str | None:
+    """Why files can be put neither into a folder nor into one made in its place, to be read after its name; or None."""
+    try:
+        if folder.is_dir():
+            return None
+        if os.path.lexists(folder):
+            return "is not a folder"
+        return None if folder.absolute().parent.is_dir() else "there is no such folder, and none to make it in"
+    except OSError as error:
+        return f"cannot be looked at: {error.strerror}"
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Puts `content` at `path` so that a crash leaves the old file or the new one, never a part; raises `OSError`.
 

@@ -1,8 +1,8 @@
 """The small language that chooses runs: `iter* params<20000 acc>0.994 opt:sgd tag:x state:failed -note:old`.
 
-Every word must hold. A word without a sign is a part of the name, or a pattern with * and ?; `key:word` is a part of
-that column, `key<number` and its like compare, and `-` before a word takes it away. Accuracies may be written as
-fractions or in percent. Quotes hold words together.
+Every word must hold; `or`, brackets and their like are refused. A word without a sign is a part of the name, or a
+pattern with * and ?; `key:word` is a part of that column, `key<number` and its like compare, and `-` before a word
+takes it away. Accuracies may be written as fractions or in percent. Quotes hold words together.
 """
 
 import math
@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 
 from mnist_tui.columns import Column, ColumnError, column
 from mnist_tui.runs import Run
-from mnist_tui.text import clean_line
+from mnist_tui.text import as_name, clean_line
 
 Test = Callable[[Run], bool]
 
@@ -25,11 +25,21 @@ COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "=": lambda a, b: math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12),
     "!=": lambda a, b: not math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12),
 }
+EXAMPLES = {"parameters": "20000", "lr": "0.001", "gap": "0.5"}
+"""Numbers of columns that are neither accuracies nor counts of epochs."""
 _TERM = re.compile(r"(-?)(?:([A-Za-z_]+)(<=|>=|!=|<|>|=|:))?(.*)", re.DOTALL)
 
 
 class FilterError(ValueError):
     """A filter that cannot be read; the message names the word and what to do."""
+
+
+_AND = "a filter needs no 'and': every word must hold; leave it out"
+_OR = "a filter has no 'or': every word must hold; a pattern such as iter[45] chooses several names"
+_NOT = "a filter has no 'not': put a minus before the word, as in -state:failed"
+_BRACKETS = "a filter has no brackets: every word must hold; a minus before a word excludes what it chooses"
+OPERATORS = {"and": _AND, "&": _AND, "or": _OR, "|": _OR, "not": _NOT, "(": _BRACKETS, ")": _BRACKETS}
+"""Operators of other filter languages, and what to write instead."""
 
 
 def choose(runs: Sequence[Run], text: str) -> list[Run]:
@@ -49,6 +59,7 @@ def _term(word: str) -> Test:
     assert match is not None  # The last part takes whatever there is.
     minus, key, sign, value = match.groups()
     if key is None:
+        _check_name(value, word)
         test = _name_test(value)
     else:
         try:
@@ -59,6 +70,16 @@ def _term(word: str) -> Test:
     return (lambda run: not test(run)) if minus else test
 
 
+def _check_name(value: str, word: str) -> None:
+    """Refuses an operator of another language: as a part of a name it would choose nothing, without a word.
+
+    A preset with such a name is found by `name:`.
+    """
+    sign = next((sign for sign in "&|()" if sign in value), value.lower())
+    if sign in OPERATORS:
+        raise FilterError(f"{clean_line(word, 60)}: {OPERATORS[sign]}")
+
+
 def _name_test(value: str) -> Test:
     matches = _matcher(value)
     return lambda run: matches(run.name.lower()) or matches(run.id.lower())
@@ -66,7 +87,7 @@ def _name_test(value: str) -> Test:
 
 def _matcher(value: str) -> Callable[[str], bool]:
     """Whether a text has `value` in it or, where it is a pattern, is like it; small letters are like capitals."""
-    wanted = value.lower()
+    wanted = as_name(value).lower()
     if any(sign in wanted for sign in "*?["):
         return lambda text: fnmatchcase(text, wanted)
     return lambda text: wanted in text
@@ -78,7 +99,7 @@ def _column_test(found: Column, sign: str, value: str, word: str) -> Test:
     if found.is_number and sign != ":":
         return _number_test(found, sign, value, word)
     if sign not in (":", "=", "!="):
-        raise FilterError(f"{clean_line(word, 60)}: {found.key} is no number; write {found.key}:WORD")
+        raise FilterError(f"{clean_line(word, 60)}: {found.key} is not a number; write {found.key}:WORD")
     return _text_test(found, sign, value)
 
 
@@ -86,7 +107,10 @@ def _number_test(found: Column, sign: str, value: str, word: str) -> Test:
     try:
         wanted = float(value.replace("_", "").removesuffix("%"))
     except ValueError:
-        raise FilterError(f"{clean_line(word, 60)}: {clean_line(value, 40)!r} is no number") from None
+        wanted = math.nan
+    if not math.isfinite(wanted):
+        example = EXAMPLES.get(found.key, "99.4" if found.is_accuracy else "20")
+        raise FilterError(f"{clean_line(word, 60)}: enter a number such as {found.key}{sign}{example}")
     if found.key in ("best", "last", "mean") and (wanted > 1 or value.endswith("%")):
         wanted /= 100  # 99.4 is meant in percent.
     elif found.key == "gap":
@@ -109,6 +133,6 @@ def _text_test(found: Column, sign: str, value: str) -> Test:
         texts = [text if isinstance(text, str) else found.text((text,) if held is each else text) for text in each]
         if sign == ":":
             return any(matches(text.lower()) for text in texts)
-        return any(text.lower() == value.lower() for text in texts) is (sign == "=")
+        return any(text.lower() == as_name(value).lower() for text in texts) is (sign == "=")
 
     return test

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import IntEnum
+from statistics import fmean
 from typing import Any, TextIO
 
 from mnist_tui import session, summary, verdict
@@ -31,7 +32,7 @@ from mnist_tui.events import (
 from mnist_tui.options import Options
 from mnist_tui.spec import RunSpec, SpecError
 from mnist_tui.storage import SavedRun, StorageError
-from mnist_tui.text import clean, duration
+from mnist_tui.text import clean, duration, fitted
 
 
 class ExitCode(IntEnum):
@@ -286,18 +287,17 @@ def _loss(value: float) -> str:
 
 def result_lines(ended: RunEnded) -> list[str]:
     """Best and last epoch, and the verdict on the target."""
+    judged = [verdict.in_words(ended.target, ended.epochs)] if ended.target else []
     if ended.best is None or ended.last is None:
-        return [f"{ended.outcome}: no epoch was finished"]
+        return [f"{ended.outcome}: no epoch was finished", *judged]
     best, last = ended.best, ended.last
     val = f" (validation {best.val_accuracy:.2%})" if best.val_accuracy is not None else ""
     by = "" if ended.chosen_by == "validation" else ", chosen on the test set"
-    lines = [
+    return [
         f"best   epoch {best.epoch}: test {best.test_accuracy:.2%}{val}{by}",
         f"last   epoch {last.epoch}: test {last.test_accuracy:.2%}",
+        *judged,
     ]
-    if ended.target:
-        lines.append(verdict.in_words(ended.target))
-    return lines
 
 
 def _summarise(runs: Sequence[_Run], output: Output) -> None:
@@ -317,27 +317,28 @@ def _summary_table(runs: Sequence[_Run]) -> list[str]:
         ended = run.ended
         best = f"{ended.best.test_accuracy:.2%}" if ended and ended.best else "-"
         last = f"{ended.last.test_accuracy:.2%}" if ended and ended.last else "-"
-        target = (
-            verdict.in_words(ended.target).partition(":")[0].removeprefix("target ") if ended and ended.target else "-"
-        )
+        target = verdict.whole(ended.target) if ended and ended.target else "-"
         outcome = ended.outcome if ended else "not begun"
         lines.append(
-            f"{run.spec.name[:16]:<16} {run.spec.train.seed:>5}  {outcome:<9}  {run.spec.parameters:>9,}"
+            f"{fitted(run.spec.name, 16)} {run.spec.train.seed:>5}  {outcome:<9}  {run.spec.parameters:>9,}"
             f"  {best:>7}  {last:>7}  {target}"
         )
     return [*lines, *_seed_means(runs)]
 
 
 def _seed_means(runs: Sequence[_Run]) -> Iterator[str]:
-    """For every network trained with several seeds: the mean of the best epochs and their range."""
-    by_name: dict[str, list[float]] = {}
+    """For every recipe trained with several seeds: the mean of the best epochs and their range; of repeats the last."""
+    by_recipe: dict[str, list[_Run]] = {}
     for run in runs:
-        if run.ended and run.ended.outcome == "completed" and run.ended.best:
-            by_name.setdefault(run.spec.name, []).append(run.ended.best.test_accuracy)
-    for name, found in by_name.items():
-        if len(found) > 1:
-            mean = sum(found) / len(found)
-            yield f"{name}: mean best {mean:.2%} over {len(found)} seeds, from {min(found):.2%} to {max(found):.2%}"
+        if run.ended and run.ended.outcome == "completed":
+            by_recipe.setdefault(run.spec.with_settings({"seed": "0"}).model_dump_json(), []).append(run)
+    for group in by_recipe.values():
+        best = {run.spec.train.seed: run.ended.best.test_accuracy for run in group if run.ended and run.ended.best}
+        if len(best) > 1:
+            low, high, mean = min(best.values()), max(best.values()), fmean(best.values())
+            repeats = f", {len(group) - len(best)} repeats not counted" if len(group) > len(best) else ""
+            name = group[0].spec.name
+            yield f"{name}: mean best {mean:.2%} over {len(best)} seeds{repeats}, from {low:.2%} to {high:.2%}"
 
 
 def dry_run(specs: Sequence[RunSpec], options: Options, output: Output) -> ExitCode:
@@ -353,9 +354,8 @@ def dry_run(specs: Sequence[RunSpec], options: Options, output: Output) -> ExitC
         output.data(summary.table(spec))
         output.data(summary.recipe(spec))
         if parts:
-            output.data(
-                f"verdict          {verdict.in_words(parts).partition(': ')[2]}; accuracy is judged after training"
-            )
+            judged = ", ".join(f"{part} {'met' if is_met else 'MISSED'}" for part, is_met in parts.items())
+            output.data(f"verdict          {judged}; accuracy is judged after training")
         output.data(
             f"expected         {duration(cost['seconds_per_epoch'])} an epoch, {duration(cost['seconds'])} in all "
             f"on {cost['device']} with {cost['threads']} thread{'s' if cost['threads'] > 1 else ''}\n"

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from mnist_tui.files import BadFile, read_text
-from mnist_tui.runs import ENDED, Run
-from mnist_tui.storage import FORMAT, MAX_JSON, StorageError, is_running
+from mnist_tui.runs import ENDED, Run, observations
+from mnist_tui.storage import FORMAT, MAX_JSON, RunError, StorageError, is_running
 from mnist_tui.text import clean_line
 
 OPEN = ("training", "interrupted")
@@ -35,7 +35,7 @@ class Runs:
 
         Raises `StorageError` where the directory itself cannot be read; one that is not there holds no run.
         """
-        entries = self._entries()
+        entries = _entries(self.runs_dir)
         known = {}
         for done, entry in enumerate(entries):
             known[entry.name] = self._looked_at(entry)
@@ -55,15 +55,6 @@ class Runs:
         """Reads a folder again at the next refresh, whether or not it seems to have changed."""
         self._known.pop(folder.name, None)
 
-    def _entries(self) -> list[os.DirEntry[str]]:
-        try:
-            with os.scandir(self.runs_dir) as found:
-                return [entry for entry in found if not entry.name.startswith(".") and _is_folder(entry)]
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise StorageError(f"{self.runs_dir}: {error.strerror}; name another folder with --runs-dir") from None
-
     def _looked_at(self, entry: os.DirEntry[str]) -> tuple[object, Run]:
         folder = self.runs_dir / entry.name
         known = self._known.get(entry.name)
@@ -76,6 +67,16 @@ class Runs:
         if is_open and (state := _live_state(folder)) != run.state:
             return signature, Run(folder, state, _reason(state), run.record)
         return known
+
+
+def _entries(runs_dir: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(runs_dir) as found:
+            return [entry for entry in found if not entry.name.startswith(".") and _is_folder(entry)]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise StorageError(f"{runs_dir}: {error.strerror}; name another folder with --runs-dir") from None
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -99,6 +100,32 @@ def _signature(entry: os.DirEntry[str], is_open: bool) -> object:
             status = os.lstat(f"{entry.path}/history.jsonl")
             parts += [status.st_size, status.st_mtime_ns]
     return tuple(parts)
+
+
+def find_run(named: str, runs_dir: Path) -> Run:
+    """The run of a path, of a folder's name in `runs_dir`, or of the end of one; raises `RunError` unless it is one."""
+    path = Path(named)
+    try:
+        is_here = path.parent.resolve() == runs_dir.resolve()
+        if (path / "run.json").is_file() and not is_here:
+            return read_run(path if path.name not in ("", "..") else path.resolve())
+    except OSError as error:
+        raise RunError(f"{clean_line(named, 100)}: {error.strerror}") from None
+    is_name = is_here or path.parent == Path()
+    found = matching(path.name, [entry.name for entry in _entries(runs_dir)]) if is_name else []
+    if len(found) != 1:
+        why = (
+            f"{len(found)} runs are called that"
+            if found
+            else f"is no run folder, and no run in {runs_dir} has that name"
+        )
+        raise RunError(f"{clean_line(named, 100)}: {why}; mnist-tui runs --columns run,name,seed lists them")
+    return read_run(runs_dir / found[0])
+
+
+def matching(named: str, names: Sequence[str]) -> list[str]:
+    """The name itself, where there is one; else the names that end in it: `a17f`, `s0-a17f`."""
+    return [name for name in names if name == named] or [name for name in names if named and name.endswith(f"-{named}")]
 
 
 def read_run(folder: Path) -> Run:
@@ -159,8 +186,17 @@ def _read_json(path: Path) -> dict[str, Any] | None:
 
 
 def grouped(runs: Sequence[Run]) -> list[list[Run]]:
-    """The runs that differ by nothing but their seed together, in the order of the first of each."""
+    """The runs that differ by nothing but their seed together, repeats too, in the order of the first of each."""
     groups: dict[Hashable, list[Run]] = {}
     for run in runs:
         groups.setdefault(run.group, []).append(run)
     return list(groups.values())
+
+
+def repeats(runs: Sequence[Run]) -> dict[str, str]:
+    """For each run that is not counted, because a newer one repeats it, that one; both by their ids."""
+    found: dict[str, str] = {}
+    for group in grouped(runs):
+        counted = {run.observation: run.id for run in observations(group)}
+        found |= {run.id: counted[run.observation] for run in group if counted[run.observation] != run.id}
+    return found

@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -10,12 +11,17 @@ import platformdirs
 
 from mnist_tui.calls import did_you_mean
 from mnist_tui.files import BadFile, read_bytes, read_text, write_atomically
-from mnist_tui.spec import RunSpec, SpecError, make_spec
-from mnist_tui.text import clean_line
+from mnist_tui.spec import RunSpec, SpecError, example, make_spec, unreadable
+from mnist_tui.text import as_name, clean_line, is_name
 
 MAX_BYTES = 65_536
 """The largest preset that is parsed: larger files can cost Python's TOML parser gigabytes (CPython gh-149231)."""
 
+MAX_LINE = 200
+"""Characters of a line in which a wrong number is looked for: a pattern may take the square of its length."""
+
+MAX_NAME = 60
+"""Characters of a new preset's name."""
 MAX_DOTS = 1_000
 """Dotted keys cost the parser the square of their parts; presets need none, numbers few."""
 
@@ -52,9 +58,9 @@ def find(extra: Path | None = None) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for folder in folders(extra):
         for path in sorted(folder.glob("*.toml"), key=_natural):
-            first = found.setdefault(path.stem, path)
+            first = found.setdefault(as_name(path.stem), path)
             if first is not path and not _same_content(first, path):
-                raise PresetError(f"two presets are called {path.stem}: {first} and {path}; rename one")
+                raise PresetError(f"two presets are called {as_name(path.stem)}: {first} and {path}; rename one")
     return found
 
 
@@ -76,7 +82,7 @@ def load(name: str, extra: Path | None = None) -> RunSpec:
     folders(extra)  # Raises where `extra` is none, also where it is not needed.
     if name.endswith(".toml") or "/" in name:
         return load_file(Path(name))
-    known = find(extra)
+    known, name = find(extra), as_name(name)
     if name not in known:
         near = did_you_mean(name, known) or "; `mnist-tui --list` shows all"
         raise PresetError(f"there is no preset {clean_line(name, 60)!r}{near}")
@@ -89,13 +95,13 @@ def load_file(path: Path) -> RunSpec:
     try:
         text = read_text(path, MAX_BYTES)
         document = parse_toml(text)
-        return make_spec({**document, "name": path.stem})
+        return make_spec({**document, "name": as_name(path.stem)})
     except BadFile as error:
         raise PresetError(f"{shown}: {clean_line(error.why)}") from None
     except SpecError as error:
         raise PresetError(f"{shown}, {_place(error, text)}{error}") from None
     except (ValueError, RecursionError) as error:
-        raise PresetError(f"{shown}: {clean_line(str(error), 300)}") from None
+        raise PresetError(f"{shown}{_number_error(str(error), text) or f': {clean_line(str(error), 300)}'}") from None
 
 
 def parse_toml(text: str) -> dict[str, object]:
@@ -104,6 +110,17 @@ def parse_toml(text: str) -> dict[str, object]:
     if longest > MAX_DOTS:
         raise ValueError(f"a line has {longest:,} dots, at most {MAX_DOTS:,} are read")
     return tomllib.loads(text)
+
+
+def _number_error(error: str, text: str) -> str | None:
+    """Where TOML is wrong because of a number: `, line 9: epochs: cannot read '1e'; enter a number such as 20`."""
+    found = re.search(r"\(at line (\d+),", error)
+    lines = ["", *text.split("\n")]
+    line = lines[int(found[1])] if found is not None and int(found[1]) < len(lines) else ""
+    if found is None or len(line) > MAX_LINE:
+        return None
+    setting = re.fullmatch(r'\s*"?([\w.-]+)"?\s*=\s*(|[-+.,\d][^#]*?)\s*(#.*)?', line)
+    return setting and f", line {found[1]}: {setting[1]}: {unreadable(setting[2], example(setting[1]))}"
 
 
 def _place(error: SpecError, text: str) -> str:
@@ -139,24 +156,32 @@ def builtin_names() -> tuple[str, ...]:
     return tuple(path.stem for path in sorted(builtin_folder().glob("*.toml"), key=_natural))
 
 
-@cache
-def known_knobs() -> frozenset[str]:
-    """The names of the knobs of all presets."""
-    return frozenset(name for spec in load_all() for name in spec.knobs)
-
-
 def load_all(extra: Path | None = None) -> Iterator[RunSpec]:
     """Every preset that can be found, in the order of the folders and names."""
     for path in find(extra).values():
         yield load_file(path)
 
 
-def check_new_name(name: str) -> None:
-    """Raises `PresetError` for a name that no new preset can have: not a plain word, or taken."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}", name) or name.endswith(".toml"):
-        raise PresetError(f"{clean_line(name, 60)!r}: letters, digits, _ . and - make a name, without .toml")
+def with_knob(name: str, extra: Path | None = None) -> Iterator[str]:
+    """The names of the presets that have a knob; files that cannot be used are passed over."""
+    for path in find(extra).values():
+        with suppress(PresetError):
+            spec = load_file(path)
+            if name in spec.knobs:
+                yield spec.name
+
+
+def check_new_name(name: str) -> str:
+    """The name of a new preset, in normal form; raises `PresetError` for one that it cannot have, or that is taken."""
+    name = as_name(name)
+    if not is_name(name, MAX_NAME) or name.endswith(".toml"):
+        raise PresetError(
+            f"{clean_line(name, 60)!r}: a name has 1 to {MAX_NAME} letters and digits of any script, - _ and ., "
+            "does not begin with - or ., and goes without .toml"
+        )
     if (taken := find().get(name)) is not None:
         raise PresetError(f"there is a preset {name} already: {taken}")
+    return name
 
 
 def save(spec: RunSpec, name: str, base: RunSpec) -> Path:
@@ -164,7 +189,7 @@ def save(spec: RunSpec, name: str, base: RunSpec) -> Path:
 
     What the author of `base` reported is theirs: a changed network or recipe does not take it over.
     """
-    check_new_name(name)
+    name = check_new_name(name)
     if (spec.layers, spec.knobs, spec.train) != (base.layers, base.knobs, base.train):
         spec = spec.model_copy(update={"reported": None, "title": f"{base.name}, changed", "source": base.source})
     folder = user_folder()

@@ -5,7 +5,7 @@ Nothing in a file is believed to be of the right kind: a fact that is missing or
 
 import json
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -21,8 +21,9 @@ from mnist_tui.layers import LayerError
 from mnist_tui.network import Row, trace
 from mnist_tui.spec import RunSpec, SpecError, make_spec
 from mnist_tui.storage import StorageError, read_history
-from mnist_tui.summary import layer_counts
+from mnist_tui.summary import layers_in_words
 from mnist_tui.text import clean_line
+from mnist_tui.verdict import Whole, whole
 
 Kind = TypeVar("Kind")
 
@@ -30,6 +31,8 @@ ENDED = ("completed", "stopped", "diverged", "failed")
 """How a run says that it ended; `training` and `interrupted` are the states of one that does not."""
 NO_RUN = ("damaged", "half written", "newer format", "link", "no run")
 """The states of folders that hold no run that this version can read."""
+VERSIONS = ("mnist-tui", "torch", "torchvision")
+"""The packages whose versions may change a result."""
 LAST_EPOCHS = 3
 """Epochs that the mean of the last ones is over, where the target does not say otherwise."""
 
@@ -146,7 +149,7 @@ class Run:
     @property
     def layer_kinds(self) -> str:
         """How many layers of each kind."""
-        return ", ".join(f"{count} {kind}" for kind, count in layer_counts(self.layers).items())
+        return layers_in_words(self.layers)
 
     @property
     def layer_text(self) -> str:
@@ -191,6 +194,17 @@ class Run:
         """Equal for completed runs of one recipe on the same data; a steered one is alone."""
         is_alone = self.is_steered or self.state != "completed"
         return self.recipe, self.data, self.id if is_alone else ""
+
+    @cached_property
+    def observation(self) -> Hashable:
+        """Equal for runs that repeat one another: one recipe and seed, on the same data, device and versions.
+
+        They draw the same random numbers, so together they say no more than one of them. A steered run repeats none.
+        """
+        versions = [str(self.part("versions").get(name)) for name in VERSIONS]
+        device = f"{_get(self.record, str, 'device')}".partition(":")[0], self.device
+        is_alone = self.is_steered or self.seed is None or not self.is_run
+        return self.recipe, self.data, self.seed, device, *versions, self.id if is_alone else ""
 
     # --- what came out ---
 
@@ -253,12 +267,13 @@ class Run:
 
     @property
     def measured_on(self) -> str | None:
-        """What the best epoch was chosen by, and what its accuracy was measured on."""
+        """What the accuracies were measured on, and what the best epoch was chosen on."""
         if not self.is_run:
             return None
         count = self.data[2]
         chosen = _get(self.end, str, "chosen_by") or ("validation" if self._has_validation else "test")
-        return f"{self.dataset} test{f' {count:,}' if count else ''}, chosen by {clean_line(chosen, 20)}"
+        on = {"test": "the test set", "validation": "the validation images"}.get(chosen, clean_line(chosen, 20))
+        return f"{self.dataset} test{f' {count:,}' if count else ''}, best epoch chosen on {on}"
 
     @property
     def chosen_by(self) -> str:
@@ -271,7 +286,7 @@ class Run:
 
     @property
     def gap(self) -> float | None:
-        """Train less test accuracy in the last epoch: how much it overfits."""
+        """Train − test accuracy in the last epoch: how much it overfits."""
         train, test = _number(self.last.get("train_accuracy")), self.last_accuracy
         return None if train is None or test is None else train - test
 
@@ -283,12 +298,17 @@ class Run:
         return sum(row.seconds for row in self.rows) if self.rows else None
 
     @cached_property
+    def target_verdict(self) -> Whole | None:
+        """The verdict on the target; None without a target and before the end."""
+        parts = _get(self.end, dict, "target") or {}
+        if not self.epochs:
+            parts = {part: met if part == "parameters" else None for part, met in parts.items()}
+        return whole({part: met if isinstance(met, bool) else None for part, met in parts.items()}) if parts else None
+
+    @property
     def target_met(self) -> bool | None:
         """Whether every part of the target is met; None without a target, before the end, or where not judged."""
-        parts = list((_get(self.end, dict, "target") or {}).values())
-        if False in parts:
-            return False
-        return True if parts and all(part is True for part in parts) else None
+        return {"met": True, "MISSED": False}.get(self.target_verdict or "")
 
     @cached_property
     def is_steered(self) -> bool:
@@ -311,6 +331,17 @@ class Run:
         except StorageError as error:
             return f"! {clean_line(str(error), 200)}"
         return clean_line(analysis.partition("\n")[0], 200)
+
+
+def observations(runs: Sequence[Run]) -> list[Run]:
+    """The runs without repeats: of those that repeat one another the newest, in the place of the first."""
+    if len(runs) == 1:
+        return list(runs)
+    newest: dict[Hashable, Run] = {}
+    for run in runs:
+        known = newest.get(run.observation, run)
+        newest[run.observation] = max(known, run, key=lambda each: (each.created, each.id))
+    return list(newest.values())
 
 
 def _text(value: str | None) -> str | None:

@@ -36,6 +36,7 @@ from mnist_tui.events import (
 from mnist_tui.options import Choice, Options
 from mnist_tui.spec import RECIPE_NAMES, TRAIN_IMAGES, RunSpec, SpecError
 from mnist_tui.storage import (
+    RunError,
     RunFolder,
     SavedRun,
     StorageError,
@@ -47,6 +48,7 @@ from mnist_tui.storage import (
 from mnist_tui.summary import target_words
 from mnist_tui.text import clean_line
 from mnist_tui.train import Splits, Training, run_ended, time_steps, train
+from mnist_tui.verdict import in_words
 
 TEST_IMAGES = 10_000
 
@@ -73,11 +75,11 @@ def run(spec: RunSpec, options: Options, control: Control) -> Iterator[Event]:
 def resume(saved: SavedRun, options: Options, control: Control) -> Iterator[Event]:
     """Goes on with an interrupted or stopped run; bit for bit on the same CPU, torch and threads.
 
-    Raises `StorageError` for a run that is done, and `DataError` where the data is not the run's.
+    Raises `RunError` for a run that is done, and `DataError` where the data is not the run's.
     """
     if not saved.can_resume:
         outcome = saved.end and saved.end.get("outcome")
-        raise StorageError(f"{saved.folder}: this run has {outcome}; there is nothing to resume")
+        raise RunError(f"{saved.folder}: this run has {outcome}; there is nothing to resume")
     training, dataset = _training_again(saved, options)
     with closing(training.batches):
         folder = RunFolder(saved.folder)
@@ -93,7 +95,7 @@ def extend(saved: SavedRun, epochs: int, options: Options, control: Control) -> 
     """Goes on with a completed run for so many more epochs, in a new run folder; the old one stays as it is.
 
     The new run is the one that more epochs would have made from the start, bit for bit on the same CPU, torch and
-    threads. Raises `StorageError` for a run that is not completed or whose last checkpoint cannot be read,
+    threads. Raises `RunError` for a run that is not completed, `StorageError` where its last checkpoint cannot be read,
     `SpecError` for a recipe that is made for its number of epochs, and `DataError` where the data is not the run's.
     """
     _check_extendable(saved, epochs)
@@ -142,11 +144,11 @@ def expected_cost(spec: RunSpec, options: Options) -> dict[str, Any]:
 
 
 def newest_resumable(runs_dir: Path) -> SavedRun:
-    """The newest run of a folder that was interrupted or stopped; raises `StorageError` where there is none."""
+    """The newest run of a folder that was interrupted or stopped; raises `RunError` where there is none."""
     for saved in list_runs(runs_dir):
         if saved.can_resume and not is_running(saved.folder):
             return saved
-    raise StorageError(f"{runs_dir}: no run in it was interrupted or stopped")
+    raise RunError(f"{runs_dir}: no run in it was interrupted or stopped")
 
 
 def _training_again(saved: SavedRun, options: Options) -> tuple[Training, Dataset]:
@@ -313,12 +315,12 @@ def _begun_again(training: Training, folder: RunFolder, record: dict[str, Any]) 
 def _check_extendable(saved: SavedRun, epochs: int) -> None:
     folder, outcome = saved.folder, saved.end and saved.end.get("outcome")
     if saved.can_resume and is_running(folder):
-        raise StorageError(f"{folder}: this run is being trained; extend it when it has completed")
+        raise RunError(f"{folder}: this run is being trained; extend it when it has completed")
     if saved.can_resume:
-        raise StorageError(f"{folder}: this run is not done; `mnist-tui resume {folder}` goes on with it")
+        raise RunError(f"{folder}: this run is not done; `mnist-tui resume {folder}` goes on with it")
     if outcome != "completed":
         what = clean_line(str(outcome), 60)
-        raise StorageError(f"{folder}: this run has {what}, so it has no end to go on from; train it anew")
+        raise RunError(f"{folder}: this run has {what}, so it has no end to go on from; train it anew")
     if epochs < 1:
         raise SpecError(f"{epochs} epochs more: must be at least 1", ("train", "epochs"))
     _check_schedule(saved.spec)
@@ -475,10 +477,12 @@ def notes(spec: RunSpec, ended: RunEnded, dataset: str, steered: Sequence[Steere
     target = target_words(spec) or "none"
     result = [f"{ended.outcome}: {ended.message}", f"{spec.parameters:,} parameters", f"data: {dataset}"]
     if ended.best and ended.last:
-        result.append(
-            f"best epoch {ended.best.epoch}, by {ended.chosen_by}: test accuracy {ended.best.test_accuracy:.2%}"
-        )
+        chosen_on = "validation images" if ended.chosen_by == "validation" else "test set"
+        accuracy = f"test accuracy {ended.best.test_accuracy:.2%}"
+        result.append(f"best epoch {ended.best.epoch}, chosen on the {chosen_on}: {accuracy}")
         result.append(f"last epoch {ended.last.epoch}: test accuracy {ended.last.test_accuracy:.2%}")
+    if ended.target:
+        result.append(in_words(ended.target, ended.epochs))
     if steered:
         places = [f"epoch {one.epoch}, step {one.step}: {one.learning_rate:g}" for one in steered[:10]]
         more = f"; {len(steered)} times in all" if len(steered) > len(places) else ""

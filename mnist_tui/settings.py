@@ -11,7 +11,7 @@ import platformdirs
 from mnist_tui import config
 from mnist_tui.calls import did_you_mean
 from mnist_tui.config import Kind, is_line
-from mnist_tui.files import BadFile, read_text, write_atomically
+from mnist_tui.files import BadFile, no_place, read_text, write_atomically
 from mnist_tui.options import Choice
 from mnist_tui.text import clean_line
 
@@ -58,7 +58,10 @@ class Settings:
     )
     runs_dir: Path = field(default=Path("runs"), metadata=_about(config.PATH, "Where run folders are made."))
     data_dir: Path | None = field(
-        default=None, metadata=_about(config.PATH, "Where MNIST/raw is, or is downloaded to.", "~/data")
+        default=None,
+        metadata=_about(
+            config.PATH, "Where MNIST/raw is, or is downloaded to; no other folder is looked in.", "~/data"
+        ),
     )
     on_hangup: Literal["continue", "stop"] = field(
         default="continue",
@@ -192,6 +195,12 @@ def checked(where: str, key: str, value: Any) -> Any:
         shown = {True: "true", False: "false"}[value] if isinstance(value, bool) else clean_line(str(value), 60)
         raise SettingsError(f"{where}: {clean_line(key, 60)} must be {kind.must_be}, got {shown!r}")
     return kind.value(value)
+
+
+def check_data_dir(where: str, folder: Path) -> None:
+    """Raises `SettingsError`, beginning with `where`, for a folder that MNIST can be neither in nor downloaded to."""
+    if why := no_place(folder):
+        raise SettingsError(f"{where} {clean_line(str(folder), 200)}: {why}; name another one, or make it first")
 
 
 def kind_of(where: str, key: str) -> Kind:

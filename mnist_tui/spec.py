@@ -24,7 +24,19 @@ from pydantic import (
 from pydantic_core import ErrorDetails, core_schema
 
 from mnist_tui import catalog
-from mnist_tui.calls import Call, CallError, Value, did_you_mean, names_in, parse, parse_lines, resolve, resolve_call
+from mnist_tui.calls import (
+    Call,
+    CallError,
+    Value,
+    did_you_mean,
+    names_in,
+    parse,
+    parse_lines,
+    resolve,
+    resolve_call,
+    shorten,
+    show,
+)
 from mnist_tui.layers import KINDS, LayerError
 from mnist_tui.network import CLASSES, Row, resolve_layer, trace
 from mnist_tui.text import clean_line
@@ -297,7 +309,7 @@ def _set(document: dict[str, Any], path: str, text: str) -> None:
     elif path in ("name", "title", "layers"):
         document[path] = text
     elif (knob := path.removeprefix("knobs.")) in knobs:
-        knobs[knob] = read_value(path, text)
+        knobs[knob] = read_value(path, text, knobs[knob])
     elif path.startswith("target.") and rest in Target.model_fields:
         document["target"][rest] = _plain(path, text)
     else:
@@ -330,7 +342,9 @@ def _with_argument(call: str | None, head: str, argument: str, text: str) -> str
     try:
         value = _one_value(text)
     except CallError:
-        raise SpecError(f"--set {head}.{argument}: cannot read {clean_line(text, 60)!r}", (head, argument)) from None
+        given = dict(zip(names, named.args, strict=False)) | dict(named.kwargs)
+        advice = unreadable(text, given.get(argument, catalog.default_of(head, named.name, argument)))
+        raise SpecError(f"--set {head}.{argument}: {advice}", (head, argument)) from None
     position = names.index(argument)
     if position < len(named.args):
         args = (*named.args[:position], value, *named.args[position + 1 :])
@@ -346,12 +360,43 @@ def _one_value(text: str) -> Value:
     return call.args[0]
 
 
-def read_value(path: str, text: str) -> Any:
-    """A number or word typed by a user; lists and tuples too."""
+def read_value(path: str, text: str, example: Value = 0.001) -> Any:
+    """A number or word typed by a user; lists and tuples too. Raises `SpecError`, with an example of what to enter."""
     try:
         return resolve(_one_value(text), {})
     except CallError:
-        raise SpecError(f"--set {path}: cannot read {clean_line(text, 60)!r} as a value", (path,)) from None
+        raise SpecError(f"--set {path}: {unreadable(text, example)}", (path,)) from None
+
+
+def unreadable(text: str, example: Value) -> str:
+    """What to enter instead of a text that is no value: `cannot read '1e'; enter a number such as 20`."""
+    match example:
+        case bool():
+            advice = "enter True or False"
+        case int() | float():
+            advice = f"enter a number such as {example}"
+        case str() | tuple():
+            advice = f"enter a value such as {show(example)}"
+        case _:
+            advice = "enter one value"
+    return f"cannot read {clean_line(text, 60)!r}; {advice}" if text.strip() else advice
+
+
+EXAMPLES: Mapping[str, Value] = {
+    "clip_grad_norm": 1.0,
+    "patience": 5,
+    "stop_at_accuracy": 0.994,
+    "parameters": 20_000,
+    "test_accuracy": 0.994,
+    "last_epochs": 3,
+}
+"""Values of the fields whose default is none."""
+
+
+def example(field: str) -> Value:
+    """A value that a field of the recipe or of the target may have."""
+    default = TrainSpec.model_fields[field].default if field in TrainSpec.model_fields else None
+    return EXAMPLES.get(field, 0.001) if default is None else default
 
 
 def _plain(path: str, text: str) -> Any:
@@ -361,7 +406,7 @@ def _plain(path: str, text: str) -> Any:
         return None if text == "None" else text
     if field == "augment":
         return [str(call) for call in _transforms(text)]
-    return read_value(path, text)
+    return read_value(path, text, example(field))
 
 
 def _transforms(text: str) -> tuple[Call, ...]:
@@ -369,7 +414,8 @@ def _transforms(text: str) -> tuple[Call, ...]:
     try:
         call = parse(f"f({text})")
     except CallError as error:
-        raise SpecError(f"--set augment: {error}", ("augment",)) from None
+        reason = str(error).replace(shorten(f"f({text})"), shorten(text))
+        raise SpecError(f"--set augment: {reason}", ("augment",)) from None
     values = call.args[0] if len(call.args) == 1 and isinstance(call.args[0], tuple) else call.args
     transforms = tuple(value for value in values if isinstance(value, Call))
     if len(transforms) < len(values) or call.kwargs:

@@ -23,6 +23,7 @@ import math
 import os
 import re
 import secrets
+import unicodedata
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -51,7 +52,7 @@ PARTS = ("target", "result", "analysis")
 _HEADING = re.compile(rf"^## ({'|'.join(PARTS)})[ \t]*$", re.IGNORECASE | re.MULTILINE)
 _MEASURED = re.compile(
     r"- (completed|stopped|diverged|failed): [^\n]*\n- [\d,]+ parameters"
-    r"(\n- (data: |best epoch \d+, by |last epoch \d+: |steered, )[^\n]*)*"
+    r"(\n- (data: |best epoch \d+, |last epoch \d+: |target |steered, )[^\n]*)*"
 )
 """A result as the program writes it."""
 LOCK_SECONDS = 0.3
@@ -66,6 +67,10 @@ TIMINGS = ("seconds", "images_per_second")
 
 class StorageError(RuntimeError):
     """A run folder cannot be written or read; the message says which and what to do."""
+
+
+class RunError(StorageError):
+    """There is no such run, or what is asked of it cannot be done; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -345,12 +350,12 @@ def readable_checkpoints(folder: Path) -> Iterator[tuple[Path, bytes]]:
 
 
 def load_run(folder: Path) -> SavedRun:
-    """A run folder as it stands; raises `StorageError` where it is none, or its run.json is unreadable."""
+    """A run folder as it stands; raises `RunError` where it is none, `StorageError` where it is unreadable."""
     if not folder.is_dir():
-        raise StorageError(f"{folder}: there is no such run folder")
+        raise RunError(f"{folder}: there is no such run folder")
     record = _read_json(folder / "run.json")
     if record is None:
-        raise StorageError(f"{folder}: has no run.json, so it is no run (or died before it began)")
+        raise RunError(f"{folder}: has no run.json, so it is no run (or died before it began)")
     if record.get("format") != FORMAT:
         raise StorageError(f"{folder}/run.json: has format {record.get('format')}; this version reads {FORMAT}")
     if not all(isinstance(record.get(part, {}), dict) for part in ("dataset", "versions")):
@@ -389,7 +394,7 @@ def is_running(folder: Path) -> bool:
 
 
 def _new_folder(runs_dir: Path, spec: RunSpec) -> Path:
-    name = re.sub(r"[^a-z0-9]+", "-", spec.name.lower()).strip("-")[:40] or "run"
+    name = _slug(spec.name)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     while True:
         folder = runs_dir / f"{stamp}-{name}-s{spec.train.seed}-{secrets.token_hex(2)}"
@@ -398,6 +403,12 @@ def _new_folder(runs_dir: Path, spec: RunSpec) -> Path:
         except FileExistsError:
             continue
         return folder
+
+
+def _slug(name: str) -> str:
+    """A name in small ASCII letters, digits and hyphens, without accents; `run` where nothing of it is left."""
+    plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
+    return re.sub("[^a-z0-9]+", "-", plain).strip("-")[:40].strip("-") or "run"
 
 
 def _owner(lock: Path) -> str:

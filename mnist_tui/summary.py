@@ -60,6 +60,13 @@ def layer_counts(rows: tuple[Row, ...]) -> dict[str, int]:
     return {family: counts[family] for family in _FAMILIES if counts[family]}
 
 
+def layers_in_words(rows: tuple[Row, ...]) -> str:
+    """`5 convolutions, 1 pool, 1 linear`; "" where no layer is of a family."""
+    return ", ".join(
+        f"{count} {family if count > 1 else family.removesuffix('s')}" for family, count in layer_counts(rows).items()
+    )
+
+
 def _family(name: str) -> str | None:
     return next((family for family, starts in _FAMILIES.items() if name.startswith(starts)), None)
 
@@ -84,7 +91,7 @@ def receptive_field_sentence(rows: tuple[Row, ...]) -> str:
     if seen >= size:
         return f"{_size(before.receptive_field)} px {where}: the whole of the {size} px image"
     share = f"{_size(before.receptive_field)} of {size} px ({seen / size:.0%})"
-    return f"{share} {where}: the head must join what lies further apart"
+    return f"{share} {where}: only the head sees farther"
 
 
 def _size(pair: tuple[int, int]) -> str:
@@ -168,7 +175,6 @@ def table(spec: RunSpec) -> str:
         ).rstrip()
         for row in cells
     ]
-    counts = ", ".join(f"{count} {family}" for family, count in layer_counts(spec.rows).items())
     heading = f"{spec.name}: {spec.title}" if spec.title else spec.name
     rule = "-" * max(map(len, lines))
     return "\n".join(
@@ -184,7 +190,7 @@ def table(spec: RunSpec) -> str:
             f"mult-adds        {sums.multiply_adds:,} per image",
             f"memory (MB)      input {sums.input_mb:.2f}, forward/backward {sums.forward_backward_mb:.2f}, "
             f"parameters {sums.parameters_mb:.2f}, total {sums.total_mb:.2f}",
-            f"layers           {counts or 'none that learn'}",
+            f"layers           {layers_in_words(spec.rows) or 'none that learn'}",
             f"receptive field  {receptive_field_sentence(spec.rows)}",
         ]
     )

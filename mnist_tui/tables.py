@@ -5,15 +5,25 @@ from typing import Any
 
 from mnist_tui.columns import Column
 from mnist_tui.comparison import MEASURES, Measure, Side, Verdict
-from mnist_tui.differences import change_words, differing, layer_differences, layer_words, nearest, settings, world
+from mnist_tui.differences import (
+    SEED,
+    change_words,
+    differing,
+    layer_differences,
+    layer_words,
+    nearest,
+    settings,
+    world,
+)
+from mnist_tui.listing import repeats
 from mnist_tui.runs import Run
-from mnist_tui.text import clean, clean_line
+from mnist_tui.text import cell_width, clean, clean_line, fitted
 
 MAX_CELL = 40
 SHORT: dict[Measure, str] = {
-    "best": "test acc, best epoch",
-    "last": "test acc, last epoch",
-    "mean": "test acc, last epochs",
+    "best": "best epoch, test acc",
+    "last": "last epoch, test acc",
+    "mean": "mean of last epochs",
 }
 """The measures in a table's first column."""
 
@@ -26,20 +36,15 @@ def runs_table(groups: Sequence[Sequence[Run]], shown: Sequence[Column]) -> list
 
 
 def _aligned(rows: Sequence[Sequence[str]], is_right: Sequence[bool]) -> list[str]:
-    cells = [[cell if len(cell) <= MAX_CELL else f"{cell[: MAX_CELL - 1]}…" for cell in row] for row in rows]
-    widths = [max(len(cell) for cell in column) for column in zip(*cells, strict=True)]
-    return [
-        "  ".join(
-            f"{cell:>{width}}" if right else f"{cell:<{width}}"
-            for cell, width, right in zip(row, widths, is_right, strict=True)
-        ).rstrip()
-        for row in cells
-    ]
+    widths = [min(MAX_CELL, max(map(cell_width, column))) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(fitted, row, widths, is_right)).rstrip() for row in rows]
 
 
 def details(run: Run, runs: Sequence[Run], shown: Sequence[Column], notes: str) -> list[str]:
     """All that is known of a run: its facts, what changed against the nearest earlier one, epochs and notes."""
     facts = [(column.heading, column.of([run])) for column in shown]
+    if newer := repeats(runs).get(run.id):
+        facts.append(("not counted", f"{newer} repeats it: same recipe, seed, data, device and versions"))
     lines = [f"{heading:<14} {text}" for heading, text in facts if text not in ("", "-")]
     return [*lines, "", *changes(run, runs), "", *epoch_lines(run), "", clean(notes, 65_536).rstrip()]
 
@@ -81,14 +86,19 @@ def epoch_lines(run: Run) -> list[str]:
 def comparison_table(sides: Sequence[Side], measure: Measure) -> list[list[str]]:
     """Results side by side: a heading row, then a row for each fact; the judged measure is marked with >."""
     rows = [["", *(side.label for side in sides)]]
-    rows.append(["seeds", *(f"{len(side.runs)}" for side in sides)])
+    rows.append(["seeds", *(_seeds(side) for side in sides)])
     rows.append(["parameters", *(f"{side.runs[0].parameters or 0:,}" for side in sides)])
     for each, words in SHORT.items():
         mark = "> " if each == measure else "  "
         rows.append([f"{mark}{words}", *(_mean(side, each) for side in sides)])
         rows.append(["    95% interval", *(_interval(side, each) for side in sides)])
-    rows.append(["train less test acc", *(_gap(side) for side in sides)])
+    rows.append(["train − test gap", *(_gap(side) for side in sides)])
     return rows
+
+
+def _seeds(side: Side) -> str:
+    count = len(side.repeats)
+    return f"{len(side.runs)}" + (f" (+{count} repeat{'s' if count > 1 else ''} not counted)" if count else "")
 
 
 def _mean(side: Side, measure: Measure) -> str:
@@ -117,10 +127,14 @@ def difference_table(sides: Sequence[Side]) -> list[list[str]]:
 
 
 def setting_table(sides: Sequence[Side]) -> list[list[str]]:
-    """Every setting of the sides, a row each; a side of several seeds is told by its first run."""
-    each = [settings(side.runs[0]) | world(side.runs[0]) for side in sides]
+    """Every setting of the sides, a row each; of several seeds those of the first run, but every seed."""
+    each = [settings(side.runs[0]) | world(side.runs[0]) | {SEED: _all_seeds(side)} for side in sides]
     names = dict.fromkeys(name for values in each for name in values)
     return [[name, *(values.get(name, "-") for values in each)] for name in names]
+
+
+def _all_seeds(side: Side) -> str:
+    return ", ".join(map(str, sorted({run.seed for run in side.runs if run.seed is not None})))
 
 
 def layer_lines(before: Side, after: Side) -> list[str]:
@@ -156,6 +170,7 @@ def comparison_json(sides: Sequence[Side], verdicts: Sequence[Verdict], measure:
             {
                 "label": side.label,
                 "runs": [run.id for run in side.runs],
+                "repeats": [run.id for run in side.repeats],
                 **{each: {"mean": side.mean(each), "values": side.values(each)} for each in MEASURES},
                 "interval": side.interval(measure),
             }

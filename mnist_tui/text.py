@@ -1,6 +1,7 @@
-"""Text from outside, made safe to show: names, notes, error messages, file contents; and times in words."""
+"""Text from outside, made safe to show: names, notes, error messages, file contents; its width; and times in words."""
 
 import re
+import unicodedata
 
 _UNSAFE = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
@@ -18,7 +19,55 @@ def clean_line(text: str, width: int = 1_000) -> str:
     return clean(text.replace("\n", " "), width)
 
 
-_ASCII = str.maketrans({"±": "+", "×": "x", "→": ">", "…": "~", "–": "-", "°": " "})
+_INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+# Letters and marks that are drawn as nothing (Unicode's default ignorable code points).
+MAX_NAME_BYTES = 200
+"""Of a name in UTF-8: file systems take 255, with endings and what a temporary file adds."""
+
+
+def as_name(text: str) -> str:
+    """`text` as names are kept and compared: in Unicode's normal form C."""
+    return unicodedata.normalize("NFC", text)
+
+
+def is_name(text: str, length: int) -> bool:
+    """Whether a text in normal form C may name a preset or be a tag, and so be a part of a file's name.
+
+    It has at most `length` letters, digits and marks of any script, `-`, `_` and `.`, of which `-`, `.` and a mark are
+    not its first: no separator, nothing that drives or reorders a terminal, nothing that is drawn as nothing.
+    """
+    kinds = [unicodedata.category(character)[0] for character in text]
+    has_only_these = all(kind in "LMN" or character in "-_." for kind, character in zip(kinds, text, strict=True))
+    begins_well = bool(text) and (kinds[0] in "LN" or text[0] == "_")
+    is_short = len(text) <= length and len(text.encode(errors="replace")) <= MAX_NAME_BYTES
+    return has_only_these and begins_well and is_short and not _INVISIBLE.search(text)
+
+
+def cell_width(text: str) -> int:
+    """The cells of a terminal that a text takes: two for a wide character, none for a combining one."""
+    if text.isascii():
+        return len(text)
+    return sum(_cells(character) for character in text)
+
+
+def _cells(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def fitted(text: str, width: int, is_right: bool = False) -> str:
+    """`text` in exactly `width` cells: cut, with an ellipsis, or filled with spaces."""
+    if cell_width(text) > width:
+        text = text[:width]
+        while cell_width(text) > width - 1:
+            text = text[:-1]
+        text += "…"
+    room = " " * (width - cell_width(text))
+    return room + text if is_right else text + room
+
+
+_ASCII = str.maketrans({"±": "+", "×": "x", "→": ">", "…": "~", "–": "-", "−": "-", "°": " ", "²": "2"})
 
 
 def in_ascii(text: str) -> str:

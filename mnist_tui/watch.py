@@ -21,9 +21,9 @@ from mnist_tui.events import (
     as_record,
     best_of,
 )
-from mnist_tui.storage import SavedRun, StorageError, is_running, load_run, parsed_row
+from mnist_tui.storage import RunError, SavedRun, StorageError, is_running, load_run, parsed_row
 from mnist_tui.text import clean_line
-from mnist_tui.verdict import after_training
+from mnist_tui.verdict import after_training, in_words
 
 PERIOD = 0.2
 """Seconds between two looks."""
@@ -222,19 +222,11 @@ def _ended(saved: SavedRun) -> RunEnded:
     )
 
 
-def find_run(named: str | None, runs_dir: Path) -> Path:
-    """The folder of a run by its path or its name; without one the newest that is trained, else the newest.
-
-    Raises `StorageError` where there is none.
-    """
-    if named is not None:
-        places = [place for place in (Path(named), runs_dir / named) if (place / "run.json").is_file()]
-        if not places:
-            raise StorageError(f"{named}: is no run folder, and no run in {runs_dir} has that name")
-        return places[0]
+def newest_run(runs_dir: Path) -> Path:
+    """The folder of the newest run that is trained, else of the newest; raises `RunError` where there is none."""
     folders = sorted((path.parent for path in runs_dir.glob("*/run.json")), reverse=True)
     if not folders:
-        raise StorageError(f"{runs_dir}: there is no run in it")
+        raise RunError(f"{runs_dir}: there is no run in it")
     return next((path for path in folders if not (path / "end.json").exists() and is_running(path)), folders[0])
 
 
@@ -264,6 +256,7 @@ def _line(event: Event) -> str:
             return f"learning rate {event.learning_rate:g} from here on, set by hand"
         case RunEnded():
             best = f", best test {event.best.test_accuracy:.2%} in epoch {event.best.epoch}" if event.best else ""
-            return f"{event.outcome}: {event.message}{best}"
+            target = f"; {in_words(event.target, event.epochs)}" if event.target else ""
+            return f"{event.outcome}: {event.message}{best}{target}"
         case _:
             return ""

@@ -2,6 +2,7 @@
 
 import os
 import tarfile
+import unicodedata
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,9 +13,10 @@ from filelock import FileLock
 from reliability_helpers import StopAfter, options, quick_world, resume, run, small_spec, started_folder
 from saved_runs import NOTES, make_run
 
-from mnist_tui import annotations, presets, session, storage
+from mnist_tui import annotations, filters, presets, session, storage
 from mnist_tui.annotations import Notes
 from mnist_tui.events import EpochEnded, Outcome, RunEnded, RunStarted, Steered
+from mnist_tui.listing import read_run
 from mnist_tui.storage import StorageError, load_run
 
 
@@ -195,7 +197,8 @@ def test_a_result_of_the_program_is_known_as_such(outcome: Outcome, steered: tup
     """Whatever it says; else the next one would not replace it."""
     row = EpochEnded(1, 0.4, 0.9, None, None, 0.3, 0.9, 0.002, 9.0, 7_000.0)
     for best in (row, None):
-        ended = RunEnded(outcome, "as (it) did: so", 1, best, best, "test", None, 1.0)
+        target = {"parameters": True, "epochs": None}
+        ended = RunEnded(outcome, "as (it) did: so", 1, best, best, "test", target, 1.0)
         text = session.notes(small_spec(), ended, "digits", steered)
 
         assert storage.merged_notes(text, text.replace("did: so", "does now")) == text.replace("did: so", "does now")
@@ -229,7 +232,9 @@ def test_tags(folder: Path) -> None:
     assert annotations.read_tags(folder) == ("ok",)
 
 
-@pytest.mark.parametrize("tag", ["", "two words", "x" * 41, "é", "a/b", "a\n", "\x1b"])
+@pytest.mark.parametrize(
+    "tag", ["", "two words", "x" * 41, "é" * 41, "a/b", "a\n", "\x1b", "-x", ".x", "\u0301", "a\u202eb", "a\u200bb"]
+)
 def test_a_wrong_tag(tag: str, folder: Path) -> None:
     """Is refused in a sentence, and the others stay."""
     annotations.write_tags(folder, ["kept"])
@@ -237,6 +242,21 @@ def test_a_wrong_tag(tag: str, folder: Path) -> None:
         annotations.write_tags(folder, ["fine", tag])
 
     assert annotations.read_tags(folder) == ("kept",)
+
+
+def test_tags_of_any_script(folder: Path) -> None:
+    """Kept in one normal form, so that the same word typed another way is the same tag; counted in bytes."""
+    decomposed = unicodedata.normalize("NFD", "größe")
+    annotations.write_tags(folder, ["测试", decomposed, "größe", "नमस्ते"])
+    read = annotations.read_tags(folder)
+    many = [f"{'测' * 35}{number:03}" for number in range(40)]
+
+    assert read == ("größe", "नमस्ते", "测试")
+    assert filters.choose([read_run(folder)], f"tag:{decomposed}")
+    assert sum(map(len, many)) < annotations.MAX_TAGS
+    with pytest.raises(ValueError, match="these are more than 4,096 bytes"):
+        annotations.write_tags(folder, many)
+    assert annotations.read_tags(folder) == read
 
 
 def test_damaged_tags(folder: Path, tmp_path: Path) -> None:
@@ -419,8 +439,25 @@ def test_what_is_not_exported(folder: Path, tmp_path: Path) -> None:
         annotations.export(tmp_path, tmp_path / "copy")
     with pytest.raises(StorageError, match="lies in the run itself"):
         annotations.export(folder, folder / "copy.zip")
+    with pytest.raises(
+        ValueError, match=r"copy\.md: a run is exported to a new folder, or to a file that ends in \.zip"
+    ):
+        annotations.export(folder, tmp_path / "copy.md")
 
     assert not (folder / "copy.zip").exists()
+    assert not (tmp_path / "copy.md").exists()
+
+
+@pytest.mark.parametrize("name", ["copy", "iter5-0.2", "2026.11.21", "copy.x-y"])
+def test_names_of_folders(name: str, folder: Path, tmp_path: Path) -> None:
+    """They may be called after versions and dates."""
+    assert annotations.export(folder, tmp_path / name).is_dir()
+
+
+@pytest.mark.parametrize("name", ["a.b.zip", "copy.tgz", "COPY.ZIP", "Copy.Tar.GZ"])
+def test_names_of_archives(name: str, folder: Path, tmp_path: Path) -> None:
+    """In capitals too."""
+    assert annotations.export(folder, tmp_path / name).is_file()
 
 
 @pytest.mark.parametrize("name", ["copy", "copy.zip", "copy.tar.gz"])

@@ -17,6 +17,7 @@ from mnist_tui.calls import (
     Value,
     bind,
     did_you_mean,
+    is_number,
     names_in,
     parse,
     parse_lines,
@@ -296,7 +297,9 @@ def test_arithmetic_follows_python(text: str, result: Value) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("widht", "'widht' is no knob; did you mean 'width'?"),
+        ("widht", "unknown name 'widht'; did you mean 'width'?"),
+        ("high", "unknown name 'high'; known names are width, zero"),
+        ("nan", "unknown name 'nan'; a number must be finite"),
         ("1 / zero", "division by zero"),
         ("1 // 0.0", "divi"),
         ("width * 'a'", "works on numbers"),
@@ -309,7 +312,7 @@ def test_arithmetic_follows_python(text: str, result: Value) -> None:
     ],
 )
 def test_arithmetic_without_a_result_is_refused(text: str, words: str) -> None:
-    """A name that is no knob and a result that is no finite number name the call and its line."""
+    """An unknown name and a result that is no finite number name the call and its line."""
     call = parse(f"\nDropout({text})")
 
     with pytest.raises(CallError) as caught:
@@ -317,6 +320,47 @@ def test_arithmetic_without_a_result_is_refused(text: str, words: str) -> None:
     assert str(caught.value).startswith("Dropout: ")
     assert words in str(caught.value)
     assert caught.value.line == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("Dropout(0.0.1)", "'0.0.1' is not a number; enter one such as 0.001"),
+        ("Dropout(1e)", "'1e' is not a number"),
+        ("Linear(08)", "'08' is not a number"),
+        ("Linear(3x)", "'3x' is not a number"),
+        ("Conv2d(8, 3, padding=)", "a value is missing"),
+        ("Conv2d(8,, 3)", "a value is missing"),
+        ("Conv2d(8 3)", "a comma is missing"),
+        ("Conv2d(8, 3", "a bracket is not closed"),
+        ("Conv2d(8, 3))", "there is a closing bracket too many"),
+        ("Conv2d(8, 3, padding='same)", "a quotation mark is not closed"),
+        ("ReLU'", "a quotation mark is not closed"),
+        ("Conv2d[8 := 3", "a bracket is not closed"),
+        ("for x in y", "expected a call such as Conv2d(8, 3, padding=1)"),
+        ("9" * 5_000, "expected a call such as Conv2d(8, 3, padding=1)"),
+        ("ReLU\0", "expected a call such as Conv2d(8, 3, padding=1)"),
+    ],
+)
+def test_what_cannot_be_read_is_explained_in_our_words(text: str, reason: str) -> None:
+    """Not in those of Python's parser, which speaks of literals, tokens and assignments."""
+    with pytest.raises(CallError) as caught:
+        parse(f"ReLU()\n{text}" if len(text) < 1_000 else text)
+
+    assert str(caught.value).startswith("cannot read ")
+    assert reason in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["0", "0.001", "1e-3", ".5", "5.", "60_000", "0x10", "1E+3"])
+def test_numbers(text: str) -> None:
+    """As Python writes them."""
+    assert is_number(text)
+
+
+@pytest.mark.parametrize("text", ["", "0.0.1", "1e", "08", "3x", "1j", "'1'", "1 2", "9" * 5_000, "(1,)", "nan"])
+def test_no_numbers(text: str) -> None:
+    """What Python refuses, and other values."""
+    assert not is_number(text)
 
 
 def test_a_resolved_call_prints_its_numbers() -> None:

@@ -359,6 +359,20 @@ def test_several_runs_end_in_a_table_and_their_folders(work: Path, command: Comm
     assert answer.code == 0
 
 
+def test_a_repeated_seed_is_one_in_the_mean(work: Path, command: Command) -> None:
+    """The same recipe named twice is trained twice; it counts once a seed. Another recipe of that name is another."""
+    (work / "other").mkdir()
+    (work / "other" / "small.toml").write_text(SMALL.replace("Conv2d(4, 3", "Conv2d(3, 3"))
+
+    answer = command(*TRAIN, "small.toml", "small.toml", "other/small.toml", "--epochs", "1", "--seeds", "2")
+
+    means = [line for line in answer.out if "mean best" in line]
+    assert [line.partition("% over ")[2].partition(", from")[0] for line in means] == [
+        "2 seeds, 2 repeats not counted",
+        "2 seeds",
+    ]
+
+
 def test_json_is_one_object_an_event(work: Path, command: Command) -> None:
     """Every line of stdout; a run begins with RunStarted and ends with RunEnded, epochs between."""
     answer = command(*TRAIN, "small.toml", "easy.toml", "--json")
@@ -399,9 +413,9 @@ def test_quiet_leaves_the_data(work: Path, command: Command) -> None:
     assert len(quiet.out) == len(loud.out)
 
 
-def test_the_command_of_the_readme(work: Path, command: Command) -> None:
-    """Two published networks, two seeds, a recipe's argument and a knob that neither has: said, and nothing changed."""
-    typed = "iter1 iter4 --epochs 1 --seeds 2 --set optimizer.lr=0.005 --set dropout=0.2 --json"
+def test_names_seeds_and_settings_at_once(work: Path, command: Command) -> None:
+    """Two published networks, two seeds each, an argument of the recipe: every run has it."""
+    typed = "iter1 iter4 --epochs 1 --seeds 2 --set optimizer.lr=0.005 --json"
 
     answer = command(*TRAIN, *typed.split())
 
@@ -409,22 +423,40 @@ def test_the_command_of_the_readme(work: Path, command: Command) -> None:
     settings = [(run["name"], run["seed"], run["spec"]["train"]["epochs"]) for run in recorded]
     assert settings == [("iter1", 0, 1), ("iter1", 1, 1), ("iter4", 0, 1), ("iter4", 1, 1)]
     assert all("lr=0.005" in run["spec"]["train"]["optimizer"] for run in recorded)
-    assert all("dropout" not in run["spec"]["knobs"] for run in recorded)
-    for name in ("iter1", "iter4"):
-        assert [line for line in answer.err if f"{name} has no dropout, so --set dropout changes nothing there" in line]
     assert [item["event"] for item in answer.objects].count("RunEnded") == 4
     assert answer.code == 0
 
 
-def test_a_knob_is_set_where_there_is_one(work: Path, command: Command) -> None:
-    """In the run that has it; the other one is said to have none."""
-    answer = command(*TRAIN, "small.toml", "plain.toml", "--epochs", "1", "--set", "dropout=0.5")
+KNOBLESS = {
+    "batch": (*TRAIN, "iter1", "--set", "dropout=0.2"),
+    "knobs.": (*TRAIN, "iter1", "--set", "knobs.dropout=0.2"),
+    "show": ("show", "iter1", "--set", "dropout=0.2"),
+    "laboratory": ("--preset", "iter1", "--plain", "--set", "dropout=0.2"),
+}
 
-    knobs = [json.loads((folder / "run.json").read_text())["spec"]["knobs"] for folder in runs(work)]
-    assert knobs == [{"dropout": 0.5}, {}]
-    assert [line for line in answer.err if "changes nothing" in line] == [
-        "mnist-tui: plain has no dropout, so --set dropout changes nothing there"
+
+@pytest.mark.parametrize("arguments", KNOBLESS.values(), ids=KNOBLESS)
+def test_a_knob_that_the_preset_lacks_is_an_error(arguments: tuple[str, ...], work: Path, command: Command) -> None:
+    """It trained for minutes without it; now nothing is trained, and the presets that have it are named."""
+    (work / "models").mkdir()
+    (work / "models" / "broken.toml").write_text("layers = ")
+    answer = command(*arguments)
+
+    assert answer.code == 2
+    assert answer.err == [
+        f"mnist-tui: --set {arguments[-1].partition('=')[0]}: iter1 has no knob 'dropout'; it is in "
+        "era5, exp13, exp14, exp16, exp17, exp18, exp19, iter6, v2, v3"
     ]
+    assert (answer.out, runs(work)) == ([], [])
+
+
+def test_a_knob_that_some_of_the_presets_lack_is_an_error(work: Path, command: Command) -> None:
+    """Those are named, and first the one among them that has it."""
+    answer = command(*TRAIN, "iter1", "small.toml", "plain.toml", "--set", "dropout=0.5")
+
+    assert answer.code == 2
+    assert answer.err[0].startswith("mnist-tui: --set dropout: iter1, plain have no knob 'dropout'; it is in small, ")
+    assert runs(work) == []
 
 
 @pytest.mark.parametrize(

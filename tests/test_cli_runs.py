@@ -1,6 +1,7 @@
 """The commands on saved runs, as a user meets them: stdout, stderr, exit code, and what is on the disk."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from command import Command
 from saved_runs import answer, make_run
 
-from mnist_tui import annotations, cli, presets
+from mnist_tui import annotations, cli, editor, presets
 
 
 @pytest.fixture
@@ -72,11 +73,24 @@ def test_runs_as_json(command: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("runs", "acc>high"), "acc>high: 'high' is no number"),
+        (("runs", "acc>high"), "acc>high: enter a number such as best>99.4"),
         (("runs", "--columns", "name,bset"), "there is no column 'bset'; did you mean 'best'?"),
         (("runs", "--sort", "bset"), "did you mean 'best'?"),
-        (("open", "nothing"), "nothing: no run in runs is called that"),
-        (("open", "iter"), "no run in runs is called that"),
+        (("open", "nothing"), "nothing: is no run folder, and no run in runs has that name; mnist-tui runs --columns"),
+        (("open", "iter"), "no run in runs has that name"),
+        (("open", "s0-"), "no run in runs has that name"),
+        (("open", ""), "no run in runs has that name"),
+        (("open", "x" * 5_000), "File name too long"),
+        (("tag", "elsewhere/runs/0002", "x"), "elsewhere/runs/0002: is no run folder"),
+        (("resume", "nothing"), "no run in runs has that name"),
+        (("resume", "0002"), "this run has completed; there is nothing to resume"),
+        (("watch", "nothing"), "no run in runs has that name"),
+        (("watch", "--runs-dir", "nowhere"), "nowhere: there is no run in it"),
+        (("extend", "nothing", "3"), "no run in runs has that name"),
+        (("extend", "000b", "3"), "this run is not done"),
+        (("delete", "nothing"), "no run in runs has that name"),
+        (("note", "nothing"), "no run in runs has that name"),
+        (("export", "nothing", "x.zip"), "no run in runs has that name"),
         (("compare", "iter4"), "compare takes two or more"),
         (
             ("compare", "iter4", "iter5"),
@@ -124,6 +138,35 @@ def test_compare_presets(command: Command) -> None:
     assert [len(side["runs"]) for side in found["sides"]] == [2, 2]
 
 
+def test_runs_on_other_images_are_told_apart(command: Command) -> None:
+    """The data set is a column, and the digits are ranked behind MNIST; columns that are asked for stay as they are."""
+    digits = {"name": "digits", "sha256": "1" * 64, "test_images": 360}
+    make_run(Path("runs"), presets.load("v2"), 0, 0.999, 40, dataset=digits)
+    shown = command("runs", "--sort", "-best")[1].splitlines()
+    asked = command("runs", "--sort", "-best", "--columns", "name,best")[1].splitlines()
+
+    assert shown[0].split()[4:6] == ["data", "best"]
+    assert [line.split()[0] for line in shown[-2:]] == ["v2", "pictures"]
+    assert asked[0].split() == ["name", "best"]
+    assert "data" not in command("runs", "iter5", "--sort", "-best")[1]
+
+
+def test_a_repeat_is_not_counted(command: Command) -> None:
+    """A seed that is trained again: the row says so, JSON names the run that stands, and so does the run itself."""
+    old = next(Path("runs").glob("*-iter4-s0-*"))
+    new = make_run(Path("runs"), presets.load("iter4"), 0, 0.98, 30)
+    row = command("runs", "iter4", "--group")[1].splitlines()[1]
+    found = {run["run"]: run["repeated_by"] for run in json.loads(command("runs", "iter4", "--json")[1])}
+    compared = json.loads(command("compare", "iter4", "iter5 batch=64", "--json")[1])
+
+    assert "2 seeds (+1 repeat)" in row
+    assert {run for run, newer in found.items() if newer} == {old.name}
+    assert found[old.name] == new.name
+    assert f"not counted    {new.name} repeats it" in command("open", old.name)[1]
+    assert [(len(side["runs"]), side["repeats"]) for side in compared["sides"]] == [(2, [old.name]), (2, [])]
+    assert "are repeats of one seed" in command("compare", old.name, new.name)[1]
+
+
 def test_compare_two_runs(command: Command) -> None:
     """By McNemar."""
     _, out, _ = command("compare", "s0-0000", "s0-0001")
@@ -132,13 +175,57 @@ def test_compare_two_runs(command: Command) -> None:
     assert "exact McNemar" in out
 
 
+def test_every_command_finds_a_run_alike(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a path, from where the user stands, by its name, and by the end of it: the same run."""
+    (folder,) = Path("runs").glob("*-0002")
+    for named in (
+        str(folder),
+        f"./{folder}/",
+        str(folder.absolute()),
+        folder.name,
+        f"{folder.name}/",
+        "s1-0002",
+        "0002",
+    ):
+        assert json.loads(command("open", named, "--json")[1])["run"] == folder.name
+        assert command("watch", named, "--plain")[1].startswith("iter4, seed 1: ")
+        assert f"{folder}: this run has completed" in command("resume", named)[2]
+        assert "must be 1 to 10,000" in command("extend", named, "0")[2]
+    monkeypatch.chdir("runs")
+    assert json.loads(command("open", folder.name, "--json")[1])["run"] == folder.name
+    monkeypatch.chdir(folder.name)
+    assert json.loads(command("open", ".", "--json")[1])["run"] == folder.name
+
+
+def test_a_path_is_never_taken_for_a_name(command: Command) -> None:
+    """A run of the same name in another place is not touched."""
+    (folder,) = Path("runs").glob("*-0002")
+
+    assert command("delete", f"backup/{folder.name}")[0] == 2
+    assert folder.exists()
+
+
+def test_restore_takes_the_end_of_a_name(command: Command) -> None:
+    """Of exactly one run in the trash."""
+    folders = [next(Path("runs").glob(f"*-{end}")) for end in ("0000", "0002")]
+    command("delete", "0000", "0002")
+
+    assert command("restore", "0")[2].startswith("mnist-tui: 0: is not in the trash")
+    assert command("restore", "0002") == (0, f"{folders[1]}\n", "")
+    twin = Path("runs/.trash") / f"x-{folders[0].name}"
+    shutil.copytree(Path("runs/.trash") / folders[0].name, twin)
+    code, _, err = command("restore", "0000")
+    assert (code, err) == (2, "mnist-tui: 0000: 2 runs in the trash are called that; mnist-tui restore lists what is\n")
+    assert command("restore", folders[0].name)[0] == 0
+
+
 def test_tags_trash_and_export(command: Command) -> None:
     """Each says what it did, and how it is undone."""
     (folder,) = Path("runs").glob("*-0002")
     assert command("tag", "0002", "keep", "x")[1] == "keep x\n"
     assert command("tag", "0002", "--remove", "x")[1] == "keep\n"
     assert command("export", "0002", "copy.zip", "--no-checkpoints")[1] == "copy.zip\n"
-    assert f"mnist-tui restore {folder.name}" in command("delete", "0002")[1]
+    assert command("delete", "0002")[1].endswith(f"; to restore it: mnist-tui restore {folder.name}\n")
     assert not folder.exists()
     assert command("restore")[1] == f"{folder.name}\n"
     assert command("restore", folder.name)[1] == f"{folder}\n"
@@ -157,11 +244,40 @@ def test_tags_trash_and_export(command: Command) -> None:
 def test_note_opens_the_editor(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """And gives back what it says."""
     monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setattr(editor, "has_terminal", lambda: True)
     monkeypatch.setenv("EDITOR", f"{sys.executable} -c \"import sys; open(sys.argv[1], 'a').write('Too few epochs.')\"")
     assert command("note", "0002")[0] == 0
     (folder,) = Path("runs").glob("*-0002")
 
     assert annotations.read_notes(folder).analysis == "Too few epochs."
+
+
+def test_note_without_a_terminal_or_an_editor(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refused in a line, which names the file."""
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setenv("EDITOR", "no-such-editor")
+    (folder,) = Path("runs").glob("*-0002")
+
+    assert command("note", "0002") == (
+        2,
+        "",
+        f"mnist-tui: an editor needs a terminal, and this is none; edit {folder}/notes.md another way\n",
+    )
+    monkeypatch.setattr(editor, "has_terminal", lambda: True)
+    code, _, err = command("note", "0002")
+    assert code == 2
+    assert err.startswith("mnist-tui: the editor 'no-such-editor' cannot be run: No such file or directory; set EDITOR")
+
+
+@pytest.mark.parametrize("name", ["report.md", "run.tar", "run.7z", "run.html"])
+def test_export_to_another_kind_of_file_is_refused(name: str, command: Command) -> None:
+    """It became a folder of that name."""
+    code, out, err = command("export", "0002", name)
+    kinds = "a new folder, or to a file that ends in .zip, .tar.gz or .tgz"
+
+    assert (code, out) == (2, "")
+    assert err == f"mnist-tui: {name}: a run is exported to {kinds}, not in {Path(name).suffix}\n"
+    assert not Path(name).exists()
 
 
 def test_nothing_heavy_is_loaded_to_list(command: Command) -> None:

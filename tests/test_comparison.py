@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from saved_runs import answer, make_run
 
-from mnist_tui import comparison, differences, presets
+from mnist_tui import columns, comparison, differences, presets, tables
 from mnist_tui.comparison import Side
 from mnist_tui.listing import Runs, read_run
 from mnist_tui.runs import Run
@@ -45,8 +45,8 @@ def test_silent_changes_are_told(tmp_path: Path, iter5: RunSpec) -> None:
     words = differences.change_words(first, second)
 
     assert "augment: RandomApply([CenterCrop(22)], p=0.1), Resize(28), RandomRotation(15) → none" in words
-    assert "(silent) threads: 1 → 2" in words
-    assert "(silent) version of torch: 2.11 → 2.12" in words
+    assert "not set by you: threads 1 → 2" in words
+    assert "not set by you: version of torch 2.11 → 2.12" in words
     assert len(words) == 3
 
 
@@ -58,6 +58,7 @@ def test_layers_with_what_they_cost(tmp_path: Path, iter5: RunSpec) -> None:
 
     assert "~ Conv2d(16, 3, padding=1) → Conv2d(12, 3, padding=1) (-292 params)" in words
     assert "+ Dropout(0.1)" in words
+    assert "~ Conv2d(8, 1): input shape changed (-32 params)" in words
 
 
 def test_knobs_are_resolved(tmp_path: Path) -> None:
@@ -250,7 +251,7 @@ def test_a_run_without_results_or_on_both_sides_is_refused(tmp_path: Path, iter5
 
     assert "has no test accuracy of the best epoch: 0 epochs are done" in refused([run], [read_run(empty.folder)])
     assert "damaged: run.json is no JSON" in refused([run], [read_run(broken.folder)])
-    assert "is on both sides" in refused([run], [run])
+    assert f"{run.id}: on both sides" in refused([run], [run])
 
 
 def test_intervals(tmp_path: Path, iter5: RunSpec) -> None:
@@ -260,7 +261,7 @@ def test_intervals(tmp_path: Path, iter5: RunSpec) -> None:
 
     assert one.interval("best") == pytest.approx((0.99228, 0.99533), abs=1e-4)
     assert one.interval("mean") is None
-    assert several.interval("best") == pytest.approx((0.992 - 0.00497, 0.992 + 0.00497), abs=1e-4)
+    assert several.interval("best") == pytest.approx((0.98514, 0.99571), abs=1e-4)
 
 
 def test_labels_tell_apart(tmp_path: Path, iter5: RunSpec) -> None:
@@ -270,3 +271,74 @@ def test_labels_tell_apart(tmp_path: Path, iter5: RunSpec) -> None:
 
     assert labels == [f"iter5 s0 {run.folder.name[-4:]}" for run in runs]
     assert json.dumps(labels)
+
+
+# --- repeats of a seed ---
+
+
+OTHER_WORLDS: dict[str, dict[str, Any]] = {
+    "another torch": {"versions": {"torch": "2.12"}},
+    "another mnist-tui": {"versions": {"torch": "2.11", "mnist-tui": "9"}},
+    "another processor": {"device_name": "another processor"},
+    "a GPU": {"device": "cuda:0"},
+}
+
+
+def test_a_repeat_is_no_observation(tmp_path: Path, iter5: RunSpec) -> None:
+    """Three seeds trained twice are three: the newest stand, for the mean, the interval and the number of seeds."""
+    old = group(tmp_path, iter5, [0.95, 0.96, 0.97])
+    new = [saved(tmp_path, iter5, seed, 0.99 + seed / 1000, 10 + seed) for seed in range(3)]
+    (side,) = comparison.labelled([[*old, *new]])
+
+    assert (side.label, list(side.runs), list(side.repeats)) == ("iter5 ×3", new, old)
+    assert side.mean("best") == pytest.approx(0.991)
+    assert side.interval("best") == comparison.labelled([new])[0].interval("best")
+    assert tables.comparison_table([side], "best")[1] == ["seeds", "3 (+3 repeats not counted)"]
+    assert ["seed", "0, 1, 2"] in tables.setting_table([side])
+    record = tables.comparison_json([side], [], "best")["sides"][0]
+    assert (record["runs"], record["repeats"]) == ([run.id for run in new], [run.id for run in old])
+
+
+@pytest.mark.parametrize("world", OTHER_WORLDS.values(), ids=OTHER_WORLDS)
+def test_a_seed_in_another_world_is_no_repeat(world: dict[str, Any], tmp_path: Path, iter5: RunSpec) -> None:
+    """It may draw other random numbers there; with other threads, or on the other GPU, it draws the same."""
+    first = saved(tmp_path, iter5)
+    elsewhere = saved(tmp_path, iter5, index=1, **world)
+    again = saved(tmp_path, iter5, index=2, threads=2, device=f"{first.record['device']}:1")
+
+    assert first.observation != elsewhere.observation
+    assert first.observation == again.observation
+    assert columns.column("seed").of([first, elsewhere, again]) == "2 runs of 1 seed (+1 repeat)"
+
+
+def test_a_run_and_its_repeat(tmp_path: Path, iter5: RunSpec) -> None:
+    """That they repeat each other is said, whether or not their numbers are the same; no test is made of them."""
+    runs = [saved(tmp_path, iter5, 0, accuracy, index) for index, accuracy in enumerate((0.99, 0.99, 0.98))]
+    for run in runs:
+        answer(run.folder, wrong=list(range(20)) if run is runs[0] else [])
+    same, other = comparison.compare(comparison.labelled([[run] for run in runs]), "best")
+
+    assert comparison.refusals(comparison.labelled([[run] for run in runs]), "best") == []
+    assert "are repeats of one seed (same recipe, data, device and versions), with the same numbers in" in same.sentence
+    assert "their numbers differ from epoch 1 on" in other.sentence
+    assert (same.better, same.p, other.better, other.p) == (None,) * 4
+
+
+def test_threads_are_named_where_a_repeat_differs(tmp_path: Path, iter5: RunSpec) -> None:
+    """They add in another order."""
+    first, second = saved(tmp_path, iter5), saved(tmp_path, iter5, 0, 0.991, 1, threads=8)
+    (verdict,) = comparison.compare(comparison.labelled([[first], [second]]), "last")
+
+    assert "from epoch 1 on (1 and 8 threads round differently)" in verdict.sentence
+
+
+def test_a_repeat_cannot_stand_against_its_own_group(tmp_path: Path, iter5: RunSpec) -> None:
+    """One observation would be on two sides; neither can a steered run's double be, which repeats nothing."""
+    seeds = group(tmp_path, iter5, [0.99, 0.991])
+    again = saved(tmp_path, iter5, 1, 0.991, 9)
+    end = json.loads((again.folder / "end.json").read_text())
+    end["last"]["steered"] = True
+
+    assert f"{seeds[1].id} and {again.id} are repeats of one seed" in refused(seeds, [again])
+    (again.folder / "end.json").write_text(json.dumps(end))
+    assert refused(seeds, [read_run(again.folder)]) == ""

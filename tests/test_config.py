@@ -13,6 +13,7 @@ import pytest
 from command import Command
 
 from mnist_tui import cli, cli_config, presets, settings, terminal
+from mnist_tui import editor as editor_module
 from mnist_tui.draft import Draft
 from mnist_tui.options import Options
 from mnist_tui.request import LabRequest
@@ -37,6 +38,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def editor(work: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Makes `$VISUAL` a program, with an argument, that does what a shell line says with the file `$2`."""
+    monkeypatch.setattr(editor_module, "has_terminal", lambda: True)
 
     def use(line: str) -> None:
         (work / "editor").write_text(f"#!/bin/sh\n{line}\n")
@@ -253,18 +255,30 @@ def test_a_damaged_file_can_be_edited(command: Command, editor: Callable[[str], 
     [
         ("no-such-editor", "the editor 'no-such-editor' cannot be run: No such file or directory; set EDITOR"),
         ("'", "cannot be run: No closing quotation"),
-        ("false", "the editor 'false' ended with 1"),
+        ("false", "the editor ended with exit code 1"),
     ],
 )
 def test_an_editor_that_fails(program: str, words: str, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is named."""
     monkeypatch.setenv("EDITOR", program)
+    monkeypatch.setattr(editor_module, "has_terminal", lambda: True)
 
     code, _, err = command("config", "edit")
 
     assert code == 2
     assert words in err
     assert err.count("\n") == 1
+
+
+def test_without_a_terminal_no_editor_is_opened(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would draw into a pipe and wait for keys that never come; the file to edit is named."""
+    monkeypatch.setenv("EDITOR", "touch opened; true")
+
+    code, out, err = command("config", "edit", "--project")
+
+    assert (code, out) == (2, "")
+    assert err == "mnist-tui: an editor needs a terminal, and this is none; edit mnist-tui.toml another way\n"
+    assert not Path("opened").exists()
 
 
 def test_what_is_no_file_is_not_opened(command: Command, editor: Callable[[str], None]) -> None:
@@ -387,7 +401,7 @@ def test_doctor_and_watch_take_the_folders(command: Command, monkeypatch: pytest
 
     seen: list[tuple[Path | None, Path | None]] = []
     monkeypatch.setattr(doctor, "examine", lambda data_dir, runs_dir: seen.append((data_dir, runs_dir)) or [])
-    monkeypatch.setattr(watch, "find_run", lambda run, runs_dir: seen.append((None, runs_dir)))
+    monkeypatch.setattr(watch, "newest_run", lambda runs_dir: seen.append((None, runs_dir)))
     monkeypatch.setattr(watch, "print_events", lambda folder, as_json: 0)
     Path("mnist-tui.toml").write_text(PROJECT)
 
@@ -397,18 +411,58 @@ def test_doctor_and_watch_take_the_folders(command: Command, monkeypatch: pytest
     assert cli._runs_dir(None) == Path("from-file")
 
 
-def test_the_variable_of_the_data_is_left_to_who_looks_for_it(
-    requested: Callable[..., LabRequest], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It would be named twice; a ~ that no shell has replaced is."""
+def test_variables_of_folders(requested: Callable[..., LabRequest], monkeypatch: pytest.MonkeyPatch) -> None:
+    """They come before the files; a ~ that no shell has replaced is."""
     Path("mnist-tui.toml").write_text(PROJECT)
 
     monkeypatch.setenv("MNIST_TUI_DATA_DIR", "there")
-    assert requested().options.data_dir is None
+    assert requested().options.data_dir == Path("there")
     monkeypatch.setenv("MNIST_TUI_DATA_DIR", "~/there")
     assert requested().options.data_dir == Path.home() / "there"
     monkeypatch.setenv("MNIST_TUI_RUNS_DIR", "~/runs")
     assert requested().options.runs_dir == Path.home() / "runs"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--batch", "iter5", "--dataset", "digits"),
+        ("--batch", "iter5", "--dry-run"),
+        ("--plain", "--start"),
+        ("resume",),
+        ("extend", "x", "1"),
+        ("watch", "--plain"),
+        ("doctor",),
+    ],
+)
+def test_a_data_dir_that_cannot_be_made_is_an_error(arguments: tuple[str, ...], command: Command) -> None:
+    """It was passed over, for another folder or for the digits; the same for a file in its place."""
+    Path("file").write_text("")
+
+    assert command(*arguments, "--data-dir", "no/such") == (
+        2,
+        "",
+        "mnist-tui: --data-dir no/such: there is no such folder, and none to make it in; name another one, or make it "
+        "first\n",
+    )
+    assert "--data-dir file: is not a folder" in command(*arguments, "--data-dir", "file")[2]
+
+
+def test_a_data_dir_of_the_settings_that_cannot_be_made(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refused where it is set and where it would be used, by the name of its origin; a finding of the doctor."""
+    refused = command("config", "set", "data_dir", "no/such")
+    Path("mnist-tui.toml").write_text('data_dir = "no/such"\n')
+    by_file = command("--batch", "iter5")
+    monkeypatch.setenv("MNIST_TUI_DATA_DIR", "gone/too")
+    by_variable, found = command("--batch", "iter5"), command("doctor")
+
+    assert (refused[0], by_file[0], by_variable[0], found[0]) == (2, 2, 2, 3)
+    assert refused[2].startswith("mnist-tui: config set data_dir no/such: there is no such folder")
+    assert by_file[2].startswith("mnist-tui: mnist-tui.toml: data_dir no/such: there is no such folder")
+    assert by_variable[2].startswith("mnist-tui: MNIST_TUI_DATA_DIR: data_dir gone/too: there is no such folder")
+    assert "!!  MNIST        gone/too: there is no such folder" in found[1]
+    assert command("config", "set", "data_dir", "new", "--project")[0] == 0
+    assert not settings.user_file().exists()
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--list"], ["config"], ["config", "get", "theme"]])
@@ -492,6 +546,33 @@ def test_keys_that_there_are(key: str) -> None:
 def test_keys_that_there_are_not(key: str) -> None:
     """An action on one of them could not be reached."""
     assert not keys.is_key(key)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("keymap.swich_theme", "f11", "there is no action 'swich_theme'; did you mean 'switch_theme'?"),
+        ("keymap.nonsense9", "x", "there is no action 'nonsense9'; mnist-tui knows app.focus_next, "),
+        ("keymap.start", "crtl+t", "keymap.start: there is no key 'crtl+t'; did you mean 'ctrl+t'?"),
+        ("keymap.start", "f8,crtl+t", "keymap.start: there is no key 'crtl+t'"),
+    ],
+)
+def test_only_keys_of_actions_that_exist_are_set(key: str, value: str, message: str, command: Command) -> None:
+    """Nothing is written; with the nearest action or key."""
+    code, out, err = command("config", "set", key, value)
+
+    assert (code, out) == (2, "")
+    assert message in err
+    assert not settings.user_file().exists()
+
+
+def test_two_actions_may_change_their_keys_one_after_the_other(command: Command) -> None:
+    """In between one of them has no key, which is said; then all is well."""
+    first = command("config", "set", "keymap.start", "s")
+    second = command("config", "set", "keymap.stop", "t")
+
+    assert first == (0, "", "mnist-tui: keymap: stop has no key left: s is for start\n")
+    assert second == (0, "", "")
 
 
 def test_every_binding_of_the_application_can_be_named() -> None:

@@ -51,7 +51,7 @@ class Machine:
         self.named = root / "named"
         """What `--data-dir` names."""
         self.places = [self.named, root / "env", root / "home" / "cache" / "mnist-tui" / "data", root / "here" / "data"]
-        """Where MNIST is looked for, in this order."""
+        """What --data-dir names, what the variable names, and where MNIST is looked for where neither does."""
         self.downloads: list[Path] = []
         self.notices: list[Notice] = []
 
@@ -82,16 +82,39 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 
 @pytest.mark.parametrize("first", range(4))
-def test_the_order_of_places(first: int, machine: Machine, tmp_path: Path) -> None:
-    """--data-dir, then MNIST_TUI_DATA_DIR, then the user's cache, then ./data: the first that has MNIST is used."""
+def test_the_order_of_places(first: int, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """--data-dir, then MNIST_TUI_DATA_DIR; where neither names one the user's cache, then ./data."""
     for place in machine.places[first:]:
         write_tiny(place / "MNIST" / "raw")
-    found = data.find(machine.named)
+    if first > 1:
+        monkeypatch.delenv("MNIST_TUI_DATA_DIR")
+    named = machine.named if first == 0 else None
+    found = data.find(named)
 
     assert found is not None
     assert found.resolve() == machine.places[first] / "MNIST" / "raw"
-    assert machine.load("mnist", machine.named).origin == str(found)
+    assert machine.load("mnist", named).origin == str(found)
     assert machine.downloads == []
+    assert machine.notices == []
+
+
+@pytest.mark.parametrize("choice", ["auto", "mnist"])
+@pytest.mark.parametrize("by", ["argument", "variable"])
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_named_folder_is_never_passed_over(is_there: bool, by: str, choice: Choice, machine: Machine) -> None:
+    """MNIST in another place is not taken for it, and neither are the digits: it is downloaded there, or an error."""
+    named = machine.named if by == "argument" else None
+    for place in machine.places[1 if named else 2 :]:
+        write_tiny(place)
+    folder = named or machine.places[1]
+    if is_there:
+        folder.mkdir()
+    with pytest.raises(DataError) as error:
+        machine.load(choice, named)
+
+    assert machine.downloads == [folder / "MNIST" / "raw"]
+    assert str(error.value).startswith(f"MNIST is not in {folder}{'' if is_there else ', which does not exist'}, and ")
+    assert folder.exists() is is_there
     assert machine.notices == []
 
 
@@ -119,13 +142,16 @@ def test_layouts(layout: str, machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("missing", NAMES)
-def test_an_incomplete_folder_is_passed_over(missing: str, machine: Machine) -> None:
-    """Three of the four files are not MNIST; a later place that has all is used."""
-    for place in (machine.places[1], machine.places[2]):
+def test_an_incomplete_folder_is_passed_over(missing: str, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three of the four files are not MNIST; where no folder is named, a later place that has all is used."""
+    monkeypatch.delenv("MNIST_TUI_DATA_DIR")
+    for place in machine.places[2:]:
         write_tiny(place)
-    (machine.places[1] / missing).unlink()
+    (machine.places[2] / missing).unlink()
+    found = data.find(None)
 
-    assert data.find(None) == machine.places[2]
+    assert found is not None
+    assert found.resolve() == machine.places[3]
 
 
 # --- damaged files ---------------------------------------------------------------------------------------------------
@@ -209,6 +235,7 @@ def test_it_is_downloaded_where_it_is_not_found(machine: Machine, monkeypatch: p
 @pytest.mark.parametrize("failure", [DownloadError("no network"), PermissionError("read-only"), OSError("disk full")])
 def test_auto_falls_back_with_one_warning(failure: OSError, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where MNIST is neither found nor fetched, auto trains on the digits and says so once, as a warning."""
+    monkeypatch.delenv("MNIST_TUI_DATA_DIR")
 
     def fail(folder: Path) -> None:
         raise failure
@@ -223,12 +250,13 @@ def test_auto_falls_back_with_one_warning(failure: OSError, machine: Machine, mo
     assert str(failure) in warnings[0]
 
 
-def test_mnist_is_never_replaced(machine: Machine) -> None:
+def test_mnist_is_never_replaced(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who asks for MNIST gets it, or an error with every place that was searched and what to do."""
+    monkeypatch.delenv("MNIST_TUI_DATA_DIR")
     with pytest.raises(DataError) as error:
-        machine.load("mnist", machine.named)
+        machine.load("mnist")
 
-    assert all(str(place) in str(error.value) for place in machine.places[:3])
+    assert f"{machine.places[2]} or data" in str(error.value)
     assert "no network" in str(error.value)
     assert "--data-dir" in str(error.value)
     assert [notice for notice in machine.notices if notice.is_warning] == []

@@ -1,15 +1,18 @@
 """The filter language, word by word, and the columns that it speaks of."""
 
-from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
-from saved_runs import make_run
+from saved_runs import MNIST, make_run
 
 from mnist_tui import columns, filters, presets
 from mnist_tui.annotations import write_tags
 from mnist_tui.columns import ColumnError
 from mnist_tui.filters import FilterError
 from mnist_tui.listing import Runs, grouped
+from mnist_tui.runs import Run
 
 
 @pytest.fixture(scope="module")
@@ -80,11 +83,27 @@ def test_what_a_filter_chooses(text: str, expected: set[tuple[str, int | None]],
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("acc>high", "acc>high: 'high' is no number"),
+        ("acc>high", "acc>high: enter a number such as best>99.4"),
+        ("params<2e", "params<2e: enter a number such as parameters<20000"),
+        ("lr=0.0.1", "lr=0.0.1: enter a number such as lr=0.001"),
+        ("epochs>nan", "epochs>nan: enter a number such as epochs>20"),
+        ("seconds<inf", "enter a number such as seconds<20"),
         ("paarms<3", "paarms<3: there is no column 'paarms'; did you mean 'params'?"),
-        ("opt<3", "opt<3: opt is no number; write opt:WORD"),
+        ("opt<3", "opt<3: opt is not a number; write opt:WORD"),
         ("acc>", "acc>: what should best be? write it after the >"),
         ('note:"x', "a quotation mark is not closed"),
+        ("iter4 or iter5", "or: a filter has no 'or': every word must hold; a pattern such as iter[45]"),
+        ("iter4 OR iter5", "OR: a filter has no 'or'"),
+        ("iter4 | iter5", "|: a filter has no 'or'"),
+        ("iter4|iter5", "iter4|iter5: a filter has no 'or'"),
+        ("iter4 || iter5", "||: a filter has no 'or'"),
+        ("iter4 and acc>99", "and: a filter needs no 'and': every word must hold; leave it out"),
+        ("iter4 & acc>99", "&: a filter needs no 'and'"),
+        ("iter4 && acc>99", "&&: a filter needs no 'and'"),
+        ("not iter4", "not: a filter has no 'not': put a minus before the word, as in -state:failed"),
+        ("-not", "-not: a filter has no 'not'"),
+        ("(iter4", "(iter4: a filter has no brackets"),
+        ("iter4)", "iter4): a filter has no brackets"),
     ],
 )
 def test_what_is_wrong(text: str, message: str) -> None:
@@ -93,6 +112,14 @@ def test_what_is_wrong(text: str, message: str) -> None:
         filters.choose([], text)
 
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["name:or", "name:and", "name:not", "name:a|b", "name:(a)", "notes", "orange"])
+def test_a_name_may_have_such_a_word(text: str) -> None:
+    """Asked for by `name:` it is found; a word that only begins so is no operator."""
+    run = Run(Path("x"), "completed", record={"name": text.removeprefix("name:")})
+
+    assert filters.choose([run], text) == [run]
 
 
 def test_order(runs: Runs) -> None:
@@ -109,11 +136,57 @@ def test_order(runs: Runs) -> None:
         columns.ordered(singles, "bset")
 
 
+DIGITS = {"name": "digits", "sha256": "1" * 64, "test_images": 360}
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> list[list[Run]]:
+    """Two runs on MNIST, two on the digits, and a folder that holds no run."""
+    folder = tmp_path_factory.mktemp("mixed")
+    for index, (accuracy, data) in enumerate([(0.80, DIGITS), (0.986, MNIST), (0.995, DIGITS), (0.98, MNIST)]):
+        make_run(folder, presets.load("iter5"), index, accuracy, index, dataset=data)
+    (folder / "pictures").mkdir()
+    runs = Runs(folder)
+    runs.refresh()
+    return [[run] for run in runs.all]
+
+
+@pytest.mark.parametrize(
+    ("by", "expected"),
+    [("-best", [98.6, 98.0, 99.5, 80.0]), ("best", [98.0, 98.6, 80.0, 99.5]), ("-last", [98.6, 98.0, 99.5, 80.0])],
+)
+def test_an_accuracy_ranks_data_sets_apart(by: str, expected: list[float], mixed: list[list[Run]]) -> None:
+    """The digits never stand among MNIST's, falling or rising; what has no accuracy comes last."""
+    rows = [run for (run,) in columns.ordered(mixed, by)]
+
+    assert [round(100 * (run.best_accuracy or 0), 1) for run in rows] == [*expected, 0]
+    assert [run.dataset for run in rows] == ["mnist", "mnist", "digits", "digits", None]
+
+
+def test_what_is_no_accuracy_ranks_them_together(mixed: list[list[Run]]) -> None:
+    """By the seed, or by when."""
+    assert [run.dataset for (run,) in columns.ordered(mixed, "seed")] == ["digits", "mnist", "digits", "mnist", None]
+
+
+def test_the_data_set_is_a_column_where_there_are_several(mixed: list[list[Run]]) -> None:
+    """Before the accuracies, or last without one; not where all rows are of one, and never twice."""
+    alike = [runs for runs in mixed if runs[0].dataset != "digits"]
+
+    def keys(rows: list[list[Run]], *names: str) -> list[str]:
+        return [column.key for column in columns.shown_columns(rows, names)]
+
+    assert keys(mixed, "name", "params", "best", "last") == ["name", "parameters", "data", "best", "last"]
+    assert keys(mixed, "name", "seed") == ["name", "seed", "data"]
+    assert keys(mixed, "best", "data") == ["best", "data"]
+    assert keys(alike, "name", "best") == ["name", "best"]
+    assert keys([], "name") == ["name"]
+
+
 def test_a_spread_has_no_sign() -> None:
     """Also where the mean has one."""
-    gap = replace(columns.column("gap"), value=lambda run: run)
+    runs: Any = [SimpleNamespace(gap=gap, observation=gap, created="", id="") for gap in (0.001, 0.003)]
 
-    assert gap.of([0.001, 0.003]) == "+0.20 ±0.14"  # type: ignore[list-item]  # the values themselves
+    assert columns.column("gap").of(runs) == "+0.20 ±0.14"
 
 
 def test_several_seeds_in_a_row(runs: Runs) -> None:

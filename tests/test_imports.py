@@ -17,7 +17,7 @@ FIRST = [
     *("calls", "arguments", "layers", "network", "catalog", "spec", "text"),
     *("files", "events", "verdict", "presets", "summary", "cli"),
     *("control", "options", "storage", "watch", "changes", "draft", "request", "settings"),
-    *("guard", "terminal", "telemetry", "config", "cli_config", "annotations", "runs", "listing", "columns"),
+    *("guard", "terminal", "telemetry", "editor", "config", "cli_config", "annotations", "runs", "listing", "columns"),
     *("filters", "differences", "statistics", "comparison", "tables", "cli_runs"),
 ]
 """Modules whose answer does not wait for torch."""

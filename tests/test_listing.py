@@ -11,7 +11,7 @@ from saved_runs import make_run, make_runs
 
 from mnist_tui import columns, listing, presets
 from mnist_tui.listing import Runs, grouped, read_run
-from mnist_tui.runs import Run
+from mnist_tui.runs import Run, observations
 from mnist_tui.storage import StorageError
 
 
@@ -46,7 +46,7 @@ def test_facts(runs_dir: Path) -> None:
     assert (run.optimizer, run.learning_rate, run.batch_size, run.scheduler) == ("Adam", 0.002, 64, "StepLR")
     assert run.augmentation == "RandomApply, Resize, RandomRotation"
     assert run.layer_kinds == "5 convolutions, 2 pools, 1 linear, 2 batch norms"
-    assert run.measured_on == "mnist test 10,000, chosen by test"
+    assert run.measured_on == "mnist test 10,000, best epoch chosen on the test set"
 
 
 @pytest.mark.parametrize("outcome", ["stopped", "failed"])
@@ -259,6 +259,34 @@ def test_groups(tmp_path: Path) -> None:
     runs.refresh()
 
     assert sorted(len(group) for group in grouped(runs.all)) == [1, 1, 1, 1, 3]
+
+
+def test_a_group_with_repeats(tmp_path: Path) -> None:
+    """All its folders are in it; what is measured and sorted by is of one run a seed, the newest."""
+    spec = presets.load("iter5")
+    for index, (seed, accuracy) in enumerate([(0, 0.90), (1, 0.91), (0, 0.98), (1, 0.99), (0, 0.97)]):
+        make_run(tmp_path, spec, seed, accuracy, index)
+    runs = Runs(tmp_path)
+    runs.refresh()
+    (group,) = grouped(runs.all)
+    best = columns.column("best")
+
+    assert len(group) == 5
+    assert [run.id[-4:] for run in observations(group)] == ["0004", "0003"]
+    assert columns.column("seed").of(group) == "2 seeds (+3 repeats)"
+    assert (best.of(group), best.mean(group)) == ("98.00% ±1.41", pytest.approx(0.98))
+    assert best.of(group[2:]) == "94.50% ±4.95"
+    assert columns.column("seed").of([group[0], group[2]]) == "seed 0 (+1 repeat)"
+    by_end = {old[-4:]: new[-4:] for old, new in listing.repeats(runs.all).items()}
+    assert by_end == {"0000": "0004", "0001": "0003", "0002": "0004"}
+
+
+def test_folders_that_hold_no_run_repeat_nothing(tmp_path: Path) -> None:
+    """They are alike in that nothing is known of them."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+
+    assert len(observations([read_run(tmp_path / name) for name in ("one", "two")])) == 2
 
 
 def test_the_newest_first(tmp_path: Path) -> None:

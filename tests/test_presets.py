@@ -1,6 +1,7 @@
 """Presets: every built-in file is tested by existing, and every way a file can be wrong is one clear error."""
 
 import os
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -328,6 +329,40 @@ def test_a_file_can_be_loaded_by_its_path(tmp_path: Path) -> None:
 
     assert isinstance(presets.load(str(path)), RunSpec)
     assert presets.load(str(path)).name == "small"
+
+
+@pytest.mark.parametrize("name", ["测试", "größe", "नमस्ते", "2.0-b"])
+def test_a_preset_of_any_script_is_saved_and_found(name: str) -> None:
+    """However its accents are typed; it is there then, and no second one may have its name."""
+    decomposed = unicodedata.normalize("NFD", name)
+    spec = presets.load("iter5")
+    path = presets.save(spec, decomposed, spec)
+
+    assert path.name == f"{name}.toml"
+    assert presets.load(decomposed).name == presets.load(name).name == name
+    with pytest.raises(PresetError, match="there is a preset"):
+        presets.check_new_name(name)
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "../x", ".x", "-x", "a b", "x.toml", "\u0301", "a\u202eb", "iter5"])
+def test_a_name_that_no_new_preset_can_have(name: str) -> None:
+    """Refused in a line; nothing is written."""
+    spec = presets.load("iter5")
+    with pytest.raises(PresetError) as caught:
+        presets.save(spec, name, spec)
+
+    assert str(caught.value).isprintable()
+    assert not presets.user_folder().exists()
+
+
+def test_a_file_whose_name_is_not_in_normal_form_is_found(tmp_path: Path) -> None:
+    """As some systems write them; beside its twin in normal form it is the same name twice."""
+    write(tmp_path / "extra" / f"{unicodedata.normalize('NFD', 'größe')}.toml", LAYERS)
+    assert presets.load("größe", tmp_path / "extra").name == "größe"
+    write(tmp_path / "extra" / "größe.toml", f"title = 'another'\n{LAYERS}")
+
+    with pytest.raises(PresetError, match="two presets are called größe"):
+        presets.find(tmp_path / "extra")
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:

@@ -190,7 +190,7 @@ async def test_filter_as_it_is_typed() -> None:
         assert names(pilot) == ["iter5", "iter4"]
         await pilot.press(*"x")
         wrong = str(pilot.app.screen.query_one("#filter-error", Static).content)
-        assert "'3x' is no number" in wrong
+        assert "seed=3x: enter a number such as seed=20" in wrong
         assert names(pilot) == ["iter5", "iter4"]
         await pilot.press("escape", "escape")
         assert len(names(pilot)) == 28
@@ -408,6 +408,28 @@ async def test_compare_single_runs_and_what_is_refused() -> None:
         await until(pilot, lambda: len(table(pilot).rows) == 3)
         await pilot.press("g", "space", "3")
         await until(pilot, lambda: "Not compared:" in report(pilot))
+
+
+def repeated(runs_dir: Path) -> None:
+    """Two recipes with two seeds each, one of them trained twice; and a run on other images."""
+    for index, (name, seed) in enumerate((("iter4", 0), ("iter4", 1), ("iter5", 0), ("iter5", 1), ("iter5", 0))):
+        make_run(runs_dir, presets.load(name), seed, 0.99 + 0.001 * index, index)
+    digits = {"name": "digits", "sha256": "1" * 64, "test_images": 360}
+    make_run(runs_dir, presets.load("v2"), 0, 0.999, 9, dataset=digits)
+
+
+async def test_repeats_and_data_sets() -> None:
+    """A row says how many repeats it has, Compare counts them once, and digits stand apart behind MNIST."""
+    async with runs_mode(repeated) as pilot:
+        pilot.app.screen.shelf.sort = "-best"  # type: ignore[attr-defined]
+        await pilot.press("m")
+        await type_filter(pilot, "state:completed")
+        assert names(pilot) == ["iter5", "iter4", "v2"]
+        assert "2 seeds (+1 repeat)" in look(pilot)
+        assert [column.key for column in table(pilot).columns][4:6] == ["data", "best"]
+        await pilot.press("g", "space", "space", "3")
+        await until(pilot, lambda: "iter5 ×2" in report(pilot))
+        assert "2 (+1 repeat not counted)" in report(pilot)
 
 
 async def test_a_mark_keeps_its_colour() -> None:

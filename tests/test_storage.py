@@ -4,6 +4,7 @@ import errno
 import json
 import math
 import os
+import re
 import time
 import zlib
 from dataclasses import replace
@@ -12,6 +13,8 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from reliability_helpers import (
     FailingDisk,
     holder,
@@ -618,6 +621,35 @@ def warnings_of(folder: Path, **changes: Any) -> list[str]:
 def test_resuming_in_the_same_world_warns_of_nothing(stopped: Path) -> None:
     """Negative control of the warnings."""
     assert warnings_of(stopped) == []
+
+
+SLUGS = {
+    "iter5": "iter5",
+    "测试": "run",
+    "测试-v2": "v2",
+    "größe": "grosse",
+    "Ünïcode": "unicode",
+    "..": "run",
+    "a/b": "a-b",
+}
+
+
+@pytest.mark.parametrize(("name", "slug"), SLUGS.items(), ids=SLUGS)
+def test_a_run_of_any_name_has_a_folder_in_ascii(name: str, slug: str, tmp_path: Path) -> None:
+    """The name itself is in run.json."""
+    spec = small_spec().model_copy(update={"name": name})
+    folder = storage.RunFolder.create(tmp_path, spec, {})
+    folder.close()
+
+    assert re.fullmatch(rf"\d{{8}}T\d{{6}}Z-{slug}-s\d+-[0-9a-f]{{4}}", folder.folder.name)
+    assert load_run(folder.folder).spec.name == name
+
+
+@given(st.text(min_size=1, max_size=100))
+def test_every_part_of_a_folders_name_is_ascii(name: str) -> None:
+    """Small letters and digits with single hyphens between them, at most 40."""
+    assert re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", storage._slug(name))
+    assert len(storage._slug(name)) <= 40
 
 
 def test_a_completed_run_is_not_resumed(tmp_path: Path) -> None:

@@ -211,6 +211,16 @@ def test_layers_are_counted_by_family() -> None:
     assert summary.layer_counts(spec_of("Flatten()", "Linear(10)").rows) == {"linear": 1}
 
 
+def test_one_layer_is_singular() -> None:
+    """Several are not; without any there is nothing to say."""
+    one = spec_of("Conv2d(4, 3)", "MaxPool2d(4)", "BatchNorm2d()", "Dropout(0.1)", "Flatten()", "Linear(10)")
+    two = spec_of("Conv2d(4, 3)", "Conv2d(4, 3)", "Flatten()", "Linear(20)", "Linear(10)")
+
+    assert summary.layers_in_words(one.rows) == "1 convolution, 1 pool, 1 linear, 1 batch norm, 1 dropout"
+    assert summary.layers_in_words(two.rows) == "2 convolutions, 2 linear"
+    assert summary.layers_in_words(()) == ""
+
+
 def test_the_counts_are_those_of_the_types(spec: RunSpec) -> None:
     """Against a plain count by PyTorch's names."""
     types = Counter(row.type for row in spec.rows)

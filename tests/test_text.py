@@ -1,5 +1,6 @@
 """Text and files from outside: what reaches the screen is harmless, what is read is bounded."""
 
+import ast
 import os
 import signal
 import unicodedata
@@ -10,9 +11,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from mnist_tui.files import BadFile, read_bytes, read_text
-from mnist_tui.text import clean, clean_line
+from mnist_tui.text import as_name, cell_width, clean, clean_line, fitted, in_ascii, is_name
 
 REPLACED = {
     "C0": [chr(code) for code in range(0x20) if chr(code) != "\n"],
@@ -166,3 +168,80 @@ def test_other_bytes_are_no_text(tmp_path: Path, content: bytes) -> None:
 
     with pytest.raises(BadFile, match=rf"is not UTF-8 text \(byte {0 if content[0] > 127 else 3}\)"):
         read_text(path, 100)
+
+
+NAMES = ["iter5", "测试", "größe", "नमस्ते", "ภาษาไทย", "עברית", "한국어-v2", "_x", "2.0", "x" * 60, "é" * 60]
+NO_NAMES = {
+    "nothing": "",
+    "too long": "x" * 61,
+    "too many bytes": "𠀀" * 51,
+    "a space": "a b",
+    "a line break": "a\n",
+    "a path": "../x",
+    "a backslash": "a\\b",
+    "a hidden file": ".x",
+    "an option": "-x",
+    "a mark alone": "\u0301",
+    "an escape": "\x1b[2J",
+    "right to left": "a\u202eb",
+    "a surrogate": "\udc80",
+    "of no width": "a\u200bb",
+    "a letter that is drawn as nothing": "\u3164",
+    "a sign": "a:b",
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_of_any_script(name: str) -> None:
+    """Of letters, digits and marks; as a keyboard writes them, they are brought into normal form."""
+    assert is_name(name, 60)
+    assert as_name(unicodedata.normalize("NFD", name)) == name
+
+
+@pytest.mark.parametrize("name", NO_NAMES.values(), ids=NO_NAMES)
+def test_no_names(name: str) -> None:
+    """What could leave a folder, drive or reorder a terminal, hide, or be taken for an option."""
+    assert not is_name(as_name(name), 60)
+
+
+@given(st.text(max_size=70))
+def test_every_name_is_safe(text: str) -> None:
+    """To show, as an argument, and as a part of a file's name."""
+    name = as_name(text)
+    if is_name(name, 60):
+        assert clean_line(name) == name == name.strip()
+        assert name[0] not in ".-"
+        assert not set(name) & set("/\\\0 :*?\"'<>|$`;&()")
+        assert len(f".{name}.toml.1234567.01234567.tmp".encode()) <= 255
+        assert cell_width(name) > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "cells"),
+    [("iter5", 5), ("测试", 4), ("gro\u0308ße", 5), ("größe", 5), ("ภาษาไทย", 7), ("", 0), ("e\u0301", 1)],
+)
+def test_width_in_cells(text: str, cells: int) -> None:
+    """Two for a wide character, none for a mark: as the library that draws the dashboard counts."""
+    assert cell_width(text) == cells == cell_len(text)
+
+
+@given(st.text(st.characters(categories=["L", "N", "P", "Zs"]), max_size=30), st.integers(1, 20), st.booleans())
+def test_a_fitted_text_takes_its_cells(text: str, width: int, is_right: bool) -> None:
+    """Exactly, whatever is cut; what fits stays whole."""
+    shown = fitted(text, width, is_right)
+
+    assert cell_width(shown) == width
+    assert text in shown if cell_width(text) <= width else shown.strip(" ")[-1:] == "…"
+
+
+SENTENCES = [path for path in (Path(__file__).parent.parent / "mnist_tui").glob("*.py") if path.name != "text.py"]
+
+
+@pytest.mark.parametrize("path", SENTENCES, ids=lambda path: path.stem)
+def test_every_sign_of_our_sentences_has_a_form_in_ascii(path: Path) -> None:
+    """What a module may say is shown in ASCII mode without a question mark; docstrings are not shown."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    documents = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    texts = [node.value for node in nodes if isinstance(node, ast.Constant) and id(node) not in documents]
+
+    assert [text for text in texts if isinstance(text, str) and not in_ascii(text).isascii()] == []

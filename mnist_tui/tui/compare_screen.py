@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult
@@ -21,6 +22,10 @@ from mnist_tui.tui.overlay import COMPARED, Overlay, lines_of
 from mnist_tui.tui.shelf import Shelf, colour, marker
 from mnist_tui.tui.status import Headline
 
+GAP = "  "
+"""Between two columns of a table."""
+SIDE_CELLS = 12
+"""The narrowest column of a side."""
 NAMES = {"CompareScreen": "Compare", "VerticalScroll": "Report", "App": "Everywhere"}
 EMPTY = """\
 nothing is marked yet
@@ -200,26 +205,32 @@ def sentences(sides: Sequence[Side], measure: Measure) -> list[str]:
 
 
 def _headed(rows: Sequence[Sequence[str]], sides: Sequence[tuple[int, Side]], width: int, tint: Any) -> Text:
-    """A table whose heading has the sides' markers and colours; columns too many for the width go below each other."""
-    name = min(max(len(row[0]) for row in rows), max(14, width // 3))
-    each = max(12, (width - name) // max(1, len(sides)) - 2)
-    cells = [[row[0], *row[1:]] for row in rows]
-    widths = [min(each, max(len(row[index]) for row in cells)) + 2 for index in range(1, len(cells[0]))]
-    per_block = max(1, next((n for n in range(len(widths), 0, -1) if name + 2 + sum(widths[:n]) <= width), 1))
+    """A table of at most `width` cells; sides for which there is no room beside the others go below them."""
+    names, *values = zip(*rows, strict=True)
+    name = min(max(map(cell_len, names)), max(SIDE_CELLS, 3 * width // 10))
+    beside = max(1, min(len(sides), (width - name) // (len(GAP) + SIDE_CELLS)))
+    room = max(1, (width - name) // beside - len(GAP))
+    columns = [(tint(slot), column) for (slot, _), column in zip(sides, values, strict=True)]
     text = Text(no_wrap=True)
-    for start in range(0, len(widths), per_block):
-        block = range(start, min(start + per_block, len(widths)))
-        text.append(f"{cells[0][0][:name]:<{name}}  ", "underline")
-        for index in block:
-            sign, shade = tint(sides[index][0])
-            label = f"{sign} {cells[0][index + 1]}"
-            text.append(f"{label[: widths[index] + 2]:<{widths[index] + 2}}", f"underline {shade}")
-        text.append("\n")
-        for row in cells[1:]:
-            values = [_cut(row[index + 1], widths[index]) for index in block]
-            text.append(f"{_cut(row[0], name):<{name}}  {'  '.join(values)}".rstrip() + "\n")
+    for start in range(0, len(columns), beside):
+        text.append(_block(names, name, columns[start : start + beside], room))
     return text
 
 
+def _block(names: Sequence[str], name: int, columns: Sequence[tuple[Any, Sequence[str]]], room: int) -> Text:
+    """Sides beside each other, the columns headed by the sides' markers and colours and at most `room` cells wide."""
+    text = Text()
+    cells = [[_cut(each, name) for each in names]]
+    for (sign, _), (label, *values) in columns:
+        shown = [f"{sign} {label}", *values]
+        widest = min(room, max(map(cell_len, shown)))
+        cells.append([_cut(value, widest) for value in shown])
+    for style, (heading, *_) in zip(["", *(shade for (_, shade), _ in columns)], cells, strict=True):
+        text.append(GAP if text else "", "underline").append(heading, f"underline {style}")
+    for line in list(zip(*cells, strict=True))[1:]:
+        text.append(f"\n{GAP.join(line).rstrip()}")
+    return text.append("\n")
+
+
 def _cut(text: str, width: int) -> str:
-    return f"{text if len(text) <= width else text[: width - 1] + '…':<{width}}"
+    return set_cell_size(text, width) if cell_len(text) <= width else f"{set_cell_size(text, width - 1)}…"

@@ -39,8 +39,14 @@ def usable(keymap: Mapping[str, str]) -> dict[str, str]:
 
 def problems(keymap: Mapping[str, str]) -> Iterator[str]:
     """A sentence for every entry without such an action or key, and for every action that lost its last key."""
-    bound = _bound()
-    known = {binding.id for bindings in bound for binding in bindings if binding.id}
+    yield from unknown(keymap)
+    for bindings in _bound():
+        yield from _lost(bindings, usable(keymap))
+
+
+def unknown(keymap: Mapping[str, str]) -> Iterator[str]:
+    """A sentence for every entry without such an action or key."""
+    known = {binding.id for bindings in _bound() for binding in bindings if binding.id}
     for action, keys in keymap.items():
         if action not in known:
             near = did_you_mean(action, known) or "; mnist-tui knows " + ", ".join(sorted(known))
@@ -48,8 +54,6 @@ def problems(keymap: Mapping[str, str]) -> Iterator[str]:
         for key in _split(keys):
             if not is_key(key):
                 yield f"keymap.{action}: there is no key {clean_line(key, 60)!r}{did_you_mean(key, KNOWN_KEYS)}"
-    for bindings in bound:
-        yield from _lost(bindings, usable(keymap))
 
 
 def is_key(key: str) -> bool:

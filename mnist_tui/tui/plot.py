@@ -1,4 +1,4 @@
-"""A plot of a metric over the epochs: curves, axes, target, best epoch, cursor. Every screen with curves draws by it."""
+"""A plot of a metric over the epochs: curves, axes, target, best epoch, cursor. Every screen draws curves by it."""
 
 import math
 import time
@@ -62,9 +62,7 @@ class Picture:
     """Equal for pictures that look the same."""
 
 
-def picture_of(
-    metric: Metric, group: Group, pinned: Track | None, smoothing: float, target: Target | None
-) -> Picture:
+def picture_of(metric: Metric, group: Group, pinned: Track | None, smoothing: float, target: Target | None) -> Picture:
     """What a plot shows of the runs of an action as they are now, with the target that the newest is judged by."""
     track = group.tracks[-1] if group.tracks else None
     wanted = target.test_accuracy if target and metric == "accuracy" else None

@@ -101,8 +101,16 @@ class RunScreen(AskingScreen):
     def on_resize(self) -> None:
         run = self.run
         seeds = columns.column("seed").of(self.runs)
+        seeds = seeds if len(self.runs) > 1 else f"seed {seeds}"
         best = columns.column("best").of(self.runs)
-        parts = [run.name, f"{run.parameters or 0:,} params", seeds if len(self.runs) > 1 else f"seed {seeds}", f"best {best}", run.state, run.id]
+        parts = [
+            run.name,
+            f"{run.parameters or 0:,} params",
+            seeds if len(self.runs) > 1 else f"seed {seeds}",
+            f"best {best}",
+            run.state,
+            run.id,
+        ]
         self.query_one(Headline).show([clean_line(part, 100) for part in parts])
 
     def _tracks(self) -> Group:

@@ -142,7 +142,7 @@ class RunsScreen(AskingScreen):
         try:
             rows = self.shelf.rows()
             self.table.empty = NONE_CHOSEN if self.shelf.runs.all else EMPTY
-            self.table.show(rows, columns.chosen(self.shelf.columns))
+            self.table.show(rows, columns.shown_columns(rows, self.shelf.columns))
         except (FilterError, ColumnError) as wrong:
             error = str(wrong)
         self.query_one("#filter-error", Static).update(Content(f"! {clean_line(error, 300)}" if error else ""))

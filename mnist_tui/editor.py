@@ -1,0 +1,31 @@
+"""The user's editor, $VISUAL or $EDITOR, on one file."""
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+
+class EditorError(ValueError):
+    """The editor cannot be opened; the message says why, and names the file to edit otherwise."""
+
+
+def edit(path: Path) -> int:
+    """Opens a file in the editor and waits until it is closed; the editor's exit code. Raises `EditorError`."""
+    if not has_terminal():
+        raise EditorError(f"an editor needs a terminal, and this is none; edit {path} another way")
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+    try:
+        return subprocess.run([*shlex.split(editor), str(path)], check=False).returncode
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise EditorError(f"the editor {editor!r} cannot be run: {why}; set EDITOR, or edit {path}") from None
+
+
+def has_terminal() -> bool:
+    """Whether input and output are one."""
+    try:
+        return sys.stdin.isatty() and sys.stdout.isatty()
+    except (AttributeError, ValueError):  # Closed, or none at all.
+        return False
