@@ -4,18 +4,16 @@ import time
 from collections.abc import Callable
 from typing import ClassVar
 
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.events import Click
 from textual.message import Message
-from textual.timer import Timer
 from textual.widgets import Static
 
 from mnist_tui.tui.curves import Metric
 from mnist_tui.tui.plot import Picture, Plot
 
-MIN_SECONDS = 0.25
-"""Between two drawings."""
 SHARE = 0.02
 """Of the time that drawing one chart may take."""
 MAX_SECONDS = 2.0
@@ -41,10 +39,10 @@ class Chart(Vertical):
         super().__init__(id=name)
         self.metric = metric
         self._legend = Static()
+        self._drawn_legend: Text | None = None
         self._plot = Plot(metric, ascii_only, log_y)
         self._source: Callable[[], Picture] = Picture
         self._drawn_at = 0.0
-        self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
         yield self._legend
@@ -59,12 +57,15 @@ class Chart(Vertical):
     def on_show(self) -> None:
         self._draw()
 
-    def show(self, source: Callable[[], Picture]) -> None:
-        """Something is new: `source` is asked for the picture when it is time to draw, where the chart is seen."""
+    def show(self, source: Callable[[], Picture], at_once: bool = True) -> None:
+        """Draws what `source` gives, which is asked again when the size changes.
+
+        Unless `at_once`, only where the last drawing is as long ago as its cost asks for.
+        """
         self._source = source
-        if self._timer is None and self.is_attached and self.is_on_screen:
-            pause = min(MAX_SECONDS, max(MIN_SECONDS, self._plot.cost / SHARE))
-            self._timer = self.set_timer(max(0.001, self._drawn_at + pause - time.monotonic()), self._draw)
+        pause = min(MAX_SECONDS, self._plot.cost / SHARE)
+        if self.is_attached and self.is_on_screen and (at_once or time.monotonic() - self._drawn_at >= pause):
+            self._draw()
 
     def toggle_log(self) -> None:
         """A logarithmic axis, or a linear one."""
@@ -73,14 +74,13 @@ class Chart(Vertical):
 
     def _draw(self) -> None:
         """Draws the picture, where it is another one than is seen."""
-        if self._timer is not None:
-            self._timer.stop()
-            self._timer = None
         self._drawn_at = time.monotonic()
         picture = self._source()
         if picture.key is None or picture.key != self._plot.picture.key:
             self._plot.show(picture, high_x=max(1.0, picture.x_max))
-        self._legend.update(self._plot.drawing().legend(), layout=False)
+        if (legend := self._plot.drawing().legend()) != self._drawn_legend:
+            self._drawn_legend = legend
+            self._legend.update(legend, layout=False)
 
     def on_click(self, event: Click) -> None:
         event.stop()

@@ -156,6 +156,7 @@ class LabScreen(DesignScreen):
         self._show_progress()
 
     def _show_progress(self) -> None:
+        self.view.draw_new()
         self.query_one(StatusLine).show(self.view.progress, self.waiting, self.request.ascii)
 
     def _show_lines(self) -> None:

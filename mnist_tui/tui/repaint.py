@@ -5,11 +5,15 @@
 
 from typing import TypeVar
 
+from textual.geometry import Region
 from textual.reactive import Reactive
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 
 Result = TypeVar("Result")
+
+MOST_PARTS = 6
+"""Parts of a screen that are drawn one by one."""
 
 
 class LeanScreen(Screen[Result]):
@@ -32,7 +36,10 @@ class LeanScreen(Screen[Result]):
         """Draws what changed; seen through the screen on top, it has that screen draw those regions again."""
         top = self.app.screen
         if self is top:
-            super()._compositor_refresh()
+            # Textual draws every widget between the first changed line and the last; each part by itself costs less.
+            for part in _apart(self._compositor._dirty_regions) or [set()]:
+                self._compositor._dirty_regions = part
+                super()._compositor_refresh()
             return
         # Textual also marks this whole screen as changed here, which leads back here, sixty times a second.
         regions = list(self._compositor._dirty_regions)
@@ -40,6 +47,16 @@ class LeanScreen(Screen[Result]):
         self._dirty_widgets.clear()
         if regions:
             top.refresh(*regions)
+
+
+def _apart(regions: set[Region]) -> list[set[Region]]:
+    """Regions in groups that lie together; one group where they are many."""
+    groups: list[tuple[Region, set[Region]]] = []
+    for region in sorted(regions):
+        near = [group for group in groups if group[0].grow((1, 1, 1, 1)).overlaps(region)]
+        joined = {region}.union(*(members for _, members in near))
+        groups = [group for group in groups if group not in near] + [(Region.from_union(joined), joined)]
+    return [members for _, members in groups] if len(groups) <= MOST_PARTS else [set(regions)]
 
 
 class Dialog(ModalScreen[Result], LeanScreen[Result]):  # In this order: textual's CSS knows the first base alone.

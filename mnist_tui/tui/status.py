@@ -50,8 +50,8 @@ def fitted(parts: list[Part], width: int) -> str:
 
 
 @dataclass(frozen=True)
-class Progress:
-    """What the line of progress tells of."""
+class ActionProgress:
+    """How far an action is: one run, or several seeds of one recipe."""
 
     track: Track
     seeds_done: int = 0
@@ -60,7 +60,7 @@ class Progress:
     """Runs that the action has."""
 
 
-def progress_parts(progress: Progress, ascii_only: bool) -> list[Part]:
+def progress_parts(progress: ActionProgress, ascii_only: bool) -> list[Part]:
     """How far a run is: accuracy, epoch, time of arrival and seed are what goes last."""
     track = progress.track
     started, step = track.started, track.progress
@@ -115,7 +115,7 @@ class StatusLine(OneLine):
         self.device = ""
         """What the device does, in words."""
 
-    def show(self, progress: Progress | None, waiting: str, ascii_only: bool) -> None:
+    def show(self, progress: ActionProgress | None, waiting: str, ascii_only: bool) -> None:
         """Shows a run, or else the reason for waiting."""
         width = max(0, self.size.width - 2)
         parts = [Part(waiting)] if waiting or progress is None else progress_parts(progress, ascii_only)

@@ -6,7 +6,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from mnist_tui.events import EpochEnded, Event, RunStarted
+from mnist_tui.events import EpochEnded, Event, Progress, RunStarted
 from mnist_tui.spec import RunSpec
 from mnist_tui.text import clean_line
 from mnist_tui.tui.chart import Chart
@@ -14,7 +14,7 @@ from mnist_tui.tui.curves import METRICS, SMOOTHINGS, Metric
 from mnist_tui.tui.epochs import EpochTable
 from mnist_tui.tui.plot import Picture, picture_of
 from mnist_tui.tui.run_card import RunCard
-from mnist_tui.tui.status import Progress
+from mnist_tui.tui.status import ActionProgress
 from mnist_tui.tui.track import Group, Track
 from mnist_tui.tui.zoom import Zoomed, ZoomScreen
 
@@ -36,6 +36,7 @@ class TrainingView(Vertical):
         self._spec_of = ""
         """The run that `_spec` belongs to."""
         self._zoom: ZoomScreen | None = None
+        self._is_new = False
 
     def compose(self) -> ComposeResult:
         yield Chart("accuracy", self.ascii_only, "chart-accuracy")
@@ -55,9 +56,9 @@ class TrainingView(Vertical):
         return self._spec if self.track is not None and self.track.run == self._spec_of else None
 
     @property
-    def progress(self) -> Progress | None:
+    def progress(self) -> ActionProgress | None:
         """How far the newest run and its action are."""
-        return None if self.track is None else Progress(self.track, len(self.group.tracks), self.planned_seeds)
+        return None if self.track is None else ActionProgress(self.track, len(self.group.tracks), self.planned_seeds)
 
     def title(self) -> str:
         """What is trained, or was: name, seed, parameters, data."""
@@ -83,7 +84,10 @@ class TrainingView(Vertical):
         self.track.add(event)
         if isinstance(event, EpochEnded):
             self.query_one(EpochTable).add(event, self.track.best)
-        self.draw()
+        if isinstance(event, Progress):
+            self._is_new = True  # Ten a second; they are drawn together.
+        else:
+            self.draw()
 
     def show_spec(self, run: str, spec: RunSpec) -> None:
         """Takes what a run was set to do; its target is drawn then."""
@@ -105,12 +109,18 @@ class TrainingView(Vertical):
         self.pinned = track
         self.draw()
 
-    def draw(self) -> None:
-        """Gives the panes what is new; charts draw when it is time."""
+    def draw_new(self) -> None:
+        """Draws what was told of steps since the last time; called a few times a second."""
+        if self._is_new:
+            self.draw(at_once=False)
+
+    def draw(self, at_once: bool = True) -> None:
+        """Gives the panes what is new; unless `at_once`, charts draw when it is time."""
+        self._is_new = False
         if self._zoom is not None and self._zoom.is_attached:
             self._zoom.show_new()
         for chart in self.query(Chart):
-            chart.show(partial(self.picture, chart.metric, self.smoothing))
+            chart.show(partial(self.picture, chart.metric, self.smoothing), at_once)
         self.query_one(RunCard).show(self.track, self.spec, self.seeds_sentence)
 
     def picture(self, metric: Metric, smoothing: float) -> Picture:

@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import Static
 
-from mnist_tui.tui.chart import MAX_SECONDS, MIN_SECONDS, SHARE
+from mnist_tui.tui.chart import MAX_SECONDS, SHARE
 from mnist_tui.tui.curves import METRICS, SMOOTHINGS, Metric, number
 from mnist_tui.tui.help import HelpScreen, sections
 from mnist_tui.tui.key_bar import KeyBar
@@ -99,7 +99,6 @@ class ZoomScreen(LeanScreen[None]):
         self._zoomed, self._smoothing = zoomed, smoothing
         self._plot = CursorPlot(metric, ascii_only, log_y=metric == "loss")
         self._is_whole = True
-        self._is_waiting = False
         self._shown_at = 0.0
 
     def compose(self) -> ComposeResult:
@@ -116,13 +115,12 @@ class ZoomScreen(LeanScreen[None]):
 
     def show_new(self) -> None:
         """Something is new: draws it, as seldom as a chart is drawn."""
-        if not self._is_waiting and self.is_attached:
-            self._is_waiting = True
-            pause = min(MAX_SECONDS, max(MIN_SECONDS, self._plot.cost / SHARE))
-            self.set_timer(max(0.001, self._shown_at + pause - time.monotonic()), self._show)
+        pause = min(MAX_SECONDS, self._plot.cost / SHARE)
+        if self.is_attached and time.monotonic() - self._shown_at >= pause:
+            self._show()
 
     def _show(self, **view: object) -> None:
-        self._is_waiting, self._shown_at = False, time.monotonic()
+        self._shown_at = time.monotonic()
         metric = view.get("metric", self._plot.view.metric)
         picture = self._zoomed.picture(metric, self._smoothing)  # type: ignore[arg-type]
         if self._is_whole:
