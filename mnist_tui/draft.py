@@ -5,7 +5,7 @@ that a new setting appears in the form by being declared.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -14,7 +14,18 @@ from typing import Any, Literal, get_args, get_origin
 from mnist_tui.calls import Call, CallError, parse, show, signature
 from mnist_tui.catalog import CATALOGS, default_of
 from mnist_tui.network import Row
-from mnist_tui.spec import UNUSED, Knob, RunSpec, SpecError, Target, TrainSpec, make_spec, read_value, unreadable
+from mnist_tui.spec import (
+    UNUSED,
+    Knob,
+    RunSpec,
+    SpecError,
+    Target,
+    TrainSpec,
+    make_spec,
+    read_value,
+    transforms_in,
+    unreadable,
+)
 
 CALLS = ("optimizer", "scheduler", "loss")
 """The settings that are one call of PyTorch's: a choice, and a field for each of its arguments."""
@@ -76,6 +87,8 @@ class Draft:
     typed_layers: str | None = None
     last_rows: tuple[Row, ...] = field(default=(), compare=False)
     """The layer table before a layer became wrong."""
+    switched_off: tuple[tuple[int, str], ...] = ()
+    """Transforms that are not used now: their places among all transforms, and their calls."""
     own_knobs: Mapping[str, Knob] | None = None
     """The knobs with what stands in them until it is typed over; None: the preset's."""
 
@@ -84,7 +97,7 @@ class Draft:
         """The draft over `base` that comes to `spec`."""
         knobs = {name: base.knobs.get(name, value) for name, value in spec.knobs.items()}
         layers = None if spec.layers == base.layers else spec.layers
-        draft = cls(base, {}, layers, spec.rows, knobs)
+        draft = cls(base, {}, layers, spec.rows, own_knobs=knobs)
         typed = {path: text for path, text in _texts(spec).items() if draft._preset_texts.get(path) != text}
         return replace(draft, typed=typed)
 
@@ -95,6 +108,7 @@ class Draft:
             "typed": dict(self.typed),
             "layers": self.typed_layers,
             "knobs": None if self.own_knobs is None else dict(self.own_knobs),
+            "switched_off": [list(one) for one in self.switched_off],
         }
 
     @classmethod
@@ -104,7 +118,8 @@ class Draft:
         if not isinstance(layers, str | None) or not (knobs is None or _are_knobs(knobs)):
             raise TypeError("layers must be text, knobs numbers by name")
         typed = {str(path): str(text) for path, text in record["typed"].items()}
-        draft = cls(make_spec(record["base"]), typed, layers, (), knobs)
+        switched_off = tuple((int(place), str(text)) for place, text in record.get("switched_off", ()))
+        draft = cls(make_spec(record["base"]), typed, layers, (), switched_off, knobs)
         known = {field.path for field in draft.fields}  # Another version may have had other fields.
         return replace(draft, typed={path: text for path, text in typed.items() if path in known})
 
@@ -122,9 +137,42 @@ class Draft:
         typed = {key: value for key, value in self.typed.items() if key != path}
         if path in CALLS:
             typed = {key: value for key, value in typed.items() if not key.startswith(f"{path}.")}
-        if text != replace(self, typed=typed).text_of(path):
-            typed[path] = text
-        return replace(self, typed=typed, last_rows=self._last_rows)
+        changed = replace(self, typed=typed, last_rows=self._last_rows)
+        if text == changed.text_of(path):
+            return changed
+        return replace(changed, typed={**typed, path: text})._with_arguments(self.taken_over(path, text))
+
+    def taken_over(self, path: str, text: str) -> dict[str, str]:
+        """The arguments that another choice of a call begins with, where they are not PyTorch's defaults, by path.
+
+        An optimizer takes over the learning rate; OneCycleLR, which has no default length and peak, gets the run's
+        own length and the optimizer's rate.
+        """
+        rate = self.text_of("optimizer.lr")
+        if path == "optimizer" and rate != _defaults("optimizer", text).get("lr", rate):
+            return {"optimizer.lr": rate}
+        if path == "scheduler" and text == "OneCycleLR":
+            length = {f"scheduler.{name}": name for name in ("epochs", "steps_per_epoch")}
+            return {"scheduler.max_lr": rate, **length}
+        return {}
+
+    def _with_arguments(self, arguments: Mapping[str, str]) -> "Draft":
+        new = {path: text for path, text in arguments.items() if text != self.text_of(path)}
+        return replace(self, typed={**self.typed, **new})
+
+    def transforms(self) -> list[tuple[str, bool]]:
+        """Every transform as the text of its call, and whether it is used; raises `SpecError` for what is no call."""
+        found = [(str(call), True) for call in transforms_in(self.text_of("augment"))]
+        for place, text in self.switched_off:
+            found.insert(place, (text, False))
+        return found
+
+    def with_transforms(self, transforms: Sequence[tuple[str, bool]]) -> "Draft":
+        """The draft with these transforms, each with whether it is used."""
+        off = tuple((place, text) for place, (text, is_on) in enumerate(transforms) if not is_on)
+        return replace(self, switched_off=off).with_text(
+            "augment", ", ".join(text for text, is_on in transforms if is_on)
+        )
 
     def text_of(self, path: str) -> str:
         """What stands in a field: what was typed, or the preset's, or PyTorch's default."""

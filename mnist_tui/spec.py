@@ -405,12 +405,12 @@ def _plain(path: str, text: str) -> Any:
     if field in ("optimizer", "scheduler", "loss", "precision", "scheduler_step"):
         return None if text == "None" else text
     if field == "augment":
-        return [str(call) for call in _transforms(text)]
+        return [str(call) for call in transforms_in(text)]
     return read_value(path, text, example(field))
 
 
-def _transforms(text: str) -> tuple[Call, ...]:
-    """`[RandomRotation(15), Resize(28)]`, with or without the brackets."""
+def transforms_in(text: str) -> tuple[Call, ...]:
+    """The calls of `[RandomRotation(15), Resize(28)]`, with or without the brackets; raises `SpecError`."""
     try:
         call = parse(f"f({text})")
     except CallError as error:

@@ -15,6 +15,7 @@ from mnist_tui.differences import (
     settings,
     world,
 )
+from mnist_tui.events import EpochEnded
 from mnist_tui.listing import repeats
 from mnist_tui.runs import Run
 from mnist_tui.text import cell_width, clean, clean_line, fitted
@@ -78,6 +79,19 @@ def epoch_lines(run: Run) -> list[str]:
         for row in run.rows
     ]
     return _aligned([heads, *rows], [True] * len(heads))
+
+
+def epochs_as_markdown(rows: Sequence[EpochEnded]) -> str:
+    """Epochs as a table in Markdown."""
+    heads = ["epoch", "train loss", "train acc", "test loss", "test acc", "learning rate", "seconds"]
+    lines = [f"| {' | '.join(heads)} |", f"|{' ---: |' * len(heads)}"]
+    for row in rows:
+        train, test = (
+            f"{row.train_loss:.4f} | {row.train_accuracy:.2%}",
+            f"{row.test_loss:.4f} | {row.test_accuracy:.2%}",
+        )
+        lines.append(f"| {row.epoch} | {train} | {test} | {row.learning_rate:.3g} | {row.seconds:.1f} |")
+    return "\n".join(lines) + "\n"
 
 
 # --- comparisons ---

@@ -15,6 +15,7 @@ from command import Command
 from mnist_tui import cli, cli_config, presets, settings, terminal
 from mnist_tui import editor as editor_module
 from mnist_tui.draft import Draft
+from mnist_tui.last_used import LastUsed, remember
 from mnist_tui.options import Options
 from mnist_tui.request import LabRequest
 from mnist_tui.settings import Settings
@@ -338,17 +339,17 @@ def test_the_laboratory_takes_the_settings(requested: Callable[..., LabRequest])
     )
     by_file, by_flags = requested(), requested("--preset", "iter3", *FLAGS)
 
-    assert (_where(by_file.options), by_file.spec.name) == (BY_FILE, "iter4")
-    assert (_where(by_flags.options), by_flags.spec.name) == (BY_FLAGS, "iter3")
+    assert (_where(by_file.options), by_file.draft.base.name) == (BY_FILE, "iter4")
+    assert (_where(by_flags.options), by_flags.draft.base.name) == (BY_FLAGS, "iter3")
     assert (by_file.columns, by_file.sort, by_file.keymap) == (("name",), "best", {"leave": "x"})
 
 
 def test_what_was_used_last_comes_before_the_preset_of_the_settings(requested: Callable[..., LabRequest]) -> None:
     """That one is for the first time."""
     settings.write("preset", "iter4")
-    settings.remember(presets.load("iter3"), presets.load("iter3"))
+    remember(LastUsed(Draft(presets.load("iter3"))))
 
-    assert requested().spec.name == "iter3"
+    assert requested().draft.base.name == "iter3"
 
 
 def test_an_unknown_preset_is_refused_with_its_origin(command: Command) -> None:
@@ -552,7 +553,7 @@ def test_keys_that_there_are_not(key: str) -> None:
     ("key", "value", "message"),
     [
         ("keymap.swich_theme", "f11", "there is no action 'swich_theme'; did you mean 'switch_theme'?"),
-        ("keymap.nonsense9", "x", "there is no action 'nonsense9'; mnist-tui knows app.focus_next, "),
+        ("keymap.nonsense9", "x", "there is no action 'nonsense9'; mnist-tui knows accept, "),
         ("keymap.start", "crtl+t", "keymap.start: there is no key 'crtl+t'; did you mean 'ctrl+t'?"),
         ("keymap.start", "f8,crtl+t", "keymap.start: there is no key 'crtl+t'"),
     ],

@@ -56,7 +56,7 @@ def test_the_text_of_every_field_can_be_typed_again(base: RunSpec) -> None:
         ("knobs.dropout", "0,1", "knobs.dropout", "cannot read '0,1'; enter a number such as 0."),
         ("optimizer.lr", "-1", "optimizer.lr", "between 0 and"),
         ("optimizer.betas", "0.9", "optimizer.betas", ""),
-        ("scheduler", "OneCycleLR", "scheduler.max_lr", "is missing"),
+        ("scheduler", "ExponentialLR", "scheduler.gamma", "is missing"),
         ("augment", "RandomRotate(5)", "augment", "did you mean 'RandomRotation'"),
         ("knobs.dropout", "2", "knobs.dropout", "between 0 and 1"),
         ("loss.label_smoothing", "3", "loss.label_smoothing", "between 0 and 1"),
@@ -86,16 +86,51 @@ def test_all_mistakes_at_once(base: RunSpec) -> None:
     assert checked.spec is None
 
 
-def test_another_optimizer_brings_its_own_arguments(base: RunSpec) -> None:
-    """A choice takes the arguments of the one before away; coming back, the preset's own stand again."""
+def test_another_optimizer_takes_over_the_rate_and_nothing_else(base: RunSpec) -> None:
+    """A choice takes the other arguments of the one before away; coming back, the preset's own stand again."""
     adam = Draft(base).with_text("optimizer.lr", "0.5")
     sgd = adam.with_text("optimizer", "SGD").with_text("optimizer.momentum", "0.9")
-    again = sgd.with_text("optimizer", "Adam")
+    again = sgd.with_text("optimizer.lr", Draft(base).text_of("optimizer.lr")).with_text("optimizer", "Adam")
     fields = {field.path for field in sgd.fields if field.path.startswith("optimizer.")}
 
-    assert str(sgd.result.spec and sgd.result.spec.train.optimizer) == "SGD(momentum=0.9)"
+    assert adam.taken_over("optimizer", "SGD") == {"optimizer.lr": "0.5"}
+    assert str(sgd.result.spec and sgd.result.spec.train.optimizer) == "SGD(lr=0.5, momentum=0.9)"
     assert fields == {f"optimizer.{name}" for name in ("lr", "momentum", "dampening", "weight_decay", "nesterov")}
     assert again.result.spec == base
+
+
+def test_one_cycle_arrives_with_the_length_of_the_run(base: RunSpec) -> None:
+    """And with the optimizer's rate as its peak: a run at once, which the form shows whole."""
+    draft = Draft(base).with_text("scheduler", "OneCycleLR")
+    spec = draft.result.spec
+
+    assert spec is not None
+    assert str(spec.train.scheduler) == f"OneCycleLR(max_lr={draft.text_of('optimizer.lr')}, epochs=epochs, " + (
+        "steps_per_epoch=steps_per_epoch)"
+    )
+
+
+def test_a_text_that_is_the_default_again_is_no_change(base: RunSpec) -> None:
+    """Of a preset's argument, and of one that PyTorch has a default for."""
+    draft = Draft(base)
+    for path in ("epochs", "optimizer.lr", "optimizer.eps"):
+        before = draft.text_of(path)
+        draft = draft.with_text(path, "7").with_text(path, before)
+
+    assert draft == Draft(base)
+    assert draft.changed_count == 0
+
+
+def test_transforms_are_switched_off_and_on_in_their_places(base: RunSpec) -> None:
+    """What is off is not used, and stays where it was."""
+    listed = [("RandomRotation(7)", False), ("RandomErasing(p=0.1)", True), ("RandomInvert()", False)]
+    draft = Draft(base).with_transforms(listed)
+    spec = draft.result.spec
+
+    assert spec is not None
+    assert [str(call) for call in spec.train.augment] == ["RandomErasing(p=0.1)"]
+    assert draft.transforms() == listed
+    assert draft.with_transforms([(text, True) for text, _ in listed]).switched_off == ()
 
 
 @pytest.mark.parametrize("name", CATALOGS["optimizer"])

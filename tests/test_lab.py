@@ -34,7 +34,7 @@ from mnist_tui.tui.messages import Told
 from mnist_tui.tui.panes import Pane
 from mnist_tui.tui.recipe import Choice, FieldLine, Mistake
 from mnist_tui.tui.runner import Crashed, Idle, News, Refused, Runner
-from mnist_tui.tui.status import Headline, ProgressLine
+from mnist_tui.tui.status import Headline, StatusLine
 from mnist_tui.tui.track import Track
 from mnist_tui.tui.zoom import Readout, ZoomScreen
 
@@ -328,7 +328,7 @@ async def test_a_run_is_drawn() -> None:
         assert table.row_count == 3
         assert str(table.get_cell("2", "epoch")) == "2*"
         assert "99.50% of 99.40%  ✓ ok" in shown(pilot, BudgetCard)
-        assert "epoch 1/20" in shown(pilot, ProgressLine)
+        assert "epoch 1/20" in shown(pilot, StatusLine)
         assert "training iter5" in shown(pilot, Headline)
         assert "test 99.00%" in chart.render().plain
 

@@ -13,7 +13,9 @@ import pytest
 from command import Command
 from lab_terminal import MAIN, ROOT, Lab
 
-from mnist_tui import cli, presets, settings, storage, terminal
+from mnist_tui import cli, last_used, presets, storage, terminal
+from mnist_tui.draft import Draft
+from mnist_tui.last_used import LastUsed, remember
 from mnist_tui.request import LabRequest
 from mnist_tui.spec import RunSpec
 
@@ -92,8 +94,8 @@ def test_the_first_time_it_opens_on_iter5(requested: Request) -> None:
     """Nothing else was asked for, and nothing was used before."""
     request = requested()
 
-    assert request.spec == request.base == presets.load("iter5")
-    assert (request.start, request.seeds, request.watch, request.notice) == (False, 1, None, "")
+    assert request.draft == Draft(presets.load("iter5"))
+    assert (request.start, request.run_texts, request.watch, request.notice) == (False, {}, None, "")
     assert (request.ascii, request.light, request.mouse, request.on_hangup) == (False, False, True, "continue")
 
 
@@ -105,34 +107,58 @@ def test_options_are_those_of_batch(requested: Request) -> None:
     )
     options = request.options
 
-    assert request.base == presets.load("small.toml")
-    assert request.spec == request.base.with_settings({"dropout": "0.3", "epochs": "7", "seed": "3"})
-    assert (request.seeds, request.start) == (4, True)
+    assert request.draft.base == presets.load("small.toml")
+    wanted = {"dropout": "0.3", "epochs": "7", "seed": "3"}
+    assert request.draft.result.spec == request.draft.base.with_settings(wanted)
+    assert (request.run_texts, request.start) == ({"seeds": "4"}, True)
     assert (options.device, options.dataset, options.threads) == ("cpu", "digits", 1)
     assert (options.data_dir, options.runs_dir) == (Path("data"), Path("here"))
     assert options.command[:2] == ("--preset", "small.toml")
 
 
 def test_what_was_used_last_comes_back(requested: Request) -> None:
-    """With the preset that it began from; a named preset comes before it."""
+    """With the preset that it began from; settings come on top of it."""
     base = presets.load("iter4")
-    settings.remember(base.with_settings({"epochs": "3"}), base)
+    remember(LastUsed(Draft(base).with_text("epochs", "3"), {"seeds": "2", "device": "cpu"}))
 
-    last, named = requested("--set", "seed=5"), requested("--preset", "small.toml")
+    last = requested("--set", "seed=5", "--device", "auto")
 
-    assert (last.base, last.spec) == (base, base.with_settings({"epochs": "3", "seed": "5"}))
-    assert named.spec == presets.load("small.toml")
+    assert last.draft.base == base
+    assert last.draft.result.spec == base.with_settings({"epochs": "3", "seed": "5"})
+    assert last.run_texts == {"seeds": "2"}
+
+
+def test_a_named_preset_comes_before_it_and_undo_goes_back(requested: Request) -> None:
+    """What was designed the last time is no further away than one key."""
+    draft = Draft(presets.load("iter4")).with_text("epochs", "3")
+    remember(LastUsed(draft))
+
+    named = requested("--preset", "small.toml")
+
+    assert (named.draft, named.previous) == (Draft(presets.load("small.toml")), draft)
+
+
+def test_what_was_typed_last_comes_back_with_its_mistakes(requested: Request, command: Command) -> None:
+    """In the laboratory; settings on top of it would be on top of nothing, and are refused."""
+    draft = Draft(presets.load("iter4")).with_text("epochs", "three")
+    remember(LastUsed(draft))
+
+    opened = requested()
+    code, _, said = command("--set", "seed=5")
+
+    assert opened.draft == draft
+    assert (code, "has mistakes" in said) == (2, True)
 
 
 def test_a_damaged_memory_is_said_and_iter5_opened(requested: Request) -> None:
     """It is no reason not to open, and none to be silent."""
-    settings.remember(presets.load("iter4"), presets.load("iter4"))
-    settings._memory().write_text("{")
+    remember(LastUsed(Draft(presets.load("iter4"))))
+    last_used._file().write_text("{")
 
     request = requested()
 
-    assert request.spec == presets.load("iter5")
-    assert request.notice.startswith(f"what was used last cannot be opened: {settings._memory()}: ")
+    assert request.draft == Draft(presets.load("iter5"))
+    assert request.notice.startswith(f"what was used last cannot be opened: {last_used._file()}: ")
 
 
 def test_the_command_line_comes_before_everything(requested: Request, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,7 +292,7 @@ def test_watch_opens_on_the_runs_own_spec(small_spec: RunSpec, requested: Reques
     for named in ([str(folder)], [folder.name], []):
         request = requested("watch", *named)
 
-        assert (request.watch, request.spec) == (folder, small_spec)
+        assert (request.watch, request.draft.base) == (folder, small_spec)
         assert not request.start
 
 
@@ -290,7 +316,7 @@ def test_nothing_to_watch(arguments: tuple[str, ...], command: Command) -> None:
     """One line, with what was looked for."""
     code, out, err = command("watch", *arguments)
 
-    assert (code, out, err.count("\n")) == (3, "", 1)
+    assert (code, out, err.count("\n")) == (2, "", 1)
     assert (arguments or ("runs",))[0] in err
 
 

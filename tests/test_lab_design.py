@@ -22,7 +22,7 @@ from mnist_tui.tui.editor import LayersEditor, completion, names_at
 from mnist_tui.tui.help import HelpScreen
 from mnist_tui.tui.knob_dialog import KnobDialog
 from mnist_tui.tui.lab import LabScreen
-from mnist_tui.tui.recipe import FieldLine, KnobsHeading, Mistake
+from mnist_tui.tui.recipe import FieldLine, Heading, Mistake
 from mnist_tui.tui.runner import Runner
 
 WIDE, MIDDLE, NARROW = (120, 40), (80, 24), (60, 18)
@@ -132,7 +132,7 @@ async def test_a_knob_by_keyboard() -> None:
 async def test_a_knob_by_mouse() -> None:
     """A click on the heading asks, one on Add adds; one on what is wrong with an unused knob removes it."""
     async with lab() as pilot:
-        await pilot.click(KnobsHeading)
+        await pilot.click(Heading)
         await until(pilot, lambda: asks(pilot))
         await pilot.click("#knob-value")
         await pilot.press(*"0.25")

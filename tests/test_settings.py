@@ -1,6 +1,5 @@
-"""Settings from files and the environment, and the memory of what was used last."""
+"""Settings from files and the environment."""
 
-import json
 import os
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_tui import presets, settings
+from mnist_tui import settings
 from mnist_tui.settings import Settings, SettingsError
 
 
@@ -333,57 +332,3 @@ def test_a_crash_leaves_the_old_file(monkeypatch: pytest.MonkeyPatch) -> None:
         settings.write("theme", "dark")
     assert settings.user_file().read_text() == WRITTEN
     assert [path.name for path in settings.user_file().parent.iterdir()] == ["config.toml"]
-
-
-# --- what was used last -----------------------------------------------------------------------------------------------
-
-
-def test_the_last_design_comes_back() -> None:
-    """With the preset that it began from."""
-    base = presets.load("iter4")
-    spec = base.with_settings({"epochs": "3"})
-    settings.remember(spec, base)
-
-    assert settings.last_used() == (spec, base)
-
-
-def test_nothing_is_remembered_before_the_first_time() -> None:
-    """And that is no error."""
-    assert settings.last_used() is None
-
-
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"spec": 1, "base": 2}', "\x00\xff", "[" * 100_000])
-def test_a_damaged_memory_is_named(content: str) -> None:
-    """One sentence, with the file; never a design that nobody made."""
-    base = presets.load("iter4")
-    settings.remember(base, base)
-    (path,) = list(settings._memory().parent.iterdir())
-    path.write_text(content, encoding="latin-1")
-
-    with pytest.raises(SettingsError) as refused:
-        settings.last_used()
-    assert str(path) in str(refused.value)
-    assert "\n" not in str(refused.value)
-
-
-def test_a_memory_that_no_longer_fits_is_refused() -> None:
-    """A spec that this version refuses is not opened."""
-    base = presets.load("iter4")
-    settings.remember(base, base)
-    document = json.loads(settings._memory().read_text())
-    document["spec"]["layers"] = "Linear(11)"
-    settings._memory().write_text(json.dumps(document))
-
-    with pytest.raises(SettingsError, match="what was used last cannot be opened"):
-        settings.last_used()
-
-
-def test_a_memory_that_cannot_be_written_does_not_matter(monkeypatch: pytest.MonkeyPatch, project: Path) -> None:
-    """The design is remembered for comfort; leaving the laboratory must not fail for it."""
-    (project / "file").touch()
-    monkeypatch.setenv("XDG_STATE_HOME", str(project / "file"))
-    base = presets.load("iter4")
-
-    settings.remember(base, base)
-
-    assert settings.last_used() is None

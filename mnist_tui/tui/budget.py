@@ -42,9 +42,8 @@ class BudgetLine:
 
 def headline_parts(spec: RunSpec) -> list[str]:
     """The parameter count and, where there is a target, its verdict, in a few words each."""
-    line = _parameters(spec)
-    wanted = f"{line.words} (< {spec.target.parameters:,})"
-    return [f"{spec.parameters:,} params", *([wanted] if line.words else [])]
+    line, allowed = _parameters(spec), spec.target.parameters
+    return [f"{spec.parameters:,} params", *([] if allowed is None else [f"{line.words} (< {allowed:,})"])]
 
 
 def budget_lines(spec: RunSpec, rows: Sequence[EpochEnded], is_mnist: bool) -> list[BudgetLine]:
@@ -73,7 +72,7 @@ def _accuracy(spec: RunSpec, rows: Sequence[EpochEnded], is_mnist: bool, parts: 
     reached = f"{(min(judged) if count else max(judged)):.2%}" if judged else "-"
     name, where = (f"last {count} acc", f"last {count}") if count else ("best acc", "best")
     if wanted is None:
-        return BudgetLine(name, reached, f"{where} {reached}", "not asked")
+        return BudgetLine(name, reached if rows else "no target", f"{where} {reached}", "not asked")
     if not rows:
         return BudgetLine(name, f"{wanted:.2%} wanted", f"{where} {wanted:.2%}", "open")
     short = f"{where} {reached.removesuffix('%')}/{wanted:.2%}"

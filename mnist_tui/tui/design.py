@@ -4,8 +4,9 @@ Attributes go down, messages come up: `_show_draft` is the one way from an edit 
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual import events, on
@@ -21,12 +22,12 @@ from mnist_tui.design_history import Design, DesignHistory
 from mnist_tui.draft import Draft
 from mnist_tui.last_used import LastUsed, remember
 from mnist_tui.options import Choice, Options
-from mnist_tui.spec import RunSpec
+from mnist_tui.spec import RunSpec, SpecError
 from mnist_tui.text import clean_line
 from mnist_tui.tui import jobs
 from mnist_tui.tui.bench import Bench
 from mnist_tui.tui.budget import BudgetCard, headline_parts
-from mnist_tui.tui.dialogs import MessageDialog
+from mnist_tui.tui.dialogs import AskDialog, MessageDialog, Question
 from mnist_tui.tui.digits import DigitsStrip
 from mnist_tui.tui.editor import LayersEditor
 from mnist_tui.tui.key_bar import KeyBar
@@ -35,13 +36,14 @@ from mnist_tui.tui.layer_table import LayerTable
 from mnist_tui.tui.messages import JobDone
 from mnist_tui.tui.panes import Folding, Pane, PaneBar, PaneName, fold_for
 from mnist_tui.tui.picker import PresetPicker
-from mnist_tui.tui.recipe import Changed, NewKnob, RecipeForm, ShownDraft, Unwanted
+from mnist_tui.tui.recipe import Changed, EditAsked, NewKnob, RecipeForm, ShownDraft, Unwanted
 from mnist_tui.tui.repaint import LeanScreen
 from mnist_tui.tui.status import Headline, OneLine, StatusLine
 from mnist_tui.tui.training import TrainingView
 
 if TYPE_CHECKING:
     from mnist_tui.request import LabRequest
+    from mnist_tui.tui.augment_dialog import Transform
 
 BURST_SECONDS = 0.02
 """From a change to drawing it: what comes within is drawn with it."""
@@ -150,7 +152,7 @@ class DesignScreen(LeanScreen[None]):
         if spec is None:
             count = sum(row.parameters for row in checked.rows)
             wrong = len(checked.errors) + (checked.layer_error is not None)
-            return [name, f"{count:,} params", f"! {wrong} to put right"]
+            return [name, f"{count:,} params", f"! {wrong} error{'s' if wrong > 1 else ''}"]
         parts = [name, *headline_parts(spec)]
         count = self.draft.changed_count
         return [*parts, f"{count} change{'s' if count > 1 else ''}"] if count else parts
@@ -179,16 +181,31 @@ class DesignScreen(LeanScreen[None]):
         """Brings a pane in sight, and the focus to it; at once, so that the next key goes there."""
         self.folding.choose(pane)
         self._fold(self.size.width, self.size.height)
-        widget = next((widget for widget in self.query(f"#{pane} *").results(Widget) if widget.focusable), None)
+        widgets = self.query(f"#{pane} *").results(Widget)
+        widget = next((widget for widget in widgets if widget.focusable and widget.display), None)
         if widget is not None:
             self.set_focus(widget)
+
+    @property
+    def focused_pane(self) -> Pane | None:
+        """The pane that has the focus."""
+        ancestors = self.focused.ancestors if self.focused is not None else []
+        return next((node for node in ancestors if isinstance(node, Pane)), None)
+
+    def action_enlarge(self) -> None:
+        """Gives the pane with the focus the whole screen, or takes it back."""
+        pane, folding = self.focused_pane, self.folding
+        folding.enlarged = None if pane is None or folding.enlarged is not None else str(pane.id)
+        self._fold(self.size.width, self.size.height)
 
     @on(PaneName.Chosen)
     def _choose_pane(self, event: PaneName.Chosen) -> None:
         self.action_pane(event.pane)
 
     def action_leave_field(self) -> None:
-        """From a field to its pane's list or table, where single letters are keys."""
+        """Leaves a field, so that single letters are keys; then a pane that has the whole screen gives it back."""
+        if self.focused is None and self.folding.enlarged is not None:
+            self.action_enlarge()
         self.set_focus(None)
 
     # --- the draft ---
@@ -268,8 +285,58 @@ class DesignScreen(LeanScreen[None]):
             run_texts = {**self.run_texts, event.path: event.text}
             self.record(replace(self.history.current, run_texts=run_texts), event.path, is_typing=True)
         else:
+            self._say_taken_over(event)
             self.record_draft(self.draft.with_text(event.path, event.text), event.path, is_typing=True)
         self._show_draft_soon()
+
+    def _say_taken_over(self, event: Changed) -> None:
+        """Says which arguments another optimizer or schedule begins with, where they are not PyTorch's defaults."""
+        if taken := self.draft.taken_over(event.path, event.text):
+            words = ", ".join(f"{path.partition('.')[2]}={text}" for path, text in taken.items())
+            before = f" from {self.draft.text_of('optimizer')}" if event.path == "optimizer" else ""
+            self.notify(f"{event.text} takes over {words}{before}", timeout=8, markup=False)
+
+    @on(EditAsked)
+    def _edit_large(self, event: EditAsked) -> None:
+        """Edits a field where there is more room: transforms as a list, other texts over the width of the screen."""
+        try:
+            transforms = self.draft.transforms() if event.path == "augment" else None
+        except SpecError:
+            transforms = None  # As long as the text is none, it can only be edited as text.
+        if transforms is None:
+            self._edit_wide(event.path)
+            return
+        from mnist_tui.tui.augment_dialog import AugmentDialog, Transform  # The first frame does not wait for it.
+
+        listed = [Transform(*each) for each in transforms]
+        dialog = AugmentDialog(listed, self._wrong_transforms, self._feed_transforms, self.request.ascii)
+        self.app.push_screen(dialog, self._take_transforms)
+
+    def _edit_wide(self, path: str) -> None:
+        text = self.draft.text_of(path)
+        question = Question(path, "", text, lambda typed: self.draft.with_text(path, typed).result.errors.get(path))
+        self.app.push_screen(AskDialog(question, is_wide=True), partial(self._take_text, path))
+
+    def _take_text(self, path: str, text: str | None) -> None:
+        if text is not None:
+            self.record_draft(self.draft.with_text(path, text), path)
+            self._show_draft()
+
+    def _wrong_transforms(self, texts: Sequence[str]) -> str | None:
+        return self.draft.with_text("augment", ", ".join(texts)).result.errors.get("augment")
+
+    def _feed_transforms(self, texts: Sequence[str], show: Callable[[Any, str | None], None]) -> None:
+        spec = self.draft.with_text("augment", ", ".join(texts)).result.spec
+        if spec is None or not self.is_warm:
+            show(None, "digits come once PyTorch is loaded and nothing else is wrong")
+        else:
+            self.draws += 1
+            self._feed(spec, (spec.train.augment, tuple(spec.knobs.items())), show)
+
+    def _take_transforms(self, transforms: "Sequence[Transform] | None") -> None:
+        if transforms is not None:
+            self.record_draft(self.draft.with_transforms(transforms), "augmentation")
+            self._show_draft()
 
     @on(NewKnob)
     def action_new_knob(self) -> None:
@@ -360,23 +427,23 @@ class DesignScreen(LeanScreen[None]):
             self.ask("rates", lambda: jobs.rates(spec), self._show_rates)
         augment = (train.augment, tuple(spec.knobs.items()))
         if self._is_new("digits", (augment, self.run_texts["dataset"], self.draws)):
-            self._feed(spec, augment)
+            self._feed(spec, augment, self._show_digits)
 
-    def _feed(self, spec: RunSpec, augment: object) -> None:
-        """Draws digits through the augmentation, where that cannot disturb a run of this process."""
+    def _feed(self, spec: RunSpec, augment: object, show: Callable[[Any, str | None], None]) -> None:
+        """Has digits augmented, where that cannot disturb a run of this process, and calls `show` with them."""
         if self.trains_here and augment not in self._harmless:
             # Transforms that go image by image borrow torch's global random state, which the run needs for itself.
-            self._previewed.pop("digits")
-            self.query_one(DigitsStrip).show_waiting("this augmentation is drawn after the run")
+            self._previewed.pop("digits", None)
+            show(None, "this augmentation is drawn after the run")
             return
         options, draw = self.run_options(), self.draws
 
-        def show(fed: Any, error: str | None) -> None:
+        def show_fed(fed: Any, error: str | None) -> None:
             if error is None and not fed.slow:
                 self._harmless.add(augment)
-            self._show_digits(fed, error)
+            show(fed, error)
 
-        self.ask("digits", lambda: jobs.fed(spec, options, draw), show)
+        self.ask("digits", lambda: jobs.fed(spec, options, draw), show_fed)
 
     def _is_new(self, kind: str, key: object) -> bool:
         is_new = self._previewed.get(kind) != key

@@ -13,6 +13,7 @@ from textual.widgets import Button, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from mnist_tui.text import clean, clean_line
+from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.repaint import Dialog
 from mnist_tui.tui.text_field import TextField
 
@@ -22,11 +23,13 @@ QuitChoice = Literal["stop", "leave"]
 class QuitDialog(Dialog[QuitChoice]):
     """What becomes of the run under way when the laboratory is left."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("s", "choose('stop')", "Stop and save"),
-        Binding("l", "choose('leave')", "Leave running"),
-        Binding("escape,c", "dismiss", "Cancel"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = with_ids(
+        [
+            Binding("s", "choose('stop')", "Stop and save"),
+            Binding("l", "choose('leave')", "Leave running"),
+            Binding("escape,c", "dismiss", "Cancel"),
+        ]
+    )
 
     def __init__(self, run: str) -> None:
         super().__init__()
@@ -67,13 +70,14 @@ class Question:
 
 
 class AskDialog(Dialog[str]):
-    """Asks for a line; a wrong one is named under the field and stays."""
+    """Asks for a line; a wrong one is named under the field and stays. Wide: over the width of the screen."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Cancel")]
+    BINDINGS: ClassVar[list[BindingType]] = with_ids([Binding("escape", "dismiss", "Cancel")])
 
-    def __init__(self, question: Question) -> None:
+    def __init__(self, question: Question, is_wide: bool = False) -> None:
         super().__init__()
         self._question = question
+        self.set_class(is_wide, "-wide-field")
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
@@ -94,7 +98,7 @@ class AskDialog(Dialog[str]):
 class ChoiceDialog(Dialog[str]):
     """Chooses one of several words."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Cancel")]
+    BINDINGS: ClassVar[list[BindingType]] = with_ids([Binding("escape", "dismiss", "Cancel")])
 
     def __init__(self, words: list[str], word: str) -> None:
         super().__init__()
@@ -123,7 +127,7 @@ class SavedLine:
 class RunDialog(Dialog[str]):
     """Chooses one of the saved runs; returns the name of its folder, and "" for none of them."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Cancel")]
+    BINDINGS: ClassVar[list[BindingType]] = with_ids([Binding("escape", "dismiss", "Cancel")])
 
     def __init__(self, title: str, runs: list[SavedLine], none: str) -> None:
         super().__init__()
@@ -144,7 +148,7 @@ class RunDialog(Dialog[str]):
 class MessageDialog(Dialog[None]):
     """Says something that must be read."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,space,q", "dismiss", "Close")]
+    BINDINGS: ClassVar[list[BindingType]] = with_ids([Binding("escape,enter,space,q", "dismiss", "Close")])
 
     def __init__(self, title: str, text: str) -> None:
         super().__init__()
@@ -160,10 +164,12 @@ class MessageDialog(Dialog[None]):
 class ConfirmDialog(Dialog[bool]):
     """Whether something is really meant."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "answer(True)", "Yes"),
-        Binding("escape,n,q", "answer(False)", "No"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = with_ids(
+        [
+            Binding("y", "answer(True)", "Yes"),
+            Binding("escape,n,q", "answer(False)", "No"),
+        ]
+    )
 
     def __init__(self, title: str, text: str, yes: str) -> None:
         super().__init__()

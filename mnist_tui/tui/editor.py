@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.color import Color
@@ -18,15 +18,18 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import OptionList, Static, TextArea
 
+from mnist_tui.calls import CallError, did_you_mean, parse
 from mnist_tui.layers import KINDS, describe_kinds
 from mnist_tui.text import clean_line
+from mnist_tui.tui import line_edits
+from mnist_tui.tui.dialogs import AskDialog, Question
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.themes import rgb
 
 if TYPE_CHECKING:
     from mnist_tui.tui.completions import CompletionList
 
-ERROR_SECONDS = 0.4
+ERROR_SECONDS = 0.3
 """Without typing before a mistake is said: half a word is none."""
 
 _TOKENS = re.compile(
@@ -114,6 +117,11 @@ class Editor(TextArea):
             Binding("ctrl+z,super+z", "screen.undo_change", "Undo", show=False),
             Binding("ctrl+y,super+y", "screen.redo_change", "Redo", show=False),
             Binding("right", "cursor_right", "Take the completion", show=False, tooltip="or move right"),
+            Binding("ctrl+home", "go_to(0)", "First line", show=False),
+            Binding("ctrl+end", "go_to(-1)", "Last line", show=False),
+            Binding("ctrl+d", "duplicate_line", "Duplicate", tooltip="the line of the cursor"),
+            Binding("alt+up,ctrl+up", "move_line(-1)", "Line up", show=False, tooltip="moves the line of the cursor"),
+            Binding("alt+down,ctrl+down", "move_line(1)", "Line down", show=False),
         ]
     )
 
@@ -127,6 +135,26 @@ class Editor(TextArea):
         if self.names is not None and self.names.take_key(event.key):
             event.stop()
             event.prevent_default()  # Enter is no line break.
+
+    def action_go_to(self, line: int) -> None:
+        """The cursor to the beginning of the text, or to its end."""
+        self.move_cursor(self.document.end if line else (0, 0))
+
+    def action_duplicate_line(self) -> None:
+        """The line of the cursor, twice; the cursor goes to the second."""
+        row, column = self.cursor_location
+        self.put_lines(line_edits.duplicated(self.document.lines, row), (row + 1, column))
+
+    def action_move_line(self, steps: int) -> None:
+        """The line of the cursor so many places lower, or higher; the cursor goes with it."""
+        row, column = self.cursor_location
+        lines, to = line_edits.moved(self.document.lines, row, steps)
+        self.put_lines(lines, (to, column))
+
+    def put_lines(self, lines: Sequence[str], cursor: tuple[int, int]) -> None:
+        """Shows other lines, with the cursor at a place of them."""
+        self.replace("\n".join(lines), (0, 0), self.document.end)
+        self.move_cursor(cursor)
 
     def mark_line(self, line: int | None) -> None:
         """Marks a line, from 1, as wrong."""
@@ -154,6 +182,15 @@ class Editor(TextArea):
         self.suggestion = completion(line) if column == len(line) else ""
 
 
+def _wrong_layer(text: str) -> str | None:
+    """What is wrong with the text of one layer; None where nothing is."""
+    try:
+        name = parse(text).name
+    except CallError as error:
+        return str(error)
+    return None if name in KINDS else f"there is no layer {name!r}{did_you_mean(name, KINDS)}"
+
+
 class LayersEditor(Vertical):
     """The editor, the signature of the layer at the cursor, and the mistake under its line."""
 
@@ -167,14 +204,17 @@ class LayersEditor(Vertical):
                 key_display="^space",
                 tooltip="of the layer or argument at the cursor",
             ),
+            Binding(
+                "ctrl+t", "insert_after", "Insert after…", tooltip="a layer after every layer of the kind at the cursor"
+            ),
         ]
     )
     DEFAULT_CSS = """
-    LayersEditor { height: 1fr; layers: text mistake names; }
+    LayersEditor { height: 1fr; layers: text names; }
     LayersEditor TextArea { height: 1fr; border: none; padding: 0; layer: text; scrollbar-size-horizontal: 0; }
     LayersEditor #signature { height: 1; color: $text-muted; padding: 0 1; layer: text; }
     LayersEditor #mistake {
-        layer: mistake; width: 100%; height: auto; max-height: 4; padding: 0 1; display: none;
+        layer: text; width: 100%; height: auto; max-height: 4; padding: 0 1; display: none;
         background: $error 30%; color: $foreground;
     }
     """
@@ -197,8 +237,8 @@ class LayersEditor(Vertical):
 
     def compose(self) -> ComposeResult:
         yield self._area
-        yield Static(id="signature")
         yield Static(id="mistake")
+        yield Static(id="signature")
 
     def load(self, text: str) -> None:
         """Shows other layers, from their beginning."""
@@ -232,8 +272,6 @@ class LayersEditor(Vertical):
         line, words = self._mistake
         label = self.query_one("#mistake", Static)
         label.update(Content(f"! line {line}: {clean_line(words, 300)}"))
-        below = line - round(self._area.scroll_offset.y)
-        label.styles.offset = (0, max(1, min(below, self.size.height - 2)))
         label.display = True
 
     @on(TextArea.Changed)
@@ -255,6 +293,23 @@ class LayersEditor(Vertical):
 
     def _show_signature(self, layer: str) -> None:
         self.query_one("#signature", Static).update(Content(signatures().get(layer, "")))
+
+    def action_insert_after(self) -> None:
+        """Asks for a layer, and puts it after every layer of the kind at the cursor."""
+        lines, row = self._area.document.lines, self._area.cursor_location[0]
+        kind = line_edits.kind_of(lines[row])
+        count = sum(line_edits.kind_of(line) == kind for line in lines)
+        if not kind:
+            self.notify("put the cursor on a layer: another one goes after every layer of its kind")
+            return
+        hint = f"After {count} line{'s' if count > 1 else ''}. Put the cursor on another layer first for another kind."
+        question = Question(f"Insert which layer after every {kind}?", hint, "BatchNorm2d()", _wrong_layer)
+        self.app.push_screen(AskDialog(question), partial(self._insert_after, kind))
+
+    def _insert_after(self, kind: str, layer: str | None) -> None:
+        if layer:
+            lines = line_edits.with_layer_after(self._area.document.lines, kind, layer)
+            self._area.put_lines(lines, self._area.cursor_location)
 
     # --- the list of completions ---
 

@@ -3,20 +3,28 @@
 from typing import ClassVar
 
 from rich.text import Text
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.dom import DOMNode
 from textual.widgets import Static
 
-from mnist_tui.tui.keys import key_label
+from mnist_tui.tui.keys import key_label, with_ids
 from mnist_tui.tui.repaint import Dialog
 
 ADVICE = """\
 Shift and drag selects text. Everything here works headless too: mnist-tui --help.
 A closed terminal does not end a run; tmux or screen keep the laboratory itself.
 """
+SIGNS = (
+    (">", "the preset that is designed on from"),
+    ("•", "a setting that differs from the preset"),
+    ("~ + -", "a layer that was changed, added, removed"),
+    ("*", "the best epoch; behind a published accuracy: not measured on the 10,000 test images"),
+    ("!", "wrong; behind an epoch: the learning rate was changed by hand"),
+)
+"""What the signs on the screen mean."""
 
 
 UNTOLD = frozenset({"scroll_left", "scroll_right", "page_left", "page_right", "copy_text"})
@@ -26,19 +34,23 @@ UNTOLD = frozenset({"scroll_left", "scroll_right", "page_left", "page_right", "c
 def sections(active: dict[str, ActiveBinding], names: dict[str, str]) -> list[tuple[str, list[tuple[str, str]]]]:
     """The bindings by the widget that they belong to: its name, then each key with what it does.
 
-    `names` tells what a widget's class is called on the screen; widgets keep the order in which they are asked.
+    This program's own come first, which have ids; then those that every widget of textual's has. `names` tells what a
+    widget's class is called on the screen.
     """
-    found: dict[str, dict[str, tuple[list[str], str]]] = {}
-    for active_binding in active.values():
+    own: dict[str, dict[str, tuple[list[str], str]]] = {}
+    general: dict[str, dict[str, tuple[list[str], str]]] = {}
+    # What works everywhere comes after what works here.
+    for active_binding in sorted(active.values(), key=lambda one: isinstance(one.node, App)):
         binding, node = active_binding.binding, active_binding.node
         if not binding.description or binding.action.rpartition(".")[2] in UNTOLD:
             continue
-        actions = found.setdefault(_owner(node, names), {})
+        owner = _owner(node, names)
+        actions = own.setdefault(owner, {}) if binding.id else general.setdefault(f"{owner}, as everywhere", {})
         keys, _ = actions.setdefault(binding.action, ([], _words(binding)))
         keys.append(binding.key_display or key_label(binding.key))
     return [
         (owner, [(", ".join(dict.fromkeys(keys)), words) for keys, words in actions.values()])
-        for owner, actions in found.items()
+        for owner, actions in (own | general).items()
     ]
 
 
@@ -56,7 +68,7 @@ def _words(binding: Binding) -> str:
 class HelpScreen(Dialog[None]):
     """Every key that works where the focus is."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,f1,question_mark", "dismiss", "Close")]
+    BINDINGS: ClassVar[list[BindingType]] = with_ids([Binding("escape,q,f1,question_mark", "dismiss", "Close")])
 
     def __init__(self, parts: list[tuple[str, list[tuple[str, str]]]]) -> None:
         super().__init__()
@@ -73,6 +85,8 @@ class HelpScreen(Dialog[None]):
         for owner, rows in self._parts:
             text.append(f"\n{owner}\n", "bold")
             for keys, words in rows:
-                text.append(f"  {keys:<18}", "reverse" if not keys else "")
-                text.append(f" {words}\n")
+                text.append(f"  {keys:<18} {words}\n")
+        text.append("\nSigns\n", "bold")
+        for sign, words in SIGNS:
+            text.append(f"  {sign:<18} {words}\n")
         return text

@@ -12,6 +12,7 @@ from textual.widgets import Button, Input, Static
 from mnist_tui.draft import Draft
 from mnist_tui.spec import SpecError
 from mnist_tui.text import clean_line
+from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.repaint import Dialog
 from mnist_tui.tui.text_field import TextField
 
@@ -19,11 +20,13 @@ from mnist_tui.tui.text_field import TextField
 class KnobDialog(Dialog[Draft]):
     """Returns the draft with the knob in it; a wrong name or value stays, and is named."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss", "Cancel"),
-        Binding("down", "app.focus_next", "Next field", show=False),
-        Binding("up", "app.focus_previous", "Field before", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = with_ids(
+        [
+            Binding("escape", "dismiss", "Cancel"),
+            Binding("down", "app.focus_next", "Next field", show=False),
+            Binding("up", "app.focus_previous", "Field before", show=False),
+        ]
+    )
     DEFAULT_CSS = "KnobDialog .wrong { color: $error; display: none; }"
 
     def __init__(self, draft: Draft) -> None:

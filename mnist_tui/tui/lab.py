@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual import on
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.widgets import Input
+from textual.widgets import Input, TextArea
 
-from mnist_tui import presets, telemetry
+from mnist_tui import presets, summary, telemetry
 from mnist_tui.draft import Draft
 from mnist_tui.events import EpochEnded, Notice, Progress, RunEnded, RunStarted
 from mnist_tui.last_used import remember
@@ -81,11 +81,10 @@ class LabScreen(DesignScreen):
             Binding("s", "stop", "Stop", tooltip="after this step; saves, and keeps the run"),
             Binding("l", "rate", "Rate", tooltip="another learning rate, while it runs"),
             Binding("p", "pin", "Pin", show=False, tooltip="an earlier run, drawn behind the curves"),
-            Binding(
-                "z", "zoom", "Zoom", tooltip="the curves on the whole screen, with a cursor that reads exact values"
-            ),
-            Binding("y", "toggle_log", "Log y", show=False, tooltip="the loss on a logarithmic axis, or not"),
-            Binding("w", "smooth", "Smooth", show=False, tooltip="none, 0.6, 0.9; the raw line stays visible"),
+            Binding("z,f12", "zoom", "Enlarge", tooltip="the pane with the focus; the curves with a cursor"),
+            Binding("y", "copy", "Copy", show=False, tooltip="as text: what the focused pane shows"),
+            Binding("Y", "toggle_log", "Log y", show=False, tooltip="the loss on a logarithmic axis, or not"),
+            Binding("w", "smooth", "Smooth", show=False, tooltip="step losses: none, over 0.1 or 0.5 epochs"),
             Binding("slash", "search", "Search", tooltip="a preset"),
             Binding("e", "editor", "$EDITOR", show=False, tooltip="the whole preset in your editor"),
             Binding("ctrl+s,f10", "save", "Save", tooltip="as a new preset file"),
@@ -180,7 +179,7 @@ class LabScreen(DesignScreen):
 
     def _show_title(self) -> None:
         """Says in the training pane what it shows, and warns as long as that is not MNIST."""
-        self.query_one("#training", Pane).border_title = Content(self.view.title())
+        self.query_one("#training", Pane).border_title = Content(self.view.title(self._is_other_design()))
         started = self.view.track.started if self.view.track else None
         is_digits = (
             started.dataset != "mnist" if started else self.run_texts["dataset"] == "digits" or self.feeds_digits
@@ -205,8 +204,7 @@ class LabScreen(DesignScreen):
         self.runner.options = self.run_options()
         self.waiting = "starting: data and network" if self.is_warm else "loading PyTorch, then the data"
         self.runner.train(specs)
-        self.folding.choose("training")
-        self._fold(self.size.width, self.size.height)
+        self._look_at_training()
 
     def _specs(self) -> list[RunSpec]:
         """One spec for every seed; none, with a word why, where something is to be put right first."""
@@ -215,7 +213,7 @@ class LabScreen(DesignScreen):
         seeds = int(text) if text.isdigit() else 0
         if spec is None or not 1 <= seeds <= MAX_SEEDS:
             self.notify(
-                "put right what is marked with ! first" if spec is None else f"seeds: 1 to {MAX_SEEDS:,}, got {text!r}",
+                "correct what is marked with ! first" if spec is None else f"seeds: 1 to {MAX_SEEDS:,}, got {text!r}",
                 severity="warning",
                 markup=False,
             )
@@ -247,8 +245,15 @@ class LabScreen(DesignScreen):
         self.runner.options = self.run_options()
         self.waiting = f"going on with {folder.name}" if self.is_warm else "loading PyTorch, then the data"
         self.runner.extend(folder, epochs) if epochs else self.runner.resume(folder)
-        self.folding.choose("training")
-        self._fold(self.size.width, self.size.height)
+        self._look_at_training()
+
+    def _look_at_training(self) -> None:
+        """Brings the training pane in sight, and the focus to it, unless somebody types elsewhere."""
+        if isinstance(self.focused, Input | TextArea):
+            self.folding.choose("training")
+            self._fold(self.size.width, self.size.height)
+        else:
+            self.action_pane("training")
 
     def take(self, spec: RunSpec) -> None:
         """Designs on from a saved run's settings, held against its preset where that is still there."""
@@ -334,6 +339,7 @@ class LabScreen(DesignScreen):
         if spec is not None:
             self.view.show_spec(run, spec)
         self._show_lines()
+        self._show_title()
 
     def _show_end(self, event: RunEnded) -> None:
         """Says how a run ended, and what its seeds came to; a run that went wrong is said in a dialog too."""
@@ -360,8 +366,31 @@ class LabScreen(DesignScreen):
     # --- files and other screens ---
 
     def action_zoom(self) -> None:
-        """Opens the curves on the whole screen."""
-        self.view.zoom()
+        """Gives the focused pane the whole screen; of the training pane the curves, with a cursor."""
+        pane = self.focused_pane
+        if pane is None or pane.id == "training":
+            self.view.zoom()
+        else:
+            self.action_enlarge()
+
+    def action_copy(self) -> None:
+        """Copies what the focus is on, as text: the epochs in the training pane, else the layer table."""
+        from mnist_tui.tables import epochs_as_markdown  # The first frame does not wait for it.
+
+        pane, spec = self.focused_pane, self.draft.result.spec
+        if pane is not None and pane.id == "training" and self.rows:
+            self._copy("the epochs", epochs_as_markdown(self.rows))
+        elif pane is not None and pane.id == "architecture":
+            self._copy("the layers", self.draft.layers)
+        elif spec is not None and pane is not None and pane.id == "recipe":
+            self._copy("the recipe, as a preset", presets.as_toml(spec))
+        elif spec is not None:
+            self._copy("the layer table", summary.table(spec))
+
+    def _copy(self, what: str, text: str) -> None:
+        """Hands a text to the terminal's clipboard, also over SSH (OSC 52)."""
+        self.app.copy_to_clipboard(text)
+        self.notify(f"copied: {what}", timeout=2)
 
     def action_toggle_log(self) -> None:
         """The loss on a logarithmic axis, or not."""
@@ -380,7 +409,7 @@ class LabScreen(DesignScreen):
         """Saves the draft as a new preset file."""
         spec = self.draft.result.spec
         if spec is None:
-            self.notify("put right what is marked with ! first", severity="warning")
+            self.notify("correct what is marked with ! first", severity="warning")
             return
         hint = f"Goes to {presets.user_folder()}; an existing file is never overwritten."
         self.app.push_screen(AskDialog(Question("Save as a new preset", hint, "", _wrong_name)), self._save)
@@ -402,7 +431,7 @@ class LabScreen(DesignScreen):
         """Opens the whole preset in $EDITOR; what comes back is the draft, if it can be read."""
         spec = self.draft.result.spec
         if spec is None:
-            self.notify("put right what is marked with ! first", severity="warning")
+            self.notify("correct what is marked with ! first", severity="warning")
             return
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"{self.base.name}.toml"
@@ -427,7 +456,7 @@ class LabScreen(DesignScreen):
         self.ask("saved", lambda: jobs.saved_lines(self.request.options.runs_dir), self._choose_pin)
 
     def _choose_pin(self, lines: Any, error: str | None) -> None:
-        self.app.push_screen(RunDialog("Draw behind the curves", lines or [], "no earlier run"), self._pin)
+        self.app.push_screen(RunDialog("Pin a run", lines or [], "none (remove the pin)"), self._pin)
 
     def _pin(self, run: str | None) -> None:
         if run == "":
@@ -479,7 +508,7 @@ def _wrong_rate(text: str) -> str | None:
     try:
         rate = float(text)
     except ValueError:
-        return f"{text!r} is no number"
+        return "enter a number such as 0.001"
     return None if 0 < rate <= 1e4 else "must be greater than 0, and at most 10,000"
 
 

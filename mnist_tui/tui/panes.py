@@ -93,14 +93,19 @@ class Folding:
         self.fold: Fold = "wide"
         self._current: dict[str, str] = {"do": "architecture", "see": "layers"}
         self._last = "layers"
+        self.enlarged: str | None = None
+        """The pane that has the whole screen."""
 
     def choose(self, pane: str) -> None:
-        """Brings a pane in sight."""
+        """Brings a pane in sight; one that had the whole screen gives it back."""
+        self.enlarged = None
         self._last = pane
         self._current[self.panes[pane].group] = pane
 
     def visible(self) -> set[str]:
         """The panes that are in sight."""
+        if self.enlarged is not None and self.fold != "tiny":
+            return {self.enlarged}
         if self.fold == "wide":
             return set(self.panes)
         if self.fold == "normal":

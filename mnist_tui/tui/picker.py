@@ -84,6 +84,7 @@ class PresetPicker(Vertical):
             Binding("k", "move(-1)", "Up", show=False),
             Binding("g", "end(0)", "First", show=False),
             Binding("G", "end(-1)", "Last", show=False),
+            Binding("down", "to_list", "To the list", show=False),
         ]
     )
     DEFAULT_CSS = """
@@ -161,6 +162,11 @@ class PresetPicker(Vertical):
         matching = self._matching()
         if matching:
             self.post_message(self.Picked(matching[0].path))
+            self.action_to_list()  # Where single letters are keys again.
+
+    def action_to_list(self) -> None:
+        """From the search to the list."""
+        self.screen.set_focus(self.query_one(OptionList))
 
     @on(OptionList.OptionSelected)
     def _pick(self, event: OptionList.OptionSelected) -> None:

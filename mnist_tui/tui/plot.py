@@ -67,7 +67,8 @@ def picture_of(metric: Metric, group: Group, pinned: Track | None, smoothing: fl
     track = group.tracks[-1] if group.tracks else None
     wanted = target.test_accuracy if target and metric == "accuracy" else None
     held_for = target.last_epochs if target and wanted is not None else None
-    x_max = float(track.planned_epochs if track else len(pinned.rows) if pinned else 1)
+    x_max = float(_axis_end(track) if track else len(pinned.rows) if pinned else 1)
+    planned = float(track.planned_epochs if track else x_max)
     marks = [x for x, _ in track.marks] if track else []
     steps = len(track.points) if track and metric != "accuracy" else 0
     return Picture(
@@ -76,9 +77,26 @@ def picture_of(metric: Metric, group: Group, pinned: Track | None, smoothing: fl
         best=track.best.epoch if track and track.best else None,
         x_max=x_max,
         target=None if wanted is None else 100 * wanted,
-        judged=(x_max - held_for, x_max) if held_for else None,
-        key=(track and track.run, steps, _epochs_of(group), *marks, pinned and pinned.run, smoothing, wanted, held_for),
+        judged=(planned - held_for + 0.5, planned) if held_for else None,
+        key=(
+            track and track.run,
+            x_max,
+            steps,
+            _epochs_of(group),
+            *marks,
+            pinned and pinned.run,
+            smoothing,
+            wanted,
+            held_for,
+        ),
     )
+
+
+def _axis_end(track: Track) -> int:
+    """The last epoch of the axis: it doubles as a run goes on, so that its beginning is seen, up to the run's end."""
+    if track.ended is not None or track.started is None:
+        return track.planned_epochs
+    return int(min(track.planned_epochs, 2 ** math.ceil(math.log2(max(2.0, 2 * track.epochs_done)))))
 
 
 def _epochs_of(group: Group) -> tuple[tuple[int, float], ...]:

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -29,6 +30,9 @@ FIRST_GROUPS = 2
 MISTAKE_SECONDS = 0.3
 """Without typing before a mistake is said: half a number is none."""
 
+ACTIONS = {"knobs": "+ new", "augmentation": "as a list"}
+"""What a click on the heading of a group does."""
+
 RUN_FIELDS = (("device", ()), ("dataset", ("auto", "mnist", "digits")), ("seeds", ()))
 """What a run needs beside its spec: path, and choices."""
 
@@ -45,6 +49,14 @@ class Changed(Message):
         self.text = text
         self.number = next(_numbers)
         """Higher than that of every change before."""
+
+
+class EditAsked(Message):
+    """A field is to be edited where there is more room."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path = path
 
 
 class NewKnob(Message):
@@ -181,6 +193,15 @@ class FieldLine(Vertical):
         if event.value == event.input.value:  # Else a newer one follows.
             self._post_change(event.value)
 
+    @on(Input.Submitted)
+    def _submit(self, event: Input.Submitted) -> None:
+        """Enter goes on to the next field; a text that is longer than the field is shown whole, and a list as one."""
+        event.stop()
+        if self.field.path == "augment" or cell_len(event.value) >= event.input.size.width:
+            self.post_message(EditAsked(self.field.path))
+        else:
+            self.screen.focus_next()
+
     @on(Choice.Chosen)
     def _post_chosen(self, event: Choice.Chosen) -> None:
         event.stop()
@@ -222,14 +243,19 @@ class Mistake(Static):
             self.post_message(Unwanted(self.path))
 
 
-class KnobsHeading(Static):
-    """The heading of the knobs; a click adds one."""
+class Heading(Static):
+    """The heading of a group of fields; behind some there is something to click on."""
 
-    def __init__(self) -> None:
-        super().__init__(Content.assemble("knobs  ", ("+ new", "underline")), classes="heading")
+    def __init__(self, group: str) -> None:
+        words = ACTIONS.get(group, "")
+        super().__init__(Content.assemble(f"{group}  ", (words, "underline")), classes="heading")
+        self.group = group
 
     def on_click(self) -> None:
-        self.post_message(NewKnob())
+        if self.group == "knobs":
+            self.post_message(NewKnob())
+        elif self.group == "augmentation":
+            self.post_message(EditAsked("augment"))
 
 
 class RatesSketch(Static):
@@ -287,7 +313,7 @@ class FieldGroup(Vertical):
         return [field.path for field in self.fields]
 
     def compose(self) -> ComposeResult:
-        yield KnobsHeading() if self.heading == "knobs" else Static(Content(self.heading), classes="heading")
+        yield Heading(self.heading)
         for field in self.fields:
             yield FieldLine(field, self._ascii_only)
         if self.heading == "scheduler":

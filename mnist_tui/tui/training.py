@@ -60,13 +60,14 @@ class TrainingView(Vertical):
         """How far the newest run and its action are."""
         return None if self.track is None else ActionProgress(self.track, len(self.group.tracks), self.planned_seeds)
 
-    def title(self) -> str:
-        """What is trained, or was: name, seed, parameters, data."""
+    def title(self, is_other_design: bool) -> str:
+        """What is trained, or was: name, seed, parameters, data; and whether something else is designed by now."""
         started = self.track.started if self.track else None
         if started is None:
             return "Train"
+        other = " (not this design)" if is_other_design else ""
         data = started.dataset if started.dataset == "mnist" else f"{started.dataset.upper()}, not MNIST"
-        return clean_line(f"Train: {started.name} s{started.seed}, {started.parameters:,} params, {data}", 200)
+        return clean_line(f"Train: {started.name} s{started.seed}{other}, {started.parameters:,} params, {data}", 200)
 
     def begin_action(self, planned_seeds: int = 1) -> None:
         """Forgets the runs before: what comes now is one action, of one seed or several."""
@@ -138,7 +139,7 @@ class TrainingView(Vertical):
 
     def zoom(self, metric: Metric = METRICS[0]) -> None:
         """Opens the curves on the whole screen; they go on there."""
-        zoomed = Zoomed(self.title().removeprefix("Train: "), self.picture, self._last_epoch)
+        zoomed = Zoomed(self.title(is_other_design=False).removeprefix("Train: "), self.picture, self._last_epoch)
         self._zoom = ZoomScreen(zoomed, metric, self.smoothing, self.ascii_only)
         self.app.push_screen(self._zoom)
 

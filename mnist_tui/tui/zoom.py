@@ -86,7 +86,7 @@ class ZoomScreen(LeanScreen[None]):
             Binding("0", "zoom(0)", "All"),
             Binding("down,n", "metric(1)", "Metric"),
             Binding("up,N", "metric(-1)", "Metric before", show=False),
-            Binding("y", "log", "Log y"),
+            Binding("Y", "log", "Log y"),
             Binding("w", "smooth", "Smooth", tooltip="step losses: none, over 0.1 or 0.5 epochs"),
             Binding("escape,q,z", "dismiss", "Back"),
             Binding("question_mark,f1", "help", "Help"),

@@ -1,0 +1,32 @@
+"""Edits of the layers, line by line: duplicate, move, and a layer after every layer of one kind."""
+
+import re
+from collections.abc import Sequence
+
+
+def duplicated(lines: Sequence[str], row: int) -> list[str]:
+    """The lines with a line twice."""
+    return [*lines[: row + 1], lines[row], *lines[row + 1 :]]
+
+
+def moved(lines: Sequence[str], row: int, steps: int) -> tuple[list[str], int]:
+    """The lines with a line so many places lower (below 0: higher), and where that line is then."""
+    to = max(0, min(row + steps, len(lines) - 1))
+    rest = [*lines[:row], *lines[row + 1 :]]
+    return [*rest[:to], lines[row], *rest[to:]], to
+
+
+def kind_of(line: str) -> str:
+    """The kind of layer that a line calls; "" where it calls none."""
+    found = re.match(r"\s*(\w+)\s*\(", line)
+    return found[1] if found else ""
+
+
+def with_layer_after(lines: Sequence[str], kind: str, layer: str) -> list[str]:
+    """The lines with a layer after each line that calls a layer of a kind."""
+    result: list[str] = []
+    for line in lines:
+        result.append(line)
+        if kind_of(line) == kind:
+            result.append(f"{line[: len(line) - len(line.lstrip())]}{layer}")
+    return result
