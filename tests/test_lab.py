@@ -27,12 +27,13 @@ from mnist_tui.tui.budget import BudgetCard
 from mnist_tui.tui.chart import Chart
 from mnist_tui.tui.design import DesignScreen
 from mnist_tui.tui.dialogs import AskDialog, MessageDialog, QuitDialog, RunDialog, SavedLine
-from mnist_tui.tui.editor import LayersEditor
 from mnist_tui.tui.help import HelpScreen
 from mnist_tui.tui.lab import LabScreen
 from mnist_tui.tui.messages import Told
 from mnist_tui.tui.panes import Pane
+from mnist_tui.tui.plot import Plot
 from mnist_tui.tui.recipe import Choice, FieldLine, Mistake
+from mnist_tui.tui.run_card import RunCard
 from mnist_tui.tui.runner import Crashed, Idle, News, Refused, Runner
 from mnist_tui.tui.status import Headline, StatusLine
 from mnist_tui.tui.track import Track
@@ -80,6 +81,7 @@ def no_torch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(jobs, "warm_up", lambda: None)
     monkeypatch.setattr(jobs, "rates", lambda spec: (0.1, 0.2, 0.1))
     monkeypatch.setattr(jobs, "live_run", lambda runs_dir: None)
+    monkeypatch.setattr(jobs, "run_spec", lambda folder: presets.load("iter5"))
     fed = type(
         "Fed", (), {"dataset": "mnist", "labels": (3,) * 12, "digits": (bytes(range(196)) * 4,) * 12, "slow": ()}
     )
@@ -122,6 +124,11 @@ def shown(pilot: Pilot[Any], kind: str | type[Static]) -> str:
     return str(screen(pilot).query_one(kind, Static).visual)
 
 
+def legend(chart: Chart) -> str:
+    """What stands above a chart."""
+    return str(chart.query_one(Static).visual)
+
+
 async def tell(pilot: Pilot[Any], *news: News) -> None:
     """Has the run tell events."""
     for item in news:
@@ -158,21 +165,21 @@ async def test_typing_a_layer_changes_table_and_count() -> None:
         assert "1 change" in shown(pilot, Headline)
 
 
-async def test_a_mistake_is_said_under_its_line() -> None:
-    """With the line, the reason and the nearest word; the table stays as it was; taken back when it is right again."""
+async def test_a_mistake_is_said_below_the_layers() -> None:
+    """With the line, the reason and the nearest word, over no layer; taken back when it is right again."""
     async with lab() as pilot:
         area = screen(pilot).query_one(TextArea)
         right = area.text
         area.text = right.replace("BatchNorm2d()", "BatchNorm2()", 1)
         mistake = screen(pilot).query_one("#mistake", Static)
         await settled(pilot, lambda: bool(mistake.display))
-        said, top = shown(pilot, "#mistake"), mistake.region.y - screen(pilot).query_one(LayersEditor).region.y
+        said, covered = shown(pilot, "#mistake"), area.region.overlaps(mistake.region)
         stale = shown(pilot, "#layer-rows")
         area.text = right
         await settled(pilot, lambda: not mistake.display)
 
         assert "line 2: there is no layer 'BatchNorm2'; did you mean 'BatchNorm2d'?" in said
-        assert top == 2
+        assert not covered
         assert stale.startswith("! as they were before the mistake")
         assert not mistake.display
 
@@ -321,16 +328,17 @@ async def test_a_run_is_drawn() -> None:
         runner(pilot).busy = True
         await tell(pilot, STARTED, Progress(1, 400, 938, 0.3, 0.002, 9_000.0), row(1), row(2, 0.995), row(3, 0.99))
         chart = screen(pilot).query_one("#chart-accuracy", Chart)
-        await settled(pilot, lambda: "best 2" in chart.render().plain)
+        await settled(pilot, lambda: "best 2" in legend(chart))
         table = screen(pilot).query_one(DataTable)
         screen(pilot)._show_progress()
 
         assert table.row_count == 3
         assert str(table.get_cell("2", "epoch")) == "2*"
-        assert "99.50% of 99.40%  ✓ ok" in shown(pilot, BudgetCard)
+        assert "99.40% wanted" in shown(pilot, BudgetCard)
+        assert "✓ best 99.50/99.40%" in shown(pilot, RunCard)
         assert "epoch 1/20" in shown(pilot, StatusLine)
         assert "training iter5" in shown(pilot, Headline)
-        assert "test 99.00%" in chart.render().plain
+        assert "test 99.00%" in legend(chart)
 
 
 async def test_steering_is_marked() -> None:
@@ -376,19 +384,21 @@ async def test_controls_without_a_run_say_so() -> None:
         assert runner(pilot).asked == []
 
 
-async def test_seeds_are_a_band() -> None:
-    """The second seed of an action is drawn over the band of both."""
+async def test_earlier_seeds_are_drawn_behind_the_newest() -> None:
+    """Each with its test accuracy; the line of progress says which of how many is trained."""
     async with lab() as pilot:
-        second = RunStarted(**{**STARTED.__dict__, "run": "r2", "seed": 1})
+        screen(pilot).view.begin_action(3)
+        second = replace(STARTED, run="r2", seed=1)
         await tell(pilot, STARTED, row(1), row(2), second, row(1, 0.97), row(2, 0.96))
-        lines = screen(pilot).view._picture("accuracy").lines
+        lines = screen(pilot).view.picture("accuracy", 0.0).lines
+        screen(pilot)._show_progress()
 
-        assert [line.role for line in lines].count("band") == 2
-        assert [list(line.ys) for line in lines if line.label == "lowest"] == [[97.0, 96.0]]
+        assert [list(line.ys) for line in lines if line.role == "seed"] == [[98.0, 98.0]]
+        assert "seed 2 of 3" in shown(pilot, StatusLine)
 
 
 async def test_an_earlier_run_is_pinned(monkeypatch: pytest.MonkeyPatch) -> None:
-    """P lists the saved runs; the chosen one is drawn behind the curves, and "no earlier run" takes it away."""
+    """P lists the saved runs; the chosen one is drawn behind the curves, and "none" takes it away."""
     lines = [SavedLine("old", "99.10%  old"), SavedLine("older", "98.00%  older [/]")]
     monkeypatch.setattr(jobs, "saved_lines", lambda runs_dir: lines)
     monkeypatch.setattr(jobs, "saved_track", lambda folder: Track.from_saved("iter4", 7, folder.name, [row(1), row(2)]))
@@ -398,7 +408,7 @@ async def test_an_earlier_run_is_pinned(monkeypatch: pytest.MonkeyPatch) -> None
         await settled(pilot, lambda: isinstance(pilot.app.screen, RunDialog))
         await pilot.press("down", "enter")
         await settled(pilot, lambda: screen(pilot).view.pinned is not None)
-        labels = [line.label for line in screen(pilot).view._picture("accuracy").lines]
+        labels = [line.label for line in screen(pilot).view.picture("accuracy", 0.0).lines]
         await pilot.press("p")
         await settled(pilot, lambda: isinstance(pilot.app.screen, RunDialog))
         await pilot.press("enter")
@@ -421,16 +431,15 @@ async def test_zoom_reads_exact_values() -> None:
     """Z opens the canvas on the last epoch; the cursor reads every curve; what is told meanwhile is drawn."""
     async with lab() as pilot:
         await tell(pilot, STARTED, row(1), row(2, 0.9871))
-        await pilot.press("z")
+        await pilot.press("f6", "z")
         await settled(pilot, lambda: isinstance(pilot.app.screen, ZoomScreen))
-        await pilot.press("down")
         at_two = str(pilot.app.screen.query_one(Readout).visual)
         await pilot.press("left")
         at_one = str(pilot.app.screen.query_one(Readout).visual)
         await tell(pilot, row(3, 0.99))
         await pilot.press("G")
         at_three = str(pilot.app.screen.query_one(Readout).visual)
-        await pilot.press("plus", "minus", "0", "y", "w", "up", "escape")
+        await pilot.press("plus", "minus", "0", "Y", "w", "up", "escape")
         await settled(pilot)
 
         assert "test 98.71%" in at_two
@@ -577,7 +586,7 @@ async def test_ascii(size: tuple[int, int]) -> None:
         await tell(pilot, STARTED, row(1), row(2), row(3))
         chart = screen(pilot).query_one("#chart-accuracy", Chart)
         screen(pilot).action_pane("training")
-        await settled(pilot, lambda: "best" in chart.render().plain)
+        await settled(pilot, lambda: "best" in legend(chart))
         lines = [strip.text for strip in pilot.app.screen._compositor.render_strips()]
         odd = {character for line in lines for character in line if ord(character) > 126}
 
@@ -590,11 +599,11 @@ async def test_without_colour_lines_differ(monkeypatch: pytest.MonkeyPatch) -> N
     async with lab() as pilot:
         await tell(pilot, STARTED, row(1), row(2), row(3))
         chart = screen(pilot).query_one("#chart-accuracy", Chart)
-        await settled(pilot, lambda: "best" in chart.render().plain)
-        legend, *drawing = chart.render().plain.splitlines()
+        await settled(pilot, lambda: "test" in legend(chart))
+        drawing = chart.query_one(Plot).render().plain.splitlines()
 
-        assert "─ train" in legend
-        assert "● test" in legend
+        assert "─ train" in legend(chart)
+        assert "● test" in legend(chart)
         assert any("●" in line for line in drawing)
 
 
@@ -671,9 +680,7 @@ async def drawn(pilot: Pilot[Any]) -> None:
     screen(pilot).action_pane("training")
     await settled(pilot)
     charts = [chart for chart in screen(pilot).query(Chart) if chart.is_on_screen and chart.size.area]
-    # The best epoch is in the legend of every chart, however narrow, as soon as it is drawn whole.
-    await settled(pilot, lambda: all(chart._drawn and chart._drawn[1][1] == 3 for chart in charts))  # type: ignore[index]
-    screen(pilot).query_one("#device", Static).update("")
+    await settled(pilot, lambda: all(chart.query_one(Plot).picture.lines for chart in charts))
     screen(pilot)._show_progress()
     await settled(pilot)
 

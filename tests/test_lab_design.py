@@ -158,8 +158,8 @@ async def test_a_knob_by_mouse() -> None:
         ("ReLU", "1", "name", "! 'ReLU' cannot be the name of a knob"),
         ("epochs", "1", "name", "! 'epochs' cannot be the name of a knob"),
         ("dropout", "1", "name", "! there is a knob dropout already"),
-        ("width", "wide", "value", "! cannot read 'wide' as a value"),
-        ("width", "", "value", "! cannot read '' as a value"),
+        ("width", "wide", "value", "! cannot read 'wide'; enter a number such as 0.001"),
+        ("width", "", "value", "! enter a number such as 0.001"),
         ("width", "(1, 2)", "value", "! must be a finite number, got (1, 2)"),
         ("width", "1e13", "value", "! must be a finite number"),
     ],
@@ -205,7 +205,7 @@ async def test_only_a_knob_that_nothing_uses_is_removed() -> None:
         assert spec is not None
         assert spec.knobs == {}
         assert "dropout" in with_dropout.splitlines()[line - 1]
-        assert "'dropout' is no knob" in words
+        assert "unknown name 'dropout'" in words
 
 
 async def test_a_typed_layer_waits_for_its_knob() -> None:

@@ -11,7 +11,7 @@ from mnist_tui.events import EpochEnded
 from mnist_tui.tui.track import Group, Track
 
 Metric = Literal["loss", "accuracy", "learning rate"]
-METRICS: tuple[Metric, ...] = ("loss", "accuracy", "learning rate")
+METRICS: tuple[Metric, ...] = ("accuracy", "loss", "learning rate")
 
 Role = Literal["train", "test", "val", "raw", "seed", "pinned"]
 """What a line is; a role has one colour and one marker everywhere."""

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
-from textual.content import Content
 from textual.widgets import Input, TextArea
 
 from mnist_tui import presets, summary, telemetry
@@ -179,7 +178,7 @@ class LabScreen(DesignScreen):
 
     def _show_title(self) -> None:
         """Says in the training pane what it shows, and warns as long as that is not MNIST."""
-        self.query_one("#training", Pane).border_title = Content(self.view.title(self._is_other_design()))
+        self.query_one("#training", Pane).retitle(self.view.title(self._is_other_design()))
         started = self.view.track.started if self.view.track else None
         is_digits = (
             started.dataset != "mnist" if started else self.run_texts["dataset"] == "digits" or self.feeds_digits

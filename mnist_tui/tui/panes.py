@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -33,6 +34,19 @@ class Pane(Vertical):
         self.group = group
         self.border_title = Content(title)
         self.border_subtitle = Content(key)
+
+    def retitle(self, title: str) -> None:
+        """Gives the pane another title, cut to what its frame has room for."""
+        self.title = title
+        self._show_title()
+
+    def on_resize(self) -> None:
+        self._show_title()
+
+    def _show_title(self) -> None:
+        room = max(0, self.size.width - 4)
+        cut = self.title if cell_len(self.title) <= room else f"{self.title[: max(0, room - 1)]}~"
+        self.border_title = Content(cut)
 
     def on_descendant_focus(self) -> None:
         self._emphasise()

@@ -130,8 +130,11 @@ class Drawing:
     def text(self) -> Text:
         """The plot, its epochs in the last row; nothing where there is no room."""
         frame = self.frame()
-        if frame is None or not self.picture.lines:
+        if frame is None:
             return Text()
+        if not self.picture.lines:
+            words = "no epoch yet" if self.view.metric == "accuracy" else "no step yet"
+            return Text(f"  {words}"[: self.width], self.style("foreground-muted"))
         canvas = Canvas(frame)
         self._draw_grounds(canvas, frame)
         for line in self.picture.lines:

@@ -94,7 +94,7 @@ class RunCard(Static, can_focus=True):
         if seeds:
             lines.append(Text(seeds))
         if track.started is not None:
-            lines.append(Text(track.started.folder, "dim"))
+            lines.append(Text(clean_line(track.started.folder, 500), "dim"))
         can_resume = ended.outcome in RESUMABLE
         keys = "F6 goes here: Enter opens the run" + (", r resumes it; t begins a new run" if can_resume else "")
         lines.append(Text(keys, "dim"))

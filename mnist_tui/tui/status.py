@@ -99,7 +99,8 @@ class OneLine(Static):
     _line = ""
 
     def put(self, line: str) -> None:
-        """Shows a line."""
+        """Shows a line; what it is made of may come from outside."""
+        line = clean_line(line)
         if line != self._line:
             self._line = line
             self.update(Content(line), layout=False)
@@ -145,8 +146,8 @@ class Headline(Static):
         self._drawn: object = None
 
     def show(self, parts: list[str]) -> None:
-        """Shows as many parts as fit, from the first."""
-        self._parts = parts
+        """Shows as many parts as fit, from the first; they may come from outside."""
+        self._parts = [clean_line(part) for part in parts]
         width = self.size.width - 2
         if (drawn := (tuple(parts), width)) != self._drawn:
             self._drawn = drawn
