@@ -29,6 +29,8 @@ class PlainText:
 
     text: str = ""
     cursor: int = 0
+    preset: str = ""
+    """The text that the preset has here; it is not kept with the design."""
 
     def press(self, key: str) -> None:
         """One of `KEYS`, or a character."""
@@ -84,7 +86,7 @@ class Typist:
 
     def type_into_field(self, path: str, first: str, count: int) -> None:
         """Goes to a field of the form and types; `first` is what stands there before the first time."""
-        text = self.texts.setdefault(path, PlainText(first))
+        text = self.texts.setdefault(path, PlainText(first, preset=first))
         self._leave_field()
         self.lab.press(F4 + DOWN * self.FIELDS.index(path) + KEYS["end"])
         text.cursor = len(text.text)
@@ -92,7 +94,7 @@ class Typist:
 
     def type_into_editor(self, first: str, count: int) -> None:
         """Goes to the layers, where the cursor is still where it was, and types."""
-        text = self.texts.setdefault("layers", PlainText(first))
+        text = self.texts.setdefault("layers", PlainText(first, preset=first))
         self.lab.press(F3)
         # The right arrow would take a completion.
         self._type(text, count, ("left", "home", "end", "backspace", "delete", "\n"))
@@ -105,15 +107,20 @@ class Typist:
         self._type(name, count, tuple(KEYS))
         self.lab.press(DOWN)
         self._type(value, count, tuple(KEYS))
-        self._read(0.8)
+        self.read(0.3)
+        end = time.monotonic() + 10
+        while (missing := [text for text in (name, value) if text.text not in self.lab.text()]) and (
+            time.monotonic() < end
+        ):
+            self.read(0.1)
         shown = self.lab.text()
         self.lab.press(ESCAPE)
-        self._read(0.3)
-        return {text.text: (shown, text.text) for text in (name, value) if text.text not in shown}
+        self.read(0.3)
+        return {text.text: (shown, text.text) for text in missing}
 
     def _leave_field(self) -> None:
         self.lab.press(ESCAPE)
-        self._read(0.3)  # A character that comes at once makes another key of an escape.
+        self.read(0.3)  # A character that comes at once makes another key of an escape.
         self.lab.wait_for(" t Train")
 
     def _type(self, text: PlainText, count: int, special: tuple[str, ...]) -> None:
@@ -124,10 +131,11 @@ class Typist:
             key = "backspace" if len(text.text) > 30 and "\n" not in text.text and len(key) == 1 else key
             text.press(key)
             self.lab.press({"\n": "\r"}.get(key, KEYS.get(key, key)))
-            self._read(self.chance.uniform(0, slowest))
+            self.read(self.chance.uniform(0, slowest))
         self.typed += count
 
-    def _read(self, seconds: float) -> None:
+    def read(self, seconds: float) -> None:
+        """Takes in what is written for so long."""
         end = time.monotonic() + seconds
         while (rest := end - time.monotonic()) > 0:
             self.lab.read(min(rest, 0.01))
@@ -139,13 +147,12 @@ class Typist:
         """
         end = time.monotonic() + seconds
         while (wrong := self._differing()) and time.monotonic() < end:
-            self._read(0.2)
+            self.read(0.2)
         return wrong
 
     def _differing(self) -> dict[str, tuple[str, str]]:
         path = self.state / "mnist-tui" / "last.json"
         kept = json.loads(path.read_text()) if path.exists() else {"typed": {}, "layers": None}
-        held = {path: kept["typed"].get(path) for path in self.texts} | {"layers": kept["layers"]}
-        wanted = {path: text.text for path, text in self.texts.items()}
-        # A text that is the preset's again is not kept.
-        return {path: (str(held[path]), text) for path, text in wanted.items() if held[path] not in (text, None)}
+        texts = kept["typed"] | ({} if kept["layers"] is None else {"layers": kept["layers"]})
+        held = {path: texts.get(path, wanted.preset) for path, wanted in self.texts.items()}
+        return {path: (held[path], text.text) for path, text in self.texts.items() if held[path] != text.text}

@@ -12,13 +12,15 @@ from typing import Any
 
 from textual.app import App
 from textual.dom import DOMNode
-from textual.events import Event
+from textual.events import Callback, Event, Key
+from textual.widgets import Input
 
 ROUNDS = 3
 """Times that a callback climbs from the focus to the application before a key counts as handled.
 
 The first climbs behind the key itself. A key may post a message (Enter: `Submitted`) whose handler posts another one
-(`Picked`), which moves the focus or opens a screen: each further climb is behind one of them.
+(`Picked`), which moves the focus or opens a screen: each further climb is behind one of them. A character in an input
+field does neither, and needs only the first.
 """
 LONGEST = 1.0
 """Seconds after which the next key is looked at in any case: a widget that is removed answers no more."""
@@ -28,13 +30,10 @@ class KeyQueue:
     """Delivers events one at a time to `deliver`, which is the application's own `on_event`."""
 
     def __init__(self, app: App[Any], deliver: Callable[[Event], Awaitable[None]]) -> None:
-        self._app = app
+        self.app = app
         self._deliver = deliver
         self._waiting: deque[Event] = deque()
-        self._number = 0
-        """Of the event under way, so that a late callback of an earlier one is told apart."""
-        self._timer: asyncio.TimerHandle | None = None
-        """Runs while an event is under way."""
+        self._under_way: Climb | None = None
 
     async def put(self, event: Event) -> None:
         """Delivers an event, now or after those before it."""
@@ -42,38 +41,53 @@ class KeyQueue:
         await self._deliver_next()
 
     async def _deliver_next(self) -> None:
-        if self._timer is not None or not self._waiting:
+        if self._under_way is not None or not self._waiting:
             return
-        self._number += 1
-        self._timer = asyncio.get_running_loop().call_later(LONGEST, self._finish, self._number)
-        focus = self._focus()
-        await self._deliver(self._waiting.popleft())
-        self._climb(focus, self._number, ROUNDS)
+        event, focus = self._waiting.popleft(), self.focus
+        is_character = isinstance(event, Key) and event.is_printable and isinstance(focus, Input)
+        self._under_way = Climb(self, 1 if is_character else ROUNDS)
+        await self._deliver(event)
+        self._under_way.begin(focus)
 
-    def _focus(self) -> DOMNode:
+    @property
+    def focus(self) -> DOMNode:
         """The node that a key is given to first."""
-        return self._app.focused or self._app.screen
+        return self.app.focused or self.app.screen
 
-    def _climb(self, node: DOMNode, number: int, rounds: int) -> None:
-        """Goes on at `node` behind the messages that wait there, and from there to its parent, up to the application.
+    def finish(self, climb: "Climb") -> None:
+        """The event of this climb is handled; not said twice."""
+        if climb is self._under_way:
+            self._under_way = None
+            self.app.call_later(self._deliver_next)
 
-        A screen that is being opened answers once all its widgets are there.
-        """
-        if not node.call_later(self._climbed, node, number, rounds):
-            self._climbed(self._app, number, rounds)  # The node is being removed.
 
-    def _climbed(self, node: DOMNode, number: int, rounds: int) -> None:
-        if number != self._number:
+class Climb:
+    """Goes on at each node behind the messages that wait there, and from there to its parent, up to the application.
+
+    A screen that is being opened answers once all its widgets are there.
+    """
+
+    def __init__(self, keys: KeyQueue, rounds: int) -> None:
+        self._keys = keys
+        self._rounds = rounds
+        self._node: DOMNode = keys.app
+        self._timer = asyncio.get_running_loop().call_later(LONGEST, keys.finish, self)
+
+    def begin(self, node: DOMNode) -> None:
+        """Begins a round at the node that has the focus."""
+        self._node = node
+        # What `call_later` does, without a new signature to inspect for each of a hundred steps a key.
+        if not node.post_message(Callback(callback=self._go_on)):
+            self._node = self._keys.app  # The node is being removed.
+            self._keys.app.post_message(Callback(callback=self._go_on))
+
+    def _go_on(self) -> None:
+        if isinstance(self._node.parent, DOMNode):
+            self.begin(self._node.parent)
             return
-        if isinstance(node.parent, DOMNode):
-            self._climb(node.parent, number, rounds)
-        elif rounds > 1:
-            self._climb(self._focus(), number, rounds - 1)
+        self._rounds -= 1
+        if self._rounds > 0:
+            self.begin(self._keys.focus)
         else:
-            self._finish(number)
-
-    def _finish(self, number: int) -> None:
-        if number == self._number and self._timer is not None:
             self._timer.cancel()
-            self._timer = None
-            self._app.call_later(self._deliver_next)
+            self._keys.finish(self)

@@ -304,20 +304,37 @@ class FieldGroup(Vertical):
     def __init__(self, heading: str, fields: Sequence[Field], ascii_only: bool) -> None:
         super().__init__()
         self.heading = heading
-        self.fields = fields
+        self.lines = [FieldLine(field, ascii_only) for field in fields]
         self._ascii_only = ascii_only
 
     @property
     def paths(self) -> list[str]:
         """The fields that it has."""
-        return [field.path for field in self.fields]
+        return [line.field.path for line in self.lines]
 
     def compose(self) -> ComposeResult:
         yield Heading(self.heading)
-        for field in self.fields:
-            yield FieldLine(field, self._ascii_only)
+        yield from self.lines
         if self.heading == "scheduler":
             yield RatesSketch(self._ascii_only)
+
+    def take(self, fields: Sequence[Field]) -> list[AwaitMount]:
+        """Changes the fields behind the choice that made them others; the choice keeps the focus."""
+        old = {line.field.path: line for line in self.lines}
+        self.lines = [
+            old.pop(field.path) if field.path in old else FieldLine(field, self._ascii_only) for field in fields
+        ]
+        if not self.children:
+            return []  # They are composed with the group.
+        for line in old.values():
+            line.remove()
+        mounts = []
+        after: Widget = self.query_one(Heading)
+        for line in self.lines:
+            if line.parent is None:
+                mounts.append(self.mount(line, after=after))
+            after = line
+        return mounts
 
 
 class RecipeForm(VerticalScroll):
@@ -337,6 +354,7 @@ class RecipeForm(VerticalScroll):
         super().__init__()
         self._ascii_only = ascii_only
         self._rates: Sequence[float] | None = None
+        self._groups: list[FieldGroup] = []
         self._shown: ShownDraft | None = None
         self._mistakes_timer: Timer | None = None
 
@@ -344,12 +362,12 @@ class RecipeForm(VerticalScroll):
         """Shows a draft; only a group whose fields are others is built anew."""
         self._shown = shown
         groups = shown.groups
-        if [name for name, _ in groups] != [group.heading for group in self.query(FieldGroup)]:
+        if [name for name, _ in groups] != [group.heading for group in self._groups]:
             self._rebuild(groups)
             return
-        for group, (_, fields) in zip(self.query(FieldGroup), groups, strict=True):
+        for group, (_, fields) in zip(self._groups, groups, strict=True):
             if group.paths != [field.path for field in fields]:
-                self._rebuild_group(group, fields)
+                self.call_later(self._update_mounted, group.take(fields))
         self._update()
 
     def _update(self) -> None:
@@ -374,11 +392,11 @@ class RecipeForm(VerticalScroll):
                 line.show_mistake(shown.errors.get(line.field.path), line.field.path in shown.unused)
 
     def _lines(self) -> list[FieldLine]:
-        return [line for line in self.query(FieldLine) if line.is_mounted]
+        return [line for group in self._groups for line in group.lines if line.is_mounted]
 
     def action_remove_knob(self) -> None:
         """Removes the knob whose field has the focus, where nothing uses it."""
-        line = next((line for line in self.query(FieldLine) if line.has_focus_within), None)
+        line = next((line for line in self._lines() if line.has_focus_within), None)
         if line is None or self._shown is None or line.field.path not in self._shown.unused:
             self.notify("only a knob that no layer and no argument uses can be removed")
             return
@@ -386,30 +404,14 @@ class RecipeForm(VerticalScroll):
 
     def _rebuild(self, groups: "Groups") -> None:
         self.query(FieldGroup).remove()
-        built = [FieldGroup(name, fields, self._ascii_only) for name, fields in groups]
+        self._groups = [FieldGroup(name, fields, self._ascii_only) for name, fields in groups]
         # The first screenful at once, so that it is in the first frame; the rest behind it.
-        first = FIRST_GROUPS if built[0].fields else FIRST_GROUPS + 1
-        self.mount_all(built[:first])
-        self.call_after_refresh(self._mount_rest, built[first:])
+        first = FIRST_GROUPS if self._groups[0].lines else FIRST_GROUPS + 1
+        self.mount_all(self._groups[:first])
+        self.call_after_refresh(self._mount_rest, self._groups[first:])
 
-    def _mount_rest(self, groups: "list[FieldGroup]") -> None:
+    def _mount_rest(self, groups: Sequence[FieldGroup]) -> None:
         self.call_later(self._update_mounted, [self.mount_all(groups)])
-
-    def _rebuild_group(self, group: FieldGroup, fields: Sequence[Field]) -> None:
-        """Changes the fields behind the choice that made them others; the choice keeps the focus."""
-        old = {line.field.path: line for line in group.query(FieldLine)}
-        group.fields = fields
-        for line in old.values():
-            if line.field.path not in group.paths:
-                line.remove()
-        mounts = []
-        after: Widget = group.query_one(".heading")
-        for field in fields:
-            line = old.get(field.path) or FieldLine(field, self._ascii_only)
-            if field.path not in old:
-                mounts.append(group.mount(line, after=after))
-            after = line
-        self.call_later(self._update_mounted, mounts)
 
     async def _update_mounted(self, mounts: Sequence[AwaitMount]) -> None:
         """Brings lines that are new to the newest draft."""
