@@ -93,8 +93,6 @@ class DesignScreen(LeanScreen[None]):
         self._draft_timer: Timer | None = None
         self._remember_timer: Timer | None = None
         self._previewed: dict[str, object] = {}
-        self._harmless: set[object] = set()
-        """Augmentations that were seen to be batched."""
 
     def compose(self) -> ComposeResult:
         ascii_only = self.request.ascii
@@ -360,23 +358,8 @@ class DesignScreen(LeanScreen[None]):
             self.ask("rates", lambda: jobs.rates(spec), self._show_rates)
         augment = (train.augment, tuple(spec.knobs.items()))
         if self._is_new("digits", (augment, self.run_texts["dataset"], self.draws)):
-            self._feed(spec, augment)
-
-    def _feed(self, spec: RunSpec, augment: object) -> None:
-        """Draws digits through the augmentation, where that cannot disturb a run of this process."""
-        if self.trains_here and augment not in self._harmless:
-            # Transforms that go image by image borrow torch's global random state, which the run needs for itself.
-            self._previewed.pop("digits")
-            self.query_one(DigitsStrip).show_waiting("this augmentation is drawn after the run")
-            return
-        options, draw = self.run_options(), self.draws
-
-        def show(fed: Any, error: str | None) -> None:
-            if error is None and not fed.slow:
-                self._harmless.add(augment)
-            self._show_digits(fed, error)
-
-        self.ask("digits", lambda: jobs.fed(spec, options, draw), show)
+            options, draw = self.run_options(), self.draws
+            self.ask("digits", lambda: jobs.fed(spec, options, draw, self.trains_here), self._show_digits)
 
     def _is_new(self, kind: str, key: object) -> bool:
         is_new = self._previewed.get(kind) != key
@@ -395,6 +378,10 @@ class DesignScreen(LeanScreen[None]):
         strip = self.query_one(DigitsStrip)
         if error is not None:
             strip.show_waiting(error)
+            return
+        if fed.slow and not fed.digits:
+            self._previewed.pop("digits", None)  # They are asked for again after the run.
+            strip.show_waiting(f"{', '.join(fed.slow)}: drawn after the run")
             return
         self.feeds_digits = fed.dataset != "mnist"
         self._show_title()

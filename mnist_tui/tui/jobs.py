@@ -31,11 +31,11 @@ def rates(spec: RunSpec) -> Sequence[float]:
     return preview.scheduled_rates(spec)
 
 
-def fed(spec: RunSpec, options: "Options", draw: int) -> "Fed":
-    """Training digits as the network is fed with them."""
+def fed(spec: RunSpec, options: "Options", draw: int, is_training: bool) -> "Fed":
+    """Training digits as the network is fed with them; none while this process trains and they could disturb it."""
     from mnist_tui import preview
 
-    return preview.fed_digits(spec, options, DIGITS, draw)
+    return preview.fed_digits(spec, options, DIGITS, draw, is_training)
 
 
 def run_spec(folder: Path) -> RunSpec:
