@@ -10,6 +10,7 @@ from mnist_tui.tui.track import Track
 
 if TYPE_CHECKING:
     from mnist_tui.options import Options
+    from mnist_tui.predict import Predictions
     from mnist_tui.preview import Fed
 
 DIGITS = 12
@@ -36,6 +37,13 @@ def fed(spec: RunSpec, options: "Options", draw: int, is_training: bool) -> "Fed
     from mnist_tui import preview
 
     return preview.fed_digits(spec, options, DIGITS, draw, is_training)
+
+
+def predict(spec: RunSpec, folder: Path, digits: Sequence[bytes]) -> "Predictions | None":
+    """What the network of a run says about digits, by its newest checkpoint; None where that cannot be read."""
+    from mnist_tui import predict
+
+    return predict.predict(spec, folder, digits)
 
 
 def run_spec(folder: Path) -> RunSpec:
