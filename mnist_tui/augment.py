@@ -305,9 +305,7 @@ class Augmentation:
         side = self.sequence.side(SIDE)
         if side != SIDE:
             raise CallError(f"augment ends in {side}x{side} pixels; put Resize({SIDE}) at its end")
-        self.slow = [
-            transform.call.name for transform in self.sequence.transforms if isinstance(transform, ImageByImage)
-        ]
+        self.slow = slow_transforms(calls)
         """The transforms that run image by image."""
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
@@ -317,6 +315,15 @@ class Augmentation:
     def __call__(self, images: Tensor, parameters: Tensor) -> Tensor:
         """The augmented images, float32 (N, 1, 28, 28), 0 to 255."""
         return self.sequence.apply(images, parameters)
+
+
+def slow_transforms(calls: Sequence[Call]) -> list[str]:
+    """Names of the calls that run image by image; unlike an `Augmentation`, found without drawing a random number.
+
+    Raises `CallError` for arguments that torchvision refuses.
+    """
+    transforms = [_transform(call) for call in _pull_resize(calls)]
+    return [transform.call.name for transform in transforms if isinstance(transform, ImageByImage)]
 
 
 def _pull_resize(calls: Sequence[Call]) -> list[Call]:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer, lr_scheduler
 
-from mnist_tui import catalog
+from mnist_tui import augment, catalog
 from mnist_tui.augment import Augmentation
 from mnist_tui.calls import Call, CallError, Value
 from mnist_tui.layers import arguments
@@ -161,6 +161,15 @@ def augmentation(spec: RunSpec) -> Augmentation | None:
     calls = [spec.resolved(call) for call in spec.train.augment]
     built: Augmentation = _construct(lambda: Augmentation(calls), "augment")
     return built
+
+
+def slow_transforms(spec: RunSpec) -> tuple[str, ...]:
+    """Names of the transforms of a run that go image by image and set torch's global random state meanwhile.
+
+    Telling them draws no random number. Raises `SpecError`.
+    """
+    calls = [spec.resolved(call) for call in spec.train.augment]
+    return tuple(_construct(lambda: augment.slow_transforms(calls), "augment"))
 
 
 def scheduler_step(spec: RunSpec) -> str:

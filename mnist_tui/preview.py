@@ -35,7 +35,7 @@ class Fed:
     digits: tuple[bytes, ...]
     """28 rows of 28 grey values each, 0 (background) to 255."""
     slow: tuple[str, ...] = ()
-    """The transforms that go image by image."""
+    """The transforms that go image by image; while this process trains they are not run, and there are no digits."""
 
 
 def warm_up() -> None:
@@ -65,15 +65,18 @@ def _dataset(choice: Choice, data_dir: Path | None) -> Dataset:
         return _read(None if choice == "digits" else find(data_dir))
 
 
-def fed_digits(spec: RunSpec, options: Options, count: int, draw: int) -> Fed:
+def fed_digits(spec: RunSpec, options: Options, count: int, draw: int, is_training: bool = False) -> Fed:
     """`count` training digits, augmented as in training; another `draw`, other digits and another augmentation.
 
-    Where MNIST is not on this machine they are the small digits that a run falls back to; nothing is downloaded. Not to
-    be called while this process trains, where a transform goes image by image (`Fed.slow`): it borrows the random state
-    that dropout draws from. Raises `DataError` where MNIST's files are damaged, and `SpecError` where PyTorch refuses
-    the augmentation.
+    Where MNIST is not on this machine they are the small digits that a run falls back to; nothing is downloaded.
+    Transforms that go image by image set the global random state that dropout draws from, so with `is_training`, while
+    another thread trains, they are only named (`Fed.slow`). Raises `DataError` where MNIST's files are damaged, and
+    `SpecError` where PyTorch refuses the augmentation.
     """
     dataset = _dataset(options.dataset, options.data_dir)
+    slow = build.slow_transforms(spec)
+    if slow and is_training:
+        return Fed(dataset.name, (), (), slow)
     share = spec.train.validation_images / TRAIN_IMAGES
     wanted = min(round(share * len(dataset.train)), len(dataset.train) - 1)
     images, _ = split(dataset.train, wanted, spec.train.seed)
@@ -91,7 +94,7 @@ def fed_digits(spec: RunSpec, options: Options, count: int, draw: int) -> Fed:
         dataset=dataset.name,
         labels=tuple(int(label) for label in chosen.labels),
         digits=tuple(bytes(image.reshape(-1).tolist()) for image in grey),
-        slow=tuple(augmentation.slow) if augmentation is not None else (),
+        slow=slow,
     )
 
 

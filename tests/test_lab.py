@@ -85,7 +85,7 @@ def no_torch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     fed = type(
         "Fed", (), {"dataset": "mnist", "labels": (3,) * 12, "digits": (bytes(range(196)) * 4,) * 12, "slow": ()}
     )
-    monkeypatch.setattr(jobs, "fed", lambda spec, options, draw: fed)
+    monkeypatch.setattr(jobs, "fed", lambda *asked: fed)
 
 
 @asynccontextmanager

@@ -36,7 +36,7 @@ def no_torch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(jobs, "rates", lambda spec: (0.1, 0.2, 0.1))
     monkeypatch.setattr(jobs, "live_run", lambda runs_dir: None)
     fed = type("Fed", (), {"dataset": "mnist", "labels": (), "digits": (), "slow": ()})
-    monkeypatch.setattr(jobs, "fed", lambda spec, options, draw: fed)
+    monkeypatch.setattr(jobs, "fed", lambda *asked: fed)
 
 
 @asynccontextmanager

@@ -93,6 +93,23 @@ def test_what_goes_image_by_image_is_named() -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
+def test_while_this_process_trains_no_random_state_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes image by image is only named; batched transforms are drawn as ever."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("torch's global random state is set")
+
+    batched = ["RandomApply([CenterCrop(22)], p=0.1)", "Resize((28, 28))", "RandomRotation(15)"]
+    slow = ["RandomRotation(15)", "ElasticTransform()"]
+    drawn = fed(augment=batched)
+    for name in ("manual_seed", "set_rng_state"):
+        monkeypatch.setattr(torch, name, refuse)
+    kept_back = fed_digits(spec_of(augment=slow), Options(dataset="digits"), 12, 0, is_training=True)
+
+    assert fed_digits(spec_of(augment=batched), Options(dataset="digits"), 12, 0, is_training=True) == drawn
+    assert (kept_back.slow, kept_back.digits) == (("ElasticTransform",), ())
+
+
 def test_more_than_there_are(digits: Dataset) -> None:
     """As many as there are."""
     assert len(fed(count=10_000, augment=["RandomRotation(15)"]).digits) == len(digits.train)

@@ -95,8 +95,6 @@ class DesignScreen(LeanScreen[None]):
         self._draft_timer: Timer | None = None
         self._remember_timer: Timer | None = None
         self._previewed: dict[str, object] = {}
-        self._harmless: set[object] = set()
-        """Augmentations that were seen to be batched."""
 
     def compose(self) -> ComposeResult:
         ascii_only = self.request.ascii
@@ -331,7 +329,7 @@ class DesignScreen(LeanScreen[None]):
             show(None, "digits come once PyTorch is loaded and nothing else is wrong")
         else:
             self.draws += 1
-            self._feed(spec, (spec.train.augment, tuple(spec.knobs.items())), show)
+            self._feed(spec, show)
 
     def _take_transforms(self, transforms: "Sequence[Transform] | None") -> None:
         if transforms is not None:
@@ -425,25 +423,21 @@ class DesignScreen(LeanScreen[None]):
         schedule = (train.optimizer, train.scheduler, train.scheduler_step, train.epochs, spec.steps_per_epoch())
         if self._is_new("rates", (schedule, tuple(spec.knobs.items()))):
             self.ask("rates", lambda: jobs.rates(spec), self._show_rates)
-        augment = (train.augment, tuple(spec.knobs.items()))
+        augment = train.augment, tuple(spec.knobs.items())
         if self._is_new("digits", (augment, self.run_texts["dataset"], self.draws)):
-            self._feed(spec, augment, self._show_digits)
+            self._feed(spec, self._show_digits)
 
-    def _feed(self, spec: RunSpec, augment: object, show: Callable[[Any, str | None], None]) -> None:
+    def _feed(self, spec: RunSpec, show: Callable[[Any, str | None], None]) -> None:
         """Has digits augmented, where that cannot disturb a run of this process, and calls `show` with them."""
-        if self.trains_here and augment not in self._harmless:
-            # Transforms that go image by image borrow torch's global random state, which the run needs for itself.
-            self._previewed.pop("digits", None)
-            show(None, "this augmentation is drawn after the run")
-            return
         options, draw = self.run_options(), self.draws
 
         def show_fed(fed: Any, error: str | None) -> None:
-            if error is None and not fed.slow:
-                self._harmless.add(augment)
+            if error is None and fed.slow and not fed.digits:
+                self._previewed.pop("digits", None)  # They are asked for again after the run.
+                error = f"{', '.join(fed.slow)}: drawn after the run"
             show(fed, error)
 
-        self.ask("digits", lambda: jobs.fed(spec, options, draw), show_fed)
+        self.ask("digits", lambda: jobs.fed(spec, options, draw, self.trains_here), show_fed)
 
     def _is_new(self, kind: str, key: object) -> bool:
         is_new = self._previewed.get(kind) != key

@@ -1,15 +1,19 @@
-"""What the network is really fed: a strip of training digits after augmentation, drawn in half blocks."""
+"""Training digits after augmentation, drawn in half blocks, each with its label and the network's prediction."""
 
 import textwrap
-from collections.abc import Callable, Sequence
-from typing import ClassVar
+from collections.abc import Sequence
+from itertools import zip_longest
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.color import Color
-from rich.style import Style
+from rich.style import Style, StyleType
 from rich.text import Text
 from textual import events
 from textual.message import Message
 from textual.widget import Widget
+
+if TYPE_CHECKING:
+    from mnist_tui.predict import Prediction
 
 SIDE = 28
 RAMP = " .:-=+*#%@"
@@ -17,9 +21,10 @@ RAMP = " .:-=+*#%@"
 GAP = 1
 """Cells between two digits."""
 WHOLE_DIGITS = 4
-
-Draw = Callable[[Sequence[Sequence[int]]], list[Text]]
-"""Grey values as lines of text."""
+HIGHEST = 0.99
+"""The highest probability that is shown: rounding would make a certainty of 0.996."""
+LEGEND = "label>prediction; "
+"""Stands in the caption while a prediction in sight is wrong."""
 
 
 def pixels(digit: bytes, factor: int) -> list[list[int]]:
@@ -55,6 +60,20 @@ def ramp(grey: Sequence[Sequence[int]]) -> list[Text]:
     return lines
 
 
+def label_text(label: int, prediction: "Prediction | None", width: int, wrong: StyleType) -> Text:
+    """The line under a digit, `width` cells: `7`, with a right prediction `7 99%`, with a wrong one `7>1 63%`.
+
+    A wrong one has the style `wrong`.
+    """
+    is_wrong = prediction is not None and prediction.label != label
+    classes = f"{label}>{prediction.label}" if prediction is not None and is_wrong else f"{label}"
+    probability = "" if prediction is None else f" {min(prediction.probability, HIGHEST):.0%}"
+    text = Text.assemble((classes, wrong if is_wrong else "bold"), (probability, wrong if is_wrong else "dim"))
+    text.pad_left((width - len(text)) // 2)
+    text.pad_right(width - len(text))
+    return text
+
+
 def layout(width: int, height: int) -> tuple[int, int, int]:
     """By what digits are made smaller, how many stand side by side, and how many rows of them there are.
 
@@ -69,9 +88,13 @@ def layout(width: int, height: int) -> tuple[int, int, int]:
 
 
 class DigitsStrip(Widget):
-    """As many digits as fit, each with its label below; a click draws others."""
+    """As many digits as fit, each with its label and its prediction below; a click draws others."""
 
-    DEFAULT_CSS = "DigitsStrip { height: 1fr; }"
+    DEFAULT_CSS = """
+    DigitsStrip { height: 1fr; }
+    DigitsStrip > .digits--wrong { color: $error; text-style: bold reverse; }
+    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"digits--wrong"}
     ALLOW_SELECT: ClassVar[bool] = False
 
     class Redraw(Message):
@@ -80,19 +103,26 @@ class DigitsStrip(Widget):
     def __init__(self, ascii_only: bool) -> None:
         super().__init__()
         self.ascii_only = ascii_only
-        self._digits: Sequence[bytes] = ()
+        self.digits: Sequence[bytes] = ()
+        """The digits shown, 784 grey values each."""
         self._labels: Sequence[int] = ()
         self._caption = "after PyTorch is loaded"
+        self._predictions: Sequence[Prediction] = ()
 
     def show(self, digits: Sequence[bytes], labels: Sequence[int], caption: str) -> None:
         """Shows digits of 784 grey values each."""
-        self._digits, self._labels, self._caption = digits, labels, caption
+        self.digits, self._labels, self._caption = digits, labels, caption
+        self.show_predictions(())
+
+    def show_predictions(self, predictions: Sequence["Prediction"]) -> None:
+        """Shows below each digit what the network says about it; without any, the labels alone."""
+        self._predictions = predictions
         self.refresh()
 
     def show_waiting(self, reason: str) -> None:
         """Shows why there are none."""
-        self._digits, self._caption = (), reason
-        self.refresh()
+        self.digits, self._caption = (), reason
+        self.show_predictions(())
 
     def on_click(self, event: events.Click) -> None:
         event.stop()
@@ -100,27 +130,39 @@ class DigitsStrip(Widget):
 
     def render(self) -> Text:
         width, height = self.size.width, self.size.height
-        newline = Text("\n", no_wrap=True)
-        if not self._digits or height < SIDE // 4 + 1:
-            return newline.join(self._caption_lines(width, height))
-        factor, across, down = layout(width, height - 1)
-        draw = ramp if self.ascii_only else half_blocks
         lines: list[Text] = []
-        for first in range(0, min(len(self._digits), across * down), across):
-            lines += self._row(slice(first, first + across), factor, draw, has_labels=height > SIDE // 2 // factor + 1)
-        return newline.join([*lines, *self._caption_lines(width, height - len(lines))])
+        caption = self._caption
+        if self.digits and height > SIDE // 4:
+            factor, across, down = layout(width, height - 1)
+            count = min(len(self.digits), across * down)
+            has_labels = height > SIDE // 2 // factor + 1
+            for first in range(0, count, across):
+                lines += self._row(slice(first, first + across), factor, has_labels)
+            caption = self._legend(count) + caption
+        return Text("\n", no_wrap=True).join([*lines, *self._caption_lines(caption, width, height - len(lines))])
 
-    def _caption_lines(self, width: int, height: int) -> list[Text]:
+    def _legend(self, count: int) -> str:
+        """What a wrong prediction looks like, where one of the first `count` digits has one."""
+        labelled = zip(self._labels[:count], self._predictions, strict=False)
+        return LEGEND if any(prediction.label != label for label, prediction in labelled) else ""
+
+    def _caption_lines(self, caption: str, width: int, height: int) -> list[Text]:
         """The caption in as many lines as there are; what has no room in the last is cut."""
-        whole = textwrap.wrap(self._caption, max(1, width))
+        whole = textwrap.wrap(caption, max(1, width))
         last = Text(" ".join(whole[height - 1 :]), "dim", no_wrap=True)
         last.truncate(max(0, width), overflow="crop" if self.ascii_only else "ellipsis")
         return [*(Text(line, "dim", no_wrap=True) for line in whole[: height - 1]), last][:height]
 
-    def _row(self, part: slice, factor: int, draw: Draw, has_labels: bool) -> list[Text]:
+    def _row(self, part: slice, factor: int, has_labels: bool) -> list[Text]:
         """Digits beside each other, and their labels below."""
-        gap = Text(" " * GAP)
-        columns = [draw(pixels(digit, factor)) for digit in self._digits[part]]
+        gap, draw = Text(" " * GAP), ramp if self.ascii_only else half_blocks
+        columns = [draw(pixels(digit, factor)) for digit in self.digits[part]]
         lines = [gap.join(parts) for parts in zip(*columns, strict=True)]
-        labels = gap.join(Text(f"{label:^{SIDE // factor}}", "bold") for label in self._labels[part])
-        return [*lines, labels] if has_labels else lines
+        if not has_labels:
+            return lines
+        wrong = self.get_component_rich_style("digits--wrong", partial=True)
+        labelled = zip_longest(self._labels[part], self._predictions[part])
+        return [
+            *lines,
+            gap.join(label_text(label, prediction, SIDE // factor, wrong) for label, prediction in labelled),
+        ]

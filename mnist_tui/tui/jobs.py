@@ -10,6 +10,7 @@ from mnist_tui.tui.track import Track
 
 if TYPE_CHECKING:
     from mnist_tui.options import Options
+    from mnist_tui.predict import Predictions
     from mnist_tui.preview import Fed
 
 DIGITS = 12
@@ -31,11 +32,18 @@ def rates(spec: RunSpec) -> Sequence[float]:
     return preview.scheduled_rates(spec)
 
 
-def fed(spec: RunSpec, options: "Options", draw: int) -> "Fed":
-    """Training digits as the network is fed with them."""
+def fed(spec: RunSpec, options: "Options", draw: int, is_training: bool) -> "Fed":
+    """Training digits as the network is fed with them; none while this process trains and they could disturb it."""
     from mnist_tui import preview
 
-    return preview.fed_digits(spec, options, DIGITS, draw)
+    return preview.fed_digits(spec, options, DIGITS, draw, is_training)
+
+
+def predict(spec: RunSpec, folder: Path, digits: Sequence[bytes]) -> "Predictions | None":
+    """What the network of a run says about digits, by its newest checkpoint; None where that cannot be read."""
+    from mnist_tui import predict
+
+    return predict.predict(spec, folder, digits)
 
 
 def run_spec(folder: Path) -> RunSpec:

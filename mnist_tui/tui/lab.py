@@ -31,6 +31,7 @@ from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.messages import Told
 from mnist_tui.tui.panes import Pane
 from mnist_tui.tui.picker import PresetPicker
+from mnist_tui.tui.predictor import Predictor
 from mnist_tui.tui.run_card import RunCard
 from mnist_tui.tui.runner import Crashed, Idle, Refused, Runner
 from mnist_tui.tui.status import Headline, OneLine, StatusLine
@@ -97,6 +98,7 @@ class LabScreen(DesignScreen):
         self.waiting = "loading PyTorch"
         """What the user waits for; empty where nothing is waited for."""
         self._is_leaving = False
+        self._predictor = Predictor(self)
 
     @property
     def view(self) -> TrainingView:
@@ -331,14 +333,21 @@ class LabScreen(DesignScreen):
             self.waiting = ""
             self.ask("run-spec", lambda: jobs.run_spec(Path(event.folder)), partial(self._show_run_spec, event.run))
             self._show_title()
+        if isinstance(event, EpochEnded):
+            self._predictor.ask_soon()
         if isinstance(event, RunEnded):
             self._show_end(event)
 
     def _show_run_spec(self, run: str, spec: RunSpec | None, error: str | None) -> None:
         if spec is not None:
             self.view.show_spec(run, spec)
+            self._predictor.ask_soon()
         self._show_lines()
         self._show_title()
+
+    def _show_digits(self, fed: Any, error: str | None) -> None:
+        super()._show_digits(fed, error)
+        self._predictor.ask_soon()
 
     def _show_end(self, event: RunEnded) -> None:
         """Says how a run ended, and what its seeds came to; a run that went wrong is said in a dialog too."""
