@@ -19,6 +19,7 @@ folder is written as the run goes. Imports point one way, from the top of this l
     fast.py          the same network in less time                        vector.py  all weights in one vector
     norm.py          batch normalisation, and pooling after it, on rows of pixels
                      ---- torch from here up; nothing below loads it (nor does tui/ before its first frame) ----
+    markdown.py      runs and comparisons for a README
     tables.py        runs and comparisons as text and JSON
     comparison.py    whether a difference can be told from noise          differences.py  what differs between runs
     filters.py       the language that chooses runs                       columns.py  what the table of runs can show
@@ -38,7 +39,7 @@ folder is written as the run goes. Imports point one way, from the top of this l
     guard.py         the dashboard's parent, which restores the terminal  telemetry.py  how busy the device is
     options.py  request.py  terminal.py     where a run happens; what the laboratory opens with; what a terminal can
     files.py         bounded reads, atomic writes                         text.py  text from outside, made safe to show
-    editor.py        the user's editor on one file
+    editor.py        the user's editor on one file                        sparkline.py  accuracies in one line of blocks
 
 The presets are in models/, beside this package in a checkout and inside it in a wheel.
 """

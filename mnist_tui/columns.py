@@ -10,7 +10,11 @@ from typing import Any
 from mnist_tui.calls import did_you_mean
 from mnist_tui.runs import Run, observations
 from mnist_tui.settings import Found
+from mnist_tui.sparkline import HELP, MOST_CELLS, mean_curve, scale_of, sparkline
 from mnist_tui.text import clean_line, duration
+
+NOT_MNIST = "not MNIST: its accuracies do not compare with MNIST's"
+"""What is said of a run on other images."""
 
 Value = str | int | float | bool | tuple[Any, ...] | None
 
@@ -38,6 +42,15 @@ class Column:
     is_accuracy: bool = False
     """Whether it is an accuracy, or a difference of two: the runs of one data set alone can be ranked by it."""
 
+    @property
+    def is_falling(self) -> bool:
+        """Whether rows that are to be sorted by it begin with the highest, or newest."""
+        return self.is_number or self.is_accuracy or self.key == "when"
+
+    def has_value(self, run: Run) -> bool:
+        """Whether a run has anything to show in it."""
+        return self.value(run) not in (None, "", ())
+
     def of(self, runs: Sequence[Run]) -> str:
         """What stands in the cell of a run, or of several seeds of one; a seed's repeats are not counted."""
         if self.key == "seed" and len(runs) > 1:
@@ -63,6 +76,27 @@ class Column:
         if self.is_number and values:
             return fmean(values)
         return values[0] if values else None
+
+
+class CurveColumn(Column):
+    """The test accuracy over the epochs as a sparkline, of several seeds their mean; sorted by the last epoch.
+
+    Its value is read from the disk: `has_value` and `mean` do without it.
+    """
+
+    def has_value(self, run: Run) -> bool:
+        return run.epochs > 0
+
+    def of(self, runs: Sequence[Run]) -> str:
+        return self.drawn(runs, MOST_CELLS)
+
+    def drawn(self, runs: Sequence[Run], width: int) -> str:
+        """The sparkline in at most so many cells."""
+        curves = [run.accuracies for run in observations(runs) if run.accuracies]
+        return sparkline(mean_curve(curves), scale_of(runs[0].dataset), width) if curves else "-"
+
+    def mean(self, runs: Sequence[Run]) -> Value:
+        return column("last").mean(runs)
 
 
 def seed_words(runs: Sequence[Run]) -> str:
@@ -110,6 +144,10 @@ def _rates(values: Sequence[float]) -> str:
     return ", ".join(f"{value:g}" for value in values)
 
 
+def _percents(values: Sequence[float]) -> str:
+    return ", ".join(map(_percent, values))
+
+
 ALL = (
     Column("name", "name", lambda run: run.name, help="the preset"),
     Column("when", "when", lambda run: run.created, _when, help="when it began"),
@@ -117,6 +155,7 @@ ALL = (
     Column("state", "state", _state, help="training, completed, stopped, failed, diverged, interrupted, damaged, …"),
     Column("parameters", "params", lambda run: run.parameters, "{:,}".format, is_number=True),
     Column("epochs", "epochs", lambda run: run.epochs or None, is_number=True, help="epochs done"),
+    CurveColumn("curve", "test accuracy", lambda run: run.accuracies, _percents, help=HELP, is_accuracy=True),
     Column(
         "best", "best", lambda run: run.best_accuracy, _percent, True, True, "test accuracy of the best epoch", True
     ),
@@ -178,12 +217,22 @@ def chosen(names: Sequence[str]) -> list[Column]:
 
 
 def shown_columns(groups: Sequence[Sequence[Run]], names: Sequence[str]) -> list[Column]:
+    """The columns of several names that say anything of the rows; and the data set's, where there are several."""
+    return without_empty(with_data(groups, names), groups)
+
+
+def with_data(groups: Sequence[Sequence[Run]], names: Sequence[str]) -> list[Column]:
     """The columns of several names; where the rows are of several data sets, theirs too, before the accuracies."""
     found, data = chosen(names), column("data")
     if data in found or len({runs[0].dataset for runs in groups} - {None}) < 2:
         return found
     at = next((index for index, each in enumerate(found) if each.is_accuracy), len(found))
     return [*found[:at], data, *found[at:]]
+
+
+def without_empty(shown: Sequence[Column], groups: Sequence[Sequence[Run]]) -> list[Column]:
+    """The columns in which any of the rows has a value; all of them where there is no row."""
+    return [each for each in shown if not groups or any(each.has_value(run) for runs in groups for run in runs)]
 
 
 def from_settings(found: Mapping[str, Found]) -> tuple[tuple[str, ...], str]:

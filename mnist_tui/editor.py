@@ -5,19 +5,24 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import TextIO
 
 
 class EditorError(ValueError):
     """The editor cannot be opened; the message says why, and names the file to edit otherwise."""
 
 
-def edit(path: Path) -> int:
-    """Opens a file in the editor and waits until it is closed; the editor's exit code. Raises `EditorError`."""
-    if not has_terminal():
+def edit(path: Path, terminal: TextIO | None = None) -> int:
+    """Opens a file in the editor and waits until it is closed; the editor's exit code. Raises `EditorError`.
+
+    It draws on `terminal`, or on standard output where that is one.
+    """
+    if terminal is None and not has_terminal():
         raise EditorError(f"an editor needs a terminal, and this is none; edit {path} another way")
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     try:
-        return subprocess.run([*shlex.split(editor), str(path)], check=False).returncode
+        command = [*shlex.split(editor), str(path)]
+        return subprocess.run(command, stdout=terminal, stderr=terminal, check=False).returncode
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else error
         raise EditorError(f"the editor {editor!r} cannot be run: {why}; set EDITOR, or edit {path}") from None

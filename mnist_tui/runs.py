@@ -211,6 +211,19 @@ class Run:
     @cached_property
     def rows(self) -> list[EpochEnded]:
         """The epochs, in order; [] where the history cannot be read."""
+        return self._history()
+
+    @cached_property
+    def accuracies(self) -> tuple[float, ...]:
+        """The test accuracy of each epoch; much less to keep of ten thousand runs than their `rows`."""
+        return tuple(row.test_accuracy for row in self._history())
+
+    @property
+    def has_accuracies(self) -> bool:
+        """Whether `accuracies` were read already."""
+        return "accuracies" in vars(self)
+
+    def _history(self) -> list[EpochEnded]:
         if self.is_run:
             with suppress(StorageError):
                 return read_history(self.folder)
@@ -256,7 +269,7 @@ class Run:
     @property
     def mean_of_last(self) -> float | None:
         """Of the test accuracies of the last epochs, as many as `last_epochs`; None where there are fewer."""
-        found = [row.test_accuracy for row in self.rows[-self.last_epochs :]]
+        found = self.accuracies[-self.last_epochs :]
         return fmean(found) if len(found) == self.last_epochs else None
 
     @property
@@ -298,12 +311,17 @@ class Run:
         return sum(row.seconds for row in self.rows) if self.rows else None
 
     @cached_property
-    def target_verdict(self) -> Whole | None:
-        """The verdict on the target; None without a target and before the end."""
+    def target_parts(self) -> Mapping[str, bool | None]:
+        """Whether each part of the target is met, None where it is not judged; {} without one and before the end."""
         parts = _get(self.end, dict, "target") or {}
         if not self.epochs:
             parts = {part: met if part == "parameters" else None for part, met in parts.items()}
-        return whole({part: met if isinstance(met, bool) else None for part, met in parts.items()}) if parts else None
+        return {str(part): met if isinstance(met, bool) else None for part, met in parts.items()}
+
+    @cached_property
+    def target_verdict(self) -> Whole | None:
+        """The verdict on the target; None without a target and before the end."""
+        return whole(self.target_parts) if self.target_parts else None
 
     @property
     def target_met(self) -> bool | None:

@@ -75,8 +75,8 @@ class Settings:
     ascii: bool = field(default=False, metadata=_about(config.BOOLEAN, "Neither braille nor blocks nor boxes."))
     mouse: bool = field(default=True, metadata=_about(config.BOOLEAN, "Use it, or leave it to the terminal."))
     columns: tuple[str, ...] = field(
-        default=(  # A terminal of 80 cells has room for the first six.
-            *("name", "seed", "state", "parameters", "best", "last"),
+        default=(  # Where there is little room, some of them give way: see tui/fitting.py.
+            *("name", "seed", "state", "parameters", "curve", "best", "last"),
             *("gap", "epochs", "target", "when", "tag", "note"),
         ),
         metadata=_about(config.COLUMNS, "Columns of the table of runs, in their order."),

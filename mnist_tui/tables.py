@@ -43,7 +43,7 @@ def _aligned(rows: Sequence[Sequence[str]], is_right: Sequence[bool]) -> list[st
 
 def details(run: Run, runs: Sequence[Run], shown: Sequence[Column], notes: str) -> list[str]:
     """All that is known of a run: its facts, what changed against the nearest earlier one, epochs and notes."""
-    facts = [(column.heading, column.of([run])) for column in shown]
+    facts = [(column.heading, column.of([run])) for column in shown if column.key != "curve"]
     if newer := repeats(runs).get(run.id):
         facts.append(("not counted", f"{newer} repeats it: same recipe, seed, data, device and versions"))
     lines = [f"{heading:<14} {text}" for heading, text in facts if text not in ("", "-")]
@@ -61,16 +61,20 @@ def changes(run: Run, runs: Sequence[Run]) -> list[str]:
 
 def epoch_lines(run: Run) -> list[str]:
     """The history as a table."""
-    if not run.rows:
-        return ["no epoch was finished"]
-    has_val = run.rows[0].val_accuracy is not None
+    rows = epoch_table(run)
+    return _aligned(rows, [True] * len(rows[0])) if len(rows) > 1 else ["no epoch was finished"]
+
+
+def epoch_table(run: Run) -> list[list[str]]:
+    """The history: a heading row, then a row for each epoch; the best is marked with *."""
+    has_val = any(row.val_accuracy is not None for row in run.rows)
     heads = ["epoch", "train loss", "train acc", *(["val acc"] if has_val else []), "test loss", "test acc", "lr", "s"]
     rows = [
         [
             f"{row.epoch}{'*' if row.epoch == run.best_epoch else ' '}",
             f"{row.train_loss:.4f}",
             f"{row.train_accuracy:.2%}",
-            *([f"{row.val_accuracy or 0:.2%}"] if has_val else []),
+            *(["" if row.val_accuracy is None else f"{row.val_accuracy:.2%}"] if has_val else []),
             f"{row.test_loss:.4f}",
             f"{row.test_accuracy:.2%}",
             f"{row.learning_rate:.3g}",
@@ -78,7 +82,7 @@ def epoch_lines(run: Run) -> list[str]:
         ]
         for row in run.rows
     ]
-    return _aligned([heads, *rows], [True] * len(heads))
+    return [heads, *rows]
 
 
 def epochs_as_markdown(rows: Sequence[EpochEnded]) -> str:

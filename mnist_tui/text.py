@@ -67,7 +67,8 @@ def fitted(text: str, width: int, is_right: bool = False) -> str:
     return room + text if is_right else text + room
 
 
-_ASCII = str.maketrans({"±": "+", "×": "x", "→": ">", "…": "~", "–": "-", "−": "-", "°": " ", "²": "2"})
+_SIGNS = {"±": "+", "×": "x", "→": ">", "…": "~", "–": "-", "−": "-", "°": " ", "²": "2", "✓": "+", "✗": "!"}
+_ASCII = str.maketrans(_SIGNS | dict(zip("▁▂▃▄▅▆▇█", ".:-=+*#@", strict=True)))
 
 
 def in_ascii(text: str) -> str:

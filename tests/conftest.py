@@ -1,6 +1,8 @@
 """What several test files share: a small run, a small data set, and folders of the user's that are not the user's."""
 
+import gc
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,11 +22,13 @@ def _use_one_thread() -> None:
 
 
 @pytest.fixture(autouse=True)
-def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test sees or touches the user's own cache, presets and settings."""
+def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No test sees or touches the user's own cache, presets and settings, or changes what later tests collect."""
     for folder in ("cache", "config", "state"):
         monkeypatch.setenv(f"XDG_{folder.upper()}_HOME", str(tmp_path / "home" / folder))
     _use_one_thread()
+    yield
+    gc.unfreeze()  # The dashboard freezes what it has loaded.
 
 
 @pytest.fixture

@@ -138,6 +138,18 @@ def test_compare_presets(command: Command) -> None:
     assert [len(side["runs"]) for side in found["sides"]] == [2, 2]
 
 
+def test_columns_without_a_value_are_left_out(command: Command) -> None:
+    """Of the lines that are printed; a column that is asked for stays."""
+    shown = command("runs", "iter5")[1].splitlines()
+    asked = command("runs", "iter5", "--columns", "name,tag,curve")[1].splitlines()
+
+    assert shown[0].split() == [
+        *("name", "seed", "state", "params", "test", "accuracy", "best", "last", "gap", "epochs", "when")
+    ]
+    assert asked[0].split() == ["name", "tags", "test", "accuracy"]
+    assert asked[2].split() == ["iter5", "▁▁▁▁▁▂▂▂▃▃▃▃▃▃▄▄▄▄▄▄"]
+
+
 def test_runs_on_other_images_are_told_apart(command: Command) -> None:
     """The data set is a column, and the digits are ranked behind MNIST; columns that are asked for stay as they are."""
     digits = {"name": "digits", "sha256": "1" * 64, "test_images": 360}
@@ -145,7 +157,7 @@ def test_runs_on_other_images_are_told_apart(command: Command) -> None:
     shown = command("runs", "--sort", "-best")[1].splitlines()
     asked = command("runs", "--sort", "-best", "--columns", "name,best")[1].splitlines()
 
-    assert shown[0].split()[4:6] == ["data", "best"]
+    assert shown[0].split()[4:8] == ["data", "test", "accuracy", "best"]
     assert [line.split()[0] for line in shown[-2:]] == ["v2", "pictures"]
     assert asked[0].split() == ["name", "best"]
     assert "data" not in command("runs", "iter5", "--sort", "-best")[1]

@@ -182,6 +182,41 @@ def test_the_data_set_is_a_column_where_there_are_several(mixed: list[list[Run]]
     assert keys([], "name") == ["name"]
 
 
+def test_a_column_without_a_value_is_left_out(runs: Runs) -> None:
+    """Among the rows that are shown; without any row all columns stand there."""
+    tagged = [[run] for run in runs.all if run.name == "iter5"]
+    names = ("name", "curve", "best", "target", "tag", "reason")
+
+    def keys(rows: list[list[Run]]) -> list[str]:
+        return [column.key for column in columns.shown_columns(rows, names)]
+
+    assert keys(tagged) == ["name", "curve", "best", "tag", "reason"]
+    assert keys([[run] for run in runs.all if run.name == "iter4"]) == ["name", "curve", "best", "reason"]
+    assert keys([[run] for run in runs.all if run.name == "pictures"]) == ["name", "reason"]
+    assert keys([]) == list(names)
+
+
+def test_the_curve(runs: Runs) -> None:
+    """Of several seeds their mean; sorted by the last epoch, of the data sets apart; drawn in the cells there are."""
+    curve = columns.column("curve")
+    group = next(group for group in grouped(runs.all) if len(group) == 2)
+    singles = [[run] for run in runs.all]
+
+    assert curve.of(group) == "▁▁▁▂▂▃▃▄▄▄▅▅▅▅▅▅▅▆▆▆"
+    assert columns.ordered(singles, "-curve") == columns.ordered(singles, "-last")
+    assert curve.of([run for run in runs.all if run.name == "pictures"]) == "-"
+
+
+def test_a_list_does_not_read_the_curves(runs: Runs) -> None:
+    """Whether there is one is known without, and so is the order: ten thousand histories take seconds to read."""
+    fresh = Runs(runs.runs_dir)
+    fresh.refresh()
+    rows = columns.ordered([[run] for run in fresh.all], "-curve")
+
+    assert "curve" in [column.key for column in columns.shown_columns(rows, ("name", "curve"))]
+    assert not any(run.has_accuracies for run in fresh.all)
+
+
 def test_a_spread_has_no_sign() -> None:
     """Also where the mean has one."""
     runs: Any = [SimpleNamespace(gap=gap, observation=gap, created="", id="") for gap in (0.001, 0.003)]

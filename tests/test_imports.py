@@ -18,7 +18,7 @@ FIRST = [
     *("files", "events", "verdict", "presets", "summary", "cli"),
     *("control", "options", "storage", "watch", "changes", "draft", "request", "settings"),
     *("guard", "terminal", "telemetry", "editor", "config", "cli_config", "annotations", "runs", "listing", "columns"),
-    *("filters", "differences", "statistics", "comparison", "tables", "cli_runs"),
+    *("filters", "differences", "statistics", "comparison", "tables", "markdown", "sparkline", "cli_runs"),
 ]
 """Modules whose answer does not wait for torch."""
 

@@ -11,7 +11,7 @@ import pytest
 from rich.text import Text
 from saved_runs import answer, make_run
 from textual.pilot import Pilot
-from textual.widgets import Input, Static, TextArea
+from textual.widgets import Input, OptionList, Static, TextArea
 
 from mnist_tui import annotations, presets
 from mnist_tui.draft import Draft
@@ -22,11 +22,13 @@ from mnist_tui.tui.app import LabApp
 from mnist_tui.tui.compare_screen import CompareScreen
 from mnist_tui.tui.lab import LabScreen
 from mnist_tui.tui.overlay import Overlay
+from mnist_tui.tui.run_detail import RunDetail
 from mnist_tui.tui.run_screen import RunScreen
 from mnist_tui.tui.run_table import RunTable
 from mnist_tui.tui.runner import Runner
 from mnist_tui.tui.runs_screen import RunsScreen
-from mnist_tui.tui.shelf import COLOURS
+from mnist_tui.tui.shelf import COLOURS, names_of
+from mnist_tui.tui.sort_dialog import SortDialog
 
 SIZES = {"80x24": (80, 24), "120x40": (120, 40), "200x60": (200, 60)}
 GOLDEN = Path(__file__).parent / "golden"
@@ -116,8 +118,8 @@ def facts(pilot: Pilot[Any]) -> str:
 
 def told(pilot: Pilot[Any]) -> bool:
     """Whether the facts are those of the run under the cursor."""
-    group = table(pilot).group
-    return group is None or group[0].folder.name in facts(pilot) or len(group) > 1
+    group, told = table(pilot).group, pilot.app.screen.query_one(RunDetail).facts
+    return told is None if group is None else told is not None and names_of(told.group) == names_of(group)
 
 
 def table(pilot: Pilot[Any]) -> RunTable:
@@ -205,8 +207,27 @@ async def test_order() -> None:
         await pilot.press("full_stop")
         assert names(pilot)[0] == "iter5"
         assert table(pilot).rows[0][0].state == "failed"
+
+
+async def test_sort_menu() -> None:
+    """The columns that are shown come first; the current one is marked, and chosen again it turns the order round."""
+    async with runs_mode() as pilot:
+        shelf = pilot.app.screen.shelf  # type: ignore[attr-defined]
         await pilot.press("comma")
-        assert pilot.app.screen.shelf.sort == "-last"  # type: ignore[attr-defined]
+        await until(pilot, lambda: isinstance(pilot.app.screen, SortDialog))
+        listed = pilot.app.screen.query_one(OptionList)
+        lines = [str(option.prompt) for option in listed.options]
+        assert [line.split()[0] for line in lines[:3]] == ["name", "seed", "state"]
+        assert [line for line in lines if not line.startswith(" ")] == ["▾ when           when it began"]
+        assert str(listed.highlighted_option.prompt).startswith("▾ when")  # type: ignore[union-attr]
+
+        await pilot.press("enter")
+        await until(pilot, lambda: shelf.sort == "when")
+        await pilot.press("comma", "home", "j", "j", "j", "enter")
+        await until(pilot, lambda: shelf.sort == "-parameters")
+        assert names(pilot)[0] == "v2"
+        await pilot.press("comma", "escape")
+        assert shelf.sort == "-parameters"
 
 
 async def test_the_cursor_stays_on_its_run() -> None:
@@ -232,7 +253,7 @@ async def test_columns_are_chosen_and_kept(monkeypatch: pytest.MonkeyPatch) -> N
         await pilot.press("space", "down", "J", "enter")
         shown = [column.key for column in table(pilot).columns]
         assert shown[:3] == ["state", "seed", "parameters"]
-        assert kept == [("columns", shown)]
+        assert kept == [("columns", [*shown[:8], "target", *shown[8:]])]  # None of these runs is judged.
         await pilot.press("C", "escape")
         assert [column.key for column in table(pilot).columns] == shown
 
@@ -247,7 +268,8 @@ async def test_what_changed_is_found() -> None:
         await until(pilot, lambda: "changes against" in facts(pilot))
 
         assert "  optimizer.lr: 0.002 → 0.5" in facts(pilot)
-        assert "reason        it failed for a test" in facts(pilot)
+        assert "iter5, seed 0  failed\n" in facts(pilot)
+        assert "\nit failed for a test\n" in facts(pilot)
 
 
 async def test_open(tmp_path: Path) -> None:
@@ -319,7 +341,7 @@ async def test_notes_and_tags() -> None:
         pilot.app.screen.query_one("#notes-analysis", TextArea).load_text("It overfits.\nMore dropout.")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: table(pilot).rows[0][0].note == "It overfits.")
-        await pilot.press("hash")
+        await pilot.press("number_sign")
         await until(pilot, lambda: bool(pilot.app.screen.query("AskDialog Input")))
         await pilot.press(*"a/b", "enter")
         assert "is no tag" in str(pilot.app.screen.query_one("#dialog-error", Static).content)
@@ -373,7 +395,7 @@ async def test_what_is_no_run_is_only_told() -> None:
         before = sorted(Path("runs").iterdir())
         for what in ("state:damaged", "pictures"):
             await type_filter(pilot, what)
-            await pilot.press("enter", "space", "u", "r", "x", "n", "hash", "e", "D")
+            await pilot.press("enter", "space", "u", "r", "x", "n", "number_sign", "e", "y", "z", "D")
             await pilot.pause()
             assert isinstance(pilot.app.screen, RunsScreen)
             assert pilot.app.screen.shelf.slots == {}
@@ -426,7 +448,7 @@ async def test_repeats_and_data_sets() -> None:
         await type_filter(pilot, "state:completed")
         assert names(pilot) == ["iter5", "iter4", "v2"]
         assert "2 seeds (+1 repeat)" in look(pilot)
-        assert [column.key for column in table(pilot).columns][4:6] == ["data", "best"]
+        assert [column.key for column in table(pilot).columns][4:7] == ["data", "curve", "best"]
         await pilot.press("g", "space", "space", "3")
         await until(pilot, lambda: "iter5 ×2" in report(pilot))
         assert "2 (+1 repeat not counted)" in report(pilot)
@@ -499,12 +521,17 @@ async def test_the_table_has_the_colours_of_the_theme() -> None:
     assert all(part.style and part.style.bgcolor and part.style.color for strip in strips for part in strip)
 
 
-async def test_a_note_that_is_too_long_is_cut() -> None:
-    """It takes what is left of the line, and is no reason to scroll."""
-    async with runs_mode(many, (140, 40)) as pilot:
-        await until(pilot, lambda: table(pilot).virtual_size.width <= table(pilot).size.width)
-        await pilot.resize_terminal(110, 40)
-        await until(pilot, lambda: table(pilot).virtual_size.width > table(pilot).size.width)
+@pytest.mark.parametrize("width", [80, 100, 120, 140, 200])
+async def test_the_table_does_not_scroll_sideways(width: int) -> None:
+    """Long notes are cut, and what is less important gives way: name, state and best stay, also with the seeds."""
+    async with runs_mode(many, (width, 40)) as pilot:
+        for _ in range(2):
+            await until(pilot, lambda: table(pilot).virtual_size.width <= table(pilot).size.width)
+            headings = look(pilot).splitlines()[2].split()
+            assert {"name", "state", "best"} <= set(headings)
+            await pilot.press("m")
+        left_out = [column.heading for column in table(pilot).left_out]
+        assert ("no room for" in look(pilot).splitlines()[0]) is (bool(left_out) and width >= 100)
 
 
 async def test_ascii() -> None:

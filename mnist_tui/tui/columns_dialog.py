@@ -12,6 +12,8 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from mnist_tui import columns
+from mnist_tui.text import in_ascii
+from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.repaint import Dialog
 
 
@@ -20,23 +22,24 @@ class ColumnsDialog(Dialog[tuple[str, ...]]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "toggle_column", "Show or hide"),
-        Binding("shift+up,K", "shift(-1)", "Up"),
-        Binding("shift+down,J", "shift(1)", "Down"),
-        Binding("enter", "take", "Take", priority=True),
+        Binding("shift+up,K", "shift(-1)", "Move up"),
+        Binding("shift+down,J", "shift(1)", "Move down"),
+        Binding("enter", "take", "Done", priority=True),
         Binding("escape", "dismiss", "Cancel"),
     ]
 
-    def __init__(self, shown: Sequence[str]) -> None:
+    def __init__(self, shown: Sequence[str], ascii_only: bool) -> None:
         super().__init__()
+        self._ascii_only = ascii_only
         keys = [column.key for column in columns.chosen(shown)]
         self._shown = set(keys)
         self._order = keys + [column.key for column in columns.ALL if column.key not in keys]
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog -large"):
-            yield Static(Content("Columns"), classes="dialog-title")
+        with Vertical(classes="dialog -large -list"):
+            yield Static(Content("Columns, in their order"), classes="dialog-title")
             yield OptionList(compact=True)
-            yield Static(Content("space shows or hides, K and J move, enter takes, esc cancels"), classes="dialog-hint")
+            yield KeyBar()
 
     def on_mount(self) -> None:
         self._draw(0)
@@ -49,8 +52,8 @@ class ColumnsDialog(Dialog[tuple[str, ...]]):
 
     def _line(self, key: str) -> str:
         column = columns.column(key)
-        words = f"{column.heading}: {column.help}" if column.help else column.heading
-        return f"[{'x' if key in self._shown else ' '}] {words}"
+        line = f"[{'x' if key in self._shown else ' '}] {column.heading:<14} {column.help}"
+        return in_ascii(line) if self._ascii_only else line
 
     @on(OptionList.OptionSelected)
     def action_toggle_column(self) -> None:

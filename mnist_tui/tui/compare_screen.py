@@ -11,11 +11,12 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical, VerticalScroll
 from textual.widgets import Static
 
-from mnist_tui import comparison, tables
+from mnist_tui import comparison, markdown, tables
 from mnist_tui.comparison import MEASURES, Measure, Side
 from mnist_tui.text import in_ascii
+from mnist_tui.tui import clipboard
 from mnist_tui.tui.asking import AskingScreen
-from mnist_tui.tui.help import HelpScreen, sections
+from mnist_tui.tui.help import help_on
 from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.overlay import COMPARED, Overlay, lines_of
@@ -47,13 +48,14 @@ class CompareScreen(AskingScreen):
                 tooltip="reads all of them in one epoch",
             ),
             Binding("right,l", "move(1)", "Epoch after", show=False),
-            Binding("n", "metric", "Curve", tooltip="accuracy, loss, gap between train and test, learning rate"),
-            Binding("y", "log", "Log y", show=False),
+            Binding("n", "metric", "Curve", tooltip="accuracy, loss, train − test gap, learning rate"),
+            Binding("Y", "log", "Log y", show=False, tooltip="a logarithmic axis, or a linear one"),
             Binding(
                 "m", "measure", "Measure", tooltip="judge by the best epoch, the last one, or the mean of the last"
             ),
             Binding("d", "differences", "All settings", tooltip="or only those that differ"),
             Binding("b", "base", "Baseline", tooltip="the next side becomes the one that the others are held against"),
+            Binding("y", "copy", "Copy", tooltip="the comparison as Markdown, to the clipboard, also over SSH"),
             Binding("S", "unmark", "Unmark all", show=False),
             Binding("question_mark,f1", "help", "Help"),
         ]
@@ -86,6 +88,13 @@ class CompareScreen(AskingScreen):
         self.set_class(event.size.width >= 140, "-wide")
         self.call_after_refresh(self.compute)
 
+    def is_useful(self, action: str) -> bool:
+        return bool(self.shelf.slots) or action in ("help", "leave")
+
+    @on(Headline.ModeChosen)
+    def _choose_mode(self, event: Headline.ModeChosen) -> None:
+        self.run_worker(self.app.action_mode(event.mode))  # type: ignore[attr-defined]
+
     # --- computing, beside the screen ---
 
     def compute(self) -> None:
@@ -100,6 +109,8 @@ class CompareScreen(AskingScreen):
         if not sides:
             self._put((), Text(EMPTY))
             return
+        if not self.query_one(Overlay).lines:
+            self._update("#compare-text", Text("reading the marked runs", "dim"))
         width = max(30, self.query_one("#compare-report").size.width - 3)
         measure, what, only = self.measure, self.what, self.only_differences
 
@@ -171,9 +182,26 @@ class CompareScreen(AskingScreen):
         self.shelf.slots.clear()
         self.compute()
 
+    def action_copy(self) -> None:
+        """Copies the comparison as Markdown."""
+        sides, measure = [side for _, side in self.shelf.sides()], self.measure
+        what = f"{' and '.join(side.label for side in sides)}, as Markdown"
+        if sides:
+            self.ask(
+                "copy",
+                lambda: markdown.comparison_lines(sides, sentences(sides, measure), measure),
+                lambda lines, error: self._copy(lines, error, what),
+            )
+
+    def _copy(self, lines: list[str] | None, error: str | None, what: str) -> None:
+        if lines is None:
+            self.notify(f"not copied: {error}", severity="warning", markup=False)
+        else:
+            clipboard.copy(self, lines, what)
+
     def action_help(self) -> None:
         """Every key that works where the focus is."""
-        self.app.push_screen(HelpScreen(sections(self.active_bindings, NAMES)))
+        self.app.push_screen(help_on(self, NAMES))
 
 
 def report(sides: Sequence[tuple[int, Side]], measure: Measure, only: bool, width: int, tint: Any) -> Text:

@@ -1,6 +1,6 @@
 """Help for the focused pane, made from the bindings themselves: what dispatches the keys also explains them."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rich.text import Text
 from textual.app import App, ComposeResult
@@ -8,6 +8,7 @@ from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.dom import DOMNode
+from textual.screen import Screen
 from textual.widgets import Static
 
 from mnist_tui.tui.keys import key_label, with_ids
@@ -52,6 +53,18 @@ def sections(active: dict[str, ActiveBinding], names: dict[str, str]) -> list[tu
         (owner, [(", ".join(dict.fromkeys(keys)), words) for keys, words in actions.values()])
         for owner, actions in (own | general).items()
     ]
+
+
+def help_on(screen: Screen[Any], names: dict[str, str]) -> "HelpScreen":
+    """The help of a screen: this program's keys in the order of `names`, then those that every textual widget has."""
+    active = screen.active_bindings
+    own = {key: each for key, each in active.items() if each.binding.id or each.node is screen.app}
+    others = {key: each for key, each in active.items() if key not in own}
+    order = list(names.values())
+    parts = sections(own, names)
+    parts.sort(key=lambda part: order.index(part[0]) if part[0] in order else len(order))
+    moving = dict(row for _, rows in sections(others, names) for row in rows)
+    return HelpScreen([*parts, ("Moving and scrolling", list(moving.items()))])
 
 
 def _owner(node: DOMNode, names: dict[str, str]) -> str:

@@ -1,13 +1,10 @@
 """Edits what a run was for, what came out, and what that means; in place, or in the user's editor."""
 
-import os
-import shlex
-import subprocess
 import sys
 from pathlib import Path
 from typing import ClassVar
 
-from textual.app import ComposeResult
+from textual.app import ComposeResult, SuspendNotSupported
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
@@ -15,8 +12,10 @@ from textual.widgets import Static, TextArea
 
 from mnist_tui import annotations
 from mnist_tui.annotations import Notes
+from mnist_tui.editor import EditorError, edit
 from mnist_tui.storage import StorageError
 from mnist_tui.text import clean_line
+from mnist_tui.tui.dialogs import ConfirmDialog
 from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.repaint import Dialog
 
@@ -29,7 +28,7 @@ class NotesDialog(Dialog[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s,f10", "save", "Save"),
         Binding("ctrl+e,f4", "editor", "$EDITOR"),
-        Binding("escape", "dismiss", "Cancel"),
+        Binding("escape,ctrl+q", "close", "Cancel", tooltip="asks first where something was typed"),
     ]
     DEFAULT_CSS = """
     NotesDialog TextArea { height: 4; min-height: 3; border: none; padding: 0; }
@@ -39,8 +38,8 @@ class NotesDialog(Dialog[None]):
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self._folder = folder
-        self._shown = Notes()
-        """As they were read: what is not edited stays as a run may have written it meanwhile."""
+        self._read = Notes()
+        """As they stood in the fields at first: what is not edited stays as a run may have written it meanwhile."""
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog -large"):
@@ -57,20 +56,23 @@ class NotesDialog(Dialog[None]):
 
     def _show(self) -> None:
         try:
-            self._shown = annotations.read_notes(self._folder)
+            notes = annotations.read_notes(self._folder)
         except StorageError as error:
             self._say(str(error))
             return
         for part in PARTS:
-            self.query_one(f"#notes-{part}", TextArea).load_text(getattr(self._shown, part))
+            self.query_one(f"#notes-{part}", TextArea).load_text(getattr(notes, part))
+        self._read = self._typed()
 
     def _say(self, text: str) -> None:
         self.query_one("#dialog-error", Static).update(Content(f"! {clean_line(text, 300)}"))
 
+    def _typed(self) -> Notes:
+        return Notes(*[self.query_one(f"#notes-{part}", TextArea).text for part in PARTS])
+
     def _write(self) -> bool:
-        texts = [self.query_one(f"#notes-{part}", TextArea).text for part in PARTS]
         try:
-            annotations.write_notes(self._folder, Notes(*texts), self._shown)
+            annotations.write_notes(self._folder, self._typed(), self._read)
         except (StorageError, ValueError, OSError) as error:
             self._say(str(error))
             return False
@@ -81,12 +83,26 @@ class NotesDialog(Dialog[None]):
         if self._write():
             self.dismiss()
 
+    def action_close(self) -> None:
+        """Closes; asks first where that would lose what was typed."""
+        if self._typed() == self._read:
+            self.dismiss()
+            return
+        question = ConfirmDialog("Discard the changes?", "These notes are not saved; ctrl+s saves them.", "Discard")
+        self.app.push_screen(question, self._discard)
+
+    def _discard(self, is_sure: bool | None) -> None:
+        if is_sure:
+            self.dismiss()
+
     def action_editor(self) -> None:
         """Saves, and opens notes.md in $EDITOR."""
         if not self._write():
             return
-        editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
-        with self.app.suspend():
-            terminal = sys.__stderr__  # 1 and 2 are a log while the screen is up.
-            subprocess.run([*editor, str(self._folder / "notes.md")], stdout=terminal, stderr=terminal, check=False)
-        self._show()
+        try:
+            with self.app.suspend():
+                edit(self._folder / "notes.md", sys.__stderr__)  # Standard output is a log while the screen is up.
+        except (EditorError, SuspendNotSupported) as error:
+            self._say(str(error))
+        else:
+            self._show()

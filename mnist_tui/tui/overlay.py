@@ -20,7 +20,7 @@ from mnist_tui.tui.shelf import colour, marker
 AXIS = 9
 """Cells of the axis at the left."""
 COMPARED = ("accuracy", "loss", "gap", "learning rate")
-"""What can be drawn of an epoch: on the test images, but for the gap, which is train less test accuracy."""
+"""What can be drawn of an epoch: on the test images, but for the gap, which is train − test accuracy in points."""
 
 Points = tuple[list[float], list[float]]
 

@@ -5,25 +5,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from rich.style import Style
 from rich.text import Text
-from textual import on, work
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
-from textual.widgets import Input, OptionList
+from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from mnist_tui import presets
 from mnist_tui.spec import RunSpec
 from mnist_tui.text import clean_line
 from mnist_tui.tui.keys import with_ids
+from mnist_tui.tui.preset_info import PresetDialog, PresetInfo, is_measured_elsewhere
 from mnist_tui.tui.text_field import TextField
+from mnist_tui.tui.themes import style_of
 
 READ_AFTER = 0.2
 """Seconds before the files are read: not before the first frame."""
 LONGEST_NAME = 24
 """Cells of a name that are shown; those of one's own may be longer than the column."""
+HEADING = "preset  params  author target"
+TALL = 14
+"""Lines from which the list has a heading, and all that is known of a preset stands below it."""
 
 
 @dataclass(frozen=True)
@@ -56,21 +62,25 @@ def read(entry: Entry) -> Entry:
         return Entry(entry.name, entry.path, entry.is_own, None, str(error))
 
 
-def line(entry: Entry, is_current: bool) -> Text:
-    """Name, parameters, published accuracy, target and title."""
+def line(entry: Entry, is_current: bool, warning: Style) -> Text:
+    """Name, parameters, published accuracy, target and title.
+
+    An accuracy on other images than the test images has a star, and the style of a warning.
+    """
     text = Text(no_wrap=True)
     name = clean_line(entry.name)
     name = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}~"
-    text.append(f"{'>' if is_current else ' '}{name:<10}", "bold" if is_current else "")
+    text.append(f"{'>' if is_current else ' '}{name:<5}", "bold" if is_current else "")
     if entry.error:
         return text.append(f" ! {clean_line(entry.error, 200)}")
     if entry.spec is None:
         return text
     reported, wanted = entry.spec.reported, entry.spec.target.test_accuracy
     published = f"{100 * reported.accuracy:.2f}" if reported and reported.accuracy is not None else ""
-    mark = "*" if published and reported and reported.measured_on != "10,000 test images" else " "
-    text.append(f"{entry.spec.parameters:>9,} {published:>6}{mark}")
-    text.append(f"{f'{100 * wanted:.1f}' if wanted else '':>5} ")
+    is_elsewhere = is_measured_elsewhere(reported)
+    text.append(f"{entry.spec.parameters:>8,}")
+    text.append(f"{published + ('*' if is_elsewhere else ' '):>8}", warning if is_elsewhere else "")
+    text.append(f"{f'{100 * wanted:.1f}' if wanted else '':>7} ")
     text.append(f"{'own: ' if entry.is_own else ''}{clean_line(entry.spec.title, 100)}", "dim")
     return text
 
@@ -85,10 +95,16 @@ class PresetPicker(Vertical):
             Binding("g", "end(0)", "First", show=False),
             Binding("G", "end(-1)", "Last", show=False),
             Binding("down", "to_list", "To the list", show=False),
+            Binding("i", "info", "Info", tooltip="title, author, what was reported and on which images, remarks"),
         ]
     )
     DEFAULT_CSS = """
     PresetPicker Input { height: 1; }
+    PresetPicker #preset-heading { height: 1; color: $text-muted; text-style: bold; text-wrap: nowrap; display: none; }
+    PresetPicker.-tall #preset-heading { display: block; }
+    PresetPicker.-tall OptionList { height: 3fr; }
+    PresetPicker.-tall PresetInfo { height: 2fr; }
+    PresetPicker OptionList:focus > .option-list--option-highlighted { color: $foreground; background: $primary 35%; }
     PresetPicker OptionList {
         height: 1fr; border: none; padding: 0; scrollbar-size-horizontal: 0;
         text-wrap: nowrap; text-overflow: ellipsis;
@@ -117,11 +133,17 @@ class PresetPicker(Vertical):
 
     def compose(self) -> ComposeResult:
         yield TextField(hint="/ search name, title, author")
+        yield Static(HEADING, id="preset-heading", markup=False)
         yield OptionList(compact=True, markup=False)
+        yield PresetInfo()
 
     def on_mount(self) -> None:
         self._find()
         self.set_timer(READ_AFTER, self._read_all)
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.height >= TALL, "-tall")
+        self.call_after_refresh(self.query_one(OptionList).scroll_to_highlight)
 
     def refresh_list(self) -> None:
         """Looks for presets again."""
@@ -168,11 +190,26 @@ class PresetPicker(Vertical):
         """From the search to the list."""
         self.screen.set_focus(self.query_one(OptionList))
 
+    @on(OptionList.OptionHighlighted)
+    def _show_info(self, event: OptionList.OptionHighlighted) -> None:
+        event.stop()
+        if (entry := self._entry(event.option_id)) is not None:
+            self.query_one(PresetInfo).show(entry.spec, entry.error)
+
+    def _entry(self, name: str | None) -> Entry | None:
+        return next((entry for entry in self._entries if entry.name == name), None)
+
+    def action_info(self) -> None:
+        """All that is known of the preset under the cursor."""
+        marked = self.query_one(OptionList).highlighted_option
+        if marked is not None and (entry := self._entry(marked.id)) is not None:
+            self.app.push_screen(PresetDialog(entry.name, entry.spec, entry.error))
+
     @on(OptionList.OptionSelected)
     def _pick(self, event: OptionList.OptionSelected) -> None:
         event.stop()
-        chosen = next(entry for entry in self._entries if entry.name == event.option_id)
-        self.post_message(self.Picked(chosen.path))
+        if (entry := self._entry(event.option_id)) is not None:
+            self.post_message(self.Picked(entry.path))
 
     def action_move(self, steps: int) -> None:
         """Down or up in the list."""
@@ -193,7 +230,9 @@ class PresetPicker(Vertical):
         before = options.highlighted if highlighted is None else highlighted
         matching = self._matching()
         options.clear_options()
-        options.add_options([Option(line(entry, entry.name == self._current), id=entry.name) for entry in matching])
+        warning = style_of("warning", self.app.theme_variables)
+        lines = [line(entry, entry.name == self._current, warning) for entry in matching]
+        options.add_options([Option(text, id=entry.name) for text, entry in zip(lines, matching, strict=True)])
         names = [entry.name for entry in matching]
         if names:
             self.call_after_refresh(options.scroll_to_highlight)

@@ -15,24 +15,25 @@ from textual.events import Click
 from textual.message import Message
 from textual.widgets import Static
 
-from mnist_tui import annotations, columns, presets, summary, tables
+from mnist_tui import annotations, columns, markdown, presets, summary, tables
 from mnist_tui.files import BadFile, read_text
-from mnist_tui.runs import Run, observations
+from mnist_tui.runs import Run
 from mnist_tui.storage import StorageError
 from mnist_tui.text import clean, clean_line, in_ascii
+from mnist_tui.tui import clipboard
 from mnist_tui.tui.asking import AskingScreen
 from mnist_tui.tui.chart import Chart
-from mnist_tui.tui.curves import Metric
-from mnist_tui.tui.help import HelpScreen, sections
+from mnist_tui.tui.help import help_on
 from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.keys import with_ids
-from mnist_tui.tui.plot import Picture, picture_of
+from mnist_tui.tui.saved_curves import SavedCurves
 from mnist_tui.tui.shelf import Shelf
 from mnist_tui.tui.status import Headline
-from mnist_tui.tui.track import Group, Track
-from mnist_tui.tui.zoom import Zoomed, ZoomScreen
+from mnist_tui.tui.zoom import ZoomScreen
 
 MAX_LOG = 2**20
+CURVES = "Curves"
+"""The view that is no text."""
 NAMES = {"RunScreen": "Run", "VerticalScroll": "View", "App": "Everywhere"}
 
 
@@ -65,6 +66,7 @@ class RunScreen(AskingScreen):
             Binding(
                 "z", "zoom", "Zoom", tooltip="the curves on the whole screen, with a cursor that reads exact values"
             ),
+            Binding("y", "copy", "Copy", tooltip="this view, to the clipboard; the epochs as a Markdown table"),
             Binding("question_mark,f1", "help", "Help"),
             Binding("escape,q", "dismiss", "Back"),
         ]
@@ -73,8 +75,10 @@ class RunScreen(AskingScreen):
     def __init__(self, group: Sequence[Run], shelf: Shelf, ascii_only: bool) -> None:
         super().__init__()
         self.runs, self.shelf, self.ascii_only = group, shelf, ascii_only
-        self.view = "Curves"
-        self._curves = Group()
+        self.view = CURVES
+        self._curves = SavedCurves()
+        self._text = ""
+        """What the view of text shows."""
 
     @property
     def run(self) -> Run:
@@ -84,7 +88,7 @@ class RunScreen(AskingScreen):
     def compose(self) -> ComposeResult:
         yield Headline("runs")
         with Vertical(id="view-names"):
-            for name in ("Curves", *VIEWS):
+            for name in (CURVES, *VIEWS):
                 yield ViewName(name)
         with Vertical(id="view-curves"):
             yield Chart("accuracy", self.ascii_only, "run-accuracy")
@@ -96,42 +100,34 @@ class RunScreen(AskingScreen):
     def on_mount(self) -> None:
         self.set_class(self.ascii_only, "-ascii")
         self._show()
-        self.ask("draw", self._tracks, self._draw)
+        self.ask("draw", lambda: SavedCurves.read(self.runs), self._draw)
 
     def on_resize(self) -> None:
         run = self.run
-        seeds = columns.column("seed").of(self.runs)
-        seeds = seeds if len(self.runs) > 1 else f"seed {seeds}"
-        best = columns.column("best").of(self.runs)
         parts = [
-            run.name,
-            f"{run.parameters or 0:,} params",
-            seeds if len(self.runs) > 1 else f"seed {seeds}",
-            f"best {best}",
+            f"{run.name}, {columns.seed_words(self.runs)}",
+            f"best {columns.column('best').of(self.runs)}",
             run.state,
-            run.id,
+            "" if run.dataset == "mnist" else f"{run.dataset or 'unknown data'}, not MNIST",
+            f"target {run.target_verdict}" if run.target_verdict and len(self.runs) == 1 else "",
+            f"{run.parameters or 0:,} params",
+            run.id if len(self.runs) == 1 else "",
         ]
-        self.query_one(Headline).show([clean_line(part, 100) for part in parts])
+        self.query_one(Headline).show([clean_line(part, 100) for part in parts if part])
 
-    def _tracks(self) -> Group:
-        runs = observations(self.runs)
-        return Group(tuple(Track.from_saved(run.name, run.seed or 0, run.id, run.rows) for run in runs))
-
-    def _draw(self, tracks: Group | None, error: str | None) -> None:
-        if tracks is not None:
-            self._curves = tracks
-            for chart in self.query(Chart):
-                chart.show(partial(self._picture, chart.metric, 0.0))
-
-    def _picture(self, metric: Metric, smoothing: float) -> Picture:
-        target = self.run.spec.target if self.run.spec else None
-        return picture_of(metric, self._curves, None, smoothing, target)
+    def _draw(self, curves: SavedCurves | None, error: str | None) -> None:
+        if curves is None:
+            self.notify(error or "the curves cannot be read", severity="warning", markup=False)
+            return
+        self._curves = curves
+        for chart in self.query(Chart):
+            chart.show(partial(curves.picture, chart.metric))
 
     # --- views ---
 
     def action_view(self, steps: int) -> None:
         """The next view, or the one before."""
-        names = ["Curves", *VIEWS]
+        names = [CURVES, *VIEWS]
         self.view = names[(names.index(self.view) + steps) % len(names)]
         self._show()
 
@@ -143,19 +139,33 @@ class RunScreen(AskingScreen):
     def _show(self) -> None:
         for name in self.query(ViewName):
             name.set_class(name.view == self.view, "-chosen")
-        is_text = self.view != "Curves"
+        is_text = self.view != CURVES
         self.query_one("#view-text").display = is_text
         self.query_one("#view-curves").display = not is_text
         if is_text:
-            make, run, runs = VIEWS[self.view], self.run, self.shelf.runs.all
-            self.ask("view", lambda: make(run, runs), self._put)
+            make = VIEWS[self.view]
+            self.ask("view", lambda: make(self.run, self._all_runs()), self._put)
             self.query_one("#view-text").focus()
 
+    def _all_runs(self) -> list[Run]:
+        """All the runs; the laboratory opens a run before they were read."""
+        if not self.shelf.runs.all:
+            self.shelf.runs.refresh()
+        return self.shelf.runs.all
+
     def _put(self, text: str | None, error: str | None) -> None:
-        shown = clean(text, 2_000_000) if text is not None else f"! {error}"
-        shown = in_ascii(shown) if self.ascii_only else shown
+        self._text = clean(text.expandtabs(4), 2_000_000) if text is not None else f"! {error}"
+        shown = in_ascii(self._text) if self.ascii_only else self._text
         self.query_one("#view-lines", Static).update(Text(shown, no_wrap=True))
         self.query_one("#view-text").scroll_home(animate=False)
+
+    def action_copy(self) -> None:
+        """Copies what the view shows; the epochs as a Markdown table."""
+        what = f"{self.view.lower()} of {self.run.name}, seed {self.run.seed}"
+        if self.view in (CURVES, "Epochs"):
+            clipboard.copy(self, markdown.epoch_lines(self.run), f"epochs of {what.partition(' of ')[2]}, as Markdown")
+        else:
+            clipboard.copy(self, self._text.splitlines(), what)
 
     def action_zoom(self) -> None:
         """The curves on the whole screen."""
@@ -163,14 +173,11 @@ class RunScreen(AskingScreen):
 
     @on(Chart.Zoom)
     def _open_zoom(self, event: Chart.Zoom) -> None:
-        track = self._curves.tracks[-1] if self._curves.tracks else None
-        last = track.rows[-1].epoch if track and track.rows else 0
-        zoomed = Zoomed(self.run.id, self._picture, lambda: last)
-        self.app.push_screen(ZoomScreen(zoomed, event.metric, 0.0, self.ascii_only))
+        self.app.push_screen(ZoomScreen(self._curves.zoomed(self.run.id), event.metric, 0.0, self.ascii_only))
 
     def action_help(self) -> None:
         """Every key that works where the focus is."""
-        self.app.push_screen(HelpScreen(sections(self.active_bindings, NAMES)))
+        self.app.push_screen(help_on(self, NAMES))
 
 
 def _epochs(run: Run, runs: list[Run]) -> str:

@@ -13,17 +13,23 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from mnist_tui.columns import Column
+from mnist_tui.columns import Column, CurveColumn
+from mnist_tui.sparkline import MOST_CELLS, scale_of
 from mnist_tui.text import in_ascii
+from mnist_tui.tui.fitting import GAP, ColumnWidth, fit
 from mnist_tui.tui.keys import with_ids
+from mnist_tui.tui.run_cells import CURVE, Cell, cell_of
 from mnist_tui.tui.shelf import Group, Shelf, colour, marker, names_of
+from mnist_tui.tui.themes import style_of
 
 MEASURED_ROWS = 60
 """Rows that the columns' widths are measured on."""
 MAX_CELLS = 22
-"""Of a column but the last."""
+"""Of a column but the note."""
 NAME_CELLS = 16
 """Of the name: presets are short, and a folder that is no run need not be read whole."""
+LEAST_CELLS = {"name": 8, "note": 12, "curve": 10, "when": 11}
+"""Of the columns that may be narrower than what stands in them; a time goes without its year."""
 MARK = 2
 """Cells of the mark at the left."""
 
@@ -48,7 +54,12 @@ class RunTable(ScrollView, can_focus=True):
             ),
         ]
     )
-    DEFAULT_CSS = "RunTable { height: 1fr; width: 1fr; scrollbar-size-horizontal: 1; }"
+    DEFAULT_CSS = """
+    RunTable { height: 1fr; width: 1fr; scrollbar-size-horizontal: 1; }
+    RunTable > .run-table--cursor { background: $panel-lighten-1; }
+    RunTable:focus > .run-table--cursor { background: $primary 35%; }
+    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"run-table--cursor"}
 
     class Highlighted(Message):
         """The cursor is on another row; None where there is none."""
@@ -71,6 +82,13 @@ class RunTable(ScrollView, can_focus=True):
             super().__init__()
             self.group = group
 
+    class CurvesWanted(Message):
+        """Rows are in sight whose accuracies were not read yet."""
+
+        def __init__(self, groups: Sequence[Group]) -> None:
+            super().__init__()
+            self.groups = groups
+
     class Sort(Message):
         """The rows are wanted in the order of a column."""
 
@@ -86,8 +104,13 @@ class RunTable(ScrollView, can_focus=True):
         self.cursor = 0
         self.empty: Sequence[str] = ()
         """What is said where there is no row."""
-        self._cells: dict[tuple[str, ...], list[str]] = {}
-        self._widths: list[int] = []
+        self.left_out: Sequence[Column] = ()
+        """The columns for which there is no room."""
+        self._shown: Sequence[Column] = ()
+        self._widths: dict[str, int] = {}
+        self._heads: dict[str, str] = {}
+        self._cells: dict[tuple[tuple[str, ...], str], Cell] = {}
+        """By row and column."""
         self._told: object = None
 
     @property
@@ -103,38 +126,77 @@ class RunTable(ScrollView, can_focus=True):
         self.cursor = min(self.cursor, max(0, len(rows) - 1)) if at is None else at
         self._measure()
         self._put(self.cursor)
+        self._ask_for_curves()
 
     def redraw(self) -> None:
-        """Draws marks again."""
+        """Draws marks and curves again."""
         self.refresh()
 
     def on_resize(self) -> None:
         self._measure()
+        self._ask_for_curves()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        self._ask_for_curves()
+
+    def _ask_for_curves(self) -> None:
+        """Curves are read from the disk: beside the screen, and only of the rows that are in sight."""
+        if "curve" not in self._widths:
+            return
+        top = self.scroll_offset.y
+        unread = [group for group in self.rows[top : top + self.size.height] if not _has_curve(group)]
+        if unread:
+            self.post_message(self.CurvesWanted(unread))
+
+    # --- widths ---
 
     def _measure(self) -> None:
-        if not self.columns:
-            return
-        cells = [self._texts(group) for group in self.rows[:MEASURED_ROWS]]
-        heads = [[self._heading(column) for column in self.columns]]
-        widths = [max(map(cell_len, texts)) for texts in zip(*heads, *cells, strict=True)]
-        most = [NAME_CELLS if column.key == "name" else MAX_CELLS for column in self.columns[:-1]]
-        others = list(map(min, widths, most))
-        rest = self.size.width - MARK - sum(width + 2 for width in others)
-        # The last one, which as a rule is the note, takes what is left: a note too long is no reason to scroll.
-        self._widths = [*others, min(widths[-1], max(MAX_CELLS, rest))]
-        self.virtual_size = Size(MARK + sum(width + 2 for width in self._widths) - 2, len(self.rows) + 1)
+        """Chooses the columns that have room, and their widths."""
+        rows = self.rows[:MEASURED_ROWS]
+        self._heads = {column.key: self._heading(column) for column in self.columns}
+        sort = self.shelf.sort_key
+        kept = "" if sort == "when" else sort  # The order that everybody expects.
+        self._widths = fit([self._width(column, rows) for column in self.columns], self._room, kept)
+        self._shown = [column for column in self.columns if column.key in self._widths]
+        self.left_out = [column for column in self.columns if column.key not in self._widths]
+        self.virtual_size = Size(MARK + sum(width + GAP for width in self._widths.values()) - GAP, len(self.rows) + 1)
+
+    @property
+    def _room(self) -> int:
+        """Cells for the columns, beside the marks and the scrollbar, which may not be there yet."""
+        is_scrolled = len(self.rows) >= self.outer_size.height
+        return self.outer_size.width - MARK - (self.styles.scrollbar_size_vertical if is_scrolled else 0)
+
+    def _width(self, column: Column, rows: Sequence[Group]) -> ColumnWidth:
+        heading = cell_len(self._heads[column.key])
+        if isinstance(column, CurveColumn):
+            widest = min(MOST_CELLS, max((run.epochs for group in rows for run in group), default=0))
+        else:
+            widest = max((cell_len(self._cell(column, group).text) for group in rows), default=0)
+            widest = widest if column.key == "note" else min(widest, NAME_CELLS if column.key == "name" else MAX_CELLS)
+        most = max(heading, widest)
+        return ColumnWidth(column.key, most, min(most, max(heading, LEAST_CELLS.get(column.key, most))))
 
     def _heading(self, column: Column) -> str:
-        if self.shelf.sort.removeprefix("-") != column.key:
-            return column.heading
-        falling, rising = ("v", "^") if self.ascii_only else ("▾", "▴")
-        return f"{column.heading}{falling if self.shelf.sort.startswith('-') else rising}"
+        heading = self._curve_heading() if isinstance(column, CurveColumn) else column.heading
+        return heading + (self.shelf.arrow(self.ascii_only) if column.key == self.shelf.sort_key else "")
 
-    def _texts(self, group: Group) -> list[str]:
-        names = names_of(group)
-        if names not in self._cells:
-            self._cells[names] = [column.of(group) for column in self.columns]
-        return self._cells[names]
+    def _curve_heading(self) -> str:
+        """What the curves are of; where all are of one data set, with their scale."""
+        datasets = {group[0].dataset for group in self.rows if group[0].is_run}
+        if len(datasets) != 1:
+            return "test acc"
+        words = f"acc {scale_of(datasets.pop()).words}"
+        return in_ascii(words) if self.ascii_only else words
+
+    def _cell(self, column: Column, group: Group) -> Cell:
+        if isinstance(column, CurveColumn):
+            return Cell(column.drawn(group, self._widths["curve"]) if _has_curve(group) else "", CURVE)
+        place = names_of(group), column.key
+        if place not in self._cells:
+            self._cells[place] = cell_of(column, group)
+        return self._cells[place]
 
     # --- drawing ---
 
@@ -142,7 +204,7 @@ class RunTable(ScrollView, can_focus=True):
         left, top = self.scroll_offset
         index = y - 1 + top
         if y == 0:
-            strip = self._line("", [self._heading(column) for column in self.columns], Style(bold=True, underline=True))
+            strip = self._headings()
         elif index < len(self.rows):
             strip = self._row(index)
         elif not self.rows and 2 <= y < 2 + len(self.empty):
@@ -155,24 +217,35 @@ class RunTable(ScrollView, can_focus=True):
         # Textual gives these lines no colours of its own: without a style they would be the terminal's.
         return seen.apply_style(self.rich_style)
 
+    def _headings(self) -> Strip:
+        style = Style(bold=True, underline=True)
+        cells = [self._fitted(self._heads[column.key], column) for column in self._shown]
+        return Strip([Segment(" " * MARK, style), Segment((" " * GAP).join(cells), style)])
+
     def _row(self, index: int) -> Strip:
         group = self.rows[index]
-        run = group[0]
         slot = self.shelf.slot(group)
-        style = Style(dim=not run.is_run, bold=run.state == "training")
-        if index == self.cursor:
-            style += Style(reverse=self.has_focus, bold=True)
+        style = self._row_style(index)
         mark = "" if slot is None else marker(slot, self.ascii_only)
         tint = Style() if slot is None else Style(color=colour(slot, self.app.current_theme.dark), bold=True)
-        return self._line(mark, self._texts(group), style, tint)
+        segments = [Segment(f"{mark:<{MARK}}", style + tint)]
+        for column in self._shown:
+            text, shade = self._cell(column, group)
+            tint = style_of(shade, self.app.theme_variables)
+            segments += [Segment(self._fitted(text, column), style + tint), Segment(" " * GAP, style)]
+        return Strip(segments)
 
-    def _line(self, mark: str, texts: Sequence[str], style: Style, tint: Style | None = None) -> Strip:
-        cells = [self._cell(*part) for part in zip(texts, self.columns, self._widths, strict=True)]
-        return Strip([Segment(f"{mark:<{MARK}}", style + (tint or Style())), Segment("  ".join(cells), style)])
+    def _row_style(self, index: int) -> Style:
+        run = self.rows[index][0]
+        style = Style(dim=not run.is_run, bold=run.state == "training")
+        if index == self.cursor:
+            style += Style(bold=True, bgcolor=self.get_component_rich_style("run-table--cursor").bgcolor)
+        return style
 
-    def _cell(self, text: str, column: Column, width: int) -> str:
+    def _fitted(self, text: str, column: Column) -> str:
+        width = self._widths[column.key]
         if cell_len(text) > width:
-            text = set_cell_size(text, width - 1) + "…"
+            text = text[-width:] if column.key == "when" else set_cell_size(text, width - 1) + "…"
         text = in_ascii(text) if self.ascii_only else text
         return " " * (width - cell_len(text)) + text if column.is_number else set_cell_size(text, width)
 
@@ -230,10 +303,11 @@ class RunTable(ScrollView, can_focus=True):
 
     def _column_at(self, x: int) -> Column | None:
         at = MARK
-        for column, width in zip(self.columns, self._widths, strict=True):
-            if at <= x < at + width + 2:
+        for column in self._shown:
+            end = at + self._widths[column.key] + GAP
+            if at <= x < end:
                 return column
-            at += width + 2
+            at = end
         return None
 
     def on_focus(self) -> None:
@@ -241,3 +315,8 @@ class RunTable(ScrollView, can_focus=True):
 
     def on_blur(self) -> None:
         self.refresh(Region(0, 0, *self.size))
+
+
+def _has_curve(group: Group) -> bool:
+    """Whether the accuracies of all its runs were read."""
+    return all(run.has_accuracies for run in group)

@@ -4,33 +4,39 @@ import gc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Container
 from textual.content import Content
 from textual.timer import Timer
 from textual.widgets import Input, Static
 
-from mnist_tui import annotations, columns, settings, tables
-from mnist_tui.columns import ColumnError
+from mnist_tui import annotations, columns, markdown, settings
+from mnist_tui.columns import ColumnError, seed_words
 from mnist_tui.filters import FilterError
 from mnist_tui.runs import Run
 from mnist_tui.storage import StorageError
-from mnist_tui.text import clean_line, in_ascii
+from mnist_tui.text import clean_line
+from mnist_tui.tui import clipboard
 from mnist_tui.tui.asking import AskingScreen
+from mnist_tui.tui.chart import Chart
 from mnist_tui.tui.columns_dialog import ColumnsDialog
 from mnist_tui.tui.dialogs import AskDialog, ConfirmDialog, MessageDialog, Question
-from mnist_tui.tui.help import HelpScreen, sections
+from mnist_tui.tui.help import help_on
 from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.notes_dialog import NotesDialog
+from mnist_tui.tui.run_detail import RunDetail
+from mnist_tui.tui.run_facts import RunFacts
 from mnist_tui.tui.run_screen import RunScreen
-from mnist_tui.tui.run_table import RunTable
+from mnist_tui.tui.run_table import MEASURED_ROWS, RunTable
+from mnist_tui.tui.saved_curves import SavedCurves
 from mnist_tui.tui.shelf import Group, Shelf
+from mnist_tui.tui.sort_dialog import SortDialog
 from mnist_tui.tui.status import Headline
 from mnist_tui.tui.text_field import TextField
+from mnist_tui.tui.zoom import ZoomScreen
 
 if TYPE_CHECKING:
     from mnist_tui.tui.app import LabApp
@@ -39,9 +45,17 @@ LOOK_SECONDS = 1.0
 """Between two looks at which folders changed."""
 WIDE = 176
 """From so many cells on the facts stand beside the table, which then still has room for its columns."""
+TALL = 30
+"""From so many lines on there is room for a curve; below, the facts have a few lines."""
+SHORT = 20
+"""Below so many lines the table is alone."""
+LEAST_ROWS = 8
+"""Rows that the table has room for, however few runs there are."""
 FACTS_SECONDS = 0.2
 """That the cursor stays before all the runs are asked for the nearest one."""
-NAMES = {"RunTable": "Table of runs", "Input": "Filter", "RunsScreen": "Runs", "App": "Everywhere"}
+RESUMABLE = ("interrupted", "stopped", "failed")
+"""The states of runs that can be gone on with."""
+NAMES = {"RunsScreen": "Runs", "RunTable": "Table of runs", "Input": "Filter", "App": "Everywhere"}
 EMPTY = ("no run yet", "", "1 is the lab: t trains there", "without a screen: mnist-tui --batch iter5")
 NONE_CHOSEN = ("no run is chosen by the filter; esc shows all",)
 
@@ -53,24 +67,21 @@ class RunsScreen(AskingScreen):
     BINDINGS: ClassVar[list[BindingType]] = with_ids(
         [
             Binding("slash", "filter", "Filter"),
-            Binding(
-                "comma",
-                "sort",
-                "Sort",
-                tooltip="by the next column; a click on a heading does the same",
-            ),
-            Binding("full_stop", "reverse", "Reverse", show=False),
+            Binding("comma", "sort", "Sort", tooltip="by a column of a list; a click on a heading does the same"),
+            Binding("full_stop", "reverse", "Reverse", show=False, tooltip="the order of the rows"),
             Binding("m", "group", "Seeds", tooltip="the seeds of one recipe in one row, with mean and spread, or not"),
+            Binding("y", "copy", "Copy", tooltip="the run as Markdown, to the clipboard, also over SSH"),
+            Binding("z", "zoom", "Zoom", show=False, tooltip="its curves on the whole screen"),
             Binding("C", "columns", "Columns", tooltip="which ones, and in which order; kept in your config file"),
             Binding("S", "unmark", "Unmark all", show=False),
             Binding("u", "use", "Use settings", tooltip="into the lab"),
-            Binding("r", "resume", "Resume", tooltip="goes on with an interrupted, stopped or failed run"),
+            Binding("r", "resume", "Resume", tooltip="an interrupted, stopped or failed run"),
             Binding("x", "extend", "Extend", show=False, tooltip="by so many epochs, in a new folder"),
-            Binding("n", "notes", "Notes", tooltip="Target, Result, Analysis; e there opens your editor"),
+            Binding("n", "notes", "Notes", tooltip="Target, Result, Analysis; F4 there opens your editor"),
             Binding("number_sign", "tags", "Tags"),
             Binding("e", "export", "Export", show=False, tooltip="the folder, or as a .zip or .tar.gz"),
             Binding("delete,D", "delete", "Delete", show=False, tooltip="moves it to the trash"),
-            Binding("U", "undelete", "Undo delete", show=False, tooltip="takes the newest out of the trash"),
+            Binding("U", "undelete", "Undo delete", show=False, tooltip="restores the run that was deleted last"),
             Binding("escape", "clear", "Clear the filter", show=False),
             Binding("question_mark,f1", "help", "Help"),
         ]
@@ -79,7 +90,7 @@ class RunsScreen(AskingScreen):
     def __init__(self, shelf: Shelf, ascii_only: bool) -> None:
         super().__init__()
         self.shelf, self.ascii_only = shelf, ascii_only
-        self._is_read = self._is_frozen = False
+        self._is_read = self._is_read_ahead = False
         self._facts_timer: Timer | None = None
 
     @property
@@ -102,10 +113,9 @@ class RunsScreen(AskingScreen):
         # Selected as it gets the focus, what was typed before that would be replaced by the next letter.
         yield TextField(self.shelf.filter, hint=hint, is_selected=False)
         yield Static(id="filter-error")
-        with Horizontal(id="runs"):
+        with Container(id="runs"):
             yield RunTable(self.shelf, self.ascii_only)
-            with VerticalScroll(id="run-detail"):
-                yield Static(id="run-facts")
+            yield RunDetail(self.ascii_only)
         yield KeyBar()
 
     def on_mount(self) -> None:
@@ -114,35 +124,60 @@ class RunsScreen(AskingScreen):
         self.set_interval(LOOK_SECONDS, self._look)
 
     def on_resize(self, event: events.Resize) -> None:
-        for name, holds in (("wide", event.size.width >= WIDE), ("narrow", event.size.height < 30)):
+        width, height = event.size
+        for name, holds in (("wide", width >= WIDE), ("short", height < TALL), ("flat", height < SHORT)):
             self.set_class(holds, f"-{name}")
         self.call_after_refresh(self._show_headline)
+
+    def is_useful(self, action: str) -> bool:
+        if action == "resume":
+            return self.run is not None and self.run.state in RESUMABLE
+        return self.run is not None or action in ("filter", "clear", "help", "leave")
+
+    @on(Headline.ModeChosen)
+    def _choose_mode(self, event: Headline.ModeChosen) -> None:
+        self.run_worker(self.lab_app.action_mode(event.mode))
 
     # --- reading ---
 
     def _look(self) -> None:
         """Looks at the folders, beside the screen, while this mode is in sight."""
         if self.app.screen_stack[0] is self:
-            self.ask("look", self.shelf.runs.refresh, self._seen)
+            self.ask("look", self._read, self._seen)
+
+    def _read(self) -> bool:
+        is_new = self.shelf.runs.refresh()
+        for run in self.shelf.runs.all:
+            if run.state == "training":  # Its curve is read here, so that it does not go from the screen meanwhile.
+                _ = run.accuracies
+        return is_new
 
     def _seen(self, is_new: bool | None, error: str | None) -> None:
         if error or is_new or not self._is_read:
             self._is_read = True
+            count = len(self.shelf.runs.all)
+            self.set_class(not count, "-empty")
+            # What a few runs leave free is for the details; a filter moves nothing.
+            self.table.styles.max_height = max(LEAST_ROWS, count) + 2
             self.refresh_rows(error or "")
             self.ask("ahead", self.shelf.runs.read_ahead, self._have_read_ahead)
 
     def _have_read_ahead(self, *_: object) -> None:
         """Once: a collection over ten thousand runs would hold the keys for half a second, again and again."""
-        if not self._is_frozen:
+        if not self._is_read_ahead:
             gc.freeze()
-            self._is_frozen = True
+            self._is_read_ahead = True
+            self.refresh_rows()
 
     def refresh_rows(self, error: str = "") -> None:
         """Shows what filter and order choose of the runs that were read."""
         try:
             rows = self.shelf.rows()
             self.table.empty = NONE_CHOSEN if self.shelf.runs.all else EMPTY
-            self.table.show(rows, columns.shown_columns(rows, self.shelf.columns))
+            # Whether a column is empty is asked of files that are not all read at first.
+            asked = rows if self._is_read_ahead else rows[:MEASURED_ROWS]
+            named = columns.with_data(rows, self.shelf.columns)
+            self.table.show(rows, columns.without_empty(named, asked))
         except (FilterError, ColumnError) as wrong:
             error = str(wrong)
         self.query_one("#filter-error", Static).update(Content(f"! {clean_line(error, 300)}" if error else ""))
@@ -151,19 +186,32 @@ class RunsScreen(AskingScreen):
         self._show_facts()
 
     def _show_headline(self) -> None:
-        shown, there = len(self.table.rows), len(self.shelf.runs.all)
+        self.query_one(Headline).show([clean_line(part, 200) for part in ("Runs", *self._headline()) if part])
+
+    def _headline(self) -> list[str]:
+        """What is to be known of the table, the most important first."""
+        rows, marked = self.table.rows, len(self.shelf.slots)
         if not self._is_read:
-            parts = ["Runs", "reading the folders"]
-        else:
-            parts = ["Runs", f"{_count(shown, 'row')} of {_count(there, 'folder')}"]
-        parts.append(str(self.shelf.runs.runs_dir))
-        if self.shelf.slots:
-            parts.insert(2, f"{len(self.shelf.slots)} marked, 3 compares them")
-        self.query_one(Headline).show([clean_line(part, 200) for part in parts])
+            return ["reading the folders", str(self.shelf.runs.runs_dir)]
+        others = sum(group[0].is_run and group[0].dataset != "mnist" for group in rows)
+        left_out = ", ".join(column.heading for column in self.table.left_out)
+        return [
+            f"{_count(len(rows), 'row')} of {_count(len(self.shelf.runs.all), 'folder')}",
+            f"{others:,} not MNIST" if others else "",
+            f"{marked} marked, 3 compares them" if marked else "",
+            str(self.shelf.runs.runs_dir),
+            f"no room for {left_out}" if left_out else "",
+        ]
+
+    @on(RunTable.CurvesWanted)
+    def _read_curves(self, event: RunTable.CurvesWanted) -> None:
+        runs = [run for group in event.groups for run in group]
+        self.ask("curves", lambda: [run.accuracies for run in runs], lambda *_: self.table.redraw())
 
     @on(RunTable.Highlighted)
     def _show_facts(self) -> None:
         """Tells of the run under the cursor once it stays there: what changed is looked for among all runs."""
+        self.refresh_bindings()
         if self._facts_timer is not None:
             self._facts_timer.stop()
         self._facts_timer = self.set_timer(FACTS_SECONDS, self._ask_for_facts)
@@ -171,13 +219,9 @@ class RunsScreen(AskingScreen):
     def _ask_for_facts(self) -> None:
         group, runs = self.table.group, self.shelf.runs.all
         if group is None:
-            self._put_facts("", None)
+            self.query_one(RunDetail).show(None)
         else:
-            self.ask("facts", lambda: f"{_changes(group[0], runs)}\n\n{_facts(group)}", self._put_facts)
-
-    def _put_facts(self, text: str | None, error: str | None) -> None:
-        shown = f"! {error}" if text is None else text
-        self.query_one("#run-facts", Static).update(Text(in_ascii(shown) if self.ascii_only else shown))
+            self.ask("facts", lambda: RunFacts.read(group, runs), self.query_one(RunDetail).show)
 
     # --- the table ---
 
@@ -202,21 +246,17 @@ class RunsScreen(AskingScreen):
 
     @on(RunTable.Sort)
     def _sort_by(self, event: RunTable.Sort) -> None:
-        is_again = self.shelf.sort.removeprefix("-") == event.key
-        is_falling = not self.shelf.sort.startswith("-") if is_again else columns.column(event.key).is_number
-        self.shelf.sort = f"-{event.key}" if is_falling else event.key
+        self.shelf.sort_by(event.key)
         self.refresh_rows()
 
     def action_sort(self) -> None:
-        """By the next column that is shown."""
-        shown = list(self.shelf.columns)
-        now = self.shelf.sort.removeprefix("-")
-        following = shown[(shown.index(now) + 1) % len(shown)] if now in shown else shown[0]
-        self._sort_by(RunTable.Sort(columns.column(following).key))
+        """Asks for the column to sort by."""
+        dialog = SortDialog(self.table.columns, self.shelf, self.ascii_only)
+        self.app.push_screen(dialog, lambda key: self._sort_by(RunTable.Sort(key)) if key else None)
 
     def action_reverse(self) -> None:
         """The other way round."""
-        self._sort_by(RunTable.Sort(self.shelf.sort.removeprefix("-")))
+        self._sort_by(RunTable.Sort(self.shelf.sort_key))
 
     def action_group(self) -> None:
         """The seeds of one recipe in one row, or every run in its own."""
@@ -238,7 +278,7 @@ class RunsScreen(AskingScreen):
 
     def action_columns(self) -> None:
         """Chooses and orders the columns."""
-        self.app.push_screen(ColumnsDialog(self.shelf.columns), self._choose_columns)
+        self.app.push_screen(ColumnsDialog(self.shelf.columns, self.ascii_only), self._choose_columns)
 
     def _choose_columns(self, chosen: tuple[str, ...] | None) -> None:
         if not chosen:
@@ -271,6 +311,34 @@ class RunsScreen(AskingScreen):
         if self._one() is not None:
             self.app.push_screen(RunScreen(event.group, self.shelf, self.ascii_only))
 
+    def action_zoom(self) -> None:
+        """The curves on the whole screen."""
+        group = self.table.group
+        if group is not None and self._one() is not None:
+            self.ask("zoom", lambda: SavedCurves.read(group), self._open_zoom)
+
+    @on(Chart.Zoom)
+    def _zoom(self) -> None:
+        self.action_zoom()
+
+    def _open_zoom(self, curves: SavedCurves | None, error: str | None) -> None:
+        if curves is None or not curves.has_epochs:
+            self._warn(error or "no epoch was finished: there is no curve")
+        else:
+            title = curves.group.tracks[-1].run
+            self.app.push_screen(ZoomScreen(curves.zoomed(title), "accuracy", 0.0, self.ascii_only))
+
+    def action_copy(self) -> None:
+        """Copies the run, or the seeds of a recipe, as Markdown."""
+        group = self.table.group
+        if group is None or self._one() is None:
+            return
+        what = f"{group[0].name}, {seed_words(group)}, as Markdown"
+        self.ask("copy", lambda: markdown.run_lines(group), lambda lines, error: self._copy(lines, error, what))
+
+    def _copy(self, lines: list[str] | None, error: str | None, what: str) -> None:
+        self._warn(f"not copied: {error}") if lines is None else clipboard.copy(self, lines, what)
+
     def action_use(self) -> None:
         """Takes the run's settings into the lab."""
         run = self._one()
@@ -282,7 +350,7 @@ class RunsScreen(AskingScreen):
     def action_resume(self) -> None:
         """Goes on with the run, in the lab."""
         run = self._one()
-        if run is not None and run.state not in ("interrupted", "stopped", "failed"):
+        if run is not None and run.state not in RESUMABLE:
             self._warn(f"this run is {run.state}: there is nothing to resume; x extends it")
         elif run is not None:
             self.run_worker(self.lab_app.go_on(run.folder))
@@ -337,8 +405,7 @@ class RunsScreen(AskingScreen):
         group = self.table.group
         if group is None or self._one() is None:
             return
-        count = f"the {len(group)} seeds of {group[0].name}" if len(group) > 1 else group[0].id
-        dialog = ConfirmDialog("Move to the trash?", f"{count}: U takes it back.", "Delete")
+        dialog = ConfirmDialog("Move to the trash?", _what_is_deleted(group), "Delete")
         self.app.push_screen(dialog, lambda is_sure: self._delete(group) if is_sure else None)
 
     def _delete(self, group: Group) -> None:
@@ -352,7 +419,7 @@ class RunsScreen(AskingScreen):
         if not trash:
             self._warn("the trash is empty")
         elif self._does(lambda: annotations.restore(trash[0])):
-            self.notify(f"back again: {trash[0].name}", markup=False)
+            self.notify(f"restored {clean_line(trash[0].name, 200)}", markup=False)
             self._look()
 
     def _does(self, what: Any) -> bool:
@@ -370,20 +437,18 @@ class RunsScreen(AskingScreen):
 
     def action_help(self) -> None:
         """Every key that works where the focus is."""
-        self.app.push_screen(HelpScreen(sections(self.active_bindings, NAMES)))
+        self.app.push_screen(help_on(self, NAMES))
 
 
 def _count(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-def _facts(group: Group) -> str:
-    facts = [(column.heading, column.of(group)) for column in columns.ALL]
-    return "\n".join(f"{heading:<13} {text}" for heading, text in facts if text not in ("", "-"))
-
-
-def _changes(run: Run, runs: list[Run]) -> str:
-    return "\n".join(tables.changes(run, runs)) if run.is_run else f"{run.state}: {run.reason}"
+def _what_is_deleted(group: Group) -> str:
+    """Which folders a row stands for, and how they are had again."""
+    if len(group) == 1:
+        return f"{group[0].id}: U restores it."
+    return f"{group[0].name}, {seed_words(group)}: {len(group)} folders. U restores them, one at a time."
 
 
 def _wrong_count(text: str) -> str | None:
@@ -391,6 +456,15 @@ def _wrong_count(text: str) -> str | None:
 
 
 def _wrong_path(text: str) -> str | None:
+    """What is wrong with where a run is to be exported to."""
     if not text:
-        return "where to?"
-    return "is there already" if Path(text).expanduser().exists() else None
+        return "enter a new folder, or a file such as run.zip"
+    try:
+        path = Path(text).expanduser()
+        if path.exists():
+            return f"{path}: is there already; nothing is overwritten"
+        if not path.parent.is_dir():
+            return f"{path.parent}: there is no such folder"
+    except (RuntimeError, OSError, ValueError) as error:
+        return f"{text}: {error}"
+    return annotations.wrong_destination(path)

@@ -40,6 +40,26 @@ class Shelf:
     slots: dict[Names, int] = field(default_factory=dict)
     """The marked rows, in the order in which they were marked, with the number of their colour and marker."""
 
+    @property
+    def sort_key(self) -> str:
+        """The key of the column that the rows are sorted by; raises `ColumnError`."""
+        return columns.column(self.sort.removeprefix("-")).key
+
+    @property
+    def is_falling(self) -> bool:
+        """Whether the highest or newest row comes first."""
+        return self.sort.startswith("-")
+
+    def arrow(self, ascii_only: bool) -> str:
+        """The sign of the order."""
+        falling, rising = ("v", "^") if ascii_only else ("▾", "▴")
+        return falling if self.is_falling else rising
+
+    def sort_by(self, key: str) -> None:
+        """Sorts by a column; by the one that the rows are sorted by already, the other way round."""
+        is_falling = not self.is_falling if key == self.sort_key else columns.column(key).is_falling
+        self.sort = f"-{key}" if is_falling else key
+
     def rows(self) -> list[Group]:
         """What the table shows; raises `FilterError` and `ColumnError`."""
         chosen = filters.choose(self.runs.all, self.filter)

@@ -1,7 +1,10 @@
 """The two themes: colours that stay apart for colour-blind eyes (Okabe and Ito, "Color Universal Design", 2008)."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 
+from rich.color import Color as RichColor
+from rich.style import Style
 from textual.color import Color
 from textual.theme import Theme
 
@@ -55,3 +58,13 @@ def rgb(variables: Mapping[str, str], name: str) -> tuple[int, int, int]:
         return (128, 128, 128)
     colour = Color.parse(text)
     return Color.parse(variables.get("background", "#000000")).blend(colour.with_alpha(1), colour.a).rgb
+
+
+def style_of(name: str, variables: Mapping[str, str]) -> Style:
+    """The style of texts in a theme variable's colour; without a name, of texts as they are."""
+    return _style(variables[name], variables["background"]) if name else Style()
+
+
+@lru_cache(maxsize=100)
+def _style(colour: str, background: str) -> Style:
+    return Style(color=RichColor.from_rgb(*rgb({"colour": colour, "background": background}, "colour")))
