@@ -265,9 +265,8 @@ async def test_what_changed_is_found() -> None:
     """Beside the table, for the run under the cursor."""
     async with runs_mode() as pilot:
         await type_filter(pilot, "tag:too-fast")
-        await until(pilot, lambda: "changes against" in facts(pilot))
+        await until(pilot, lambda: "  optimizer.lr: 0.002 → 0.5" in facts(pilot))
 
-        assert "  optimizer.lr: 0.002 → 0.5" in facts(pilot)
         assert "iter5, seed 0  failed\n" in facts(pilot)
         assert "\nit failed for a test\n" in facts(pilot)
 

@@ -163,14 +163,28 @@ class LabApp(App[Ending]):
             self.notify("Ctrl-C again quits")
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Everything that a key does here, for the palette; and what textual offers."""
+        """Everything that a key does here, each thing once, and a picture of the screen."""
+        seen = set()
         for active in screen.active_bindings.values():
             binding = active.binding
-            if binding.description and isinstance(active.node, App | Screen):
+            is_new = binding.description not in seen
+            if binding.description and is_new and isinstance(active.node, App | Screen):
+                seen.add(binding.description)
                 run = partial(self.run_action, binding.action, active.node)
                 yield SystemCommand(binding.description, binding.tooltip or f"key {binding.key}", run)
-        yield SystemCommand("To the shell", "stops this program until fg, as Ctrl-Z does", self.action_suspend_process)
-        yield from super().get_system_commands(screen)
+        yield SystemCommand("To the shell", "stops this program until fg", self.action_suspend_process)
+        after_palette = partial(self.set_timer, 0.1, self.save_picture)
+        yield SystemCommand("Screenshot", "the screen as an SVG file, in the current folder", after_palette)
+
+    def save_picture(self) -> None:
+        """Writes the screen into an SVG file in the current folder, and says where."""
+        path = Path.cwd() / f"mnist-tui-{time.strftime('%Y%m%dT%H%M%S')}.svg"
+        try:
+            path.write_text(self.export_screenshot())
+        except OSError as error:
+            self.notify(f"no screenshot: {path}: {error.strerror}", severity="error", markup=False)
+        else:
+            self.notify(f"saved: {path}", markup=False)
 
     def crash(self, what: str, details: str) -> None:
         """Leaves with one sentence; the traceback goes to a log."""

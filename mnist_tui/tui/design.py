@@ -166,6 +166,7 @@ class DesignScreen(LeanScreen[None]):
             self.set_class(name == fold, f"-{name}")
         self.set_class(height >= 50, "-tall")
         self.set_class(height < 22, "-short")
+        self.set_class(height < 2, "-one-line")
         self.query_one(PaneBar).show(self.folding.apply(fold))
         if self.focused is not None and not all(node.display for node in self.focused.ancestors_with_self[:-2]):
             self.set_focus(None)  # What is out of sight must not take the keys.

@@ -4,9 +4,6 @@
 """
 
 import gc
-import os
-import shlex
-import subprocess
 import sys
 import tempfile
 from functools import partial
@@ -14,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
+from textual.app import SuspendNotSupported
 from textual.binding import Binding, BindingType
 from textual.widgets import Input, TextArea
 
 from mnist_tui import presets, summary, telemetry
 from mnist_tui.draft import Draft
+from mnist_tui.editor import EditorError, edit
 from mnist_tui.events import EpochEnded, Notice, Progress, RunEnded, RunStarted
 from mnist_tui.last_used import remember
 from mnist_tui.spec import RunSpec
@@ -49,11 +48,8 @@ DEVICE_SECONDS = 2.0
 DEVICE_CELLS = 32
 """What the device does is said in at most so many cells."""
 MAX_SEEDS = 1000
-NOT_MNIST = (
-    "! not MNIST: scikit-learn's 1,797 small digits. Their accuracies do not compare with MNIST's; "
-    "mnist-tui doctor says where MNIST was looked for"
-)
-"""The banner while other data than MNIST is used."""
+NOT_MNIST = "! not MNIST: 1,797 small digits; accuracies do not compare (mnist-tui doctor)"
+"""The banner while other data than MNIST is used; it fits into 80 cells."""
 
 NAMES = {
     "LayersEditor": "Network",
@@ -444,11 +440,13 @@ class LabScreen(DesignScreen):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"{self.base.name}.toml"
             path.write_text(presets.as_toml(spec))
-            editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
-            with self.app.suspend():
-                terminal = sys.__stderr__  # 1 and 2 are a log while the screen is up.
-                code = subprocess.run([*editor, str(path)], stdout=terminal, stderr=terminal, check=False).returncode
-            self._read_back(path, code)
+            try:
+                with self.app.suspend():
+                    code = edit(path, sys.__stderr__)  # Standard output is a log while the screen is up.
+            except (EditorError, SuspendNotSupported) as error:
+                self.notify(str(error), severity="warning", markup=False)
+            else:
+                self._read_back(path, code)
 
     def _read_back(self, path: Path, code: int) -> None:
         if code:
