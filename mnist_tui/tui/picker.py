@@ -107,7 +107,7 @@ class PresetPicker(Vertical):
     PresetPicker OptionList:focus > .option-list--option-highlighted { color: $foreground; background: $primary 35%; }
     PresetPicker OptionList {
         height: 1fr; border: none; padding: 0; scrollbar-size-horizontal: 0;
-        text-wrap: nowrap; text-overflow: ellipsis;
+        text-wrap: nowrap; text-overflow: clip;
     }
     """
 
