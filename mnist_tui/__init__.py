@@ -19,7 +19,7 @@ folder is written as the run goes. Imports point one way, from the top of this l
     fast.py          the same network in less time                        vector.py  all weights in one vector
     norm.py          batch normalisation, and pooling after it, on rows of pixels
                      ---- torch from here up; nothing below loads it (nor does tui/ before its first frame) ----
-    markdown.py      runs and comparisons for a README
+    markdown.py      runs and comparisons for a README                    plots.py  accuracies as a plot in text
     tables.py        runs and comparisons as text and JSON
     comparison.py    whether a difference can be told from noise          differences.py  what differs between runs
     filters.py       the language that chooses runs                       columns.py  what the table of runs can show

@@ -3,19 +3,26 @@
 import argparse
 import json
 import re
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnist_tui import annotations, columns, comparison, filters, settings, tables
+from mnist_tui import annotations, columns, comparison, filters, plots, settings, tables
 from mnist_tui.editor import edit
 from mnist_tui.listing import Runs, find_run, grouped, matching, repeats
 from mnist_tui.runs import Run
+from mnist_tui.sparkline import mean_curve
 from mnist_tui.storage import RunError
+from mnist_tui.terminal import has_utf8
 from mnist_tui.text import as_name, clean_line
 
 if TYPE_CHECKING:
     from mnist_tui.comparison import Measure
+
+
+MOST_PLOT_CELLS, PLOT_LINES = 100, 18
+"""The size of a plot; in a narrow terminal it is as wide as the terminal."""
 
 
 def listed(runs_dir: Path, words: Sequence[str], options: argparse.Namespace) -> int:
@@ -36,8 +43,8 @@ def listed(runs_dir: Path, words: Sequence[str], options: argparse.Namespace) ->
     return 0
 
 
-def looked_at(runs_dir: Path, named: str, as_json: bool) -> int:
-    """Prints all that is known of a run."""
+def looked_at(runs_dir: Path, named: str, as_json: bool, has_plot: bool = False) -> int:
+    """Prints all that is known of a run; with `has_plot`, its test accuracies as a plot as well."""
     runs = _all(runs_dir)
     run = find_run(named, runs_dir)
     if as_json:
@@ -47,11 +54,16 @@ def looked_at(runs_dir: Path, named: str, as_json: bool) -> int:
         return 0
     notes = annotations.notes_text(run.folder) if run.is_run else ""
     print("\n".join(tables.details(run, runs, columns.ALL, notes)))
+    if has_plot:
+        _print_plot({f"{run.name} s{run.seed}": run.accuracies})
     return 0
 
 
-def compared(runs_dir: Path, named: Sequence[str], measure: "Measure", as_json: bool) -> int:
-    """Prints runs, or seeds of runs, beside each other, and whether their difference can be told from noise."""
+def compared(runs_dir: Path, named: Sequence[str], measure: "Measure", as_json: bool, has_plot: bool = False) -> int:
+    """Prints runs, or seeds of runs, beside each other, and whether their difference can be told from noise.
+
+    With `has_plot`, the test accuracies of each as a plot as well: of several seeds their mean.
+    """
     runs = _all(runs_dir)
     sides = comparison.labelled([_side(name, runs_dir, runs) for name in named])
     if wrong := comparison.refusals(sides, measure):
@@ -61,7 +73,16 @@ def compared(runs_dir: Path, named: Sequence[str], measure: "Measure", as_json: 
         print(json.dumps(tables.comparison_json(sides, verdicts, measure), allow_nan=False))
     else:
         print("\n".join(tables.comparison_lines(sides, verdicts, measure)))
+    if has_plot:
+        _print_plot({side.label: mean_curve([run.accuracies for run in side.runs]) for side in sides})
     return 0
+
+
+def _print_plot(curves: Mapping[str, Sequence[float]]) -> None:
+    width = min(MOST_PLOT_CELLS, shutil.get_terminal_size().columns)
+    names = {clean_line(name, 30): values for name, values in curves.items()}
+    lines = plots.accuracy_plot(names, width, PLOT_LINES, ascii_only=not has_utf8())
+    print("\n".join(["", *(lines or ["no epoch was finished: there is nothing to plot"])]))
 
 
 def _all(runs_dir: Path) -> list[Run]:
@@ -221,13 +242,19 @@ def _add_runs(parser: argparse.ArgumentParser) -> None:
 
 def _add_open(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", help="a run folder, its name, or the end of its name")
-    parser.add_argument("--json", action="store_true", help="one JSON object")
+    _add_output(parser)
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    output = parser.add_mutually_exclusive_group()
+    output.add_argument("--json", action="store_true", help="one JSON object")
+    output.add_argument("--plot", action="store_true", help="the test accuracy over the epochs as well, as text")
 
 
 def _add_compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", nargs="+", metavar="RUN|PRESET|FILTER", help="two or more; a preset is all its seeds")
     parser.add_argument("--measure", choices=list(comparison.MEASURES), default="best", help="the accuracy to judge by")
-    parser.add_argument("--json", action="store_true", help="one JSON object")
+    _add_output(parser)
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
@@ -258,7 +285,7 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
 def _compare(runs_dir: Path, options: argparse.Namespace) -> int:
     if len(options.what) < 2:
         raise RunError("compare takes two or more: mnist-tui compare iter4 iter5")
-    return compared(runs_dir, options.what, options.measure, options.json)
+    return compared(runs_dir, options.what, options.measure, options.json, options.plot)
 
 
 def _delete(runs_dir: Path, options: argparse.Namespace) -> int:
@@ -269,7 +296,7 @@ def _delete(runs_dir: Path, options: argparse.Namespace) -> int:
 
 COMMANDS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], Callable[[Path, argparse.Namespace], int]]] = {
     "runs": (_add_runs, lambda runs_dir, options: listed(runs_dir, options.filter, options)),
-    "open": (_add_open, lambda runs_dir, options: looked_at(runs_dir, options.run, options.json)),
+    "open": (_add_open, lambda runs_dir, options: looked_at(runs_dir, options.run, options.json, options.plot)),
     "compare": (_add_compare, _compare),
     "tag": (_add_tag, lambda runs_dir, options: tagged(runs_dir, options.run, options.tags, options.remove)),
     "note": (_add_run, lambda runs_dir, options: annotated(runs_dir, options.run)),

@@ -126,6 +126,22 @@ def test_open(command: Command) -> None:
     assert len(record["epochs"]) == 20
 
 
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [(("open", "iter5-s0-0001"), ["iter5 s0"]), (("compare", "iter4", "iter5 batch=64"), ["iter4 ×2", "iter5 ×2"])],
+)
+def test_plot(arguments: tuple[str, ...], names: list[str], command: Command) -> None:
+    """Below what is printed anyway; not with --json, which holds the numbers."""
+    _, without, _ = command(*arguments)
+    code, plotted, _ = command(*arguments, "--plot")
+
+    assert code == 0
+    assert plotted.startswith(without)
+    assert "test accuracy, %" in plotted.removeprefix(without)
+    assert all(name in plotted.removeprefix(without) for name in names)
+    assert command(*arguments, "--plot", "--json")[0] == 2
+
+
 def test_compare_presets(command: Command) -> None:
     """All completed seeds of each; a filter tells recipes of one name apart."""
     code, out, _ = command("compare", "iter4", "iter5 batch=64")

@@ -58,7 +58,7 @@ def test_the_dashboard_draws_before_torch_is_loaded() -> None:
     imported = _imported_by("tui.app")
 
     assert "textual" in imported
-    assert imported & (HEAVY - {"textual", "rich", "plotext"}) == set()
+    assert imported & (HEAVY - {"textual", "rich"}) == set()
 
 
 @pytest.mark.parametrize("module", FIRST)

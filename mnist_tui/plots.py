@@ -1,0 +1,55 @@
+"""Test accuracies over the epochs as a plot in text: for terminals without the dashboard, and for log files."""
+
+from collections.abc import Mapping, Sequence
+
+from mnist_tui.text import in_ascii
+
+SETTLED = 0.25
+"""The share of the epochs, from the first, that may lie below the plot: their accuracies would flatten all others."""
+MARKERS = ("dot", "x", "o", "+", "*")
+"""One for each curve, so that curves differ without colours."""
+ASCII_FRAME = str.maketrans("┌┐└┘─│┤┬", "++++-||+")
+
+
+def accuracy_plot(curves: Mapping[str, Sequence[float]], width: int, height: int, ascii_only: bool) -> list[str]:
+    """The lines of a plot of `width` x `height` cells, without colours; [] where no curve has an epoch.
+
+    `curves` holds, by the name in the legend, test accuracies in epochs 1, 2, … as fractions.
+    """
+    drawn = {name: [100 * value for value in values] for name, values in curves.items() if values}
+    if not drawn:
+        return []
+    import plotext  # 0.2 s, and global state: one figure at a time.
+
+    plotext.clear_figure()
+    plotext.plot_size(width, height)
+    plotext.title("test accuracy, %")
+    plotext.xlabel("epoch")
+    low, high = _limits(list(drawn.values()))
+    plotext.ylim(low, high)
+    last = max(map(len, drawn.values()))
+    plotext.xlim(1, max(2, last))
+    plotext.xticks(_epoch_ticks(last))
+    markers = (".", *MARKERS[1:]) if ascii_only else MARKERS
+    for (name, values), marker in zip(drawn.items(), markers * len(drawn), strict=False):
+        seen = {epoch: value for epoch, value in enumerate(values, start=1) if value >= low}
+        plotext.plot(
+            list(seen), list(seen.values()), label=name, marker="." if ascii_only and marker == "dot" else marker
+        )
+    text = plotext.uncolorize(plotext.build())
+    text = in_ascii(text).translate(ASCII_FRAME) if ascii_only else text
+    return [line.rstrip() for line in text.splitlines()]
+
+
+def _epoch_ticks(last: int) -> list[int]:
+    """At most six whole numbers from the first epoch to the last."""
+    step = max(1, -(-(last - 1) // 5))
+    return sorted({*range(1, last + 1, step)})
+
+
+def _limits(curves: Sequence[Sequence[float]]) -> tuple[float, float]:
+    """The lowest and the highest accuracy in sight, with a little room between curve and frame."""
+    settled = [value for values in curves for value in values[int(SETTLED * len(values)) :]]
+    low, high = min(settled), max(value for values in curves for value in values)
+    room = max(0.05 * (high - low), 0.01)
+    return low - room, high + room
