@@ -11,7 +11,7 @@ folder is written as the run goes. Imports point one way, from the top of this l
     headless.py      events as lines or JSON, signals, exit codes         doctor.py  what this machine has
     session.py       a run from end to end: data + training + folder, as events; resume, extend
     preview.py       digits as the network is fed them, the rate to come  checkpoint.py  a training as bytes and back
-    predict.py       what the network of a run says about digits, from its newest checkpoint
+    predict.py       the network of a run folder, and what it says about digits
     train.py         the loop as a generator of events; evaluation
     step.py          one step on the device, made to be captured as a CUDA graph      batches.py  batches made ahead
     build.py         spec to network, loss, optimizer, scheduler          data.py  MNIST or digits; seeded splits

@@ -1,4 +1,4 @@
-"""What the network of a run says about a few images, from a checkpoint in its run folder, beside the training.
+"""The network of a run, from a checkpoint in its folder, and what it says about a few images, beside the training.
 
 Nothing that a training in this process uses is changed: no random number is drawn, and inference mode and the `meta`
 device are set for the calling thread alone.
@@ -15,9 +15,10 @@ from torch import Tensor, nn
 from mnist_tui import build, checkpoint
 from mnist_tui.batches import normalise
 from mnist_tui.checkpoint import CheckpointError
+from mnist_tui.events import best_of
 from mnist_tui.files import BadFile, read_bytes
 from mnist_tui.spec import RunSpec
-from mnist_tui.storage import checkpoints
+from mnist_tui.storage import checkpoints, load_run, readable_checkpoints
 
 MAX_BYTES = 64 * 2**20
 """The largest checkpoint that is read: 5 million weights with Adam's two moments, 0.15 s."""
@@ -59,6 +60,25 @@ def predict(spec: RunSpec, folder: Path, digits: Sequence[bytes]) -> Predictions
     of_images = tuple(map(Prediction, labels.tolist(), probabilities.tolist()))
     epoch, step = state["epoch"], state["steps_done"]
     return Predictions(of_images, epoch, step) if step else Predictions(of_images, epoch - 1, None)
+
+
+def load_network(folder: Path, epoch: int | None = None) -> nn.Module:
+    """The trained network of a run folder, on the CPU and in eval mode: of its best epoch, or of a given one.
+
+    It takes float32 (N, 1, 28, 28), pixels in 0..1 normalised with the recipe's `normalize`, and returns (N, 10).
+    Weights are kept of the best epoch and of the newest two checkpoints. Raises `RunError` where the folder is no run,
+    and `CheckpointError` where the weights of that epoch are not there.
+    """
+    saved = load_run(folder)
+    best = best_of(saved.rows)
+    wanted = epoch or (best.epoch if best else 0)
+    for _, content in readable_checkpoints(folder):
+        tensors, state = checkpoint.read(content)
+        if (state["epoch"] - 1, state["steps_done"]) == (wanted, 0):
+            return _trained_network(saved.spec, tensors)
+    raise CheckpointError(
+        f"{folder}: no weights are kept of epoch {wanted}" if wanted else f"{folder}: has no epoch yet"
+    )
 
 
 def _newest_checkpoint(folder: Path) -> bytes | None:

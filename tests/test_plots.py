@@ -10,7 +10,7 @@ CURVE = [0.9, 0.95, 0.98, 0.985, 0.99, 0.991, 0.992, 0.993]
 
 
 def test_the_last_accuracies_are_told_apart() -> None:
-    """Two curves 0.1 points apart at their end, of which the first epoch is 9 points below: each in lines of its own."""
+    """Two curves 0.1 points apart at their end, after a first epoch 9 points below: each in lines of its own."""
     lines = accuracy_plot({"a": CURVE, "b": [value - 0.001 for value in CURVE]}, 80, 20, ascii_only=True)
 
     ends = {sign: max(row for row, line in enumerate(lines) if line.endswith(f"{sign}|")) for sign in ".x"}

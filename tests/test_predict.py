@@ -10,11 +10,13 @@ from reliability_helpers import few_images, new_training, run, small_spec, state
 from torch import Tensor
 
 from mnist_tui import build, checkpoint, predict, presets, storage
+from mnist_tui.batches import normalise
 from mnist_tui.checkpoint import CheckpointError
 from mnist_tui.data import Images
-from mnist_tui.events import RunStarted
-from mnist_tui.predict import MAX_BYTES, Predictions
+from mnist_tui.events import RunStarted, best_of
+from mnist_tui.predict import MAX_BYTES, Predictions, load_network
 from mnist_tui.spec import RunSpec, make_spec
+from mnist_tui.storage import RunError
 from mnist_tui.train import evaluate
 
 COUNT = 12
@@ -101,6 +103,33 @@ def test_every_network_is_built_whole(name: str) -> None:
 
     with torch.no_grad():
         assert torch.equal(rebuilt(images), network.eval()(images))
+
+
+def test_the_network_of_the_best_epoch(tmp_path: Path) -> None:
+    """Without a number that of the best epoch, whose accuracy it has; with a number that of another one."""
+    spec = small_spec(epochs=4)
+    folder = trained(tmp_path, spec)
+    rows = storage.read_history(folder)
+    best = best_of(rows)
+    assert best is not None
+    images = few_images().test
+    inputs = normalise(images.pixels, *spec.train.normalize)
+
+    for network, row in ((load_network(folder), best), (load_network(folder, 4), rows[-1])):
+        assert not network.training
+        answers = network(inputs).argmax(dim=1)
+        assert (answers == images.labels).float().mean().item() == pytest.approx(row.test_accuracy)
+
+
+def test_weights_that_are_not_kept(tmp_path: Path) -> None:
+    """An epoch that is neither the best nor one of the newest, a run without an epoch, and a folder that is no run."""
+    folder = trained(tmp_path, small_spec(), steps=2)
+    with pytest.raises(CheckpointError, match="has no epoch yet"):
+        load_network(folder)
+    with pytest.raises(CheckpointError, match="no weights are kept of epoch 9"):
+        load_network(folder, 9)
+    with pytest.raises(RunError, match="no such run folder"):
+        load_network(tmp_path / "nothing")
 
 
 # --- what cannot be read ---
