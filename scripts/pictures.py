@@ -13,15 +13,14 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from textual.pilot import Pilot  # noqa: E402
-from textual.widgets import TextArea  # noqa: E402
 
 from mnist_tui import presets  # noqa: E402
 from mnist_tui.draft import Draft  # noqa: E402
 from mnist_tui.options import Options  # noqa: E402
 from mnist_tui.request import LabRequest  # noqa: E402
 from mnist_tui.tui.app import LabApp  # noqa: E402
-from mnist_tui.tui.lab import LabScreen  # noqa: E402
 from mnist_tui.tui.overlay import Overlay  # noqa: E402
+from mnist_tui.tui.recipe import EditAsked  # noqa: E402
 from mnist_tui.tui.runner import Runner  # noqa: E402
 
 SIZE = (120, 40)
@@ -45,28 +44,30 @@ async def until(pilot: Pilot[Any], what: Callable[[], bool]) -> None:
 
 
 async def first_minute(folder: Path, runs_dir: Path) -> None:
-    """Pick, change a layer, train, stop."""
+    """Pick, change a layer, look at the augmentation, train, stop."""
     spec = presets.load("iter5")
     runner = Runner(Options(runs_dir=runs_dir), lambda text: None)
     app = LabApp(LabRequest(draft=Draft(spec), options=runner.options), runner)
     async with app.run_test(size=SIZE) as pilot:
-        screen = app.screen
-        assert isinstance(screen, LabScreen)
-        await until(pilot, lambda: screen.is_warm)
+        lab = app.lab
+        await until(pilot, lambda: lab.is_warm)
         await pilot.press("slash", *"batch norm")
         await pilot.pause(1)
         save(pilot, folder / "1-pick.svg")
-        await pilot.press("escape", "f3")
-        area = screen.query_one(TextArea)
-        area.text = area.text.replace("Conv2d(28, 1)", "Conv2d(36, 1)")
+        await pilot.press(*["backspace"] * len("batch norm"), "f3", *["down"] * 12, "end", *["left"] * 4)
+        await pilot.press("backspace", "backspace", *"36")
         await pilot.pause(1)
         save(pilot, folder / "2-change.svg")
-        await pilot.press("escape", "u", "t")
-        await until(pilot, lambda: len(screen.rows) >= EPOCHS)
-        save(pilot, folder / "3-train.svg")
+        await pilot.press("ctrl+z")
+        lab.post_message(EditAsked("augment"))
+        await pilot.pause(2)
+        save(pilot, folder / "3-augment.svg")
+        await pilot.press("escape", "escape", "t")
+        await until(pilot, lambda: lab.view.track is not None and len(lab.view.track.rows) >= EPOCHS)
+        save(pilot, folder / "4-train.svg")
         await pilot.press("s")
         await until(pilot, lambda: not runner.is_busy)
-        save(pilot, folder / "4-stop.svg")
+        save(pilot, folder / "5-stop.svg")
 
 
 async def saved_runs(folder: Path, runs_dir: Path) -> None:
@@ -78,14 +79,14 @@ async def saved_runs(folder: Path, runs_dir: Path) -> None:
         await pilot.pause(1)
         await pilot.press("2")
         await pilot.pause(2)
-        save(pilot, folder / "5-runs.svg")
+        save(pilot, folder / "6-runs.svg")
         await pilot.press("m", "g", "space", "space", "3")
         await until(pilot, lambda: bool(app.screen.query_one(Overlay).lines))
-        save(pilot, folder / "6-compare.svg")
+        save(pilot, folder / "7-compare.svg")
 
 
 def main() -> None:
-    """Writes four pictures into a folder, and with --runs-dir two more."""
+    """Writes five pictures into a folder, and with --runs-dir two more."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--runs-dir", type=Path, help="of `mnist-tui --batch iter4 iter5 --seeds 6 --epochs 3`")

@@ -49,14 +49,6 @@ class AugmentDialog(Dialog[tuple[Transform, ...]]):
             Binding("escape", "dismiss", "Cancel"),
         ]
     )
-    DEFAULT_CSS = """
-    AugmentDialog .dialog { width: 90%; max-width: 120; }
-    AugmentDialog .dialog > * { width: 100%; }
-    AugmentDialog OptionList { height: auto; min-height: 3; max-height: 40%; }
-    AugmentDialog DigitsStrip { height: 10; margin-top: 1; }
-    AugmentDialog KeyBar { dock: none; margin-top: 1; }
-    AugmentDialog.-short DigitsStrip { display: none; }
-    """
 
     def __init__(
         self,
@@ -72,7 +64,7 @@ class AugmentDialog(Dialog[tuple[Transform, ...]]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            words = "Augmentation, from first to last; only training images go through it"
+            words = "Augmentation of training images, first to last; Enter edits"
             yield Static(Content(words), classes="dialog-title")
             yield OptionList(compact=True)
             yield Static(id="dialog-error")

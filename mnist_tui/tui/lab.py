@@ -51,6 +51,9 @@ MAX_SEEDS = 1000
 NOT_MNIST = "! not MNIST: 1,797 small digits; accuracies do not compare (mnist-tui doctor)"
 """The banner while other data than MNIST is used; it fits into 80 cells."""
 
+READY = "t trains, in a text field F9"
+"""In the status line while there is nothing to wait for."""
+
 NAMES = {
     "LayersEditor": "Network",
     "Input": "Field",
@@ -140,7 +143,7 @@ class LabScreen(DesignScreen):
     def warmed_up(self, result: None, error: str | None) -> None:
         super().warmed_up(result, error)
         if not self.runner.is_busy:
-            self.waiting = error or "t trains"
+            self.waiting = error or READY
         self._show_progress()
 
     def _read_device(self) -> None:
@@ -310,7 +313,7 @@ class LabScreen(DesignScreen):
                 self.app.crash(text, details)  # type: ignore[attr-defined]
             case Idle():
                 if self.waiting and self.view.track is None:
-                    self.waiting = self.waiting if self.waiting.startswith("!") else "t trains"
+                    self.waiting = self.waiting if self.waiting.startswith("!") else READY
                 # A question what becomes of the run is answered by its end, also under the news of how it ended.
                 is_asked = any(isinstance(screen, QuitDialog) for screen in self.app.screen_stack)
                 self._leave_now() if self._is_leaving or is_asked else self._preview()

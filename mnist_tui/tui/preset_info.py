@@ -64,8 +64,10 @@ class PresetInfo(VerticalScroll, can_focus=False):
     """The preset under the cursor of a list, below it; on one line where there is no room for more."""
 
     DEFAULT_CSS = """
-    PresetInfo { height: 1; }
-    PresetInfo Static { width: 1fr; height: auto; }
+    PresetInfo { height: 1; scrollbar-size-vertical: 0; }
+    PresetInfo Static { width: 1fr; height: 1; }
+    PresetPicker.-tall PresetInfo { scrollbar-size-vertical: 1; }
+    PresetPicker.-tall PresetInfo Static { height: auto; }
     """
 
     def __init__(self) -> None:

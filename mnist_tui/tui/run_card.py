@@ -1,5 +1,6 @@
 """How the run in sight stands against its target while it trains, and how it ended: a card in the training pane."""
 
+from textwrap import wrap
 from typing import ClassVar
 
 from rich.text import Text
@@ -15,6 +16,8 @@ from mnist_tui.tui.track import Track
 
 RESUMABLE = ("stopped", "failed")
 """How a run ended that can be gone on with."""
+MOST_LINES = 3
+"""Of one sentence."""
 
 
 class RunCard(Static, can_focus=True):
@@ -85,22 +88,32 @@ class RunCard(Static, can_focus=True):
         ended = track.ended
         lines = [Text(f"{ended.outcome} after {duration(ended.seconds)}", "bold")]
         if ended.outcome != "completed":
-            lines[0].append(f": {clean_line(ended.message, 300)}", "not bold")
+            lines += self._wrapped(clean_line(ended.message, 300))
         if ended.best is not None and ended.last is not None:
             by = "" if ended.chosen_by == "validation" else ", chosen on the test set"
-            lines.append(Text(f"best {ended.best.test_accuracy:.2%} in epoch {ended.best.epoch}{by}"))
+            lines += self._wrapped(f"best {ended.best.test_accuracy:.2%} in epoch {ended.best.epoch}{by}")
             lines.append(Text(f"last {ended.last.test_accuracy:.2%} in epoch {ended.last.epoch}"))
         lines += self._budget()
-        if seeds:
-            lines.append(Text(seeds))
+        lines += self._wrapped(seeds)
         if track.started is not None:
-            lines.append(Text(clean_line(track.started.folder, 500), "dim"))
-        can_resume = ended.outcome in RESUMABLE
-        keys = "F6 goes here: Enter opens the run" + (", r resumes it; t begins a new run" if can_resume else "")
-        lines.append(Text(keys, "dim"))
+            lines.append(Text(self._folder(clean_line(track.started.folder, 500)), "dim"))
+        resume = ", r resumes it" if ended.outcome in RESUMABLE else ""
+        lines += self._wrapped(f"F6, Enter opens the run{resume}; t begins a new run", "dim")
         for line in lines:
-            line.truncate(max(1, self.size.width - 2), overflow="crop" if self._ascii_only else "ellipsis")
+            line.truncate(self._width, overflow="crop" if self._ascii_only else "ellipsis")
         return lines
+
+    @property
+    def _width(self) -> int:
+        return max(1, self.size.width - 2)
+
+    def _wrapped(self, text: str, style: str = "") -> list[Text]:
+        return [Text(line, style) for line in wrap(text, self._width)[:MOST_LINES]]
+
+    def _folder(self, folder: str) -> str:
+        """A folder; where it is too long its end, which is the name of the run."""
+        mark = "~" if self._ascii_only else "…"
+        return folder if len(folder) <= self._width else mark + folder[len(folder) - self._width + 1 :]
 
     def action_open_run(self) -> None:
         """Opens the run."""
