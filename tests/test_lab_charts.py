@@ -21,7 +21,7 @@ from mnist_tui.spec import Target
 from mnist_tui.tui.canvas import BRAILLE, Canvas, Frame
 from mnist_tui.tui.chart import SHARE, Chart
 from mnist_tui.tui.curves import METRICS, Curve, Metric, curves_of, limits, quantile_band, smooth, thin, ticks
-from mnist_tui.tui.plot import AXIS, COLOURS, POINTS, Drawing, Picture, Plot, View, picture_of
+from mnist_tui.tui.plot import AXIS, COLOURS, POINTS, Drawing, Picture, Plot, View, epoch_axis, picture_of
 from mnist_tui.tui.themes import DARK, LIGHT, rgb
 from mnist_tui.tui.track import MAX_POINTS, Group, Track
 from mnist_tui.tui.zoom import Readout, Zoomed, ZoomScreen
@@ -201,6 +201,18 @@ def test_ticks_are_round_and_few(low: float, high: float, log_y: bool, count: in
 
     assert 1 <= len(found) <= count + 1
     assert all(low <= tick <= high and len(f"{tick:.4g}") <= 5 for tick in found)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "labels"),
+    [(0, 3, ["0", "1", "2", "3"]), (0, 20, ["0", "5", "10", "15", "20"]), (1.2, 1.6, ["1.2", "1.3", "1.4", "1.5", "1.6"])],
+)
+def test_epochs_are_whole(low: float, high: float, labels: list[str]) -> None:
+    """Except where the zoom shows less than one."""
+    axis = epoch_axis(Frame(48, 10, low, high, 0, 1), "").plain.split()
+
+    assert axis[0] == "epoch"
+    assert axis[1:] == labels
 
 
 def test_the_steps_are_seen_behind_the_smoothed_line() -> None:

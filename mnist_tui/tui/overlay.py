@@ -15,6 +15,7 @@ from mnist_tui.comparison import Side
 from mnist_tui.events import EpochEnded
 from mnist_tui.tui.canvas import Canvas, Frame, with_axis
 from mnist_tui.tui.curves import Curve, limits, ticks
+from mnist_tui.tui.plot import epoch_axis
 from mnist_tui.tui.shelf import colour, marker
 
 AXIS = 9
@@ -138,7 +139,7 @@ class Overlay(Widget):
         muted = Style(dim=True)
         canvas.line_at(self.cursor, "|" if self.ascii_only else "│", muted)
         axis = ticks(frame.low_y, frame.high_y, max(2, frame.height // 3), self.log_y)
-        return Text("\n").join([*with_axis(canvas.lines(), frame, axis, muted, AXIS), self._epochs(frame)])
+        return Text("\n").join([*with_axis(canvas.lines(), frame, axis, muted, AXIS), epoch_axis(frame, muted)])
 
     def _draw(self, canvas: Canvas, frame: Frame, lines: Lines) -> None:
         xs, ys = lines.mean
@@ -147,16 +148,6 @@ class Overlay(Widget):
         every = max(1, 6 * len(xs) // max(1, frame.width))
         for index in range(lines.slot % every, len(xs), every):
             canvas.mark(xs[index], ys[index], sign, style)
-
-    def _epochs(self, frame: Frame) -> Text:
-        cells = [" "] * frame.width
-        for tick in ticks(frame.low_x, frame.high_x, max(2, frame.width // 10), False):
-            if tick != int(tick):
-                continue
-            label = f"{tick:g}"
-            at = min(max(0, frame.column(tick) // 2), frame.width - len(label))
-            cells[at : at + len(label)] = label
-        return Text(f"{'epoch':>{AXIS - 1}} " + "".join(cells), "dim", no_wrap=True)
 
     def on_click(self, event: Click) -> None:
         frame = self.frame()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from rich.color import Color
-from rich.style import Style
+from rich.style import Style, StyleType
 from rich.text import Text
 from textual.widget import Widget
 
@@ -149,7 +149,7 @@ class Drawing:
             canvas.level(self.picture.target, "-" if self.ascii_only else "╌", self.style("foreground-muted"))
         muted = self.style("foreground-muted")
         lines = with_axis(canvas.lines(), frame, self._ticks(frame), muted, AXIS)
-        return Text("\n").join([*lines, self._epochs(frame)])
+        return Text("\n").join([*lines, epoch_axis(frame, self.style("foreground-muted"))])
 
     def frame(self) -> Frame | None:
         """The part of the data that is seen; None where there is no room."""
@@ -207,14 +207,6 @@ class Drawing:
             for x, y in zip(seen.xs, seen.ys, strict=True):
                 if line.role in ("train", "test", "val") and math.isfinite(y) and y < frame.low_y:
                     canvas.mark(x, frame.low_y, "v" if self.ascii_only else "▾", self.style(COLOURS[line.role]))
-
-    def _epochs(self, frame: Frame) -> Text:
-        cells = [" "] * frame.width
-        for tick in ticks(frame.low_x, frame.high_x, max(2, frame.width // 8), False):
-            label = f"{tick:g}"
-            at = min(max(0, frame.column(tick) // 2), frame.width - len(label))
-            cells[at : at + len(label)] = label
-        return Text(f"{'epoch':>{AXIS - 1}} " + "".join(cells), self.style("foreground-muted"), no_wrap=True)
 
     def style(self, name: str) -> Style:
         """The theme's colour of a name, as a foreground."""
@@ -283,3 +275,15 @@ class Plot(Widget):
         drawn = self.drawing().text()
         self.cost = time.thread_time() - started
         return drawn
+
+
+def epoch_axis(frame: Frame, style: StyleType) -> Text:
+    """The line below a plot: whole epochs, or parts of one where fewer than two are in sight."""
+    found = ticks(frame.low_x, frame.high_x, max(2, frame.width // 8), False)
+    whole = [tick for tick in found if tick == int(tick)]
+    cells = [" "] * frame.width
+    for tick in whole if len(whole) > 1 else found:
+        label = f"{tick:g}"
+        at = min(max(0, frame.column(tick) // 2), frame.width - len(label))
+        cells[at : at + len(label)] = label
+    return Text(f"{'epoch':>{AXIS - 1}} " + "".join(cells), style, no_wrap=True)
