@@ -49,8 +49,8 @@ commands:
   mnist-tui resume [RUN]                go on with an interrupted run; without RUN the newest one
   mnist-tui extend RUN N                train a completed run for N more epochs, in a new folder
   mnist-tui runs [FILTER]               saved runs: iter* params<20000 acc>99.4 opt:sgd (--group, --sort, --json)
-  mnist-tui open RUN                    all that is known of a run: what changed, epochs, notes
-  mnist-tui compare A B                 runs, or all seeds of presets: what differs, and whether noise could do that
+  mnist-tui open RUN                    all that is known of a run: what changed, epochs, notes (--plot: its curve)
+  mnist-tui compare A B                 runs, or all seeds of presets: what differs, and whether noise could do it
   mnist-tui tag|note|export|delete RUN  restore RUN takes it out of the trash
   mnist-tui layers                      every kind of layer with its arguments
   mnist-tui doctor                      versions, device, threads, data, folders
