@@ -205,7 +205,11 @@ def test_ticks_are_round_and_few(low: float, high: float, log_y: bool, count: in
 
 @pytest.mark.parametrize(
     ("low", "high", "labels"),
-    [(0, 3, ["0", "1", "2", "3"]), (0, 20, ["0", "5", "10", "15", "20"]), (1.2, 1.6, ["1.2", "1.3", "1.4", "1.5", "1.6"])],
+    [
+        (0, 3, ["0", "1", "2", "3"]),
+        (0, 20, ["0", "5", "10", "15", "20"]),
+        (1.2, 1.6, ["1.2", "1.3", "1.4", "1.5", "1.6"]),
+    ],
 )
 def test_epochs_are_whole(low: float, high: float, labels: list[str]) -> None:
     """Except where the zoom shows less than one."""

@@ -408,4 +408,4 @@ async def test_the_help_has_the_key_of_the_list() -> None:
 
         assert "\nEditor\n" in text
         assert "^space" in text
-        assert "All completions: of the layer or argument at the cursor" in text
+        assert "All completions: of the layer or argument at" in text

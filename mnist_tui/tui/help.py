@@ -1,5 +1,6 @@
 """Help for the focused pane, made from the bindings themselves: what dispatches the keys also explains them."""
 
+from textwrap import wrap
 from typing import Any, ClassVar
 
 from rich.text import Text
@@ -26,7 +27,10 @@ SIGNS = (
     ("!", "wrong; behind an epoch: the learning rate was changed by hand"),
 )
 """What the signs on the screen mean."""
-
+KEY_CELLS = 20
+"""Cells of the keys of an action."""
+LINE_CELLS = 70
+"""Cells of a line, where the terminal is that wide."""
 
 UNTOLD = frozenset({"scroll_left", "scroll_right", "page_left", "page_right", "copy_text"})
 """What every textual widget has and nobody looks for."""
@@ -94,12 +98,10 @@ class HelpScreen(Dialog[None]):
             yield Static(Content(ADVICE), classes="dialog-hint")
 
     def _table(self) -> Text:
-        text = Text()
-        for owner, rows in self._parts:
-            text.append(f"\n{owner}\n", "bold")
+        text, room = Text(), min(LINE_CELLS, self.app.size.width - 10) - KEY_CELLS
+        for title, rows in (*self._parts, ("Signs", SIGNS)):
+            text.append(f"\n{title}\n", "bold")
             for keys, words in rows:
-                text.append(f"  {keys:<18} {words}\n")
-        text.append("\nSigns\n", "bold")
-        for sign, words in SIGNS:
-            text.append(f"  {sign:<18} {words}\n")
+                lines = wrap(words, max(20, room))
+                text.append(f"{f'  {keys} ':<{KEY_CELLS}}" + f"\n{'':<{KEY_CELLS}}".join(lines) + "\n")
         return text

@@ -126,7 +126,9 @@ class TrainingView(Vertical):
 
     def picture(self, metric: Metric, smoothing: float) -> Picture:
         """What a chart shows of the runs as they are now."""
-        return picture_of(metric, self.group, self.pinned, smoothing, self.spec.target if self.spec else None)
+        is_mnist = self.track is None or self.track.started is None or self.track.started.dataset == "mnist"
+        target = self.spec.target if self.spec and is_mnist else None  # Other images are not judged by it.
+        return picture_of(metric, self.group, self.pinned, smoothing, target)
 
     def toggle_log(self) -> None:
         """The loss on a logarithmic axis, or not."""
