@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 from textual.events import Click
 from textual.message import Message
@@ -44,7 +44,7 @@ def fitted(parts: list[Part], width: int) -> str:
             if highest == 0 and not is_short:
                 break
             if len(kept) == 1:
-                return clean_line(line, max(0, width))
+                return set_cell_size(clean_line(line), max(0, width)).rstrip()
             kept.remove([part for part in kept if part.rank == highest][-1])
     return ""
 
@@ -118,7 +118,7 @@ class StatusLine(OneLine):
 
     def show(self, progress: ActionProgress | None, waiting: str, ascii_only: bool) -> None:
         """Shows a run, or else the reason for waiting."""
-        width = max(0, self.size.width - 2)
+        width = self.size.width
         parts = [Part(waiting)] if waiting or progress is None else progress_parts(progress, ascii_only)
         line = fitted([*parts, Part(self.device, rank=DEVICE_RANK)], width)
         if self.device and line.endswith(self.device):
