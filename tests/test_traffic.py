@@ -72,7 +72,7 @@ def excessive(lab: Lab, windows: int = 5) -> dict[str, float]:
         lab.wait_for(word)
         found[name] = rate(lab, limit, windows)
         lab.press(ESCAPE)
-        lab.wait(lambda word=word: word not in lab.text())  # type: ignore[misc]
+        lab.wait(lambda word=word: word not in lab.text())
         lab.press(ESCAPE)
         settle(lab, 0.5)
     limits = {"nothing": 2.0, **{name: limit for name, (_, _, limit) in OPEN.items()}}
