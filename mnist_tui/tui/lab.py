@@ -349,13 +349,14 @@ class LabScreen(DesignScreen):
         """Says how a run ended, and what its seeds came to; a run that went wrong is said in a dialog too."""
         accuracies = self.view.best_accuracies()
         if len(accuracies) > 1:
-            self.ask("seeds", lambda: jobs.seeds_sentence(accuracies), self._show_seeds)
+            self.ask("seeds", lambda: jobs.seeds_sentence(accuracies), partial(self._show_seeds, accuracies))
         if event.outcome in ("failed", "diverged") and not self._is_leaving:
             where = f"\n\nThe run and its log: {self.runner.folder}"
             self.app.push_screen(MessageDialog(f"The run {event.outcome}", event.message + where))
 
-    def _show_seeds(self, sentence: str | None, error: str | None) -> None:
-        self.view.show_seeds(sentence or "")
+    def _show_seeds(self, accuracies: list[float], sentence: str | None, error: str | None) -> None:
+        if accuracies == self.view.best_accuracies():  # Another action may have begun meanwhile.
+            self.view.show_seeds(sentence or "")
 
     @on(RunCard.Opened)
     def _open_run(self) -> None:

@@ -99,7 +99,7 @@ class RunCard(Static, can_focus=True):
         keys = "F6 goes here: Enter opens the run" + (", r resumes it; t begins a new run" if can_resume else "")
         lines.append(Text(keys, "dim"))
         for line in lines:
-            line.truncate(max(1, self.size.width - 2), overflow="crop" if self._ascii_only else "ellipsis")
+            line.truncate(max(1, self.size.width), overflow="crop" if self._ascii_only else "ellipsis")
         return lines
 
     def action_open_run(self) -> None:
