@@ -106,5 +106,5 @@ def test_textuals_own_way_sends_too_much(tmp_path: Path) -> None:
     with opened(tmp_path, WASTEFUL) as lab:
         rates, moved = excessive(lab, windows=2), bytes_of_a_move(lab)
 
-    assert set(rates) == set(OPEN)
+    assert set(rates) >= {"help", "palette", "optimizers"}
     assert moved > KEY_BYTES
