@@ -38,10 +38,9 @@ def column(pilot: Pilot[Any], word: str) -> int:
 # --- what is always in sight ---
 
 
-@pytest.mark.parametrize("width", [80, 120])
-async def test_modes_help_and_quit_are_in_sight(width: int) -> None:
+async def test_modes_help_and_quit_are_in_sight() -> None:
     """In every mode, at the right ends of the first and the last line."""
-    async with lab(size=(width, 24)) as pilot:
+    async with lab(size=(80, 24)) as pilot:
         for mode in "123":
             await pilot.press("escape", mode)
             await until(pilot, lambda: bool(pilot.app.screen.query(KeyBar)) and keys(pilot))
@@ -49,20 +48,20 @@ async def test_modes_help_and_quit_are_in_sight(width: int) -> None:
 
             assert first.endswith("1 Lab  2 Runs  3 Compare")
             assert last.endswith("? Help  q Quit")
-            assert len(last) <= width
+            assert len(last) <= 80
 
 
-@pytest.mark.parametrize("width", [40, 80])
-async def test_in_a_field_too(width: int) -> None:
+async def test_in_a_field_too() -> None:
     """By keys that no field takes; while a run is trained, when there are more of them."""
-    async with lab(size=(width, 24)) as pilot:
+    async with lab(size=(80, 24)) as pilot:
         runner(pilot).busy = True
         await tell(pilot, STARTED, row(1))
         await pilot.press("f3")
-        await until(pilot, lambda: "^q Quit" in keys(pilot))
-        last = look(pilot).splitlines()[-1]
+        for width in (80, 40):
+            await pilot.resize_terminal(width, 24)
+            await until(pilot, lambda width=width: bar(pilot).size.width == width and "^q Quit" in keys(pilot))
 
-    assert last.endswith("F1 Help  ^q Quit")
+            assert look(pilot).splitlines()[-1].endswith("F1 Help  ^q Quit")
 
 
 async def test_the_names_of_modes_get_shorter() -> None:
