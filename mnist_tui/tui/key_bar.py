@@ -102,12 +102,18 @@ def active_keys(screen: Screen[object]) -> list[ShownKey]:
     found: dict[tuple[int, str], ShownKey] = {}
     for node, binding, enabled, _ in screen.active_bindings.values():
         is_useful = not isinstance(screen, LeanScreen) or screen.is_useful(binding.action)
-        if binding.show and enabled and is_useful:
+        if binding.show and enabled and is_useful and not _is_typed(screen.focused, binding.key):
             label = binding.key_display or key_label(binding.key)
             shown = ShownKey(binding.key, label, binding.description, binding.action)
             place = (id(node), binding.action)
             found[place] = min(found.get(place, shown), shown, key=_effort)
     return list(found.values())
+
+
+def _is_typed(focused: Widget | None, key: str) -> bool:
+    """Whether the widget with the focus takes a key as a character; textual does not know that `slash` is one."""
+    label = key_label(key)
+    return focused is not None and len(label) == 1 and focused.check_consume_key(key, label)
 
 
 def _effort(key: ShownKey) -> tuple[bool, int]:

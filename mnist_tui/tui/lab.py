@@ -180,13 +180,17 @@ class LabScreen(DesignScreen):
     def _show_title(self) -> None:
         """Says in the training pane what it shows, and warns as long as that is not MNIST."""
         self.query_one("#training", Pane).retitle(self.view.title(self._is_other_design()))
-        started = self.view.track.started if self.view.track else None
-        is_digits = (
-            started.dataset != "mnist" if started else self.run_texts["dataset"] == "digits" or self.feeds_digits
-        )
         banner = self.query_one("#banner", OneLine)
-        banner.set_class(is_digits, "-shown")
-        banner.put(NOT_MNIST if is_digits else "")
+        banner.set_class(self._is_digits, "-shown")
+        banner.put(NOT_MNIST if self._is_digits else "")
+
+    @property
+    def _is_digits(self) -> bool:
+        """Whether the run in sight is not of MNIST; where none is under way, also whether the next one would not be."""
+        started = self.view.track.started if self.view.track else None
+        if started is not None and (started.dataset != "mnist" or self.runner.is_busy):
+            return started.dataset != "mnist"
+        return self.run_texts["dataset"] == "digits" or self.feeds_digits
 
     # --- the run ---
 
@@ -200,7 +204,7 @@ class LabScreen(DesignScreen):
             return
         self._detach()
         remember(self.last_used())
-        self.view.begin_action(len(specs))
+        self._begin_action(len(specs))
         self.runner.options = self.run_options()
         self.waiting = "starting: data and network" if self.is_warm else "loading PyTorch, then the data"
         self.runner.train(specs)
@@ -220,6 +224,11 @@ class LabScreen(DesignScreen):
             return []
         return [spec.with_settings({"seed": str(spec.train.seed + index)}) for index in range(seeds)]
 
+    def _begin_action(self, planned_seeds: int = 1) -> None:
+        """Takes the runs before out of sight."""
+        self.view.begin_action(planned_seeds)
+        self._show_title()
+
     def _detach(self) -> None:
         """Stops looking at another process's run, which goes on."""
         if self.runner.is_watching:
@@ -229,7 +238,7 @@ class LabScreen(DesignScreen):
     def _watch(self, folder: Path | None, error: str | None = None) -> None:
         if folder is None or self.runner.is_busy:
             return
-        self.view.begin_action()
+        self._begin_action()
         self.waiting = f"looking at {folder.name}"
         self.runner.watch(folder)
         self.folding.choose("training")
@@ -241,7 +250,7 @@ class LabScreen(DesignScreen):
             self.notify("a run is being trained; s stops it", severity="warning")
             return
         self._detach()
-        self.view.begin_action()
+        self._begin_action()
         self.runner.options = self.run_options()
         self.waiting = f"going on with {folder.name}" if self.is_warm else "loading PyTorch, then the data"
         self.runner.extend(folder, epochs) if epochs else self.runner.resume(folder)
@@ -312,6 +321,7 @@ class LabScreen(DesignScreen):
             case Crashed(message=text, details=details):
                 self.app.crash(text, details)  # type: ignore[attr-defined]
             case Idle():
+                self._show_title()
                 if self.waiting and self.view.track is None:
                     self.waiting = self.waiting if self.waiting.startswith("!") else READY
                 # A question what becomes of the run is answered by its end, also under the news of how it ended.
@@ -352,13 +362,14 @@ class LabScreen(DesignScreen):
         """Says how a run ended, and what its seeds came to; a run that went wrong is said in a dialog too."""
         accuracies = self.view.best_accuracies()
         if len(accuracies) > 1:
-            self.ask("seeds", lambda: jobs.seeds_sentence(accuracies), self._show_seeds)
+            self.ask("seeds", lambda: jobs.seeds_sentence(accuracies), partial(self._show_seeds, accuracies))
         if event.outcome in ("failed", "diverged") and not self._is_leaving:
             where = f"\n\nThe run and its log: {self.runner.folder}"
             self.app.push_screen(MessageDialog(f"The run {event.outcome}", event.message + where))
 
-    def _show_seeds(self, sentence: str | None, error: str | None) -> None:
-        self.view.show_seeds(sentence or "")
+    def _show_seeds(self, accuracies: list[float], sentence: str | None, error: str | None) -> None:
+        if accuracies == self.view.best_accuracies():  # Another action may have begun meanwhile.
+            self.view.show_seeds(sentence or "")
 
     @on(RunCard.Opened)
     def _open_run(self) -> None:

@@ -105,7 +105,7 @@ class RunCard(Static, can_focus=True):
 
     @property
     def _width(self) -> int:
-        return max(1, self.size.width - 2)
+        return max(1, self.size.width)
 
     def _wrapped(self, text: str, style: str = "") -> list[Text]:
         return [Text(line, style) for line in wrap(text, self._width)[:MOST_LINES]]

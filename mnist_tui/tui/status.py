@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 from textual.events import Click
 from textual.message import Message
@@ -44,7 +44,7 @@ def fitted(parts: list[Part], width: int) -> str:
             if highest == 0 and not is_short:
                 break
             if len(kept) == 1:
-                return clean_line(line, max(0, width))
+                return set_cell_size(clean_line(line), max(0, width)).rstrip()
             kept.remove([part for part in kept if part.rank == highest][-1])
     return ""
 
@@ -118,7 +118,7 @@ class StatusLine(OneLine):
 
     def show(self, progress: ActionProgress | None, waiting: str, ascii_only: bool) -> None:
         """Shows a run, or else the reason for waiting."""
-        width = max(0, self.size.width - 2)
+        width = self.size.width
         parts = [Part(waiting)] if waiting or progress is None else progress_parts(progress, ascii_only)
         line = fitted([*parts, Part(self.device, rank=DEVICE_RANK)], width)
         if self.device and line.endswith(self.device):
@@ -148,7 +148,7 @@ class Headline(Static):
     def show(self, parts: list[str]) -> None:
         """Shows as many parts as fit, from the first; they may come from outside."""
         self._parts = [clean_line(part) for part in parts]
-        width = self.size.width - 2
+        width = self.size.width
         if (drawn := (tuple(parts), width)) != self._drawn:
             self._drawn = drawn
             self.update(self._content(width), layout=False)
@@ -172,9 +172,9 @@ class Headline(Static):
         return Content.assemble(*parts)
 
     def on_click(self, event: Click) -> None:
-        at = self.size.width - 1
+        at = self.size.width + 1  # One cell of padding at each side.
         for mode, name in reversed(MODES.items()):
-            at -= (len(name) if self.size.width - 2 >= 60 else 1) + 2
+            at -= (len(name) if self.size.width >= 60 else 1) + 2
             if event.x >= at:
                 self.post_message(self.ModeChosen(mode))
                 return

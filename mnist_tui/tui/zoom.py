@@ -10,6 +10,7 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
+from textual.timer import Timer
 from textual.widgets import Static
 
 from mnist_tui.tui.chart import MAX_SECONDS, SHARE
@@ -100,6 +101,7 @@ class ZoomScreen(LeanScreen[None]):
         self._plot = CursorPlot(metric, ascii_only, log_y=metric == "loss")
         self._is_whole = True
         self._shown_at = 0.0
+        self._later: Timer | None = None
 
     def compose(self) -> ComposeResult:
         yield Static(id="zoom-title")
@@ -115,12 +117,19 @@ class ZoomScreen(LeanScreen[None]):
 
     def show_new(self) -> None:
         """Something is new: draws it, as seldom as a chart is drawn."""
-        pause = min(MAX_SECONDS, self._plot.cost / SHARE)
-        if self.is_attached and time.monotonic() - self._shown_at >= pause:
+        if not self.is_attached or self._later is not None:
+            return
+        pause = self._shown_at + min(MAX_SECONDS, self._plot.cost / SHARE) - time.monotonic()
+        if pause <= 0:
             self._show()
+        else:  # It may be the last that the run tells.
+            self._later = self.set_timer(pause, self._show)
 
     def _show(self, **view: object) -> None:
         self._shown_at = time.monotonic()
+        if self._later is not None:
+            self._later.stop()
+            self._later = None
         metric = view.get("metric", self._plot.view.metric)
         picture = self._zoomed.picture(metric, self._smoothing)  # type: ignore[arg-type]
         if self._is_whole:
