@@ -130,7 +130,7 @@ async def test_a_mistake_is_said_once_typing_pauses(monkeypatch: pytest.MonkeyPa
         await until(pilot, lambda: not mistakes(pilot))
 
         assert early == {}
-        assert said == {"optimizer.lr": "! cannot read 'xy'; enter a number such as 0.001"}
+        assert said == {"optimizer.lr": "! Adam: unknown name 'xy'; known names are epochs, steps_per_epoch"}
 
 
 def test_the_pause_is_that_of_half_a_word() -> None:
