@@ -11,6 +11,7 @@ from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widgets import Static
 
+from mnist_tui.text import in_ascii
 from mnist_tui.tui.keys import key_label, with_ids
 from mnist_tui.tui.repaint import Dialog
 
@@ -102,4 +103,6 @@ class HelpScreen(Dialog[None]):
         text.append("\nSigns\n", "bold")
         for sign, words in SIGNS:
             text.append(f"  {sign:<18} {words}\n")
+        if self.app.has_class("-ascii"):
+            text.plain = in_ascii(text.plain.replace("•", "*"))
         return text
