@@ -74,6 +74,7 @@ class AugmentDialog(Dialog[tuple[Transform, ...]]):
 
     def on_mount(self) -> None:
         self.set_class(self.app.size.height < 30, "-short")
+        self.query_one(DigitsStrip).can_focus = False  # The keys are for the list.
         self._show(0)
 
     @property
