@@ -23,6 +23,13 @@ from mnist_tui.tui.recipe import FieldLine, Mistake
 from mnist_tui.tui.runner import News, Runner
 
 WIDE = (120, 40)
+COLD = """
+from mnist_tui.tui import jobs
+def refuse():
+    raise RuntimeError("PyTorch is not loaded")
+jobs.warm_up = refuse
+"""
+"""For `Lab(before=...)`: a laboratory in a terminal that does not load torch."""
 STARTED = RunStarted("r1", "runs/r1", "iter5", 0, 18_422, 20, 938, 60_000, 0, 10_000, "mnist", "cpu", 1)
 LABELS = (3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8)
 SLOW = "ElasticTransform"

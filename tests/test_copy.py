@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab_pilot import STARTED, CannedJobs, lab, notices, on_top, row, screen, tell, until
+from lab_pilot import COLD, STARTED, CannedJobs, lab, notices, on_top, row, screen, tell, until
 from lab_terminal import Lab
 from saved_runs import make_run
 from textual.pilot import Pilot
@@ -113,7 +113,8 @@ def labs(tmp_path: Path) -> Iterator[list[Lab]]:
 @pytest.mark.parametrize("env", [{}, {"SSH_CONNECTION": "192.0.2.1 50000 192.0.2.2 22", "SSH_TTY": "/dev/pts/9"}])
 def test_the_text_goes_to_the_terminal(env: dict[str, str], labs: list[Lab], tmp_path: Path) -> None:
     """By the sequence that terminals take for their clipboard, whole, as base64."""
-    labs.append(Lab(tmp_path, "--preset", "iter5", size=(120, 40), XDG_STATE_HOME=str(tmp_path / "state"), **env))
+    state = {"XDG_STATE_HOME": str(tmp_path / "state")}
+    labs.append(Lab(tmp_path, "--preset", "iter5", before=COLD, size=(120, 40), **state, **env))
     labs[0].wait_for("receptive field")
     labs[0].press("y")
     sequence = re.compile(rb"\x1b\]52;c;([A-Za-z0-9+/=]+)\x07")

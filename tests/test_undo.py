@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from lab_pilot import CannedJobs, area, field, lab, notices, screen, until
+from lab_pilot import COLD, CannedJobs, area, field, lab, notices, screen, until
 from lab_terminal import Lab
 
 from mnist_tui import presets
@@ -100,7 +100,8 @@ def labs(tmp_path: Path) -> Iterator[list[Lab]]:
 
 def test_a_killed_laboratory_comes_back_with_what_was_typed(labs: list[Lab], tmp_path: Path) -> None:
     """SIGKILL while somebody types, a pause after the last key; also a text that is wrong as it stands."""
-    labs.append(Lab(tmp_path, "--preset", "iter5", size=(120, 40), XDG_STATE_HOME=str(tmp_path / "state")))
+    state = str(tmp_path / "state")
+    labs.append(Lab(tmp_path, "--preset", "iter5", before=COLD, size=(120, 40), XDG_STATE_HOME=state))
     labs[0].wait_for("weight_decay")
     labs[0].press(F4 + "12" + DOWN * 4 + "0..1")
     kept = tmp_path / "state" / "mnist-tui" / "last.json"
@@ -108,7 +109,7 @@ def test_a_killed_laboratory_comes_back_with_what_was_typed(labs: list[Lab], tmp
     labs[0].press("2")  # On its way, it may be lost.
     os.kill(labs[0].child(), signal.SIGKILL)
     labs[0].ended()
-    labs.append(Lab(tmp_path, size=(120, 40), XDG_STATE_HOME=str(tmp_path / "state")))
+    labs.append(Lab(tmp_path, before=COLD, size=(120, 40), XDG_STATE_HOME=state))
     labs[1].wait(lambda: "1 error" in labs[1].text() and "0..1" in labs[1].text())
     lines = labs[1].screen.display
     shown = [tuple(line[1:32].replace("•", " ").split()) for line in lines]
