@@ -109,18 +109,6 @@ async def test_reorder_switch_off_edit_and_remove() -> None:
         assert used(pilot) == [*TWO.split(", "), "RandomErasing()"]
 
 
-async def test_escape_changes_nothing() -> None:
-    """Whatever was done in the list; the field still has the focus."""
-    async with lab(draft=draft(TWO)) as pilot:
-        before = screen(pilot).draft
-        await open_dialog(pilot)
-        await pilot.press("d", "d", "d", "space", "J", "escape")
-        await until(pilot, lambda: pilot.app.screen is screen(pilot))
-
-        assert screen(pilot).draft == before
-        assert pilot.app.focused is field(pilot, "augment")
-
-
 async def test_two_calls_in_one_answer_are_two_transforms() -> None:
     """Each has a line, so that what is switched off keeps its place."""
     async with lab(draft=draft("RandomInvert(), RandomErasing()")) as pilot:
@@ -141,9 +129,14 @@ async def test_two_calls_in_one_answer_are_two_transforms() -> None:
 # --- the digits ---
 
 
-async def test_digits_go_through_what_is_switched_on(canned: CannedJobs) -> None:
-    """Anew for every change; `r` draws others; they and the keys have room below the list."""
+async def test_digits_go_through_what_is_switched_on(canned: CannedJobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anew for every change; `r` draws others; they and the keys have room below the list.
+
+    Escape changes nothing, and digits that come only after it are dropped.
+    """
+    arrive, feed = threading.Event(), jobs.fed
     async with lab(draft=draft(TWO)) as pilot:
+        before = screen(pilot).draft
         dialog = await open_dialog(pilot)
         strip = dialog.query_one(DigitsStrip)
         await until(pilot, lambda: strip.digits)
@@ -152,11 +145,21 @@ async def test_digits_go_through_what_is_switched_on(canned: CannedJobs) -> None
         await until(pilot, lambda: strip.digits != first[0])
         await pilot.press("space")
         await until(pilot, lambda: canned.fed[-1] == ["RandomInvert()"])
+        keys = look(pilot)
+        monkeypatch.setattr(jobs, "fed", lambda *asked: arrive.wait(5) and feed(*asked))
+        height = strip.size.height
+        await pilot.press("d", "escape")
+        await until(pilot, lambda: pilot.app.screen is screen(pilot))
+        arrive.set()
+        await pilot.pause(0.1)
 
         assert first[1] == TWO.split(", ")
-        assert strip.size.height == 10
-        assert "r draws others" in look(pilot)
-        assert "a Add  e Edit  space On/off" in look(pilot)
+        assert height == 10
+        assert "r draws others" in keys
+        assert "a Add  e Edit  space On/off" in keys
+        assert screen(pilot).draft == before
+        assert pilot.app.focused is field(pilot, "augment")
+        assert pilot.app.return_code is None
 
 
 async def test_slow_transforms_are_only_named_while_a_run_trains(canned: CannedJobs) -> None:
@@ -176,20 +179,3 @@ async def test_slow_transforms_are_only_named_while_a_run_trains(canned: CannedJ
 
         assert drawn == ()
         assert canned.fed[-1] == [f"{SLOW}()"]
-
-
-async def test_digits_that_come_after_the_list_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Are no mistake: they are dropped."""
-    arrive = threading.Event()
-    async with lab(draft=draft(TWO)) as pilot:
-        canned_feed = jobs.fed
-        await open_dialog(pilot)
-        await until(pilot, lambda: pilot.app.screen.query_one(DigitsStrip).digits)
-        monkeypatch.setattr(jobs, "fed", lambda *asked: arrive.wait(5) and canned_feed(*asked))
-        await pilot.press("r", "escape")
-        await until(pilot, lambda: pilot.app.screen is screen(pilot))
-        arrive.set()
-        await pilot.pause(0.2)
-
-        assert pilot.app.return_code is None
-        assert pilot.app.is_running

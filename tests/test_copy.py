@@ -42,7 +42,10 @@ async def copied(pilot: Pilot[Any]) -> str:
 
 @pytest.mark.usefixtures("canned")
 async def test_the_lab_copies_the_pane_with_the_focus() -> None:
-    """The layer table, the recipe as a preset, the epoch log as Markdown; in the editor a `y` is a letter."""
+    """The layer table, the recipe as a preset, the epoch log as Markdown; in the editor a `y` is a letter.
+
+    Where no run is, and nothing marked, nothing is copied.
+    """
     spec = presets.load("iter5")
     async with lab() as pilot:
         await tell(pilot, STARTED, row(1), row(2, 0.9912))
@@ -50,7 +53,8 @@ async def test_the_lab_copies_the_pane_with_the_focus() -> None:
         for key in ("f5", "f6", "f4"):
             await pilot.press(key, *(["down"] * 3 if key == "f4" else []))
             texts.append(await copied(pilot))
-        await pilot.press("f3", "y")
+        await pilot.press("f3", "y", "escape", "2", "y", "3", "y")
+        await pilot.pause()
         layers, epochs, recipe = texts
 
         assert layers == summary.table(spec)
@@ -84,18 +88,6 @@ async def test_runs_an_opened_run_and_compare_copy_markdown() -> None:
         assert layers.rstrip() == summary.table(presets.load("iter5")).rstrip()
         assert compared.startswith("### iter5 s0 and v1 s0\n")
         assert "| parameters |" in compared
-
-
-@pytest.mark.usefixtures("canned")
-async def test_where_nothing_is_nothing_is_copied() -> None:
-    """No run, nothing marked: what was copied before stays."""
-    async with lab() as pilot:
-        pilot.app.copy_to_clipboard("before")
-        for mode in ("2", "3"):
-            await pilot.press(mode, "y")
-            await pilot.pause()
-
-        assert pilot.app.clipboard == "before"
 
 
 # --- in a terminal ---

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import pytest
 from lab_pilot import STARTED, CannedJobs, area, lab, look, notices, row, screen, tell, until
@@ -21,6 +21,8 @@ from mnist_tui.tui.run_table import RunTable
 from mnist_tui.tui.runs_screen import RunsScreen
 from mnist_tui.tui.zoom import ZoomScreen
 
+Found = TypeVar("Found")
+
 
 @pytest.fixture(autouse=True)
 def canned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CannedJobs:
@@ -34,7 +36,7 @@ def app_of(pilot: Pilot[Any]) -> LabApp:
     return pilot.app
 
 
-async def walk(pilot: Pilot[Any], visit: Callable[[], Any]) -> dict[str, Any]:
+async def walk(pilot: Pilot[Any], visit: Callable[[], Found]) -> dict[str, Found]:
     """What `visit` finds in the lab, its editor, the zoom, Runs, an opened run, and Compare."""
     found = {"lab": visit()}
     make_run(Path("runs"), presets.load("v1"))
@@ -60,27 +62,46 @@ async def walk(pilot: Pilot[Any], visit: Callable[[], Any]) -> dict[str, Any]:
 # --- the palette and the line of keys ---
 
 
-async def test_every_action_is_in_the_palette_once_and_quit_is_no_way_back() -> None:
-    """Also while the editor takes the letters; Ctrl-Q leads back from zoom and run, and is not called Quit there."""
-    async with lab() as pilot:
-        app = app_of(pilot)
-        found = await walk(
-            pilot,
-            lambda: (
-                [command.title for command in app.get_system_commands(app.screen)],
-                {key.description for key in active_keys(app.screen)},
-                look(pilot).splitlines()[-1],
-            ),
-        )
-        titles = {place: found[place][0] for place in found}
+class Said(NamedTuple):
+    """What is said about the keys of a place."""
 
-        assert all(len(each) == len(set(each)) for each in titles.values()), titles
-        assert titles["editor"] == titles["lab"]
-        assert set(titles["lab"]) >= {"Train", "Stop", "Rate", "Training", "Quit", "To the shell", "Screenshot"}
-        assert [place for place in found if "Quit" in titles[place]] == ["lab", "editor", "runs", "compare"]
-        assert [place for place in found if "Quit" in found[place][1]] == ["lab", "editor", "runs", "compare"]
-        assert [place for place in found if "Quit" in found[place][2]] == ["lab", "editor", "runs", "compare"]
-        assert all("Back" in found[place][2] for place in ("zoom", "run"))
+    titles: list[str]
+    """In the palette."""
+    keys: set[str]
+    """Of those that may stand in the line of keys."""
+    line: str
+    """The line of keys."""
+    parts: list[tuple[str, list[tuple[str, str]]]]
+    """In the help."""
+
+
+def said(pilot: Pilot[Any]) -> Said:
+    """What is said about the keys that work now."""
+    app, top = app_of(pilot), pilot.app.screen
+    top.action_help()  # type: ignore[attr-defined]
+    opened = app.screen
+    assert isinstance(opened, HelpScreen)
+    app.pop_screen()
+    titles = [command.title for command in app.get_system_commands(top)]
+    return Said(titles, {key.description for key in active_keys(top)}, look(pilot).splitlines()[-1], opened._parts)
+
+
+async def test_keys_are_said_once_and_quit_is_no_way_back() -> None:
+    """In palette and help, also while the editor takes the letters; in zoom and run Ctrl-Q goes back, and says so."""
+    async with lab() as pilot:
+        found = await walk(pilot, lambda: said(pilot))
+
+        assert found["editor"].titles == found["lab"].titles
+        assert {"Train", "Stop", "Rate", "Training", "Quit", "To the shell", "Screenshot"} <= set(found["lab"].titles)
+        for place, each in found.items():
+            is_below, names = place not in ("zoom", "run"), [name for name, _ in each.parts]
+            assert len(each.titles) == len(set(each.titles)), (place, each.titles)
+            assert ["Quit" in where for where in (each.titles, each.keys, each.line)] == [is_below] * 3, place
+            assert is_below or "Back" in each.line
+            assert len(names) == len(set(names)), (place, names)
+            for name, rows in each.parts:
+                keys = [key for keys, _ in rows for key in keys.split(", ")]
+                assert len(keys) == len(set(keys)), (place, name, keys)
 
 
 async def test_the_palette_runs_what_it_lists() -> None:
@@ -146,28 +167,6 @@ async def test_a_screenshot_goes_to_the_current_folder(monkeypatch: pytest.Monke
 
 
 # --- the help ---
-
-
-async def test_the_help_lists_no_key_twice() -> None:
-    """Neither in a row nor in two rows of one part; what each part is called stands above it once."""
-    async with lab() as pilot:
-
-        def parts() -> list[tuple[str, list[tuple[str, str]]]]:
-            pilot.app.screen.action_help()  # type: ignore[attr-defined]
-            opened = pilot.app.screen
-            assert isinstance(opened, HelpScreen)
-            pilot.app.pop_screen()
-            return opened._parts
-
-        found = await walk(pilot, parts)
-
-        for place, each in found.items():
-            names = [name for name, _ in each]
-            assert len(names) == len(set(names)), (place, names)
-            for name, rows in each:
-                keys = [key for keys, _ in rows for key in keys.split(", ")]
-                assert len(keys) == len(set(keys)), (place, name, keys)
-        assert found["lab"][0][0] == "Presets"
 
 
 @pytest.mark.parametrize("ascii_only", [False, True])

@@ -4,13 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab_pilot import STARTED, CannedJobs, lab, look, row, runner, screen, tell, until
+from lab_pilot import STARTED, CannedJobs, lab, look, row, runner, screen, tell
 from textual.pilot import Pilot
 
 from mnist_tui.events import Progress
 from mnist_tui.tui.panes import Pane
 from mnist_tui.tui.status import StatusLine
-from mnist_tui.tui.zoom import ZoomScreen
 
 SMALL = [(40, 10), (20, 1)]
 
@@ -32,7 +31,7 @@ def seen(pilot: Pilot[Any]) -> set[str]:
 @pytest.mark.parametrize(
     ("size", "panes"),
     [
-        ((120, 40), {"f2": "presets", "f4": "recipe", "f7": "digits"}),
+        ((120, 40), {"f4": "recipe", "f7": "digits"}),
         ((80, 24), {"f3": "architecture", "f5": "layers", "f7": "digits"}),
     ],
 )
@@ -58,20 +57,6 @@ async def test_any_pane_has_the_whole_screen_and_gives_it_back(size: tuple[int, 
             assert wide.height >= size[1] - 6
             assert wide.area > small
             assert screen(pilot).focused_pane is pane
-
-
-async def test_an_enlarged_pane_gives_way_to_another() -> None:
-    """Its key fetches it; of the training pane the curves are what is enlarged."""
-    async with lab() as pilot:
-        await pilot.press("f5", "z")
-        alone = seen(pilot)
-        await pilot.press("f6")
-        everything = seen(pilot)
-        await pilot.press("z")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ZoomScreen))
-
-        assert alone == {"layers"}
-        assert len(everything) == 6
 
 
 # --- a few lines ---

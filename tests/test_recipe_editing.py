@@ -80,33 +80,26 @@ async def choose(pilot: Pilot[Any], path: str, word: str) -> None:
     await until(pilot, lambda: screen(pilot).draft.text_of(path) == word)
 
 
-async def test_a_new_schedule_arrives_filled() -> None:
-    """OneCycleLR with the run's length and the optimizer's rate: a right recipe at once; the form shows and says it."""
-    async with lab() as pilot:
-        await choose(pilot, "scheduler", "OneCycleLR")
-        names = ("max_lr", "epochs", "steps_per_epoch")
-        await until(pilot, lambda: any(line.field.path == "scheduler.epochs" for line in pilot.app.query(FieldLine)))
-        values = [field(pilot, f"scheduler.{name}").value for name in names]
-        spec = screen(pilot).draft.result.spec
-
-        assert values == ["0.002", "epochs", "steps_per_epoch"]
-        assert spec is not None
-        assert str(spec.train.scheduler) == "OneCycleLR(max_lr=0.002, epochs=epochs, steps_per_epoch=steps_per_epoch)"
-        assert "OneCycleLR takes over max_lr=0.002, epochs=epochs, steps_per_epoch=steps_per_epoch" in notices(pilot)
-
-
-async def test_a_new_optimizer_says_which_rate_it_takes_over() -> None:
-    """And from which; the field shows it. Where it is the optimizer's own, nothing is said."""
+async def test_a_new_choice_arrives_filled_and_says_with_what() -> None:
+    """An optimizer with the rate of the one before, OneCycleLR also with the run's length: a right recipe at once."""
     async with lab() as pilot:
         await choose(pilot, "optimizer", "SGD")
-        said = notices(pilot)
-        value = field(pilot, "optimizer.lr").value
-        await choose(pilot, "optimizer", "NAdam")  # Whose rate is 0.002 anyhow.
+        await choose(pilot, "scheduler", "OneCycleLR")
+        names = ("optimizer.lr", "scheduler.max_lr", "scheduler.epochs", "scheduler.steps_per_epoch")
+        await until(pilot, lambda: set(names) <= {line.field.path for line in screen(pilot).query(FieldLine)})
+        values = [field(pilot, name).value for name in names]
+        filled = screen(pilot).draft.result.spec
+        await choose(pilot, "optimizer", "NAdam")  # Whose rate is 0.002 anyhow: nothing is said.
 
-        assert said == ["SGD takes over lr=0.002 from Adam"]
-        assert value == "0.002"
-        assert notices(pilot) == said
+        assert values == ["0.002", "0.002", "epochs", "steps_per_epoch"]
+        assert filled is not None
+        assert str(filled.train.optimizer) == "SGD(lr=0.002)"
+        assert str(filled.train.scheduler) == "OneCycleLR(max_lr=0.002, epochs=epochs, steps_per_epoch=steps_per_epoch)"
         assert str(screen(pilot).draft.result.spec.train.optimizer) == "NAdam()"  # type: ignore[union-attr]
+        assert notices(pilot) == [
+            "SGD takes over lr=0.002 from Adam",
+            "OneCycleLR takes over max_lr=0.002, epochs=epochs, steps_per_epoch=steps_per_epoch",
+        ]
 
 
 # --- mistakes ---

@@ -62,28 +62,26 @@ async def test_every_kind_of_edit_is_taken_back_and_made_again() -> None:
 
 
 @pytest.mark.usefixtures("canned")
-async def test_what_was_undone_is_named_and_the_end_is_said() -> None:
-    """In the middle of a field as well, where a text field's own undo would be."""
-    async with lab() as pilot:
-        epochs = field(pilot, "epochs")
-        epochs.focus()
-        await pilot.press("3", UNDO, UNDO, REDO)
-        await until(pilot, lambda: epochs.value == "3")
-
-        assert notices(pilot) == ["undone: epochs", "there is nothing to undo", "redone: epochs"]
-
-
-@pytest.mark.usefixtures("canned")
-async def test_what_was_designed_the_last_time_is_one_undo_away() -> None:
-    """Where another preset was asked for on the command line."""
+async def test_undo_in_a_field_leads_to_what_was_designed_the_last_time() -> None:
+    """Where another preset was asked for on the command line; each step is named, and the end is said."""
     last = Draft(presets.load("v1")).with_text("epochs", "3")
     async with lab(previous=last) as pilot:
-        first = screen(pilot).base.name
+        field(pilot, "epochs").focus()
+        await pilot.press("4", UNDO, UNDO, UNDO, REDO)
+        await until(pilot, lambda: screen(pilot).base.name == "iter5")
+        redone = screen(pilot).draft
         await pilot.press(UNDO)
         await until(pilot, lambda: field(pilot, "epochs").value == "3")
 
-        assert first == "iter5"
+        assert redone == Draft(presets.load("iter5"))
         assert screen(pilot).draft == last
+        assert notices(pilot) == [
+            "undone: epochs",
+            "undone: preset iter5",
+            "there is nothing to undo",
+            "redone: preset iter5",
+            "undone: preset iter5",
+        ]
 
 
 # --- a process that is killed ---
