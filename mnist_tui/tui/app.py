@@ -17,7 +17,7 @@ from textual.screen import Screen
 from mnist_tui.spec import RunSpec
 from mnist_tui.tui.diff_driver import DiffDriver, ScreenMemory
 from mnist_tui.tui.key_queue import KeyQueue
-from mnist_tui.tui.keys import problems, usable, with_ids
+from mnist_tui.tui.keys import own_bindings, problems, usable, with_ids
 from mnist_tui.tui.lab import LabScreen
 from mnist_tui.tui.lag import LagLog
 from mnist_tui.tui.leaving import Ending, crash_message, finish, own_terminal, signals
@@ -64,6 +64,7 @@ class LabApp(App[Ending]):
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.theme = LIGHT.name if request.light else DARK.name
+        self.set_class(request.ascii, "-ascii")  # For dialogs too, which know nothing of the request.
         self.set_keymap(usable(request.keymap))
         self.lab = LabScreen(request, runner)
         for mode in ("lab", "runs", "compare"):
@@ -163,26 +164,24 @@ class LabApp(App[Ending]):
             self.notify("Ctrl-C again quits")
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Everything that a key does here, each thing once, and a picture of the screen."""
+        """Everything that a key does here, each thing once, whatever has the focus; and a picture of the screen."""
         seen = set()
-        for active in screen.active_bindings.values():
-            binding = active.binding
-            is_new = binding.description not in seen
-            if binding.description and is_new and isinstance(active.node, App | Screen):
+        for node, binding in [(owner, each) for owner in (screen, self) for each in own_bindings(type(owner))]:
+            is_idle = screen is not self.screen_stack[0] and binding.action.startswith(("leave", "mode("))
+            if binding.description and binding.description not in seen and not is_idle:
                 seen.add(binding.description)
-                run = partial(self.run_action, binding.action, active.node)
+                run = partial(self.run_action, binding.action, node)
                 yield SystemCommand(binding.description, binding.tooltip or f"key {binding.key}", run)
-        yield SystemCommand("To the shell", "stops this program until fg", self.action_suspend_process)
         after_palette = partial(self.set_timer, 0.1, self.save_picture)
         yield SystemCommand("Screenshot", "the screen as an SVG file, in the current folder", after_palette)
 
     def save_picture(self) -> None:
         """Writes the screen into an SVG file in the current folder, and says where."""
-        path = Path.cwd() / f"mnist-tui-{time.strftime('%Y%m%dT%H%M%S')}.svg"
         try:
-            path.write_text(self.export_screenshot())
+            path = Path.cwd() / f"mnist-tui-{time.strftime('%Y%m%dT%H%M%S')}.svg"
+            path.write_text(self.export_screenshot(), encoding="utf-8")
         except OSError as error:
-            self.notify(f"no screenshot: {path}: {error.strerror}", severity="error", markup=False)
+            self.notify(f"no screenshot in the current folder: {error.strerror}", severity="error", markup=False)
         else:
             self.notify(f"saved: {path}", markup=False)
 

@@ -1,6 +1,6 @@
 """The augmentation as a list: add from the catalog, edit, switch off, move, remove; with digits that go through it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from textual import on
@@ -13,6 +13,7 @@ from textual.widgets.option_list import Option
 
 from mnist_tui.calls import signature
 from mnist_tui.catalog import TRANSFORMS
+from mnist_tui.spec import transforms_in
 from mnist_tui.text import clean_line
 from mnist_tui.tui.dialogs import AskDialog, ChoiceDialog, Question
 from mnist_tui.tui.digits import DigitsStrip
@@ -39,7 +40,7 @@ class AugmentDialog(Dialog[tuple[Transform, ...]]):
     BINDINGS: ClassVar[list[BindingType]] = with_ids(
         [
             Binding("a", "add", "Add"),
-            Binding("enter", "edit", "Edit", tooltip="the call, with its arguments"),
+            Binding("e,enter", "edit", "Edit", tooltip="the call, with its arguments"),
             Binding("space", "switch", "On/off"),
             Binding("K,shift+up", "move(-1)", "Up"),
             Binding("J,shift+down", "move(1)", "Down"),
@@ -73,6 +74,7 @@ class AugmentDialog(Dialog[tuple[Transform, ...]]):
 
     def on_mount(self) -> None:
         self.set_class(self.app.size.height < 30, "-short")
+        self.query_one(DigitsStrip).can_focus = False  # The keys are for the list.
         self._show(0)
 
     @property
@@ -97,11 +99,11 @@ class AugmentDialog(Dialog[tuple[Transform, ...]]):
             self._feed(texts, self._show_digits)
 
     def _show_digits(self, fed: Any, error: str | None) -> None:
-        strip = self.query_one(DigitsStrip)
-        if error is not None:
-            strip.show_waiting(error)
-        else:
-            strip.show(fed.digits, fed.labels, "r draws others")
+        for strip in self.query(DigitsStrip):  # None is left where the answer comes after the dialog was closed.
+            if error is not None:
+                strip.show_waiting(error)
+            else:
+                strip.show(fed.digits, fed.labels, "r draws others")
 
     def _switched_on(self) -> list[str]:
         return [each.text for each in self._transforms if each.is_on]
@@ -116,7 +118,7 @@ class AugmentDialog(Dialog[tuple[Transform, ...]]):
         if name is not None:
             needed = [key for key, one in signature(TRANSFORMS[name]).parameters.items() if one.default is one.empty]
             text = f"{name}({', '.join(f'{key}=' for key in needed)})"
-            self._ask(text, lambda typed: self._put(len(self._transforms), Transform(typed)))
+            self._ask(text, lambda calls: self._put(len(self._transforms), map(Transform, calls)))
 
     @on(OptionList.OptionSelected)
     def action_edit(self) -> None:
@@ -126,23 +128,24 @@ class AugmentDialog(Dialog[tuple[Transform, ...]]):
             self.action_add()
         else:
             before = self._transforms[at]
-            self._ask(before.text, lambda typed: self._put(at, before._replace(text=typed), replaced=1))
+            self._ask(before.text, lambda calls: self._put(at, [before._replace(text=call) for call in calls], 1))
 
-    def _ask(self, text: str, take: Callable[[str], None]) -> None:
+    def _ask(self, text: str, take: Callable[[Sequence[str]], None]) -> None:
+        """Asks for a call; several are answered each by itself, so that one that is switched off keeps its place."""
         name = text.partition("(")[0].strip()
         title, hint = f"{name} with which arguments?", TRANSFORMS.get(name, "")
         dialog = AskDialog(Question(title, hint, text, lambda typed: self._wrong([typed])))
-        self.app.push_screen(dialog, lambda typed: take(typed) if typed else None)
+        self.app.push_screen(dialog, lambda typed: take(_calls(typed)) if typed else None)
 
-    def _put(self, at: int, transform: Transform, replaced: int = 0) -> None:
-        self._transforms[at : at + replaced] = [transform]
+    def _put(self, at: int, transforms: Iterable[Transform], replaced: int = 0) -> None:
+        self._transforms[at : at + replaced] = transforms
         self._show(at)
 
     def action_switch(self) -> None:
         """Switches the transform under the cursor on or off."""
         if (at := self._at) is not None:
             before = self._transforms[at]
-            self._put(at, before._replace(is_on=not before.is_on), replaced=1)
+            self._put(at, [before._replace(is_on=not before.is_on)], replaced=1)
 
     def action_move(self, steps: int) -> None:
         """Moves the transform under the cursor."""
@@ -165,3 +168,8 @@ class AugmentDialog(Dialog[tuple[Transform, ...]]):
         """Answers, where nothing is wrong."""
         if self._wrong(self._switched_on()) is None:
             self.dismiss(tuple(self._transforms))
+
+
+def _calls(text: str) -> list[str]:
+    """The transforms that a text calls."""
+    return [str(call) for call in transforms_in(text)]

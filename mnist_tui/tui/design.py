@@ -168,6 +168,7 @@ class DesignScreen(LeanScreen[None]):
         self.set_class(height < 22, "-short")
         self.set_class(height < 2, "-one-line")
         self.query_one(PaneBar).show(self.folding.apply(fold))
+        self.set_class(self.folding.enlarged is not None, "-enlarged")
         if self.focused is not None and not all(node.display for node in self.focused.ancestors_with_self[:-2]):
             self.set_focus(None)  # What is out of sight must not take the keys.
         self.call_after_refresh(self._show_lines)

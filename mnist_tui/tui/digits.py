@@ -87,7 +87,7 @@ def layout(width: int, height: int) -> tuple[int, int, int]:
     return 2, max(1, across), max(1, down)
 
 
-class DigitsStrip(Widget):
+class DigitsStrip(Widget, can_focus=True):
     """As many digits as fit, each with its label and its prediction below; a click draws others."""
 
     DEFAULT_CSS = """

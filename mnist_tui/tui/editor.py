@@ -116,6 +116,9 @@ class Editor(TextArea):
             # Of the whole design: a text area's own undo knows nothing of the form.
             Binding("ctrl+z,super+z", "screen.undo_change", "Undo", show=False),
             Binding("ctrl+y,super+y", "screen.redo_change", "Redo", show=False),
+            # Every pane is fetched by its key from here too: a text area would select a line or all with these.
+            Binding("f6", "screen.pane('training')", "Training", show=False, id="pane('training')"),
+            Binding("f7", "screen.pane('digits')", "Digits", show=False, id="pane('digits')"),
             Binding("right", "cursor_right", "Take the completion", show=False, tooltip="or move right"),
             Binding("ctrl+home", "go_to(0)", "First line", show=False),
             Binding("ctrl+end", "go_to(-1)", "Last line", show=False),

@@ -12,6 +12,7 @@ from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widgets import Static
 
+from mnist_tui.text import in_ascii
 from mnist_tui.tui.keys import key_label, with_ids
 from mnist_tui.tui.repaint import Dialog
 
@@ -104,4 +105,6 @@ class HelpScreen(Dialog[None]):
             for keys, words in rows:
                 lines = wrap(words, max(20, room))
                 text.append(f"{f'  {keys} ':<{KEY_CELLS}}" + f"\n{'':<{KEY_CELLS}}".join(lines) + "\n")
+        if self.app.has_class("-ascii"):
+            text.plain = in_ascii(text.plain.replace("•", "*"))
         return text

@@ -74,6 +74,13 @@ def _bound() -> list[list[Binding]]:
     return [[each for each in vars(kind).get("BINDINGS", ()) if isinstance(each, Binding)] for kind in ours]
 
 
+def own_bindings(kind: type[DOMNode]) -> Iterator[Binding]:
+    """The bindings that a screen or widget has from this program, its own before those of the classes it is made of."""
+    for each in kind.__mro__:
+        if each.__module__.startswith("mnist_tui."):
+            yield from (one for one in vars(each).get("BINDINGS", ()) if isinstance(one, Binding))
+
+
 def _below(kind: type[DOMNode]) -> Iterator[type[DOMNode]]:
     for child in kind.__subclasses__():
         yield child

@@ -68,7 +68,7 @@ class RunScreen(AskingScreen):
             ),
             Binding("y", "copy", "Copy", tooltip="this view, to the clipboard; the epochs as a Markdown table"),
             Binding("question_mark,f1", "help", "Help"),
-            Binding("escape,q", "dismiss", "Back"),
+            Binding("escape,q,ctrl+q", "dismiss", "Back"),
         ]
     )
 

@@ -89,7 +89,7 @@ class ZoomScreen(LeanScreen[None]):
             Binding("up,N", "metric(-1)", "Metric before", show=False),
             Binding("Y", "log", "Log y"),
             Binding("w", "smooth", "Smooth", tooltip="step losses: none, over 0.1 or 0.5 epochs"),
-            Binding("escape,q,z", "dismiss", "Back"),
+            Binding("escape,q,z,ctrl+q", "dismiss", "Back"),
             Binding("question_mark,f1", "help", "Help"),
         ]
     )
