@@ -69,12 +69,10 @@ async def test_add_from_the_catalog() -> None:
         await pilot.press("enter")
         await until(pilot, lambda: on_top(pilot, "#dialog-error"))
         missing = on_top(pilot, "#dialog-error")
-        pilot.app.screen.query_one(Input).value = "RandomRotation(degrees=x)"
-        await pilot.press("enter")
+        await pilot.press("x", "enter")  # The cursor stands where the argument is missing.
         await until(pilot, lambda: on_top(pilot, "#dialog-error") != missing)
         wrong, is_open = on_top(pilot, "#dialog-error"), isinstance(pilot.app.screen, AskDialog)
-        pilot.app.screen.query_one(Input).value = "RandomRotation(degrees=15)"
-        await pilot.press("enter")
+        await pilot.press("backspace", "1", "5", "enter")
         await until(pilot, lambda: pilot.app.screen is dialog)
         shown = listed(dialog)
         await pilot.press("ctrl+s")

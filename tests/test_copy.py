@@ -57,10 +57,10 @@ async def test_the_lab_copies_the_pane_with_the_focus() -> None:
         await pilot.pause()
         layers, epochs, recipe = texts
 
-        assert layers == summary.table(spec)
+        assert layers == summary.table(spec) + "\n"
         assert epochs.splitlines()[0].startswith("| epoch | train loss |")
         assert epochs.splitlines()[-1].startswith("| 2 | 0.0500 | 97.00% | 0.0500 | 99.12% |")
-        assert recipe == presets.as_toml(spec)
+        assert recipe == presets.as_toml(spec).rstrip("\n") + "\n"
         assert screen(pilot).draft.layers == f"y{spec.layers}"
         assert pilot.app.clipboard == recipe
 
@@ -114,4 +114,4 @@ def test_the_text_goes_to_the_terminal(env: dict[str, str], labs: list[Lab], tmp
     found = sequence.search(labs[0].output)
 
     assert found is not None
-    assert base64.b64decode(found[1]).decode() == summary.table(presets.load("iter5"))
+    assert base64.b64decode(found[1]).decode() == summary.table(presets.load("iter5")) + "\n"

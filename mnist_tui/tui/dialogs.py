@@ -1,5 +1,6 @@
 """What the laboratory asks: each a small screen that returns a typed value, or None where it is cancelled."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -83,8 +84,18 @@ class AskDialog(Dialog[str]):
         with Vertical(classes="dialog"):
             yield Static(Content(self._question.title), classes="dialog-title")
             yield Static(Content(self._question.hint), classes="dialog-hint")
-            yield TextField(self._question.value)
+            yield TextField(self._question.value, is_selected=self._gap is None)
             yield Static(id="dialog-error")
+
+    @property
+    def _gap(self) -> int | None:
+        """Where the first argument is to be typed that the text leaves open, as in `Resize(size=)`."""
+        found = re.search(r"=(?=[,)])", self._question.value)
+        return found.end() if found else None
+
+    def on_mount(self) -> None:
+        if self._gap is not None:
+            self.query_one(TextField).cursor_position = self._gap
 
     @on(Input.Submitted)
     def _answer(self, event: Input.Submitted) -> None:

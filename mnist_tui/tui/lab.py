@@ -393,22 +393,18 @@ class LabScreen(DesignScreen):
 
     def action_copy(self) -> None:
         """Copies what the focus is on, as text: the epochs in the training pane, else the layer table."""
-        from mnist_tui.tables import epochs_as_markdown  # The first frame does not wait for it.
+        from mnist_tui.tables import epochs_as_markdown  # The first frame does not wait for them.
+        from mnist_tui.tui.clipboard import copy
 
         pane, spec = self.focused_pane, self.draft.result.spec
         if pane is not None and pane.id == "training" and self.rows:
-            self._copy("the epochs", epochs_as_markdown(self.rows))
+            copy(self, epochs_as_markdown(self.rows).splitlines(), "the epochs")
         elif pane is not None and pane.id == "architecture":
-            self._copy("the layers", self.draft.layers)
+            copy(self, self.draft.layers.splitlines(), "the layers")
         elif spec is not None and pane is not None and pane.id == "recipe":
-            self._copy("the recipe, as a preset", presets.as_toml(spec))
+            copy(self, presets.as_toml(spec).splitlines(), "the recipe, as a preset")
         elif spec is not None:
-            self._copy("the layer table", summary.table(spec))
-
-    def _copy(self, what: str, text: str) -> None:
-        """Hands a text to the terminal's clipboard, also over SSH (OSC 52)."""
-        self.app.copy_to_clipboard(text)
-        self.notify(f"copied: {what}", timeout=2)
+            copy(self, summary.table(spec).splitlines(), "the layer table")
 
     def action_toggle_log(self) -> None:
         """The loss on a logarithmic axis, or not."""

@@ -31,8 +31,7 @@ class NotesDialog(Dialog[None]):
         Binding("escape,ctrl+q", "close", "Cancel", tooltip="asks first where something was typed"),
     ]
     DEFAULT_CSS = """
-    NotesDialog TextArea { height: 4; min-height: 3; border: none; padding: 0; }
-    NotesDialog #notes-analysis { height: 8; }
+    NotesDialog TextArea { min-height: 3; border: none; padding: 0; }
     """
 
     def __init__(self, folder: Path) -> None:
