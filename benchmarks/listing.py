@@ -20,16 +20,16 @@ sys.path.append(str(Path(__file__).parent.parent / "tests"))
 from saved_runs import make_runs
 from textual.app import App
 
-from mnist_tui import presets
-from mnist_tui.draft import Draft
-from mnist_tui.listing import Runs
-from mnist_tui.options import Options
-from mnist_tui.request import LabRequest
-from mnist_tui.tui import jobs
+from mnist_tui.runs.index import Runs
+from mnist_tui.spec import presets
+from mnist_tui.spec.draft import Draft
+from mnist_tui.spec.run_options import Options
 from mnist_tui.tui.app import LabApp
-from mnist_tui.tui.overlay import Lines, Overlay
+from mnist_tui.tui.compare.overlay import Lines, Overlay
+from mnist_tui.tui.lab import jobs
+from mnist_tui.tui.request import LabRequest
 from mnist_tui.tui.runner import Runner
-from mnist_tui.tui.runs_screen import RunsScreen
+from mnist_tui.tui.runs.screen import RunsScreen
 
 FILTERS = ("i", "it", "iter*", "acc>0.99", "opt:sgd", "params<20000 acc>0.98 -state:failed")
 

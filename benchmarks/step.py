@@ -18,8 +18,9 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from mnist_tui import data, presets
-from mnist_tui.train import Splits, Training
+from mnist_tui.spec import presets
+from mnist_tui.training import data
+from mnist_tui.training.loop import Splits, Training
 
 STEPS = 200
 

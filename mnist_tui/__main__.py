@@ -1,6 +1,6 @@
 """`python -m mnist_tui`."""
 
-from mnist_tui.cli import main
+from mnist_tui.cli.main import main
 
 if __name__ == "__main__":
     main()

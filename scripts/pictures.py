@@ -14,13 +14,13 @@ sys.path.insert(0, str(ROOT))
 
 from textual.pilot import Pilot  # noqa: E402
 
-from mnist_tui import presets  # noqa: E402
-from mnist_tui.draft import Draft  # noqa: E402
-from mnist_tui.options import Options  # noqa: E402
-from mnist_tui.request import LabRequest  # noqa: E402
+from mnist_tui.spec import presets  # noqa: E402
+from mnist_tui.spec.draft import Draft  # noqa: E402
+from mnist_tui.spec.run_options import Options  # noqa: E402
 from mnist_tui.tui.app import LabApp  # noqa: E402
-from mnist_tui.tui.overlay import Overlay  # noqa: E402
-from mnist_tui.tui.recipe import EditAsked  # noqa: E402
+from mnist_tui.tui.compare.overlay import Overlay  # noqa: E402
+from mnist_tui.tui.lab.recipe import EditAsked  # noqa: E402
+from mnist_tui.tui.request import LabRequest  # noqa: E402
 from mnist_tui.tui.runner import Runner  # noqa: E402
 
 SIZE = (120, 40)

@@ -31,7 +31,7 @@ from reliability_helpers import (  # noqa: E402
 )
 from typing_model import Typist  # noqa: E402
 
-from mnist_tui.storage import RunFolder, StorageError, list_runs, load_run  # noqa: E402
+from mnist_tui.runs.storage import RunFolder, StorageError, list_runs, load_run  # noqa: E402
 
 
 def kill(folder: Path, options: argparse.Namespace) -> Iterator[str]:

@@ -10,17 +10,17 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from mnist_tui import presets
-from mnist_tui.draft import Draft
-from mnist_tui.events import EpochEnded, Outcome, RunEnded, RunStarted, best_of
-from mnist_tui.options import Options
-from mnist_tui.preview import Fed
-from mnist_tui.request import LabRequest
-from mnist_tui.spec import RunSpec
-from mnist_tui.tui import jobs
+from mnist_tui.runs.events import EpochEnded, Outcome, RunEnded, RunStarted, best_of
+from mnist_tui.spec import presets
+from mnist_tui.spec.draft import Draft
+from mnist_tui.spec.run_options import Options
+from mnist_tui.spec.run_spec import RunSpec
+from mnist_tui.training.preview import Fed
 from mnist_tui.tui.app import LabApp
-from mnist_tui.tui.lab import LabScreen
+from mnist_tui.tui.lab import jobs
+from mnist_tui.tui.lab.screen import LabScreen
 from mnist_tui.tui.messages import Told
+from mnist_tui.tui.request import LabRequest
 from mnist_tui.tui.runner import News, Runner
 
 STARTED = RunStarted("r1", "runs/r1", "iter5", 0, 18_422, 20, 938, 60_000, 0, 10_000, "mnist", "cpu", 1)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from mnist_tui import cli
+from mnist_tui.cli import main as cli
 
 Command = Callable[..., tuple[int, str, str]]
 """Arguments to exit code, stdout and stderr."""

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 from command import Command, in_process
 
-from mnist_tui.spec import RunSpec, make_spec
+from mnist_tui.spec.run_spec import RunSpec, make_spec
 
 if TYPE_CHECKING:
-    from mnist_tui.data import Dataset
+    from mnist_tui.training.data import Dataset
 
 
 def _use_one_thread() -> None:
@@ -40,7 +40,7 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 @pytest.fixture(scope="session")
 def digits() -> "Dataset":
     """The stand-in for MNIST: 1,437 training and 360 test images, on the CPU; not to be changed by a test."""
-    from mnist_tui import data  # torch: 2 s.
+    from mnist_tui.training import data  # torch: 2 s.
 
     _use_one_thread()
     return data.load_digits()

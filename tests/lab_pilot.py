@@ -9,22 +9,22 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Static, TextArea
 
-from mnist_tui import presets
-from mnist_tui.draft import Draft
-from mnist_tui.events import EpochEnded, RunStarted
-from mnist_tui.options import Options
-from mnist_tui.request import LabRequest
-from mnist_tui.spec import RunSpec
-from mnist_tui.tui import jobs
+from mnist_tui.runs.events import EpochEnded, RunStarted
+from mnist_tui.spec import presets
+from mnist_tui.spec.draft import Draft
+from mnist_tui.spec.run_options import Options
+from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.tui.app import LabApp
-from mnist_tui.tui.lab import LabScreen
+from mnist_tui.tui.lab import jobs
+from mnist_tui.tui.lab.recipe import FieldLine, Mistake
+from mnist_tui.tui.lab.screen import LabScreen
 from mnist_tui.tui.messages import Told
-from mnist_tui.tui.recipe import FieldLine, Mistake
+from mnist_tui.tui.request import LabRequest
 from mnist_tui.tui.runner import News, Runner
 
 WIDE = (120, 40)
 COLD = """
-from mnist_tui.tui import jobs
+from mnist_tui.tui.lab import jobs
 def refuse():
     raise RuntimeError("PyTorch is not loaded")
 jobs.warm_up = refuse

@@ -18,7 +18,7 @@ import psutil
 import pyte
 
 ROOT = Path(__file__).parent.parent
-MAIN = "from mnist_tui.cli import main; main()"
+MAIN = "from mnist_tui.cli.main import main; main()"
 
 MODES = {"alternate screen": 1049, "mouse": 1003, "any mouse": 1000, "bracketed paste": 2004, "focus": 1004}
 """The terminal modes that a dashboard sets, by their DEC numbers."""

@@ -23,14 +23,17 @@ from unittest import mock
 
 import torch
 
-from mnist_tui import checkpoint, cli, environment, files, session, storage, train
-from mnist_tui.control import Control
-from mnist_tui.data import Dataset, Images
-from mnist_tui.events import EpochEnded, Event, RunEnded, RunStarted
-from mnist_tui.session import Options
-from mnist_tui.spec import RunSpec, make_spec
-from mnist_tui.storage import TIMINGS, RunFolder, StorageError, load_run
-from mnist_tui.train import Splits, Training
+from mnist_tui import files
+from mnist_tui.cli import main as cli
+from mnist_tui.runs import storage
+from mnist_tui.runs.control import Control
+from mnist_tui.runs.events import EpochEnded, Event, RunEnded, RunStarted
+from mnist_tui.runs.storage import TIMINGS, RunFolder, StorageError, load_run
+from mnist_tui.spec.run_spec import RunSpec, make_spec
+from mnist_tui.training import checkpoint, environment, loop, session
+from mnist_tui.training.data import Dataset, Images
+from mnist_tui.training.loop import Splits, Training
+from mnist_tui.training.session import Options
 
 LAYERS = """
 Conv2d(4, 3, stride=2)
@@ -92,7 +95,7 @@ def new_training(spec: RunSpec) -> Training:
 
 def advanced(training: Training, steps: int = 10_000) -> Training:
     """The same training, so many steps (or the whole recipe) later."""
-    for _ in train.train(training, StopAfter(steps)):
+    for _ in loop.train(training, StopAfter(steps)):
         pass
     return training
 
@@ -341,7 +344,7 @@ def command_line(arguments: Sequence[str], writer: Connection, sabotage: Callabl
     os.dup2(writer.fileno(), 1)
     with open(os.devnull, "w") as nothing:
         os.dup2(nothing.fileno(), 2)
-    train.PROGRESS_SECONDS = 0.01
+    loop.PROGRESS_SECONDS = 0.01
     session.CHECKPOINT_SECONDS = 0.04
     sys.argv = ["mnist-tui", *arguments]
     cli.main()

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from mnist_tui import presets
-from mnist_tui.events import EpochEnded, Outcome, RunEnded, best_of
-from mnist_tui.spec import RunSpec
-from mnist_tui.storage import RunFolder, history_line
+from mnist_tui.runs.events import EpochEnded, Outcome, RunEnded, best_of
+from mnist_tui.runs.storage import RunFolder, history_line
+from mnist_tui.spec import presets
+from mnist_tui.spec.run_spec import RunSpec
 
 EPOCHS = 20
 NOTES = "# iter5, seed 0\n\n## Target\n\nnone\n\n## Result\n\n- completed\n\n## Analysis\n\n"

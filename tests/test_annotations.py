@@ -13,11 +13,13 @@ from filelock import FileLock
 from reliability_helpers import StopAfter, options, quick_world, resume, run, small_spec, started_folder
 from saved_runs import NOTES, make_run
 
-from mnist_tui import annotations, filters, presets, session, storage
-from mnist_tui.annotations import Notes
-from mnist_tui.events import EpochEnded, Outcome, RunEnded, RunStarted, Steered
-from mnist_tui.listing import read_run
-from mnist_tui.storage import StorageError, load_run
+from mnist_tui.runs import annotations, filters, storage
+from mnist_tui.runs.annotations import Notes
+from mnist_tui.runs.events import EpochEnded, Outcome, RunEnded, RunStarted, Steered
+from mnist_tui.runs.index import read_run
+from mnist_tui.runs.storage import StorageError, load_run
+from mnist_tui.spec import presets
+from mnist_tui.training import session
 
 
 @pytest.fixture

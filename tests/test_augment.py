@@ -8,13 +8,14 @@ from torch import Tensor
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as reference
 
-from mnist_tui import batches, build, catalog, train
-from mnist_tui.augment import Augmentation, ImageByImage
-from mnist_tui.calls import CallError, parse
-from mnist_tui.control import Control
-from mnist_tui.data import Dataset, Images
-from mnist_tui.spec import RunSpec, SpecError, make_spec
-from mnist_tui.train import Splits, Training
+from mnist_tui.runs.control import Control
+from mnist_tui.spec import catalog
+from mnist_tui.spec.calls import CallError, parse
+from mnist_tui.spec.run_spec import RunSpec, SpecError, make_spec
+from mnist_tui.training import batches, build, loop
+from mnist_tui.training.augment import Augmentation, ImageByImage
+from mnist_tui.training.data import Dataset, Images
+from mnist_tui.training.loop import Splits, Training
 
 PUBLISHED = ["RandomApply([CenterCrop(22)], p=0.1)", "Resize(28)", "RandomRotation(15)"]
 """What most published runs train with."""
@@ -461,8 +462,8 @@ def test_only_training_images_are_augmented(digits: Dataset, monkeypatch: pytest
         return normalised
 
     monkeypatch.setattr(batches, "normalise", record("batches"))
-    monkeypatch.setattr(train, "normalise", record("train"))
-    list(train.train(Training(spec, Splits(images, val, test)), Control()))
+    monkeypatch.setattr(loop, "normalise", record("train"))
+    list(loop.train(Training(spec, Splits(images, val, test)), Control()))
     trained_on = torch.cat(seen["batches"]).flatten(1).sum(1).sort().values
     inverted = (255 - images.pixels.float()).flatten(1).sum(1).repeat(2).sort().values
 

@@ -9,12 +9,12 @@ from lab_pilot import SLOW, CannedJobs, field, lab, look, on_top, runner, screen
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
-from mnist_tui import presets
-from mnist_tui.draft import Draft
-from mnist_tui.tui import jobs
-from mnist_tui.tui.augment_dialog import AugmentDialog
+from mnist_tui.spec import presets
+from mnist_tui.spec.draft import Draft
 from mnist_tui.tui.dialogs import AskDialog, ChoiceDialog
-from mnist_tui.tui.digits import DigitsStrip
+from mnist_tui.tui.lab import jobs
+from mnist_tui.tui.lab.augment_dialog import AugmentDialog
+from mnist_tui.tui.lab.digits import DigitsStrip
 
 TWO = "RandomRotation(7), RandomInvert()"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from command import Command as InProcess
 
-from mnist_tui import cli
+from mnist_tui.cli import main as cli
 
 ROOT = Path(__file__).parent.parent
 ESCAPE = "\x1b"

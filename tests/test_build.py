@@ -7,12 +7,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mnist_tui import build, catalog, data, presets, train
-from mnist_tui.control import Control
-from mnist_tui.data import Dataset, Images
-from mnist_tui.events import EpochEnded
-from mnist_tui.spec import RunSpec, SpecError, TrainSpec, make_spec
-from mnist_tui.train import Splits, Training
+from mnist_tui.runs.control import Control
+from mnist_tui.runs.events import EpochEnded
+from mnist_tui.spec import catalog, presets
+from mnist_tui.spec.run_spec import RunSpec, SpecError, TrainSpec, make_spec
+from mnist_tui.training import build, data, loop
+from mnist_tui.training.data import Dataset, Images
+from mnist_tui.training.loop import Splits, Training
 
 PRESETS = presets.builtin_names()
 
@@ -231,7 +232,7 @@ def test_one_cycle_ends_where_it_should(digits: Dataset) -> None:
     images = digits.train.take(torch.arange(100))
     training = Training(spec, Splits(images, None, images))
     first = training.learning_rate
-    rows = [event for event in train.train(training, Control()) if isinstance(event, EpochEnded)]
+    rows = [event for event in loop.train(training, Control()) if isinstance(event, EpochEnded)]
 
     assert first == pytest.approx(0.01)
     assert rows[0].learning_rate == pytest.approx(0.1)
@@ -278,7 +279,7 @@ def test_a_cycle_that_is_just_long_enough(call: str, step: str) -> None:
     settings = {"epochs": 4, "batch_size": 30, "optimizer": "SGD(momentum=0.9)", "scheduler": call}
     images = images_like_mnist(100)
     training = Training(spec_with({**settings, "scheduler_step": step}), Splits(images, None, images))
-    rows = [event for event in train.train(training, Control()) if isinstance(event, EpochEnded)]
+    rows = [event for event in loop.train(training, Control()) if isinstance(event, EpochEnded)]
 
     assert len(rows) == 4
 
@@ -341,7 +342,7 @@ def history(digits: Dataset, settings: dict[str, object]) -> tuple[list[EpochEnd
     training.fast_model.register_forward_hook(
         lambda model, inputs, _: None if model.training else sizes.append(len(inputs[0]))
     )
-    events = train.train(training, Control())
+    events = loop.train(training, Control())
     rows = [dataclasses.replace(e, seconds=0, images_per_second=0) for e in events if isinstance(e, EpochEnded)]
     return rows, sizes
 

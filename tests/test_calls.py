@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mnist_tui.calls import (
+from mnist_tui.spec.calls import (
     MAX_NESTING,
     Call,
     CallError,

@@ -1,9 +1,9 @@
 """What differs between two networks, layer beside layer."""
 
-from mnist_tui import presets
-from mnist_tui.changes import layer_changes
-from mnist_tui.network import Row
-from mnist_tui.spec import RunSpec
+from mnist_tui.spec import presets
+from mnist_tui.spec.layer_diff import layer_changes
+from mnist_tui.spec.network import Row
+from mnist_tui.spec.run_spec import RunSpec
 
 
 def changed(base: RunSpec, old: str, new: str) -> tuple[Row, ...]:

@@ -11,10 +11,10 @@ import torch
 from reliability_helpers import ROOT, advanced, new_training, small_spec
 from safetensors.torch import save
 
-from mnist_tui import checkpoint
-from mnist_tui.checkpoint import CheckpointError
-from mnist_tui.spec import make_spec
-from mnist_tui.train import Training
+from mnist_tui.spec.run_spec import make_spec
+from mnist_tui.training import checkpoint
+from mnist_tui.training.checkpoint import CheckpointError
+from mnist_tui.training.loop import Training
 
 FORBIDDEN = {
     "pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "yaml",  # modules

@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 from command import Command as InProcess
 
-from mnist_tui import presets, storage
-from mnist_tui.events import EpochEnded
-from mnist_tui.layers import KINDS
-from mnist_tui.spec import RunSpec
+from mnist_tui.runs import storage
+from mnist_tui.runs.events import EpochEnded
+from mnist_tui.spec import presets
+from mnist_tui.spec.layers import KINDS
+from mnist_tui.spec.run_spec import RunSpec
 
 ROOT = Path(__file__).parent.parent
 
@@ -333,7 +334,7 @@ WIDE_ROWS = {
 @pytest.mark.parametrize("row", WIDE_ROWS.values(), ids=WIDE_ROWS)
 def test_an_epoch_fits_80_columns(row: EpochEnded) -> None:
     """Whatever the numbers are, the line does not break in a terminal of the usual width; what matters stays on it."""
-    from mnist_tui import headless
+    from mnist_tui.cli import headless
 
     line = headless.epoch_line(row, row.epoch)
 
@@ -544,17 +545,17 @@ def test_an_exception_in_training_is_one_line_and_a_log(
     work: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The run fails, the next one is tried, the traceback lies in the run's folder."""
-    from mnist_tui import train
-    from mnist_tui.train import Training
+    from mnist_tui.training import loop
+    from mnist_tui.training.loop import Training
 
-    original = train._evaluated
+    original = loop._evaluated
 
     def fail(training: Training, *arguments: Any) -> Any:
         if training.spec.name == "small":
             raise ZeroDivisionError("oops\x1b")
         return original(training, *arguments)
 
-    monkeypatch.setattr(train, "_evaluated", fail)
+    monkeypatch.setattr(loop, "_evaluated", fail)
 
     answer = command(*TRAIN, "small.toml", "plain.toml", "--epochs", "1", "-q")
 

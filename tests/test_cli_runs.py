@@ -10,7 +10,10 @@ import pytest
 from command import Command
 from saved_runs import answer, make_run
 
-from mnist_tui import annotations, cli, editor, presets
+from mnist_tui import editor
+from mnist_tui.cli import main as cli
+from mnist_tui.runs import annotations
+from mnist_tui.spec import presets
 
 
 @pytest.fixture
@@ -310,7 +313,7 @@ def test_export_to_another_kind_of_file_is_refused(name: str, command: Command) 
 
 def test_nothing_heavy_is_loaded_to_list(command: Command) -> None:
     """Neither torch nor scipy nor the screen."""
-    script = "import sys; from mnist_tui import cli; sys.argv = ['mnist-tui', 'runs']\n"
+    script = "import sys; from mnist_tui.cli import main as cli; sys.argv = ['mnist-tui', 'runs']\n"
     script += "try: cli.main()\nexcept SystemExit: pass\n"
     script += "print([name for name in ('torch', 'scipy', 'numpy', 'textual') if name in sys.modules])"
     environment = {"PYTHONPATH": str(Path(cli.__file__).parent.parent)}

@@ -7,10 +7,11 @@ import pytest
 from rich.cells import cell_len
 from saved_runs import make_run
 
-from mnist_tui import comparison, presets
-from mnist_tui.comparison import Side
-from mnist_tui.listing import Runs
-from mnist_tui.tui.compare_screen import _headed, report
+from mnist_tui.analysis import comparison
+from mnist_tui.analysis.comparison import Side
+from mnist_tui.runs.index import Runs
+from mnist_tui.spec import presets
+from mnist_tui.tui.compare.screen import _headed, report
 
 WIDTHS = (40, 58, 80, 118)
 

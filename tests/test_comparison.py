@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from saved_runs import answer, make_run
 
-from mnist_tui import columns, comparison, differences, presets, tables
-from mnist_tui.comparison import Side
-from mnist_tui.listing import Runs, read_run
-from mnist_tui.runs import Run
-from mnist_tui.spec import RunSpec
+from mnist_tui.analysis import comparison, run_diff, tables
+from mnist_tui.analysis.comparison import Side
+from mnist_tui.runs import columns
+from mnist_tui.runs.index import Runs, read_run
+from mnist_tui.runs.record import Run
+from mnist_tui.spec import presets
+from mnist_tui.spec.run_spec import RunSpec
 
 
 def saved(tmp_path: Path, spec: RunSpec, seed: int = 0, accuracy: float = 0.99, index: int = 0, **record: Any) -> Run:
@@ -33,7 +35,7 @@ def test_only_differences(tmp_path: Path, iter5: RunSpec) -> None:
     """Call by call, with defaults filled in: what is written differently and means the same is no difference."""
     first = saved(tmp_path, iter5.with_settings({"optimizer": "Adam(0.002)"}))
     second = saved(tmp_path, iter5.with_settings({"optimizer": "Adam(lr=0.002, weight_decay=0.1)", "batch_size": "32"}))
-    found = {difference.name: difference.values for difference in differences.differing([first, second])}
+    found = {difference.name: difference.values for difference in run_diff.differing([first, second])}
 
     assert found == {"batch_size": ("64", "32"), "optimizer.weight_decay": ("0", "0.1")}
 
@@ -42,7 +44,7 @@ def test_silent_changes_are_told(tmp_path: Path, iter5: RunSpec) -> None:
     """A lost augmentation, another torch and another number of threads are changes that nobody typed."""
     first = saved(tmp_path, iter5)
     second = saved(tmp_path, iter5.with_settings({"augment": "[]"}), index=1, threads=2, versions={"torch": "2.12"})
-    words = differences.change_words(first, second)
+    words = run_diff.change_words(first, second)
 
     assert "augment: RandomApply([CenterCrop(22)], p=0.1), Resize(28), RandomRotation(15) → none" in words
     assert "not set by you: threads 1 → 2" in words
@@ -54,7 +56,7 @@ def test_layers_with_what_they_cost(tmp_path: Path, iter5: RunSpec) -> None:
     """A dropout that moved, a convolution that grew."""
     changed = iter5.layers.replace("Conv2d(8, 1)", "Conv2d(8, 1)\nDropout(0.1)").replace("Conv2d(16, 3", "Conv2d(12, 3")
     first, second = saved(tmp_path, iter5), saved(tmp_path, iter5.with_settings({"layers": changed}), index=1)
-    words = differences.change_words(first, second)
+    words = run_diff.change_words(first, second)
 
     assert "~ Conv2d(16, 3, padding=1) → Conv2d(12, 3, padding=1) (-292 params)" in words
     assert "+ Dropout(0.1)" in words
@@ -65,7 +67,7 @@ def test_knobs_are_resolved(tmp_path: Path) -> None:
     """The same layers with another rate differ in the knob, and in the layers that use it."""
     spec = presets.load("v2")
     first, second = saved(tmp_path, spec), saved(tmp_path, spec.with_settings({"dropout": "0.3"}), index=1)
-    found = {difference.name: difference.values for difference in differences.differing([first, second])}
+    found = {difference.name: difference.values for difference in run_diff.differing([first, second])}
 
     assert found == {"knob dropout": ("0.1", "0.3")}
 
@@ -82,16 +84,16 @@ def test_the_nearest_earlier_run(tmp_path: Path, iter5: RunSpec) -> None:
     runs = Runs(tmp_path)
     runs.refresh()
 
-    assert differences.nearest(run, runs.all) == near
-    assert differences.nearest(runs.all[-1], runs.all) is None
+    assert run_diff.nearest(run, runs.all) == near
+    assert run_diff.nearest(runs.all[-1], runs.all) is None
 
 
 def test_replacing_an_optimizer_is_one_change(tmp_path: Path, iter5: RunSpec) -> None:
     """Not one for each of its arguments."""
     first = saved(tmp_path, iter5)
 
-    assert differences.distance(first, saved(tmp_path, iter5.with_settings({"optimizer": "SGD(lr=0.1)"}))) == 1
-    assert differences.distance(first, saved(tmp_path, iter5, seed=3)) == 0
+    assert run_diff.distance(first, saved(tmp_path, iter5.with_settings({"optimizer": "SGD(lr=0.1)"}))) == 1
+    assert run_diff.distance(first, saved(tmp_path, iter5, seed=3)) == 0
 
 
 # --- two runs ---

@@ -12,15 +12,19 @@ from typing import Any, NoReturn
 import pytest
 from command import Command
 
-from mnist_tui import cli, cli_config, presets, settings, terminal
 from mnist_tui import editor as editor_module
-from mnist_tui.draft import Draft
-from mnist_tui.last_used import LastUsed, remember
-from mnist_tui.options import Options
-from mnist_tui.request import LabRequest
-from mnist_tui.settings import Settings
-from mnist_tui.tui import jobs, keys
+from mnist_tui.cli import config as config_commands
+from mnist_tui.cli import main as cli
+from mnist_tui.settings import settings
+from mnist_tui.settings.last_used import LastUsed, remember
+from mnist_tui.settings.settings import Settings
+from mnist_tui.spec import presets
+from mnist_tui.spec.draft import Draft
+from mnist_tui.spec.run_options import Options
+from mnist_tui.tui import keys, terminal
 from mnist_tui.tui.app import LabApp
+from mnist_tui.tui.lab import jobs
+from mnist_tui.tui.request import LabRequest
 from mnist_tui.tui.runner import Runner
 
 ROOT = Path(__file__).parent.parent
@@ -215,7 +219,7 @@ def test_edit_begins_with_every_key_explained(command: Command, editor: Callable
     assert command("config", "edit") == (0, "", "")
 
     text = settings.user_file().read_text()
-    assert Path("seen").read_text() == text == cli_config.template()
+    assert Path("seen").read_text() == text == config_commands.template()
     assert settings.load() == Settings()
     Path("mnist-tui.toml").write_text("\n".join(line.removeprefix("# ") for line in text.splitlines() if " = " in line))
     assert settings.load() == Settings(threads=4, data_dir=Path.home() / "data", keymap={"leave": "ctrl+q"})
@@ -365,7 +369,7 @@ def test_an_unknown_preset_is_refused_with_its_origin(command: Command) -> None:
 
 def test_batch_takes_the_settings(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """So do --dry-run and --plain --start."""
-    from mnist_tui import headless
+    from mnist_tui.cli import headless
 
     seen: list[Options] = []
     for name in ("batch", "dry_run"):
@@ -382,7 +386,8 @@ def test_resume_takes_the_folders_and_leaves_the_rest_to_the_run(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On the run's own device and threads it goes on bit for bit; a flag changes them."""
-    from mnist_tui import headless, session
+    from mnist_tui.cli import headless
+    from mnist_tui.training import session
 
     seen: list[Options] = []
     looked: list[Path] = []
@@ -398,12 +403,13 @@ def test_resume_takes_the_folders_and_leaves_the_rest_to_the_run(
 
 def test_doctor_and_watch_take_the_folders(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """And so does every command on saved runs."""
-    from mnist_tui import doctor, watch
+    from mnist_tui.cli import doctor
+    from mnist_tui.runs import follow
 
     seen: list[tuple[Path | None, Path | None]] = []
     monkeypatch.setattr(doctor, "examine", lambda data_dir, runs_dir: seen.append((data_dir, runs_dir)) or [])
-    monkeypatch.setattr(watch, "newest_run", lambda runs_dir: seen.append((None, runs_dir)))
-    monkeypatch.setattr(watch, "print_events", lambda folder, as_json: 0)
+    monkeypatch.setattr(follow, "newest_run", lambda runs_dir: seen.append((None, runs_dir)))
+    monkeypatch.setattr(follow, "print_events", lambda folder, as_json: 0)
     Path("mnist-tui.toml").write_text(PROJECT)
 
     assert command("doctor")[0] == command("watch", "--json")[0] == 0
@@ -471,7 +477,7 @@ def test_only_who_writes_loads_what_writes(arguments: list[str]) -> None:
     """And only where a file is, it is parsed; nothing heavy in either case."""
     code = """
 import sys
-from mnist_tui.cli import main
+from mnist_tui.cli.main import main
 try:
     main()
 except SystemExit:

@@ -24,11 +24,12 @@ from reliability_helpers import (
     state_on_disk,
 )
 
-from mnist_tui import checkpoint, control, session, train
-from mnist_tui.control import Control, Request, Requests, send
-from mnist_tui.events import EpochEnded, Event, Paused, Progress, RunEnded, RunStarted, Steered
-from mnist_tui.storage import RunFolder, load_run
-from mnist_tui.train import Training
+from mnist_tui.runs import control
+from mnist_tui.runs.control import Control, Request, Requests, send
+from mnist_tui.runs.events import EpochEnded, Event, Paused, Progress, RunEnded, RunStarted, Steered
+from mnist_tui.runs.storage import RunFolder, load_run
+from mnist_tui.training import checkpoint, loop, session
+from mnist_tui.training.loop import Training
 
 SCHEDULERS = {
     "none": {"scheduler": None},
@@ -54,7 +55,7 @@ def rates_of(training: Training, steer_at: int | None = None, factor: float = 0.
             ask.pause()
 
     training.optimizer.register_step_pre_hook(note)
-    for event in train.train(training, ask):
+    for event in loop.train(training, ask):
         if isinstance(event, Paused):
             ask.set_learning_rate(training.learning_rate * factor)
             ask.go_on()
@@ -64,7 +65,7 @@ def rates_of(training: Training, steer_at: int | None = None, factor: float = 0.
 def asked(training: Training, answer: Callable[[Event], None], ask: Control) -> list[Event]:
     """The events of a training whose every event is answered."""
     events = []
-    for event in train.train(training, ask):
+    for event in loop.train(training, ask):
         events.append(event)
         answer(event)
     return events
@@ -73,7 +74,7 @@ def asked(training: Training, answer: Callable[[Event], None], ask: Control) -> 
 @pytest.fixture(autouse=True)
 def _each_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is reported by the clock: what is seen was asked for."""
-    monkeypatch.setattr(train, "PROGRESS_SECONDS", 1000)
+    monkeypatch.setattr(loop, "PROGRESS_SECONDS", 1000)
 
 
 # --- pause and single steps ------------------------------------------------------------------------------------------
@@ -169,7 +170,7 @@ def test_a_paused_run_stops_at_once() -> None:
     """Within 0.3 s, and it does not say that it went on."""
     ask = Control()
     ask.pause()
-    seconds, seen = seconds_to_stop(ask, train.train(new_training(small_spec()), ask))
+    seconds, seen = seconds_to_stop(ask, loop.train(new_training(small_spec()), ask))
 
     assert seconds < 0.3
     assert [type(event).__name__ for event in seen] == ["Paused", "RunEnded"]
@@ -181,20 +182,20 @@ def test_a_paused_run_stops_at_once() -> None:
 @pytest.fixture
 def slow_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
     """An evaluation of 40 batches that take 0.1 s each."""
-    normalise = train.normalise
+    normalise = loop.normalise
 
     def slow(*arguments: Any) -> torch.Tensor:
         time.sleep(0.1)
         return normalise(*arguments)
 
-    monkeypatch.setattr(train, "normalise", slow)
+    monkeypatch.setattr(loop, "normalise", slow)
 
 
 @pytest.mark.usefixtures("slow_evaluation")
 def test_a_run_that_evaluates_stops_at_once() -> None:
     """It does not wait for the rest of 4 s; every step of the epoch is taken, and there is no row."""
     training, ask = new_training(small_spec(eval_batch_size=1)), Control()
-    seconds, seen = seconds_to_stop(ask, train.train(training, ask))
+    seconds, seen = seconds_to_stop(ask, loop.train(training, ask))
 
     assert seconds < 0.3
     assert (training.epoch, training.steps_done, training.rows) == (1, 5, [])
@@ -310,16 +311,16 @@ def steered_run(runs_dir: Path, stop_after: int | None = None, **recipe: Any) ->
     """A run whose rate is changed twice, after 2 and after 7 steps; stopped after so many."""
     ask = Control() if stop_after is None else StopAfter(stop_after)
     taken = itertools.count(1)
-    training_step = train.TrainStep.__call__
+    training_step = loop.TrainStep.__call__
 
-    def step(self: train.TrainStep, inputs: torch.Tensor, labels: torch.Tensor) -> bool:
+    def step(self: loop.TrainStep, inputs: torch.Tensor, labels: torch.Tensor) -> bool:
         count = next(taken)
         if count in (2, 7):
             ask.set_learning_rate(0.001 * count)
         return training_step(self, inputs, labels)
 
     with quick_world(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train.TrainStep, "__call__", step)
+        patch.setattr(loop.TrainStep, "__call__", step)
         list(session.run(small_spec(**recipe), options(runs_dir), ask))
     return only_folder(runs_dir)
 
@@ -462,7 +463,7 @@ def ask_through_the_folder(runs_dir: Path, requests: dict[str, tuple[Request, fl
 
 def test_a_run_is_stopped_through_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What another process writes there is done."""
-    monkeypatch.setattr(train, "PROGRESS_SECONDS", 0)
+    monkeypatch.setattr(loop, "PROGRESS_SECONDS", 0)
     ended = ask_through_the_folder(tmp_path, {"Progress": ("stop", None)})[-1]
 
     assert isinstance(ended, RunEnded)
@@ -473,7 +474,7 @@ def test_a_paused_run_is_steered_and_goes_on_through_its_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run that waits still looks into its folder."""
-    monkeypatch.setattr(train, "PROGRESS_SECONDS", 0)
+    monkeypatch.setattr(loop, "PROGRESS_SECONDS", 0)
     wishes: dict[str, tuple[Request, float | None]] = {
         "Progress": ("pause", None),
         "Paused": ("learning_rate", 0.004),
@@ -542,7 +543,7 @@ def test_what_is_no_request_is_left_out(tmp_path: Path, line: bytes) -> None:
 
 def test_what_is_no_request_is_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And the run goes on."""
-    monkeypatch.setattr(train, "PROGRESS_SECONDS", 0)
+    monkeypatch.setattr(loop, "PROGRESS_SECONDS", 0)
     with quick_world():
         for event in session.run(small_spec(), options(tmp_path), Control()):
             if isinstance(event, RunStarted):

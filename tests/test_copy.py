@@ -12,12 +12,13 @@ from lab_terminal import Lab
 from saved_runs import make_run
 from textual.pilot import Pilot
 
-from mnist_tui import markdown, presets, summary
-from mnist_tui.listing import read_run
-from mnist_tui.tui.compare_screen import CompareScreen
-from mnist_tui.tui.run_screen import RunScreen
-from mnist_tui.tui.run_table import RunTable
-from mnist_tui.tui.runs_screen import RunsScreen
+from mnist_tui.analysis import markdown
+from mnist_tui.runs.index import read_run
+from mnist_tui.spec import presets, summary
+from mnist_tui.tui.compare.screen import CompareScreen
+from mnist_tui.tui.runs.run_screen import RunScreen
+from mnist_tui.tui.runs.screen import RunsScreen
+from mnist_tui.tui.runs.table import RunTable
 
 
 @pytest.fixture

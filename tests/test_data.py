@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from mnist_tui import data
-from mnist_tui.data import Choice, DataError, Dataset, Images
-from mnist_tui.download import RAW_FILES, DownloadError, RawFile
-from mnist_tui.events import Notice
+from mnist_tui.runs.events import Notice
+from mnist_tui.training import data
+from mnist_tui.training.data import Choice, DataError, Dataset, Images
+from mnist_tui.training.download import RAW_FILES, DownloadError, RawFile
 
 LAYOUTS = ("MNIST/raw", "raw", ".")
 

@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_tui import presets
-from mnist_tui.design_history import MAX_STEPS, MERGE_SECONDS, Design, DesignHistory
-from mnist_tui.draft import Draft
+from mnist_tui.spec import presets
+from mnist_tui.spec.draft import Draft
+from mnist_tui.spec.draft_history import MAX_STEPS, MERGE_SECONDS, Design, DesignHistory
 
 BASE = Draft(presets.load("iter5"))
 

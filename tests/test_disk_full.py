@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from reliability_helpers import DiskFailures, FailingDisk, check_same, only_folder, state_on_disk
 
-from mnist_tui import files, storage
-from mnist_tui.checkpoint import CheckpointError
-from mnist_tui.storage import StorageError
+from mnist_tui import files
+from mnist_tui.runs import storage
+from mnist_tui.runs.storage import StorageError
+from mnist_tui.training.checkpoint import CheckpointError
 
 POINTS = 28
 

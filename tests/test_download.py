@@ -21,8 +21,8 @@ from typing import Any
 
 import pytest
 
-from mnist_tui import download as module
-from mnist_tui.download import DownloadError, RawFile, download, open_https
+from mnist_tui.training import download as module
+from mnist_tui.training.download import DownloadError, RawFile, download, open_https
 
 CONTENT = bytes(range(256)) * 40
 FILE = RawFile("one", len(CONTENT), sha256(CONTENT).hexdigest())

@@ -2,10 +2,10 @@
 
 import pytest
 
-from mnist_tui import presets
-from mnist_tui.catalog import CATALOGS
-from mnist_tui.draft import Draft
-from mnist_tui.spec import RunSpec, Target, TrainSpec
+from mnist_tui.spec import presets
+from mnist_tui.spec.catalog import CATALOGS
+from mnist_tui.spec.draft import Draft
+from mnist_tui.spec.run_spec import RunSpec, Target, TrainSpec
 
 
 @pytest.fixture(scope="module")

@@ -22,13 +22,14 @@ from reliability_helpers import (
     state_on_disk,
 )
 
-from mnist_tui import environment, session, storage
-from mnist_tui.control import Control
-from mnist_tui.data import DataError, Dataset, Images
-from mnist_tui.events import EpochEnded, Event, Notice, RunEnded, RunStarted, Steered, best_of
-from mnist_tui.options import Options
-from mnist_tui.spec import RunSpec, SpecError
-from mnist_tui.storage import RunFolder, StorageError, load_run
+from mnist_tui.runs import storage
+from mnist_tui.runs.control import Control
+from mnist_tui.runs.events import EpochEnded, Event, Notice, RunEnded, RunStarted, Steered, best_of
+from mnist_tui.runs.storage import RunFolder, StorageError, load_run
+from mnist_tui.spec.run_options import Options
+from mnist_tui.spec.run_spec import RunSpec, SpecError
+from mnist_tui.training import environment, session
+from mnist_tui.training.data import DataError, Dataset, Images
 
 STEP = {"scheduler": "StepLR(step_size=1, gamma=0.5)"}
 STEPS = 5

@@ -6,10 +6,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mnist_tui import build, presets
-from mnist_tui.fast import FlatLinear, NormedConvolution, fast_network
-from mnist_tui.norm import BatchNorm2d
-from mnist_tui.spec import make_spec
+from mnist_tui.spec import presets
+from mnist_tui.spec.run_spec import make_spec
+from mnist_tui.training import build
+from mnist_tui.training.batch_norm import BatchNorm2d
+from mnist_tui.training.fusion import FlatLinear, NormedConvolution, fast_network
 
 PRESETS = presets.builtin_names()
 

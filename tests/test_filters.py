@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from saved_runs import MNIST, make_run
 
-from mnist_tui import columns, filters, presets
-from mnist_tui.annotations import write_tags
-from mnist_tui.columns import ColumnError
-from mnist_tui.filters import FilterError
-from mnist_tui.listing import Runs, grouped
-from mnist_tui.runs import Run
+from mnist_tui.runs import columns, filters
+from mnist_tui.runs.annotations import write_tags
+from mnist_tui.runs.columns import ColumnError
+from mnist_tui.runs.filters import FilterError
+from mnist_tui.runs.index import Runs, grouped
+from mnist_tui.runs.record import Run
+from mnist_tui.spec import presets
 
 
 @pytest.fixture(scope="module")

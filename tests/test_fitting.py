@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_tui.tui.fitting import GAP, SPARED, ColumnWidth, fit
+from mnist_tui.tui.runs.fitting import GAP, SPARED, ColumnWidth, fit
 
 TABLE = [
     ColumnWidth("name", 16, 8),

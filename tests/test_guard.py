@@ -11,13 +11,13 @@ import psutil
 import pytest
 from lab_terminal import Lab
 
-from mnist_tui import guard
+from mnist_tui.tui import supervisor
 
 Open = Callable[..., Lab]
 
 STAND_IN = """
 import os, pathlib, signal, sys, time, tty
-from mnist_tui import guard
+from mnist_tui.tui import supervisor
 
 def screen():
     tty.setraw(0)
@@ -33,10 +33,12 @@ def dashboard(report):
     screen()
     BODY
 
-guard.guarded(dashboard)
+supervisor.guarded(dashboard)
 """
 
-WITHOUT_GUARD = "from mnist_tui import guard\nguard.guarded = lambda main: os._exit(main(guard.Report()))"
+WITHOUT_GUARD = (
+    "from mnist_tui.tui import supervisor\nsupervisor.guarded = lambda main: os._exit(main(supervisor.Report()))"
+)
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def open_guarded(tmp_path: Path) -> Iterator[Open]:
     def open_one(body: str, protected: bool = True) -> Lab:
         program = STAND_IN.replace("BODY", body.replace("\n", "\n    "))
         if not protected:
-            program = program.replace("from mnist_tui import guard", WITHOUT_GUARD)
+            program = program.replace("from mnist_tui.tui import supervisor", WITHOUT_GUARD)
         opened.append(Lab(tmp_path, before=program))
         return opened[-1]
 
@@ -235,12 +237,12 @@ def test_without_fork_there_is_no_guard(monkeypatch: pytest.MonkeyPatch) -> None
     """The dashboard is then run as it is; what it reports is heard by nobody."""
     monkeypatch.delattr(os, "fork")
 
-    def main(report: guard.Report) -> int:
+    def main(report: supervisor.Report) -> int:
         report.folder("runs/of-mine")
         return 5
 
     with pytest.raises(SystemExit) as ended:
-        guard.guarded(main)
+        supervisor.guarded(main)
     assert ended.value.code == 5
 
 

@@ -13,14 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-FIRST = [
-    *("calls", "arguments", "layers", "network", "catalog", "spec", "text"),
-    *("files", "events", "verdict", "presets", "summary", "cli"),
-    *("control", "options", "storage", "watch", "changes", "draft", "request", "settings"),
-    *("guard", "terminal", "telemetry", "editor", "config", "cli_config", "annotations", "runs", "listing", "columns"),
-    *("filters", "differences", "statistics", "comparison", "tables", "markdown", "sparkline", "cli_runs"),
-]
-"""Modules whose answer does not wait for torch."""
+FIRST = ("files", "text", "editor", "spec", "runs", "analysis", "settings", "cli.main", "cli.runs", "cli.config")
+"""Modules and packages whose answer does not wait for torch."""
 
 HEAVY = {"torch", "torchvision", "numpy", "sklearn", "textual", "rich", "plotext"}
 
@@ -48,6 +42,12 @@ def _python(code: str, *arguments: str) -> str:
     return done.stdout
 
 
+def _modules(name: str) -> list[str]:
+    """A module, or every module of a package, by its name in mnist_tui."""
+    folder = ROOT / "mnist_tui" / name.replace(".", "/")
+    return [f"{name}.{path.stem}" for path in sorted(folder.glob("*.py"))] if folder.is_dir() else [name]
+
+
 def _imported_by(*modules: str) -> set[str]:
     lines = "\n".join(f"import mnist_tui.{name}" for name in modules)
     return set(json.loads(_python(f"{ASKED_FOR}{lines}\nprint(json.dumps(sorted(asked | set(sys.modules))))")))
@@ -61,23 +61,25 @@ def test_the_dashboard_draws_before_torch_is_loaded() -> None:
     assert imported & (HEAVY - {"textual", "rich"}) == set()
 
 
-@pytest.mark.parametrize("module", FIRST)
-def test_a_first_module_loads_nothing_heavy(module: str) -> None:
+@pytest.mark.parametrize("name", FIRST)
+def test_what_answers_first_loads_nothing_heavy(name: str) -> None:
     """No torch, no numpy, no screen."""
-    imported = _imported_by(module)
+    modules = [module for module in _modules(name) if not module.endswith("__")]
+    imported = _imported_by(*modules)
 
-    assert f"mnist_tui.{module}" in imported
+    assert {f"mnist_tui.{module}" for module in modules} <= imported
     assert imported & HEAVY == set()
 
 
 def test_only_the_data_and_the_network_load_torch() -> None:
     """The control: what trains is seen to load it."""
-    assert "torch" in _imported_by("headless")
+    assert "torch" in _imported_by("cli.headless")
 
 
 def test_no_module_loads_the_dashboard() -> None:
     """Not even tries to: whoever trains on a server without a screen has none of it in memory."""
-    modules = [path.stem for path in sorted((ROOT / "mnist_tui").glob("*.py")) if not path.stem.startswith("__")]
+    paths = [path.relative_to(ROOT / "mnist_tui").with_suffix("") for path in (ROOT / "mnist_tui").rglob("[!_]*.py")]
+    modules = [".".join(path.parts) for path in paths if path.parts[0] != "tui"]
 
     imported = _imported_by(*modules)
 
@@ -87,7 +89,7 @@ def test_no_module_loads_the_dashboard() -> None:
 
 def test_digits_are_not_loaded_before_they_are_needed() -> None:
     """scikit-learn takes a second, torchvision two: only who uses them waits."""
-    assert _imported_by("headless", "data") & {"sklearn", "torchvision"} == set()
+    assert _imported_by("cli.headless", "training.data") & {"sklearn", "torchvision"} == set()
 
 
 @pytest.mark.parametrize(
@@ -109,7 +111,7 @@ def test_what_needs_no_torch_does_not_load_it(arguments: list[str]) -> None:
     """Answers about presets, help, and every refusal that can be made without it."""
     code = f"""{ASKED_FOR}
 import contextlib, io
-from mnist_tui.cli import main
+from mnist_tui.cli.main import main
 sys.argv[0] = "mnist-tui"
 shown = io.StringIO()
 with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(shown), contextlib.suppress(SystemExit):
@@ -118,7 +120,7 @@ print(json.dumps(sorted(asked | set(sys.modules))))
 """
     imported = set(json.loads(_python(code, *arguments)))
 
-    assert "mnist_tui.cli" in imported
+    assert "mnist_tui.cli.main" in imported
     assert imported & HEAVY == set()
 
 

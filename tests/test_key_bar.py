@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 
 from mnist_tui.tui.help import HelpScreen
 from mnist_tui.tui.key_bar import GAP, KeyBar
-from mnist_tui.tui.runs_screen import RunsScreen
+from mnist_tui.tui.runs.screen import RunsScreen
 from mnist_tui.tui.status import Headline
 
 

@@ -12,14 +12,14 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Static
 
-from mnist_tui import presets
+from mnist_tui.spec import presets
 from mnist_tui.tui.app import LabApp
+from mnist_tui.tui.charts.zoom import ZoomScreen
 from mnist_tui.tui.help import SIGNS, HelpScreen
 from mnist_tui.tui.key_bar import active_keys
-from mnist_tui.tui.run_screen import RunScreen
-from mnist_tui.tui.run_table import RunTable
-from mnist_tui.tui.runs_screen import RunsScreen
-from mnist_tui.tui.zoom import ZoomScreen
+from mnist_tui.tui.runs.run_screen import RunScreen
+from mnist_tui.tui.runs.screen import RunsScreen
+from mnist_tui.tui.runs.table import RunTable
 
 Found = TypeVar("Found")
 

@@ -12,14 +12,14 @@ from textual.binding import Binding
 
 from mnist_tui.tui import keys
 from mnist_tui.tui.app import LabApp
-from mnist_tui.tui.compare_screen import CompareScreen
-from mnist_tui.tui.design import DesignScreen
-from mnist_tui.tui.editor import Editor, LayersEditor
-from mnist_tui.tui.lab import LabScreen
-from mnist_tui.tui.run_screen import RunScreen
-from mnist_tui.tui.run_table import RunTable
-from mnist_tui.tui.runs_screen import RunsScreen
-from mnist_tui.tui.zoom import ZoomScreen
+from mnist_tui.tui.charts.zoom import ZoomScreen
+from mnist_tui.tui.compare.screen import CompareScreen
+from mnist_tui.tui.lab.design import DesignScreen
+from mnist_tui.tui.lab.layers_editor import Editor, LayersEditor
+from mnist_tui.tui.lab.screen import LabScreen
+from mnist_tui.tui.runs.run_screen import RunScreen
+from mnist_tui.tui.runs.screen import RunsScreen
+from mnist_tui.tui.runs.table import RunTable
 
 LOGGED = """
 import os

@@ -13,31 +13,32 @@ from rich.style import Style
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Input, OptionList, Static, TextArea
 
-from mnist_tui import presets, telemetry
-from mnist_tui.control import Control
-from mnist_tui.draft import Draft
-from mnist_tui.events import EpochEnded, Notice, Paused, Progress, RunEnded, RunStarted, Steered, WentOn
-from mnist_tui.last_used import last_used
-from mnist_tui.options import Options
-from mnist_tui.request import LabRequest
-from mnist_tui.spec import RunSpec
-from mnist_tui.tui import jobs
+from mnist_tui.runs.control import Control
+from mnist_tui.runs.events import EpochEnded, Notice, Paused, Progress, RunEnded, RunStarted, Steered, WentOn
+from mnist_tui.settings.last_used import last_used
+from mnist_tui.spec import presets
+from mnist_tui.spec.draft import Draft
+from mnist_tui.spec.run_options import Options
+from mnist_tui.spec.run_spec import RunSpec
+from mnist_tui.tui import telemetry
 from mnist_tui.tui.app import LabApp
-from mnist_tui.tui.budget import BudgetCard
-from mnist_tui.tui.chart import Chart
-from mnist_tui.tui.design import DesignScreen
+from mnist_tui.tui.charts.chart import Chart
+from mnist_tui.tui.charts.plot import Plot
+from mnist_tui.tui.charts.track import Track
+from mnist_tui.tui.charts.zoom import Readout, ZoomScreen
 from mnist_tui.tui.dialogs import AskDialog, MessageDialog, QuitDialog, RunDialog, SavedLine
 from mnist_tui.tui.help import HelpScreen
-from mnist_tui.tui.lab import LabScreen
+from mnist_tui.tui.lab import jobs
+from mnist_tui.tui.lab.budget import BudgetCard
+from mnist_tui.tui.lab.design import DesignScreen
+from mnist_tui.tui.lab.panes import Pane
+from mnist_tui.tui.lab.recipe import Choice, FieldLine, Mistake
+from mnist_tui.tui.lab.run_card import RunCard
+from mnist_tui.tui.lab.screen import LabScreen
 from mnist_tui.tui.messages import Told
-from mnist_tui.tui.panes import Pane
-from mnist_tui.tui.plot import Plot
-from mnist_tui.tui.recipe import Choice, FieldLine, Mistake
-from mnist_tui.tui.run_card import RunCard
+from mnist_tui.tui.request import LabRequest
 from mnist_tui.tui.runner import Crashed, Idle, News, Refused, Runner
 from mnist_tui.tui.status import Headline, StatusLine
-from mnist_tui.tui.track import Track
-from mnist_tui.tui.zoom import Readout, ZoomScreen
 
 WIDE, MIDDLE, NARROW, TINY = (120, 40), (80, 24), (60, 18), (30, 8)
 

@@ -16,15 +16,15 @@ from textual.pilot import Pilot
 from textual.theme import Theme
 from textual.widgets import Static
 
-from mnist_tui.events import EpochEnded, Event, Paused, Progress, RunEnded, RunStarted, Steered, WentOn
-from mnist_tui.spec import Target
-from mnist_tui.tui.canvas import BRAILLE, Canvas, Frame
-from mnist_tui.tui.chart import SHARE, Chart
-from mnist_tui.tui.curves import METRICS, Curve, Metric, curves_of, limits, quantile_band, smooth, thin, ticks
-from mnist_tui.tui.plot import AXIS, COLOURS, POINTS, Drawing, Picture, Plot, View, epoch_axis, picture_of
+from mnist_tui.runs.events import EpochEnded, Event, Paused, Progress, RunEnded, RunStarted, Steered, WentOn
+from mnist_tui.spec.run_spec import Target
+from mnist_tui.tui.charts.canvas import BRAILLE, Canvas, Frame
+from mnist_tui.tui.charts.chart import SHARE, Chart
+from mnist_tui.tui.charts.curves import METRICS, Curve, Metric, curves_of, limits, quantile_band, smooth, thin, ticks
+from mnist_tui.tui.charts.plot import AXIS, COLOURS, POINTS, Drawing, Picture, Plot, View, epoch_axis, picture_of
+from mnist_tui.tui.charts.track import MAX_POINTS, Group, Track
+from mnist_tui.tui.charts.zoom import Readout, Zoomed, ZoomScreen
 from mnist_tui.tui.themes import DARK, LIGHT, rgb
-from mnist_tui.tui.track import MAX_POINTS, Group, Track
-from mnist_tui.tui.zoom import Readout, Zoomed, ZoomScreen
 
 NAN = math.nan
 STARTED = RunStarted(

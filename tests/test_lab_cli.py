@@ -13,11 +13,15 @@ import pytest
 from command import Command
 from lab_terminal import MAIN, ROOT, Lab
 
-from mnist_tui import cli, last_used, presets, storage, terminal
-from mnist_tui.draft import Draft
-from mnist_tui.last_used import LastUsed, remember
-from mnist_tui.request import LabRequest
-from mnist_tui.spec import RunSpec
+from mnist_tui.cli import main as cli
+from mnist_tui.runs import storage
+from mnist_tui.settings import last_used
+from mnist_tui.settings.last_used import LastUsed, remember
+from mnist_tui.spec import presets
+from mnist_tui.spec.draft import Draft
+from mnist_tui.spec.run_spec import RunSpec
+from mnist_tui.tui import terminal
+from mnist_tui.tui.request import LabRequest
 
 SMALL = """
 title = "A small one"
@@ -334,9 +338,9 @@ def test_watch_as_lines_and_as_json(small_spec: RunSpec, command: Command) -> No
 
 LOADED = """
 import sys
-from mnist_tui import guard, terminal
+from mnist_tui.tui import supervisor, terminal
 terminal.is_terminal = lambda: True
-guard.guarded = lambda main: sys.exit(main(guard.Report()))
+supervisor.guarded = lambda main: sys.exit(main(supervisor.Report()))
 import mnist_tui.tui.app as app
 app.run_lab = lambda request, report: print(sorted({"torch", "numpy", "torchvision", "sklearn"} & set(sys.modules)))
 """

@@ -9,20 +9,20 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Static, TextArea
 
-from mnist_tui import presets
-from mnist_tui.draft import Draft
-from mnist_tui.options import Options
-from mnist_tui.request import LabRequest
-from mnist_tui.spec import SpecError
-from mnist_tui.tui import jobs
+from mnist_tui.spec import presets
+from mnist_tui.spec.draft import Draft
+from mnist_tui.spec.run_options import Options
+from mnist_tui.spec.run_spec import SpecError
 from mnist_tui.tui.app import LabApp
-from mnist_tui.tui.completions import CompletionList
 from mnist_tui.tui.dialogs import AskDialog
-from mnist_tui.tui.editor import LayersEditor, completion, names_at
 from mnist_tui.tui.help import HelpScreen
-from mnist_tui.tui.knob_dialog import KnobDialog
-from mnist_tui.tui.lab import LabScreen
-from mnist_tui.tui.recipe import FieldLine, Heading, Mistake
+from mnist_tui.tui.lab import jobs
+from mnist_tui.tui.lab.completions import CompletionList
+from mnist_tui.tui.lab.knob_dialog import KnobDialog
+from mnist_tui.tui.lab.layers_editor import LayersEditor, completion, names_at
+from mnist_tui.tui.lab.recipe import FieldLine, Heading, Mistake
+from mnist_tui.tui.lab.screen import LabScreen
+from mnist_tui.tui.request import LabRequest
 from mnist_tui.tui.runner import Runner
 
 WIDE, MIDDLE, NARROW = (120, 40), (80, 24), (60, 18)

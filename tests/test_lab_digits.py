@@ -11,20 +11,20 @@ from reliability_helpers import few_images, run, small_spec
 from rich.style import Style
 from textual.pilot import Pilot
 
-from mnist_tui import presets
-from mnist_tui.draft import Draft
-from mnist_tui.events import EpochEnded, RunStarted
-from mnist_tui.options import Options
-from mnist_tui.predict import Prediction, Predictions
-from mnist_tui.preview import Fed
-from mnist_tui.request import LabRequest
-from mnist_tui.spec import RunSpec
-from mnist_tui.tui import jobs, predictor
+from mnist_tui.runs.events import EpochEnded, RunStarted
+from mnist_tui.spec import presets
+from mnist_tui.spec.draft import Draft
+from mnist_tui.spec.run_options import Options
+from mnist_tui.spec.run_spec import RunSpec
+from mnist_tui.training.predict import Prediction, Predictions
+from mnist_tui.training.preview import Fed
 from mnist_tui.tui.app import LabApp
-from mnist_tui.tui.digits import DigitsStrip, label_text
-from mnist_tui.tui.lab import LabScreen
+from mnist_tui.tui.lab import jobs, predictor
+from mnist_tui.tui.lab.digits import DigitsStrip, label_text
+from mnist_tui.tui.lab.panes import Pane
+from mnist_tui.tui.lab.screen import LabScreen
 from mnist_tui.tui.messages import Told
-from mnist_tui.tui.panes import Pane
+from mnist_tui.tui.request import LabRequest
 from mnist_tui.tui.runner import Idle, News, Runner
 
 STARTED = RunStarted("r1", "runs/r1", "iter5", 0, 18_422, 20, 938, 60_000, 0, 10_000, "mnist", "cpu", 1)

@@ -102,8 +102,8 @@ os.kill = lambda process, number: number == signal.SIGHUP and process != os.getp
 """
 
 WITHOUT_LOOK = """
-import mnist_tui.tui.leaving as leaving
-leaving.has_terminal = lambda: True
+import mnist_tui.tui.shutdown as shutdown
+shutdown.has_terminal = lambda: True
 """
 
 
@@ -177,8 +177,8 @@ def test_sigterm(protected: bool, open_lab: Open) -> None:
 
 
 WITHOUT_ENFORCER = """
-import mnist_tui.tui.leaving as leaving
-leaving._enforce = lambda *arguments: None
+import mnist_tui.tui.shutdown as shutdown
+shutdown._enforce = lambda *arguments: None
 """
 
 
@@ -201,8 +201,8 @@ def test_sigterm_at_a_frozen_terminal(protected: bool, open_lab: Open) -> None:
 
 
 WITHOUT_GUARD = """
-import mnist_tui.guard as guard
-guard.guarded = lambda main: __import__("os")._exit(main(guard.Report()))
+import mnist_tui.tui.supervisor as supervisor
+supervisor.guarded = lambda main: __import__("os")._exit(main(supervisor.Report()))
 """
 
 
@@ -315,7 +315,7 @@ def test_watch_stops_the_run_of_another_process(open_lab: Open) -> None:
 
 NOISE = """
 import os
-import mnist_tui.tui.jobs as jobs
+import mnist_tui.tui.lab.jobs as jobs
 warm_up = jobs.warm_up
 def noisy():
     print("NOISE of Python", flush=True)
@@ -349,7 +349,7 @@ def test_nothing_draws_over_the_screen(protected: bool, open_lab: Open) -> None:
 FAILING_STEP = """
 import threading
 import mnist_tui.tui.runner as runner
-from mnist_tui import cli
+from mnist_tui.cli import main as cli
 def fail(self, specs):
     raise ZeroDivisionError("in the thread of the run")
     yield
@@ -357,16 +357,16 @@ runner.Runner._trained = fail
 """
 
 FAILING_TRAINING = """
-import mnist_tui.headless
-import mnist_tui.train as train
+import mnist_tui.cli.headless
+import mnist_tui.training.loop as loop
 def fail(*arguments):
     raise ZeroDivisionError("in the training")
-train.Training.begin_epoch = fail
+loop.Training.begin_epoch = fail
 """
 
 FAILING_THREAD = """
 import threading
-import mnist_tui.tui.lab as lab
+import mnist_tui.tui.lab.screen as lab
 begin = lab.LabScreen._begin
 def broken(self):
     begin(self)
@@ -375,7 +375,7 @@ lab.LabScreen._begin = broken
 """
 
 FAILING_SCREEN = """
-import mnist_tui.tui.lab as lab
+import mnist_tui.tui.lab.screen as lab
 lab.LabScreen._begin = lambda self: 1 / 0
 """
 

@@ -7,8 +7,8 @@ import pytest
 from lab_pilot import STARTED, CannedJobs, lab, look, row, runner, screen, tell
 from textual.pilot import Pilot
 
-from mnist_tui.events import Progress
-from mnist_tui.tui.panes import Pane
+from mnist_tui.runs.events import Progress
+from mnist_tui.tui.lab.panes import Pane
 from mnist_tui.tui.status import StatusLine
 
 SMALL = [(40, 10), (20, 1)]

@@ -14,16 +14,17 @@ from textual.pilot import Pilot
 from textual.widget import Widget
 from textual.widgets import Input, OptionList
 
-from mnist_tui import presets, verdict
-from mnist_tui.changes import layer_changes
-from mnist_tui.events import EpochEnded, best_of
-from mnist_tui.spec import RunSpec
-from mnist_tui.tui import layer_table
-from mnist_tui.tui.budget import BudgetCard, budget_lines, budget_text
-from mnist_tui.tui.digits import DigitsStrip, half_blocks, pixels, ramp
-from mnist_tui.tui.epochs import CELLS, EpochTable, columns
-from mnist_tui.tui.layer_table import LayerTable
-from mnist_tui.tui.picker import PresetPicker
+from mnist_tui.runs import verdict
+from mnist_tui.runs.events import EpochEnded, best_of
+from mnist_tui.spec import presets
+from mnist_tui.spec.layer_diff import layer_changes
+from mnist_tui.spec.run_spec import RunSpec
+from mnist_tui.tui.lab import layer_table
+from mnist_tui.tui.lab.budget import BudgetCard, budget_lines, budget_text
+from mnist_tui.tui.lab.digits import DigitsStrip, half_blocks, pixels, ramp
+from mnist_tui.tui.lab.epochs import CELLS, EpochTable, columns
+from mnist_tui.tui.lab.layer_table import LayerTable
+from mnist_tui.tui.lab.picker import PresetPicker
 
 WIDTHS = (34, 44, 64)
 LAB_120 = 39

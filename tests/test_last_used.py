@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from mnist_tui import presets
-from mnist_tui.draft import Draft
-from mnist_tui.last_used import LastUsed, _file, last_used, remember
-from mnist_tui.settings import SettingsError
+from mnist_tui.settings.last_used import LastUsed, _file, last_used, remember
+from mnist_tui.settings.settings import SettingsError
+from mnist_tui.spec import presets
+from mnist_tui.spec.draft import Draft
 
 
 def test_the_last_design_comes_back() -> None:

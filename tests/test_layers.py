@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from mnist_tui.calls import Call, CallError, parse
-from mnist_tui.layers import KINDS, LayerError, Shape, arguments, layer_signature
+from mnist_tui.spec.calls import Call, CallError, parse
+from mnist_tui.spec.layers import KINDS, LayerError, Shape, arguments, layer_signature
 
 Sizes = tuple[Shape, int, int]
 """Output shape, parameters and multiply-adds, per image."""

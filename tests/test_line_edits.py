@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lab_pilot import CannedJobs, area, lab, look, notices, on_top, screen, until
 
 from mnist_tui.tui.dialogs import AskDialog
-from mnist_tui.tui.line_edits import duplicated, kind_of, moved, with_layer_after
+from mnist_tui.tui.lab.line_edits import duplicated, kind_of, moved, with_layer_after
 
 LINES = st.lists(
     st.sampled_from(["Conv2d(8, 3)", "  Conv2d(16, 1)", "ReLU()", "# Conv2d(1)", "", "Conv2d"]), min_size=1

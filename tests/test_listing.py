@@ -9,10 +9,11 @@ import pytest
 from filelock import FileLock
 from saved_runs import make_run, make_runs
 
-from mnist_tui import columns, listing, presets
-from mnist_tui.listing import Runs, grouped, read_run
-from mnist_tui.runs import Run, observations
-from mnist_tui.storage import StorageError
+from mnist_tui.runs import columns
+from mnist_tui.runs.index import Runs, grouped, read_run
+from mnist_tui.runs.record import Run, observations
+from mnist_tui.runs.storage import StorageError
+from mnist_tui.spec import presets
 
 
 @pytest.fixture
@@ -190,7 +191,7 @@ def test_only_what_changed_is_read_again(runs_dir: Path, monkeypatch: pytest.Mon
         reads.append(folder.name)
         return read_run(folder)
 
-    monkeypatch.setattr(listing, "read_run", counted)
+    monkeypatch.setattr("mnist_tui.runs.index.read_run", counted)
     runs = Runs(runs_dir)
     assert runs.refresh()
     assert len(reads) == 3
@@ -277,7 +278,7 @@ def test_a_group_with_repeats(tmp_path: Path) -> None:
     assert (best.of(group), best.mean(group)) == ("98.00% ±1.41", pytest.approx(0.98))
     assert best.of(group[2:]) == "94.50% ±4.95"
     assert columns.column("seed").of([group[0], group[2]]) == "seed 0 (+1 repeat)"
-    by_end = {old[-4:]: new[-4:] for old, new in listing.repeats(runs.all).items()}
+    by_end = {old[-4:]: new[-4:] for old, new in index.repeats(runs.all).items()}
     assert by_end == {"0000": "0004", "0001": "0003", "0002": "0004"}
 
 

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 from saved_runs import answer, make_run
 
-from mnist_tui import annotations, comparison, markdown, presets
-from mnist_tui.listing import Runs
-from mnist_tui.runs import Run
+from mnist_tui.analysis import comparison, markdown
+from mnist_tui.runs import annotations
+from mnist_tui.runs.index import Runs
+from mnist_tui.runs.record import Run
+from mnist_tui.spec import presets
 
 ITER5 = """\
 ### iter5, seed 3

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from mnist_tui.calls import parse_lines
-from mnist_tui.layers import LayerError, Shape, arguments
-from mnist_tui.network import MAX_LAYERS, MAX_PARAMETERS, Knobs, Row, trace
+from mnist_tui.spec.calls import parse_lines
+from mnist_tui.spec.layers import LayerError, Shape, arguments
+from mnist_tui.spec.network import MAX_LAYERS, MAX_PARAMETERS, Knobs, Row, trace
 
 FUZZ = settings(max_examples=150, deadline=None, derandomize=True)
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mnist_tui.norm import BatchNorm2d
+from mnist_tui.training.batch_norm import BatchNorm2d
 
 SHAPES = [(64, 8, 28, 28), (2, 1, 14, 14), (7, 10, 28, 15), (3, 15, 196, 1)]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_tui import presets
+from mnist_tui.spec import presets
 
 ROOT = Path(__file__).parent.parent
 SOURCES = ("mnist_tui", "models", "tests", "benchmarks", "scripts")
@@ -84,8 +84,8 @@ def test_a_wheel_holds_the_package_and_its_presets(wheel: Path) -> None:
 
     tops = {name.partition("/")[0] for name in names}
     assert {f"mnist_tui/models/{name}.toml" for name in presets.builtin_names()} <= set(names)
-    assert {f"mnist_tui/{path.name}" for path in (ROOT / "mnist_tui").glob("*.py")} <= set(names)
-    assert {f"mnist_tui/tui/{path.name}" for path in (ROOT / "mnist_tui/tui").glob("*.*")} <= set(names)
+    sources = [path for kind in ("py", "tcss") for path in (ROOT / "mnist_tui").rglob(f"*.{kind}")]
+    assert {str(path.relative_to(ROOT)) for path in sources} <= set(names)
     assert sorted(top for top in tops if not top.endswith(".dist-info")) == ["mnist_tui"]
 
 
@@ -109,11 +109,11 @@ def test_control_a_wheel_without_presets_shows_none(wheel: Path, tmp_path: Path)
 
 
 def test_a_wheel_names_its_command_and_version(wheel: Path) -> None:
-    """`mnist-tui` runs `mnist_tui.cli:main`, on Python 3.11 and newer."""
+    """`mnist-tui` runs `mnist_tui.cli.main:main`, on Python 3.11 and newer."""
     with zipfile.ZipFile(wheel) as archive:
         texts = {Path(name).name: archive.read(name).decode() for name in archive.namelist() if ".dist-info/" in name}
 
-    assert "mnist-tui = mnist_tui.cli:main" in texts["entry_points.txt"]
+    assert "mnist-tui = mnist_tui.cli.main:main" in texts["entry_points.txt"]
     assert "Requires-Python: >=3.11" in texts["METADATA"]
     assert "Name: mnist-tui\n" in texts["METADATA"]
 

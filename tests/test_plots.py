@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_tui.plots import accuracy_plot
+from mnist_tui.analysis.plots import accuracy_plot
 
 CURVE = [0.9, 0.95, 0.98, 0.985, 0.99, 0.991, 0.992, 0.993]
 

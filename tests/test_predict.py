@@ -9,15 +9,17 @@ import torch
 from reliability_helpers import few_images, new_training, run, small_spec, state_on_disk
 from torch import Tensor
 
-from mnist_tui import build, checkpoint, predict, presets, storage
-from mnist_tui.batches import normalise
-from mnist_tui.checkpoint import CheckpointError
-from mnist_tui.data import Images
-from mnist_tui.events import RunStarted, best_of
-from mnist_tui.predict import MAX_BYTES, Predictions, load_network
-from mnist_tui.spec import RunSpec, make_spec
-from mnist_tui.storage import RunError
-from mnist_tui.train import evaluate
+from mnist_tui.runs import storage
+from mnist_tui.runs.events import RunStarted, best_of
+from mnist_tui.runs.storage import RunError
+from mnist_tui.spec import presets
+from mnist_tui.spec.run_spec import RunSpec, make_spec
+from mnist_tui.training import build, checkpoint, predict
+from mnist_tui.training.batches import normalise
+from mnist_tui.training.checkpoint import CheckpointError
+from mnist_tui.training.data import Images
+from mnist_tui.training.loop import evaluate
+from mnist_tui.training.predict import MAX_BYTES, Predictions, load_network
 
 COUNT = 12
 DIGITS = tuple(bytes(image.flatten().tolist()) for image in few_images().train.pixels[:COUNT])

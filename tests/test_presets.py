@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from mnist_tui import presets
-from mnist_tui.calls import names_in
-from mnist_tui.presets import PresetError
-from mnist_tui.spec import RunSpec, TrainSpec, make_spec
+from mnist_tui.spec import presets
+from mnist_tui.spec.calls import names_in
+from mnist_tui.spec.presets import PresetError
+from mnist_tui.spec.run_spec import RunSpec, TrainSpec, make_spec
 
 COUNTS = {
     "era5": (9_798, 2_163_840),

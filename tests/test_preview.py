@@ -11,12 +11,13 @@ import pytest
 import torch
 from reliability_helpers import few_images, new_training
 
-from mnist_tui import data, presets, preview, train
-from mnist_tui.control import Control
-from mnist_tui.data import Dataset
-from mnist_tui.options import Options
-from mnist_tui.preview import Fed, fed_digits, scheduled_rates
-from mnist_tui.spec import RunSpec, make_spec
+from mnist_tui.runs.control import Control
+from mnist_tui.spec import presets
+from mnist_tui.spec.run_options import Options
+from mnist_tui.spec.run_spec import RunSpec, make_spec
+from mnist_tui.training import data, loop, preview
+from mnist_tui.training.data import Dataset
+from mnist_tui.training.preview import Fed, fed_digits, scheduled_rates
 
 LAYERS = "Flatten()\nLinear(10)"
 
@@ -166,7 +167,7 @@ def test_the_rates_are_the_trainings(name: str, monkeypatch: pytest.MonkeyPatch)
     training = new_training(spec)
     rates: list[float] = []
     training.optimizer.register_step_pre_hook(lambda *_: rates.append(training.learning_rate))
-    list(train.train(training, Control()))
+    list(loop.train(training, Control()))
 
     assert len(rates) == 20
     assert scheduled_rates(spec) == pytest.approx(rates, rel=1e-12)
@@ -213,7 +214,7 @@ def test_every_presets_rates_come_at_once(name: str) -> None:
 
 WARM_UP = """
 import gc, sys
-from mnist_tui import preview
+from mnist_tui.training import preview
 preview.warm_up()
 print(gc.get_freeze_count() > 100_000, "torch._dynamo" in sys.modules, "torchvision.transforms.v2" in sys.modules)
 """

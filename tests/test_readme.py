@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from command import Command
 
-from mnist_tui import presets
+from mnist_tui.spec import presets
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

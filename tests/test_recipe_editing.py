@@ -8,9 +8,9 @@ from lab_pilot import CannedJobs, field, lab, line_of, mistakes, notices, on_top
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from mnist_tui.tui import recipe
 from mnist_tui.tui.dialogs import AskDialog
-from mnist_tui.tui.recipe import Choice, FieldLine
+from mnist_tui.tui.lab import recipe
+from mnist_tui.tui.lab.recipe import Choice, FieldLine
 
 
 @pytest.fixture(autouse=True)
@@ -128,6 +128,6 @@ async def test_a_mistake_is_said_once_typing_pauses(monkeypatch: pytest.MonkeyPa
 
 def test_the_pause_is_that_of_half_a_word() -> None:
     """300 ms."""
-    from mnist_tui.tui import editor
+    from mnist_tui.tui.lab import layers_editor
 
-    assert recipe.MISTAKE_SECONDS == editor.ERROR_SECONDS == 0.3
+    assert recipe.MISTAKE_SECONDS == layers_editor.ERROR_SECONDS == 0.3

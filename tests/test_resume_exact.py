@@ -7,8 +7,8 @@ import pytest
 import torch
 from reliability_helpers import advanced, new_training, small_spec, state_of
 
-from mnist_tui import checkpoint
-from mnist_tui.spec import RunSpec
+from mnist_tui.spec.run_spec import RunSpec
+from mnist_tui.training import checkpoint
 
 STEPS = 5
 """Of an epoch of the few images; the recipes take two epochs."""

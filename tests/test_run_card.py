@@ -11,14 +11,14 @@ from saved_runs import make_run
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
-from mnist_tui import presets
-from mnist_tui.events import Event, Outcome, Progress
-from mnist_tui.tui import jobs
+from mnist_tui.runs.events import Event, Outcome, Progress
+from mnist_tui.spec import presets
+from mnist_tui.tui.charts.track import Track
 from mnist_tui.tui.dialogs import MessageDialog
 from mnist_tui.tui.key_bar import KeyBar
-from mnist_tui.tui.run_card import RunCard
-from mnist_tui.tui.run_screen import RunScreen
-from mnist_tui.tui.track import Track
+from mnist_tui.tui.lab import jobs
+from mnist_tui.tui.lab.run_card import RunCard
+from mnist_tui.tui.runs.run_screen import RunScreen
 
 RESUMABLE: dict[Outcome, bool] = {"completed": False, "diverged": False, "failed": True, "stopped": True}
 ROWS = (row(1, 0.97), row(2, 0.9951), row(3, 0.99))

@@ -10,19 +10,19 @@ from saved_runs import make_run
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from mnist_tui import presets
-from mnist_tui.events import Progress
-from mnist_tui.options import Options
-from mnist_tui.tui import jobs
-from mnist_tui.tui.budget import BudgetCard
-from mnist_tui.tui.lab import NOT_MNIST
-from mnist_tui.tui.panes import Pane
-from mnist_tui.tui.recipe import Changed
-from mnist_tui.tui.run_card import RunCard
-from mnist_tui.tui.run_screen import RunScreen
+from mnist_tui.runs.events import Progress
+from mnist_tui.spec import presets
+from mnist_tui.spec.run_options import Options
+from mnist_tui.tui.charts.zoom import CursorPlot, Readout, ZoomScreen
+from mnist_tui.tui.lab import jobs
+from mnist_tui.tui.lab.budget import BudgetCard
+from mnist_tui.tui.lab.panes import Pane
+from mnist_tui.tui.lab.recipe import Changed
+from mnist_tui.tui.lab.run_card import RunCard
+from mnist_tui.tui.lab.screen import NOT_MNIST
 from mnist_tui.tui.runner import Idle, Refused
+from mnist_tui.tui.runs.run_screen import RunScreen
 from mnist_tui.tui.status import Headline, StatusLine
-from mnist_tui.tui.zoom import CursorPlot, Readout, ZoomScreen
 
 DIGITS: dict[str, Any] = {"dataset": "digits", "train_images": 1_437, "test_images": 360}
 

@@ -13,22 +13,23 @@ from saved_runs import answer, make_run
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Static, TextArea
 
-from mnist_tui import annotations, presets
-from mnist_tui.draft import Draft
-from mnist_tui.options import Options
-from mnist_tui.request import LabRequest
-from mnist_tui.tui import jobs
+from mnist_tui.runs import annotations
+from mnist_tui.spec import presets
+from mnist_tui.spec.draft import Draft
+from mnist_tui.spec.run_options import Options
 from mnist_tui.tui.app import LabApp
-from mnist_tui.tui.compare_screen import CompareScreen
-from mnist_tui.tui.lab import LabScreen
-from mnist_tui.tui.overlay import Overlay
-from mnist_tui.tui.run_detail import RunDetail
-from mnist_tui.tui.run_screen import RunScreen
-from mnist_tui.tui.run_table import RunTable
+from mnist_tui.tui.compare.overlay import Overlay
+from mnist_tui.tui.compare.screen import CompareScreen
+from mnist_tui.tui.lab import jobs
+from mnist_tui.tui.lab.screen import LabScreen
+from mnist_tui.tui.request import LabRequest
 from mnist_tui.tui.runner import Runner
-from mnist_tui.tui.runs_screen import RunsScreen
-from mnist_tui.tui.shelf import COLOURS, names_of
-from mnist_tui.tui.sort_dialog import SortDialog
+from mnist_tui.tui.runs.detail import RunDetail
+from mnist_tui.tui.runs.run_screen import RunScreen
+from mnist_tui.tui.runs.screen import RunsScreen
+from mnist_tui.tui.runs.selection import COLOURS, names_of
+from mnist_tui.tui.runs.sort_dialog import SortDialog
+from mnist_tui.tui.runs.table import RunTable
 
 SIZES = {"80x24": (80, 24), "120x40": (120, 40), "200x60": (200, 60)}
 GOLDEN = Path(__file__).parent / "golden"
@@ -247,7 +248,9 @@ async def test_the_cursor_stays_on_its_run() -> None:
 async def test_columns_are_chosen_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hidden, shown, moved; written to the settings."""
     kept: list[Any] = []
-    monkeypatch.setattr("mnist_tui.settings.write", lambda key, value: kept.append((key, value)), raising=False)
+    monkeypatch.setattr(
+        "mnist_tui.settings.settings.write", lambda key, value: kept.append((key, value)), raising=False
+    )
     async with runs_mode() as pilot:
         await pilot.press("C")
         await pilot.press("space", "down", "J", "enter")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mnist_tui import settings
-from mnist_tui.settings import Settings, SettingsError
+from mnist_tui.settings import settings
+from mnist_tui.settings.settings import Settings, SettingsError
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from mnist_tui import cli
+from mnist_tui.cli import main as cli
 
 ROOT = Path(__file__).parent.parent
 EPOCHS = 12
@@ -35,7 +35,7 @@ optimizer = "SGD(lr=0.001)"
 
 TRAIN = ["--batch", "many.toml", "--dataset", "digits", "--device", "cpu", "--threads", "1"]
 
-MAIN = "from mnist_tui.cli import main; main()"
+MAIN = "from mnist_tui.cli.main import main; main()"
 
 
 def _take_signals() -> None:
@@ -195,7 +195,7 @@ def test_ctrl_c_before_the_first_step_writes_nothing(work: Path, start: Start) -
 
 HANGING_STEP = """
 import pathlib, time
-from mnist_tui.step import TrainStep
+from mnist_tui.training.step import TrainStep
 step = TrainStep.__call__
 def hang(self, inputs, labels):
     if pathlib.Path("hang").exists():
@@ -296,7 +296,7 @@ def test_a_reader_that_leaves_does_not_end_the_run(work: Path, start: Start) -> 
 
 
 PLAIN_WRITE = """
-from mnist_tui import headless
+from mnist_tui.cli import headless
 headless._write = lambda stream, text: print(text, end="", file=stream, flush=True)
 """
 

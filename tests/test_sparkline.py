@@ -2,7 +2,7 @@
 
 import pytest
 
-from mnist_tui.sparkline import BLOCKS, MNIST, OTHER, Scale, mean_curve, scale_of, sparkline
+from mnist_tui.runs.sparkline import BLOCKS, MNIST, OTHER, Scale, mean_curve, scale_of, sparkline
 from mnist_tui.text import in_ascii
 
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from mnist_tui.calls import parse
-from mnist_tui.spec import RunSpec, SpecError, Target, TrainSpec, make_spec
+from mnist_tui.spec.calls import parse
+from mnist_tui.spec.run_spec import RunSpec, SpecError, Target, TrainSpec, make_spec
 
 FUZZ = settings(max_examples=300, deadline=None, derandomize=True)
 
@@ -450,8 +450,8 @@ def test_nothing_heavy_is_imported() -> None:
     """A layer table and `--list` must not wait for torch; a late import shows only in a fresh process."""
     program = """
 import sys
-import mnist_tui.catalog, mnist_tui.network, mnist_tui.presets, mnist_tui.spec
-mnist_tui.spec.make_spec({"layers": "Flatten()\\nLinear(10)"}).rows
+import mnist_tui.spec.catalog, mnist_tui.spec.network, mnist_tui.spec.presets, mnist_tui.spec.run_spec
+mnist_tui.spec.run_spec.make_spec({"layers": "Flatten()\\nLinear(10)"}).rows
 print(*sorted({"torch", "torchvision", "numpy", "textual"} & set(sys.modules)))
 print("pydantic" in sys.modules)
 """

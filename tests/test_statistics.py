@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import t, ttest_ind
 
-from mnist_tui import statistics
-from mnist_tui.comparison import holm
+from mnist_tui.analysis import statistics
+from mnist_tui.analysis.comparison import holm
 
 
 @pytest.mark.parametrize(("first", "second", "p"), [(30, 15, 0.0357), (35, 25, 0.2451), (0, 0, 1.0), (5, 5, 1.0)])

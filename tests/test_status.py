@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from mnist_tui.events import Event, Paused, Progress
+from mnist_tui.runs.events import Event, Paused, Progress
+from mnist_tui.tui.charts.track import Track
 from mnist_tui.tui.status import ActionProgress, Part, StatusLine, fitted, progress_parts
-from mnist_tui.tui.track import Track
 
 DEVICE = "cpu 97%  mem 818 MB"
 

@@ -31,12 +31,15 @@ from reliability_helpers import (
     without_lock,
 )
 
-from mnist_tui import data, files, headless, session, storage, train
-from mnist_tui.control import Control
-from mnist_tui.data import DataError
-from mnist_tui.events import EpochEnded, Notice, Progress, RunEnded, RunStarted
-from mnist_tui.spec import RunSpec
-from mnist_tui.storage import RunFolder, StorageError, is_running, list_runs, load_run
+from mnist_tui import files
+from mnist_tui.cli import headless
+from mnist_tui.runs import storage
+from mnist_tui.runs.control import Control
+from mnist_tui.runs.events import EpochEnded, Notice, Progress, RunEnded, RunStarted
+from mnist_tui.runs.storage import RunFolder, StorageError, is_running, list_runs, load_run
+from mnist_tui.spec.run_spec import RunSpec
+from mnist_tui.training import data, loop, session
+from mnist_tui.training.data import DataError
 
 NO_NUMBERS = [math.nan, math.inf, -math.inf]
 
@@ -114,7 +117,7 @@ def test_what_is_reported_is_on_disk(tmp_path: Path) -> None:
 def test_a_checkpoint_at_the_last_step_does_not_stand_in_for_the_epochs(tmp_path: Path) -> None:
     """A checkpoint due by the clock at an epoch's last step has no row yet; the one that has it must follow."""
     rows = []
-    with mock.patch.object(session, "CHECKPOINT_SECONDS", 0), mock.patch.object(train, "PROGRESS_SECONDS", 0):
+    with mock.patch.object(session, "CHECKPOINT_SECONDS", 0), mock.patch.object(loop, "PROGRESS_SECONDS", 0):
         for event in run(tmp_path, small_spec()):
             if isinstance(event, EpochEnded):
                 rows.append([stored["epoch"] for stored in state_on_disk(only_folder(tmp_path))["rows"]])

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from mnist_tui import presets, summary
-from mnist_tui.calls import parse_lines
-from mnist_tui.network import trace
-from mnist_tui.spec import RunSpec, make_spec
+from mnist_tui.spec import presets, summary
+from mnist_tui.spec.calls import parse_lines
+from mnist_tui.spec.network import trace
+from mnist_tui.spec.run_spec import RunSpec, make_spec
 
 GOLDEN = Path(__file__).parent / "golden"
 NAMES = presets.builtin_names()
@@ -69,7 +69,7 @@ def test_the_megabytes_are_those_of_a_real_model(name: str) -> None:
     """By torchsummary's own formulas, with the outputs and weights of the modules that PyTorch runs."""
     import torch
 
-    from mnist_tui import build
+    from mnist_tui.training import build
 
     spec = _specs()[name]
     model = build.network(spec).eval()

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from mnist_tui import telemetry
-from mnist_tui.telemetry import GIB, GpuReading, Reading, in_words
+from mnist_tui.tui import telemetry
+from mnist_tui.tui.telemetry import GIB, GpuReading, Reading, in_words
 
 GPU = GpuReading("NVIDIA H100", 87, 12.1, 80.0, 61, ("1234 8.0 GB",))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_tui import terminal
+from mnist_tui.tui import terminal
 
 ROOT = Path(__file__).parent.parent
 
@@ -101,14 +101,14 @@ def python(code: str, **env: str) -> str:
 )
 def test_the_locale_says_whether_there_is_more_than_ascii(env: dict[str, str], expected: bool) -> None:
     """Python itself reads and writes UTF-8 in either; the terminal does not."""
-    code = "import sys; from mnist_tui import terminal; print(sys.flags.utf8_mode, terminal.has_utf8())"
+    code = "import sys; from mnist_tui.tui import terminal; print(sys.flags.utf8_mode, terminal.has_utf8())"
 
     assert python(code, **env).split()[1] == str(expected)
 
 
 def test_textual_does_as_it_is_told() -> None:
     """It reads its environment when it is loaded, and not afterwards."""
-    told = "from mnist_tui import terminal; terminal.prepare()"
+    told = "from mnist_tui.tui import terminal; terminal.prepare()"
     ask = "import textual.constants as read; print(read.MAX_FPS, read.TEXTUAL_ANIMATIONS)"
 
     assert python(f"{told}\n{ask}", SSH_TTY="/dev/pts/3") == "10 none"

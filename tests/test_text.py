@@ -234,7 +234,8 @@ def test_a_fitted_text_takes_its_cells(text: str, width: int, is_right: bool) ->
     assert text in shown if cell_width(text) <= width else shown.strip(" ")[-1:] == "…"
 
 
-SENTENCES = [path for path in (Path(__file__).parent.parent / "mnist_tui").glob("*.py") if path.name != "text.py"]
+PACKAGE = Path(__file__).parent.parent / "mnist_tui"
+SENTENCES = [path for path in PACKAGE.rglob("*.py") if path.name != "text.py" and "tui" not in path.parent.parts[-2:]]
 
 
 @pytest.mark.parametrize("path", SENTENCES, ids=lambda path: path.stem)

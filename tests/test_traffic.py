@@ -9,7 +9,7 @@ from pathlib import Path
 from lab_terminal import Lab
 from typing_model import DOWN, ESCAPE, F4
 
-OFTEN = "import mnist_tui.tui.lab; mnist_tui.tui.lab.DEVICE_SECONDS = 0.5"
+OFTEN = "import mnist_tui.tui.lab.screen; mnist_tui.tui.lab.screen.DEVICE_SECONDS = 0.5"
 """What the device does is drawn below whatever is open, in every second that is measured."""
 
 WASTEFUL = """

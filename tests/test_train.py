@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mnist_tui import batches, build, train
-from mnist_tui.control import Control
-from mnist_tui.data import Dataset, Images
-from mnist_tui.events import EpochEnded, Event, Progress, RunEnded
-from mnist_tui.spec import RunSpec, SpecError, make_spec
-from mnist_tui.step import TrainStep
-from mnist_tui.train import Evaluation, Splits, Training
+from mnist_tui.runs.control import Control
+from mnist_tui.runs.events import EpochEnded, Event, Progress, RunEnded
+from mnist_tui.spec.run_spec import RunSpec, SpecError, make_spec
+from mnist_tui.training import batches, build, loop
+from mnist_tui.training.data import Dataset, Images
+from mnist_tui.training.loop import Evaluation, Splits, Training
+from mnist_tui.training.step import TrainStep
 
 DEEP = "Conv2d(4, 3)\nConv2d(4, 3)\nMaxPool2d(4)\nFlatten()\nLinear(10)"
 
@@ -30,7 +30,7 @@ def splits(digits: Dataset) -> Splits:
 @pytest.fixture
 def each_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every step is followed by a `Progress`."""
-    monkeypatch.setattr(train, "PROGRESS_SECONDS", 0)
+    monkeypatch.setattr(loop, "PROGRESS_SECONDS", 0)
 
 
 def changed(spec: RunSpec, **settings: object) -> RunSpec:
@@ -45,7 +45,7 @@ def with_val(splits: Splits, digits: Dataset) -> Splits:
 
 def run(training: Training, stop: Control | None = None) -> list[Event]:
     """All events of a run."""
-    return list(train.train(training, stop or Control()))
+    return list(loop.train(training, stop or Control()))
 
 
 def rows_of(events: list[Event]) -> list[EpochEnded]:
@@ -137,7 +137,7 @@ def test_it_trains_as_a_plain_loop_does(
     torch.manual_seed(3)
     model = build.network(spec)
     stepper = reference(model.parameters(), lr=0.01, foreach=False)  # type: ignore[call-arg]  # each one's argument
-    generator = torch.Generator().manual_seed(3 + train.ORDER_STREAM)
+    generator = torch.Generator().manual_seed(3 + loop.ORDER_STREAM)
     expected = []
     for _ in range(2):
         model.train()
@@ -185,7 +185,7 @@ def test_the_seed_is_the_run(small_spec: RunSpec, splits: Splits) -> None:
 def test_being_watched_changes_nothing(small_spec: RunSpec, splits: Splits, monkeypatch: pytest.MonkeyPatch) -> None:
     """How often the loop reports does not change what it computes."""
     often = rows_of(run(Training(small_spec, splits)))
-    monkeypatch.setattr(train, "PROGRESS_SECONDS", 1000)
+    monkeypatch.setattr(loop, "PROGRESS_SECONDS", 1000)
 
     assert rows_of(run(Training(small_spec, splits))) == often
 
@@ -320,14 +320,14 @@ def test_an_evaluation_that_is_not_finite(
 ) -> None:
     """An epoch whose last step leads out of bounds has diverged: it is no row, no best epoch, and not complete."""
     given = with_val(splits, digits)
-    calls, evaluate = itertools.count(), train.evaluate
+    calls, evaluate = itertools.count(), loop.evaluate
 
     def out_of_bounds(model: nn.Module, images: Images, *rest: Any) -> Evaluation:
         is_last = next(calls) >= 2 and images is getattr(given, part)
         found = evaluate(model, images, *rest)
         return dataclasses.replace(found, loss=value) if is_last else found
 
-    monkeypatch.setattr(train, "evaluate", out_of_bounds)
+    monkeypatch.setattr(loop, "evaluate", out_of_bounds)
     events = run(Training(small_spec, given))
 
     assert (end_of(events).outcome, end_of(events).epochs) == ("diverged", 1)
@@ -350,7 +350,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> Script:
             value = next(values[id(images)])
             return Evaluation(value, value, torch.tensor([round(100 * value)]), torch.zeros(0))
 
-        monkeypatch.setattr(train, "evaluate", evaluate)
+        monkeypatch.setattr(loop, "evaluate", evaluate)
 
     return set_script
 
@@ -503,7 +503,7 @@ def test_evaluation_changes_nothing(is_evaluation: bool, trained: Training) -> N
     trained.fast_model.train()
     before = state(trained)
     if is_evaluation:
-        train.evaluate(trained.fast_model, test, 30, (0.1307, 0.3081))
+        loop.evaluate(trained.fast_model, test, 30, (0.1307, 0.3081))
     else:
         trained.fast_model(batches.normalise(test.pixels, 0.1307, 0.3081))
     equal = [torch.equal(a, b) for a, b in zip(before, state(trained), strict=True)]
@@ -517,7 +517,7 @@ def test_evaluation_changes_nothing(is_evaluation: bool, trained: Training) -> N
 def test_evaluation_is_plain_evaluation(batch_size: int, trained: Training) -> None:
     """Loss, accuracy and answers are those of one pass over all images, whatever the batch size."""
     test = trained.splits.test
-    found = train.evaluate(trained.fast_model, test, batch_size, (0.1307, 0.3081))
+    found = loop.evaluate(trained.fast_model, test, batch_size, (0.1307, 0.3081))
     with torch.no_grad():
         scores = trained.model.eval()(plain(test.pixels))
     of_truth = scores.softmax(1)[torch.arange(100), test.labels]
@@ -530,7 +530,7 @@ def test_evaluation_is_plain_evaluation(batch_size: int, trained: Training) -> N
 
 def test_the_row_is_evaluate_on_the_epochs_weights(trained: Training) -> None:
     """What the history says of an epoch is what evaluation finds on the weights the epoch ended with."""
-    found = train.evaluate(trained.model, trained.splits.test, 250, (0.1307, 0.3081))
+    found = loop.evaluate(trained.model, trained.splits.test, 250, (0.1307, 0.3081))
 
     assert trained.rows[-1].test_loss == pytest.approx(found.loss, abs=1e-6)
     assert trained.rows[-1].test_accuracy == found.accuracy

@@ -9,11 +9,11 @@ import pytest
 from lab_pilot import COLD, CannedJobs, area, field, lab, notices, screen, until
 from lab_terminal import Lab
 
-from mnist_tui import presets
-from mnist_tui.draft import Draft
+from mnist_tui.spec import presets
+from mnist_tui.spec.draft import Draft
 from mnist_tui.tui.app import LabApp
-from mnist_tui.tui.picker import PresetPicker
-from mnist_tui.tui.runs_screen import RunsScreen
+from mnist_tui.tui.lab.picker import PresetPicker
+from mnist_tui.tui.runs.screen import RunsScreen
 
 UNDO, REDO = "ctrl+z", "ctrl+y"
 F4, DOWN = "\x1bOS", "\x1b[B"

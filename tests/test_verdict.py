@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from reliability_helpers import only_folder, resume, run, small_spec
 
-from mnist_tui import annotations, columns, headless, verdict, watch
-from mnist_tui.events import EpochEnded, RunEnded
-from mnist_tui.listing import read_run
-from mnist_tui.spec import RunSpec, make_spec
+from mnist_tui.cli import headless
+from mnist_tui.runs import annotations, columns, follow, verdict
+from mnist_tui.runs.events import EpochEnded, RunEnded
+from mnist_tui.runs.index import read_run
+from mnist_tui.spec.run_spec import RunSpec, make_spec
 
 
 def spec_with(**target: float) -> RunSpec:
@@ -87,7 +88,7 @@ def test_a_run_stopped_before_its_first_epoch_is_not_judged(tmp_path: Path, caps
     assert columns.column("target").of([stopped]) == "not judged"
     assert columns.as_record(stopped)["target"] is None
     assert f"- target not judged: {words}\n" in annotations.notes_text(folder)
-    watch.print_events(folder, as_json=False)
+    follow.print_events(folder, as_json=False)
     assert capsys.readouterr().out.endswith(f"; target not judged: {words}\n")
 
     list(resume(folder))

@@ -11,23 +11,24 @@ from typing import Any
 import pytest
 from reliability_helpers import only_folder, options, quick_world, resume, run, small_spec
 
-from mnist_tui import session, train, watch
-from mnist_tui.control import Control, send
-from mnist_tui.events import EpochEnded, Event, Paused, Progress, RunEnded, RunStarted, Steered, WentOn
-from mnist_tui.spec import make_spec
-from mnist_tui.storage import RunFolder, StorageError, is_running
+from mnist_tui.runs import follow
+from mnist_tui.runs.control import Control, send
+from mnist_tui.runs.events import EpochEnded, Event, Paused, Progress, RunEnded, RunStarted, Steered, WentOn
+from mnist_tui.runs.storage import RunFolder, StorageError, is_running
+from mnist_tui.spec.run_spec import make_spec
+from mnist_tui.training import loop, session
 
 
 @pytest.fixture(autouse=True)
 def _each_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every step is reported, and a watcher looks often."""
-    monkeypatch.setattr(train, "PROGRESS_SECONDS", 0)
-    monkeypatch.setattr(watch, "PERIOD", 0.02)
+    monkeypatch.setattr(loop, "PROGRESS_SECONDS", 0)
+    monkeypatch.setattr(follow, "PERIOD", 0.02)
 
 
 def seen(folder: Path) -> list[Event]:
     """All that a watcher is told of a run that nobody trains any more."""
-    return list(watch.follow(folder, threading.Event()))
+    return list(follow.follow(folder, threading.Event()))
 
 
 def comparable(events: list[Event]) -> list[Event]:
@@ -203,7 +204,7 @@ class Watcher:
         self._thread.start()
 
     def _follow(self, folder: Path) -> None:
-        for event in watch.follow(folder, self.stop):
+        for event in follow.follow(folder, self.stop):
             self.events.append(event)
 
     def wait_for(self, kind: type[Any]) -> None:
@@ -296,7 +297,7 @@ def test_a_half_written_row_is_told_when_it_is_whole(tmp_path: Path) -> None:
     folder = only_folder(tmp_path)
     path = folder / "history.jsonl"
     first, second = path.read_bytes().splitlines(keepends=True)
-    tail = watch.Tail(path)
+    tail = follow.Tail(path)
     path.write_bytes(first + second[:20])
     before = tail.lines()
     path.write_bytes(first + second)
@@ -325,9 +326,9 @@ def cpu_of_watching(folder: Path, period: float, seconds: float) -> float:
     """Seconds of CPU that a watcher takes of a run in which nothing happens."""
     holder = RunFolder(folder)
     stop = threading.Event()
-    events = watch.follow(folder, stop)
+    events = follow.follow(folder, stop)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(watch, "PERIOD", period)
+        patch.setattr(follow, "PERIOD", period)
         next(events)
         timer = threading.Timer(seconds, stop.set)
         timer.start()

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from lab_terminal import Lab
 
-from mnist_tui import presets
-from mnist_tui.draft import Draft
+from mnist_tui.spec import presets
+from mnist_tui.spec.draft import Draft
 
 KEYS = {
     "left": "\x1b[D",

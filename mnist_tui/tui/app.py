@@ -14,20 +14,20 @@ from textual.binding import Binding, BindingType
 from textual.events import Event, Key, Paste
 from textual.screen import Screen
 
-from mnist_tui.spec import RunSpec
+from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.tui.diff_driver import DiffDriver, ScreenMemory
 from mnist_tui.tui.key_queue import KeyQueue
 from mnist_tui.tui.keys import own_bindings, problems, usable, with_ids
-from mnist_tui.tui.lab import LabScreen
+from mnist_tui.tui.lab.screen import LabScreen
 from mnist_tui.tui.lag import LagLog
-from mnist_tui.tui.leaving import Ending, crash_message, finish, own_terminal, signals
 from mnist_tui.tui.runner import Runner
+from mnist_tui.tui.shutdown import Ending, crash_message, finish, own_terminal, signals
 from mnist_tui.tui.themes import DARK, LIGHT
 
 if TYPE_CHECKING:
-    from mnist_tui.guard import Report
-    from mnist_tui.request import LabRequest
-    from mnist_tui.tui.shelf import Shelf
+    from mnist_tui.tui.request import LabRequest
+    from mnist_tui.tui.runs.selection import Shelf
+    from mnist_tui.tui.supervisor import Report
 
 
 class LabApp(App[Ending]):
@@ -101,8 +101,8 @@ class LabApp(App[Ending]):
     @cached_property
     def shelf(self) -> "Shelf":
         """What Runs and Compare look at."""
-        from mnist_tui.listing import Runs
-        from mnist_tui.tui.shelf import Shelf
+        from mnist_tui.runs.index import Runs
+        from mnist_tui.tui.runs.selection import Shelf
 
         return Shelf(Runs(self.request.options.runs_dir), self.request.columns, self.request.sort)
 
@@ -116,8 +116,8 @@ class LabApp(App[Ending]):
         if mode == "lab":
             return self.lab
         # Loaded when they are first looked at: the first frame does not wait for them.
-        from mnist_tui.tui.compare_screen import CompareScreen
-        from mnist_tui.tui.runs_screen import RunsScreen
+        from mnist_tui.tui.compare.screen import CompareScreen
+        from mnist_tui.tui.runs.screen import RunsScreen
 
         made = RunsScreen if mode == "runs" else CompareScreen
         return made(self.shelf, self.request.ascii)
@@ -134,8 +134,8 @@ class LabApp(App[Ending]):
 
     def open_run(self, folder: Path) -> None:
         """Opens a run on top of the lab."""
-        from mnist_tui.listing import read_run
-        from mnist_tui.tui.run_screen import RunScreen
+        from mnist_tui.runs.index import read_run
+        from mnist_tui.tui.runs.run_screen import RunScreen
 
         self.push_screen(RunScreen([read_run(folder)], self.shelf, self.request.ascii))
 

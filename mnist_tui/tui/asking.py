@@ -6,7 +6,7 @@ from typing import Any
 from textual import on
 
 from mnist_tui.text import clean_line
-from mnist_tui.tui.bench import Bench
+from mnist_tui.tui.background import Bench
 from mnist_tui.tui.messages import JobDone
 from mnist_tui.tui.repaint import LeanScreen
 

@@ -11,7 +11,7 @@ from textual.dom import DOMNode
 from textual.keys import KEY_NAME_REPLACEMENTS, Keys, format_key, key_to_character
 
 import mnist_tui.tui
-from mnist_tui.calls import did_you_mean
+from mnist_tui.spec.calls import did_you_mean
 from mnist_tui.text import clean_line
 
 MODIFIERS = frozenset({"ctrl", "shift", "alt", "super", "hyper", "meta"})
@@ -68,8 +68,8 @@ def _split(keys: str) -> list[str]:
 
 def _bound() -> list[list[Binding]]:
     """The bindings of every screen and widget of the dashboard, those not looked at yet too."""
-    for module in pkgutil.iter_modules(mnist_tui.tui.__path__):
-        importlib.import_module(f"mnist_tui.tui.{module.name}")
+    for module in pkgutil.walk_packages(mnist_tui.tui.__path__, "mnist_tui.tui."):
+        importlib.import_module(module.name)
     ours = [kind for kind in _below(DOMNode) if kind.__module__.startswith("mnist_tui.")]
     return [[each for each in vars(kind).get("BINDINGS", ()) if isinstance(each, Binding)] for kind in ours]
 

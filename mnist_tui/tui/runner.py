@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnist_tui.control import Control, Request, send
-from mnist_tui.events import Event, Progress, RunEnded, RunStarted
-from mnist_tui.spec import RunSpec
+from mnist_tui.runs.control import Control, Request, send
+from mnist_tui.runs.events import Event, Progress, RunEnded, RunStarted
+from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.text import clean_line
 
 if TYPE_CHECKING:
-    from mnist_tui.options import Options
+    from mnist_tui.spec.run_options import Options
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class Runner:
             self.listener(news)
 
     def _trained(self, specs: Sequence[RunSpec]) -> Iterator[Event]:
-        from mnist_tui import session  # torch: seconds, and only in this thread.
+        from mnist_tui.training import session  # torch: seconds, and only in this thread.
 
         for spec in specs:
             session.check(spec)
@@ -164,19 +164,21 @@ class Runner:
                 return
 
     def _resumed(self, folder: Path) -> Iterator[Event]:
-        from mnist_tui import session, storage
+        from mnist_tui.runs import storage
+        from mnist_tui.training import session
 
         yield from session.resume(storage.load_run(folder), self.options, self._control)
 
     def _extended(self, folder: Path, epochs: int) -> Iterator[Event]:
-        from mnist_tui import session, storage
+        from mnist_tui.runs import storage
+        from mnist_tui.training import session
 
         yield from session.extend(storage.load_run(folder), epochs, self.options, self._control)
 
     def _watched(self, folder: Path) -> Iterator[Event]:
-        from mnist_tui import watch
+        from mnist_tui.runs import follow
 
-        yield from watch.follow(folder, self._control)
+        yield from follow.follow(folder, self._control)
 
 
 def _news_of(error: Exception) -> News:

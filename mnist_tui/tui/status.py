@@ -10,7 +10,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from mnist_tui.text import clean_line, duration
-from mnist_tui.tui.track import Track
+from mnist_tui.tui.charts.track import Track
 
 BAR_WIDTH = 16
 GAP = 2

@@ -1,0 +1,1 @@
+"""What saved runs say: statistics, comparisons, tables, Markdown and plots in text."""

@@ -1,0 +1,302 @@
+"""Runs beside each other: their results, whether the difference can be told from noise, and what must not be compared.
+
+A side is one run, or several seeds of one; repeats of a seed count as one observation. The words are ours, the
+statistics are scipy's.
+"""
+
+import io
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import combinations
+from pathlib import Path
+from statistics import fmean
+from typing import Any, Literal
+
+from mnist_tui.analysis import statistics
+from mnist_tui.analysis.statistics import Interval, Paired, Unpaired
+from mnist_tui.files import BadFile, read_bytes
+from mnist_tui.runs.events import EpochEnded
+from mnist_tui.runs.record import Run, observations
+from mnist_tui.runs.storage import TIMINGS
+
+Measure = Literal["best", "last", "mean"]
+MEASURES: dict[Measure, str] = {
+    "best": "test accuracy of the best epoch",
+    "last": "test accuracy of the last epoch",
+    "mean": "mean test accuracy of the last epochs",
+}
+SIGNIFICANT = 0.05
+"""The p below which a difference is told: one in twenty where there is none."""
+MAX_PREDICTIONS = 16 * 2**20
+MAX_IMAGES = 1_000_000
+
+
+@dataclass(frozen=True)
+class Side:
+    """One run, or several seeds of one."""
+
+    label: str
+    runs: tuple[Run, ...]
+    """One for each observation."""
+    repeats: tuple[Run, ...] = ()
+    """Runs that newer ones among `runs` repeat; they are not counted."""
+
+    def values(self, measure: Measure) -> list[float]:
+        """The accuracies of its runs, as fractions; runs without one are left out."""
+        found = [value_of(run, measure) for run in self.runs]
+        return [value for value in found if value is not None]
+
+    def mean(self, measure: Measure) -> float | None:
+        """Over its seeds."""
+        values = self.values(measure)
+        return fmean(values) if values else None
+
+    def interval(self, measure: Measure) -> Interval | None:
+        """Where the mean lies over all seeds; of one run, where its accuracy lies over all images of this kind."""
+        values = self.values(measure)
+        if len(values) > 1:
+            return statistics.mean_interval(values)
+        images = self.runs[0].data[2]
+        if not values or not images or measure == "mean":
+            return None
+        return statistics.wilson(round(values[0] * images), images)
+
+
+def value_of(run: Run, measure: Measure) -> float | None:
+    """The accuracy of a run, as a fraction."""
+    match measure:
+        case "best":
+            return run.best_accuracy
+        case "last":
+            return run.last_accuracy
+        case "mean":
+            return run.mean_of_last
+
+
+def labelled(groups: Sequence[Sequence[Run]]) -> list[Side]:
+    """Sides whose labels tell them apart: the name, with the seed of one run, and the folder's end where it must be."""
+    sides = [_side(runs) for runs in groups]
+    labels = [side.label for side in sides]
+    return [
+        replace(side, label=f"{side.label} {side.runs[0].id[-4:]}") if labels.count(side.label) > 1 else side
+        for side in sides
+    ]
+
+
+def _side(runs: Sequence[Run]) -> Side:
+    counted = observations(runs)
+    return Side(_label(counted), tuple(counted), tuple(run for run in runs if run not in counted))
+
+
+def _label(runs: Sequence[Run]) -> str:
+    run = runs[0]
+    return f"{run.name} s{run.seed}" if len(runs) == 1 else f"{run.name} ×{len(runs)}"
+
+
+def refusals(sides: Sequence[Side], measure: Measure) -> list[str]:
+    """Why these must not be compared, a sentence each; [] where they may."""
+    found = []
+    runs = [run for side in sides for run in side.runs]
+    for run in runs:
+        if not run.is_run:
+            found.append(f"{run.id}: {run.state}: {run.reason}")
+        elif value_of(run, measure) is None:
+            found.append(f"{run.id} has no {MEASURES[measure]}: {run.epochs} epochs are done")
+    found += _shared(sides)
+    if found:
+        return list(dict.fromkeys(found))
+    first, *others = [side.runs[0] for side in sides]  # The seeds of a side are all alike in this.
+    for run in others:
+        if run.data != first.data:
+            found.append(f"{_data(first)} and {_data(run)}: other images give other accuracies; they are not compared")
+        elif measure == "best" and run.chosen_by != first.chosen_by:
+            found.append(
+                f"the best epoch of {_name(first)} was chosen on the {first.chosen_by} images, that of {_name(run)} on "
+                f"the {run.chosen_by} images: choosing on the test images flatters; compare the last epochs"
+            )
+    return list(dict.fromkeys(found))
+
+
+def _shared(sides: Sequence[Side]) -> Iterator[str]:
+    """A sentence for sides that have runs, or seeds, in common. Two single runs may repeat each other."""
+    for one, other in combinations(sides, 2):
+        by_observation = {run.observation: run for run in other.runs}
+        pairs = [(run, by_observation[run.observation]) for run in one.runs if run.observation in by_observation]
+        if same := [run.id for run, twin in pairs if run.id == twin.id]:
+            more = f" and {len(same) - 3} more" if len(same) > 3 else ""
+            yield f"{', '.join(same[:3])}{more}: on both sides; name two different runs, presets or filters"
+        elif pairs and not is_repeat(one, other):
+            run, twin = pairs[0]
+            yield f"{run.id} and {twin.id} are {REPEATS}, so they cannot be on two sides"
+
+
+REPEATS = "repeats of one seed (same recipe, data, device and versions)"
+
+
+def is_repeat(one: Side, other: Side) -> bool:
+    """Whether both are single runs of which one repeats the other."""
+    return len(one.runs) == len(other.runs) == 1 and one.runs[0].observation == other.runs[0].observation
+
+
+def _name(run: Run) -> str:
+    return f"{run.name} s{run.seed}"
+
+
+def _data(run: Run) -> str:
+    name, sha, images = run.data
+    return f"{_name(run)} was tested on {images or 'unknown'} images of {name or 'unknown'} ({(sha or '?')[:8]})"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What can be said of two sides."""
+
+    sentence: str
+    better: str | None
+    """The label of the better side; None where it cannot be told."""
+    test: Paired | Unpaired | None
+    p: float | None
+    """As it is judged: made larger where several comparisons are made at once (Holm)."""
+
+
+def compare(sides: Sequence[Side], measure: Measure) -> list[Verdict]:
+    """The first side against each of the others; call it where `refusals` has none."""
+    tests = [_tested(sides[0], side, measure) for side in sides[1:]]
+    adjusted = holm([None if test is None else test.p for test in tests])
+    pairs = zip(sides[1:], tests, adjusted, strict=True)
+    return [_verdict(sides[0], side, test, p, measure, len(tests)) for side, test, p in pairs]
+
+
+def _tested(first: Side, second: Side, measure: Measure) -> Paired | Unpaired | None:
+    if is_repeat(first, second):
+        return None
+    if len(first.runs) == len(second.runs) == 1:
+        return paired(first.runs[0], second.runs[0]) if measure == "best" else None
+    return statistics.welch(first.values(measure), second.values(measure))
+
+
+def holm(ps: Sequence[float | None]) -> list[float | None]:
+    """The p values, made larger, so that one false difference in all of them stays as rare as in one (Holm, 1979)."""
+    known = sorted((p, index) for index, p in enumerate(ps) if p is not None)
+    adjusted: list[float | None] = [None] * len(ps)
+    largest = 0.0
+    for rank, (p, index) in enumerate(known):
+        largest = max(largest, min(1.0, p * (len(known) - rank)))
+        adjusted[index] = largest
+    return adjusted
+
+
+def paired(first: Run, second: Run) -> Paired | None:
+    """McNemar's test on the answers of two runs' best epochs; None where they are not stored, or of other images."""
+    one, two = read_predictions(first.folder), read_predictions(second.folder)
+    if one is None or two is None or one[0] != two[0]:
+        return None
+    return statistics.mcnemar(one[1].tolist(), two[1].tolist())
+
+
+def read_predictions(folder: Path) -> tuple[bytes, Any] | None:
+    """The labels of the test images as bytes, and for each whether the run had it right; None without them."""
+    import zipfile
+
+    import numpy as np
+
+    try:
+        content = read_bytes(folder / "predictions.npz", MAX_PREDICTIONS, follow=False)
+        if sum(part.file_size for part in zipfile.ZipFile(io.BytesIO(content)).infolist()) > 4 * MAX_PREDICTIONS:
+            return None
+        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+            labels, answers = stored["labels"], stored["predictions"]
+    except (BadFile, ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, MemoryError):
+        return None
+    if labels.ndim != 1 or labels.shape != answers.shape or not 0 < len(labels) <= MAX_IMAGES:
+        return None
+    return labels.astype(np.uint8).tobytes(), labels == answers
+
+
+# --- the words ---
+
+
+def _verdict(
+    first: Side, second: Side, test: Paired | Unpaired | None, p: float | None, measure: Measure, count: int
+) -> Verdict:
+    several = f" (p for {count} comparisons at once, by Holm)" if count > 1 and p is not None else ""
+    match test:
+        case Paired():
+            sentence, better = _paired_words(first, second, test, p or 0.0)
+        case Unpaired():
+            sentence, better = _unpaired_words(first, second, test, p, measure)
+        case _ if is_repeat(first, second):
+            sentence, better = _repeat_words(first, second), None
+        case _:
+            sentence, better = _untested_words(first, second, measure), None
+    return Verdict(sentence + several, better, test, p)
+
+
+def _paired_words(first: Side, second: Side, test: Paired, p: float) -> tuple[str, str | None]:
+    counts = (
+        f"{second.label} is right on {test.only_second} test images that {first.label} misses, "
+        f"and misses {test.only_first} that {first.label} has right"
+    )
+    if test.only_first == test.only_second or p >= SIGNIFICANT:
+        return f"Cannot tell: {counts}; {_chance(p)} if both were equally good (exact McNemar).", None
+    better = second if test.only_second > test.only_first else first
+    return (
+        f"{better.label} is better on these images: {counts}; {_chance(p)} if both were equally good (exact McNemar). "
+        "That holds for these two trained networks; other seeds may come out otherwise.",
+        better.label,
+    )
+
+
+def _unpaired_words(
+    first: Side, second: Side, test: Unpaired, p: float | None, measure: Measure
+) -> tuple[str, str | None]:
+    higher, lower = (second, first) if test.difference > 0 else (first, second)
+    means = " against ".join(f"{_percent(side.mean(measure))} of {side.label}" for side in (higher, lower))
+    points = f"{100 * abs(test.difference):.2f} points"
+    if p is None or test.interval is None:
+        return f"Cannot tell: {means}; both sides need two seeds or more, and some spread.", None
+    low, high = sorted(100 * (end if test.difference > 0 else -end) for end in test.interval)
+    facts = f"{means}, 95% interval of the difference {low:+.2f} to {high:+.2f} points; {_chance(p)} (Welch's t)"
+    if p >= SIGNIFICANT:
+        needed = f" About {test.seeds_needed:,} seeds each would be needed to tell." if test.seeds_needed else ""
+        return f"Cannot tell: the difference of {points} may be noise: {facts}.{needed}", None
+    return f"{higher.label} is better by {points}: {facts}.", higher.label
+
+
+def _repeat_words(first: Side, second: Side) -> str:
+    """What a repeat shows: whether the numbers came out the same."""
+    rows = [[_numbers(row) for row in side.runs[0].rows] for side in (first, second)]
+    epochs = min(map(len, rows))
+    same = next((n for n, pair in enumerate(zip(*rows, strict=False)) if pair[0] != pair[1]), epochs)
+    what = f"{first.label} and {second.label} are {REPEATS}"
+    if same == epochs:
+        return f"Nothing to compare: {what}, with the same numbers in every epoch that both have."
+    threads = [side.runs[0].record.get("threads") for side in (first, second)]
+    why = f" ({threads[0]} and {threads[1]} threads round differently)" if threads[0] != threads[1] else ""
+    return (
+        f"Nothing to compare: {what}; their numbers differ from epoch {same + 1} on{why}. "
+        "They count as one observation; train other seeds to compare recipes."
+    )
+
+
+def _numbers(row: EpochEnded) -> Hashable:
+    """A row without what differs between any two runs."""
+    return tuple((name, repr(value)) for name, value in asdict(row).items() if name not in TIMINGS)
+
+
+def _untested_words(first: Side, second: Side, measure: Measure) -> str:
+    means = " against ".join(f"{_percent(side.mean(measure))} of {side.label}" for side in (second, first))
+    advice = (
+        "these runs store no answers to the same images"
+        if measure == "best"
+        else "the answers are stored for the best epoch alone"
+    )
+    return f"Cannot tell: {means}, one run each, and {advice}; train each with several seeds."
+
+
+def _chance(p: float) -> str:
+    return f"p = {p:.3f}" if p >= 0.001 else "p < 0.001"
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2%}"

@@ -1,0 +1,149 @@
+"""Runs and comparisons as Markdown, to be pasted into a README or a report."""
+
+import re
+from collections.abc import Sequence
+
+from mnist_tui.analysis import tables
+from mnist_tui.analysis.comparison import Measure, Side
+from mnist_tui.runs import columns, verdict
+from mnist_tui.runs.annotations import read_notes
+from mnist_tui.runs.record import Run, observations
+from mnist_tui.runs.storage import StorageError
+from mnist_tui.spec.run_spec import RunSpec
+from mnist_tui.spec.summary import receptive_field_sentence, target_words
+from mnist_tui.text import clean_line
+
+SEED_COLUMNS = ("seed", "best", "last", "gap", "target", "run")
+"""What is said of each of several seeds."""
+_MARKUP = re.compile(r"[\\`\[]|\*(?=\S)|(?<!\w)_(?=\S)|<(?=[\w/!?])")
+"""What would begin markup, a link or HTML."""
+
+
+def plain(text: str) -> str:
+    """One line that Markdown shows as it is."""
+    return _MARKUP.sub(r"\\\g<0>", clean_line(text).strip())
+
+
+def code(text: str) -> str:
+    """One line as code, between as many backticks as it takes."""
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    fence, gap = "`" * (longest + 1), " " if longest else ""
+    return f"{fence}{gap}{clean_line(text)}{gap}{fence}"
+
+
+def table(rows: Sequence[Sequence[str]], is_right: Sequence[bool]) -> list[str]:
+    """A table whose first row is its heading."""
+    heads, *others = [[plain(text).replace("|", "\\|") for text in row] for row in rows]
+    rule = ["---:" if right else "---" for right in is_right]
+    return [f"| {' | '.join(cells)} |" for cells in (heads, rule, *others)]
+
+
+# --- runs ---
+
+
+def run_lines(runs: Sequence[Run]) -> list[str]:
+    """A run with its epochs, or several seeds of one recipe with the results of each."""
+    run, is_one = runs[0], len(runs) == 1
+    which = f"seed {run.seed}" if is_one else columns.seed_words(runs)
+    facts = [*_recipe_facts(run), *(_result_facts(run) if is_one else _mean_facts(runs)), ("data", _data(run))]
+    bullets = [f"- {name}: {text}" for name, text in facts if text]
+    body = [*_analysis(run), *epoch_lines(run)] if is_one else _seed_lines(runs)
+    return [f"### {plain(run.name)}, {which}", "", *bullets, "", *body]
+
+
+def _recipe_facts(run: Run) -> list[tuple[str, str]]:
+    return [
+        ("parameters", f"{run.parameters:,}" if run.parameters is not None else ""),
+        ("receptive field", receptive_field_sentence(run.layers) if run.layers else ""),
+        ("recipe", recipe(run.spec) if run.spec else ""),
+        ("target", target_words(run.spec) if run.spec else ""),
+    ]
+
+
+def recipe(spec: RunSpec) -> str:
+    """A recipe on one line."""
+    train = spec.train
+    calls = [code(str(call)) for call in (train.optimizer, train.scheduler, train.loss) if call]
+    augment = ", ".join(code(str(call)) for call in train.augment) or "none"
+    knobs = [f"{name}={value:g}" for name, value in spec.knobs.items()]
+    epochs = f"{train.epochs} epoch{'' if train.epochs == 1 else 's'}"
+    return ", ".join([epochs, f"batch size {train.batch_size}", *calls, f"augmentation {augment}", *knobs])
+
+
+def _result_facts(run: Run) -> list[tuple[str, str]]:
+    parts = run.target_parts
+    judged = f"; {verdict.in_words(parts, run.epochs).replace('_', ' ')}" if parts else ""
+    best, last = run.best_accuracy, run.last_accuracy
+    on = "the test set" if run.chosen_by == "test" else "validation images"
+    return [
+        ("result", f"{run.state}{f' ({plain(run.reason)})' if run.state != 'completed' else ''}{judged}"),
+        ("best", "" if best is None else f"{best:.2%} on the test set in epoch {run.best_epoch}, chosen on {on}"),
+        ("last", "" if last is None else f"{last:.2%} on the test set in epoch {run.epochs}"),
+        ("folder", code(run.id)),
+    ]
+
+
+def _mean_facts(runs: Sequence[Run]) -> list[tuple[str, str]]:
+    """Mean and standard deviation over the seeds."""
+    found = [(key, columns.column(key).of(runs)) for key in ("best", "last")]
+    return [(f"{key}, mean ± standard deviation", text) for key, text in found if text != "-"]
+
+
+def _data(run: Run) -> str:
+    name, _, images = run.data
+    tested = f", {images:,} test images" if images else ""
+    return f"{plain(name or 'unknown')}{tested}" + ("" if name == "mnist" else f" ({columns.NOT_MNIST})")
+
+
+def _analysis(run: Run) -> list[str]:
+    """What somebody wrote about the run."""
+    try:
+        text = read_notes(run.folder).analysis.strip()
+    except StorageError:
+        return []
+    return [*text.splitlines(), ""] if text else []
+
+
+def epoch_lines(run: Run) -> list[str]:
+    """The epochs of a run as a table."""
+    rows = tables.epoch_table(run)
+    return table(rows, [True] * len(rows[0])) if len(rows) > 1 else ["No epoch was finished."]
+
+
+def _seed_lines(runs: Sequence[Run]) -> list[str]:
+    shown = [columns.column(key) for key in SEED_COLUMNS]
+    rows = [[column.of([run]) for column in shown] for run in sorted(observations(runs), key=_seed)]
+    return table([[column.heading for column in shown], *rows], [column.is_number for column in shown])
+
+
+def _seed(run: Run) -> int:
+    return run.seed or 0
+
+
+# --- comparisons ---
+
+
+def comparison_lines(sides: Sequence[Side], sentences: Sequence[str], measure: Measure) -> list[str]:
+    """Runs beside each other: what can be said, the results, the settings and the layers that differ."""
+    labels = [side.label for side in sides]
+    lines = [f"### {plain(' and '.join(labels))}", ""]
+    for sentence in sentences:
+        lines += [f"**{plain(sentence)}**", ""]
+    lines += _side_table([_judged(row) for row in tables.comparison_table(sides, measure)])
+    if differences := tables.difference_table(sides):
+        lines += ["", *_side_table([["only what differs", *labels], *differences])]
+    for side in sides[1:]:
+        if layers := tables.layer_lines(sides[0], side):
+            lines += ["", f"Layers, from {plain(f'{labels[0]} to {side.label}')}:", ""]
+            lines += [f"- {code(line)}" for line in layers]
+    return lines
+
+
+def _judged(row: Sequence[str]) -> list[str]:
+    """A row of results; the measure that is judged by is marked with a word instead of a sign."""
+    name, *values = row
+    return [f"{name.removeprefix('> ')} (judged)" if name.startswith("> ") else name, *values]
+
+
+def _side_table(rows: Sequence[Sequence[str]]) -> list[str]:
+    return table(rows, [False] * len(rows[0]))

@@ -1,0 +1,163 @@
+"""What differs between runs, found by comparing what they recorded: settings, layers and the world around them."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from mnist_tui.runs.record import VERSIONS, Run
+from mnist_tui.spec import catalog
+from mnist_tui.spec.calls import CallError, parse, resolve_call, show
+from mnist_tui.spec.layer_diff import Change, layer_changes
+from mnist_tui.text import clean_line
+
+CALLS = ("optimizer", "scheduler", "loss")
+SEED = "seed"
+
+Knobs = tuple[tuple[str, float], ...]
+Recipe = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A setting that is not the same everywhere."""
+
+    name: str
+    values: tuple[str, ...]
+    """One for each run, in their order; "-" where a run does not have it."""
+
+
+def settings(run: Run) -> dict[str, str]:
+    """Everything but the layers that may change a result, by name: the recipe, call by call and with its defaults."""
+    return {**_settings(_recipe(run), run.knobs), SEED: _shown(run.seed)}
+
+
+def _recipe(run: Run) -> Recipe:
+    """The recipe but for the seed, as something that many runs share."""
+    recipe = run.section("train").items()
+    return tuple((name, _shown(value)) for name, value in recipe if name not in (SEED, "eval_batch_size"))
+
+
+@lru_cache(maxsize=20_000)
+def _settings(recipe: Recipe, knobs: Knobs) -> dict[str, str]:
+    found = {name: value for name, value in recipe if name not in (*CALLS, "augment")}
+    given = dict(recipe)
+    for name in CALLS:
+        found |= _call_settings(name, given.get(name, "none"), knobs)
+    found["augment"] = given.get("augment") or "none"
+    return found | {f"knob {name}": f"{value:g}" for name, value in knobs}
+
+
+def world(run: Run) -> dict[str, str]:
+    """What nobody set, and may change a result all the same: data, device, threads, versions, steering."""
+    found = {name: _shown(run.record.get(name)) for name in ("device_name", "threads", "extends")}
+    found |= {f"version of {name}": _shown(value) for name, value in run.part("versions").items() if name in VERSIONS}
+    found["data"] = f"{run.dataset or '-'} {(run.data[1] or '')[:8]}".strip()
+    found["steered by hand"] = "yes" if run.is_steered else "no"
+    return found
+
+
+def differing(runs: Sequence[Run], with_seed: bool = True) -> list[Difference]:
+    """The settings that are not the same in all the runs, and then what differs in the world around them."""
+    found: list[Difference] = []
+    for read in (settings, world):
+        each = [read(run) for run in runs]
+        for name in dict.fromkeys(name for values in each for name in values):
+            values = tuple(one.get(name, "-") for one in each)
+            if len(set(values)) > 1 and (with_seed or name != SEED):
+                found.append(Difference(name, values))
+    return found
+
+
+def layer_differences(before: Run, after: Run) -> list[Change]:
+    """The layers of two runs beside each other; [] where they are all the same."""
+    changes = layer_changes(before.layers, after.layers)
+    return changes if any(change.kind != "same" for change in changes) else []
+
+
+def change_words(before: Run, after: Run) -> list[str]:
+    """What changed from a run to a later one, a line each; what nobody set comes last."""
+    set_before, set_after = settings(before), settings(after)
+    lines = []
+    for change in layer_differences(before, after):
+        if change.kind != "same":
+            lines.append(layer_words(change))
+    for difference in differing([before, after]):
+        old, new = difference.values
+        is_set = difference.name in set_before or difference.name in set_after
+        lines.append(
+            f"{difference.name}: {old} → {new}" if is_set else f"not set by you: {difference.name} {old} → {new}"
+        )
+    return lines
+
+
+def layer_words(change: Change) -> str:
+    """A layer's change on one line, with what it costs."""
+    cost = f" ({change.parameters:+,} params)" if change.parameters else ""
+    old, new = (f"{row.type}({row.arguments})" if row else "" for row in (change.before, change.row))
+    match change.kind:
+        case "added":
+            return f"+ {new}{cost}"
+        case "removed":
+            return f"- {old}{cost}"
+    return f"~ {old} → {new}{cost}" if old != new else f"~ {new}: input shape changed{cost}"
+
+
+def distance(before: Run, after: Run) -> int:
+    """How many things differ: settings other than the seed, and layers."""
+    recipes = _changed_settings(_recipe(before), before.knobs, _recipe(after), after.knobs)
+    return recipes + _edits(before.layer_text, after.layer_text)
+
+
+@lru_cache(maxsize=50_000)
+def _changed_settings(before: Recipe, knobs_before: Knobs, after: Recipe, knobs_after: Knobs) -> int:
+    one, two = _settings(before, knobs_before), _settings(after, knobs_after)
+    names = {name for name in one.keys() | two.keys() if one.get(name) != two.get(name)}
+    return len({name.partition(".")[0] for name in names})  # An optimizer that is replaced is one change.
+
+
+@lru_cache(maxsize=50_000)
+def _edits(before: str, after: str) -> int:
+    if before == after:
+        return 0
+    from difflib import SequenceMatcher
+
+    lines = [[line.partition("#")[0].strip() for line in text.splitlines()] for text in (before, after)]
+    codes = SequenceMatcher(a=lines[0], b=lines[1], autojunk=False).get_opcodes()
+    return sum(max(end - start, new_end - new) for tag, start, end, new, new_end in codes if tag != "equal")
+
+
+def nearest(run: Run, runs: Sequence[Run]) -> Run | None:
+    """The earlier run that differs least, the newest of equals; None where there is no earlier one.
+
+    Runs of the same settings with another seed do not count: nothing was changed there.
+    """
+    earlier = (other for other in runs if other.is_run and other.created < run.created)
+    by_distance = [(distance(other, run), other) for other in sorted(earlier, key=_created, reverse=True)]
+    return min((pair for pair in by_distance if pair[0]), key=lambda pair: pair[0], default=(0, None))[1]
+
+
+def _created(run: Run) -> str:
+    return run.created
+
+
+def _call_settings(kind: str, text: str, knobs: Knobs) -> dict[str, str]:
+    """A call of the recipe as settings: its name, and its arguments, defaults filled in."""
+    if text == "none":
+        return {kind: text}
+    try:
+        call = parse(text)
+    except CallError:
+        return {kind: _shown(text)}
+    # `epochs` and `steps_per_epoch` stay as they are written: the number of epochs is a difference of its own.
+    with suppress(CallError):
+        values = catalog.check(kind, resolve_call(call, dict(knobs)))
+        return {kind: call.name} | {f"{kind}.{name}": _shown(show(value)) for name, value in values.items()}
+    return {kind: _shown(text)}
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(_shown(item) for item in value)
+    return "none" if value is None else clean_line(str(value), 200)

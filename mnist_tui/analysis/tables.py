@@ -1,0 +1,203 @@
+"""Runs and comparisons as text and as JSON, for a terminal without a screen and for pipes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from mnist_tui.analysis.comparison import MEASURES, Measure, Side, Verdict
+from mnist_tui.analysis.run_diff import (
+    SEED,
+    change_words,
+    differing,
+    layer_differences,
+    layer_words,
+    nearest,
+    settings,
+    world,
+)
+from mnist_tui.runs.columns import Column
+from mnist_tui.runs.events import EpochEnded
+from mnist_tui.runs.index import repeats
+from mnist_tui.runs.record import Run
+from mnist_tui.text import cell_width, clean, clean_line, fitted
+
+MAX_CELL = 40
+SHORT: dict[Measure, str] = {
+    "best": "best epoch, test acc",
+    "last": "last epoch, test acc",
+    "mean": "mean of last epochs",
+}
+"""The measures in a table's first column."""
+
+
+def runs_table(groups: Sequence[Sequence[Run]], shown: Sequence[Column]) -> list[str]:
+    """A heading, and a line for every run or every group of seeds."""
+    rows = [[column.of(runs) for column in shown] for runs in groups]
+    heads = [column.heading for column in shown]
+    return _aligned([heads, *rows], [column.is_number for column in shown])
+
+
+def _aligned(rows: Sequence[Sequence[str]], is_right: Sequence[bool]) -> list[str]:
+    widths = [min(MAX_CELL, max(map(cell_width, column))) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(fitted, row, widths, is_right)).rstrip() for row in rows]
+
+
+def details(run: Run, runs: Sequence[Run], shown: Sequence[Column], notes: str) -> list[str]:
+    """All that is known of a run: its facts, what changed against the nearest earlier one, epochs and notes."""
+    facts = [(column.heading, column.of([run])) for column in shown if column.key != "curve"]
+    if newer := repeats(runs).get(run.id):
+        facts.append(("not counted", f"{newer} repeats it: same recipe, seed, data, device and versions"))
+    lines = [f"{heading:<14} {text}" for heading, text in facts if text not in ("", "-")]
+    return [*lines, "", *changes(run, runs), "", *epoch_lines(run), "", clean(notes, 65_536).rstrip()]
+
+
+def changes(run: Run, runs: Sequence[Run]) -> list[str]:
+    """What changed against the earlier run that is nearest, a line each."""
+    before = nearest(run, runs)
+    if before is None:
+        return ["changes: no earlier run to compare with"]
+    words = change_words(before, run)
+    return [f"changes against {before.id}:", *(f"  {clean_line(line, 300)}" for line in words)]
+
+
+def epoch_lines(run: Run) -> list[str]:
+    """The history as a table."""
+    rows = epoch_table(run)
+    return _aligned(rows, [True] * len(rows[0])) if len(rows) > 1 else ["no epoch was finished"]
+
+
+def epoch_table(run: Run) -> list[list[str]]:
+    """The history: a heading row, then a row for each epoch; the best is marked with *."""
+    has_val = any(row.val_accuracy is not None for row in run.rows)
+    heads = ["epoch", "train loss", "train acc", *(["val acc"] if has_val else []), "test loss", "test acc", "lr", "s"]
+    rows = [
+        [
+            f"{row.epoch}{'*' if row.epoch == run.best_epoch else ' '}",
+            f"{row.train_loss:.4f}",
+            f"{row.train_accuracy:.2%}",
+            *(["" if row.val_accuracy is None else f"{row.val_accuracy:.2%}"] if has_val else []),
+            f"{row.test_loss:.4f}",
+            f"{row.test_accuracy:.2%}",
+            f"{row.learning_rate:.3g}",
+            f"{row.seconds:.1f}",
+        ]
+        for row in run.rows
+    ]
+    return [heads, *rows]
+
+
+def epochs_as_markdown(rows: Sequence[EpochEnded]) -> str:
+    """Epochs as a table in Markdown."""
+    heads = ["epoch", "train loss", "train acc", "test loss", "test acc", "learning rate", "seconds"]
+    lines = [f"| {' | '.join(heads)} |", f"|{' ---: |' * len(heads)}"]
+    for row in rows:
+        train, test = (
+            f"{row.train_loss:.4f} | {row.train_accuracy:.2%}",
+            f"{row.test_loss:.4f} | {row.test_accuracy:.2%}",
+        )
+        lines.append(f"| {row.epoch} | {train} | {test} | {row.learning_rate:.3g} | {row.seconds:.1f} |")
+    return "\n".join(lines) + "\n"
+
+
+# --- comparisons ---
+
+
+def comparison_table(sides: Sequence[Side], measure: Measure) -> list[list[str]]:
+    """Results side by side: a heading row, then a row for each fact; the judged measure is marked with >."""
+    rows = [["", *(side.label for side in sides)]]
+    rows.append(["seeds", *(_seeds(side) for side in sides)])
+    rows.append(["parameters", *(f"{side.runs[0].parameters or 0:,}" for side in sides)])
+    for each, words in SHORT.items():
+        mark = "> " if each == measure else "  "
+        rows.append([f"{mark}{words}", *(_mean(side, each) for side in sides)])
+        rows.append(["    95% interval", *(_interval(side, each) for side in sides)])
+    rows.append(["train − test gap", *(_gap(side) for side in sides)])
+    return rows
+
+
+def _seeds(side: Side) -> str:
+    count = len(side.repeats)
+    return f"{len(side.runs)}" + (f" (+{count} repeat{'s' if count > 1 else ''} not counted)" if count else "")
+
+
+def _mean(side: Side, measure: Measure) -> str:
+    values = side.values(measure)
+    if not values:
+        return "-"
+    spread = f" ({100 * min(values):.2f}–{max(values):.2%})" if len(values) > 1 else ""
+    return f"{side.mean(measure):.2%}{spread}"
+
+
+def _interval(side: Side, measure: Measure) -> str:
+    found = side.interval(measure)
+    return "-" if found is None else f"{100 * found[0]:.2f}–{found[1]:.2%}"
+
+
+def _gap(side: Side) -> str:
+    gaps = [gap for run in side.runs if (gap := run.gap) is not None]
+    return f"{100 * sum(gaps) / len(gaps):+.2f} points" if gaps else "-"
+
+
+def difference_table(sides: Sequence[Side]) -> list[list[str]]:
+    """The settings that differ between the sides, a row each; a side of several seeds is told by its first run."""
+    several = any(len(side.runs) > 1 for side in sides)
+    found = differing([side.runs[0] for side in sides], with_seed=not several)
+    return [[difference.name, *difference.values] for difference in found]
+
+
+def setting_table(sides: Sequence[Side]) -> list[list[str]]:
+    """Every setting of the sides, a row each; of several seeds those of the first run, but every seed."""
+    each = [settings(side.runs[0]) | world(side.runs[0]) | {SEED: _all_seeds(side)} for side in sides]
+    names = dict.fromkeys(name for values in each for name in values)
+    return [[name, *(values.get(name, "-") for values in each)] for name in names]
+
+
+def _all_seeds(side: Side) -> str:
+    return ", ".join(map(str, sorted({run.seed for run in side.runs if run.seed is not None})))
+
+
+def layer_lines(before: Side, after: Side) -> list[str]:
+    """The layers that differ, with what they change in parameters, multiply-adds and receptive field."""
+    lines = []
+    for change in layer_differences(before.runs[0], after.runs[0]):
+        if change.kind == "same":
+            continue
+        parts = [f"{change.multiply_adds:+,} MACs" if change.multiply_adds else "", change.receptive_field_words]
+        extra = ", ".join(part for part in parts if part)
+        lines.append(f"{layer_words(change)}{f' ({extra})' if extra else ''}")
+    return lines
+
+
+def comparison_lines(sides: Sequence[Side], verdicts: Sequence[Verdict], measure: Measure) -> list[str]:
+    """The whole comparison as text, the sentence last."""
+    rows = comparison_table(sides, measure)
+    lines = _aligned(rows, [False] * len(rows[0]))
+    if differences := difference_table(sides):
+        heads = ["only what differs", *(side.label for side in sides)]
+        lines += ["", *_aligned([heads, *differences], [False] * len(heads))]
+    for side in sides[1:]:
+        if layers := layer_lines(sides[0], side):
+            lines += ["", f"layers, from {sides[0].label} to {side.label}", *(f"  {line}" for line in layers)]
+    return [*lines, "", *(clean_line(verdict.sentence) for verdict in verdicts)]
+
+
+def comparison_json(sides: Sequence[Side], verdicts: Sequence[Verdict], measure: Measure) -> dict[str, Any]:
+    """The whole comparison as one object; accuracies are fractions."""
+    return {
+        "measure": measure,
+        "sides": [
+            {
+                "label": side.label,
+                "runs": [run.id for run in side.runs],
+                "repeats": [run.id for run in side.repeats],
+                **{each: {"mean": side.mean(each), "values": side.values(each)} for each in MEASURES},
+                "interval": side.interval(measure),
+            }
+            for side in sides
+        ],
+        "differences": {name: values for name, *values in difference_table(sides)},
+        "layers": {side.label: layer_lines(sides[0], side) for side in sides[1:]},
+        "verdicts": [
+            {"against": side.label, "better": verdict.better, "p": verdict.p, "sentence": verdict.sentence}
+            for side, verdict in zip(sides[1:], verdicts, strict=True)
+        ],
+    }

@@ -1,0 +1,1 @@
+"""The command line: arguments, commands, and training without a dashboard."""

@@ -1,0 +1,374 @@
+"""Runs as lines: events to text or JSON on stdout, talk and progress on stderr, the outcome as an exit code."""
+
+import json
+import os
+import signal
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from enum import IntEnum
+from statistics import fmean
+from typing import Any, TextIO
+
+from mnist_tui.runs import verdict
+from mnist_tui.runs.control import Control
+from mnist_tui.runs.events import (
+    EpochEnded,
+    Event,
+    Notice,
+    Paused,
+    Progress,
+    RunEnded,
+    RunStarted,
+    Steered,
+    WentOn,
+    as_record,
+)
+from mnist_tui.runs.storage import SavedRun, StorageError
+from mnist_tui.spec import summary
+from mnist_tui.spec.run_options import Options
+from mnist_tui.spec.run_spec import RunSpec, SpecError
+from mnist_tui.text import clean, duration, fitted
+from mnist_tui.training import session
+from mnist_tui.training.data import DataError
+from mnist_tui.training.environment import DeviceError
+
+
+class ExitCode(IntEnum):
+    """What the process tells its caller; part of the interface."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    ENVIRONMENT = 3
+    TARGET_MISSED = 4
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+@dataclass
+class Interruption:
+    """The control of all runs of this process, and the signal that stopped them."""
+
+    control: Control
+    code: ExitCode | None = None
+
+
+class Output:
+    """stdout for data, stderr for talk; what can no longer be written to is left alone, and the run goes on."""
+
+    def __init__(self, as_json: bool, quiet: bool) -> None:
+        self.as_json = as_json
+        self.quiet = quiet
+        self.has_bar = sys.stderr.isatty() and not quiet and os.environ.get("TERM") != "dumb"
+        self._bar_shown = False
+
+    def data(self, text: str) -> None:
+        """A line on stdout."""
+        self._clear_bar()
+        _write(sys.stdout, clean(text, 1_000_000) + "\n")
+
+    def talk(self, text: str, always: bool = False) -> None:
+        """A line on stderr; with --quiet only what must not be missed."""
+        if always or not self.quiet:
+            self._clear_bar()
+            _write(sys.stderr, clean(text) + "\n")
+
+    def bar(self, text: str) -> None:
+        """The progress line, where stderr is a terminal."""
+        if self.has_bar:
+            _write(sys.stderr, "\r\x1b[2K" + clean(text))
+            self._bar_shown = True
+
+    def _clear_bar(self) -> None:
+        if self._bar_shown:
+            _write(sys.stderr, "\r\x1b[2K")
+            self._bar_shown = False
+
+
+def _write(stream: TextIO, text: str) -> None:
+    try:
+        stream.write(text)
+        stream.flush()
+    except (OSError, ValueError):
+        # The terminal or the pipe is gone; the run folder has everything. Python must not flush it again at exit.
+        nowhere = open(os.devnull, "w")  # noqa: SIM115  # open for the rest of the process
+        if stream is sys.stdout:
+            sys.stdout = nowhere
+        else:
+            sys.stderr = nowhere
+
+
+@contextmanager
+def interruptible() -> Iterator[Interruption]:
+    """Ctrl-C and SIGTERM set the stop event; a second Ctrl-C aborts; a closed terminal lets the run go on."""
+    interruption = Interruption(Control())
+
+    def stop(code: ExitCode) -> Callable[[int, Any], None]:
+        def handle(signum: int, frame: Any) -> None:
+            if interruption.code is not None and signum == signal.SIGINT:
+                raise KeyboardInterrupt
+            interruption.code = interruption.code or code
+            interruption.control.set()
+            again = "; Ctrl-C again aborts" if signum == signal.SIGINT else ""
+            with suppress(RuntimeError):  # Python refuses to write where the signal came in the middle of a write.
+                _write(sys.stderr, f"\nstopping after this step{again}\n")
+
+        return handle
+
+    handlers: dict[int, Any] = {signal.SIGINT: stop(ExitCode.INTERRUPTED), signal.SIGTERM: stop(ExitCode.TERMINATED)}
+    if hasattr(signal, "SIGHUP"):
+        handlers[signal.SIGHUP] = lambda signum, frame: None
+    before = {signum: signal.signal(signum, handler) for signum, handler in handlers.items()}
+    try:
+        yield interruption
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+
+
+def batch(specs: Sequence[RunSpec], options: Options, output: Output, require_target: bool) -> ExitCode:
+    """Trains every spec, one after the other; all are tried, whatever happens to one."""
+    for spec in specs:
+        session.check(spec)
+    with interruptible() as interruption:
+        runs: list[_Run] = []
+        for spec in specs:
+            run = _Run(spec)
+            try:
+                run.follow(session.run(spec, options, interruption.control), output)
+            except tuple(FAILURES) as error:
+                if not runs:
+                    raise  # Nothing has begun: the whole command is told what is wrong.
+                output.talk(f"{spec.name}: {error}", always=True)
+            runs.append(run)
+            if interruption.control.is_set():
+                break
+    _summarise(runs, output)
+    return interruption.code or _exit_code(runs, require_target)
+
+
+def resume(saved: SavedRun, options: Options, output: Output, require_target: bool) -> ExitCode:
+    """Goes on with a run to its end."""
+    with interruptible() as interruption:
+        run = _Run(saved.spec).follow(session.resume(saved, options, interruption.control), output)
+    _summarise([run], output)
+    return interruption.code or _exit_code([run], require_target)
+
+
+def extend(saved: SavedRun, epochs: int, options: Options, output: Output, require_target: bool) -> ExitCode:
+    """Trains a completed run for so many more epochs, in a new folder."""
+    with interruptible() as interruption:
+        run = _Run(saved.spec).follow(session.extend(saved, epochs, options, interruption.control), output)
+    _summarise([run], output)
+    return interruption.code or _exit_code([run], require_target)
+
+
+def _exit_code(runs: Sequence["_Run"], require_target: bool) -> ExitCode:
+    if any(run.ended is None or run.ended.outcome != "completed" for run in runs):
+        return ExitCode.FAILED
+    missed = any(run.ended and run.ended.target and not all(run.ended.target.values()) for run in runs)
+    return ExitCode.TARGET_MISSED if require_target and missed else ExitCode.OK
+
+
+class _Run:
+    """One run as it goes: what was said of it, and how it ended."""
+
+    def __init__(self, spec: RunSpec) -> None:
+        self.spec = spec
+        self.started: RunStarted | None = None
+        self.ended: RunEnded | None = None
+        self.clock = time.monotonic()
+
+    @property
+    def epochs(self) -> int:
+        """Those it will have; an extension has more than the run that it goes on from."""
+        return self.started.epochs if self.started else self.spec.train.epochs
+
+    def follow(self, events: Iterator[Event], output: Output) -> "_Run":
+        """Shows every event."""
+        for event in events:
+            if output.as_json:
+                output.data(json.dumps(as_record(event), allow_nan=False))
+            self._show(event, output)
+        return self
+
+    def _show(self, event: Event, output: Output) -> None:
+        match event:
+            case Notice(text=text, is_warning=True):
+                output.talk(_banner(text), always=True)
+            case Notice(text=text):
+                output.talk(text)
+            case RunStarted():
+                self.started = event
+                self.clock = time.monotonic()
+                output.talk(_started_line(event))
+            case Progress():
+                output.bar(self._bar(event))
+            case Paused(epoch=epoch, step=step):
+                output.talk(f"paused in epoch {epoch} after {step} steps, from another terminal")
+            case WentOn():
+                output.talk("going on")
+            case Steered(learning_rate=rate):
+                output.talk(f"learning rate {rate:g} from here on, set from another terminal", always=True)
+            case EpochEnded() if not output.as_json:
+                output.data(epoch_line(event, self.epochs))
+            case RunEnded():
+                self.ended = event
+                self._show_end(event, output)
+
+    def _show_end(self, ended: RunEnded, output: Output) -> None:
+        if ended.outcome in ("diverged", "failed"):
+            output.talk(f"{self.spec.name}: {ended.outcome}: {ended.message}", always=True)
+        elif ended.outcome == "stopped":
+            folder = self.started.folder if self.started else ""
+            output.talk(f"{self.spec.name}: {ended.message}; go on with: mnist-tui resume {folder}", always=True)
+        if not output.as_json:
+            for line in result_lines(ended):
+                output.data(line)
+
+    def _bar(self, progress: Progress) -> str:
+        done = (progress.epoch - 1) * progress.steps_per_epoch + progress.step
+        before = 0
+        if self.started:
+            before = self.started.epochs_done * progress.steps_per_epoch + self.started.steps_done
+        total = self.epochs * progress.steps_per_epoch
+        elapsed = time.monotonic() - self.clock
+        left = elapsed / max(1, done - before) * (total - done)
+        width = 20
+        filled = width * done // total
+        return (
+            f"{self.spec.name} epoch {progress.epoch}/{self.epochs} "
+            f"[{'#' * filled}{'-' * (width - filled)}] {done / total:4.0%}  loss {progress.loss:.4f}  "
+            f"{progress.images_per_second:,.0f} img/s  ETA {duration(left)}"
+        )
+
+
+def _banner(text: str) -> str:
+    rule = "!" * 78
+    return "\n".join([rule, *textwrap.wrap(text, 78), rule])
+
+
+def _started_line(event: RunStarted) -> str:
+    val = f", {event.val_images:,} validation" if event.val_images else ""
+    threads = f"{event.threads} thread" + ("s" if event.threads > 1 else "")
+    again = f"; going on after {event.epochs_done} epochs and {event.steps_done} steps" if _goes_on(event) else ""
+    return (
+        f"{event.name}, seed {event.seed}: {event.parameters:,} parameters, {event.dataset} "
+        f"({event.train_images:,} train{val}, {event.test_images:,} test), {event.device}, {threads}{again}"
+    )
+
+
+def _goes_on(event: RunStarted) -> bool:
+    return bool(event.epochs_done or event.steps_done)
+
+
+def epoch_line(row: EpochEnded, epochs: int) -> str:
+    """An epoch on one line of at most 80 columns."""
+    has_val = row.val_accuracy is not None
+    # Beside a validation accuracy there is no room for the test loss; the history has it.
+    evaluated = f"val {row.val_accuracy:7.2%}  test" if has_val else f"test {_loss(row.test_loss)}"
+    parts = [
+        f"epoch {row.epoch:>{len(str(epochs))}}/{epochs}",
+        f"train {_loss(row.train_loss)} {row.train_accuracy:7.2%}",
+        f"{evaluated} {row.test_accuracy:7.2%}",
+        f"lr {row.learning_rate:.3g}",
+        f"{row.seconds:.1f} s" if row.seconds < 100 else f"{row.seconds:.0f} s",
+    ]
+    while len(line := "  ".join(parts)) > 80:
+        parts.pop()  # The history has it.
+    return line
+
+
+def _loss(value: float) -> str:
+    return f"{value:.4f}" if value < 1_000 else f"{value:.2e}"
+
+
+def result_lines(ended: RunEnded) -> list[str]:
+    """Best and last epoch, and the verdict on the target."""
+    judged = [verdict.in_words(ended.target, ended.epochs)] if ended.target else []
+    if ended.best is None or ended.last is None:
+        return [f"{ended.outcome}: no epoch was finished", *judged]
+    best, last = ended.best, ended.last
+    val = f" (validation {best.val_accuracy:.2%})" if best.val_accuracy is not None else ""
+    by = "" if ended.chosen_by == "validation" else ", chosen on the test set"
+    return [
+        f"best   epoch {best.epoch}: test {best.test_accuracy:.2%}{val}{by}",
+        f"last   epoch {last.epoch}: test {last.test_accuracy:.2%}",
+        *judged,
+    ]
+
+
+def _summarise(runs: Sequence[_Run], output: Output) -> None:
+    """A table where there are several runs; the folders last."""
+    if output.as_json:
+        return
+    if len(runs) > 1:
+        output.data("\n" + "\n".join(_summary_table(runs)))
+    for run in runs:
+        if run.started:
+            output.data(run.started.folder)
+
+
+def _summary_table(runs: Sequence[_Run]) -> list[str]:
+    lines = [f"{'run':<16} {'seed':>5}  {'outcome':<9}  {'params':>9}  {'best':>7}  {'last':>7}  target"]
+    for run in runs:
+        ended = run.ended
+        best = f"{ended.best.test_accuracy:.2%}" if ended and ended.best else "-"
+        last = f"{ended.last.test_accuracy:.2%}" if ended and ended.last else "-"
+        target = verdict.whole(ended.target) if ended and ended.target else "-"
+        outcome = ended.outcome if ended else "not begun"
+        lines.append(
+            f"{fitted(run.spec.name, 16)} {run.spec.train.seed:>5}  {outcome:<9}  {run.spec.parameters:>9,}"
+            f"  {best:>7}  {last:>7}  {target}"
+        )
+    return [*lines, *_seed_means(runs)]
+
+
+def _seed_means(runs: Sequence[_Run]) -> Iterator[str]:
+    """For every recipe trained with several seeds: the mean of the best epochs and their range; of repeats the last."""
+    by_recipe: dict[str, list[_Run]] = {}
+    for run in runs:
+        if run.ended and run.ended.outcome == "completed":
+            by_recipe.setdefault(run.spec.with_settings({"seed": "0"}).model_dump_json(), []).append(run)
+    for group in by_recipe.values():
+        best = {run.spec.train.seed: run.ended.best.test_accuracy for run in group if run.ended and run.ended.best}
+        if len(best) > 1:
+            low, high, mean = min(best.values()), max(best.values()), fmean(best.values())
+            repeats = f", {len(group) - len(best)} repeats not counted" if len(group) > len(best) else ""
+            name = group[0].spec.name
+            yield f"{name}: mean best {mean:.2%} over {len(best)} seeds{repeats}, from {low:.2%} to {high:.2%}"
+
+
+def dry_run(specs: Sequence[RunSpec], options: Options, output: Output) -> ExitCode:
+    """What a run would be and cost: table, steps, verdict, expected time; nothing is trained or written."""
+    for spec in specs:
+        session.check(spec)
+        cost = session.expected_cost(spec, options)
+        parts = verdict.before_training(spec)
+        if output.as_json:
+            record = {**summary.as_json(spec), **cost, "target": parts}
+            output.data(json.dumps(record))
+            continue
+        output.data(summary.table(spec))
+        output.data(summary.recipe(spec))
+        if parts:
+            judged = ", ".join(f"{part} {'met' if is_met else 'MISSED'}" for part, is_met in parts.items())
+            output.data(f"verdict          {judged}; accuracy is judged after training")
+        output.data(
+            f"expected         {duration(cost['seconds_per_epoch'])} an epoch, {duration(cost['seconds'])} in all "
+            f"on {cost['device']} with {cost['threads']} thread{'s' if cost['threads'] > 1 else ''}\n"
+        )
+    return ExitCode.OK
+
+
+FAILURES: dict[type[Exception], ExitCode] = {
+    SpecError: ExitCode.USAGE,
+    DataError: ExitCode.ENVIRONMENT,
+    DeviceError: ExitCode.ENVIRONMENT,
+    StorageError: ExitCode.ENVIRONMENT,
+}
+"""What can be wrong before a run begins, and the exit code it gets."""

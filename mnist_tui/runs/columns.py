@@ -1,0 +1,271 @@
+"""The columns of the table of runs: what each one is called, what it says of a run, and of several seeds of one."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+from mnist_tui.runs.record import Run, observations
+from mnist_tui.runs.sparkline import HELP, MOST_CELLS, mean_curve, scale_of, sparkline
+from mnist_tui.settings.settings import Found
+from mnist_tui.spec.calls import did_you_mean
+from mnist_tui.text import clean_line, duration
+
+NOT_MNIST = "not MNIST: its accuracies do not compare with MNIST's"
+"""What is said of a run on other images."""
+
+Value = str | int | float | bool | tuple[Any, ...] | None
+
+
+class ColumnError(ValueError):
+    """There is no such column; the message names the nearest one."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One fact of a run."""
+
+    key: str
+    """Its name in filters, in settings and in JSON."""
+    heading: str
+    value: Callable[[Run], Value]
+    """None where a run does not have it."""
+    text: Callable[[Any], str] = str
+    """A value that is not None, for a person."""
+    is_number: bool = False
+    """Whether it stands at the right, and can be less or more."""
+    is_result: bool = False
+    """Whether it is measured: then several seeds have a mean and a spread."""
+    help: str = ""
+    is_accuracy: bool = False
+    """Whether it is an accuracy, or a difference of two: the runs of one data set alone can be ranked by it."""
+
+    @property
+    def is_falling(self) -> bool:
+        """Whether rows that are to be sorted by it begin with the highest, or newest."""
+        return self.is_number or self.is_accuracy or self.key == "when"
+
+    def has_value(self, run: Run) -> bool:
+        """Whether a run has anything to show in it."""
+        return self.value(run) not in (None, "", ())
+
+    def of(self, runs: Sequence[Run]) -> str:
+        """What stands in the cell of a run, or of several seeds of one; a seed's repeats are not counted."""
+        if self.key == "seed" and len(runs) > 1:
+            return seed_words(runs)
+        values = [value for run in observations(runs) if (value := self.value(run)) not in (None, "", ())]
+        if not values:
+            return "" if self.key in ("tag", "note", "reason", "dropout") else "-"
+        if len(values) == 1 or all(value == values[0] for value in values):
+            return clean_line(self.text(values[0]), 300)
+        return self._of_several(values)
+
+    def _of_several(self, values: Sequence[Any]) -> str:
+        if self.is_result:
+            return f"{self.text(fmean(values))} ±{self.text(stdev(values)).removesuffix('%').removeprefix('+')}"
+        if self.key == "when":
+            return self.text(max(values))
+        counts = [(values.count(value), self.text(value)) for value in dict.fromkeys(values)]
+        return ", ".join(f"{count} {text}" for count, text in counts) if len(counts) <= 3 else f"{len(counts)} values"
+
+    def mean(self, runs: Sequence[Run]) -> Value:
+        """What several seeds of a run are sorted by."""
+        values: list[Any] = [value for run in observations(runs) if (value := self.value(run)) is not None]
+        if self.is_number and values:
+            return fmean(values)
+        return values[0] if values else None
+
+
+class CurveColumn(Column):
+    """The test accuracy over the epochs as a sparkline, of several seeds their mean; sorted by the last epoch.
+
+    Its value is read from the disk: `has_value` and `mean` do without it.
+    """
+
+    def has_value(self, run: Run) -> bool:
+        return run.epochs > 0
+
+    def of(self, runs: Sequence[Run]) -> str:
+        return self.drawn(runs, MOST_CELLS)
+
+    def drawn(self, runs: Sequence[Run], width: int) -> str:
+        """The sparkline in at most so many cells."""
+        curves = [run.accuracies for run in observations(runs) if run.accuracies]
+        return sparkline(mean_curve(curves), scale_of(runs[0].dataset), width) if curves else "-"
+
+    def mean(self, runs: Sequence[Run]) -> Value:
+        return column("last").mean(runs)
+
+
+def seed_words(runs: Sequence[Run]) -> str:
+    """How many seeds several runs are of, and how many of the runs are repeats, which are not counted."""
+    counted = observations(runs)
+    seeds = {run.seed for run in counted}
+    if len(counted) == 1:
+        words = f"seed {counted[0].seed}"
+    else:  # One seed on two devices, or with two versions of torch, draws two sets of random numbers.
+        words = _count(len(seeds), "seed")
+        words = words if len(seeds) == len(counted) else f"{len(counted)} runs of {words}"
+    repeats = len(runs) - len(counted)
+    return words + (f" (+{_count(repeats, 'repeat')})" if repeats else "")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _percent(value: float) -> str:
+    return f"{value:.2%}"
+
+
+def _points(value: float) -> str:
+    return f"{100 * value:+.2f}"
+
+
+def _when(created: str) -> str:
+    """In local time, to the minute."""
+    try:
+        return datetime.fromisoformat(created).replace(tzinfo=UTC).astimezone().strftime("%Y-%m-%d %H:%M")
+    except ValueError:
+        return created
+
+
+def _state(run: Run) -> str:
+    return f"{run.state}, steered" if run.is_steered else run.state
+
+
+def _note(run: Run) -> str:
+    return run.note or ("" if run.state in ("completed", "training") else f"({run.reason})")
+
+
+def _rates(values: Sequence[float]) -> str:
+    return ", ".join(f"{value:g}" for value in values)
+
+
+def _percents(values: Sequence[float]) -> str:
+    return ", ".join(map(_percent, values))
+
+
+ALL = (
+    Column("name", "name", lambda run: run.name, help="the preset"),
+    Column("when", "when", lambda run: run.created, _when, help="when it began"),
+    Column("seed", "seed", lambda run: run.seed, is_number=True, help="of several: how many, less repeats of one"),
+    Column("state", "state", _state, help="training, completed, stopped, failed, diverged, interrupted, damaged, …"),
+    Column("parameters", "params", lambda run: run.parameters, "{:,}".format, is_number=True),
+    Column("epochs", "epochs", lambda run: run.epochs or None, is_number=True, help="epochs done"),
+    CurveColumn("curve", "test accuracy", lambda run: run.accuracies, _percents, help=HELP, is_accuracy=True),
+    Column(
+        "best", "best", lambda run: run.best_accuracy, _percent, True, True, "test accuracy of the best epoch", True
+    ),
+    Column(
+        "last", "last", lambda run: run.last_accuracy, _percent, True, True, "test accuracy of the last epoch", True
+    ),
+    Column("mean", "mean last", lambda run: run.mean_of_last, _percent, True, True, "mean over the last epochs", True),
+    Column("on", "measured on", lambda run: run.measured_on, help="images, and what chose the best epoch"),
+    Column(
+        "gap", "gap", lambda run: run.gap, _points, True, True, "train − test accuracy, last epoch, in points", True
+    ),
+    Column("lr", "lr", lambda run: run.learning_rate, "{:g}".format, True, help="the optimizer's learning rate"),
+    Column("batch", "batch", lambda run: run.batch_size, is_number=True, help="batch size"),
+    Column("opt", "optimizer", lambda run: run.optimizer),
+    Column("sched", "scheduler", lambda run: run.scheduler),
+    Column("dropout", "dropout", lambda run: run.dropout, _rates, help="rates of the dropout layers"),
+    Column("augment", "augmentation", lambda run: run.augmentation),
+    Column("layers", "layers", lambda run: run.layer_kinds, help="how many of each kind"),
+    Column("seconds", "time", lambda run: run.seconds, duration, True, True),
+    Column("target", "target", lambda run: run.target_verdict, help="met, MISSED or not judged"),
+    Column("tag", "tags", lambda run: run.tags, ", ".join),
+    Column("note", "note", _note, help="first line of the analysis; without one, why the run did not complete"),
+    Column("data", "data", lambda run: run.dataset, help="mnist or digits"),
+    Column("device", "device", lambda run: run.device),
+    Column("reason", "reason", lambda run: run.reason, help="why it ended, or what is wrong with the folder"),
+    Column("run", "run", lambda run: run.id, help="the folder's name"),
+)
+
+OTHER_NAMES = {
+    "acc": "best",
+    "accuracy": "best",
+    "params": "parameters",
+    "optimizer": "opt",
+    "scheduler": "sched",
+    "learning_rate": "lr",
+    "batch_size": "batch",
+    "tags": "tag",
+    "time": "seconds",
+    "dataset": "data",
+    "augmentation": "augment",
+    "id": "run",
+}
+
+_BY_KEY = {column.key: column for column in ALL}
+
+
+def column(name: str) -> Column:
+    """The column of a name; raises `ColumnError` for an unknown one, with the nearest known."""
+    key = OTHER_NAMES.get(name, name)
+    if key not in _BY_KEY:
+        near = did_you_mean(name, [*_BY_KEY, *OTHER_NAMES]) or f"; known are {', '.join(_BY_KEY)}"
+        raise ColumnError(f"there is no column {clean_line(name, 40)!r}{near}")
+    return _BY_KEY[key]
+
+
+def chosen(names: Sequence[str]) -> list[Column]:
+    """The columns of several names, each once."""
+    return list(dict.fromkeys(column(name) for name in names))
+
+
+def shown_columns(groups: Sequence[Sequence[Run]], names: Sequence[str]) -> list[Column]:
+    """The columns of several names that say anything of the rows; and the data set's, where there are several."""
+    return without_empty(with_data(groups, names), groups)
+
+
+def with_data(groups: Sequence[Sequence[Run]], names: Sequence[str]) -> list[Column]:
+    """The columns of several names; where the rows are of several data sets, theirs too, before the accuracies."""
+    found, data = chosen(names), column("data")
+    if data in found or len({runs[0].dataset for runs in groups} - {None}) < 2:
+        return found
+    at = next((index for index, each in enumerate(found) if each.is_accuracy), len(found))
+    return [*found[:at], data, *found[at:]]
+
+
+def without_empty(shown: Sequence[Column], groups: Sequence[Sequence[Run]]) -> list[Column]:
+    """The columns in which any of the rows has a value; all of them where there is no row."""
+    return [each for each in shown if not groups or any(each.has_value(run) for runs in groups for run in runs)]
+
+
+def from_settings(found: Mapping[str, Found]) -> tuple[tuple[str, ...], str]:
+    """The columns and the order that the settings ask for; raises `ColumnError`, which names where they are set."""
+    for key in ("columns", "sort"):
+        names = found[key].value if key == "columns" else (found[key].value.removeprefix("-"),)
+        try:
+            chosen(names)
+        except ColumnError as error:
+            raise ColumnError(f"{found[key].origin}: {key}: {error}") from None
+    return tuple(found["columns"].value), str(found["sort"].value)
+
+
+def ordered(groups: Sequence[Sequence[Run]], by: str) -> list[Sequence[Run]]:
+    """Rows by a column, `-best` for the highest first; those without a value last, equal ones as they were.
+
+    An accuracy ranks the runs of each data set apart: those of MNIST first, whichever way it goes.
+    """
+    key, is_falling = column(by.removeprefix("-")), by.startswith("-")
+    valued = [(key.mean(runs), runs) for runs in groups]
+    with_value = [pair for pair in valued if pair[0] is not None]
+    with_value.sort(key=lambda pair: pair[0], reverse=is_falling)  # type: ignore[arg-type, return-value]
+    if key.is_accuracy:
+        with_value.sort(key=lambda pair: _data_rank(pair[1][0]))
+    return [runs for _, runs in with_value] + [runs for value, runs in valued if value is None]
+
+
+def _data_rank(run: Run) -> tuple[bool, str]:
+    return run.dataset != "mnist", run.dataset or ""
+
+
+def as_record(run: Run) -> dict[str, Any]:
+    """Every column of a run as JSON: numbers as numbers, None where there is none; and where its folder is."""
+    record = {each.key: each.value(run) for each in ALL}
+    lists = {"tag": list(run.tags), "dropout": list(run.dropout)}
+    return record | lists | {"target": run.target_met, "folder": str(Path(run.folder))}

@@ -1,0 +1,57 @@
+"""Whether a run met its target, part by part: met, missed, or not judged."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from mnist_tui.runs.events import EpochEnded
+from mnist_tui.spec.run_spec import RunSpec
+
+Whole = Literal["met", "MISSED", "not judged"]
+"""The verdict on a target as it is shown."""
+
+
+def before_training(spec: RunSpec) -> dict[str, bool]:
+    """The parts of the target that the network and the recipe decide alone."""
+    target = spec.target
+    parts = {}
+    if target.parameters is not None:
+        parts["parameters"] = spec.parameters < target.parameters
+    if target.epochs is not None:
+        parts["epochs"] = spec.train.epochs <= target.epochs
+    return parts
+
+
+def after_training(spec: RunSpec, rows: Sequence[EpochEnded], is_mnist: bool) -> dict[str, bool | None] | None:
+    """The verdict on every part of the target; None where there is no target.
+
+    The accuracy is asked of the best epoch or, with `last_epochs`, of each of so many last ones. A part that is not
+    judged is None: an accuracy on other images than MNIST's, and what an epoch decides before one is finished.
+    """
+    target = spec.target
+    parts: dict[str, bool | None] = {**before_training(spec)}
+    if target.epochs is not None:
+        parts["epochs"] = len(rows) <= target.epochs if rows else None
+    if target.test_accuracy is not None:
+        parts["test_accuracy"] = _reaches(spec, rows) if rows and is_mnist else None
+    return parts or None
+
+
+def _reaches(spec: RunSpec, rows: Sequence[EpochEnded]) -> bool:
+    """Whether the epochs that the target asks about have its test accuracy."""
+    count, wanted = spec.target.last_epochs, spec.target.test_accuracy or 0.0
+    accuracies = [row.test_accuracy for row in rows]
+    judged = accuracies[-count:] if count else [max(accuracies)]
+    return len(judged) >= (count or 1) and min(judged) >= wanted
+
+
+def whole(parts: Mapping[str, bool | None]) -> Whole:
+    """The verdict on all parts together: met where each is; missed where one is, whatever is not judged."""
+    return "MISSED" if False in parts.values() else "not judged" if None in parts.values() else "met"
+
+
+def in_words(parts: Mapping[str, bool | None], epochs: int) -> str:
+    """`target MISSED: parameters met, epochs MISSED`, and why a part is not judged, of a run with so many epochs."""
+    words = {True: "met", False: "MISSED", None: "not judged"}
+    each = ", ".join(f"{part} {words[met]}" for part, met in parts.items())
+    why = "these are not MNIST's images" if epochs else "no epoch was finished"
+    return f"target {whole(parts)}: {each}" + (f" ({why})" if None in parts.values() else "")

@@ -1,0 +1,266 @@
+"""The layer table of a network: totals, JSON, and texts for people and for pasting. No torch."""
+
+from collections import Counter
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from mnist_tui.spec.network import INPUT, Row
+from mnist_tui.spec.run_spec import RunSpec
+
+MIB = 2**20
+FLOAT_BYTES = 4
+
+_FAMILIES = {
+    "convolutions": ("Conv",),
+    "pools": ("MaxPool", "AvgPool", "LPPool", "Adaptive"),
+    "linear": ("Linear",),
+    "batch norms": ("BatchNorm",),
+    "other norms": ("GroupNorm", "LayerNorm", "InstanceNorm", "RMSNorm", "LocalResponse"),
+    "dropouts": ("Dropout", "AlphaDropout", "FeatureAlpha"),
+}
+
+
+@dataclass(frozen=True)
+class Totals:
+    """A network's sums, in the units that torchsummary prints."""
+
+    parameters: int
+    trainable: int
+    multiply_adds: int
+    """Per image; of convolutions and linear layers, biases left out, as `torch.utils.flop_counter` counts them."""
+    input_mb: float
+    forward_backward_mb: float
+    """Every layer's output twice, for its value and its gradient."""
+    parameters_mb: float
+
+    @property
+    def total_mb(self) -> float:
+        """For one image, in MB of 2**20 bytes."""
+        return self.input_mb + self.forward_backward_mb + self.parameters_mb
+
+
+def totals(rows: tuple[Row, ...]) -> Totals:
+    """The sums over a layer table."""
+    parameters = sum(row.parameters for row in rows)
+    height_width_channels = INPUT[0] * INPUT[1] * INPUT[2]
+    return Totals(
+        parameters=parameters,
+        trainable=parameters,
+        multiply_adds=sum(row.multiply_adds for row in rows),
+        input_mb=height_width_channels * FLOAT_BYTES / MIB,
+        forward_backward_mb=2 * sum(row.activations for row in rows) * FLOAT_BYTES / MIB,
+        parameters_mb=parameters * FLOAT_BYTES / MIB,
+    )
+
+
+def layer_counts(rows: tuple[Row, ...]) -> dict[str, int]:
+    """How many layers of each family there are, in a fixed order; families without a layer are left out."""
+    counts = Counter(family for row in rows if (family := _family(row.type)))
+    return {family: counts[family] for family in _FAMILIES if counts[family]}
+
+
+def layers_in_words(rows: tuple[Row, ...]) -> str:
+    """`5 convolutions, 1 pool, 1 linear`; "" where no layer is of a family."""
+    return ", ".join(
+        f"{count} {family if count > 1 else family.removesuffix('s')}" for family, count in layer_counts(rows).items()
+    )
+
+
+def _family(name: str) -> str | None:
+    return next((family for family, starts in _FAMILIES.items() if name.startswith(starts)), None)
+
+
+def head_index(rows: tuple[Row, ...]) -> int:
+    """The position of the first layer whose output is no map any more: 1x1 or flat."""
+    for position, row in enumerate(rows):
+        if len(row.output_shape) == 1 or row.output_shape[1:] == (1, 1):
+            return position
+    return len(rows)
+
+
+def receptive_field_sentence(rows: tuple[Row, ...]) -> str:
+    """What one unit sees of the 28 px before the head, to be read after "receptive field"."""
+    size = INPUT[1]
+    position = head_index(rows)
+    if position == 0:
+        return f"all {size}x{size} px at once: there is none that grows"
+    before = rows[position - 1]
+    seen = max(before.receptive_field)
+    where = f"before the head, after layer {before.index} ({before.type})"
+    if seen >= size:
+        return f"{_size(before.receptive_field)} px {where}: the whole of the {size} px image"
+    share = f"{_size(before.receptive_field)} of {size} px ({seen / size:.0%})"
+    return f"{share} {where}: only the head sees farther"
+
+
+def _size(pair: tuple[int, int]) -> str:
+    return f"{pair[0]}x{pair[1]}"
+
+
+def as_json(spec: RunSpec) -> dict[str, Any]:
+    """The layer table as a JSON object; shapes leave the batch out."""
+    sums = totals(spec.rows)
+    return {
+        "name": spec.name,
+        "title": spec.title,
+        "parameters": sums.parameters,
+        "trainable": sums.trainable,
+        "multiply_adds": sums.multiply_adds,
+        "input_mb": sums.input_mb,
+        "forward_backward_mb": sums.forward_backward_mb,
+        "parameters_mb": sums.parameters_mb,
+        "total_mb": sums.total_mb,
+        "layer_counts": layer_counts(spec.rows),
+        "layers": [_row_json(row) for row in spec.rows],
+        "spec": spec.model_dump(mode="json", exclude_none=True),
+    }
+
+
+def _row_json(row: Row) -> dict[str, Any]:
+    return {
+        "index": row.index,
+        "type": row.type,
+        "arguments": row.arguments,
+        "output_shape": list(row.output_shape),
+        "parameters": row.parameters,
+        "multiply_adds": row.multiply_adds,
+        "receptive_field": _one(row.receptive_field),
+        "jump": _one(row.jump),
+        "activation_bytes": row.activations * FLOAT_BYTES,
+        "depth": row.depth,
+    }
+
+
+def _one(pair: tuple[int | Fraction, int | Fraction]) -> Any:
+    """A number where rows and columns agree, else both; whole numbers without a point."""
+    values = [int(value) if value == int(value) else float(value) for value in pair]
+    return values[0] if values[0] == values[1] else values
+
+
+def columns(row: Row, parameters: int) -> tuple[str, ...]:
+    """The cells of a row: index, layer, output, parameters, their share, multiply-adds, field, jump, memory."""
+    share = f"{row.parameters / parameters:.1%}" if row.parameters else ""
+    return (
+        str(row.index),
+        "  " * row.depth + row.type + (f"({row.arguments})" if row.arguments else ""),
+        "x".join(map(str, row.output_shape)),
+        f"{row.parameters:,}" if row.parameters else "",
+        share,
+        f"{row.multiply_adds:,}" if row.multiply_adds else "",
+        _short(row.receptive_field),
+        _short(row.jump),
+        f"{row.activations * FLOAT_BYTES / 1024:.1f}",
+    )
+
+
+def _short(pair: tuple[int | Fraction, int | Fraction]) -> str:
+    values = [f"{float(value):g}" for value in pair]
+    return values[0] if values[0] == values[1] else "x".join(values)
+
+
+HEADINGS = ("#", "layer", "output", "params", "share", "MACs", "RF", "jump", "KiB")
+
+
+def table(spec: RunSpec) -> str:
+    """The layer table for a terminal, with totals and the receptive field in words."""
+    sums = totals(spec.rows)
+    cells = [HEADINGS, *(columns(row, sums.parameters) for row in spec.rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(HEADINGS))]
+    left = (1, 2)  # Words stand to the left, numbers to the right.
+    lines = [
+        "  ".join(
+            cell.ljust(width) if column in left else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in cells
+    ]
+    heading = f"{spec.name}: {spec.title}" if spec.title else spec.name
+    rule = "-" * max(map(len, lines))
+    return "\n".join(
+        [
+            heading,
+            *([f"source: {spec.source}"] if spec.source else []),
+            "",
+            lines[0],
+            rule,
+            *lines[1:],
+            rule,
+            f"parameters       {sums.parameters:,} (trainable {sums.trainable:,}, non-trainable 0)",
+            f"mult-adds        {sums.multiply_adds:,} per image",
+            f"memory (MB)      input {sums.input_mb:.2f}, forward/backward {sums.forward_backward_mb:.2f}, "
+            f"parameters {sums.parameters_mb:.2f}, total {sums.total_mb:.2f}",
+            f"layers           {layers_in_words(spec.rows) or 'none that learn'}",
+            f"receptive field  {receptive_field_sentence(spec.rows)}",
+        ]
+    )
+
+
+def torchsummary(spec: RunSpec) -> str:
+    """The table as the package torchsummary prints it: three columns and its footer."""
+    sums = totals(spec.rows)
+    thin, thick = "-" * 64, "=" * 64
+    rows = [
+        f"{f'{row.type}-{row.index}':>20}  {[-1, *row.output_shape]!s:>25} {row.parameters:>15,}" for row in spec.rows
+    ]
+    return "\n".join(
+        [
+            thin,
+            f"{'Layer (type)':>20}  {'Output Shape':>25} {'Param #':>15}",
+            thick,
+            *rows,
+            thick,
+            f"Total params: {sums.parameters:,}",
+            f"Trainable params: {sums.trainable:,}",
+            "Non-trainable params: 0",
+            thin,
+            f"Input size (MB): {sums.input_mb:.2f}",
+            f"Forward/backward pass size (MB): {sums.forward_backward_mb:.2f}",
+            f"Params size (MB): {sums.parameters_mb:.2f}",
+            f"Estimated Total Size (MB): {sums.total_mb:.2f}",
+            thin,
+        ]
+    )
+
+
+def recipe(spec: RunSpec) -> str:
+    """The recipe, the target and what was reported, a line each."""
+    train = spec.train
+    lines = [
+        f"epochs           {train.epochs}, batch size {train.batch_size}, "
+        f"{spec.steps_per_epoch():,} steps an epoch, {spec.steps_per_epoch() * train.epochs:,} in all",
+        f"optimizer        {train.optimizer}",
+        f"scheduler        {train.scheduler or 'none'}" + (" in bursts" if train.scheduler_step == "burst" else ""),
+        f"loss             {train.loss}",
+        f"augment          {', '.join(map(str, train.augment)) or 'none'}",
+    ]
+    if spec.knobs:
+        lines.append(f"knobs            {', '.join(f'{name}={value}' for name, value in spec.knobs.items())}")
+    if train.validation_images:
+        lines.append(
+            f"validation       {train.validation_images:,} of the 60,000 training images, by seed {train.seed}"
+        )
+    if described := target_words(spec):
+        lines.append(f"target           {described}")
+    return "\n".join([*lines, *_reported_lines(spec)])
+
+
+def target_words(spec: RunSpec) -> str:
+    """The target in words; empty where there is none."""
+    target = spec.target
+    parts = [
+        f"fewer than {target.parameters:,} parameters" if target.parameters else "",
+        f"{target.test_accuracy:.2%} on the test set" if target.test_accuracy else "",
+        f"in each of the last {target.last_epochs} epochs" if target.last_epochs else "",
+        f"at most {target.epochs} epochs" if target.epochs else "",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def _reported_lines(spec: RunSpec) -> list[str]:
+    reported = spec.reported
+    if reported is None:
+        return []
+    accuracy = f"{reported.accuracy:.2%} on {reported.measured_on}" if reported.accuracy is not None else "no accuracy"
+    epoch = f", epoch {reported.epoch}" if reported.epoch else ""
+    return [f"reported         {accuracy}{epoch}", *(f"note             {note}" for note in reported.notes)]

@@ -1,0 +1,204 @@
+"""From calls to PyTorch objects: the network, its loss, its optimizer and its scheduler."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer, lr_scheduler
+
+from mnist_tui.spec import catalog
+from mnist_tui.spec.calls import Call, CallError, Value
+from mnist_tui.spec.layers import arguments
+from mnist_tui.spec.network import Row, image_row, layer_rows
+from mnist_tui.spec.run_spec import RunSpec, SpecError
+from mnist_tui.training import augment
+from mnist_tui.training.augment import Augmentation
+from mnist_tui.training.batch_norm import BatchNorm2d
+
+FUSED = frozenset({"SGD", "Adam", "AdamW", "Adagrad"})
+"""Optimizers with one fused kernel for all weights, on the CPU and on CUDA."""
+
+BY_SHAPE = frozenset({"Adafactor"})
+"""Optimizers that see rows and columns of a weight; the others treat each number alone, whatever weight it is in."""
+
+CAPTURABLE = frozenset({"Adam", "AdamW", "NAdam", "RAdam", "Adamax", "Adadelta", "ASGD", "RMSprop", "Rprop"})
+"""Optimizers that keep their step count on the device when asked to, so that a captured CUDA graph can hold them."""
+
+
+class Residual(nn.Module):
+    """The sum of a body's output and its input, or its input's shortcut (He et al. 2015, arXiv:1512.03385)."""
+
+    def __init__(self, body: nn.Module, shortcut: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+        self.shortcut = shortcut
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The sum; both branches end in the same shape."""
+        return self.body(images) + self.shortcut(images)  # type: ignore[no-any-return]  # nn.Module is untyped
+
+
+def network(spec: RunSpec) -> nn.Sequential:
+    """The network of a run, in the order of its layers: images (N, 1, 28, 28) to scores (N, 10).
+
+    Weights are drawn from torch's global generator, as PyTorch's constructors do.
+    """
+    return _sequential(spec.resolved_layers, image_row())
+
+
+def _sequential(calls: Sequence[Call], before: Row) -> nn.Sequential:
+    modules = []
+    for call in calls:
+        modules.append(_module(call, before))
+        before = layer_rows(call, before)[-1]
+    return nn.Sequential(*modules)
+
+
+def _module(call: Call, before: Row) -> nn.Module:
+    if call.name == "Residual":
+        body = _sequential([value for value in call.args if isinstance(value, Call)], before)
+        shortcut = _sequential([value for _, value in call.kwargs if isinstance(value, Call)], before)
+        return Residual(body, shortcut)
+    values = arguments(call)
+    values |= _inferred(call.name, before) | _normalized_shape(values, before)
+    if "inplace" in values:
+        # It saves nothing here, and overwrites what a `Residual` adds or a backward pass needs.
+        values["inplace"] = False
+    kind = BatchNorm2d if call.name == "BatchNorm2d" else getattr(nn, call.name)
+    module: nn.Module = kind(**values)
+    return module
+
+
+def _inferred(name: str, before: Row) -> dict[str, Any]:
+    """The sizes that PyTorch wants to be told and the shape that arrives tells."""
+    first = before.output_shape[0]
+    if name in ("Conv2d", "ConvTranspose2d"):
+        return {"in_channels": first}
+    if name == "Linear":
+        return {"in_features": first}
+    if name in ("BatchNorm1d", "BatchNorm2d", "InstanceNorm2d"):
+        return {"num_features": first}
+    if name == "GroupNorm":
+        return {"num_channels": first}
+    return {}
+
+
+def _normalized_shape(values: dict[str, Any], before: Row) -> dict[str, Any]:
+    """All dimensions that arrive, where `LayerNorm` and `RMSNorm` are not told which."""
+    is_open = "normalized_shape" in values and values["normalized_shape"] is None
+    return {"normalized_shape": before.output_shape} if is_open else {}
+
+
+def loss(spec: RunSpec) -> nn.Module:
+    """The loss of a run: scores (N, 10) and labels int64 (N,) to their mean loss."""
+    call = spec.resolved(spec.train.loss)
+    module: nn.Module = getattr(nn, call.name)(**catalog.check("loss", call))
+    return module
+
+
+def optimizer(spec: RunSpec, parameters: list[nn.Parameter]) -> Optimizer:
+    """The optimizer of a run, fused where PyTorch has a fused kernel; raises `SpecError` in PyTorch's words."""
+    call = spec.resolved(spec.train.optimizer)
+    values: dict[str, Any] = catalog.check("optimizer", call)
+    device = parameters[0].device.type
+    if call.name in FUSED and device in ("cpu", "cuda"):
+        values["fused"] = True
+    if device == "cuda" and can_capture(spec):
+        values |= {"capturable": True} if call.name in CAPTURABLE else {}
+        # A rate on the device can change between two replays of a captured step.
+        values["lr"] = torch.tensor(float(values["lr"]), device=parameters[0].device)
+    built: Optimizer = _construct(lambda: getattr(torch.optim, call.name)(parameters, **values), "optimizer")
+    return built
+
+
+def can_capture(spec: RunSpec) -> bool:
+    """Whether a step of this recipe can be replayed as a CUDA graph, in which all numbers but the rate are fixed."""
+    call = spec.train.scheduler
+    moves_momentum = call is not None and _cycles_momentum(spec.resolved(call))
+    return spec.train.optimizer.name in CAPTURABLE | {"SGD"} and not moves_momentum
+
+
+def _cycles_momentum(call: Call) -> bool:
+    values = catalog.check("scheduler", call)
+    nested = values.get("schedulers", ())
+    calls = nested if isinstance(nested, tuple) else (nested,)
+    return bool(values.get("cycle_momentum")) or any(_cycles_momentum(item) for item in calls if isinstance(item, Call))
+
+
+def scheduler(spec: RunSpec, wrapped: Optimizer, train_images: int) -> lr_scheduler.LRScheduler | None:
+    """The scheduler of a run over an optimizer; raises `SpecError`, also where it would run out of steps."""
+    if spec.train.scheduler is None:
+        return None
+    call = spec.resolved(spec.train.scheduler, train_images)
+    built: lr_scheduler.LRScheduler = _construct(lambda: _scheduler(call, wrapped), "scheduler")
+    _check_steps(spec, built, train_images)
+    return built
+
+
+def _scheduler(call: Call, wrapped: Optimizer) -> Any:
+    values = catalog.check("scheduler", call)
+    nested = values.pop("schedulers", None)
+    if nested is not None:
+        calls = nested if isinstance(nested, tuple) else (nested,)
+        inner = [_scheduler(item, wrapped) for item in calls if isinstance(item, Call)]
+        return lr_scheduler.SequentialLR(wrapped, inner, milestones=_numbers(values["milestones"]))
+    if "milestones" in values:
+        values["milestones"] = tuple(_numbers(values["milestones"]))
+    return getattr(lr_scheduler, call.name)(wrapped, **values)
+
+
+def _numbers(value: Value) -> list[int]:
+    numbers = value if isinstance(value, tuple) else (value,)
+    if not all(isinstance(number, int) for number in numbers):
+        raise CallError("milestones must be whole numbers")
+    return [number for number in numbers if isinstance(number, int)]
+
+
+def augmentation(spec: RunSpec) -> Augmentation | None:
+    """The augmentation of a run, None where it has none; raises `SpecError`."""
+    if not spec.train.augment:
+        return None
+    calls = [spec.resolved(call) for call in spec.train.augment]
+    built: Augmentation = _construct(lambda: Augmentation(calls), "augment")
+    return built
+
+
+def slow_transforms(spec: RunSpec) -> tuple[str, ...]:
+    """Names of the transforms of a run that go image by image and set torch's global random state meanwhile.
+
+    Telling them draws no random number. Raises `SpecError`.
+    """
+    calls = [spec.resolved(call) for call in spec.train.augment]
+    return tuple(_construct(lambda: augment.slow_transforms(calls), "augment"))
+
+
+def scheduler_step(spec: RunSpec) -> str:
+    """When the scheduler steps: "batch", "epoch" or "burst"."""
+    if spec.train.scheduler_step != "auto" or spec.train.scheduler is None:
+        return spec.train.scheduler_step
+    return "batch" if spec.train.scheduler.name in catalog.STEPPED_PER_BATCH else "epoch"
+
+
+def _check_steps(spec: RunSpec, built: lr_scheduler.LRScheduler, train_images: int) -> None:
+    """OneCycleLR counts its steps and raises when they are used up, which may be the last step of a long run."""
+    per_epoch = 1 if scheduler_step(spec) == "epoch" else spec.steps_per_epoch(train_images)
+    needed = spec.train.epochs * per_epoch
+    milestones = getattr(built, "_milestones", ())  # A SequentialLR hands over from one part to the next there.
+    for part, first, end in zip(
+        getattr(built, "_schedulers", (built,)), (0, *milestones), (*milestones, needed), strict=True
+    ):
+        total, steps = getattr(part, "total_steps", None), min(end, needed) - first
+        if isinstance(total, int) and total < steps:
+            raise SpecError(
+                f"train.scheduler: {part.__class__.__name__} is made for {total:,} steps, the run takes {steps:,}; "
+                "write epochs=epochs, steps_per_epoch=steps_per_epoch",
+                ("train", "scheduler"),
+            )
+
+
+def _construct(make: Callable[[], Any], field: str) -> Any:
+    try:
+        return make()
+    except (ValueError, TypeError, KeyError, RuntimeError, CallError) as error:
+        raise SpecError(f"train.{field}: {error}", ("train", field)) from None

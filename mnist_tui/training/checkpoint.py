@@ -1,0 +1,221 @@
+"""A training's whole state as bytes and back: safetensors and JSON, verified by SHA-256, with no pickle.
+
+It holds what a bit-exact continuation needs: weights, optimizer, scheduler, every random state, the state of the
+order's generator at the epoch's start and the steps taken since, running sums, and all history rows. So the one file
+moves everything, and the history is derived from it.
+"""
+
+import json
+from dataclasses import asdict
+from hashlib import sha256
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from mnist_tui.runs.events import EpochEnded, Steered
+from mnist_tui.training.flat_parameters import parts
+from mnist_tui.training.loop import Training
+
+FORMAT = 1
+
+OF_DEVICE = frozenset({"params", "fused", "foreach", "capturable"})
+"""What a device, not the recipe, decides in an optimizer: a run may go on on another one."""
+
+
+class CheckpointError(ValueError):
+    """Bytes that are no checkpoint of this run, or a damaged one."""
+
+
+def dump(training: Training) -> bytes:
+    """The state of a training between two steps."""
+    tensors, scalars = _optimizer_state(training)
+    tensors |= {f"model.{name}": value for name, value in training.model.state_dict().items()}
+    tensors |= _random_states(training)
+    tensors |= {"losses": training.step.losses, "hits": training.step.hits}
+    tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    state = {
+        "format": FORMAT,
+        "recipe": _recipe(training),
+        "epoch": training.epoch,
+        "steps_done": training.steps_done,
+        "seconds": training.seconds,
+        "last_rate": training.last_rate,
+        "steered": [asdict(event) for event in training.steered],
+        "rate_factor": training.rate_factor,
+        "scheduled": training.scheduled,
+        "rows": [asdict(row) for row in training.rows],
+        "optimizer": scalars,
+        "groups": [_plain(group) for group in training.optimizer.param_groups],
+        "scheduler": _plain(training.scheduler.state_dict()) if training.scheduler else None,
+        "threads": torch.get_num_threads(),
+    }
+    text = json.dumps(state)
+    return save(tensors, metadata={"state": text, "sha256": _digest(text, tensors)})
+
+
+def restore(training: Training, content: bytes) -> None:
+    """Brings a training just made from the same spec to the state in `content`; raises `CheckpointError`."""
+    tensors, state = read(content)
+    if state.get("recipe") != _recipe(training):
+        raise CheckpointError("does not fit this run: it was written with other layers or another recipe")
+    try:
+        _restore(training, tensors, state)
+    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexError, OverflowError) as error:
+        raise CheckpointError(f"does not fit this run: {error}") from None
+
+
+def read(content: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors and the JSON state of a checkpoint, verified; raises `CheckpointError`."""
+    try:
+        tensors = load(content)
+        metadata = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
+        text, digest = metadata["state"], metadata["sha256"]
+    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise CheckpointError(f"is no checkpoint: {type(error).__name__}") from None
+    if _digest(text, tensors) != digest:
+        raise CheckpointError("is damaged: the SHA-256 differs")
+    try:
+        state = json.loads(text)
+    except (ValueError, RecursionError):
+        raise CheckpointError("is no checkpoint: its state is no JSON") from None
+    if not isinstance(state, dict):
+        raise CheckpointError("is no checkpoint: its state is no object")
+    if state.get("format") != FORMAT:
+        raise CheckpointError(f"has format {state.get('format')}; this version reads {FORMAT}")
+    return tensors, state
+
+
+def _recipe(training: Training) -> str:
+    """A digest of what decides how a training goes on."""
+    spec = training.spec.model_dump_json(include={"layers", "knobs", "train"})
+    return sha256(spec.encode()).hexdigest()
+
+
+def _digest(text: str, tensors: dict[str, Tensor]) -> str:
+    digest = sha256(text.encode())
+    for name in sorted(tensors):
+        value = tensors[name]
+        digest.update(f"{name}{value.dtype}{tuple(value.shape)}".encode())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _optimizer_state(training: Training) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors of an optimizer's state by weight and name, and its plain numbers."""
+    tensors, scalars = {}, {}
+    for index, values in _by_weight(training).items():
+        for key, value in values.items():
+            if isinstance(value, Tensor):
+                tensors[f"optimizer.{index}.{key}"] = value
+            else:
+                scalars[f"{index}.{key}"] = value
+    return tensors, scalars
+
+
+def _by_weight(training: Training) -> dict[int, dict[str, Any]]:
+    """An optimizer's state for each weight, also where it was given all of them as one vector."""
+    if training.vector not in training.optimizer.state:
+        of_each: dict[int, dict[str, Any]] = training.optimizer.state_dict()["state"]
+        return of_each
+    weights = list(training.model.parameters())
+    split: dict[int, dict[str, Any]] = {index: {} for index in range(len(weights))}
+    for key, value in training.optimizer.state[training.vector].items():
+        is_moment = isinstance(value, Tensor) and value.shape == training.vector.shape
+        for index, part in enumerate(parts(value, weights) if is_moment else [value] * len(weights)):
+            split[index][key] = part.clone() if isinstance(part, Tensor) else part
+    return split
+
+
+def _of_vector(training: Training, of_each: dict[int, dict[str, Any]]) -> dict[int, dict[str, Any]]:
+    """The reverse of `_by_weight`, for an optimizer that was given one vector."""
+    weights = list(training.model.parameters())
+    if training.optimizer.param_groups[0]["params"][0] is not training.vector or not of_each:
+        return of_each
+    joined = dict(of_each[0])
+    for key, value in joined.items():
+        if isinstance(value, Tensor) and value.shape == weights[0].shape:
+            joined[key] = torch.zeros_like(training.vector)
+            for index, part in enumerate(parts(joined[key], weights)):
+                part.copy_(of_each[index][key])
+    return {0: joined}
+
+
+def _random_states(training: Training) -> dict[str, Tensor]:
+    states = {"random.epoch_start": training.epoch_start, "random.cpu": torch.get_rng_state()}
+    if training.step.device.type == "cuda":
+        states["random.cuda"] = torch.cuda.get_rng_state(training.step.device)
+    return states
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """What of a state dictionary is numbers, words, or lists and dictionaries of them."""
+    kept: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Tensor) and value.numel() == 1:
+            kept[key] = value.item()
+        elif isinstance(value, bool | int | float | str | None):
+            kept[key] = value
+        elif isinstance(value, list | tuple) and all(isinstance(item, int | float) for item in value):
+            kept[key] = list(value)
+        elif key == "_schedulers":
+            kept[key] = [_plain(inner) for inner in value]
+    return kept
+
+
+def _restore(training: Training, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
+    weights = {name.removeprefix("model."): value for name, value in tensors.items() if name.startswith("model.")}
+    training.model.load_state_dict(weights)
+    _restore_optimizer(training, tensors, state)
+    if training.scheduler is not None:
+        _restore_scheduler(training.scheduler, state["scheduler"])
+    training.rows = [EpochEnded(**row) for row in state["rows"]]
+    training.epoch, training.steps_done = state["epoch"], state["steps_done"]
+    training.seconds = state["seconds"]
+    training.last_rate = float(state.get("last_rate", training.learning_rate))
+    training.steered = [Steered(**event) for event in state.get("steered", ())]
+    training.rate_factor = float(state.get("rate_factor", 1.0))
+    training.scheduled = [float(rate) for rate in state.get("scheduled", ())]
+    # Its steps were taken by another process; else a scheduler that is due before the next one warns of none.
+    training.optimizer._opt_called = True  # type: ignore[attr-defined]
+    training.step.losses.copy_(tensors["losses"])
+    training.step.hits.copy_(tensors["hits"])
+    # The order of the epoch under way is drawn again, from where it was drawn first.
+    training.epoch_start = tensors["random.epoch_start"]
+    training.generator.set_state(training.epoch_start)
+    torch.set_rng_state(tensors["random.cpu"])
+    if training.step.device.type == "cuda" and "random.cuda" in tensors:
+        torch.cuda.set_rng_state(tensors["random.cuda"], training.step.device)
+
+
+def _restore_optimizer(training: Training, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
+    document = training.optimizer.state_dict()
+    moments: dict[int, dict[str, Any]] = {}
+    for name, value in tensors.items():
+        if name.startswith("optimizer."):
+            _, index, key = name.split(".", 2)
+            moments.setdefault(int(index), {})[key] = value
+    for name, scalar in state["optimizer"].items():
+        index, key = name.split(".", 1)
+        moments.setdefault(int(index), {})[key] = scalar
+    document["state"] = _of_vector(training, moments)
+    training.optimizer.load_state_dict(document)
+    for group, saved in zip(training.optimizer.param_groups, state["groups"], strict=True):
+        _update(group, {key: value for key, value in saved.items() if key not in OF_DEVICE})
+
+
+def _restore_scheduler(scheduler: Any, saved: dict[str, Any]) -> None:
+    for inner, inner_saved in zip(getattr(scheduler, "_schedulers", ()), saved.pop("_schedulers", ()), strict=True):
+        _restore_scheduler(inner, inner_saved)
+    _update(scheduler.__dict__, saved)
+
+
+def _update(values: dict[str, Any], saved: dict[str, Any]) -> None:
+    """Sets the saved values, each in the type it has: numbers on the device stay there, tuples stay tuples."""
+    for key, value in saved.items():
+        if isinstance(values.get(key), Tensor):
+            values[key].fill_(value)
+        else:
+            values[key] = tuple(value) if isinstance(values.get(key), tuple) else value

@@ -1,0 +1,194 @@
+"""MNIST, or the small stand-in that scikit-learn ships, as tensors; and its seeded splits."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+import torch
+from torch import Tensor
+
+from mnist_tui.files import BadFile, read_bytes
+from mnist_tui.runs.events import Notice
+from mnist_tui.spec.run_options import Choice
+from mnist_tui.training.download import RAW_FILES, DownloadError, RawFile, download, verify
+
+SPLIT_STREAM = 0x5917
+"""Added to the seed of the validation split, so that it draws other numbers than the weights do."""
+
+
+class DataError(RuntimeError):
+    """The data set cannot be had; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Images:
+    """Labelled images: `pixels` uint8 (N, 1, 28, 28), 0 (background) to 255; `labels` int64 (N,), 0 to 9."""
+
+    pixels: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, index: Tensor) -> "Images":
+        """The images at `index`, int64 (M,)."""
+        return Images(self.pixels[index], self.labels[index])
+
+    def to(self, device: torch.device) -> "Images":
+        """The same images on `device`."""
+        return Images(self.pixels.to(device), self.labels.to(device))
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A training and a test part, and what they are."""
+
+    name: Literal["mnist", "digits"]
+    origin: str
+    """The folder, or the package, that it was read from."""
+    train: Images
+    test: Images
+
+    @property
+    def sha256(self) -> str:
+        """Of all pixels and labels: two runs with the same digest saw the same data."""
+        digest = sha256()
+        for images in (self.train, self.test):
+            digest.update(images.pixels.numpy().tobytes())
+            digest.update(images.labels.numpy().tobytes())
+        return digest.hexdigest()
+
+
+def folders(data_dir: Path | None) -> list[Path]:
+    """Where MNIST is looked for: the named folder alone; where none is named, the user's cache folder and `./data`."""
+    named = _named(data_dir)
+    return [named] if named else [platformdirs.user_cache_path("mnist-tui") / "data", Path("data")]
+
+
+def _named(data_dir: Path | None) -> Path | None:
+    """The folder that somebody named: `data_dir`, else `MNIST_TUI_DATA_DIR`."""
+    variable = os.environ.get("MNIST_TUI_DATA_DIR")
+    return data_dir or (Path(variable) if variable else None)
+
+
+def raw_folder(folder: Path) -> Path | None:
+    """The folder with all four raw files: torchvision's `MNIST/raw` below `folder`, or `folder` itself."""
+    for candidate in (folder / "MNIST" / "raw", folder / "raw", folder):
+        if all((candidate / file.name).exists() for file in RAW_FILES):
+            return candidate
+    return None
+
+
+def find(data_dir: Path | None) -> Path | None:
+    """The raw folder that will be used, or None where MNIST is not on this machine."""
+    return next((raw for folder in folders(data_dir) if (raw := raw_folder(folder))), None)
+
+
+def load(
+    choice: Choice = "auto", data_dir: Path | None = None, notify: Callable[[Notice], None] = lambda notice: None
+) -> Dataset:
+    """The data set; MNIST is downloaded where it is not found.
+
+    `auto` falls back to the digits of scikit-learn, with a warning that cannot be missed, where MNIST can be neither
+    found nor fetched and no folder is named for it. Raises `DataError`: where MNIST is asked for, by `mnist` or by
+    naming its folder, and not to be had; and always when files that are there are damaged: falling back would hide it.
+    """
+    if choice == "digits":
+        return load_digits()
+    raw = find(data_dir)
+    if raw is None:
+        try:
+            raw = _download_folder(data_dir)
+            download(raw)
+        except OSError as error:
+            if choice == "mnist" or _named(data_dir):
+                raise DataError(_no_mnist(data_dir, error)) from None
+            notify(Notice(_banner(error), is_warning=True))
+            return load_digits()
+    return load_mnist(raw)
+
+
+def download_notice(choice: Choice, data_dir: Path | None) -> Notice | None:
+    """What to say before `load`, where it will have to download."""
+    if choice == "digits" or find(data_dir) is not None:
+        return None
+    return Notice(f"MNIST is not in {_looked_in(data_dir)}; downloading it (11 MB) to {_download_folder(data_dir)}")
+
+
+def _looked_in(data_dir: Path | None) -> str:
+    places = folders(data_dir)
+    missing = ", which does not exist" if len(places) == 1 and not places[0].is_dir() else ""
+    return " or ".join(map(str, places)) + missing
+
+
+def _download_folder(data_dir: Path | None) -> Path:
+    return folders(data_dir)[0] / "MNIST" / "raw"
+
+
+def _no_mnist(data_dir: Path | None, error: OSError) -> str:
+    return (
+        f"MNIST is not in {_looked_in(data_dir)}, and could not be downloaded ({error}). Put the four raw files into "
+        "DIR/MNIST/raw and name DIR with --data-dir, MNIST_TUI_DATA_DIR or the setting data_dir, or train on "
+        "--dataset digits."
+    )
+
+
+def _banner(error: OSError) -> str:
+    return (
+        "NOT MNIST. It was neither found nor fetched, so this run uses the 1,797 small digits of scikit-learn, "
+        f"scaled to 28x28. Its accuracies mean nothing for MNIST and are never compared with an MNIST run. ({error}) "
+        "For MNIST: --data-dir DIR, where DIR/MNIST/raw holds its four raw files."
+    )
+
+
+def load_mnist(raw: Path) -> Dataset:
+    """MNIST from the four files in `raw`; raises `DataError` when one is not the real one."""
+    pixels_train, labels_train, pixels_test, labels_test = (_read(raw / file.name, file) for file in RAW_FILES)
+    return Dataset("mnist", str(raw), _images(pixels_train, labels_train), _images(pixels_test, labels_test))
+
+
+def _read(path: Path, file: RawFile) -> bytes:
+    try:
+        content = read_bytes(path, file.bytes)
+        verify(content, file)
+    except BadFile as error:
+        raise DataError(f"{error}; delete it and MNIST is fetched anew") from None
+    except DownloadError as error:
+        raise DataError(f"{path}: {error}; delete it and MNIST is fetched anew") from None
+    return content
+
+
+def _images(pixels: bytes, labels: bytes) -> Images:
+    """From IDX files: after a header of 16 and 8 bytes, one byte a pixel and one byte a label."""
+    image_bytes = torch.frombuffer(bytearray(pixels), dtype=torch.uint8)[16:]
+    label_bytes = torch.frombuffer(bytearray(labels), dtype=torch.uint8)[8:]
+    return Images(image_bytes.reshape(-1, 1, 28, 28), label_bytes.long())
+
+
+def load_digits() -> Dataset:
+    """The 1,797 real handwritten 8x8 digits of scikit-learn (Alpaydin, Kaynak 1998), scaled to 28x28.
+
+    They are enlarged to 20x20 and centred, as MNIST's are. 360 are test images, the same ones whatever the seed.
+    """
+    from sklearn.datasets import load_digits as sklearn_digits  # 1 s: only who uses it waits for it.
+
+    bunch = sklearn_digits()
+    small = torch.from_numpy(bunch.images).float()[:, None] * (255 / 16)
+    large = torch.nn.functional.interpolate(small, size=(20, 20), mode="bilinear", align_corners=False)
+    pixels = torch.nn.functional.pad(large, (4, 4, 4, 4)).round().clamp(0, 255).to(torch.uint8)
+    images = Images(pixels, torch.from_numpy(bunch.target).long())
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
+    return Dataset("digits", "scikit-learn", images.take(order[360:]), images.take(order[:360]))
+
+
+def split(images: Images, validation_images: int, seed: int) -> tuple[Images, Images | None]:
+    """Training and validation images, drawn by `seed` alone; no validation images where none are asked for."""
+    if not validation_images:
+        return images, None
+    generator = torch.Generator().manual_seed(seed + SPLIT_STREAM)
+    order = torch.randperm(len(images), generator=generator)
+    return images.take(order[validation_images:]), images.take(order[:validation_images])

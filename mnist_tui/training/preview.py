@@ -1,0 +1,134 @@
+"""What the laboratory shows before a run begins: digits as the network is fed them, and the learning rate to come."""
+
+import atexit
+import gc
+import importlib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from threading import Lock
+
+import torch
+
+from mnist_tui.spec.calls import names_in
+from mnist_tui.spec.run_options import Choice, Options
+from mnist_tui.spec.run_spec import TRAIN_IMAGES, RunSpec
+from mnist_tui.training import build, environment
+from mnist_tui.training.data import Dataset, find, load_digits, load_mnist, split
+
+RATES = 200
+"""Points at which the learning rate is sampled."""
+MAX_STEPS = 20_000
+"""Scheduler steps that are simulated, where fewer show the same curve; more would be felt while typing."""
+MOST_STEPS = 200_000
+"""Scheduler steps that are simulated at all: 2 s."""
+CHOICE_STREAM = 0xD161
+"""Added to the number of the draw, so that it draws other numbers than a run's seed does."""
+
+
+@dataclass(frozen=True)
+class Fed:
+    """Digits as a network is fed them, before they are normalised."""
+
+    dataset: str
+    labels: tuple[int, ...]
+    digits: tuple[bytes, ...]
+    """28 rows of 28 grey values each, 0 (background) to 255."""
+    slow: tuple[str, ...] = ()
+    """The transforms that go image by image; while this process trains they are not run, and there are no digits."""
+
+
+def warm_up() -> None:
+    """Loads what a first run would wait for: torch, torchvision, the machinery behind the first optimizer."""
+    torch.set_num_threads(environment.default_threads())
+    importlib.import_module("torchvision.transforms.v2")
+    weight = torch.nn.Parameter(torch.zeros(1))
+    weight.grad = torch.zeros(1)
+    torch.optim.Adam([weight], fused=True).step()
+    # A full collection over torch's 330,000 objects holds the screen for 0.2 s; frozen ones are passed over.
+    gc.collect()
+    gc.freeze()
+    atexit.register(gc.unfreeze)  # Else a compiler that torch brings along complains on stderr about leaks.
+
+
+_loading = Lock()
+
+
+@cache
+def _read(raw: Path | None) -> Dataset:
+    return load_digits() if raw is None else load_mnist(raw)
+
+
+def _dataset(choice: Choice, data_dir: Path | None) -> Dataset:
+    """The data that a run would use, as far as it is on the disk, read once: a preview never downloads."""
+    with _loading:
+        return _read(None if choice == "digits" else find(data_dir))
+
+
+def fed_digits(spec: RunSpec, options: Options, count: int, draw: int, is_training: bool = False) -> Fed:
+    """`count` training digits, augmented as in training; another `draw`, other digits and another augmentation.
+
+    Where MNIST is not on this machine they are the small digits that a run falls back to; nothing is downloaded.
+    Transforms that go image by image set the global random state that dropout draws from, so with `is_training`, while
+    another thread trains, they are only named (`Fed.slow`). Raises `DataError` where MNIST's files are damaged, and
+    `SpecError` where PyTorch refuses the augmentation.
+    """
+    dataset = _dataset(options.dataset, options.data_dir)
+    slow = build.slow_transforms(spec)
+    if slow and is_training:
+        return Fed(dataset.name, (), (), slow)
+    share = spec.train.validation_images / TRAIN_IMAGES
+    wanted = min(round(share * len(dataset.train)), len(dataset.train) - 1)
+    images, _ = split(dataset.train, wanted, spec.train.seed)
+    generator = torch.Generator().manual_seed(CHOICE_STREAM + draw)
+    chosen = images.take(torch.randperm(len(images), generator=generator)[:count])
+    pixels = chosen.pixels.float()
+    random_state = torch.get_rng_state()
+    augmentation = build.augmentation(spec)
+    if augmentation is not None:
+        pixels = augmentation(pixels, augmentation.draw(len(chosen), generator))
+        if augmentation.slow:  # Only these change it; a training thread may draw from it meanwhile.
+            torch.set_rng_state(random_state)
+    grey = pixels.round().clamp(0, 255).to(torch.uint8)
+    return Fed(
+        dataset=dataset.name,
+        labels=tuple(int(label) for label in chosen.labels),
+        digits=tuple(bytes(image.reshape(-1).tolist()) for image in grey),
+        slow=slow,
+    )
+
+
+def scheduled_rates(spec: RunSpec) -> tuple[float, ...]:
+    """The learning rate at up to `RATES` evenly spaced steps of the run, the first included, from PyTorch's scheduler.
+
+    A schedule that follows the loss is flat here, since nobody knows the loss yet. Empty where the schedule is too long
+    to be simulated. Raises `SpecError` where PyTorch refuses the recipe.
+    """
+    weight = torch.nn.Parameter(torch.zeros(1))
+    optimizer = build.optimizer(spec, [weight])
+    per_epoch = _steps_per_epoch(spec)
+    scheduler = build.scheduler(spec, optimizer, per_epoch * spec.train.batch_size)
+    when, steps = build.scheduler_step(spec), spec.train.epochs * per_epoch
+    follows_loss = isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau)
+    rates: list[float] = []
+    stepped = 0
+    count = min(RATES, steps)
+    optimizer.step()  # Schedulers warn where none came before them; without a gradient it does nothing.
+    for step in (index * steps // count for index in range(count)):
+        if scheduler is not None and not follows_loss:
+            due = step if when == "batch" else step // per_epoch * (per_epoch if when == "burst" else 1)
+            if due > MOST_STEPS:
+                return ()
+            for _ in range(due - stepped):
+                scheduler.step()
+            stepped = due
+        rates.append(float(optimizer.param_groups[0]["lr"]))
+    return tuple(rates)
+
+
+def _steps_per_epoch(spec: RunSpec) -> int:
+    """The steps of an epoch; of a long run fewer, where its schedule is said in `steps_per_epoch` and only scales."""
+    call, per_epoch = spec.train.scheduler, spec.steps_per_epoch()
+    if call is None or "steps_per_epoch" not in names_in(call):
+        return per_epoch
+    return max(1, min(per_epoch, MAX_STEPS // spec.train.epochs))

@@ -1,0 +1,1 @@
+"""Curves: the runs that are drawn, the canvas of braille dots, charts, and the zoom."""

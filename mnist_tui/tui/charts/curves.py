@@ -1,0 +1,180 @@
+"""Runs as curves: which lines a metric has, how they are told apart, smoothed and thinned."""
+
+import math
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+from mnist_tui.runs.events import EpochEnded
+from mnist_tui.tui.charts.track import Group, Track
+
+Metric = Literal["loss", "accuracy", "learning rate"]
+METRICS: tuple[Metric, ...] = ("accuracy", "loss", "learning rate")
+
+Role = Literal["train", "test", "val", "raw", "seed", "pinned"]
+"""What a line is; a role has one colour and one marker everywhere."""
+
+SMOOTHINGS = (0.0, 0.1, 0.5)
+"""Epochs over which step losses are averaged."""
+MOST_SEEDS = 12
+"""Earlier seeds of an action that are drawn, the newest of them."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line: x in epochs done, y in the metric's own unit (accuracies in percent)."""
+
+    label: str
+    role: Role
+    xs: Sequence[float]
+    ys: Sequence[float]
+
+
+def curves_of(metric: Metric, group: Group, pinned: Track | None, smoothing: float) -> list[Curve]:
+    """The lines of a metric, those drawn last on top; those without a point are left out."""
+    *earlier, newest = group.tracks or (None,)
+    lines: list[Curve] = []
+    if pinned is not None:
+        lines.append(_per_epoch(f"{pinned.name} s{pinned.seed}", "pinned", pinned, _PINNED[metric]))
+    if metric == "learning rate":
+        lines += [] if newest is None else [_rates(newest)]
+    else:
+        seeds = [track for track in earlier if track is not None][-MOST_SEEDS:]
+        lines += [_per_epoch(f"seed {track.seed}", "seed", track, _PINNED[metric]) for track in seeds]
+        lines += [] if newest is None else _lines(metric, newest, smoothing)
+    return [line for line in lines if line.xs]
+
+
+def _loss_train(row: EpochEnded) -> float | None:
+    return row.train_loss
+
+
+def _loss_test(row: EpochEnded) -> float | None:
+    return row.test_loss
+
+
+def _percent(value: float | None) -> float | None:
+    return None if value is None else 100 * value
+
+
+_PINNED: dict[Metric, Callable[[EpochEnded], float | None]] = {
+    "loss": _loss_test,
+    "accuracy": lambda row: _percent(row.test_accuracy),
+    "learning rate": lambda row: row.learning_rate,
+}
+
+
+def _lines(metric: Metric, track: Track, smoothing: float) -> list[Curve]:
+    if metric == "accuracy":
+        return [
+            _per_epoch("train", "train", track, lambda row: _percent(row.train_accuracy)),
+            _per_epoch("val", "val", track, lambda row: _percent(row.val_accuracy)),
+            _per_epoch("test", "test", track, lambda row: _percent(row.test_accuracy)),
+        ]
+    xs, raw = [point.epoch for point in track.points], [point.loss for point in track.points]
+    # A pinned or watched run may have no steps left: then its epochs' means are its training curve.
+    train = [Curve("train", "train", xs, smooth(xs, raw, smoothing))] if xs else []
+    return [
+        *([Curve("steps", "raw", xs, raw)] if smoothing and xs else []),
+        *(train or [_per_epoch("train", "train", track, _loss_train)]),
+        _per_epoch("val", "val", track, lambda row: row.val_loss),
+        _per_epoch("test", "test", track, _loss_test),
+    ]
+
+
+def _rates(track: Track) -> Curve:
+    if track.points:
+        return Curve("rate", "train", [p.epoch for p in track.points], [p.learning_rate for p in track.points])
+    return _per_epoch("rate", "train", track, lambda row: row.learning_rate)
+
+
+def _per_epoch(label: str, role: Role, track: Track, value: Callable[[EpochEnded], float | None]) -> Curve:
+    found = [(float(row.epoch), y) for row in track.rows if (y := value(row)) is not None]
+    return Curve(label, role, [x for x, _ in found], [y for _, y in found])
+
+
+def smooth(xs: Sequence[float], ys: Sequence[float], epochs: float) -> list[float]:
+    """An exponential moving average in which a value `epochs` ago counts 1/e of the newest; 0 averages nothing.
+
+    Without the pull to its start, as TensorBoard smooths. What is not finite stays, and the average goes on over it.
+    """
+    if epochs <= 0:
+        return list(ys)
+    smoothed, average, total, before = [], 0.0, 0.0, xs[0] if xs else 0.0
+    for x, y in zip(xs, ys, strict=True):
+        if not math.isfinite(y):
+            smoothed.append(y)
+            continue
+        weight = math.exp((before - x) / epochs)
+        average, total, before = weight * average + y, weight * total + 1, x
+        smoothed.append(average / total)
+    return smoothed
+
+
+def quantile_band(curve: Curve, edges: Sequence[float]) -> list[tuple[float, float] | None]:
+    """Between two edges each, in which most values lie: the 10 % and the 90 % quantile; None without five values."""
+    found: list[tuple[float, float] | None] = []
+    for low, high in pairwise(edges):
+        values = sorted(curve.ys[bisect_left(curve.xs, low) : bisect_left(curve.xs, high)])
+        values = [value for value in values if math.isfinite(value)]
+        last = len(values) - 1
+        found.append((values[round(0.1 * last)], values[round(0.9 * last)]) if last >= 4 else None)
+    return found
+
+
+def thin(xs: Sequence[float], ys: Sequence[float], columns: int) -> tuple[list[float], list[float]]:
+    """At most two points for each of `columns`: the lowest and the highest of those that share it, in their order."""
+    if len(xs) <= 2 * columns or columns < 1:
+        return list(xs), list(ys)
+    low, span = xs[0], (xs[-1] - xs[0]) or 1.0
+    columns_of: dict[int, list[int]] = {}
+    for index, x in enumerate(xs):
+        columns_of.setdefault(min(columns - 1, int((x - low) / span * columns)), []).append(index)
+    kept: list[int] = []
+    for indices in columns_of.values():
+        kept += sorted({min(indices, key=ys.__getitem__), max(indices, key=ys.__getitem__)})
+    return [xs[index] for index in kept], [ys[index] for index in kept]
+
+
+def limits(metric: Metric, lines: Sequence[Curve], log_y: bool, target: float | None = None) -> tuple[float, float]:
+    """The lowest and highest value to draw: of accuracies only the part in which something happens, and the target."""
+    values = [y for line in lines if line.role != "raw" for y in line.ys if math.isfinite(y) and (y > 0 or not log_y)]
+    if not values:
+        return (0.0, 1.0)
+    low, high = min(values), max(values)
+    if metric == "accuracy":
+        # The first epoch of a network is far below the rest, and would press them into one row.
+        rest = sorted(y for line in lines for y in line.ys[1:] if math.isfinite(y)) or values
+        low = min(rest[len(rest) // 10], 99.0) if len(values) > 4 else low
+        high = max(high, target or high)
+        low, high = math.floor(low * 10 - 1) / 10, min(100.0, high + 0.1)
+    if high <= low:
+        return (low * 0.9, high * 1.1) if low > 0 else (low - 1, high + 1)
+    return low, high
+
+
+def ticks(low: float, high: float, count: int, log_y: bool) -> list[float]:
+    """At most `count` round values between `low` and `high`: 1, 2 and 5 times powers of ten."""
+    if count < 1 or not high > low:
+        return []
+    if log_y and low > 0:
+        powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+        for steps in ((1, 2, 5), (1, 3), (1,)):
+            found = [step * 10.0**power for power in powers for step in steps if low <= step * 10.0**power <= high]
+            if len(found) <= count:
+                return found or [low, high][:count]
+        return found[:: -(-len(found) // count)]
+    rough = (high - low) / max(1, count)
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * 0.999)
+    first = math.ceil(low / step - 1e-9)
+    return [round(index * step, 10) for index in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def number(value: float) -> str:
+    """A value on an axis or in a legend, in at most six characters where that can be."""
+    if value == 0 or 0.001 <= abs(value) < 1000:
+        return f"{value:.4g}"
+    return f"{value:.1e}".replace("e-0", "e-").replace("e+0", "e")

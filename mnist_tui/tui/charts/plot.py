@@ -1,0 +1,289 @@
+"""A plot of a metric over the epochs: curves, axes, target, best epoch, cursor. Every screen draws curves by it."""
+
+import math
+import time
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from rich.color import Color
+from rich.style import Style, StyleType
+from rich.text import Text
+from textual.widget import Widget
+
+from mnist_tui.spec.run_spec import Target
+from mnist_tui.tui.charts.canvas import Canvas, Frame, with_axis
+from mnist_tui.tui.charts.curves import Curve, Metric, Role, curves_of, limits, number, quantile_band, thin, ticks
+from mnist_tui.tui.charts.track import Group, Track
+from mnist_tui.tui.themes import rgb
+
+AXIS = 7
+"""Cells of the axis at the left."""
+SMALLEST = (18, 3)
+"""Columns and rows below which only the legend is drawn."""
+
+COLOURS: dict[Role, str] = {
+    "train": "primary",
+    "test": "secondary",
+    "val": "accent",
+    "raw": "chart-band",
+    "seed": "chart-seed",
+    "pinned": "foreground-muted",
+}
+"""The theme's colour of each role."""
+
+POINTS: dict[Role, tuple[str, str]] = {
+    "train": ("", "."),
+    "test": ("●", "o"),
+    "val": ("✕", "x"),
+    "raw": ("", ":"),
+    "seed": ("○", "'"),
+    "pinned": ("◇", "+"),
+}
+"""The marker at the points of each role, with and without Unicode; "" draws a thin line alone."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What a plot shows."""
+
+    lines: Sequence[Curve] = ()
+    marks: Sequence[float] = ()
+    """Where the learning rate was changed by hand, in epochs done."""
+    best: int | None = None
+    """The best epoch."""
+    x_max: float = 1.0
+    target: float | None = None
+    """The value that is to be reached, in the metric's unit."""
+    judged: tuple[float, float] | None = None
+    """The epochs in which it must hold."""
+    key: object = None
+    """Equal for pictures that look the same."""
+
+
+def picture_of(metric: Metric, group: Group, pinned: Track | None, smoothing: float, target: Target | None) -> Picture:
+    """What a plot shows of the runs of an action as they are now, with the target that the newest is judged by."""
+    track = group.tracks[-1] if group.tracks else None
+    wanted = target.test_accuracy if target and metric == "accuracy" else None
+    held_for = target.last_epochs if target and wanted is not None else None
+    x_max = float(_axis_end(track) if track else len(pinned.rows) if pinned else 1)
+    planned = float(track.planned_epochs if track else x_max)
+    marks = [x for x, _ in track.marks] if track else []
+    steps = len(track.points) if track and metric != "accuracy" else 0
+    return Picture(
+        lines=curves_of(metric, group, pinned, smoothing),
+        marks=marks,
+        best=track.best.epoch if track and track.best else None,
+        x_max=x_max,
+        target=None if wanted is None else 100 * wanted,
+        judged=(planned - held_for + 0.5, planned) if held_for else None,
+        key=(
+            track and track.run,
+            x_max,
+            steps,
+            _epochs_of(group),
+            *marks,
+            pinned and pinned.run,
+            smoothing,
+            wanted,
+            held_for,
+        ),
+    )
+
+
+def _axis_end(track: Track) -> int:
+    """The last epoch of the axis: it doubles as a run goes on, so that its beginning is seen, up to the run's end."""
+    if track.ended is not None or track.started is None:
+        return track.planned_epochs
+    return int(min(track.planned_epochs, 2 ** math.ceil(math.log2(max(2.0, 2 * track.epochs_done)))))
+
+
+def _epochs_of(group: Group) -> tuple[tuple[int, float], ...]:
+    """What changes with every epoch of any run, and with a row that came out differently after a resume."""
+    return tuple((len(track.rows), sum(row.test_accuracy for row in track.rows)) for track in group.tracks)
+
+
+@dataclass(frozen=True)
+class View:
+    """How a picture is looked at."""
+
+    metric: Metric = "loss"
+    log_y: bool = False
+    low_x: float = 0.0
+    high_x: float = 1.0
+    cursor: float | None = None
+    """The epoch that exact values are read at."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A picture and a view of it, in a terminal's cells and a theme's colours."""
+
+    picture: Picture
+    view: View
+    width: int
+    height: int
+    ascii_only: bool
+    colours: Mapping[str, str]
+
+    def text(self) -> Text:
+        """The plot, its epochs in the last row; nothing where there is no room."""
+        frame = self.frame()
+        if frame is None:
+            return Text()
+        if not self.picture.lines:
+            words = "no epoch yet" if self.view.metric == "accuracy" else "no step yet"
+            return Text(f"  {words}"[: self.width], self.style("foreground-muted"))
+        canvas = Canvas(frame)
+        self._draw_grounds(canvas, frame)
+        for line in self.picture.lines:
+            if line.role != "raw":
+                self._draw_line(canvas, frame, line)
+        self._draw_clipped(canvas, frame)
+        for mark in self.picture.marks:
+            canvas.line_at(mark, "|" if self.ascii_only else "┊", self.style("accent"))
+        if self.view.cursor is not None:
+            canvas.line_at(self.view.cursor, "|" if self.ascii_only else "│", self.style("foreground"))
+        if self.picture.target is not None:
+            canvas.level(self.picture.target, "-" if self.ascii_only else "╌", self.style("foreground-muted"))
+        muted = self.style("foreground-muted")
+        lines = with_axis(canvas.lines(), frame, self._ticks(frame), muted, AXIS)
+        return Text("\n").join([*lines, epoch_axis(frame, self.style("foreground-muted"))])
+
+    def frame(self) -> Frame | None:
+        """The part of the data that is seen; None where there is no room."""
+        width, height = self.width - AXIS, self.height - 1
+        if self.width < SMALLEST[0] or height < SMALLEST[1] - 1:
+            return None
+        seen = [self._inside(line, beyond=0) for line in self.picture.lines]
+        lines = [line for line in seen if line.xs] or self.picture.lines
+        low, high = limits(self.view.metric, lines, self.view.log_y, self.picture.target)
+        return Frame(width, height, self.view.low_x, self.view.high_x, low, high, self.view.log_y)
+
+    def _ticks(self, frame: Frame) -> list[float]:
+        found = ticks(frame.low_y, frame.high_y, max(2, frame.height // 3), self.view.log_y)
+        target = self.picture.target
+        if target is None or not frame.low_y <= target <= frame.high_y:
+            return found
+        near = {frame.row(target) // 4 + offset for offset in (-1, 0, 1)}
+        return [*(tick for tick in found if frame.row(tick) // 4 not in near), target]
+
+    def _inside(self, line: Curve, beyond: int = 1) -> Curve:
+        """The part of a line that is seen, and so many points beyond either edge: a line is drawn up to it."""
+        first = max(0, bisect_left(line.xs, self.view.low_x) - beyond)
+        last = bisect_right(line.xs, self.view.high_x) + beyond
+        return replace(line, xs=line.xs[first:last], ys=line.ys[first:last])
+
+    def _draw_grounds(self, canvas: Canvas, frame: Frame) -> None:
+        """Shades the epochs in which the target must hold, and where most step losses lie."""
+        if self.picture.judged is not None and not self.ascii_only:
+            canvas.shade_columns(*self.picture.judged, self._colour("chart-judged"))
+        for line in self.picture.lines:
+            if line.role == "raw":
+                edges = [frame.x_at(column) for column in range(frame.width + 1)]
+                for column, band in enumerate(quantile_band(line, edges)):
+                    if band is not None and not self.ascii_only:
+                        canvas.shade_band(column, *band, self._colour(COLOURS["raw"]))
+
+    def _draw_line(self, canvas: Canvas, frame: Frame, line: Curve) -> None:
+        style = self.style(COLOURS[line.role])
+        seen = self._inside(line)
+        xs, ys = thin(seen.xs, seen.ys, 2 * frame.width)
+        point = POINTS[line.role][self.ascii_only]
+        if line.role != "pinned" or self.ascii_only:
+            canvas.draw(xs, ys, style, point or "." if self.ascii_only else None)
+        if point:
+            every = max(1, 3 * len(xs) // frame.width)
+            for x, y in list(zip(xs, ys, strict=True))[::-every]:  # From the newest, which is always marked.
+                canvas.mark(x, y, point, style)
+        if line.role == "test" and self.picture.best is not None and self.picture.best in xs:
+            canvas.mark(self.picture.best, ys[xs.index(self.picture.best)], "*", self.style("foreground"))
+
+    def _draw_clipped(self, canvas: Canvas, frame: Frame) -> None:
+        """Marks points that lie below what is drawn, so that nobody takes the first that is seen for the first."""
+        for line in self.picture.lines:
+            seen = self._inside(line, beyond=0)
+            for x, y in zip(seen.xs, seen.ys, strict=True):
+                if line.role in ("train", "test", "val") and math.isfinite(y) and y < frame.low_y:
+                    canvas.mark(x, frame.low_y, "v" if self.ascii_only else "▾", self.style(COLOURS[line.role]))
+
+    def style(self, name: str) -> Style:
+        """The theme's colour of a name, as a foreground."""
+        return Style(color=self._colour(name))
+
+    def _colour(self, name: str) -> Color:
+        return Color.from_rgb(*rgb(self.colours, name))
+
+    # --- words ---
+
+    def legend(self) -> Text:
+        """The last values, the test value first, since it is the last that may be cut; then what the lines are."""
+        text = Text(" ", no_wrap=True)
+        order = ("test", "val", "train", "pinned")
+        lines = [line for role in order for line in self.picture.lines if line.role == role]
+        for line in lines[:1]:
+            self._append_value(text, line)
+        text.append(f"  {self.view.metric}{' (log)' if self.view.log_y else ''}", "bold")
+        for line in lines[1:]:
+            self._append_value(text, line)
+        if self.picture.best is not None:
+            text.append(f"  * best {self.picture.best}")
+        if seeds := sum(line.role == "seed" for line in self.picture.lines):
+            style = self.style(COLOURS["seed"])
+            text.append(f"  {POINTS['seed'][self.ascii_only]} {seeds} earlier seed{'s' if seeds > 1 else ''}", style)
+        text.truncate(self.width, overflow="crop" if self.ascii_only else "ellipsis")
+        return text
+
+    def _append_value(self, text: Text, line: Curve) -> None:
+        marker = POINTS[line.role][self.ascii_only] or "─"
+        gap = "" if text.cell_len == 1 else "  "
+        text.append(f"{gap}{marker} {line.label} {self.shown(line.ys[-1])}", self.style(COLOURS[line.role]))
+
+    def shown(self, value: float) -> str:
+        """A value with its unit, short."""
+        return f"{value:.2f}%" if self.view.metric == "accuracy" else number(value)
+
+
+class Plot(Widget):
+    """Draws a picture; `cost` tells who asks for drawings how seldom they should."""
+
+    DEFAULT_CSS = "Plot { width: 1fr; height: 1fr; }"
+    ALLOW_SELECT: ClassVar[bool] = False
+
+    def __init__(self, metric: Metric, ascii_only: bool, log_y: bool = False) -> None:
+        super().__init__()
+        self.ascii_only = ascii_only
+        self.picture = Picture()
+        self.view = View(metric, log_y)
+        self.cost = 0.0
+        """Seconds of computing that the last drawing took."""
+
+    def drawing(self) -> Drawing:
+        """What is drawn, in the size that the widget has."""
+        size = self.size
+        return Drawing(self.picture, self.view, size.width, size.height, self.ascii_only, self.app.theme_variables)
+
+    def show(self, picture: Picture, **view: object) -> None:
+        """Draws another picture, or another part of it: the fields of `View`."""
+        self.picture = picture
+        self.view = replace(self.view, **view)  # type: ignore[arg-type]
+        self.refresh()
+
+    def render(self) -> Text:
+        started = time.thread_time()
+        drawn = self.drawing().text()
+        self.cost = time.thread_time() - started
+        return drawn
+
+
+def epoch_axis(frame: Frame, style: StyleType) -> Text:
+    """The line below a plot: whole epochs, or parts of one where fewer than two are in sight."""
+    found = ticks(frame.low_x, frame.high_x, max(2, frame.width // 8), False)
+    whole = [tick for tick in found if tick == int(tick)]
+    cells = [" "] * frame.width
+    for tick in whole if len(whole) > 1 else found:
+        label = f"{tick:g}"
+        at = min(max(0, frame.column(tick) // 2), frame.width - len(label))
+        cells[at : at + len(label)] = label
+    return Text(f"{'epoch':>{AXIS - 1}} " + "".join(cells), style, no_wrap=True)

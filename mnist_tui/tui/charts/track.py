@@ -1,0 +1,153 @@
+"""One run as its events tell it, and several runs of one action: all that curves, tables and lines are drawn from."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import NamedTuple
+
+from mnist_tui.runs.events import EpochEnded, Event, Paused, Progress, RunEnded, RunStarted, Steered, WentOn, best_of
+
+MAX_POINTS = 4_000
+"""Step losses that are kept; beyond, neighbours are merged: no terminal has so many columns."""
+REPLAY_SECONDS = 0.5
+"""In which a run that is watched tells what was there before: nothing can be learned from its pace."""
+WARM_SECONDS = 2.0
+"""Of training before a time of arrival is told."""
+
+
+class Point(NamedTuple):
+    """A look at the loss inside an epoch."""
+
+    epoch: float
+    """Epochs done, with a fraction."""
+    loss: float
+    learning_rate: float
+
+
+@dataclass
+class Track:
+    """A run: give it every event, in order."""
+
+    name: str = ""
+    seed: int = 0
+    run: str = ""
+    """The name of its folder."""
+    state: str = "waiting"
+    """`training`, `paused`, or how it ended."""
+    started: RunStarted | None = None
+    ended: RunEnded | None = None
+    progress: Progress | None = None
+    rows: list[EpochEnded] = field(default_factory=list)
+    points: list[Point] = field(default_factory=list)
+    marks: list[tuple[float, float]] = field(default_factory=list)
+    """Where the learning rate was changed by hand: epochs done, and the new rate."""
+    clock: Callable[[], float] = time.monotonic
+    _began: tuple[float, float] | None = None
+    """When training was first seen to go on, and the epochs done then."""
+    _told_at: float = 0.0
+    """When the run was first told of."""
+
+    @classmethod
+    def from_saved(cls, name: str, seed: int, run: str, rows: Sequence[EpochEnded]) -> "Track":
+        """An earlier run, of its epochs alone."""
+        return cls(name, seed, run, "saved", rows=list(rows))
+
+    @property
+    def best(self) -> EpochEnded | None:
+        """The best epoch so far."""
+        return best_of(self.rows)
+
+    @property
+    def planned_epochs(self) -> int:
+        """Epochs that the run is to have; of a saved run those that it has."""
+        return max(1, self.started.epochs if self.started else len(self.rows))
+
+    @property
+    def epochs_done(self) -> float:
+        """Epochs done, with the fraction of the one under way."""
+        started = self.started
+        done = float(len(self.rows)) or (started.epochs_done if started else 0.0)
+        return max(done, _epochs(self.progress) if self.progress else 0.0)
+
+    @property
+    def fraction_done(self) -> float:
+        """Of the whole recipe, 0 to 1."""
+        epochs = self.started.epochs if self.started else 0
+        return min(1.0, self.epochs_done / epochs) if epochs else 0.0
+
+    def eta_seconds(self) -> float | None:
+        """Seconds to the end at the pace so far; None before it can be told."""
+        if self._began is None or self.started is None or self.state != "training":
+            return None
+        seconds, done = self.clock() - self._began[0], self.epochs_done - self._began[1]
+        if seconds < WARM_SECONDS or done <= 0:
+            return None
+        return seconds / done * (self.started.epochs - self.epochs_done)
+
+    def add(self, event: Event) -> None:
+        """Takes an event in."""
+        match event:
+            case RunStarted():
+                self.started, self.ended, self.state = event, None, "training"
+                self.name, self.seed, self.run = event.name, event.seed, event.run
+                self._began, self._told_at = None, self.clock()
+                self._forget_after(event.epochs_done + event.steps_done / event.steps_per_epoch)
+            case Progress():
+                self._add_progress(event)
+            case Paused():
+                self.state, self._began = "paused", None
+            case WentOn():
+                self.state = "training"
+            case Steered(epoch=epoch, step=step, learning_rate=rate):
+                per_epoch = self.started.steps_per_epoch if self.started else 1
+                self.marks.append((epoch - 1 + step / per_epoch, rate))
+            case EpochEnded():
+                self.rows = sorted([*(row for row in self.rows if row.epoch != event.epoch), event], key=_epoch)
+            case RunEnded():
+                self.ended, self.state = event, event.outcome
+
+    def _forget_after(self, done: float) -> None:
+        """Drops what a run told after the checkpoint that it goes on from: it is trained, and told, again."""
+        self.rows = [row for row in self.rows if row.epoch <= done]
+        self.points = [point for point in self.points if point.epoch <= done]
+        self.marks = [(epoch, rate) for epoch, rate in self.marks if epoch <= done]
+        self.progress = None
+
+    def _add_progress(self, event: Progress) -> None:
+        self.progress = event
+        is_replay = self.clock() - self._told_at < REPLAY_SECONDS
+        if self.state == "training" and (self._began is None or is_replay):
+            self._began = (self.clock(), _epochs(event))
+        while self.points and self.points[-1].epoch >= _epochs(event):  # Another process went on from a checkpoint.
+            self.points.pop()
+        self.points.append(Point(_epochs(event), event.loss, event.learning_rate))
+        if len(self.points) >= MAX_POINTS:
+            pairs = zip(self.points[::2], self.points[1::2], strict=False)
+            self.points = [Point(*map(fmean, zip(*pair, strict=True))) for pair in pairs]
+
+
+def _epoch(row: EpochEnded) -> int:
+    return row.epoch
+
+
+def _epochs(progress: Progress) -> float:
+    return progress.epoch - 1 + progress.step / progress.steps_per_epoch
+
+
+@dataclass(frozen=True)
+class Group:
+    """The runs of one action: one, or the same with several seeds; the newest is the last."""
+
+    tracks: tuple[Track, ...] = ()
+
+    def band(self, value: Callable[[EpochEnded], float | None]) -> list[tuple[int, float, float, float]]:
+        """For every epoch that two runs or more have: the epoch, and the lowest, mean and highest value."""
+        by_epoch: dict[int, list[float]] = {}
+        for track in self.tracks:
+            for row in track.rows:
+                if (found := value(row)) is not None:
+                    by_epoch.setdefault(row.epoch, []).append(found)
+        return [
+            (epoch, min(found), fmean(found), max(found)) for epoch, found in sorted(by_epoch.items()) if len(found) > 1
+        ]

@@ -1,0 +1,157 @@
+"""The curves of several runs over each other: a colour and a marker each, the seeds thin, their mean on top."""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from rich.style import Style
+from rich.text import Text
+from textual.events import Click
+from textual.message import Message
+from textual.widget import Widget
+
+from mnist_tui.analysis.comparison import Side
+from mnist_tui.runs.events import EpochEnded
+from mnist_tui.tui.charts.canvas import Canvas, Frame, with_axis
+from mnist_tui.tui.charts.curves import Curve, limits, ticks
+from mnist_tui.tui.charts.plot import epoch_axis
+from mnist_tui.tui.runs.selection import colour, marker
+
+AXIS = 9
+"""Cells of the axis at the left."""
+COMPARED = ("accuracy", "loss", "gap", "learning rate")
+"""What can be drawn of an epoch: on the test images, but for the gap, which is train − test accuracy in points."""
+
+Points = tuple[list[float], list[float]]
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The curves of a side: one for each seed, and their mean where there are several."""
+
+    label: str
+    slot: int
+    seeds: Sequence[Points]
+    mean: Points
+
+    def at(self, epoch: float) -> float | None:
+        """The mean in an epoch; None where no run of the side has it."""
+        xs, ys = self.mean
+        index = bisect_left(xs, epoch)
+        return ys[index] if index < len(xs) and xs[index] == epoch else None
+
+
+def value(row: EpochEnded, what: str) -> float:
+    """One of `COMPARED`, accuracies and gaps in percent."""
+    match what:
+        case "accuracy":
+            return 100 * row.test_accuracy
+        case "loss":
+            return row.test_loss
+        case "gap":
+            return 100 * (row.train_accuracy - row.test_accuracy)
+    return row.learning_rate
+
+
+def lines_of(sides: Sequence[tuple[int, Side]], what: str) -> list[Lines]:
+    """The curves of the sides."""
+    found = []
+    for slot, side in sides:
+        seeds = [([float(row.epoch) for row in run.rows], [value(row, what) for row in run.rows]) for run in side.runs]
+        by_epoch: dict[float, list[float]] = {}
+        for xs, ys in seeds:
+            for x, y in zip(xs, ys, strict=True):
+                by_epoch.setdefault(x, []).append(y)
+        epochs = sorted(by_epoch)
+        found.append(Lines(side.label, slot, seeds, (epochs, [fmean(by_epoch[epoch]) for epoch in epochs])))
+    return found
+
+
+class Overlay(Widget):
+    """The canvas with a cursor; the exact values under it are in `legend`."""
+
+    DEFAULT_CSS = "Overlay { height: 1fr; width: 1fr; min-height: 4; }"
+
+    class Moved(Message):
+        """The cursor is on another epoch."""
+
+    def __init__(self, ascii_only: bool) -> None:
+        super().__init__()
+        self.ascii_only = ascii_only
+        self.what = COMPARED[0]
+        self.lines: Sequence[Lines] = ()
+        self.log_y = False
+        self.cursor = 0.0
+
+    @property
+    def last_epoch(self) -> float:
+        """The last that any run has."""
+        return max((xs[-1] for lines in self.lines if (xs := lines.mean[0])), default=1.0)
+
+    def show(self, lines: Sequence[Lines], what: str) -> None:
+        """Draws other curves; the cursor stays inside them."""
+        self.lines, self.what = lines, what
+        self.cursor = min(self.cursor, self.last_epoch) or self.last_epoch
+        self.refresh()
+
+    def move(self, epochs: int) -> None:
+        """The cursor by whole epochs."""
+        self.cursor = max(1.0, min(self.last_epoch, self.cursor + epochs))
+        self.refresh()
+        self.post_message(self.Moved())
+
+    def legend(self) -> Text:
+        """Every side with its marker, and its value under the cursor."""
+        text = Text(f" {self.what}, epoch {self.cursor:g}", "bold")
+        for lines in self.lines:
+            found = lines.at(self.cursor)
+            unit = "%" if self.what in ("accuracy", "gap") else ""
+            shown = "-" if found is None else f"{found:.2f}%" if unit else f"{found:.4g}"
+            text.append(f"  {marker(lines.slot, self.ascii_only)} {lines.label} {shown}", self._style(lines.slot))
+        return text
+
+    def _style(self, slot: int, dim: bool = False) -> Style:
+        return Style(color=colour(slot, self.app.current_theme.dark), dim=dim)
+
+    def frame(self) -> Frame | None:
+        """What is seen; None where there is no room."""
+        width, height = self.size.width - AXIS, self.size.height - 1
+        if width < 4 or height < 2:
+            return None
+        curves = [Curve(lines.label, "test", *points) for lines in self.lines for points in lines.seeds if points[0]]
+        low, high = limits("accuracy" if self.what == "accuracy" else "loss", curves, self.log_y)
+        # Curves begin with the first epoch; a single one needs an axis around it.
+        first = 1.0 if self.last_epoch > 1 else 0.0
+        return Frame(width, height, first, max(1.0, self.last_epoch), low, high, self.log_y)
+
+    def render(self) -> Text:
+        frame = self.frame()
+        if frame is None or not self.lines:
+            return Text("")
+        canvas = Canvas(frame)
+        for lines in self.lines:
+            if len(lines.seeds) > 1:
+                for xs, ys in lines.seeds:
+                    canvas.draw(xs, ys, self._style(lines.slot, dim=True), "." if self.ascii_only else None)
+        for lines in self.lines:
+            self._draw(canvas, frame, lines)
+        muted = Style(dim=True)
+        canvas.line_at(self.cursor, "|" if self.ascii_only else "│", muted)
+        axis = ticks(frame.low_y, frame.high_y, max(2, frame.height // 3), self.log_y)
+        return Text("\n").join([*with_axis(canvas.lines(), frame, axis, muted, AXIS), epoch_axis(frame, muted)])
+
+    def _draw(self, canvas: Canvas, frame: Frame, lines: Lines) -> None:
+        xs, ys = lines.mean
+        style, sign = self._style(lines.slot), marker(lines.slot, self.ascii_only)
+        canvas.draw(xs, ys, style, sign if self.ascii_only else None)
+        every = max(1, 6 * len(xs) // max(1, frame.width))
+        for index in range(lines.slot % every, len(xs), every):
+            canvas.mark(xs[index], ys[index], sign, style)
+
+    def on_click(self, event: Click) -> None:
+        frame = self.frame()
+        if frame is not None and event.x >= AXIS:
+            self.cursor = float(max(1, round(frame.x_at(event.x - AXIS))))
+            self.refresh()
+            self.post_message(self.Moved())

@@ -1,0 +1,264 @@
+"""Compare, the third mode: the marked rows of Runs over each other, what differs, and whether noise could do that."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from rich.cells import cell_len, set_cell_size
+from rich.text import Text
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Vertical, VerticalScroll
+from textual.widgets import Static
+
+from mnist_tui.analysis import comparison, markdown, tables
+from mnist_tui.analysis.comparison import MEASURES, Measure, Side
+from mnist_tui.text import in_ascii
+from mnist_tui.tui import clipboard
+from mnist_tui.tui.asking import AskingScreen
+from mnist_tui.tui.compare.overlay import COMPARED, Overlay, lines_of
+from mnist_tui.tui.help import help_on
+from mnist_tui.tui.key_bar import KeyBar
+from mnist_tui.tui.keys import with_ids
+from mnist_tui.tui.runs.selection import Shelf, colour, marker
+from mnist_tui.tui.status import Headline
+
+GAP = "  "
+"""Between two columns of a table."""
+SIDE_CELLS = 12
+"""The narrowest column of a side."""
+NAMES = {"CompareScreen": "Compare", "VerticalScroll": "Report", "App": "Everywhere"}
+EMPTY = """\
+nothing is marked yet
+
+2 shows the runs. There: space marks one, m puts the seeds of one recipe into one row, and 3 comes back here."""
+
+
+class CompareScreen(AskingScreen):
+    """Curves, results side by side, only the differences, and the sentence."""
+
+    AUTO_FOCUS = "VerticalScroll"
+    BINDINGS: ClassVar[list[BindingType]] = with_ids(
+        [
+            Binding(
+                "left,h",
+                "move(-1)",
+                "Epoch",
+                key_display="left/right",
+                tooltip="reads all of them in one epoch",
+            ),
+            Binding("right,l", "move(1)", "Epoch after", show=False),
+            Binding("n", "metric", "Curve", tooltip="accuracy, loss, train − test gap, learning rate"),
+            Binding("Y", "log", "Log y", show=False, tooltip="a logarithmic axis, or a linear one"),
+            Binding(
+                "m", "measure", "Measure", tooltip="judge by the best epoch, the last one, or the mean of the last"
+            ),
+            Binding("d", "differences", "All settings", tooltip="or only those that differ"),
+            Binding("b", "base", "Baseline", tooltip="the next side becomes the one that the others are held against"),
+            Binding("y", "copy", "Copy", tooltip="the comparison as Markdown, to the clipboard, also over SSH"),
+            Binding("S", "unmark", "Unmark all", show=False),
+            Binding("question_mark,f1", "help", "Help"),
+        ]
+    )
+
+    def __init__(self, shelf: Shelf, ascii_only: bool) -> None:
+        super().__init__()
+        self.shelf, self.ascii_only = shelf, ascii_only
+        self.measure: Measure = "best"
+        self.what = COMPARED[0]
+        self.only_differences = True
+
+    def compose(self) -> ComposeResult:
+        yield Headline("compare")
+        with Container(id="compare"):
+            with Vertical(id="compare-curves"):
+                yield Static(id="compare-legend")
+                yield Overlay(self.ascii_only)
+            with VerticalScroll(id="compare-report"):
+                yield Static(id="compare-text")
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        self.set_class(self.ascii_only, "-ascii")
+
+    def on_screen_resume(self) -> None:
+        self.compute()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.width >= 140, "-wide")
+        self.call_after_refresh(self.compute)
+
+    def is_useful(self, action: str) -> bool:
+        return bool(self.shelf.slots) or action in ("help", "leave")
+
+    @on(Headline.ModeChosen)
+    def _choose_mode(self, event: Headline.ModeChosen) -> None:
+        self.run_worker(self.app.action_mode(event.mode))  # type: ignore[attr-defined]
+
+    # --- computing, beside the screen ---
+
+    def compute(self) -> None:
+        """Reads and judges what is marked."""
+        sides = self.shelf.sides()
+        shown = [
+            "Compare",
+            f"{len(sides)} marked" if sides else "nothing is marked",
+            f"judged by {MEASURES[self.measure]}",
+        ]
+        self.query_one(Headline).show(shown)
+        if not sides:
+            self._put((), Text(EMPTY))
+            return
+        if not self.query_one(Overlay).lines:
+            self._update("#compare-text", Text("reading the marked runs", "dim"))
+        width = max(30, self.query_one("#compare-report").size.width - 3)
+        measure, what, only = self.measure, self.what, self.only_differences
+
+        def job() -> Any:
+            return lines_of(sides, what), report(sides, measure, only, width, self._tint())
+
+        self.ask("compare", job, self._take)
+
+    def _tint(self) -> Any:
+        is_dark = self.app.current_theme.dark
+        return lambda slot: (marker(slot, self.ascii_only), colour(slot, is_dark))
+
+    def _take(self, result: Any, error: str | None) -> None:
+        self._put(*(result or ((), Text(f"! {error}"))))
+
+    def _put(self, lines: Any, text: Text) -> None:
+        self.query_one(Overlay).show(lines, self.what)
+        self._update("#compare-text", text)
+        self._show_legend()
+
+    def _update(self, place: str, text: Text) -> None:
+        if self.ascii_only:
+            text.plain = in_ascii(text.plain)  # It keeps its colours.
+        self.query_one(place, Static).update(text)
+
+    @on(Overlay.Moved)
+    def _show_legend(self) -> None:
+        overlay = self.query_one(Overlay)
+        self._update("#compare-legend", overlay.legend() if overlay.lines else Text(""))
+
+    # --- keys ---
+
+    def action_move(self, epochs: int) -> None:
+        """The cursor by an epoch."""
+        self.query_one(Overlay).move(epochs)
+
+    def action_metric(self) -> None:
+        """The next curve."""
+        self.what = COMPARED[(COMPARED.index(self.what) + 1) % len(COMPARED)]
+        self.query_one(Overlay).log_y = self.what == "loss"
+        self.compute()
+
+    def action_log(self) -> None:
+        """A logarithmic axis, or a linear one."""
+        overlay = self.query_one(Overlay)
+        overlay.log_y = not overlay.log_y and self.what != "gap"
+        overlay.refresh()
+
+    def action_measure(self) -> None:
+        """The next accuracy to judge by."""
+        measures = list(MEASURES)
+        self.measure = measures[(measures.index(self.measure) + 1) % len(measures)]
+        self.compute()
+
+    def action_differences(self) -> None:
+        """All settings, or only those that differ."""
+        self.only_differences = not self.only_differences
+        self.compute()
+
+    def action_base(self) -> None:
+        """The next side becomes the first."""
+        if self.shelf.slots:
+            names = next(iter(self.shelf.slots))
+            self.shelf.slots[names] = self.shelf.slots.pop(names)
+            self.compute()
+
+    def action_unmark(self) -> None:
+        """Takes every mark away."""
+        self.shelf.slots.clear()
+        self.compute()
+
+    def action_copy(self) -> None:
+        """Copies the comparison as Markdown."""
+        sides, measure = [side for _, side in self.shelf.sides()], self.measure
+        what = f"{' and '.join(side.label for side in sides)}, as Markdown"
+        if sides:
+            self.ask(
+                "copy",
+                lambda: markdown.comparison_lines(sides, sentences(sides, measure), measure),
+                lambda lines, error: self._copy(lines, error, what),
+            )
+
+    def _copy(self, lines: list[str] | None, error: str | None, what: str) -> None:
+        if lines is None:
+            self.notify(f"not copied: {error}", severity="warning", markup=False)
+        else:
+            clipboard.copy(self, lines, what)
+
+    def action_help(self) -> None:
+        """Every key that works where the focus is."""
+        self.app.push_screen(help_on(self, NAMES))
+
+
+def report(sides: Sequence[tuple[int, Side]], measure: Measure, only: bool, width: int, tint: Any) -> Text:
+    """What stands beside the curves: the sentences first, then results, settings and layers."""
+    only_sides = [side for _, side in sides]
+    text = Text()
+    for line in sentences(only_sides, measure):
+        text.append(f"{line}\n\n", "bold")
+    if len(sides) == 1:
+        text.append("Mark another row in Runs (2) to compare it with.\n\n", "bold")
+    rows = tables.comparison_table(only_sides, measure)
+    text.append(_headed(rows, sides, width, tint))
+    settings = tables.difference_table(only_sides) if only else tables.setting_table(only_sides)
+    heads = ["only what differs" if only else "all settings", *(side.label for side in only_sides)]
+    if settings:
+        text.append("\n").append(_headed([heads, *settings], sides, width, tint))
+    for _, side in sides[1:]:
+        if layers := tables.layer_lines(only_sides[0], side):
+            text.append(f"\nlayers, from {only_sides[0].label} to {side.label}\n", "underline")
+            text.append("".join(f"  {line}\n" for line in layers))
+    return text
+
+
+def sentences(sides: Sequence[Side], measure: Measure) -> list[str]:
+    """What can be said, or why nothing can be."""
+    if refused := comparison.refusals(sides, measure):
+        return [f"Not compared: {sentence}" for sentence in refused[:5]]
+    return [verdict.sentence for verdict in comparison.compare(sides, measure)]
+
+
+def _headed(rows: Sequence[Sequence[str]], sides: Sequence[tuple[int, Side]], width: int, tint: Any) -> Text:
+    """A table of at most `width` cells; sides for which there is no room beside the others go below them."""
+    names, *values = zip(*rows, strict=True)
+    name = min(max(map(cell_len, names)), max(SIDE_CELLS, 3 * width // 10))
+    beside = max(1, min(len(sides), (width - name) // (len(GAP) + SIDE_CELLS)))
+    room = max(1, (width - name) // beside - len(GAP))
+    columns = [(tint(slot), column) for (slot, _), column in zip(sides, values, strict=True)]
+    text = Text(no_wrap=True)
+    for start in range(0, len(columns), beside):
+        text.append(_block(names, name, columns[start : start + beside], room))
+    return text
+
+
+def _block(names: Sequence[str], name: int, columns: Sequence[tuple[Any, Sequence[str]]], room: int) -> Text:
+    """Sides beside each other, the columns headed by the sides' markers and colours and at most `room` cells wide."""
+    text = Text()
+    cells = [[_cut(each, name) for each in names]]
+    for (sign, _), (label, *values) in columns:
+        shown = [f"{sign} {label}", *values]
+        widest = min(room, max(map(cell_len, shown)))
+        cells.append([_cut(value, widest) for value in shown])
+    for style, (heading, *_) in zip(["", *(shade for (_, shade), _ in columns)], cells, strict=True):
+        text.append(GAP if text else "", "underline").append(heading, f"underline {style}")
+    for line in list(zip(*cells, strict=True))[1:]:
+        text.append(f"\n{GAP.join(line).rstrip()}")
+    return text.append("\n")
+
+
+def _cut(text: str, width: int) -> str:
+    return set_cell_size(text, width) if cell_len(text) <= width else f"{set_cell_size(text, width - 1)}…"

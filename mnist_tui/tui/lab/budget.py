@@ -1,0 +1,163 @@
+"""Parameters, accuracy and epochs against the target: of a design before it is trained, of a run while it trains."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from rich.text import Text
+from textual.widgets import Static
+
+from mnist_tui.runs import verdict
+from mnist_tui.runs.events import EpochEnded
+from mnist_tui.spec.run_spec import RunSpec
+
+BAR = 12
+"""Cells of the bar that shows how much of the parameters is used."""
+
+Standing = Literal["met", "open", "missed", "not asked"]
+"""How a part of the target stands."""
+SIGNS: dict[Standing, tuple[str, str]] = {
+    "met": ("✓", "+"),
+    "open": ("…", "."),
+    "missed": ("✗", "!"),
+    "not asked": ("", ""),
+}
+"""With and without Unicode."""
+STYLES: dict[Standing, str] = {"met": "not dim", "open": "dim", "missed": "not dim bold reverse", "not asked": ""}
+
+
+@dataclass(frozen=True)
+class BudgetLine:
+    """One part of the target."""
+
+    name: str
+    fact: str
+    """What there is, and what is asked for."""
+    short: str
+    """The same in a few characters."""
+    standing: Standing
+    words: str = ""
+    """How it stands, in words; "" where it is not asked for."""
+
+
+def headline_parts(spec: RunSpec) -> list[str]:
+    """The parameter count and, where there is a target, its verdict, in a few words each."""
+    line, allowed = _parameters(spec), spec.target.parameters
+    return [f"{spec.parameters:,} params", *([] if allowed is None else [f"{line.words} (< {allowed:,})"])]
+
+
+def budget_lines(spec: RunSpec, rows: Sequence[EpochEnded], is_mnist: bool) -> list[BudgetLine]:
+    """How parameters, accuracy and epochs stand, after the epochs of a run or, without any, by the design alone.
+
+    The verdicts are those of `verdict`, so that what is said while it trains and what is said at the end agree.
+    """
+    parts = verdict.after_training(spec, rows, is_mnist) if rows else verdict.before_training(spec)
+    return [_parameters(spec), _accuracy(spec, rows, is_mnist, dict(parts or {})), _epochs(spec, rows)]
+
+
+def _parameters(spec: RunSpec) -> BudgetLine:
+    count, allowed = spec.parameters, spec.target.parameters
+    if allowed is None:
+        return BudgetLine("parameters", f"{count:,}", f"params {count:,}", "not asked")
+    over = count - allowed + 1
+    if over > 0:
+        fact, short = f"{count:,} of {allowed:,}", f"params {count:,}/{allowed:,}"
+        return BudgetLine("parameters", fact, short, "missed", f"OVER by {over:,}")
+    return BudgetLine("parameters", f"{count:,} < {allowed:,}", f"params {count:,}", "met", "ok")
+
+
+def _accuracy(spec: RunSpec, rows: Sequence[EpochEnded], is_mnist: bool, parts: dict[str, bool | None]) -> BudgetLine:
+    wanted, count = spec.target.test_accuracy, spec.target.last_epochs
+    judged = [row.test_accuracy for row in rows][-(count or len(rows)) :]
+    reached = f"{(min(judged) if count else max(judged)):.2%}" if judged else "-"
+    name, where = (f"last {count} acc", f"last {count}") if count else ("best acc", "best")
+    if wanted is None:
+        return BudgetLine(name, reached if rows else "no target", f"{where} {reached}", "not asked")
+    if not rows:
+        return BudgetLine(name, f"{wanted:.2%} wanted", f"{where} {wanted:.2%}", "open")
+    short = f"{where} {reached.removesuffix('%')}/{wanted:.2%}"
+    if not is_mnist:
+        return BudgetLine(name, f"{reached} of {wanted:.2%}", short, "open", "not judged")
+    if count and len(rows) < count:
+        return BudgetLine(name, f"{reached} of {wanted:.2%}", short, "open", f"not yet: {len(rows)} of {count}")
+    is_met = bool(parts.get("test_accuracy"))
+    return BudgetLine(
+        name, f"{reached} of {wanted:.2%}", short, "met" if is_met else "open", "ok" if is_met else "not yet"
+    )
+
+
+def _epochs(spec: RunSpec, rows: Sequence[EpochEnded]) -> BudgetLine:
+    allowed, epochs = spec.target.epochs, spec.train.epochs
+    fact = f"{len(rows)} of {epochs}" if rows else f"{epochs}"
+    short = f"epochs {fact.replace(' of ', '/')}"
+    if allowed is None:
+        return BudgetLine("epochs", fact, short, "not asked")
+    over = (len(rows) or epochs) - allowed
+    fact = f"{fact}, at most {allowed}"
+    if over > 0:
+        return BudgetLine("epochs", fact, f"{short} > {allowed}", "missed", f"OVER by {over}")
+    # A run may end before its plan does, and is judged by the epochs that it took.
+    return BudgetLine("epochs", fact, short, "met", "ok" if epochs <= allowed else "ok so far")
+
+
+def budget_text(lines: Sequence[BudgetLine], has_ended: bool, ascii_only: bool) -> Text:
+    """What the target asks for, on one line, each part with its sign; after the end what is open is missed."""
+    text = Text(no_wrap=True)
+    for line in lines:
+        if line.words or line.standing == "open":
+            is_missed = has_ended and line.words == "not yet"
+            standing: Standing = "missed" if is_missed else line.standing
+            text.append(f"{'  ' if text else ''}{SIGNS[standing][ascii_only]} {line.short}", STYLES[standing])
+    return text
+
+
+class BudgetCard(Static):
+    """Three lines: what the target allows, what the design has, and whether that is within it."""
+
+    DEFAULT_CSS = (
+        "BudgetCard { height: 3; padding: 0 1; background: $panel; text-wrap: nowrap; text-overflow: ellipsis; }"
+    )
+
+    def __init__(self, ascii_only: bool) -> None:
+        super().__init__()
+        self.ascii_only = ascii_only
+        self._spec: RunSpec | None = None
+        self._shown: Text | None = None
+
+    def show(self, spec: RunSpec) -> None:
+        """Shows a design."""
+        self._spec = spec
+        lines = budget_lines(spec, (), is_mnist=True)
+        texts = [self._line(spec, line) for line in lines]
+        if max(text.cell_len for text in texts) > self.size.width:  # The verdict, at the right, must stay in sight.
+            texts = [self._short_line(line) for line in lines]
+        shown = Text("\n").join(texts)
+        if shown != self._shown:
+            self._shown = shown
+            self.update(shown, layout=False)
+
+    def on_resize(self) -> None:
+        if self._spec is not None:
+            self.show(self._spec)
+
+    def _line(self, spec: RunSpec, line: BudgetLine) -> Text:
+        text = Text(f"{line.name:<11}", "dim", no_wrap=True)
+        text.append(f" {line.fact}", "not dim bold")
+        text.append(
+            f"  {SIGNS[line.standing][self.ascii_only]} {line.words}" if line.words else "", STYLES[line.standing]
+        )
+        if line.name == "parameters" and spec.target.parameters and self.size.width > 52:
+            text.append(f"  {self._bar(spec.parameters / spec.target.parameters)}", "not dim")
+        return text
+
+    def _short_line(self, line: BudgetLine) -> Text:
+        text = Text(line.short, "bold", no_wrap=True)
+        text.append(
+            f" {SIGNS[line.standing][self.ascii_only]} {line.words}" if line.words else "", STYLES[line.standing]
+        )
+        return text
+
+    def _bar(self, share: float) -> str:
+        full, empty = ("#", "-") if self.ascii_only else ("█", "░")
+        filled = min(BAR, round(BAR * share))
+        return f"{full * filled}{empty * (BAR - filled)} {share:.0%}"

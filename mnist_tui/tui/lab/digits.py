@@ -1,0 +1,168 @@
+"""Training digits after augmentation, drawn in half blocks, each with its label and the network's prediction."""
+
+import textwrap
+from collections.abc import Sequence
+from itertools import zip_longest
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.color import Color
+from rich.style import Style, StyleType
+from rich.text import Text
+from textual import events
+from textual.message import Message
+from textual.widget import Widget
+
+if TYPE_CHECKING:
+    from mnist_tui.training.predict import Prediction
+
+SIDE = 28
+RAMP = " .:-=+*#%@"
+"""Grey in ten steps, for terminals that have no colours or no blocks."""
+GAP = 1
+"""Cells between two digits."""
+WHOLE_DIGITS = 4
+HIGHEST = 0.99
+"""The highest probability that is shown: rounding would make a certainty of 0.996."""
+LEGEND = "label>prediction; "
+"""Stands in the caption while a prediction in sight is wrong."""
+
+
+def pixels(digit: bytes, factor: int) -> list[list[int]]:
+    """The grey values row by row; with `factor` 2 every value is the mean of 2x2 pixels."""
+    if factor == 1:
+        return [list(digit[row * SIDE : (row + 1) * SIDE]) for row in range(SIDE)]
+    half = SIDE // 2
+    return [
+        [
+            sum(digit[(2 * row + y) * SIDE + 2 * column + x] for y in (0, 1) for x in (0, 1)) // 4
+            for column in range(half)
+        ]
+        for row in range(half)
+    ]
+
+
+def half_blocks(grey: Sequence[Sequence[int]]) -> list[Text]:
+    """Two rows of pixels in each line: the upper half of a cell is its character, the lower its background."""
+    lines = []
+    for upper, lower in zip(grey[::2], grey[1::2], strict=True):
+        line = Text(no_wrap=True)
+        for top, bottom in zip(upper, lower, strict=True):
+            line.append("▀", Style(color=Color.from_rgb(top, top, top), bgcolor=Color.from_rgb(bottom, bottom, bottom)))
+        lines.append(line)
+    return lines
+
+
+def ramp(grey: Sequence[Sequence[int]]) -> list[Text]:
+    """Two rows of pixels in each line, as one of ten characters."""
+    lines = []
+    for upper, lower in zip(grey[::2], grey[1::2], strict=True):
+        lines.append(Text("".join(RAMP[(a + b) // 2 * len(RAMP) // 256] for a, b in zip(upper, lower, strict=True))))
+    return lines
+
+
+def label_text(label: int, prediction: "Prediction | None", width: int, wrong: StyleType) -> Text:
+    """The line under a digit, `width` cells: `7`, with a right prediction `7 99%`, with a wrong one `7>1 63%`.
+
+    A wrong one has the style `wrong`.
+    """
+    is_wrong = prediction is not None and prediction.label != label
+    classes = f"{label}>{prediction.label}" if prediction is not None and is_wrong else f"{label}"
+    probability = "" if prediction is None else f" {min(prediction.probability, HIGHEST):.0%}"
+    text = Text.assemble((classes, wrong if is_wrong else "bold"), (probability, wrong if is_wrong else "dim"))
+    text.pad_left((width - len(text)) // 2)
+    text.pad_right(width - len(text))
+    return text
+
+
+def layout(width: int, height: int) -> tuple[int, int, int]:
+    """By what digits are made smaller, how many stand side by side, and how many rows of them there are.
+
+    Whole where at least `WHOLE_DIGITS` have room: rotated and shifted digits are told by looking at several.
+    """
+    for factor in (1, 2):
+        side = SIDE // factor
+        across, down = (width + GAP) // (side + GAP), height // (side // 2 + 1)
+        if across * down >= WHOLE_DIGITS:
+            return factor, across, down
+    return 2, max(1, across), max(1, down)
+
+
+class DigitsStrip(Widget, can_focus=True):
+    """As many digits as fit, each with its label and its prediction below; a click draws others."""
+
+    DEFAULT_CSS = """
+    DigitsStrip { height: 1fr; }
+    DigitsStrip > .digits--wrong { color: $error; text-style: bold reverse; }
+    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"digits--wrong"}
+    ALLOW_SELECT: ClassVar[bool] = False
+
+    class Redraw(Message):
+        """Somebody wants other digits."""
+
+    def __init__(self, ascii_only: bool) -> None:
+        super().__init__()
+        self.ascii_only = ascii_only
+        self.digits: Sequence[bytes] = ()
+        """The digits shown, 784 grey values each."""
+        self._labels: Sequence[int] = ()
+        self._caption = "after PyTorch is loaded"
+        self._predictions: Sequence[Prediction] = ()
+
+    def show(self, digits: Sequence[bytes], labels: Sequence[int], caption: str) -> None:
+        """Shows digits of 784 grey values each."""
+        self.digits, self._labels, self._caption = digits, labels, caption
+        self.show_predictions(())
+
+    def show_predictions(self, predictions: Sequence["Prediction"]) -> None:
+        """Shows below each digit what the network says about it; without any, the labels alone."""
+        self._predictions = predictions
+        self.refresh()
+
+    def show_waiting(self, reason: str) -> None:
+        """Shows why there are none."""
+        self.digits, self._caption = (), reason
+        self.show_predictions(())
+
+    def on_click(self, event: events.Click) -> None:
+        event.stop()
+        self.post_message(self.Redraw())
+
+    def render(self) -> Text:
+        width, height = self.size.width, self.size.height
+        lines: list[Text] = []
+        caption = self._caption
+        if self.digits and height > SIDE // 4:
+            factor, across, down = layout(width, height - 1)
+            count = min(len(self.digits), across * down)
+            has_labels = height > SIDE // 2 // factor + 1
+            for first in range(0, count, across):
+                lines += self._row(slice(first, first + across), factor, has_labels)
+            caption = self._legend(count) + caption
+        return Text("\n", no_wrap=True).join([*lines, *self._caption_lines(caption, width, height - len(lines))])
+
+    def _legend(self, count: int) -> str:
+        """What a wrong prediction looks like, where one of the first `count` digits has one."""
+        labelled = zip(self._labels[:count], self._predictions, strict=False)
+        return LEGEND if any(prediction.label != label for label, prediction in labelled) else ""
+
+    def _caption_lines(self, caption: str, width: int, height: int) -> list[Text]:
+        """The caption in as many lines as there are; what has no room in the last is cut."""
+        whole = textwrap.wrap(caption, max(1, width))
+        last = Text(" ".join(whole[height - 1 :]), "dim", no_wrap=True)
+        last.truncate(max(0, width), overflow="crop" if self.ascii_only else "ellipsis")
+        return [*(Text(line, "dim", no_wrap=True) for line in whole[: height - 1]), last][:height]
+
+    def _row(self, part: slice, factor: int, has_labels: bool) -> list[Text]:
+        """Digits beside each other, and their labels below."""
+        gap, draw = Text(" " * GAP), ramp if self.ascii_only else half_blocks
+        columns = [draw(pixels(digit, factor)) for digit in self.digits[part]]
+        lines = [gap.join(parts) for parts in zip(*columns, strict=True)]
+        if not has_labels:
+            return lines
+        wrong = self.get_component_rich_style("digits--wrong", partial=True)
+        labelled = zip_longest(self._labels[part], self._predictions[part])
+        return [
+            *lines,
+            gap.join(label_text(label, prediction, SIDE // factor, wrong) for label, prediction in labelled),
+        ]

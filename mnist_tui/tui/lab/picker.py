@@ -1,0 +1,243 @@
+"""The preset picker: every preset that can be found, the user's own among them, with a search."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from rich.style import Style
+from rich.text import Text
+from textual import events, on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.message import Message
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from mnist_tui.spec import presets
+from mnist_tui.spec.run_spec import RunSpec
+from mnist_tui.text import clean_line
+from mnist_tui.tui.keys import with_ids
+from mnist_tui.tui.lab.preset_info import PresetDialog, PresetInfo, is_measured_elsewhere
+from mnist_tui.tui.text_field import TextField
+from mnist_tui.tui.themes import style_of
+
+READ_AFTER = 0.2
+"""Seconds before the files are read: not before the first frame."""
+LONGEST_NAME = 24
+"""Cells of a name that are shown; those of one's own may be longer than the column."""
+HEADING = "preset  params  author target"
+TALL = 14
+"""Lines from which the list has a heading, and all that is known of a preset stands below it."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A preset in the list; what it holds is read after the first frame."""
+
+    name: str
+    path: Path
+    is_own: bool
+    spec: RunSpec | None = None
+    error: str = ""
+
+    @property
+    def searched(self) -> str:
+        """The words that a search looks at."""
+        return f"{self.name} {self.spec.title} {self.spec.source}".lower() if self.spec else self.name.lower()
+
+
+def found(extra: Path | None) -> list[Entry]:
+    """The presets by name alone; raises `PresetError` where two share one."""
+    builtin = presets.builtin_folder().resolve()
+    return [Entry(name, path, path.parent.resolve() != builtin) for name, path in presets.find(extra).items()]
+
+
+def read(entry: Entry) -> Entry:
+    """The entry with what its file holds, or with what is wrong with it."""
+    try:
+        return Entry(entry.name, entry.path, entry.is_own, presets.load_file(entry.path))
+    except presets.PresetError as error:
+        return Entry(entry.name, entry.path, entry.is_own, None, str(error))
+
+
+def line(entry: Entry, is_current: bool, warning: Style) -> Text:
+    """Name, parameters, published accuracy, target and title.
+
+    An accuracy on other images than the test images has a star, and the style of a warning.
+    """
+    text = Text(no_wrap=True)
+    name = clean_line(entry.name)
+    name = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}~"
+    text.append(f"{'>' if is_current else ' '}{name:<5}", "bold" if is_current else "")
+    if entry.error:
+        return text.append(f" ! {clean_line(entry.error, 200)}")
+    if entry.spec is None:
+        return text
+    reported, wanted = entry.spec.reported, entry.spec.target.test_accuracy
+    published = f"{100 * reported.accuracy:.2f}" if reported and reported.accuracy is not None else ""
+    is_elsewhere = is_measured_elsewhere(reported)
+    text.append(f"{entry.spec.parameters:>8,}")
+    text.append(f"{published + ('*' if is_elsewhere else ' '):>8}", warning if is_elsewhere else "")
+    text.append(f"{f'{100 * wanted:.1f}' if wanted else '':>7} ")
+    text.append(f"{'own: ' if entry.is_own else ''}{clean_line(entry.spec.title, 100)}", "dim")
+    return text
+
+
+class PresetPicker(Vertical):
+    """A search field over a list; Enter or a click picks."""
+
+    BINDINGS: ClassVar[list[BindingType]] = with_ids(
+        [
+            Binding("j", "move(1)", "Down", show=False),
+            Binding("k", "move(-1)", "Up", show=False),
+            Binding("g", "end(0)", "First", show=False),
+            Binding("G", "end(-1)", "Last", show=False),
+            Binding("down", "to_list", "To the list", show=False),
+            Binding("i", "info", "Info", tooltip="title, author, what was reported and on which images, remarks"),
+        ]
+    )
+    DEFAULT_CSS = """
+    PresetPicker Input { height: 1; }
+    PresetPicker #preset-heading { height: 1; color: $text-muted; text-style: bold; text-wrap: nowrap; display: none; }
+    PresetPicker.-tall #preset-heading { display: block; }
+    PresetPicker.-tall OptionList { height: 3fr; }
+    PresetPicker.-tall PresetInfo { height: 2fr; }
+    PresetPicker OptionList:focus > .option-list--option-highlighted { color: $foreground; background: $primary 35%; }
+    PresetPicker OptionList {
+        height: 1fr; border: none; padding: 0; scrollbar-size-horizontal: 0;
+        text-wrap: nowrap; text-overflow: clip;
+    }
+    """
+
+    class Picked(Message):
+        """Somebody wants a preset."""
+
+        def __init__(self, path: Path) -> None:
+            super().__init__()
+            self.path = path
+
+    class Read(Message):
+        """The preset files were read, in a thread."""
+
+        def __init__(self, entries: Sequence[Entry]) -> None:
+            super().__init__()
+            self.entries = entries
+
+    def __init__(self, extra: Path | None) -> None:
+        super().__init__()
+        self._extra = extra
+        self._entries: Sequence[Entry] = ()
+        self._current = ""
+
+    def compose(self) -> ComposeResult:
+        yield TextField(hint="/ search name, title, author")
+        yield Static(HEADING, id="preset-heading", markup=False)
+        yield OptionList(compact=True, markup=False)
+        yield PresetInfo()
+
+    def on_mount(self) -> None:
+        self._find()
+        self.set_timer(READ_AFTER, self._read_all)
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.height >= TALL, "-tall")
+        self.call_after_refresh(self.query_one(OptionList).scroll_to_highlight)
+
+    def refresh_list(self) -> None:
+        """Looks for presets again."""
+        self._find()
+        self._read_all()
+
+    def _find(self) -> None:
+        try:
+            self._entries = found(self._extra)
+        except presets.PresetError as error:
+            self.notify(clean_line(str(error), 300), severity="warning", markup=False)
+        self._fill()
+
+    def show_current(self, name: str) -> None:
+        """Marks the preset that is designed on from, and brings it into sight."""
+        if name != self._current:
+            self._current = name
+            self.query_one(OptionList).highlighted = None
+            self._fill()
+
+    @work(thread=True, exclusive=True, exit_on_error=False)
+    def _read_all(self) -> None:
+        self.post_message(self.Read([read(entry) for entry in self._entries]))
+
+    @on(Read)
+    def _take(self, event: Read) -> None:
+        self._entries = event.entries
+        self._fill()
+
+    @on(Input.Changed)
+    def _search(self, event: Input.Changed) -> None:
+        event.stop()
+        self._fill(0 if event.value else None)  # Enter picks the first.
+
+    @on(Input.Submitted)
+    def _pick_first(self, event: Input.Submitted) -> None:
+        event.stop()
+        matching = self._matching()
+        if matching:
+            self.post_message(self.Picked(matching[0].path))
+            self.action_to_list()  # Where single letters are keys again.
+
+    def action_to_list(self) -> None:
+        """From the search to the list."""
+        self.screen.set_focus(self.query_one(OptionList))
+
+    @on(OptionList.OptionHighlighted)
+    def _show_info(self, event: OptionList.OptionHighlighted) -> None:
+        event.stop()
+        if (entry := self._entry(event.option_id)) is not None:
+            self.query_one(PresetInfo).show(entry.spec, entry.error)
+
+    def _entry(self, name: str | None) -> Entry | None:
+        return next((entry for entry in self._entries if entry.name == name), None)
+
+    def action_info(self) -> None:
+        """All that is known of the preset under the cursor."""
+        marked = self.query_one(OptionList).highlighted_option
+        if marked is not None and (entry := self._entry(marked.id)) is not None:
+            self.app.push_screen(PresetDialog(entry.name, entry.spec, entry.error))
+
+    @on(OptionList.OptionSelected)
+    def _pick(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        if (entry := self._entry(event.option_id)) is not None:
+            self.post_message(self.Picked(entry.path))
+
+    def action_move(self, steps: int) -> None:
+        """Down or up in the list."""
+        options = self.query_one(OptionList)
+        options.action_cursor_down() if steps > 0 else options.action_cursor_up()
+
+    def action_end(self, end: int) -> None:
+        """To the first or the last."""
+        options = self.query_one(OptionList)
+        options.action_last() if end else options.action_first()
+
+    def _matching(self) -> list[Entry]:
+        words = self.query_one(Input).value.lower().split()
+        return [entry for entry in self._entries if all(word in entry.searched for word in words)]
+
+    def _fill(self, highlighted: int | None = None) -> None:
+        options = self.query_one(OptionList)
+        before = options.highlighted if highlighted is None else highlighted
+        matching = self._matching()
+        options.clear_options()
+        warning = style_of("warning", self.app.theme_variables)
+        lines = [line(entry, entry.name == self._current, warning) for entry in matching]
+        options.add_options([Option(text, id=entry.name) for text, entry in zip(lines, matching, strict=True)])
+        names = [entry.name for entry in matching]
+        if names:
+            self.call_after_refresh(options.scroll_to_highlight)
+            options.highlighted = (
+                names.index(self._current)
+                if before is None and self._current in names
+                else min(before or 0, len(names) - 1)
+            )

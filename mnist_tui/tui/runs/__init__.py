@@ -1,0 +1,1 @@
+"""Runs: the table of every run folder, and what is told of one."""

@@ -1,0 +1,43 @@
+"""What stands in a cell of the table of runs: its text, and the colour that its state or verdict has."""
+
+from typing import NamedTuple
+
+from mnist_tui.runs.columns import Column
+from mnist_tui.tui.runs.selection import Group
+
+STATES = {
+    "training": "primary",
+    "interrupted": "warning",
+    "stopped": "warning",
+    "diverged": "error",
+    "failed": "error",
+    "damaged": "error",
+    "half written": "error",
+    "newer format": "error",
+}
+"""The theme's colour of a state; a completed run has none. The word stands beside it."""
+VERDICTS = {"met": ("✓", "success"), "MISSED": ("✗", "error")}
+"""The sign and the theme's colour of a verdict."""
+CURVE = "chart-seed"
+"""The theme's colour of the curves, quieter than that of a plot's test accuracy."""
+
+
+class Cell(NamedTuple):
+    """A text, and the name of the theme's colour that it has; "" is the row's own."""
+
+    text: str
+    colour: str = ""
+
+
+def cell_of(column: Column, group: Group) -> Cell:
+    """What stands in a column of a run, or of several seeds of one."""
+    run, text = group[0], column.of(group)
+    match column.key:
+        case "state":
+            return Cell(text, STATES.get(run.state, ""))
+        case "target" if text in VERDICTS:
+            sign, colour = VERDICTS[text]
+            return Cell(f"{sign} {text}", colour)
+        case "data":
+            return Cell(text, "" if run.dataset in (None, "mnist") else "warning")
+    return Cell(text)

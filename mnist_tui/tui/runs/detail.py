@@ -1,0 +1,53 @@
+"""What is told of the run under the cursor, beside its accuracy over the epochs."""
+
+from functools import partial
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Container, VerticalScroll
+from textual.widgets import Static
+
+from mnist_tui.text import in_ascii
+from mnist_tui.tui.charts.chart import Chart
+from mnist_tui.tui.charts.plot import Picture
+from mnist_tui.tui.runs.facts import RunFacts
+
+
+class RunDetail(Container):
+    """Facts and a chart, beside each other or one below the other."""
+
+    def __init__(self, ascii_only: bool) -> None:
+        super().__init__(id="run-detail")
+        self._ascii_only = ascii_only
+        self.facts: RunFacts | None = None
+        """What is told; None where there is no row."""
+
+    def compose(self) -> ComposeResult:
+        yield Chart("accuracy", self._ascii_only, "run-curve")
+        with VerticalScroll(id="run-text"):
+            yield Static(id="run-facts")
+
+    def on_mount(self) -> None:
+        self.app.theme_changed_signal.subscribe(self, lambda theme: self._draw())
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._draw)
+
+    def show(self, facts: RunFacts | None, error: str | None = None) -> None:
+        """Tells of a run; of none, where there is none or an error stands in its place."""
+        if facts is None or self.facts is None or facts.group is not self.facts.group:
+            self.query_one("#run-text").scroll_home(animate=False)
+        self.facts = facts
+        has_curve = facts is not None and facts.curves.has_epochs
+        chart = self.query_one(Chart)
+        chart.visible = has_curve
+        chart.show(partial(facts.curves.picture, "accuracy") if facts and has_curve else Picture)
+        self._draw(error)
+
+    def _draw(self, error: str | None = None) -> None:
+        place = self.query_one("#run-text")
+        width = place.scrollable_content_region.width
+        text = self.facts.text(width, self.app.theme_variables) if self.facts else Text(f"! {error}" if error else "")
+        if self._ascii_only:
+            text.plain = in_ascii(text.plain)  # It keeps its colours.
+        self.query_one("#run-facts", Static).update(text)

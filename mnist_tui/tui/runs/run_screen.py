@@ -1,0 +1,230 @@
+"""One run, opened: its curves, epochs, layers, spec, environment, log and notes, one view at a time."""
+
+import json
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import ClassVar
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.events import Click
+from textual.message import Message
+from textual.widgets import Static
+
+from mnist_tui.analysis import markdown, tables
+from mnist_tui.files import BadFile, read_text
+from mnist_tui.runs import annotations, columns
+from mnist_tui.runs.record import Run
+from mnist_tui.runs.storage import StorageError
+from mnist_tui.spec import presets, summary
+from mnist_tui.text import clean, clean_line, in_ascii
+from mnist_tui.tui import clipboard
+from mnist_tui.tui.asking import AskingScreen
+from mnist_tui.tui.charts.chart import Chart
+from mnist_tui.tui.charts.zoom import ZoomScreen
+from mnist_tui.tui.help import help_on
+from mnist_tui.tui.key_bar import KeyBar
+from mnist_tui.tui.keys import with_ids
+from mnist_tui.tui.runs.saved_curves import SavedCurves
+from mnist_tui.tui.runs.selection import Shelf
+from mnist_tui.tui.status import Headline
+
+MAX_LOG = 2**20
+CURVES = "Curves"
+"""The view that is no text."""
+NAMES = {"RunScreen": "Run", "VerticalScroll": "View", "App": "Everywhere"}
+
+
+class ViewName(Static):
+    """The name of a view, to click on."""
+
+    class Chosen(Message):
+        """A view is wanted."""
+
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
+    def __init__(self, name: str) -> None:
+        super().__init__(Content(f" {name} "))
+        self.view = name
+
+    def on_click(self, event: Click) -> None:
+        self.post_message(self.Chosen(self.view))
+
+
+class RunScreen(AskingScreen):
+    """The views of a run, or of the seeds of one recipe."""
+
+    AUTO_FOCUS = "VerticalScroll"
+    BINDINGS: ClassVar[list[BindingType]] = with_ids(
+        [
+            Binding("right,l,tab", "view(1)", "View", key_display="left/right"),
+            Binding("left,h,shift+tab", "view(-1)", "View before", show=False),
+            Binding(
+                "z", "zoom", "Zoom", tooltip="the curves on the whole screen, with a cursor that reads exact values"
+            ),
+            Binding("y", "copy", "Copy", tooltip="this view, to the clipboard; the epochs as a Markdown table"),
+            Binding("question_mark,f1", "help", "Help"),
+            Binding("escape,q,ctrl+q", "dismiss", "Back"),
+        ]
+    )
+
+    def __init__(self, group: Sequence[Run], shelf: Shelf, ascii_only: bool) -> None:
+        super().__init__()
+        self.runs, self.shelf, self.ascii_only = group, shelf, ascii_only
+        self.view = CURVES
+        self._curves = SavedCurves()
+        self._text = ""
+        """What the view of text shows."""
+
+    @property
+    def run(self) -> Run:
+        """The run; of several seeds the first."""
+        return self.runs[0]
+
+    def compose(self) -> ComposeResult:
+        yield Headline("runs")
+        with Vertical(id="view-names"):
+            for name in (CURVES, *VIEWS):
+                yield ViewName(name)
+        with Vertical(id="view-curves"):
+            yield Chart("accuracy", self.ascii_only, "run-accuracy")
+            yield Chart("loss", self.ascii_only, "run-loss", log_y=True)
+        with VerticalScroll(id="view-text"):
+            yield Static(id="view-lines")
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        self.set_class(self.ascii_only, "-ascii")
+        self._show()
+        self.ask("draw", lambda: SavedCurves.read(self.runs), self._draw)
+
+    def on_resize(self) -> None:
+        run = self.run
+        parts = [
+            f"{run.name}, {columns.seed_words(self.runs)}",
+            f"best {columns.column('best').of(self.runs)}",
+            run.state,
+            "" if run.dataset == "mnist" else f"{run.dataset or 'unknown data'}, not MNIST",
+            f"target {run.target_verdict}" if run.target_verdict and len(self.runs) == 1 else "",
+            f"{run.parameters or 0:,} params",
+            run.id if len(self.runs) == 1 else "",
+        ]
+        self.query_one(Headline).show([clean_line(part, 100) for part in parts if part])
+
+    def _draw(self, curves: SavedCurves | None, error: str | None) -> None:
+        if curves is None:
+            self.notify(error or "the curves cannot be read", severity="warning", markup=False)
+            return
+        self._curves = curves
+        for chart in self.query(Chart):
+            chart.show(partial(curves.picture, chart.metric))
+
+    # --- views ---
+
+    def action_view(self, steps: int) -> None:
+        """The next view, or the one before."""
+        names = [CURVES, *VIEWS]
+        self.view = names[(names.index(self.view) + steps) % len(names)]
+        self._show()
+
+    @on(ViewName.Chosen)
+    def _choose(self, event: ViewName.Chosen) -> None:
+        self.view = event.name
+        self._show()
+
+    def _show(self) -> None:
+        for name in self.query(ViewName):
+            name.set_class(name.view == self.view, "-chosen")
+        is_text = self.view != CURVES
+        self.query_one("#view-text").display = is_text
+        self.query_one("#view-curves").display = not is_text
+        if is_text:
+            make = VIEWS[self.view]
+            self.ask("view", lambda: make(self.run, self._all_runs()), self._put)
+            self.query_one("#view-text").focus()
+
+    def _all_runs(self) -> list[Run]:
+        """All the runs; the laboratory opens a run before they were read."""
+        if not self.shelf.runs.all:
+            self.shelf.runs.refresh()
+        return self.shelf.runs.all
+
+    def _put(self, text: str | None, error: str | None) -> None:
+        self._text = clean(text.expandtabs(4), 2_000_000) if text is not None else f"! {error}"
+        shown = in_ascii(self._text) if self.ascii_only else self._text
+        self.query_one("#view-lines", Static).update(Text(shown, no_wrap=True))
+        self.query_one("#view-text").scroll_home(animate=False)
+
+    def action_copy(self) -> None:
+        """Copies what the view shows; the epochs as a Markdown table."""
+        what = f"{self.view.lower()} of {self.run.name}, seed {self.run.seed}"
+        if self.view in (CURVES, "Epochs"):
+            clipboard.copy(self, markdown.epoch_lines(self.run), f"epochs of {what.partition(' of ')[2]}, as Markdown")
+        else:
+            clipboard.copy(self, self._text.splitlines(), what)
+
+    def action_zoom(self) -> None:
+        """The curves on the whole screen."""
+        self._open_zoom(Chart.Zoom("accuracy"))
+
+    @on(Chart.Zoom)
+    def _open_zoom(self, event: Chart.Zoom) -> None:
+        self.app.push_screen(ZoomScreen(self._curves.zoomed(self.run.id), event.metric, 0.0, self.ascii_only))
+
+    def action_help(self) -> None:
+        """Every key that works where the focus is."""
+        self.app.push_screen(help_on(self, NAMES))
+
+
+def _epochs(run: Run, runs: list[Run]) -> str:
+    return "\n".join(tables.epoch_lines(run))
+
+
+def _changes(run: Run, runs: list[Run]) -> str:
+    return "\n".join(tables.changes(run, runs))
+
+
+def _layers(run: Run, runs: list[Run]) -> str:
+    return "this version cannot read the layers of this run" if run.spec is None else summary.table(run.spec)
+
+
+def _spec(run: Run, runs: list[Run]) -> str:
+    return presets.as_toml(run.spec) if run.spec else json.dumps(run.section("train"), indent=2)
+
+
+def _environment(run: Run, runs: list[Run]) -> str:
+    known = {name: value for name, value in run.record.items() if name != "spec"}
+    return json.dumps(known, indent=2)
+
+
+def _log(run: Run, runs: list[Run]) -> str:
+    try:
+        log = read_text(run.folder / "run.log", MAX_LOG, follow=False)
+    except BadFile as error:
+        log = "the log is empty" if error.is_missing else str(error)
+    return f"{run.state}: {run.reason}\n\n{log}"
+
+
+def _notes(run: Run, runs: list[Run]) -> str:
+    try:
+        return annotations.notes_text(run.folder)
+    except StorageError as error:
+        return str(error)
+
+
+VIEWS: dict[str, Callable[[Run, list[Run]], str]] = {
+    "Epochs": _epochs,
+    "Changes": _changes,
+    "Layers": _layers,
+    "Spec": _spec,
+    "Environment": _environment,
+    "Log": _log,
+    "Notes": _notes,
+}
+"""What each view of text shows, made from the run and all the runs."""

@@ -1,0 +1,472 @@
+"""Runs, the second mode: every run folder as a row, what is known of one beside it, and what can be done with it."""
+
+import gc
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.content import Content
+from textual.timer import Timer
+from textual.widgets import Input, Static
+
+from mnist_tui.analysis import markdown
+from mnist_tui.runs import annotations, columns
+from mnist_tui.runs.columns import ColumnError, seed_words
+from mnist_tui.runs.filters import FilterError
+from mnist_tui.runs.record import Run
+from mnist_tui.runs.storage import StorageError
+from mnist_tui.settings import settings
+from mnist_tui.text import clean_line
+from mnist_tui.tui import clipboard
+from mnist_tui.tui.asking import AskingScreen
+from mnist_tui.tui.charts.chart import Chart
+from mnist_tui.tui.charts.zoom import ZoomScreen
+from mnist_tui.tui.dialogs import AskDialog, ConfirmDialog, MessageDialog, Question
+from mnist_tui.tui.help import help_on
+from mnist_tui.tui.key_bar import KeyBar
+from mnist_tui.tui.keys import with_ids
+from mnist_tui.tui.runs.columns_dialog import ColumnsDialog
+from mnist_tui.tui.runs.detail import RunDetail
+from mnist_tui.tui.runs.facts import RunFacts
+from mnist_tui.tui.runs.notes_dialog import NotesDialog
+from mnist_tui.tui.runs.run_screen import RunScreen
+from mnist_tui.tui.runs.saved_curves import SavedCurves
+from mnist_tui.tui.runs.selection import Group, Shelf
+from mnist_tui.tui.runs.sort_dialog import SortDialog
+from mnist_tui.tui.runs.table import MEASURED_ROWS, RunTable
+from mnist_tui.tui.status import Headline
+from mnist_tui.tui.text_field import TextField
+
+if TYPE_CHECKING:
+    from mnist_tui.tui.app import LabApp
+
+LOOK_SECONDS = 1.0
+"""Between two looks at which folders changed."""
+WIDE = 176
+"""From so many cells on the facts stand beside the table, which then still has room for its columns."""
+TALL = 30
+"""From so many lines on there is room for a curve; below, the facts have a few lines."""
+SHORT = 20
+"""Below so many lines the table is alone."""
+LEAST_ROWS = 8
+"""Rows that the table has room for, however few runs there are."""
+FACTS_SECONDS = 0.2
+"""That the cursor stays before all the runs are asked for the nearest one."""
+RESUMABLE = ("interrupted", "stopped", "failed")
+"""The states of runs that can be gone on with."""
+NAMES = {"RunsScreen": "Runs", "RunTable": "Table of runs", "Input": "Filter", "App": "Everywhere"}
+EMPTY = ("no run yet", "", "1 is the lab: t trains there", "without a screen: mnist-tui --batch iter5")
+NONE_CHOSEN = ("no run is chosen by the filter; esc shows all",)
+
+
+class RunsScreen(AskingScreen):
+    """The table, its filter, and the run under the cursor."""
+
+    AUTO_FOCUS = "RunTable"
+    BINDINGS: ClassVar[list[BindingType]] = with_ids(
+        [
+            Binding("slash", "filter", "Filter"),
+            Binding("comma", "sort", "Sort", tooltip="by a column of a list; a click on a heading does the same"),
+            Binding("full_stop", "reverse", "Reverse", show=False, tooltip="the order of the rows"),
+            Binding("m", "group", "Seeds", tooltip="the seeds of one recipe in one row, with mean and spread, or not"),
+            Binding("y", "copy", "Copy", tooltip="the run as Markdown, to the clipboard, also over SSH"),
+            Binding("z", "zoom", "Zoom", show=False, tooltip="its curves on the whole screen"),
+            Binding("C", "columns", "Columns", tooltip="which ones, and in which order; kept in your config file"),
+            Binding("S", "unmark", "Unmark all", show=False),
+            Binding("u", "use", "Use settings", tooltip="into the lab"),
+            Binding("r", "resume", "Resume", tooltip="an interrupted, stopped or failed run"),
+            Binding("x", "extend", "Extend", show=False, tooltip="by so many epochs, in a new folder"),
+            Binding("n", "notes", "Notes", tooltip="Target, Result, Analysis; F4 there opens your editor"),
+            Binding("number_sign", "tags", "Tags"),
+            Binding("e", "export", "Export", show=False, tooltip="the folder, or as a .zip or .tar.gz"),
+            Binding("delete,D", "delete", "Delete", show=False, tooltip="moves it to the trash"),
+            Binding("U", "undelete", "Undo delete", show=False, tooltip="restores the run that was deleted last"),
+            Binding("escape", "clear", "Clear the filter", show=False),
+            Binding("question_mark,f1", "help", "Help"),
+        ]
+    )
+
+    def __init__(self, shelf: Shelf, ascii_only: bool) -> None:
+        super().__init__()
+        self.shelf, self.ascii_only = shelf, ascii_only
+        self._is_read = self._is_read_ahead = False
+        self._facts_timer: Timer | None = None
+
+    @property
+    def lab_app(self) -> "LabApp":
+        """The application, with its lab and its runner."""
+        return self.app  # type: ignore[return-value]
+
+    @property
+    def table(self) -> RunTable:
+        return self.query_one(RunTable)
+
+    @property
+    def run(self) -> Run | None:
+        """The run under the cursor; of several seeds the first."""
+        return self.table.group[0] if self.table.group else None
+
+    def compose(self) -> ComposeResult:
+        yield Headline("runs")
+        hint = "/ filter: iter* params<20000 acc>99.4 opt:sgd tag:x"
+        # Selected as it gets the focus, what was typed before that would be replaced by the next letter.
+        yield TextField(self.shelf.filter, hint=hint, is_selected=False)
+        yield Static(id="filter-error")
+        with Container(id="runs"):
+            yield RunTable(self.shelf, self.ascii_only)
+            yield RunDetail(self.ascii_only)
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        self.set_class(self.ascii_only, "-ascii")
+        self._look()
+        self.set_interval(LOOK_SECONDS, self._look)
+
+    def on_resize(self, event: events.Resize) -> None:
+        width, height = event.size
+        for name, holds in (("wide", width >= WIDE), ("short", height < TALL), ("flat", height < SHORT)):
+            self.set_class(holds, f"-{name}")
+        self.call_after_refresh(self._show_headline)
+
+    def is_useful(self, action: str) -> bool:
+        if action == "resume":
+            return self.run is not None and self.run.state in RESUMABLE
+        return self.run is not None or action in ("filter", "clear", "help", "leave")
+
+    @on(Headline.ModeChosen)
+    def _choose_mode(self, event: Headline.ModeChosen) -> None:
+        self.run_worker(self.lab_app.action_mode(event.mode))
+
+    # --- reading ---
+
+    def _look(self) -> None:
+        """Looks at the folders, beside the screen, while this mode is in sight."""
+        if self.app.screen_stack[0] is self:
+            self.ask("look", self._read, self._seen)
+
+    def _read(self) -> bool:
+        is_new = self.shelf.runs.refresh()
+        for run in self.shelf.runs.all:
+            if run.state == "training":  # Its curve is read here, so that it does not go from the screen meanwhile.
+                _ = run.accuracies
+        return is_new
+
+    def _seen(self, is_new: bool | None, error: str | None) -> None:
+        if error or is_new or not self._is_read:
+            self._is_read = True
+            count = len(self.shelf.runs.all)
+            self.set_class(not count, "-empty")
+            # What a few runs leave free is for the details; a filter moves nothing.
+            self.table.styles.max_height = max(LEAST_ROWS, count) + 2
+            self.refresh_rows(error or "")
+            self.ask("ahead", self.shelf.runs.read_ahead, self._have_read_ahead)
+
+    def _have_read_ahead(self, *_: object) -> None:
+        """Once: a collection over ten thousand runs would hold the keys for half a second, again and again."""
+        if not self._is_read_ahead:
+            gc.freeze()
+            self._is_read_ahead = True
+            self.refresh_rows()
+
+    def refresh_rows(self, error: str = "") -> None:
+        """Shows what filter and order choose of the runs that were read."""
+        try:
+            rows = self.shelf.rows()
+            self.table.empty = NONE_CHOSEN if self.shelf.runs.all else EMPTY
+            # Whether a column is empty is asked of files that are not all read at first.
+            asked = rows if self._is_read_ahead else rows[:MEASURED_ROWS]
+            named = columns.with_data(rows, self.shelf.columns)
+            self.table.show(rows, columns.without_empty(named, asked))
+        except (FilterError, ColumnError) as wrong:
+            error = str(wrong)
+        self.query_one("#filter-error", Static).update(Content(f"! {clean_line(error, 300)}" if error else ""))
+        self.query_one("#filter-error").display = bool(error)
+        self._show_headline()
+        self._show_facts()
+
+    def _show_headline(self) -> None:
+        self.query_one(Headline).show([clean_line(part, 200) for part in ("Runs", *self._headline()) if part])
+
+    def _headline(self) -> list[str]:
+        """What is to be known of the table, the most important first."""
+        rows, marked = self.table.rows, len(self.shelf.slots)
+        if not self._is_read:
+            return ["reading the folders", str(self.shelf.runs.runs_dir)]
+        others = sum(group[0].is_run and group[0].dataset != "mnist" for group in rows)
+        left_out = ", ".join(column.heading for column in self.table.left_out)
+        return [
+            f"{_count(len(rows), 'row')} of {_count(len(self.shelf.runs.all), 'folder')}",
+            f"{others:,} not MNIST" if others else "",
+            f"{marked} marked, 3 compares them" if marked else "",
+            str(self.shelf.runs.runs_dir),
+            f"no room for {left_out}" if left_out else "",
+        ]
+
+    @on(RunTable.CurvesWanted)
+    def _read_curves(self, event: RunTable.CurvesWanted) -> None:
+        runs = [run for group in event.groups for run in group]
+        self.ask("curves", lambda: [run.accuracies for run in runs], lambda *_: self.table.redraw())
+
+    @on(RunTable.Highlighted)
+    def _show_facts(self) -> None:
+        """Tells of the run under the cursor once it stays there: what changed is looked for among all runs."""
+        self.refresh_bindings()
+        if self._facts_timer is not None:
+            self._facts_timer.stop()
+        self._facts_timer = self.set_timer(FACTS_SECONDS, self._ask_for_facts)
+
+    def _ask_for_facts(self) -> None:
+        group, runs = self.table.group, self.shelf.runs.all
+        if group is None:
+            self.query_one(RunDetail).show(None)
+        else:
+            self.ask("facts", lambda: RunFacts.read(group, runs), self.query_one(RunDetail).show)
+
+    # --- the table ---
+
+    def action_filter(self) -> None:
+        """To the filter; at once, so that what is typed next goes there."""
+        self.set_focus(self.query_one(Input))
+
+    def action_clear(self) -> None:
+        """From the filter to the table; in the table, shows all runs again."""
+        if self.table.has_focus:
+            self.query_one(Input).value = ""
+        self.set_focus(self.table)
+
+    @on(Input.Changed)
+    def _filter(self, event: Input.Changed) -> None:
+        self.shelf.filter = event.value
+        self.refresh_rows()
+
+    @on(Input.Submitted)
+    def _leave_filter(self) -> None:
+        self.set_focus(self.table)
+
+    @on(RunTable.Sort)
+    def _sort_by(self, event: RunTable.Sort) -> None:
+        self.shelf.sort_by(event.key)
+        self.refresh_rows()
+
+    def action_sort(self) -> None:
+        """Asks for the column to sort by."""
+        dialog = SortDialog(self.table.columns, self.shelf, self.ascii_only)
+        self.app.push_screen(dialog, lambda key: self._sort_by(RunTable.Sort(key)) if key else None)
+
+    def action_reverse(self) -> None:
+        """The other way round."""
+        self._sort_by(RunTable.Sort(self.shelf.sort_key))
+
+    def action_group(self) -> None:
+        """The seeds of one recipe in one row, or every run in its own."""
+        self.shelf.is_grouped = not self.shelf.is_grouped
+        self.refresh_rows()
+
+    @on(RunTable.Marked)
+    def _mark(self, event: RunTable.Marked) -> None:
+        if event.group[0].is_run:
+            self.shelf.mark(event.group)
+            self.table.redraw()
+            self._show_headline()
+
+    def action_unmark(self) -> None:
+        """Takes every mark away."""
+        self.shelf.slots.clear()
+        self.table.redraw()
+        self._show_headline()
+
+    def action_columns(self) -> None:
+        """Chooses and orders the columns."""
+        self.app.push_screen(ColumnsDialog(self.shelf.columns, self.ascii_only), self._choose_columns)
+
+    def _choose_columns(self, chosen: tuple[str, ...] | None) -> None:
+        if not chosen:
+            return
+        self.shelf.columns = chosen
+        self.refresh_rows()
+        try:
+            settings.write("columns", list(chosen))
+        except (settings.SettingsError, OSError) as error:
+            self._warn(f"the columns are not kept: {error}")
+
+    # --- the run under the cursor ---
+
+    def _one(self) -> Run | None:
+        """The run to do something with; a word why there is none."""
+        run = self.run
+        if run is None:
+            self._warn("there is no run under the cursor")
+        elif not run.is_run:
+            self._warn(f"{run.id}: {run.state}: {run.reason}")
+        else:
+            return run
+        return None
+
+    def _warn(self, text: str) -> None:
+        self.notify(clean_line(text, 300), severity="warning", markup=False)
+
+    @on(RunTable.Opened)
+    def _open(self, event: RunTable.Opened) -> None:
+        if self._one() is not None:
+            self.app.push_screen(RunScreen(event.group, self.shelf, self.ascii_only))
+
+    def action_zoom(self) -> None:
+        """The curves on the whole screen."""
+        group = self.table.group
+        if group is not None and self._one() is not None:
+            self.ask("zoom", lambda: SavedCurves.read(group), self._open_zoom)
+
+    @on(Chart.Zoom)
+    def _zoom(self) -> None:
+        self.action_zoom()
+
+    def _open_zoom(self, curves: SavedCurves | None, error: str | None) -> None:
+        if curves is None or not curves.has_epochs:
+            self._warn(error or "no epoch was finished: there is no curve")
+        else:
+            title = curves.group.tracks[-1].run
+            self.app.push_screen(ZoomScreen(curves.zoomed(title), "accuracy", 0.0, self.ascii_only))
+
+    def action_copy(self) -> None:
+        """Copies the run, or the seeds of a recipe, as Markdown."""
+        group = self.table.group
+        if group is None or self._one() is None:
+            return
+        what = f"{group[0].name}, {seed_words(group)}, as Markdown"
+        self.ask("copy", lambda: markdown.run_lines(group), lambda lines, error: self._copy(lines, error, what))
+
+    def _copy(self, lines: list[str] | None, error: str | None, what: str) -> None:
+        self._warn(f"not copied: {error}") if lines is None else clipboard.copy(self, lines, what)
+
+    def action_use(self) -> None:
+        """Takes the run's settings into the lab."""
+        run = self._one()
+        if run is not None and run.spec is None:
+            self._warn("this version cannot read the settings of that run")
+        elif run is not None and run.spec is not None:
+            self.run_worker(self.lab_app.design(run.spec))
+
+    def action_resume(self) -> None:
+        """Goes on with the run, in the lab."""
+        run = self._one()
+        if run is not None and run.state not in RESUMABLE:
+            self._warn(f"this run is {run.state}: there is nothing to resume; x extends it")
+        elif run is not None:
+            self.run_worker(self.lab_app.go_on(run.folder))
+
+    def action_extend(self) -> None:
+        """Asks by how many epochs, and trains them in a new folder."""
+        run = self._one()
+        if run is not None:
+            hint = "In a new run folder that goes on from this one's last checkpoint; this one stays as it is."
+            question = Question("Extend by how many epochs?", hint, "5", _wrong_count)
+            self.app.push_screen(AskDialog(question), lambda text: self._extend(run.folder, text))
+
+    def _extend(self, folder: Path, text: str | None) -> None:
+        if text:
+            self.run_worker(self.lab_app.go_on(folder, int(text)))
+
+    def action_notes(self) -> None:
+        """Edits Target, Result and Analysis."""
+        run = self._one()
+        if run is not None:
+            self.app.push_screen(NotesDialog(run.folder), lambda _: self._changed(run.folder))
+
+    def action_tags(self) -> None:
+        """Edits the tags."""
+        run = self._one()
+        if run is not None:
+            hint = "Words of letters, digits, - _ and . with spaces between them; tag:WORD finds them again."
+            question = Question("Tags", hint, " ".join(run.tags), lambda text: annotations.wrong_tags(text.split()))
+            self.app.push_screen(AskDialog(question), lambda text: self._tag(run.folder, text))
+
+    def _tag(self, folder: Path, text: str | None) -> None:
+        if text is not None and self._does(lambda: annotations.write_tags(folder, text.split())):
+            self._changed(folder)
+
+    def action_export(self) -> None:
+        """Copies the folder."""
+        run = self._one()
+        if run is not None:
+            hint = "A new folder, or a file that ends in .zip or .tar.gz; nothing is overwritten."
+            question = Question("Export to", hint, f"{run.id}.zip", _wrong_path)
+            self.app.push_screen(AskDialog(question), lambda text: self._export(run.folder, text))
+
+    def _export(self, folder: Path, text: str | None) -> None:
+        if text:
+            self.ask("export", lambda: annotations.export(folder, Path(text).expanduser()), self._exported)
+
+    def _exported(self, path: Path | None, error: str | None) -> None:
+        self._warn(error) if error else self.notify(f"exported: {path}", markup=False)
+
+    def action_delete(self) -> None:
+        """Asks, and moves the run (of a group, every seed of it) to the trash."""
+        group = self.table.group
+        if group is None or self._one() is None:
+            return
+        dialog = ConfirmDialog("Move to the trash?", _what_is_deleted(group), "Delete")
+        self.app.push_screen(dialog, lambda is_sure: self._delete(group) if is_sure else None)
+
+    def _delete(self, group: Group) -> None:
+        if self._does(lambda: [annotations.delete(run.folder) for run in group]):
+            self.shelf.slots = {names: slot for names, slot in self.shelf.slots.items() if group[0].id not in names}
+        self._look()
+
+    def action_undelete(self) -> None:
+        """Takes the run that was deleted last out of the trash."""
+        trash = annotations.trashed(self.shelf.runs.runs_dir)
+        if not trash:
+            self._warn("the trash is empty")
+        elif self._does(lambda: annotations.restore(trash[0])):
+            self.notify(f"restored {clean_line(trash[0].name, 200)}", markup=False)
+            self._look()
+
+    def _does(self, what: Any) -> bool:
+        """Whether it could be done; if not, it is said why."""
+        try:
+            what()
+        except (StorageError, ValueError, OSError) as error:
+            self.app.push_screen(MessageDialog("That could not be done", str(error)))
+            return False
+        return True
+
+    def _changed(self, folder: Path) -> None:
+        self.shelf.runs.forget(folder)
+        self._look()
+
+    def action_help(self) -> None:
+        """Every key that works where the focus is."""
+        self.app.push_screen(help_on(self, NAMES))
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _what_is_deleted(group: Group) -> str:
+    """Which folders a row stands for, and how they are had again."""
+    if len(group) == 1:
+        return f"{group[0].id}: U restores it."
+    return f"{group[0].name}, {seed_words(group)}: {len(group)} folders. U restores them, one at a time."
+
+
+def _wrong_count(text: str) -> str | None:
+    return None if text.isdigit() and 1 <= int(text) <= 10_000 else "a whole number from 1 to 10,000"
+
+
+def _wrong_path(text: str) -> str | None:
+    """What is wrong with where a run is to be exported to."""
+    if not text:
+        return "enter a new folder, or a file such as run.zip"
+    try:
+        path = Path(text).expanduser()
+        if path.exists():
+            return f"{path}: is there already; nothing is overwritten"
+        if not path.parent.is_dir():
+            return f"{path.parent}: there is no such folder"
+    except (RuntimeError, OSError, ValueError) as error:
+        return f"{text}: {error}"
+    return annotations.wrong_destination(path)

@@ -1,0 +1,241 @@
+"""How the dashboard ends: signals, a terminal that goes, a run that is left running, and the exit code."""
+
+import os
+import signal
+import sys
+import termios
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import platformdirs
+
+from mnist_tui.text import clean, clean_line
+from mnist_tui.tui.runner import Runner
+from mnist_tui.tui.supervisor import restore_attributes, restore_terminal, terminal_attributes
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+    from mnist_tui.tui.request import LabRequest
+    from mnist_tui.tui.supervisor import Report
+
+GRACE_SECONDS = 2.0
+"""What the screen gets to close itself after the run is saved; then the process ends without it."""
+HANGUP_PERIOD = 0.5
+"""Seconds between two looks at whether the terminal is still there: some are gone without a signal."""
+
+
+@dataclass
+class Ending:
+    """Why and how the dashboard is left."""
+
+    code: int = 0
+    """128 + signal, where a signal ends it."""
+    stop_asked: bool = False
+    """Ctrl-C was pressed once."""
+    abort: bool = False
+    """The run is not waited for: what it last saved stays."""
+    leave_running: bool = False
+    """The run goes on without a terminal, in this process."""
+    hung_up: bool = False
+    """The terminal is gone; nothing may be written to it."""
+    message: str = ""
+    """To be read after the screen is closed."""
+    failed: bool = False
+    """Something went wrong that was no wish of the user's."""
+
+
+@contextmanager
+def own_terminal() -> Iterator[None]:
+    """The terminal for the screen alone: what libraries print, from C as well, goes to a log beside crash.log."""
+    log = os.open(log_folder() / "output.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    saved = os.dup(1), os.dup(2)
+    before = sys.__stdout__, sys.__stderr__
+    sys.stdout.flush()
+    # Textual measures the terminal by the one and draws on the other.
+    terminal = open(os.dup(2), "w", encoding=sys.stderr.encoding, errors="replace")  # noqa: SIM115
+    sys.__stdout__ = sys.__stderr__ = terminal  # type: ignore[misc]
+    for descriptor in (1, 2):
+        os.dup2(log, descriptor)
+    os.close(log)
+    try:
+        yield
+    finally:
+        for descriptor, original in enumerate(saved, start=1):
+            os.dup2(original, descriptor)
+            os.close(original)
+        sys.__stdout__, sys.__stderr__ = before  # type: ignore[misc]
+
+
+def log_folder() -> Path:
+    """Where this program's own logs are."""
+    return platformdirs.user_log_path("mnist-tui", ensure_exists=True)
+
+
+@contextmanager
+def signals(app: "App[Ending]", runner: Runner, request: "LabRequest") -> Iterator[None]:
+    """SIGTERM and SIGINT stop the run, save and end; a closed terminal lets it go on, or ends it as asked for.
+
+    Plain handlers, since they run also while the event loop waits for a terminal that nobody reads.
+    """
+    ending: Ending = app.ending  # type: ignore[attr-defined]
+    attributes = terminal_attributes()
+
+    def end(code: int) -> None:
+        ending.code = ending.code or code
+        runner.ask("stop") if runner.is_training else runner.detach()
+        threading.Thread(target=_enforce, args=(ending.code, runner), daemon=True, name="enforce").start()
+        _exit_soon(app, ending)
+
+    def hang_up(*_: Any) -> None:
+        if ending.hung_up:
+            return
+        ending.hung_up = True
+        restore_attributes(attributes)  # It may be there still, where the guard alone was killed.
+        restore_terminal(_drawn_on())
+        _forget_terminal()
+        if request.on_hangup == "stop" or not runner.is_training:
+            end(129 if runner.is_training else 0)
+        else:
+            runner.ask("go_on")  # Nobody is left who could end a pause.
+            _exit_soon(app, ending)
+
+    handlers: dict[int, Callable[..., None]] = {
+        signal.SIGTERM: lambda *_: end(143),
+        signal.SIGINT: lambda *_: end(130),
+        signal.SIGHUP: hang_up,
+    }
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    hooks = threading.excepthook
+    threading.excepthook = lambda failure: _report_crash(app, ending, failure)
+    done = threading.Event()
+    threading.Thread(target=_watch_terminal, args=(done, ending), daemon=True, name="terminal").start()
+    try:
+        yield
+    finally:
+        done.set()
+        threading.excepthook = hooks
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _exit_soon(app: "App[Ending]", ending: Ending) -> None:
+    loop = getattr(app, "_loop", None)
+    if loop is not None:
+        with suppress(RuntimeError):  # The loop may have ended on its own.
+            loop.call_soon_threadsafe(app.exit, ending)
+
+
+def _enforce(code: int, runner: Runner) -> None:
+    """Ends the process once the run is saved, should the screen not manage to: its terminal may be frozen."""
+    if runner.has_begun:
+        runner.join()
+    time.sleep(GRACE_SECONDS)
+    restore_terminal(_drawn_on())
+    os._exit(code)
+
+
+def _watch_terminal(done: threading.Event, ending: Ending) -> None:
+    """Raises SIGHUP in this process once the terminal is gone, or is the shell's again since the guard is gone."""
+    parent = os.getppid()
+    while not done.wait(HANGUP_PERIOD):
+        if ending.hung_up:
+            return
+        if os.getppid() != parent or not has_terminal():
+            os.kill(os.getpid(), signal.SIGHUP)
+            return
+
+
+def has_terminal() -> bool:
+    """Whether the terminal that this process reads is still there."""
+    try:
+        os.tcgetpgrp(sys.__stdin__.fileno() if sys.__stdin__ else 0)
+    except (OSError, termios.error):
+        return False
+    return True
+
+
+def _drawn_on() -> int:
+    """The descriptor of the terminal that the screen is drawn on."""
+    return sys.__stderr__.fileno() if sys.__stderr__ else 2
+
+
+def _forget_terminal() -> None:
+    """Nothing reads or writes the terminal from here on: a dead one answers every read at once, for ever."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2, _drawn_on()):
+        os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+
+
+def _report_crash(app: "App[Ending]", ending: Ending, failure: threading.ExceptHookArgs) -> None:
+    """An exception in any thread: to the log, and the screen is left with one sentence."""
+    if isinstance(failure.exc_value, OSError) and not has_terminal():
+        os.kill(os.getpid(), signal.SIGHUP)  # The thread that writes to the terminal found out before the signal came.
+        return
+    details = "".join(traceback.format_exception(failure.exc_type, failure.exc_value, failure.exc_traceback))
+    ending.failed = True
+    ending.message = crash_message(f"{failure.exc_type.__name__}: {failure.exc_value}", details)
+    _exit_soon(app, ending)
+
+
+def crash_message(what: str, details: str) -> str:
+    """One sentence for the user; the traceback goes to the log that it names."""
+    path = log_folder() / "crash.log"
+    path.write_text(clean(details, 1_000_000))
+    return f"internal error: {clean_line(what, 300)}; the traceback is in {path}"
+
+
+def finish(app: "App[Ending]", runner: Runner, report: "Report") -> int:
+    """After the screen is closed: waits for a run that goes on, says what is to be said; the exit code."""
+    ending: Ending = app.ending  # type: ignore[attr-defined]
+    runner.listener = None
+    if not ending.hung_up and not has_terminal():
+        os.kill(os.getpid(), signal.SIGHUP)  # The screen found out before the signal came.
+    if ending.hung_up:
+        _forget_terminal()  # Leaving the screen brought it back.
+    if ending.leave_running and not ending.hung_up:
+        ending.hung_up = True  # By choice: that the terminal is gone from here on asks for nothing more.
+        runner.ask("go_on")
+        report.leave(_left_running(runner))
+    elif not ending.hung_up:
+        if not ending.abort:
+            runner.ask("stop") if runner.is_training else runner.detach()
+        _say(ending, runner)
+    # A run that has not begun is only being loaded: it has nothing to save, and the process may end under it.
+    if not ending.abort and (runner.has_begun or ending.hung_up or ending.leave_running):
+        runner.join()
+    if app.return_code and not ending.code and not ending.hung_up:
+        return app.return_code
+    if ending.code:
+        return ending.code
+    has_failed = runner.outcome is not None and runner.outcome.outcome in ("failed", "diverged")
+    return 1 if ending.failed or has_failed else 130 if ending.abort else 0
+
+
+def _left_running(runner: Runner) -> str:
+    name = runner.folder.name if runner.folder else ""
+    return f"the run goes on: {runner.folder}\nlook at it with: mnist-tui watch {name}"
+
+
+def _say(ending: Ending, runner: Runner) -> None:
+    """On the terminal as it was before: a mistake, and where the run is."""
+    if ending.message:
+        print(f"mnist-tui: {ending.message}", file=sys.stderr)
+    if not runner.has_begun or (not runner.is_training and runner.outcome is None):
+        return
+    if not ending.abort:
+        runner.join()
+    outcome = runner.outcome
+    if outcome is not None and outcome.outcome in ("failed", "diverged"):
+        print(f"mnist-tui: {outcome.outcome}: {outcome.message}", file=sys.stderr)
+    if outcome is None or outcome.outcome in ("stopped", "failed"):
+        print(f"go on with: mnist-tui resume {runner.folder}", file=sys.stderr)
+    if runner.folder is not None:
+        print(runner.folder)
