@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parent.parent / "tests"))
 
-from saved_runs import make_runs
+from helpers.saved_runs import make_runs
 from textual.app import App
 
 from mnist_tui.runs.index import Runs

@@ -20,8 +20,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import psutil  # noqa: E402
-from lab_terminal import PRESET, Lab  # noqa: E402  # the tests are no package
-from reliability_helpers import (  # noqa: E402
+from helpers.lab_terminal import PRESET, Lab  # noqa: E402  # the tests are no package
+from helpers.reliability import (  # noqa: E402
     DiskFailures,
     KilledRuns,
     holder,
@@ -29,7 +29,7 @@ from reliability_helpers import (  # noqa: E402
     small_spec,
     started,
 )
-from typing_model import Typist  # noqa: E402
+from helpers.typing_model import Typist  # noqa: E402
 
 from mnist_tui.runs.storage import RunFolder, StorageError, list_runs, load_run  # noqa: E402
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from command import Command, in_process
+from helpers.command import Command, in_process
 
 from mnist_tui.spec.run_spec import RunSpec, make_spec
 

@@ -5,7 +5,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from command import Command
+from helpers.command import Command
 
 from mnist_tui.spec import presets
 

@@ -8,7 +8,6 @@ SETTLED = 0.25
 """The share of the epochs, from the first, that may lie below the plot: their accuracies would flatten all others."""
 MARKERS = ("dot", "x", "o", "+", "*")
 """One for each curve, so that curves differ without colours."""
-ASCII_FRAME = str.maketrans("┌┐└┘─│┤┬", "++++-||+")
 
 
 def accuracy_plot(curves: Mapping[str, Sequence[float]], width: int, height: int, ascii_only: bool) -> list[str]:
@@ -37,7 +36,7 @@ def accuracy_plot(curves: Mapping[str, Sequence[float]], width: int, height: int
             list(seen), list(seen.values()), label=name, marker="." if ascii_only and marker == "dot" else marker
         )
     text = plotext.uncolorize(plotext.build())
-    text = in_ascii(text).translate(ASCII_FRAME) if ascii_only else text
+    text = in_ascii(text) if ascii_only else text
     return [line.rstrip() for line in text.splitlines()]
 
 

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from mnist_tui.settings import config, settings
+from mnist_tui.settings import kinds, settings
 from mnist_tui.settings.settings import Settings, SettingsError
 from mnist_tui.spec import presets, summary
 from mnist_tui.spec.calls import did_you_mean
@@ -328,13 +328,13 @@ def _check_knob(name: str, specs: Sequence[RunSpec], models: Path | None) -> Non
 def _options(options: argparse.Namespace, chosen: Settings) -> "Options":
     """What the command line says; where it says nothing, the settings."""
     device = chosen.device if options.device is None else options.device
-    if not config.DEVICE.is_right(device):
-        _fail(f"--device {clean_line(device, 40)}: must be {config.DEVICE.must_be}", USAGE)
+    if not kinds.DEVICE.is_right(device):
+        _fail(f"--device {clean_line(device, 40)}: must be {kinds.DEVICE.must_be}", USAGE)
     from mnist_tui.spec.run_options import Options
 
     threads = chosen.threads if options.threads is None else options.threads
-    if threads is not None and not config.COUNT.is_right(threads):
-        _fail(f"--threads {threads}: must be {config.COUNT.must_be}", USAGE)
+    if threads is not None and not kinds.COUNT.is_right(threads):
+        _fail(f"--threads {threads}: must be {kinds.COUNT.must_be}", USAGE)
     dataset = options.dataset or chosen.dataset
     return Options(
         device=device,

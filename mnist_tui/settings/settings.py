@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import platformdirs
 
 from mnist_tui.files import BadFile, no_place, read_text, write_atomically
-from mnist_tui.settings import config
-from mnist_tui.settings.config import Kind, is_line
+from mnist_tui.settings import kinds
+from mnist_tui.settings.kinds import Kind, is_line
 from mnist_tui.spec.calls import did_you_mean
 from mnist_tui.spec.run_options import Choice
 from mnist_tui.text import clean_line
@@ -42,51 +42,49 @@ class Settings:
 
     preset: str = field(
         default="iter5",
-        metadata=_about(config.NAME, "What the laboratory opens on where nothing was used last: a name, or FILE.toml."),
+        metadata=_about(kinds.NAME, "What the laboratory opens on where nothing was used last: a name, or FILE.toml."),
     )
     device: str = field(
         default="auto",
-        metadata=_about(config.DEVICE, "auto, cpu, cuda, cuda:0, cuda:1, … or mps; a resumed run keeps its own."),
+        metadata=_about(kinds.DEVICE, "auto, cpu, cuda, cuda:0, cuda:1, … or mps; a resumed run keeps its own."),
     )
     dataset: Choice = field(
         default="auto",
-        metadata=_about(config.one_of("auto", "mnist", "digits"), "auto, mnist or digits; auto falls back, loudly."),
+        metadata=_about(kinds.one_of("auto", "mnist", "digits"), "auto, mnist or digits; auto falls back, loudly."),
     )
     threads: int | None = field(
         default=None,
-        metadata=_about(config.COUNT, "Torch threads; without it all cores but one. A resumed run keeps its own.", 4),
+        metadata=_about(kinds.COUNT, "Torch threads; without it all cores but one. A resumed run keeps its own.", 4),
     )
-    runs_dir: Path = field(default=Path("runs"), metadata=_about(config.PATH, "Where run folders are made."))
+    runs_dir: Path = field(default=Path("runs"), metadata=_about(kinds.PATH, "Where run folders are made."))
     data_dir: Path | None = field(
         default=None,
-        metadata=_about(
-            config.PATH, "Where MNIST/raw is, or is downloaded to; no other folder is looked in.", "~/data"
-        ),
+        metadata=_about(kinds.PATH, "Where MNIST/raw is, or is downloaded to; no other folder is looked in.", "~/data"),
     )
     on_hangup: Literal["continue", "stop"] = field(
         default="continue",
         metadata=_about(
-            config.one_of("continue", "stop"), "What becomes of a run whose terminal is closed: continue or stop."
+            kinds.one_of("continue", "stop"), "What becomes of a run whose terminal is closed: continue or stop."
         ),
     )
     theme: Literal["dark", "light"] = field(
-        default="dark", metadata=_about(config.one_of("dark", "light"), "dark or light.")
+        default="dark", metadata=_about(kinds.one_of("dark", "light"), "dark or light.")
     )
-    ascii: bool = field(default=False, metadata=_about(config.BOOLEAN, "Neither braille nor blocks nor boxes."))
-    mouse: bool = field(default=True, metadata=_about(config.BOOLEAN, "Use it, or leave it to the terminal."))
+    ascii: bool = field(default=False, metadata=_about(kinds.BOOLEAN, "Neither braille nor blocks nor boxes."))
+    mouse: bool = field(default=True, metadata=_about(kinds.BOOLEAN, "Use it, or leave it to the terminal."))
     columns: tuple[str, ...] = field(
         default=(  # Where there is little room, some of them give way: see tui/fitting.py.
             *("name", "seed", "state", "parameters", "curve", "best", "last"),
             *("gap", "epochs", "target", "when", "tag", "note"),
         ),
-        metadata=_about(config.COLUMNS, "Columns of the table of runs, in their order."),
+        metadata=_about(kinds.COLUMNS, "Columns of the table of runs, in their order."),
     )
     sort: str = field(
-        default="-when", metadata=_about(config.NAME, "The column that the runs are sorted by; with - for falling.")
+        default="-when", metadata=_about(kinds.NAME, "The column that the runs are sorted by; with - for falling.")
     )
     keymap: Mapping[str, str] = field(
         default_factory=dict,
-        metadata=_about(config.KEYMAP, "Other keys for an action, several with commas.", {"leave": "ctrl+q"}),
+        metadata=_about(kinds.KEYMAP, "Other keys for an action, several with commas.", {"leave": "ctrl+q"}),
     )
 
 
@@ -206,7 +204,7 @@ def check_data_dir(where: str, folder: Path) -> None:
 def kind_of(where: str, key: str) -> Kind:
     """What a setting may be; raises `SettingsError` for an unknown one, with the nearest known."""
     if key.startswith("keymap.") and is_line(key):
-        return config.KEYS
+        return kinds.KEYS
     known = {item.name: item.metadata["kind"] for item in fields(Settings)}
     if key not in known:
         near = did_you_mean(key, known) or f"; known are {', '.join(known)}"

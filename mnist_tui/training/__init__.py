@@ -1,1 +1,1 @@
-"""From a spec to a trained network, as a generator of events. The only package that loads torch."""
+"""From a spec to a trained network, as a generator of events. Only here is torch used."""

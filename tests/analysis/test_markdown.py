@@ -1,0 +1,139 @@
+"""Runs and comparisons as Markdown, letter by letter."""
+
+import json
+from pathlib import Path
+
+import pytest
+from helpers.saved_runs import answer, make_run
+
+from mnist_tui.analysis import comparison, markdown
+from mnist_tui.runs import annotations
+from mnist_tui.runs.index import Runs
+from mnist_tui.runs.record import Run
+from mnist_tui.spec import presets
+
+ITER5 = """\
+### iter5, seed 3
+
+- parameters: 18,422
+- receptive field: 18x18 of 28 px (64%) before the head, after layer 14 (ReLU): only the head sees farther
+- recipe: 2 epochs, batch size 64, `Adam(lr=0.002)`, `StepLR(step_size=15, gamma=0.1)`, `CrossEntropyLoss()`, \
+augmentation `RandomApply([CenterCrop(22)], p=0.1)`, `Resize(28)`, `RandomRotation(15)`
+- target: fewer than 20,000 parameters, 99.40% on the test set
+- result: completed
+- best: 99.00% on the test set in epoch 2, chosen on the test set
+- last: 99.00% on the test set in epoch 2
+- folder: `20260101T000000Z-iter5-s3-0000`
+- data: mnist, 10,000 test images
+
+It overfits.
+**More** dropout.
+
+| epoch | train loss | train acc | test loss | test acc | lr | s |
+| ---: | ---: | ---: | ---: | ---: | ---: | ---: |
+| 1 | 0.4000 | 96.60% | 0.3000 | 96.50% | 0.002 | 9.0 |
+| 2* | 0.2000 | 99.10% | 0.1500 | 99.00% | 0.002 | 9.0 |
+"""
+
+
+def runs_in(folder: Path) -> list[Run]:
+    """The runs, the newest first."""
+    runs = Runs(folder)
+    runs.refresh()
+    return runs.all
+
+
+def test_a_run(tmp_path: Path) -> None:
+    """Everything a README needs: recipe, target, result, data, analysis, epochs."""
+    folder = make_run(tmp_path, presets.load("iter5"), 3, 0.99, epochs=2)
+    annotations.write_notes(folder, annotations.Notes(analysis="It overfits.\n**More** dropout."))
+
+    assert "\n".join(markdown.run_lines(runs_in(tmp_path))) + "\n" == ITER5
+
+
+def test_a_verdict_and_what_went_wrong(tmp_path: Path) -> None:
+    """The target part by part, and the reason of a run that did not complete."""
+    folder = make_run(tmp_path, presets.load("iter5"), outcome="failed")
+    end = json.loads((folder / "end.json").read_text())
+    (folder / "end.json").write_text(json.dumps(end | {"target": {"parameters": True, "test_accuracy": False}}))
+
+    assert (
+        "- result: failed (it failed for a test); target MISSED: parameters met, test accuracy MISSED"
+    ) in markdown.run_lines(runs_in(tmp_path))
+
+
+def test_a_run_without_an_epoch(tmp_path: Path) -> None:
+    """It has no accuracies, and says so."""
+    folder = make_run(tmp_path, presets.load("iter5"), outcome="failed")
+    (folder / "end.json").unlink()
+    (folder / "history.jsonl").unlink()
+    lines = markdown.run_lines(runs_in(tmp_path))
+
+    assert lines[-1] == "No epoch was finished."
+    assert not [line for line in lines if line.startswith(("- best", "- last"))]
+
+
+def test_several_seeds(tmp_path: Path) -> None:
+    """Mean and standard deviation, and a row for each seed; a repeat is named, and not counted."""
+    for index, seed in enumerate((0, 1, 1)):
+        make_run(tmp_path, presets.load("iter5"), seed, 0.99 + 0.001 * index, index)
+    lines = markdown.run_lines(runs_in(tmp_path))
+
+    assert lines[0] == "### iter5, 2 seeds (+1 repeat)"
+    assert "- best, mean ± standard deviation: 99.10% ±0.14" in lines
+    assert lines[-4:] == [
+        "| seed | best | last | gap | target | run |",
+        "| ---: | ---: | ---: | ---: | --- | --- |",
+        "| 0 | 99.00% | 99.00% | +0.10 | - | 20260101T000000Z-iter5-s0-0000 |",
+        "| 1 | 99.20% | 99.20% | +0.10 | - | 20260101T000200Z-iter5-s1-0002 |",
+    ]
+
+
+def test_other_images_are_named(tmp_path: Path) -> None:
+    digits = {"name": "digits", "sha256": "1" * 64, "test_images": 360}
+    make_run(tmp_path, presets.load("iter5"), dataset=digits)
+
+    assert (
+        "- data: digits, 360 test images (not MNIST: its accuracies do not compare with MNIST's)"
+    ) in markdown.run_lines(runs_in(tmp_path))
+
+
+def test_a_comparison(tmp_path: Path) -> None:
+    """The sentence, the results, and what differs; sides beside each other."""
+    changed = presets.load("iter5").with_settings({"batch_size": "32"})
+    for index, spec in enumerate((presets.load("iter5"), changed)):
+        answer(make_run(tmp_path, spec, 0, 0.99 + 0.001 * index, index), [7] if index else list(range(20)))
+    sides = comparison.labelled([[run] for run in reversed(runs_in(tmp_path))])
+    sentences = [verdict.sentence for verdict in comparison.compare(sides, "best")]
+    first, second = [side.label for side in sides]
+    lines = markdown.comparison_lines(sides, sentences, "best")
+
+    assert lines[0] == f"### {first} and {second}"
+    assert lines[2] == f"**{sentences[0]}**"
+    assert lines[4:7] == [f"|  | {first} | {second} |", "| --- | --- | --- |", "| seeds | 1 | 1 |"]
+    assert "| best epoch, test acc (judged) | 99.00% | 99.10% |" in lines
+    assert lines[-3:] == [
+        f"| only what differs | {first} | {second} |",
+        "| --- | --- | --- |",
+        "| batch_size | 64 | 32 |",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("iter5 ×12 is better: p < 0.001 (Welch's t)", "iter5 ×12 is better: p < 0.001 (Welch's t)"),
+        ("12*", "12*"),
+        ("batch_size", "batch_size"),
+        ("*bold* _too_ [a](b) <b>x</b> `c` \\", "\\*bold* \\_too_ \\[a](b) \\<b>x\\</b> \\`c\\` \\\\"),
+        ("a\x1b[31m\nb", "a\ufffd\\[31m b"),
+    ],
+)
+def test_what_would_be_markup_is_shown_as_it_is(text: str, shown: str) -> None:
+    assert markdown.plain(text) == shown
+
+
+def test_code_and_cells_hold_what_would_end_them() -> None:
+    assert markdown.code("a`b") == "`` a`b ``"
+    assert markdown.code("Adam(lr=0.1)") == "`Adam(lr=0.1)`"
+    assert markdown.table([["a|b", "c"]], [False, True])[0] == "| a\\|b | c |"

@@ -1,0 +1,322 @@
+"""The commands on saved runs, as a user meets them: stdout, stderr, exit code, and what is on the disk."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers.command import Command
+from helpers.saved_runs import answer, make_run
+
+from mnist_tui import editor
+from mnist_tui.cli import main as cli
+from mnist_tui.runs import annotations
+from mnist_tui.spec import presets
+
+
+@pytest.fixture
+def command(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """`mnist-tui` in this process, over six runs and somebody's pictures."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MNIST_TUI_RUNS_DIR", raising=False)
+    for seed in range(2):
+        for index, name in enumerate(("iter4", "iter5")):
+            folder = make_run(
+                Path("runs"), presets.load(name), seed, 0.99 + 0.001 * index + 0.0001 * seed, 2 * seed + index
+            )
+            answer(folder, [seed] if index else list(range(10, 20)))
+    changed = presets.load("iter5").with_settings({"batch_size": "32"})
+    make_run(Path("runs"), changed, 0, 0.98, 10)
+    make_run(Path("runs"), presets.load("era5"), 0, 0.5, 11, outcome="failed")
+    Path("runs/pictures").mkdir()
+    return command
+
+
+def test_runs(command: Command) -> None:
+    """A line for every folder, the newest first; no word on stderr."""
+    code, out, err = command("runs")
+
+    assert (code, err) == (0, "")
+    assert [line.split()[0] for line in out.splitlines()] == [
+        *("name", "era5", "iter5", "iter5", "iter4", "iter5", "iter4", "pictures")
+    ]
+    assert "(it failed for a test)" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (("iter5", "--sort", "-best"), ["iter5", "iter5", "iter5"]),
+        (("--sort=best", "--limit", "1"), ["era5"]),
+        (("-name:iter5", "-pictures", "--sort", "name"), ["era5", "iter4", "iter4"]),
+        (("state:completed", "batch=32"), ["iter5"]),
+        (("iter*", "--group", "--sort", "-best"), ["iter5", "iter4", "iter5"]),
+    ],
+)
+def test_filter_order_and_groups(arguments: tuple[str, ...], names: list[str], command: Command) -> None:
+    """A filter may begin with a minus, and so may an order."""
+    _, out, _ = command("runs", *arguments)
+
+    assert [line.split()[0] for line in out.splitlines()[1:]] == names
+
+
+def test_runs_as_json(command: Command) -> None:
+    """One array with every column; with --group an array of arrays."""
+    found = json.loads(command("runs", "--json")[1])
+    groups = json.loads(command("runs", "--json", "--group", "iter4")[1])
+
+    assert len(found) == 7
+    assert {run["name"]: run["opt"] for run in found}["era5"] == "SGD"
+    assert found[-1]["best"] is None
+    assert [len(group) for group in groups] == [2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("runs", "acc>high"), "acc>high: enter a number such as best>99.4"),
+        (("runs", "--columns", "name,bset"), "there is no column 'bset'; did you mean 'best'?"),
+        (("runs", "--sort", "bset"), "did you mean 'best'?"),
+        (("open", "nothing"), "nothing: is no run folder, and no run in runs has that name; mnist-tui runs --columns"),
+        (("open", "iter"), "no run in runs has that name"),
+        (("open", "s0-"), "no run in runs has that name"),
+        (("open", ""), "no run in runs has that name"),
+        (("open", "x" * 5_000), "File name too long"),
+        (("tag", "elsewhere/runs/0002", "x"), "elsewhere/runs/0002: is no run folder"),
+        (("resume", "nothing"), "no run in runs has that name"),
+        (("resume", "0002"), "this run has completed; there is nothing to resume"),
+        (("watch", "nothing"), "no run in runs has that name"),
+        (("watch", "--runs-dir", "nowhere"), "nowhere: there is no run in it"),
+        (("extend", "nothing", "3"), "no run in runs has that name"),
+        (("extend", "000b", "3"), "this run is not done"),
+        (("delete", "nothing"), "no run in runs has that name"),
+        (("note", "nothing"), "no run in runs has that name"),
+        (("export", "nothing", "x.zip"), "no run in runs has that name"),
+        (("compare", "iter4"), "compare takes two or more"),
+        (
+            ("compare", "iter4", "iter5"),
+            "2 different recipes are chosen, which differ in batch_size (32 or 64); "
+            "say which, such as 'iter5 batch=32', or name single runs",
+        ),
+        (("compare", "iter4", "era5"), "era5: no run of it is completed"),
+        (("compare", "iter4", "bogus"), "no completed run is chosen by it"),
+        (("tag", "0002", "two words"), "is no tag"),
+        (("restore", "x"), "is not in the trash"),
+        (("tag", "pictures", "x"), "somebody else's folder"),
+    ],
+)
+def test_what_is_wrong(arguments: tuple[str, ...], message: str, command: Command) -> None:
+    """One line, exit code 2, nothing on stdout."""
+    code, out, err = command(*arguments)
+
+    assert (code, out) == (2, "")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_open(command: Command) -> None:
+    """By the end of its name: facts, what changed, epochs, notes."""
+    code, out, _ = command("open", "000a")
+    record = json.loads(command("open", "000a", "--json")[1])
+
+    assert code == 0
+    assert "batch_size: 64 → 32" in out
+    assert "20*" in out
+    assert "## Target" in out
+    assert record["batch"] == 32
+    assert len(record["epochs"]) == 20
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [(("open", "iter5-s0-0001"), ["iter5 s0"]), (("compare", "iter4", "iter5 batch=64"), ["iter4 ×2", "iter5 ×2"])],
+)
+def test_plot(arguments: tuple[str, ...], names: list[str], command: Command) -> None:
+    """Below what is printed anyway; not with --json, which holds the numbers."""
+    _, without, _ = command(*arguments)
+    code, plotted, _ = command(*arguments, "--plot")
+
+    assert code == 0
+    assert plotted.startswith(without)
+    assert "test accuracy, %" in plotted.removeprefix(without)
+    assert all(name in plotted.removeprefix(without) for name in names)
+    assert command(*arguments, "--plot", "--json")[0] == 2
+
+
+def test_compare_presets(command: Command) -> None:
+    """All completed seeds of each; a filter tells recipes of one name apart."""
+    code, out, _ = command("compare", "iter4", "iter5 batch=64")
+    found = json.loads(command("compare", "iter4", "iter5 batch=64", "--json")[1])
+
+    assert code == 0
+    assert out.splitlines()[0].split() == ["iter4", "×2", "iter5", "×2"]
+    assert "iter5 ×2 is better by 0.10 points" in out.splitlines()[-1]
+    assert found["verdicts"][0]["better"] == "iter5 ×2"
+    assert [len(side["runs"]) for side in found["sides"]] == [2, 2]
+
+
+def test_columns_without_a_value_are_left_out(command: Command) -> None:
+    """Of the lines that are printed; a column that is asked for stays."""
+    shown = command("runs", "iter5")[1].splitlines()
+    asked = command("runs", "iter5", "--columns", "name,tag,curve")[1].splitlines()
+
+    assert shown[0].split() == [
+        *("name", "seed", "state", "params", "test", "accuracy", "best", "last", "gap", "epochs", "when")
+    ]
+    assert asked[0].split() == ["name", "tags", "test", "accuracy"]
+    assert asked[2].split() == ["iter5", "▁▁▁▁▁▂▂▂▃▃▃▃▃▃▄▄▄▄▄▄"]
+
+
+def test_runs_on_other_images_are_told_apart(command: Command) -> None:
+    """The data set is a column, and the digits are ranked behind MNIST; columns that are asked for stay as they are."""
+    digits = {"name": "digits", "sha256": "1" * 64, "test_images": 360}
+    make_run(Path("runs"), presets.load("v2"), 0, 0.999, 40, dataset=digits)
+    shown = command("runs", "--sort", "-best")[1].splitlines()
+    asked = command("runs", "--sort", "-best", "--columns", "name,best")[1].splitlines()
+
+    assert shown[0].split()[4:8] == ["data", "test", "accuracy", "best"]
+    assert [line.split()[0] for line in shown[-2:]] == ["v2", "pictures"]
+    assert asked[0].split() == ["name", "best"]
+    assert "data" not in command("runs", "iter5", "--sort", "-best")[1]
+
+
+def test_a_repeat_is_not_counted(command: Command) -> None:
+    """A seed that is trained again: the row says so, JSON names the run that stands, and so does the run itself."""
+    old = next(Path("runs").glob("*-iter4-s0-*"))
+    new = make_run(Path("runs"), presets.load("iter4"), 0, 0.98, 30)
+    row = command("runs", "iter4", "--group")[1].splitlines()[1]
+    found = {run["run"]: run["repeated_by"] for run in json.loads(command("runs", "iter4", "--json")[1])}
+    compared = json.loads(command("compare", "iter4", "iter5 batch=64", "--json")[1])
+
+    assert "2 seeds (+1 repeat)" in row
+    assert {run for run, newer in found.items() if newer} == {old.name}
+    assert found[old.name] == new.name
+    assert f"not counted    {new.name} repeats it" in command("open", old.name)[1]
+    assert [(len(side["runs"]), side["repeats"]) for side in compared["sides"]] == [(2, [old.name]), (2, [])]
+    assert "are repeats of one seed" in command("compare", old.name, new.name)[1]
+
+
+def test_compare_two_runs(command: Command) -> None:
+    """By McNemar."""
+    _, out, _ = command("compare", "s0-0000", "s0-0001")
+
+    assert "is better on these images" in out
+    assert "exact McNemar" in out
+
+
+def test_every_command_finds_a_run_alike(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a path, from where the user stands, by its name, and by the end of it: the same run."""
+    (folder,) = Path("runs").glob("*-0002")
+    for named in (
+        str(folder),
+        f"./{folder}/",
+        str(folder.absolute()),
+        folder.name,
+        f"{folder.name}/",
+        "s1-0002",
+        "0002",
+    ):
+        assert json.loads(command("open", named, "--json")[1])["run"] == folder.name
+        assert command("watch", named, "--plain")[1].startswith("iter4, seed 1: ")
+        assert f"{folder}: this run has completed" in command("resume", named)[2]
+        assert "must be 1 to 10,000" in command("extend", named, "0")[2]
+    monkeypatch.chdir("runs")
+    assert json.loads(command("open", folder.name, "--json")[1])["run"] == folder.name
+    monkeypatch.chdir(folder.name)
+    assert json.loads(command("open", ".", "--json")[1])["run"] == folder.name
+
+
+def test_a_path_is_never_taken_for_a_name(command: Command) -> None:
+    """A run of the same name in another place is not touched."""
+    (folder,) = Path("runs").glob("*-0002")
+
+    assert command("delete", f"backup/{folder.name}")[0] == 2
+    assert folder.exists()
+
+
+def test_restore_takes_the_end_of_a_name(command: Command) -> None:
+    """Of exactly one run in the trash."""
+    folders = [next(Path("runs").glob(f"*-{end}")) for end in ("0000", "0002")]
+    command("delete", "0000", "0002")
+
+    assert command("restore", "0")[2].startswith("mnist-tui: 0: is not in the trash")
+    assert command("restore", "0002") == (0, f"{folders[1]}\n", "")
+    twin = Path("runs/.trash") / f"x-{folders[0].name}"
+    shutil.copytree(Path("runs/.trash") / folders[0].name, twin)
+    code, _, err = command("restore", "0000")
+    assert (code, err) == (2, "mnist-tui: 0000: 2 runs in the trash are called that; mnist-tui restore lists what is\n")
+    assert command("restore", folders[0].name)[0] == 0
+
+
+def test_tags_trash_and_export(command: Command) -> None:
+    """Each says what it did, and how it is undone."""
+    (folder,) = Path("runs").glob("*-0002")
+    assert command("tag", "0002", "keep", "x")[1] == "keep x\n"
+    assert command("tag", "0002", "--remove", "x")[1] == "keep\n"
+    assert command("export", "0002", "copy.zip", "--no-checkpoints")[1] == "copy.zip\n"
+    assert command("delete", "0002")[1].endswith(f"; to restore it: mnist-tui restore {folder.name}\n")
+    assert not folder.exists()
+    assert command("restore")[1] == f"{folder.name}\n"
+    assert command("restore", folder.name)[1] == f"{folder}\n"
+    assert annotations.read_tags(folder) == ("keep",)
+    assert command("delete", "0000", "--empty-trash")[0] == 0
+    assert command("delete", "--empty-trash")[1].startswith("removed for good: 1 run in the trash")
+    assert command("restore")[1] == "the trash is empty\n"
+    assert command("delete")[0] == 2
+    assert command("export", "0002", "copy.zip") == (
+        3,
+        "",
+        "mnist-tui: copy.zip: is there already; nothing is overwritten\n",
+    )
+
+
+def test_note_opens_the_editor(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And gives back what it says."""
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setattr(editor, "has_terminal", lambda: True)
+    monkeypatch.setenv("EDITOR", f"{sys.executable} -c \"import sys; open(sys.argv[1], 'a').write('Too few epochs.')\"")
+    assert command("note", "0002")[0] == 0
+    (folder,) = Path("runs").glob("*-0002")
+
+    assert annotations.read_notes(folder).analysis == "Too few epochs."
+
+
+def test_note_without_a_terminal_or_an_editor(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refused in a line, which names the file."""
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setenv("EDITOR", "no-such-editor")
+    (folder,) = Path("runs").glob("*-0002")
+
+    assert command("note", "0002") == (
+        2,
+        "",
+        f"mnist-tui: an editor needs a terminal, and this is none; edit {folder}/notes.md another way\n",
+    )
+    monkeypatch.setattr(editor, "has_terminal", lambda: True)
+    code, _, err = command("note", "0002")
+    assert code == 2
+    assert err.startswith("mnist-tui: the editor 'no-such-editor' cannot be run: No such file or directory; set EDITOR")
+
+
+@pytest.mark.parametrize("name", ["report.md", "run.tar", "run.7z", "run.html"])
+def test_export_to_another_kind_of_file_is_refused(name: str, command: Command) -> None:
+    """It became a folder of that name."""
+    code, out, err = command("export", "0002", name)
+    kinds = "a new folder, or to a file that ends in .zip, .tar.gz or .tgz"
+
+    assert (code, out) == (2, "")
+    assert err == f"mnist-tui: {name}: a run is exported to {kinds}, not in {Path(name).suffix}\n"
+    assert not Path(name).exists()
+
+
+def test_nothing_heavy_is_loaded_to_list(command: Command) -> None:
+    """Neither torch nor scipy nor the screen."""
+    script = "import sys; from mnist_tui.cli import main as cli; sys.argv = ['mnist-tui', 'runs']\n"
+    script += "try: cli.main()\nexcept SystemExit: pass\n"
+    script += "print([name for name in ('torch', 'scipy', 'numpy', 'textual') if name in sys.modules])"
+    environment = {"PYTHONPATH": str(Path(cli.__file__).parents[2])}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=True)
+
+    assert done.stdout.splitlines()[-1] == "[]"

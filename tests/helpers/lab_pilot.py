@@ -1,0 +1,164 @@
+"""The laboratory under a pilot, with canned jobs and a runner that trains nothing: what tests of its screens share."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input, Static, TextArea
+
+from mnist_tui.runs.events import EpochEnded, RunStarted
+from mnist_tui.spec import presets
+from mnist_tui.spec.draft import Draft
+from mnist_tui.spec.run_options import Options
+from mnist_tui.spec.run_spec import RunSpec
+from mnist_tui.tui.app import LabApp
+from mnist_tui.tui.lab import jobs
+from mnist_tui.tui.lab.recipe import FieldLine, Mistake
+from mnist_tui.tui.lab.screen import LabScreen
+from mnist_tui.tui.messages import Told
+from mnist_tui.tui.request import LabRequest
+from mnist_tui.tui.runner import News, Runner
+
+WIDE = (120, 40)
+COLD = """
+from mnist_tui.tui.lab import jobs
+def refuse():
+    raise RuntimeError("PyTorch is not loaded")
+jobs.warm_up = refuse
+"""
+"""For `Lab(before=...)`: a laboratory in a terminal that does not load torch."""
+STARTED = RunStarted("r1", "runs/r1", "iter5", 0, 18_422, 20, 938, 60_000, 0, 10_000, "mnist", "cpu", 1)
+LABELS = (3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8)
+SLOW = "ElasticTransform"
+"""A transform that goes image by image."""
+
+
+class Fed(NamedTuple):
+    """What `preview.Fed` holds, without torch."""
+
+    dataset: str
+    labels: tuple[int, ...]
+    digits: tuple[bytes, ...]
+    slow: tuple[str, ...]
+
+
+def row(epoch: int, test: float = 0.98) -> EpochEnded:
+    """An epoch that ended."""
+    return EpochEnded(epoch, 0.1 / epoch, 0.97, None, None, 0.05, test, 0.002, 6.5, 9_000.0)
+
+
+class CannedRunner(Runner):
+    """A runner that trains nothing, and may say that it does."""
+
+    def __init__(self) -> None:
+        super().__init__(Options(), lambda folder: None)
+        self.busy = False
+        self.trained: list[RunSpec] = []
+
+    @property
+    def is_busy(self) -> bool:
+        return self.busy
+
+    def train(self, specs: Sequence[RunSpec]) -> None:
+        self.trained += specs
+        self.busy = True
+
+
+class CannedJobs:
+    """Stands in for what the bench does; `fed` holds what it was asked to augment."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(jobs, "warm_up", lambda: None)
+        monkeypatch.setattr(jobs, "rates", lambda spec: (0.1, 0.2, 0.1))
+        monkeypatch.setattr(jobs, "live_run", lambda runs_dir: None)
+        monkeypatch.setattr(jobs, "run_spec", lambda folder: presets.load("iter5"))
+        monkeypatch.setattr(jobs, "predict", lambda *asked: None)
+        monkeypatch.setattr(jobs, "fed", self._feed)
+        self.fed: list[list[str]] = []
+
+    def _feed(self, spec: RunSpec, options: Options, draw: int, is_training: bool) -> Fed:
+        """Other digits for every draw; none while a run trains where they are augmented image by image."""
+        self.fed.append([str(call) for call in spec.train.augment])
+        slow = tuple(call.name for call in spec.train.augment if call.name == SLOW)
+        if slow and is_training:
+            return Fed("mnist", (), (), slow)
+        return Fed("mnist", LABELS, (bytes([draw % 256] * 784),) * len(LABELS), slow)
+
+
+@asynccontextmanager
+async def lab(name: str = "iter5", size: tuple[int, int] = WIDE, **changes: Any) -> AsyncIterator[Pilot[Any]]:
+    """The laboratory on a preset."""
+    app = LabApp(LabRequest(**{"draft": Draft(presets.load(name))} | changes), CannedRunner())
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        yield pilot
+
+
+async def until(pilot: Pilot[Any], is_so: Callable[[], object]) -> None:
+    """Waits for something that comes after a message or two."""
+    for _ in range(2000):
+        await pilot.pause(0.01)
+        if is_so():
+            await pilot.pause()
+            return
+    raise AssertionError(f"it did not come to pass; on the screen:\n{look(pilot)}")
+
+
+async def tell(pilot: Pilot[Any], *news: News) -> None:
+    """Has the run tell events."""
+    for item in news:
+        screen(pilot).post_message(Told(item))
+    await pilot.pause(0.05)
+
+
+def screen(pilot: Pilot[Any]) -> LabScreen:
+    """The laboratory's screen, whatever lies on top of it."""
+    found = pilot.app.lab  # type: ignore[attr-defined]
+    assert isinstance(found, LabScreen)
+    return found
+
+
+def runner(pilot: Pilot[Any]) -> CannedRunner:
+    """The canned runner."""
+    found = pilot.app.runner  # type: ignore[attr-defined]
+    assert isinstance(found, CannedRunner)
+    return found
+
+
+def area(pilot: Pilot[Any]) -> TextArea:
+    """The editor of the layers."""
+    return screen(pilot).query_one(TextArea)
+
+
+def line_of(pilot: Pilot[Any], path: str) -> FieldLine:
+    """The line of a field in the form."""
+    return next(line for line in screen(pilot).query(FieldLine) if line.field.path == path)
+
+
+def field(pilot: Pilot[Any], path: str) -> Input:
+    """A field of the form that is typed into."""
+    return line_of(pilot, path).query_one(Input)
+
+
+def mistakes(pilot: Pilot[Any]) -> dict[str, str]:
+    """What is said to be wrong in the form, by path."""
+    return {wrong.path: str(wrong.visual) for wrong in screen(pilot).query(Mistake) if wrong.display}
+
+
+def on_top(pilot: Pilot[Any], selector: str) -> str:
+    """The text of a part of the screen on top."""
+    return str(pilot.app.screen.query_one(selector, Static).visual)
+
+
+def notices(pilot: Pilot[Any]) -> list[str]:
+    """The notices that are in sight, the oldest first."""
+    return [notice.message for notice in pilot.app._notifications]
+
+
+def look(pilot: Pilot[Any]) -> str:
+    """The characters on the screen."""
+    return "\n".join(strip.text.rstrip() for strip in pilot.app.screen._compositor.render_strips()) + "\n"

@@ -1,0 +1,149 @@
+"""The laboratory in a real pseudo-terminal: keys in, a screen out, signals, and the terminal's own state afterwards."""
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pyte
+
+ROOT = Path(__file__).parents[2]
+MAIN = "from mnist_tui.cli.main import main; main()"
+
+MODES = {"alternate screen": 1049, "mouse": 1003, "any mouse": 1000, "bracketed paste": 2004, "focus": 1004}
+"""The terminal modes that a dashboard sets, by their DEC numbers."""
+
+PRESET = """
+layers = '''
+AvgPool2d(4)
+Flatten()
+Linear(10)
+'''
+[train]
+epochs = {epochs}
+batch_size = 1
+optimizer = "SGD(lr=0.001)"
+"""
+"""1,437 steps an epoch on the digits: a few seconds, so that keys and signals fall into a run."""
+
+
+class Lab:
+    """A process of `mnist-tui` whose terminal is ours."""
+
+    def __init__(self, folder: Path, *arguments: str, before: str = "", size: tuple[int, int] = (100, 30), **env: str):
+        self.folder = folder
+        self.screen = pyte.Screen(*size)
+        self._stream = pyte.ByteStream(self.screen)
+        self.output = b""
+        self.master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+        self.started_at = time.time()
+        self.attributes = termios.tcgetattr(self.master)
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", f"{before}\n{MAIN}", *arguments],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            cwd=folder,
+            env=self.environment(**env),
+            preexec_fn=self._take_terminal,
+        )
+        os.close(slave)
+
+    @staticmethod
+    def _take_terminal() -> None:
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        for number in (signal.SIGINT, signal.SIGHUP):  # A test run in the background of a script has them ignored.
+            signal.signal(number, signal.SIG_DFL)
+
+    @staticmethod
+    def environment(**env: str) -> dict[str, str]:
+        """The environment of a process of the project."""
+        inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+        return {**inherited, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "TERM": "xterm-256color"} | env
+
+    def read(self, seconds: float = 0.05) -> bool:
+        """Takes in what was written meanwhile; whether there was anything."""
+        if self.master < 0 or not select.select([self.master], [], [], seconds)[0]:
+            return False
+        try:
+            chunk = os.read(self.master, 65_536)
+        except OSError:
+            time.sleep(seconds)  # All ends of the terminal are closed: nothing comes any more.
+            return False
+        self.output += chunk
+        self._stream.feed(chunk)
+        return True
+
+    def text(self) -> str:
+        """What stands on the screen."""
+        return "\n".join(self.screen.display)
+
+    def wait(self, what: Callable[[], Any], seconds: float = 40) -> None:
+        """Reads until `what` is true."""
+        end = time.monotonic() + seconds
+        while not what():
+            assert time.monotonic() < end, f"waited in vain; on the screen:\n{self.text()}\n{self.output[-300:]!r}"
+            self.read()
+
+    def wait_for(self, word: str, seconds: float = 40) -> None:
+        """Reads until `word` stands on the screen."""
+        self.wait(lambda: word in self.text(), seconds)
+
+    def press(self, keys: str) -> None:
+        """Types."""
+        os.write(self.master, keys.encode())
+
+    def hang_up(self) -> None:
+        """Closes the terminal, as a lost connection does."""
+        os.close(self.master)
+        self.master = -1
+
+    def child(self) -> int:
+        """The process of the dashboard itself, whose parent is the guard."""
+        return psutil.Process(self.process.pid).children()[0].pid
+
+    def ended(self, seconds: float = 40) -> int:
+        """The exit code, and everything that was still written."""
+        self.wait(lambda: self.process.poll() is not None, seconds)
+        for _ in range(20):
+            self.read(0.02)
+        return self.process.wait()
+
+    def modes_left_on(self) -> list[str]:
+        """The modes that were set and never ended."""
+        return [
+            name
+            for name, mode in MODES.items()
+            if self.output.rfind(f"\x1b[?{mode}h".encode()) > self.output.rfind(f"\x1b[?{mode}l".encode())
+        ]
+
+    def is_as_before(self) -> bool:
+        """Whether the terminal has the attributes that it had."""
+        return bool(termios.tcgetattr(self.master)[:4] == self.attributes[:4])
+
+    def run_folders(self) -> list[Path]:
+        """The run folders, by name."""
+        return sorted(path.parent for path in self.folder.glob("runs/*/run.json"))
+
+    def close(self) -> None:
+        """Ends what is left."""
+        for kill in (lambda: os.kill(self.child(), signal.SIGKILL), self.process.kill):
+            try:
+                kill()
+            except (OSError, IndexError, psutil.NoSuchProcess):
+                continue
+        self.process.wait()
+        if self.master >= 0:
+            os.close(self.master)

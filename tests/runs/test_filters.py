@@ -1,0 +1,236 @@
+"""The filter language, word by word, and the columns that it speaks of."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from helpers.saved_runs import MNIST, make_run
+
+from mnist_tui.runs import columns, filters
+from mnist_tui.runs.annotations import write_tags
+from mnist_tui.runs.columns import ColumnError
+from mnist_tui.runs.filters import FilterError
+from mnist_tui.runs.index import Runs, grouped
+from mnist_tui.runs.record import Run
+from mnist_tui.spec import presets
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    """Five runs that differ in name, optimizer, accuracy, state and tag."""
+    folder = tmp_path_factory.mktemp("runs")
+    make_run(folder, presets.load("iter4"), 0, 0.9931, 0)
+    write_tags(make_run(folder, presets.load("iter5"), 1, 0.9942, 1), ["best-so-far", "x"])
+    make_run(folder, presets.load("era5"), 2, 0.991, 2, outcome="failed")
+    make_run(folder, presets.load("v2"), 3, 0.9938, 3)
+    make_run(folder, presets.load("iter5"), 12, 0.9944, 4)
+    (folder / "pictures").mkdir()
+    found = Runs(folder)
+    found.refresh()
+    return found
+
+
+def chosen(runs: Runs, text: str) -> set[tuple[str, int | None]]:
+    """Name and seed of the runs that a filter chooses."""
+    return {(run.name, run.seed) for run in filters.choose(runs.all, text)}
+
+
+ITER4, ITER5, ERA5, V2, ITER5_12 = ("iter4", 0), ("iter5", 1), ("era5", 2), ("v2", 3), ("iter5", 12)
+PICTURES = ("pictures", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", {ITER4, ITER5, ERA5, V2, ITER5_12, PICTURES}),
+        ("iter*", {ITER4, ITER5, ITER5_12}),
+        ("ITER5", {ITER5, ITER5_12}),
+        ("iter?", {ITER4, ITER5, ITER5_12}),
+        ("er5", {ITER5, ITER5_12}),
+        ("params<20000", {ITER5, ERA5, ITER5_12}),
+        ("params<=18_422", {ITER5, ERA5, ITER5_12}),
+        ("parameters!=18422 params>0", {ITER4, ERA5, V2}),
+        ("acc>0.994", {ITER5, ITER5_12}),
+        ("acc>99.4", {ITER5, ITER5_12}),
+        ("acc>99.4%", {ITER5, ITER5_12}),
+        ("best>=99.31 best<99.4", {ITER4, V2}),
+        ("opt:sgd", {ERA5}),
+        ("opt=adam", {ITER4, ITER5, ITER5_12}),
+        ("opt:adam", {ITER4, ITER5, ITER5_12, V2}),
+        ("tag:x", {ITER5}),
+        ("tag:best*", {ITER5}),
+        ("tag=best-so-far", {ITER5}),
+        ("state:failed", {ERA5}),
+        ("-state:failed iter*", {ITER4, ITER5, ITER5_12}),
+        ("-iter* -pictures", {ERA5, V2}),
+        ("seed=1", {ITER5}),
+        ("seed:1", {ITER5, ITER5_12}),
+        ("lr=0.002", {ITER4, ITER5, ITER5_12}),
+        ("dropout:0.05", {ERA5}),
+        ("gap<0.2", {ITER4, ITER5, ERA5, V2, ITER5_12}),
+        ("gap>0.2", set()),
+        ("augment:rotation iter4", {ITER4}),
+        ('note:"for a test"', {ERA5}),
+        ("state!=completed", {ERA5, PICTURES}),
+        ("state:'no run'", {PICTURES}),
+    ],
+)
+def test_what_a_filter_chooses(text: str, expected: set[tuple[str, int | None]], runs: Runs) -> None:
+    """Every word holds."""
+    assert chosen(runs, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("acc>high", "acc>high: enter a number such as best>99.4"),
+        ("params<2e", "params<2e: enter a number such as parameters<20000"),
+        ("lr=0.0.1", "lr=0.0.1: enter a number such as lr=0.001"),
+        ("epochs>nan", "epochs>nan: enter a number such as epochs>20"),
+        ("seconds<inf", "enter a number such as seconds<20"),
+        ("paarms<3", "paarms<3: there is no column 'paarms'; did you mean 'params'?"),
+        ("opt<3", "opt<3: opt is not a number; write opt:WORD"),
+        ("acc>", "acc>: what should best be? write it after the >"),
+        ('note:"x', "a quotation mark is not closed"),
+        ("iter4 or iter5", "or: a filter has no 'or': every word must hold; a pattern such as iter[45]"),
+        ("iter4 OR iter5", "OR: a filter has no 'or'"),
+        ("iter4 | iter5", "|: a filter has no 'or'"),
+        ("iter4|iter5", "iter4|iter5: a filter has no 'or'"),
+        ("iter4 || iter5", "||: a filter has no 'or'"),
+        ("iter4 and acc>99", "and: a filter needs no 'and': every word must hold; leave it out"),
+        ("iter4 & acc>99", "&: a filter needs no 'and'"),
+        ("iter4 && acc>99", "&&: a filter needs no 'and'"),
+        ("not iter4", "not: a filter has no 'not': put a minus before the word, as in -state:failed"),
+        ("-not", "-not: a filter has no 'not'"),
+        ("(iter4", "(iter4: a filter has no brackets"),
+        ("iter4)", "iter4): a filter has no brackets"),
+    ],
+)
+def test_what_is_wrong(text: str, message: str) -> None:
+    """The word, and what to do; nothing is chosen by a default instead."""
+    with pytest.raises(FilterError) as caught:
+        filters.choose([], text)
+
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["name:or", "name:and", "name:not", "name:a|b", "name:(a)", "notes", "orange"])
+def test_a_name_may_have_such_a_word(text: str) -> None:
+    """Asked for by `name:` it is found; a word that only begins so is no operator."""
+    run = Run(Path("x"), "completed", record={"name": text.removeprefix("name:")})
+
+    assert filters.choose([run], text) == [run]
+
+
+def test_order(runs: Runs) -> None:
+    """Falling and rising; who has no value is last in both."""
+    singles = [[run] for run in runs.all]
+    falling = [group[0].name for group in columns.ordered(singles, "-best")]
+    rising = [group[0].name for group in columns.ordered(singles, "best")]
+
+    assert falling == ["iter5", "iter5", "v2", "iter4", "era5", "pictures"]
+    assert rising == ["era5", "iter4", "v2", "iter5", "iter5", "pictures"]
+    for column in columns.ALL:
+        assert len(columns.ordered(singles, column.key)) == 6
+    with pytest.raises(ColumnError, match="did you mean 'best'"):
+        columns.ordered(singles, "bset")
+
+
+DIGITS = {"name": "digits", "sha256": "1" * 64, "test_images": 360}
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> list[list[Run]]:
+    """Two runs on MNIST, two on the digits, and a folder that holds no run."""
+    folder = tmp_path_factory.mktemp("mixed")
+    for index, (accuracy, data) in enumerate([(0.80, DIGITS), (0.986, MNIST), (0.995, DIGITS), (0.98, MNIST)]):
+        make_run(folder, presets.load("iter5"), index, accuracy, index, dataset=data)
+    (folder / "pictures").mkdir()
+    runs = Runs(folder)
+    runs.refresh()
+    return [[run] for run in runs.all]
+
+
+@pytest.mark.parametrize(
+    ("by", "expected"),
+    [("-best", [98.6, 98.0, 99.5, 80.0]), ("best", [98.0, 98.6, 80.0, 99.5]), ("-last", [98.6, 98.0, 99.5, 80.0])],
+)
+def test_an_accuracy_ranks_data_sets_apart(by: str, expected: list[float], mixed: list[list[Run]]) -> None:
+    """The digits never stand among MNIST's, falling or rising; what has no accuracy comes last."""
+    rows = [run for (run,) in columns.ordered(mixed, by)]
+
+    assert [round(100 * (run.best_accuracy or 0), 1) for run in rows] == [*expected, 0]
+    assert [run.dataset for run in rows] == ["mnist", "mnist", "digits", "digits", None]
+
+
+def test_what_is_no_accuracy_ranks_them_together(mixed: list[list[Run]]) -> None:
+    """By the seed, or by when."""
+    assert [run.dataset for (run,) in columns.ordered(mixed, "seed")] == ["digits", "mnist", "digits", "mnist", None]
+
+
+def test_the_data_set_is_a_column_where_there_are_several(mixed: list[list[Run]]) -> None:
+    """Before the accuracies, or last without one; not where all rows are of one, and never twice."""
+    alike = [runs for runs in mixed if runs[0].dataset != "digits"]
+
+    def keys(rows: list[list[Run]], *names: str) -> list[str]:
+        return [column.key for column in columns.shown_columns(rows, names)]
+
+    assert keys(mixed, "name", "params", "best", "last") == ["name", "parameters", "data", "best", "last"]
+    assert keys(mixed, "name", "seed") == ["name", "seed", "data"]
+    assert keys(mixed, "best", "data") == ["best", "data"]
+    assert keys(alike, "name", "best") == ["name", "best"]
+    assert keys([], "name") == ["name"]
+
+
+def test_a_column_without_a_value_is_left_out(runs: Runs) -> None:
+    """Among the rows that are shown; without any row all columns stand there."""
+    tagged = [[run] for run in runs.all if run.name == "iter5"]
+    names = ("name", "curve", "best", "target", "tag", "reason")
+
+    def keys(rows: list[list[Run]]) -> list[str]:
+        return [column.key for column in columns.shown_columns(rows, names)]
+
+    assert keys(tagged) == ["name", "curve", "best", "tag", "reason"]
+    assert keys([[run] for run in runs.all if run.name == "iter4"]) == ["name", "curve", "best", "reason"]
+    assert keys([[run] for run in runs.all if run.name == "pictures"]) == ["name", "reason"]
+    assert keys([]) == list(names)
+
+
+def test_the_curve(runs: Runs) -> None:
+    """Of several seeds their mean; sorted by the last epoch, of the data sets apart; drawn in the cells there are."""
+    curve = columns.column("curve")
+    group = next(group for group in grouped(runs.all) if len(group) == 2)
+    singles = [[run] for run in runs.all]
+
+    assert curve.of(group) == "▁▁▁▂▂▃▃▄▄▄▅▅▅▅▅▅▅▆▆▆"
+    assert columns.ordered(singles, "-curve") == columns.ordered(singles, "-last")
+    assert curve.of([run for run in runs.all if run.name == "pictures"]) == "-"
+
+
+def test_a_list_does_not_read_the_curves(runs: Runs) -> None:
+    """Whether there is one is known without, and so is the order: ten thousand histories take seconds to read."""
+    fresh = Runs(runs.runs_dir)
+    fresh.refresh()
+    rows = columns.ordered([[run] for run in fresh.all], "-curve")
+
+    assert "curve" in [column.key for column in columns.shown_columns(rows, ("name", "curve"))]
+    assert not any(run.has_accuracies for run in fresh.all)
+
+
+def test_a_spread_has_no_sign() -> None:
+    """Also where the mean has one."""
+    runs: Any = [SimpleNamespace(gap=gap, observation=gap, created="", id="") for gap in (0.001, 0.003)]
+
+    assert columns.column("gap").of(runs) == "+0.20 ±0.14"
+
+
+def test_several_seeds_in_a_row(runs: Runs) -> None:
+    """Mean and spread of what is measured, the number of seeds, and what they share."""
+    group = next(group for group in grouped(runs.all) if len(group) == 2)
+    cells = {column.key: column.of(group) for column in columns.ALL}
+
+    assert cells["best"] == "99.43% ±0.01"
+    assert cells["seed"] == "2 seeds"
+    assert cells["parameters"] == "18,422"
+    assert cells["name"] == "iter5"

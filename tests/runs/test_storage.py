@@ -1,0 +1,749 @@
+"""A run folder says what was reported, survives what crashes leave, and has one writer."""
+
+import errno
+import json
+import math
+import os
+import re
+import time
+import zlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+from helpers.reliability import (
+    FailingDisk,
+    holder,
+    leftovers,
+    only_folder,
+    options,
+    quick_world,
+    race,
+    resume,
+    run,
+    small_spec,
+    started_folder,
+    state_on_disk,
+    without_lock,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mnist_tui import files
+from mnist_tui.cli import headless
+from mnist_tui.runs import storage
+from mnist_tui.runs.control import Control
+from mnist_tui.runs.events import EpochEnded, Notice, Progress, RunEnded, RunStarted
+from mnist_tui.runs.storage import RunFolder, StorageError, is_running, list_runs, load_run
+from mnist_tui.spec.run_spec import RunSpec
+from mnist_tui.training import data, loop, session
+from mnist_tui.training.data import DataError
+
+NO_NUMBERS = [math.nan, math.inf, -math.inf]
+
+
+def row(epoch: int, **changes: Any) -> EpochEnded:
+    """An epoch's row."""
+    made = EpochEnded(
+        epoch=epoch,
+        train_loss=0.1 / epoch,
+        train_accuracy=0.9,
+        val_loss=None,
+        val_accuracy=None,
+        test_loss=1 / 3,
+        test_accuracy=0.95,
+        learning_rate=0.01,
+        seconds=1.5,
+        images_per_second=1000.0,
+    )
+    return replace(made, **changes)
+
+
+def ended(**changes: Any) -> RunEnded:
+    """The end of a run."""
+    made = RunEnded("completed", "all epochs trained", 1, row(1), row(1), "test", None, 2.0)
+    return replace(made, **changes)
+
+
+def new_folder(runs_dir: Path, spec: RunSpec | None = None) -> RunFolder:
+    """The writer of a new run."""
+    return RunFolder.create(runs_dir, spec or small_spec(), {})
+
+
+def stored_epochs(folder: Path) -> list[int]:
+    """The epochs of a run's history as it is loaded."""
+    return [stored.epoch for stored in load_run(folder).rows]
+
+
+def strict_json(text: str) -> Any:
+    """JSON as the standard has it: without NaN and Infinity."""
+
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} in {text}")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+# --- what is written, and when ---------------------------------------------------------------------------------------
+
+
+def test_run_json_is_there_before_the_first_step(tmp_path: Path) -> None:
+    """Whoever watches knows what is being trained before anything is."""
+    events = run(tmp_path, small_spec())
+    first = next(event for event in events if isinstance(event, RunStarted))
+    before = sorted(path.name for path in Path(first.folder).iterdir())
+    record = json.loads((Path(first.folder) / "run.json").read_text())
+    events.close()
+
+    assert before == ["run.json", "run.lock"]
+    assert record["spec"] == small_spec().model_dump(mode="json")
+    assert {"seed", "versions", "device", "threads", "dataset"} <= record.keys()
+
+
+def test_what_is_reported_is_on_disk(tmp_path: Path) -> None:
+    """When an epoch is reported, the history has its row and the newest checkpoint holds it."""
+    seen = []
+    for event in run(tmp_path, small_spec()):
+        if isinstance(event, EpochEnded):
+            folder = only_folder(tmp_path)
+            rows = state_on_disk(folder)
+            seen.append((event.epoch, stored_epochs(folder), [stored["epoch"] for stored in rows["rows"]]))
+
+    assert seen == [(1, [1], [1]), (2, [1, 2], [1, 2])]
+
+
+def test_a_checkpoint_at_the_last_step_does_not_stand_in_for_the_epochs(tmp_path: Path) -> None:
+    """A checkpoint due by the clock at an epoch's last step has no row yet; the one that has it must follow."""
+    rows = []
+    with mock.patch.object(session, "CHECKPOINT_SECONDS", 0), mock.patch.object(loop, "PROGRESS_SECONDS", 0):
+        for event in run(tmp_path, small_spec()):
+            if isinstance(event, EpochEnded):
+                rows.append([stored["epoch"] for stored in state_on_disk(only_folder(tmp_path))["rows"]])
+
+    assert rows == [[1], [1, 2]]
+
+
+def test_end_json_is_written_last(tmp_path: Path) -> None:
+    """A run that has an end has everything."""
+    names = []
+    write = storage.write_atomically
+
+    def note(path: Path, content: bytes) -> None:
+        names.append(path.name)
+        write(path, content)
+
+    with mock.patch.object(storage, "write_atomically", note):
+        list(run(tmp_path, small_spec()))
+
+    assert names[0] == "run.json"
+    assert names[-1] == "end.json"
+    assert names.count("end.json") == 1
+
+
+@pytest.mark.parametrize("fail_at", [1, 2, 3, 4])
+def test_end_json_is_whole_or_not_there(tmp_path: Path, fail_at: int) -> None:
+    """Neither create, write, sync nor rename leaves a part of it behind."""
+    folder = new_folder(tmp_path)
+    (folder.folder / "notes.md").write_text("mine")
+    with mock.patch.object(files, "os", FailingDisk(fail_at, "short")), pytest.raises(OSError, match="No space left"):
+        folder.end(ended(), "")
+    folder.close()
+
+    assert load_run(folder.folder).end is None
+    assert not leftovers(folder.folder)
+
+
+def test_the_users_notes_are_kept(tmp_path: Path) -> None:
+    """notes.md is written once; what the user makes of it stays."""
+    folder = new_folder(tmp_path)
+    (folder.folder / "notes.md").write_text("mine")
+    folder.end(ended(), "ours")
+    folder.close()
+
+    assert (folder.folder / "notes.md").read_text() == "mine"
+
+
+def test_notes_without_an_analysis_follow_a_resume(tmp_path: Path) -> None:
+    """The result of a stopped run gives way to the result of its continuation."""
+    folder = new_folder(tmp_path)
+    folder.end(ended(outcome="stopped"), "stopped\n\n## Analysis\n\n")
+    folder.end(ended(), "completed\n\n## Analysis\n\n")
+    folder.close()
+
+    assert (folder.folder / "notes.md").read_text().startswith("completed")
+
+
+@pytest.mark.parametrize("line", ['{"epoch": 1, "crc32": ²}\n', '{"epoch": 1, "crc32": 1}\n', "[]\n", "\n"])
+def test_a_line_that_is_no_row_is_left_out(tmp_path: Path, line: str) -> None:
+    """Whatever a history holds, what can be read of it is read."""
+    path = tmp_path / "history.jsonl"
+    path.write_text(line)
+
+    assert storage._read_rows(path) == ([], len(line.encode()))
+
+
+@pytest.mark.parametrize("part", ["dataset", "versions"])
+def test_a_record_of_the_wrong_kind_is_refused(tmp_path: Path, part: str) -> None:
+    """A run.json from elsewhere gets one line."""
+    folder = new_folder(tmp_path)
+    folder.close()
+    path = folder.folder / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {part: 5}))
+
+    with pytest.raises(StorageError, match="damaged"):
+        load_run(folder.folder)
+
+
+def test_a_run_on_digits_says_so(tmp_path: Path) -> None:
+    """Accuracies on the stand-in are never taken for MNIST's."""
+    events = session.run(small_spec(), options(tmp_path), Control())
+    started = next(event for event in events if isinstance(event, RunStarted))
+    events.close()
+    recorded = load_run(Path(started.folder)).record["dataset"]
+
+    assert started.dataset == "digits"
+    assert recorded["name"] == "digits"
+    assert recorded["sha256"] == data.load_digits().sha256
+    assert (recorded["train_images"], recorded["test_images"]) == (1437, 360)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../../etc",
+        "/etc/passwd",
+        "a\x00b",
+        "a\nb",
+        "\u202egnp",
+        "x" * 100,
+        "CON",
+        "...",
+        "-rf",
+        "ä ö",
+        "~",
+        "$(id)",
+        "a/b",
+    ],
+    ids=ascii,
+)
+def test_hostile_names_become_safe_folder_names(tmp_path: Path, name: str) -> None:
+    """A run's folder lies in the folder of runs, under a name that no shell and no system minds."""
+    spec = small_spec().model_copy(update={"name": name})
+    folder = new_folder(tmp_path / "runs", spec)
+    folder.close()
+
+    assert [path.name for path in tmp_path.iterdir()] == ["runs"]
+    assert folder.folder.parent == tmp_path / "runs"
+    assert set(folder.folder.name.lower()) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
+    assert len(folder.folder.name) < 100
+
+
+def test_runs_of_one_second_get_folders_of_their_own(tmp_path: Path) -> None:
+    """The same spec and seed many times at once: as many folders."""
+    folders = [new_folder(tmp_path) for _ in range(20)]
+    for folder in folders:
+        folder.close()
+
+    assert len({folder.folder for folder in folders}) == 20
+
+
+@pytest.mark.parametrize("value", NO_NUMBERS, ids=str)
+def test_json_never_holds_what_json_cannot_say(
+    tmp_path: Path, value: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """NaN and the infinities become null, in every file and on stdout."""
+    bad = row(1, test_loss=value)
+    folder = new_folder(tmp_path)
+    folder.append(bad)
+    folder.report(Progress(1, 1, 5, value, 0.01, 100.0))
+    folder.end(ended(best=bad, last=bad), "")
+    folder.close()
+    output = headless.Output(as_json=True, quiet=True)
+    headless._Run(small_spec()).follow(iter([bad]), output)
+    written = [path.read_text() for path in folder.folder.iterdir() if path.suffix in (".json", ".jsonl")]
+    lines = [line for text in written for line in ([text] if text.startswith("{\n") else text.splitlines())]
+
+    assert len(lines) == 4
+    assert all(strict_json(line) for line in [*lines, capsys.readouterr().out])
+
+
+# --- the history -----------------------------------------------------------------------------------------------------
+
+
+def test_every_row_ends_in_its_crc32(tmp_path: Path) -> None:
+    """Plain JSON lines, whose last key is the checksum of what stands before it."""
+    folder = new_folder(tmp_path)
+    for epoch in (1, 2):
+        folder.append(row(epoch))
+    folder.close()
+    lines = (folder.folder / "history.jsonl").read_text().splitlines()
+
+    assert len(lines) == 2
+    for line in lines:
+        text, _, _ = line.rpartition(", ")
+        assert list(json.loads(line))[-1] == "crc32"
+        assert json.loads(line)["crc32"] == zlib.crc32(f"{text}}}".encode())
+
+
+def history_torn_at(runs_dir: Path, keep: float) -> Path:
+    """A run folder whose last history row is cut off after a share of its bytes; then a row is added."""
+    folder = new_folder(runs_dir)
+    for epoch in (1, 2):
+        folder.append(row(epoch))
+    folder.close()
+    path = folder.folder / "history.jsonl"
+    content = path.read_bytes()
+    first = content.index(b"\n") + 1
+    path.write_bytes(content[: first + 1 + int(keep * (len(content) - first - 2))])
+    again = RunFolder(folder.folder)
+    for epoch in (2, 3):
+        again.append(row(epoch))
+    again.close()
+    return folder.folder
+
+
+@pytest.mark.parametrize("keep", [0, 0.3, 0.9, 1])
+def test_a_torn_row_is_healed_before_the_next(tmp_path: Path, keep: float) -> None:
+    """What a crash left of a row is cut, and the rows after it begin on lines of their own."""
+    folder = history_torn_at(tmp_path, keep)
+
+    assert stored_epochs(folder) == [1, 2, 3]
+    assert len((folder / "history.jsonl").read_text().splitlines()) == 3
+
+
+def test_without_healing_a_torn_row_takes_the_next_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Negative control: this is what the cut is for."""
+    monkeypatch.setattr(RunFolder, "_heal_history", lambda folder: None)
+
+    assert stored_epochs(history_torn_at(tmp_path, 0.3)) != [1, 2, 3]
+
+
+def test_a_failed_append_leaves_no_part_of_a_row(tmp_path: Path) -> None:
+    """A disk that fills up in the middle of a row: the next row does not suffer for it."""
+    folder = new_folder(tmp_path)
+    folder.append(row(1))
+    with mock.patch.object(files, "os", FailingDisk(2, "short")), pytest.raises(OSError, match="No space left"):
+        folder.append(row(2))
+    folder.append(row(3))
+    folder.close()
+
+    assert stored_epochs(folder.folder) == [1, 3]
+
+
+@pytest.mark.parametrize("damaged", [None, 0, 1], ids=["whole", "first damaged", "middle damaged"])
+def test_a_valid_row_is_never_cut(tmp_path: Path, damaged: int | None) -> None:
+    """Opening a run takes away what is no row, and nothing else."""
+    folder = new_folder(tmp_path)
+    for epoch in (1, 2, 3):
+        folder.append(row(epoch))
+    folder.close()
+    path = folder.folder / "history.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    if damaged is not None:
+        lines[damaged] = lines[damaged].replace(b"0.95", b"0.99")
+        path.write_bytes(b"".join(lines))
+    RunFolder(folder.folder).close()
+
+    assert stored_epochs(folder.folder) == [epoch for epoch in (1, 2, 3) if epoch - 1 != damaged]
+    assert all(line in path.read_bytes() for index, line in enumerate(lines) if index != damaged)
+
+
+@pytest.mark.parametrize("test_loss", [0.3, math.nan])
+def test_a_row_computed_again_is_not_written_twice(tmp_path: Path, test_loss: float) -> None:
+    """After a resume epochs come again: equal ones, whatever time they took, leave the history as it is."""
+    folder = new_folder(tmp_path)
+    folder.append(row(1, test_loss=test_loss))
+    path = folder.folder / "history.jsonl"
+    before = path.read_bytes()
+    notes = [folder.append(row(1, test_loss=test_loss, seconds=9.0))]
+    folder.close()
+    again = RunFolder(folder.folder)
+    notes.append(again.append(row(1, test_loss=test_loss, images_per_second=3.0)))
+    again.close()
+
+    assert notes == [None, None]
+    assert path.read_bytes() == before
+
+
+def test_a_row_that_differs_is_kept_beside_the_old_one_and_said(tmp_path: Path) -> None:
+    """A continuation that came out differently is visible: a segment of its own, and a sentence."""
+    folder = new_folder(tmp_path)
+    folder.append(row(1))
+    folder.append(row(2))
+    note = folder.append(row(2, test_accuracy=0.5))
+    folder.append(row(3))
+    folder.close()
+    lines = [json.loads(line) for line in (folder.folder / "history.jsonl").read_text().splitlines()]
+
+    assert note == "epoch 2 came out differently than before; both rows are kept"
+    assert [(line["epoch"], line.get("segment", 0)) for line in lines] == [(1, 0), (2, 0), (2, 1), (3, 1)]
+    assert load_run(folder.folder).rows == [row(1), row(2, test_accuracy=0.5), row(3)]
+
+
+# --- checkpoints -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("best", "kept"), [(None, [6, 5]), (2, [6, 5, 2]), (5, [6, 5]), (6, [6, 5])])
+def test_the_newest_two_and_the_best_checkpoint_stay(tmp_path: Path, best: int | None, kept: list[int]) -> None:
+    """Older ones are removed once the new one is on disk."""
+    folder = new_folder(tmp_path)
+    for step in range(1, 7):
+        folder.save_checkpoint(b"content", step, best)
+    folder.close()
+
+    assert [int(path.stem[5:]) for path in storage.checkpoints(folder.folder)] == kept
+
+
+def test_a_failed_checkpoint_takes_no_older_one_with_it(tmp_path: Path) -> None:
+    """Old checkpoints are removed after the new one is durable, never before."""
+    folder = new_folder(tmp_path)
+    for step in (1, 2):
+        folder.save_checkpoint(b"content", step, None)
+    for fail_at in range(1, 7):
+        with mock.patch.object(files, "os", FailingDisk(fail_at, "full")), pytest.raises(OSError, match="No space"):
+            folder.save_checkpoint(b"content", 3 + fail_at, None)
+    folder.close()
+
+    assert {1, 2} <= {int(path.stem[5:]) for path in storage.checkpoints(folder.folder)}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What a run of three epochs ends in that nobody disturbed."""
+    runs_dir = tmp_path_factory.mktemp("whole")
+    list(run(runs_dir, small_spec(epochs=3)))
+    return state_on_disk(only_folder(runs_dir))
+
+
+@pytest.mark.parametrize("damaged", [1, 2, 3])
+def test_behind_damaged_checkpoints_the_one_before_is_used(tmp_path: Path, whole: dict[str, Any], damaged: int) -> None:
+    """Each damaged one is named in a warning, and the run still ends in the same bits; without any it begins anew."""
+    list(run(tmp_path, small_spec(epochs=3), steps=12))
+    folder = only_folder(tmp_path)
+    paths = storage.checkpoints(folder)
+    for path in paths[:damaged]:
+        content = bytearray(path.read_bytes())
+        content[-100] ^= 4
+        path.write_bytes(content)
+    events = list(resume(folder))
+    warnings = [event.text for event in events if isinstance(event, Notice) and event.is_warning]
+
+    assert len(warnings) == min(damaged, len(paths))
+    assert all(path.name in text and "damaged" in text for path, text in zip(paths, warnings, strict=False))
+    assert state_on_disk(folder) == whole
+
+
+# --- reading what others left ----------------------------------------------------------------------------------------
+
+
+GOOD = json.dumps({"format": 1, "spec": small_spec().model_dump(mode="json")})
+
+RUBBISH: dict[str, bytes] = {
+    "empty": b"",
+    "binary": bytes(range(256)),
+    "list": b"[]",
+    "object": b"{}",
+    "spec is a number": b'{"spec": 3}',
+    "spec is null": b'{"spec": null}',
+    "spec is a list": b'{"spec": []}',
+    "spec lacks layers": b'{"spec": {}}',
+    "bad layers": b'{"spec": {"layers": "Linear(("}}',
+    "cut off": GOOD[:100].encode(),
+    "deep": b"[" * 100_000,
+    "newer": GOOD.replace('"format": 1', '"format": 2').encode(),
+}
+
+
+@pytest.mark.parametrize("content", RUBBISH.values(), ids=RUBBISH)
+def test_a_folder_that_is_no_run_is_refused_in_one_sentence(tmp_path: Path, content: bytes) -> None:
+    """Whatever run.json holds, there is one kind of error, and it names the folder."""
+    folder = tmp_path / "rubbish"
+    folder.mkdir()
+    (folder / "run.json").write_bytes(content)
+
+    with pytest.raises(StorageError, match="rubbish"):
+        load_run(folder)
+
+
+def test_runs_are_listed_among_rubbish(tmp_path: Path) -> None:
+    """One bad folder hides no good one; pipes do not block and folders in a file's place do not end it."""
+    good = new_folder(tmp_path)
+    good.append(row(1))
+    good.close()
+    for index, content in enumerate(RUBBISH.values()):
+        (tmp_path / f"rubbish-{index}").mkdir()
+        (tmp_path / f"rubbish-{index}" / "run.json").write_bytes(content)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "folder" / "run.json").mkdir(parents=True)
+    (tmp_path / "pipe").mkdir()
+    os.mkfifo(tmp_path / "pipe" / "run.json")
+    (tmp_path / "history").mkdir()
+    (tmp_path / "history" / "run.json").write_text(GOOD)
+    (tmp_path / "history" / "history.jsonl").mkdir()
+
+    assert [saved.folder for saved in list_runs(tmp_path)] == [good.folder]
+    assert list(list_runs(tmp_path / "nowhere")) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00" * 300, b"rubbish\n", b'{"epoch": 1, "crc32": 5}\n', b"\xff\xfe\n"])
+def test_a_rubbish_history_has_no_rows(tmp_path: Path, content: bytes) -> None:
+    """A run whose history is damaged still loads."""
+    folder = new_folder(tmp_path)
+    folder.close()
+    (folder.folder / "history.jsonl").write_bytes(content)
+
+    assert load_run(folder.folder).rows == []
+
+
+def test_there_is_no_such_run(tmp_path: Path) -> None:
+    """A folder that is not there, and one without run.json, are told apart."""
+    with pytest.raises(StorageError, match="no such run folder"):
+        load_run(tmp_path / "nowhere")
+    with pytest.raises(StorageError, match=r"no run\.json"):
+        load_run(tmp_path)
+
+
+# --- one writer ------------------------------------------------------------------------------------------------------
+
+
+def test_a_second_process_is_refused_until_the_first_is_gone(tmp_path: Path) -> None:
+    """Both refusals name the owner, within a second; after SIGKILL the lock is free without any clean-up."""
+    new_folder(tmp_path).close()
+    folder = only_folder(tmp_path)
+    process, connection = holder(folder)
+    assert connection.poll(60)
+    said = connection.recv()
+    began = time.monotonic()
+    messages = []
+    for _ in range(2):
+        with pytest.raises(StorageError) as refused:
+            RunFolder(folder)
+        messages.append(str(refused.value))
+    seconds = time.monotonic() - began
+    was_running = is_running(folder)
+    process.kill()
+    process.join()
+    connection.close()
+    RunFolder(folder).close()
+
+    assert said == "held"
+    assert messages == [f"{folder} is being trained by process {process.pid} on {os.uname().nodename}"] * 2
+    assert seconds < 1
+    assert was_running
+    assert not is_running(folder)
+
+
+def test_one_of_many_gets_the_lock(tmp_path: Path) -> None:
+    """Processes that want one run at the same time: one trains it, the others are refused."""
+    folder = new_folder(tmp_path)
+    folder.close()
+
+    assert race(folder.folder, 6) == 1
+
+
+def test_without_the_lock_many_would_train(tmp_path: Path) -> None:
+    """Negative control: this is what the lock is for."""
+    folder = new_folder(tmp_path)
+    folder.close()
+
+    assert race(folder.folder, 3, without_lock) == 3
+
+
+def test_resuming_a_run_that_is_trained_is_refused(tmp_path: Path) -> None:
+    """A run has one trainer; who comes second learns who the first is, and changes nothing."""
+    events = run(tmp_path, small_spec())
+    folder = started_folder([next(event for event in events if isinstance(event, RunStarted))])
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(StorageError, match=f"is being trained by process {os.getpid()}"):
+        list(resume(folder))
+    after = {path.name: path.read_bytes() for path in folder.iterdir()}
+    events.close()
+
+    assert after == before
+
+
+def test_the_lock_is_held_for_the_runs_life(tmp_path: Path) -> None:
+    """At every event but the last the run counts as running; afterwards it does not, also where nobody listened on."""
+    running = []
+    for event in run(tmp_path / "whole", small_spec()):
+        if isinstance(event, EpochEnded):
+            running.append(is_running(only_folder(tmp_path / "whole")))
+    events = run(tmp_path / "left", small_spec())
+    next(event for event in events if isinstance(event, EpochEnded))
+    events.close()
+
+    assert running == [True, True]
+    assert not is_running(only_folder(tmp_path / "whole"))
+    assert not is_running(only_folder(tmp_path / "left"))
+    assert load_run(only_folder(tmp_path / "left")).can_resume
+
+
+def test_a_run_that_could_not_begin_gives_its_lock_back(tmp_path: Path) -> None:
+    """Also while its error is still being shown."""
+    disk = FailingDisk(1, "full")
+    with mock.patch.object(files, "os", disk), pytest.raises(StorageError) as raised:
+        new_folder(tmp_path)
+    folders = list(tmp_path.glob("*"))
+
+    assert raised.value is not None
+    assert not any(is_running(folder) for folder in folders)
+
+
+def test_a_running_run_is_not_the_newest_to_resume(tmp_path: Path) -> None:
+    """`resume` without a folder takes a run that was interrupted, not one that another process is training."""
+    list(run(tmp_path, small_spec(), steps=1))
+    stopped = only_folder(tmp_path)
+    writer = new_folder(tmp_path)
+    writer.folder.rename(tmp_path / "99999999T000000Z-newer")
+    try:
+        found = session.newest_resumable(tmp_path).folder
+    finally:
+        writer.close()
+
+    assert found == stopped
+
+
+# --- resuming in another world ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stopped(tmp_path: Path) -> Path:
+    """A run that was stopped in its first epoch."""
+    list(run(tmp_path / "runs", small_spec(), steps=3))
+    return only_folder(tmp_path / "runs")
+
+
+def warnings_of(folder: Path, **changes: Any) -> list[str]:
+    """The warnings of a run as it is resumed."""
+    return [event.text for event in resume(folder, **changes) if isinstance(event, Notice) and event.is_warning]
+
+
+def test_resuming_in_the_same_world_warns_of_nothing(stopped: Path) -> None:
+    """Negative control of the warnings."""
+    assert warnings_of(stopped) == []
+
+
+SLUGS = {
+    "iter5": "iter5",
+    "测试": "run",
+    "测试-v2": "v2",
+    "größe": "grosse",
+    "Ünïcode": "unicode",
+    "..": "run",
+    "a/b": "a-b",
+}
+
+
+@pytest.mark.parametrize(("name", "slug"), SLUGS.items(), ids=SLUGS)
+def test_a_run_of_any_name_has_a_folder_in_ascii(name: str, slug: str, tmp_path: Path) -> None:
+    """The name itself is in run.json."""
+    spec = small_spec().model_copy(update={"name": name})
+    folder = storage.RunFolder.create(tmp_path, spec, {})
+    folder.close()
+
+    assert re.fullmatch(rf"\d{{8}}T\d{{6}}Z-{slug}-s\d+-[0-9a-f]{{4}}", folder.folder.name)
+    assert load_run(folder.folder).spec.name == name
+
+
+@given(st.text(min_size=1, max_size=100))
+def test_every_part_of_a_folders_name_is_ascii(name: str) -> None:
+    """Small letters and digits with single hyphens between them, at most 40."""
+    assert re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", storage._slug(name))
+    assert len(storage._slug(name)) <= 40
+
+
+def test_a_completed_run_is_not_resumed(tmp_path: Path) -> None:
+    """There is nothing left to do, and it is said."""
+    list(run(tmp_path, small_spec()))
+
+    with pytest.raises(StorageError, match="has completed; there is nothing to resume"):
+        list(resume(only_folder(tmp_path)))
+
+
+def test_a_run_is_not_resumed_on_other_data(stopped: Path) -> None:
+    """A run trained on one data set is not continued on another."""
+    with pytest.raises(DataError, match="other data"):
+        list(session.resume(load_run(stopped), options(stopped.parent), Control()))
+
+
+def test_other_threads_are_warned_of(stopped: Path) -> None:
+    """They change the bits."""
+    assert warnings_of(stopped, threads=2) == ["resumed with threads 2, begun with 1: the numbers may differ"]
+
+
+@pytest.mark.parametrize("name", ["torch", "torchvision"])
+def test_other_versions_are_warned_of(stopped: Path, name: str) -> None:
+    """They change the bits."""
+    record = json.loads((stopped / "run.json").read_text())
+    now = record["versions"][name]
+    record["versions"][name] = "1.0\x1b[2J"
+    (stopped / "run.json").write_text(json.dumps(record))
+    (warning,) = warnings_of(stopped)
+
+    assert warning.startswith(f"resumed with {name} {now}, begun with 1.0")
+    assert "\x1b" not in warning
+
+
+def test_a_resumed_run_says_where_and_goes_on_where_it_was(stopped: Path) -> None:
+    """What it goes on with is recorded, and the events say how far it was."""
+    started = next(event for event in resume(stopped) if isinstance(event, RunStarted))
+    (line,) = (stopped / "resumed.jsonl").read_text().splitlines()
+
+    assert (started.epochs_done, started.steps_done) == (0, 3)
+    assert {"versions", "threads", "device"} <= json.loads(line).keys()
+
+
+def test_what_a_kill_left_is_cleaned_up(stopped: Path) -> None:
+    """A process killed in an atomic write leaves its temporary file; who resumes takes it away."""
+    (stopped / ".ckpt-00000005.safetensors.123.abcdef01.tmp").write_bytes(b"half")
+    list(resume(stopped))
+
+    assert not leftovers(stopped)
+
+
+# --- folders that cannot be written ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("runs_dir", ["file", "file/below"])
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path, runs_dir: str) -> None:
+    """A file stands in the way, for which a superuser has no remedy either."""
+    (tmp_path / "file").write_text("x")
+
+    with pytest.raises(StorageError, match="--runs-dir"):
+        list(run(tmp_path / runs_dir, small_spec()))
+
+
+def test_a_lock_that_cannot_be_made_is_one_clear_error(stopped: Path) -> None:
+    """A folder in the lock's place, as permissions would: an error that names the folder, not a traceback."""
+    (stopped / "run.lock").unlink()
+    (stopped / "run.lock").mkdir()
+
+    with pytest.raises(StorageError, match=stopped.name):
+        list(resume(stopped))
+
+
+def test_a_full_disk_at_resume_is_one_clear_error(stopped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The owner's name cannot even be written into the lock."""
+
+    def full(*arguments: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(storage, "open", full, raising=False)
+
+    with pytest.raises(StorageError, match=stopped.name):
+        list(resume(stopped))
+
+
+def test_a_run_on_a_full_disk_says_how_to_go_on(tmp_path: Path) -> None:
+    """A run whose checkpoint cannot be written fails in one sentence that says how to go on."""
+    with quick_world(), mock.patch.object(files, "os", FailingDisk(15, "full")):
+        events = list(session.run(small_spec(), options(tmp_path), Control()))
+    last = events[-1]
+
+    assert isinstance(last, RunEnded)
+    assert last.outcome == "failed"
+    assert last.message.startswith("cannot write the run: No space left on device")
+    assert f"mnist-tui resume {only_folder(tmp_path)}" in last.message

@@ -1,0 +1,139 @@
+"""Fast typing in a real terminal: every text field holds what a plain text field would hold, and then it is quiet."""
+
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from helpers.lab_terminal import PRESET, Lab
+from helpers.typing_model import DOWN, F4, KEYS, PlainText, Typist
+
+UNORDERED = """
+from textual.app import App
+from mnist_tui.tui.app import LabApp
+LabApp.on_event = App.on_event
+"""
+"""Without the queue of keys, as textual handles them."""
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[Callable[..., Lab]]:
+    """The laboratory in a terminal."""
+    labs = []
+
+    def open_lab(*arguments: str, before: str = "") -> Lab:
+        lab = Lab(tmp_path, *arguments, before=before, size=(120, 40), XDG_STATE_HOME=str(tmp_path / "state"))
+        labs.append(lab)
+        return lab
+
+    yield open_lab
+    for lab in labs:
+        lab.close()
+
+
+def traffic(lab: Lab, seconds: float = 2.0) -> tuple[float, float]:
+    """Kilobytes a second and share of a core, a moment after the last key."""
+    typist = Typist(lab, Path(), random.Random())
+    typist.read(1.5)
+    process = psutil.Process(lab.child())
+    written, busy = len(lab.output), sum(process.cpu_times()[:2])
+    typist.read(seconds)
+    return (len(lab.output) - written) / seconds / 1000, (sum(process.cpu_times()[:2]) - busy) / seconds
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_random_keys_in_fields_layers_and_dialogs(seed: int, opened: Callable[..., Lab], tmp_path: Path) -> None:
+    """Characters, deletions and moves at 0 to 30 ms a key, in bursts too; scripts/stress.py types 5,000."""
+    lab = opened("--preset", "iter5")
+    lab.wait_for("t trains")
+    typist = Typist(lab, tmp_path / "state", random.Random(seed))
+    while typist.typed < 300:
+        assert typist.type_somewhere() == {}
+    kilobytes, share = traffic(lab)
+
+    assert kilobytes < 2
+    assert share < 0.5
+
+
+def rate_field(lab: Lab) -> str:
+    """What stands in the field of the learning rate."""
+    line = next(line for line in lab.screen.display if "  lr  " in line)
+    return " ".join(line[:32].replace("•", " ").split()[2:])
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.033])
+def test_the_rate_is_what_was_typed(delay: float, opened: Callable[..., Lab], tmp_path: Path) -> None:
+    """Deleted key by key and typed anew; nothing comes back from an older draft."""
+    lab = opened("--preset", "iter5")
+    lab.wait_for("t trains")
+    typist = Typist(lab, tmp_path, random.Random())
+    lab.press(F4 + DOWN * 4 + KEYS["end"])
+    typist.read(0.5)
+    for key in [*[KEYS["backspace"]] * 6, *"0123"]:
+        lab.press(key)
+        typist.read(delay)
+    lab.wait(lambda: rate_field(lab) == "0123", 10)
+    typist.read(1.0)
+
+    assert rate_field(lab) == "0123"  # It stays so.
+
+
+BURST = ["0", ".", "0", "0", "7", "backspace", "backspace", "3", "backspace", "5"]
+
+
+def typed_rate(lab: Lab, delay: float) -> str:
+    """The burst in the dialog that asks for another learning rate, while a run is trained; what it then shows."""
+    typist = Typist(lab, Path(), random.Random())
+    lab.press("l" + KEYS["end"] + KEYS["backspace"] * 12)
+    for key in BURST:
+        lab.press(KEYS.get(key, key))
+        typist.read(delay)
+    typist.read(1.0)
+    lines = lab.screen.display
+    hint = next(index for index, line in enumerate(lines) if "From the next step on" in line)
+    typed = lines[hint + 1][lines[hint].index("From") :].split()[0]
+    lab.press("\x1b")
+    typist.read(0.4)
+    return typed
+
+
+def trained(opened: Callable[..., Lab], folder: Path, before: str = "") -> Lab:
+    """The laboratory while it trains for some seconds."""
+    (folder / "many.toml").write_text(PRESET.format(epochs=60))
+    lab = opened("--preset", "many.toml", "--dataset", "digits", "--start", before=before)
+    lab.wait(lambda: list(folder.glob("runs/*/steps.jsonl")))
+    return lab
+
+
+def test_backspace_comes_in_its_turn(opened: Callable[..., Lab], tmp_path: Path) -> None:
+    """In a dialog that is typed into as soon as it is asked for, beside a run."""
+    lab = trained(opened, tmp_path)
+    wanted = PlainText()
+    for key in BURST:
+        wanted.press(key)
+    shown = [typed_rate(lab, delay) for delay in (0.0, 0.0, 0.02, 0.05)]
+
+    assert shown == [wanted.text] * 4
+    assert wanted.text == "0.05"
+
+
+def test_without_the_queue_it_does_not(opened: Callable[..., Lab], tmp_path: Path) -> None:
+    """The control: letters overtake the keys that are bound, and the test above sees it."""
+    lab = trained(opened, tmp_path, before=UNORDERED)
+    try:
+        shown = [typed_rate(lab, 0.0) for _ in range(3)]
+    except (IndexError, StopIteration):  # The dialog was typed away.
+        shown = []
+
+    assert shown != ["0.05"] * 3
+
+
+def test_enter_in_the_search_leads_back_to_the_keys(opened: Callable[..., Lab], tmp_path: Path) -> None:
+    """README's first minute, in one burst: search, pick, train."""
+    lab = opened("--preset", "iter5", "--dataset", "digits", "--set", "epochs=1")
+    lab.wait_for("t trains")
+    lab.press("/iter4\rt")
+    lab.wait(lambda: list(tmp_path.glob("runs/*-iter4-*/run.json")))
+
+    assert "iter4" in lab.screen.display[0]

@@ -1,0 +1,235 @@
+"""The card in the training pane: how the run in sight stands, how it ended, and what can be done with it then."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers.canned_lab import STARTED, can_jobs, ended, lab, row, runner, screen, shown, tell, until
+from helpers.saved_runs import make_run
+from rich.cells import cell_len
+from textual.app import App, ComposeResult
+from textual.pilot import Pilot
+
+from mnist_tui.runs.events import Event, Outcome, Progress
+from mnist_tui.spec import presets
+from mnist_tui.tui.charts.track import Track
+from mnist_tui.tui.dialogs import MessageDialog
+from mnist_tui.tui.key_bar import KeyBar
+from mnist_tui.tui.lab import jobs
+from mnist_tui.tui.lab.run_card import RunCard
+from mnist_tui.tui.runs.run_screen import RunScreen
+
+RESUMABLE: dict[Outcome, bool] = {"completed": False, "diverged": False, "failed": True, "stopped": True}
+ROWS = (row(1, 0.97), row(2, 0.9951), row(3, 0.99))
+
+
+class Alone(App[None]):
+    """A card alone on the screen."""
+
+    def __init__(self, ascii_only: bool) -> None:
+        super().__init__()
+        self.card = RunCard(ascii_only)
+
+    def compose(self) -> ComposeResult:
+        yield self.card
+
+
+async def said(*events: Event, seeds: str = "", width: int = 100, ascii_only: bool = False) -> list[str]:
+    """What the card says of a run of iter5; nothing where it is not shown."""
+    track = Track()
+    for event in events:
+        track.add(event)
+    app = Alone(ascii_only)
+    async with app.run_test(size=(width, 60)) as pilot:
+        app.card.show(track, presets.load("iter5"), seeds)
+        await pilot.pause()
+        lines = str(app.card.visual).splitlines() if app.card.display else []
+        assert app.card.size.height == len(lines)
+        return lines
+
+
+# --- what it says ---
+
+
+async def test_one_line_while_it_trains() -> None:
+    """How each part of the target stands; nothing before there is a run."""
+    assert await said() == []
+    assert await said(STARTED, row(1, 0.97)) == ["✓ params 18,422  … best 97.00/99.40%"]
+    assert await said(STARTED, *ROWS) == ["✓ params 18,422  ✓ best 99.51/99.40%"]
+
+
+async def test_how_it_ended() -> None:
+    """Time, best and last epoch, the verdict part by part, the seeds, the folder, and where the keys are."""
+    assert await said(STARTED, *ROWS, ended("completed", *ROWS), seeds="3 seeds: mean best 99.40%") == [
+        "completed after 2 min 05 s",
+        "best 99.51% in epoch 2, chosen on the test set",
+        "last 99.00% in epoch 3",
+        "✓ params 18,422  ✓ best 99.51/99.40%",
+        "3 seeds: mean best 99.40%",
+        "runs/r1",
+        "F6, Enter opens the run; t begins a new run",
+    ]
+
+
+async def test_what_is_open_at_the_end_is_missed() -> None:
+    """A part of the target that was not reached; nothing is judged on other data."""
+    rows = row(1, 0.97), ended("completed", row(1, 0.97))
+
+    assert "✓ params 18,422  ✗ best 97.00/99.40%" in await said(STARTED, *rows)
+    assert "✓ params 18,422  … best 97.00/99.40%" in await said(replace(STARTED, dataset="digits"), *rows)
+
+
+async def test_a_run_that_was_stopped() -> None:
+    """Why, as it was said, and that `r` goes on with it while `t` begins anew."""
+    lines = await said(STARTED, *ROWS, ended("stopped", *ROWS, message="stopped in epoch 4 [/]"))
+
+    assert lines[:2] == ["stopped after 2 min 05 s", "stopped in epoch 4 [/]"]
+    assert lines[-1] == "F6, Enter opens the run, r resumes it; t begins a new run"
+
+
+async def test_a_run_that_was_stopped_before_its_first_epoch() -> None:
+    """There is no best epoch to tell, and no verdict that could be missed."""
+    lines = await said(STARTED, Progress(1, 9, 938, 2.0, 0.002, 9e3), ended("stopped", message="stopped"))
+
+    assert not any(line.startswith(("best", "last")) for line in lines)
+    assert "✗" not in "\n".join(lines)
+
+
+@pytest.mark.parametrize("width", [1, 12, 40, 42])
+async def test_no_line_is_wider_than_its_pane(width: int) -> None:
+    """However long the message and the folder are; every cell is used."""
+    started = replace(STARTED, folder="runs/" + "long/" * 60)
+    lines = await said(started, *ROWS, ended("stopped", *ROWS, message="測" * 200), width=width + 2)
+
+    assert all(cell_len(line) <= width for line in lines)
+    assert max(cell_len(line) for line in lines) == width, lines
+
+
+async def test_in_ascii() -> None:
+    """Signs for what is met and what is missed."""
+    lines = await said(STARTED, *ROWS, ended("completed", *ROWS), width=30, ascii_only=True)
+
+    assert "+ params 18,422  + best 99.5" in lines
+    assert "\n".join(lines).isascii()
+
+
+# --- in the laboratory ---
+
+
+@pytest.fixture
+def canned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing is waited for."""
+    can_jobs(monkeypatch, tmp_path)
+
+
+def card(pilot: Pilot[Any]) -> list[str]:
+    """The lines of the card, none where it is not shown."""
+    return shown(pilot, RunCard).splitlines() if screen(pilot).query_one(RunCard).display else []
+
+
+async def finished(pilot: Pilot[Any], outcome: Outcome = "completed", run: str = "r1") -> None:
+    """A run of three epochs that ended."""
+    await tell(pilot, replace(STARTED, run=run), *ROWS, ended(outcome, *ROWS))
+    await until(pilot, lambda: card(pilot) and card(pilot)[0].startswith(outcome))
+
+
+@pytest.mark.usefixtures("canned")
+async def test_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mean and interval over the runs of this action that are completed, once the last of them is."""
+    told: list[list[float]] = []
+
+    def sentence(accuracies: list[float]) -> str:
+        told.append(accuracies)
+        return f"{len(accuracies)} seeds: mean best, 95% interval"
+
+    monkeypatch.setattr(jobs, "seeds_sentence", sentence)
+    async with lab() as pilot:
+        screen(pilot).view.begin_action(2)
+        await finished(pilot)
+        first = card(pilot)
+        second = replace(STARTED, run="r2", folder="runs/r2", seed=1)
+        await tell(pilot, second, row(1, 0.98), ended("completed", row(1, 0.98)))
+        await until(pilot, lambda: "2 seeds: mean best, 95% interval" in card(pilot))
+
+        assert "seeds" not in "\n".join(first)
+        assert told == [[0.9951, 0.98]]
+
+
+@pytest.mark.usefixtures("canned")
+async def test_a_late_mean_belongs_to_its_own_seeds() -> None:
+    """Somebody who trains on at once does not see it on the card of the next run."""
+    async with lab() as pilot:
+        view = screen(pilot).view
+        view.begin_action(2)
+        await finished(pilot)
+        accuracies = view.best_accuracies()
+        view.begin_action(1)
+        screen(pilot)._show_seeds(accuracies, "2 seeds: mean best", None)
+        await tell(pilot, replace(STARTED, run="r3"), row(1), ended("completed", row(1)))
+
+        assert "seeds" not in "\n".join(card(pilot))
+
+
+async def focus_on_card(pilot: Pilot[Any]) -> None:
+    """Goes to the card by the keys that it names."""
+    await pilot.press("f6")
+    for _ in range(5):
+        if isinstance(pilot.app.focused, RunCard):
+            return
+        await pilot.press("tab")
+    raise AssertionError("no key leads there")
+
+
+def resume_key(pilot: Pilot[Any]) -> bool:
+    """Whether the line of keys has it."""
+    return " r Resume " in pilot.app.screen.query_one(KeyBar).render().plain
+
+
+@pytest.mark.usefixtures("canned")
+async def test_enter_opens_the_run() -> None:
+    """From its folder; Escape comes back to the lab."""
+    folder = make_run(Path("runs"), presets.load("iter5"))
+    async with lab() as pilot:
+        runner(pilot).folder = folder
+        await finished(pilot)
+        await focus_on_card(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, RunScreen))
+        opened = pilot.app.screen
+        assert isinstance(opened, RunScreen)
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is screen(pilot))
+
+        assert opened.run.folder == folder
+
+
+@pytest.mark.usefixtures("canned")
+async def test_r_resumes_what_can_go_on() -> None:
+    """And nothing else; the line of keys says which."""
+    async with lab() as pilot:
+        runner(pilot).folder = Path("runs/r1")
+        for outcome, can_resume in RESUMABLE.items():
+            runner(pilot).resumed.clear()
+            runner(pilot).busy = False
+            await finished(pilot, outcome, run=outcome)
+            if isinstance(pilot.app.screen, MessageDialog):
+                await pilot.press("enter")
+            await focus_on_card(pilot)
+            await until(pilot, lambda can_resume=can_resume: resume_key(pilot) is can_resume)
+            await pilot.press("r")
+            await pilot.pause()
+
+            assert runner(pilot).resumed == ([Path("runs/r1")] if can_resume else [])
+
+
+@pytest.mark.usefixtures("canned")
+async def test_t_begins_anew() -> None:
+    """A run of its own, with what is designed; the card of the one before goes."""
+    async with lab() as pilot:
+        await finished(pilot, "stopped")
+        await pilot.press("f6", "t")
+        await until(pilot, lambda: runner(pilot).trained)
+
+        assert card(pilot) == []
+        assert runner(pilot).resumed == []

@@ -1,0 +1,558 @@
+"""Runs and Compare under a pilot: what stands there, and what every key does to the folders."""
+
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers.saved_runs import answer, make_run
+from rich.text import Text
+from textual.pilot import Pilot
+from textual.widgets import Input, OptionList, Static, TextArea
+
+from mnist_tui.runs import annotations
+from mnist_tui.spec import presets
+from mnist_tui.spec.draft import Draft
+from mnist_tui.spec.run_options import Options
+from mnist_tui.tui.app import LabApp
+from mnist_tui.tui.compare.overlay import Overlay
+from mnist_tui.tui.compare.screen import CompareScreen
+from mnist_tui.tui.lab import jobs
+from mnist_tui.tui.lab.screen import LabScreen
+from mnist_tui.tui.request import LabRequest
+from mnist_tui.tui.runner import Runner
+from mnist_tui.tui.runs.detail import RunDetail
+from mnist_tui.tui.runs.run_screen import RunScreen
+from mnist_tui.tui.runs.screen import RunsScreen
+from mnist_tui.tui.runs.selection import COLOURS, names_of
+from mnist_tui.tui.runs.sort_dialog import SortDialog
+from mnist_tui.tui.runs.table import RunTable
+
+SIZES = {"80x24": (80, 24), "120x40": (120, 40), "200x60": (200, 60)}
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+class CannedRunner(Runner):
+    """A runner that trains nothing and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__(Options(), lambda folder: None)
+        self.done: list[tuple[str, str, int]] = []
+
+    def resume(self, folder: Path) -> None:
+        self.done.append(("resume", folder.name, 0))
+
+    def extend(self, folder: Path, epochs: int) -> None:
+        self.done.append(("extend", folder.name, epochs))
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No torch, no live run, and the time zone of the goldens."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    for name in ("warm_up", "rates", "fed"):
+        monkeypatch.setattr(jobs, name, _never)
+    monkeypatch.setattr(jobs, "live_run", lambda runs_dir: None)
+
+
+def _never(*arguments: object) -> None:
+    raise RuntimeError("not in this test")
+
+
+def one(runs_dir: Path) -> None:
+    """A single run."""
+    make_run(runs_dir, presets.load("iter5"), 0, 0.9941, 0)
+
+
+def many(runs_dir: Path) -> None:
+    """Twelve seeds of two presets, of which iter4 is worse, and whatever else may lie about."""
+    for index, name in enumerate(("iter4", "iter5")):
+        for seed in range(12):
+            accuracy = (0.9932, 0.9941)[index] + (seed * 7 % 12 - 5.5) * 0.00005
+            folder = make_run(runs_dir, presets.load(name), seed, accuracy, 20 * index + seed)
+            answer(folder, [seed] if index else [seed, 20, 21, 22, 23, 24, 25, 26, 27])
+    failed = presets.load("iter5").with_settings({"optimizer.lr": "0.5"})
+    annotations.write_tags(make_run(runs_dir, failed, 0, 0.5, 50, outcome="failed"), ["too-fast"])
+    interrupted = make_run(runs_dir, presets.load("v2"), 0, 0.99, 51)
+    (interrupted / "end.json").unlink()
+    (runs_dir / "pictures").mkdir()
+    damaged = make_run(runs_dir, presets.load("iter1"), 0, 0.98, 52, epochs=1)
+    (damaged / "run.json").write_text('{"format"')
+
+
+@asynccontextmanager
+async def runs_mode(
+    make: Callable[[Path], None] | None = many, size: tuple[int, int] = (120, 40), **changes: Any
+) -> AsyncIterator[Pilot[Any]]:
+    """The application in its second mode, over a directory of runs."""
+    if make is not None:
+        make(Path("runs"))
+    spec = presets.load("iter5")
+    app = LabApp(LabRequest(**{"draft": Draft(spec)} | changes), CannedRunner())
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        await pilot.press("2")
+        await until(pilot, lambda: isinstance(app.screen, RunsScreen) and app.screen._is_read)
+        await until(pilot, lambda: told(pilot))
+        yield pilot
+
+
+async def until(pilot: Pilot[Any], is_so: Callable[[], bool]) -> None:
+    """Waits for something that a thread does."""
+    for _ in range(2000):
+        if is_so():
+            await pilot.pause()
+            return
+        await pilot.pause(0.01)
+    raise AssertionError("it did not come to pass")
+
+
+def facts(pilot: Pilot[Any]) -> str:
+    """What is told of the run under the cursor."""
+    return str(pilot.app.screen.query_one("#run-facts", Static).content)
+
+
+def told(pilot: Pilot[Any]) -> bool:
+    """Whether the facts are those of the run under the cursor."""
+    group, told = table(pilot).group, pilot.app.screen.query_one(RunDetail).facts
+    return told is None if group is None else told is not None and names_of(told.group) == names_of(group)
+
+
+def table(pilot: Pilot[Any]) -> RunTable:
+    """The table of runs."""
+    return pilot.app.screen.query_one(RunTable)
+
+
+def names(pilot: Pilot[Any]) -> list[str]:
+    """What stands in the first column."""
+    return [group[0].name for group in table(pilot).rows]
+
+
+def look(pilot: Pilot[Any]) -> str:
+    """The characters on the screen."""
+    return "\n".join(strip.text.rstrip() for strip in pilot.app.screen._compositor.render_strips()) + "\n"
+
+
+def runner(pilot: Pilot[Any]) -> CannedRunner:
+    """The canned runner."""
+    found = pilot.app.runner  # type: ignore[attr-defined]
+    assert isinstance(found, CannedRunner)
+    return found
+
+
+def run_folder(name: str) -> Path:
+    """The folder of a run."""
+    return next(Path("runs").glob(f"*{name}*"))
+
+
+async def type_filter(pilot: Pilot[Any], text: str) -> None:
+    """Types a filter and goes back to the table."""
+    pilot.app.screen.query_one(Input).value = text
+    await pilot.press("slash", "enter")
+    await pilot.pause()
+
+
+# --- the newcomer's minute ---
+
+
+async def test_in_a_minute_whether_iter4_is_better() -> None:
+    """2, m, space on both, 3: the sentence stands at the top."""
+    async with runs_mode() as pilot:
+        await pilot.press("m")
+        await type_filter(pilot, "iter state:completed")
+        assert names(pilot) == ["iter5", "iter4"]
+        await pilot.press("g", "space", "space", "3")
+        await until(pilot, lambda: "is better" in report(pilot))
+
+        assert report(pilot).startswith(
+            "iter5 ×12 is better by 0.09 points: 99.41% of iter5 ×12 against 99.32% of iter4"
+        )
+        assert "p < 0.001 (Welch's t)" in report(pilot)
+        assert "only what differs" not in report(pilot)  # Nothing but layers.
+        assert "~ Conv2d(28, 1) → Conv2d(32, 1) (+132 params)" in report(pilot)
+
+
+def report(pilot: Pilot[Any]) -> str:
+    """What stands beside the curves of Compare."""
+    return str(pilot.app.screen.query_one("#compare-text", Static).content)
+
+
+# --- the table ---
+
+
+async def test_filter_as_it_is_typed() -> None:
+    """Every letter chooses; a mistake is named and the rows stay; esc shows all again."""
+    async with runs_mode() as pilot:
+        assert len(names(pilot)) == 28
+        await pilot.press("slash", *"seed=3")
+        assert names(pilot) == ["iter5", "iter4"]
+        await pilot.press(*"x")
+        wrong = str(pilot.app.screen.query_one("#filter-error", Static).content)
+        assert "seed=3x: enter a number such as seed=20" in wrong
+        assert names(pilot) == ["iter5", "iter4"]
+        await pilot.press("escape", "escape")
+        assert len(names(pilot)) == 28
+
+
+async def test_order() -> None:
+    """A heading that is clicked, and again; the keys for the same."""
+    async with runs_mode() as pilot:
+        x = look(pilot).splitlines()[2].index("best")
+        await pilot.click(RunTable, offset=(x, 0))
+        assert table(pilot).rows[0][0].best_accuracy == pytest.approx(0.994375)
+        await pilot.press("full_stop")
+        assert names(pilot)[0] == "iter5"
+        assert table(pilot).rows[0][0].state == "failed"
+
+
+async def test_sort_menu() -> None:
+    """The columns that are shown come first; the current one is marked, and chosen again it turns the order round."""
+    async with runs_mode() as pilot:
+        shelf = pilot.app.screen.shelf  # type: ignore[attr-defined]
+        await pilot.press("comma")
+        await until(pilot, lambda: isinstance(pilot.app.screen, SortDialog))
+        listed = pilot.app.screen.query_one(OptionList)
+        lines = [str(option.prompt) for option in listed.options]
+        assert [line.split()[0] for line in lines[:3]] == ["name", "seed", "state"]
+        assert [line for line in lines if not line.startswith(" ")] == ["▾ when           when it began"]
+        assert str(listed.highlighted_option.prompt).startswith("▾ when")  # type: ignore[union-attr]
+
+        await pilot.press("enter")
+        await until(pilot, lambda: shelf.sort == "when")
+        await pilot.press("comma", "home", "j", "j", "j", "enter")
+        await until(pilot, lambda: shelf.sort == "-parameters")
+        assert names(pilot)[0] == "v2"
+        await pilot.press("comma", "escape")
+        assert shelf.sort == "-parameters"
+
+
+async def test_the_cursor_stays_on_its_run() -> None:
+    """Also where the order changes and where another folder comes."""
+    async with runs_mode() as pilot:
+        await pilot.press("G", "up")
+        run = table(pilot).group
+        assert run is not None
+        name = run[0].folder.name
+        await pilot.press("full_stop")
+        make_run(Path("runs"), presets.load("era5"), 5, 0.99, 55)
+        await until(pilot, lambda: "era5" in names(pilot))
+        assert table(pilot).group is not None
+        assert table(pilot).group[0].folder.name == name  # type: ignore[index]
+
+
+async def test_columns_are_chosen_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hidden, shown, moved; written to the settings."""
+    kept: list[Any] = []
+    monkeypatch.setattr(
+        "mnist_tui.settings.settings.write", lambda key, value: kept.append((key, value)), raising=False
+    )
+    async with runs_mode() as pilot:
+        await pilot.press("C")
+        await pilot.press("space", "down", "J", "enter")
+        shown = [column.key for column in table(pilot).columns]
+        assert shown[:3] == ["state", "seed", "parameters"]
+        assert kept == [("columns", [*shown[:8], "target", *shown[8:]])]  # None of these runs is judged.
+        await pilot.press("C", "escape")
+        assert [column.key for column in table(pilot).columns] == shown
+
+
+# --- what is done with a run ---
+
+
+async def test_what_changed_is_found() -> None:
+    """Beside the table, for the run under the cursor."""
+    async with runs_mode() as pilot:
+        await type_filter(pilot, "tag:too-fast")
+        await until(pilot, lambda: "  optimizer.lr: 0.002 → 0.5" in facts(pilot))
+
+        assert "iter5, seed 0  failed\n" in facts(pilot)
+        assert "\nit failed for a test\n" in facts(pilot)
+
+
+async def test_open(tmp_path: Path) -> None:
+    """Every view of a run, and back."""
+    async with runs_mode() as pilot:
+        await type_filter(pilot, "iter5 seed=0 state:completed")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, RunScreen))
+        words = {
+            "Epochs": "20*",
+            "Changes": "changes against",
+            "Layers": "MaxPool2d",
+            "Spec": 'optimizer = "Adam(lr=0.002)"',
+            "Environment": '"torch": "2.11"',
+            "Log": "the log is empty",
+            "Notes": "## Analysis",
+        }
+        for view, word in words.items():
+            await pilot.press("right")
+            assert pilot.app.screen.view == view  # type: ignore[attr-defined]
+            shown = pilot.app.screen.query_one("#view-lines", Static)
+            await until(pilot, lambda shown=shown, word=word: word in str(shown.content))
+        await pilot.press("right")
+        assert pilot.app.screen.query_one("#view-curves").display
+        await pilot.press("escape")
+        assert isinstance(pilot.app.screen, RunsScreen)
+
+
+async def test_resume_and_extend() -> None:
+    """In the lab; what cannot be resumed is not."""
+    async with runs_mode() as pilot:
+        await type_filter(pilot, "iter5 seed=1")
+        await pilot.press("r")
+        assert runner(pilot).done == []
+        await pilot.press("x")
+        await pilot.pause()
+        await pilot.press("backspace", "7", "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LabScreen))
+        await pilot.press("2")
+        await until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen))
+        await type_filter(pilot, "state:interrupted")
+        await pilot.press("r")
+        await until(pilot, lambda: len(runner(pilot).done) == 2)
+
+        assert [(what, epochs) for what, _, epochs in runner(pilot).done] == [("extend", 7), ("resume", 0)]
+        assert "-v2-" in runner(pilot).done[1][1]
+
+
+async def test_settings_into_the_lab() -> None:
+    """Held against their preset."""
+    async with runs_mode() as pilot:
+        await type_filter(pilot, "state:failed")
+        await pilot.press("u")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LabScreen))
+        lab = pilot.app.screen
+        assert isinstance(lab, LabScreen)
+
+        assert lab.draft.result.spec is not None
+        assert str(lab.draft.result.spec.train.optimizer) == "Adam(lr=0.5)"
+        assert lab.base == presets.load("iter5")
+
+
+async def test_notes_and_tags() -> None:
+    """Typed, saved, and found by a filter."""
+    async with runs_mode() as pilot:
+        await type_filter(pilot, "iter5 seed=2")
+        await pilot.press("n")
+        await until(pilot, lambda: bool(pilot.app.screen.query("#notes-analysis")))
+        pilot.app.screen.query_one("#notes-analysis", TextArea).load_text("It overfits.\nMore dropout.")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: table(pilot).rows[0][0].note == "It overfits.")
+        await pilot.press("number_sign")
+        await until(pilot, lambda: bool(pilot.app.screen.query("AskDialog Input")))
+        await pilot.press(*"a/b", "enter")
+        assert "is no tag" in str(pilot.app.screen.query_one("#dialog-error", Static).content)
+        pilot.app.screen.query_one(Input).value = "keep this"
+        await pilot.press("enter")
+        await until(pilot, lambda: table(pilot).rows[0][0].tags == ("keep", "this"))
+        await type_filter(pilot, "tag:keep note:overfits")
+
+        assert len(table(pilot).rows) == 1
+        assert "## Analysis\n\nIt overfits.\nMore dropout." in annotations.notes_text(table(pilot).rows[0][0].folder)
+
+
+async def test_delete_asks_and_is_undone() -> None:
+    """Of a group all seeds go."""
+    async with runs_mode() as pilot:
+        await type_filter(pilot, "iter4")
+        await pilot.press("D")
+        await pilot.pause()
+        await pilot.press("escape")
+        assert len(names(pilot)) == 12
+        await pilot.press("D")
+        await pilot.pause()
+        await pilot.press("y")
+        await until(pilot, lambda: len(names(pilot)) == 11)
+        await pilot.press("U")
+        await until(pilot, lambda: len(names(pilot)) == 12)
+        await pilot.press("m")
+        assert len(names(pilot)) == 1
+        await pilot.press("space", "D")
+        await pilot.pause()
+        await pilot.press("y")
+        await until(pilot, lambda: names(pilot) == [])
+
+        assert len(annotations.trashed(Path("runs"))) == 12
+        assert pilot.app.screen.shelf.slots == {}  # type: ignore[attr-defined]
+
+
+async def test_export(tmp_path: Path) -> None:
+    """To a file that is named."""
+    async with runs_mode(one) as pilot:
+        await pilot.press("e")
+        await until(pilot, lambda: bool(pilot.app.screen.query("AskDialog Input")))
+        pilot.app.screen.query_one(Input).value = str(tmp_path / "copy.zip")
+        await pilot.press("enter")
+        await until(pilot, (tmp_path / "copy.zip").exists)
+
+
+async def test_what_is_no_run_is_only_told() -> None:
+    """No key does anything to it but a word."""
+    async with runs_mode() as pilot:
+        before = sorted(Path("runs").iterdir())
+        for what in ("state:damaged", "pictures"):
+            await type_filter(pilot, what)
+            await pilot.press("enter", "space", "u", "r", "x", "n", "number_sign", "e", "y", "z", "D")
+            await pilot.pause()
+            assert isinstance(pilot.app.screen, RunsScreen)
+            assert pilot.app.screen.shelf.slots == {}
+        assert sorted(Path("runs").iterdir()) == before
+        assert "somebody else's folder" in facts(pilot)
+
+
+# --- compare ---
+
+
+async def test_compare_single_runs_and_what_is_refused() -> None:
+    """McNemar's sentence, a cursor that reads all, the other measures, and a refusal in words."""
+    async with runs_mode() as pilot:
+        await type_filter(pilot, "seed=4")
+        await pilot.press("g", "space", "space", "3")
+        await until(pilot, lambda: "exact McNemar" in report(pilot))
+        assert "is right on 8 test images that iter5 s4 misses" not in report(pilot)
+        assert "misses 8 that iter5 s4 has right" in report(pilot)
+        overlay = pilot.app.screen.query_one(Overlay)
+        await pilot.press("left", "left")
+        assert overlay.cursor == 18
+        assert "epoch 18" in str(pilot.app.screen.query_one("#compare-legend", Static).content)
+        await pilot.press("m")
+        await until(pilot, lambda: "the answers are stored for the best epoch alone" in report(pilot))
+        await pilot.press("n", "d")
+        await until(pilot, lambda: "all settings" in report(pilot))
+        assert overlay.what == "loss"
+
+        digits = {"name": "digits", "sha256": "1" * 64, "test_images": 360}
+        make_run(Path("runs"), presets.load("iter4"), 4, 0.9, 60, dataset=digits)
+        await pilot.press("2")
+        await until(pilot, lambda: len(table(pilot).rows) == 3)
+        await pilot.press("g", "space", "3")
+        await until(pilot, lambda: "Not compared:" in report(pilot))
+
+
+def repeated(runs_dir: Path) -> None:
+    """Two recipes with two seeds each, one of them trained twice; and a run on other images."""
+    for index, (name, seed) in enumerate((("iter4", 0), ("iter4", 1), ("iter5", 0), ("iter5", 1), ("iter5", 0))):
+        make_run(runs_dir, presets.load(name), seed, 0.99 + 0.001 * index, index)
+    digits = {"name": "digits", "sha256": "1" * 64, "test_images": 360}
+    make_run(runs_dir, presets.load("v2"), 0, 0.999, 9, dataset=digits)
+
+
+async def test_repeats_and_data_sets() -> None:
+    """A row says how many repeats it has, Compare counts them once, and digits stand apart behind MNIST."""
+    async with runs_mode(repeated) as pilot:
+        pilot.app.screen.shelf.sort = "-best"  # type: ignore[attr-defined]
+        await pilot.press("m")
+        await type_filter(pilot, "state:completed")
+        assert names(pilot) == ["iter5", "iter4", "v2"]
+        assert "2 seeds (+1 repeat)" in look(pilot)
+        assert [column.key for column in table(pilot).columns][4:7] == ["data", "curve", "best"]
+        await pilot.press("g", "space", "space", "3")
+        await until(pilot, lambda: "iter5 ×2" in report(pilot))
+        assert "2 (+1 repeat not counted)" in report(pilot)
+
+
+async def test_a_mark_keeps_its_colour() -> None:
+    """When another is taken away, and when the runs are read again."""
+    async with runs_mode() as pilot:
+        await pilot.press("g", "down", "down", "down", "space", "space", "space")
+        shelf = pilot.app.screen.shelf  # type: ignore[attr-defined]
+        before = dict(shelf.slots)
+        await pilot.press("up", "up", "space")
+        kept = {names: slot for names, slot in before.items() if names in shelf.slots}
+        assert shelf.slots == kept
+        assert sorted(before.values()) == [0, 1, 2]
+        await pilot.press("up", "space")
+        assert shelf.slots == before
+
+
+async def test_a_run_goes_on_in_the_other_modes() -> None:
+    """The lab stays what it was, whatever is looked at."""
+    async with runs_mode() as pilot:
+        lab = pilot.app.lab  # type: ignore[attr-defined]
+        for key, kind in (("3", CompareScreen), ("1", LabScreen), ("2", RunsScreen), ("3", CompareScreen)):
+            await pilot.press(key)
+            await until(pilot, lambda kind=kind: isinstance(pilot.app.screen, kind))
+        assert lab.is_attached
+        await pilot.press("q")
+        await until(pilot, lambda: pilot.app._exit)
+
+
+# --- how it looks ---
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("what", ["empty", "one", "many"])
+async def test_how_runs_looks(what: str, size: str) -> None:
+    """As the picture in golden/."""
+    make = {"empty": None, "one": one, "many": many}[what]
+    async with runs_mode(make, SIZES[size]) as pilot:
+        if what == "many":
+            await pilot.press("g", "down", "down", "down", "space", "m")
+            await until(pilot, lambda: told(pilot))
+        await pilot.pause()
+        golden(f"runs-{what}-{size}", look(pilot))
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("what", ["empty", "one", "many"])
+async def test_how_compare_looks(what: str, size: str) -> None:
+    """As the picture in golden/."""
+    make = {"empty": None, "one": one, "many": many}[what]
+    async with runs_mode(make, SIZES[size]) as pilot:
+        if what == "many":
+            await pilot.press("m")
+            await type_filter(pilot, "iter state:completed")
+            await pilot.press("g", "space")
+        if what != "empty":
+            await pilot.press("space")
+        await pilot.press("3")
+        await until(pilot, lambda: bool(report(pilot)))
+        golden(f"compare-{what}-{size}", look(pilot))
+
+
+async def test_the_table_has_the_colours_of_the_theme() -> None:
+    """Not those of the terminal, which may be light where the theme is dark."""
+    async with runs_mode(many, (120, 40)) as pilot:
+        strips = [table(pilot).render_line(y) for y in range(20)]
+
+    assert all(part.style and part.style.bgcolor and part.style.color for strip in strips for part in strip)
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 140, 200])
+async def test_the_table_does_not_scroll_sideways(width: int) -> None:
+    """Long notes are cut, and what is less important gives way: name, state and best stay, also with the seeds."""
+    async with runs_mode(many, (width, 40)) as pilot:
+        for _ in range(2):
+            await until(pilot, lambda: table(pilot).virtual_size.width <= table(pilot).size.width)
+            headings = look(pilot).splitlines()[2].split()
+            assert {"name", "state", "best"} <= set(headings)
+            await pilot.press("m")
+        left_out = [column.heading for column in table(pilot).left_out]
+        assert ("no room for" in look(pilot).splitlines()[0]) is (bool(left_out) and width >= 100)
+
+
+async def test_ascii() -> None:
+    """No character that a plain terminal lacks; colours it has."""
+    async with runs_mode(many, ascii=True) as pilot:
+        await pilot.press("m", "g", "space", "space")
+        assert {sign for sign in look(pilot) if not sign.isascii()} == set()
+        await pilot.press("3")
+        await until(pilot, lambda: bool(report(pilot)))
+        assert {sign for sign in look(pilot) if not sign.isascii()} == set()
+        for place in ("#compare-text", "#compare-legend"):
+            shown = pilot.app.screen.query_one(place, Static).content
+            assert isinstance(shown, Text)
+            assert any(COLOURS[0][0] in str(span.style) for span in shown.spans)
+
+
+def golden(name: str, text: str) -> None:
+    """Compares with golden/, or writes it where MNIST_TUI_WRITE_GOLDEN is set."""
+    path = GOLDEN / f"{name}.txt"
+    if os.environ.get("MNIST_TUI_WRITE_GOLDEN"):
+        path.write_text(text)
+    assert text == path.read_text()
