@@ -515,7 +515,7 @@ def _extend(arguments: Sequence[str]) -> int:
 
 
 RUN_COMMANDS = ("runs", "open", "compare", "tag", "note", "delete", "restore", "export")
-"""What is done with saved runs: `cli_runs` has them."""
+"""What is done with saved runs: `run_commands` has them."""
 
 
 def _on_runs(command: str, arguments: Sequence[str]) -> int:
