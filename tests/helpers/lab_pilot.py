@@ -51,12 +51,13 @@ def row(epoch: int, test: float = 0.98) -> EpochEnded:
 
 
 class CannedRunner(Runner):
-    """A runner that trains nothing, and may say that it does."""
+    """A runner that trains nothing and remembers what it was asked."""
 
     def __init__(self) -> None:
         super().__init__(Options(), lambda folder: None)
-        self.busy = False
         self.trained: list[RunSpec] = []
+        self.resumed: list[Path] = []
+        self.busy = False
 
     @property
     def is_busy(self) -> bool:
@@ -64,6 +65,10 @@ class CannedRunner(Runner):
 
     def train(self, specs: Sequence[RunSpec]) -> None:
         self.trained += specs
+        self.busy = True
+
+    def resume(self, folder: Path) -> None:
+        self.resumed.append(folder)
         self.busy = True
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.canned_lab import STARTED, can_jobs, lab, look, row, runner, screen, tell, until
+from helpers.canned_lab import can_jobs, lab
+from helpers.lab_pilot import STARTED, look, row, runner, screen, tell, until
 from textual.pilot import Pilot
 
 from mnist_tui.tui.help import HelpScreen

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.canned_lab import STARTED, can_jobs, ended, lab, row, runner, screen, shown, tell, until
+from helpers.canned_lab import can_jobs, ended, lab, shown
+from helpers.lab_pilot import STARTED, row, runner, screen, tell, until
 from helpers.saved_runs import make_run
 from rich.cells import cell_len
 from textual.app import App, ComposeResult

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.canned_lab import STARTED, can_jobs, lab, look, row, runner, screen, shown, tell, until, with_epochs
+from helpers.canned_lab import can_jobs, lab, shown, with_epochs
+from helpers.lab_pilot import STARTED, look, row, runner, screen, tell, until
 from helpers.saved_runs import make_run
 from textual.pilot import Pilot
 from textual.widgets import Static

@@ -4,7 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from helpers.canned_lab import STARTED, can_jobs, lab, look, row, screen, tell
+from helpers.canned_lab import can_jobs, lab
+from helpers.lab_pilot import STARTED, look, row, screen, tell
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
