@@ -537,8 +537,9 @@ async def test_the_table_does_not_scroll_sideways(width: int) -> None:
 
 
 async def test_ascii() -> None:
-    """No character that a plain terminal lacks; colours it has."""
+    """No character that a plain terminal lacks; colours it has, and the facts of the run are in sight."""
     async with runs_mode(many, ascii=True) as pilot:
+        await until(pilot, lambda: "changes against" in look(pilot))
         await pilot.press("m", "g", "space", "space")
         assert {sign for sign in look(pilot) if not sign.isascii()} == set()
         await pilot.press("3")
