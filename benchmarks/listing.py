@@ -20,7 +20,7 @@ sys.path.append(str(Path(__file__).parent.parent / "tests"))
 from helpers.saved_runs import make_runs
 from textual.app import App
 
-from mnist_tui.runs.index import Runs
+from mnist_tui.runs.index import RunIndex
 from mnist_tui.spec import presets
 from mnist_tui.spec.draft import Draft
 from mnist_tui.spec.run_options import Options
@@ -46,7 +46,7 @@ def seconds(what: Callable[[], object], times: int = 1) -> float:
 
 def listing(runs_dir: Path) -> dict[str, float]:
     """Reading all, looking again, and looking again after one folder changed; in seconds."""
-    runs = Runs(runs_dir)
+    runs = RunIndex(runs_dir)
     found = {"list": seconds(runs.refresh), "look again": seconds(runs.refresh, 5)}
     (runs.all[0].folder / "tags.txt").write_text("seen\n")
     found["see a change"] = seconds(runs.refresh)
@@ -62,12 +62,12 @@ async def typing(runs_dir: Path) -> dict[str, float]:
     found = {}
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("2")
-        while not (isinstance(app.screen, RunsScreen) and app.screen.shelf.runs.all):
+        while not (isinstance(app.screen, RunsScreen) and app.screen.selection.runs.all):
             await pilot.pause(0.1)
         await pilot.pause(0.5)
         screen = app.screen
         for text in FILTERS:
-            screen.shelf.filter = text
+            screen.selection.filter = text
             found[f"filter {text}"] = seconds(screen.refresh_rows)
             await pilot.pause(0.1)
     return found

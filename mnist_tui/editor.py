@@ -7,9 +7,7 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
-
-class EditorError(ValueError):
-    """The editor cannot be opened; the message says why, and names the file to edit otherwise."""
+from mnist_tui.errors import EditorError
 
 
 def edit(path: Path, terminal: TextIO | None = None) -> int:

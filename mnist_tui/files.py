@@ -5,20 +5,11 @@ import os
 import stat
 from pathlib import Path
 
-
-class BadFile(ValueError):
-    """A file that cannot be used; the message begins with its path and says why and what to do."""
-
-    def __init__(self, path: Path, why: str, is_missing: bool = False) -> None:
-        super().__init__(f"{path}: {why}")
-        self.path = path
-        self.why = why
-        self.is_missing = is_missing
-        """Whether there is no such file."""
+from mnist_tui.errors import FileError
 
 
 def read_bytes(path: Path, limit: int, follow: bool = True) -> bytes:
-    """The content of a regular file of at most `limit` bytes; raises `BadFile`, for a link too unless `follow`.
+    """The content of a regular file of at most `limit` bytes; raises `FileError`, for a link too unless `follow`.
 
     The file is opened without blocking, so that a pipe in its place cannot hold the program.
     """
@@ -28,28 +19,28 @@ def read_bytes(path: Path, limit: int, follow: bool = True) -> bytes:
     except OSError as error:
         is_link = error.errno == errno.ELOOP and not follow
         why = "is a link, which is not followed" if is_link else error.strerror or "cannot be opened"
-        raise BadFile(path, why, is_missing=error.errno == errno.ENOENT) from None
+        raise FileError(path, why, is_missing=error.errno == errno.ENOENT) from None
     except ValueError:
-        raise BadFile(path, "is no file name") from None
+        raise FileError(path, "is no file name") from None
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise BadFile(path, "is a folder" if stat.S_ISDIR(status.st_mode) else "is not a regular file")
+            raise FileError(path, "is a folder" if stat.S_ISDIR(status.st_mode) else "is not a regular file")
         with open(descriptor, "rb", closefd=False) as file:
             content = file.read(min(limit, status.st_size) + 1)  # `read` allocates what it is asked for.
     finally:
         os.close(descriptor)
     if len(content) > limit:
-        raise BadFile(path, f"is larger than {limit:,} bytes")
+        raise FileError(path, f"is larger than {limit:,} bytes")
     return content
 
 
 def read_text(path: Path, limit: int, follow: bool = True) -> str:
-    """`read_bytes` as UTF-8 text, without the byte order mark of some editors; raises `BadFile`."""
+    """`read_bytes` as UTF-8 text, without the byte order mark of some editors; raises `FileError`."""
     try:
         return read_bytes(path, limit, follow).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise BadFile(path, f"is not UTF-8 text (byte {error.start})") from None
+        raise FileError(path, f"is not UTF-8 text (byte {error.start})") from None
 
 
 def no_place(folder: Path) -> str | None:

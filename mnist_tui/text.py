@@ -1,7 +1,9 @@
 """Text from outside, made safe to show: names, notes, error messages, file contents; its width; and times in words."""
 
+import difflib
 import re
 import unicodedata
+from collections.abc import Iterable
 
 _UNSAFE = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
@@ -84,3 +86,16 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`; did you mean 'padding'?` when a known word is near, else nothing."""
+    lower = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(word.lower()[:100], lower, n=1, cutoff=0.6)
+    return f"; did you mean {lower[near[0]]!r}?" if near else ""
+
+
+def shorten(text: str, width: int = 60) -> str:
+    """The first line of a text from outside, cut to `width` characters and quoted."""
+    line = text.strip().split("\n", 1)[0]
+    return repr(line if len(line) <= width else line[: width - 1] + "…")

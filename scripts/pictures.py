@@ -63,7 +63,7 @@ async def first_minute(folder: Path, runs_dir: Path) -> None:
         await pilot.pause(2)
         save(pilot, folder / "3-augment.svg")
         await pilot.press("escape", "escape", "t")
-        await until(pilot, lambda: lab.view.track is not None and len(lab.view.track.rows) >= EPOCHS)
+        await until(pilot, lambda: lab.view.run is not None and len(lab.view.run.rows) >= EPOCHS)
         save(pilot, folder / "4-train.svg")
         await pilot.press("s")
         await until(pilot, lambda: not runner.is_busy)
@@ -71,7 +71,7 @@ async def first_minute(folder: Path, runs_dir: Path) -> None:
 
 
 async def saved_runs(folder: Path, runs_dir: Path) -> None:
-    """Runs, and two recipes compared."""
+    """RunIndex, and two recipes compared."""
     spec = presets.load("iter5")
     runner = Runner(Options(runs_dir=runs_dir), lambda text: None)
     app = LabApp(LabRequest(draft=Draft(spec), options=runner.options), runner)

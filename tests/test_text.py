@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from mnist_tui.files import BadFile, read_bytes, read_text
+from mnist_tui.errors import FileError
+from mnist_tui.files import read_bytes, read_text
 from mnist_tui.text import as_name, cell_width, clean, clean_line, fitted, in_ascii, is_name
 
 REPLACED = {
@@ -135,7 +136,7 @@ def test_what_is_no_readable_file_is_one_clear_error(tmp_path: Path, name: str, 
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     open_before = len(list(OPEN_FILES.iterdir()))
 
-    with at_most(5), pytest.raises(BadFile) as caught:
+    with at_most(5), pytest.raises(FileError) as caught:
         read_bytes(tmp_path / name, 1_000)
     assert caught.value.path == tmp_path / name
     assert why in caught.value.why
@@ -166,7 +167,7 @@ def test_other_bytes_are_no_text(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "file"
     path.write_bytes(content)
 
-    with pytest.raises(BadFile, match=rf"is not UTF-8 text \(byte {0 if content[0] > 127 else 3}\)"):
+    with pytest.raises(FileError, match=rf"is not UTF-8 text \(byte {0 if content[0] > 127 else 3}\)"):
         read_text(path, 100)
 
 

@@ -1,6 +1,6 @@
 """Runs beside each other: their results, whether the difference can be told from noise, and what must not be compared.
 
-A side is one run, or several seeds of one; repeats of a seed count as one observation. The words are ours, the
+A arm is one run, or several seeds of one; repeats of a seed count as one observation. The words are ours, the
 statistics are scipy's.
 """
 
@@ -14,7 +14,8 @@ from typing import Any, Literal
 
 from mnist_tui.analysis import statistics
 from mnist_tui.analysis.statistics import Interval, Paired, Unpaired
-from mnist_tui.files import BadFile, read_bytes
+from mnist_tui.errors import FileError
+from mnist_tui.files import read_bytes
 from mnist_tui.runs.events import EpochEnded
 from mnist_tui.runs.record import Run, observations
 from mnist_tui.runs.storage import TIMINGS
@@ -32,7 +33,7 @@ MAX_IMAGES = 1_000_000
 
 
 @dataclass(frozen=True)
-class Side:
+class Arm:
     """One run, or several seeds of one."""
 
     label: str
@@ -73,19 +74,18 @@ def value_of(run: Run, measure: Measure) -> float | None:
             return run.mean_of_last
 
 
-def labelled(groups: Sequence[Sequence[Run]]) -> list[Side]:
+def labelled(groups: Sequence[Sequence[Run]]) -> list[Arm]:
     """Sides whose labels tell them apart: the name, with the seed of one run, and the folder's end where it must be."""
-    sides = [_side(runs) for runs in groups]
-    labels = [side.label for side in sides]
+    arms = [_side(runs) for runs in groups]
+    labels = [arm.label for arm in arms]
     return [
-        replace(side, label=f"{side.label} {side.runs[0].id[-4:]}") if labels.count(side.label) > 1 else side
-        for side in sides
+        replace(arm, label=f"{arm.label} {arm.runs[0].id[-4:]}") if labels.count(arm.label) > 1 else arm for arm in arms
     ]
 
 
-def _side(runs: Sequence[Run]) -> Side:
+def _side(runs: Sequence[Run]) -> Arm:
     counted = observations(runs)
-    return Side(_label(counted), tuple(counted), tuple(run for run in runs if run not in counted))
+    return Arm(_label(counted), tuple(counted), tuple(run for run in runs if run not in counted))
 
 
 def _label(runs: Sequence[Run]) -> str:
@@ -93,19 +93,19 @@ def _label(runs: Sequence[Run]) -> str:
     return f"{run.name} s{run.seed}" if len(runs) == 1 else f"{run.name} ×{len(runs)}"
 
 
-def refusals(sides: Sequence[Side], measure: Measure) -> list[str]:
+def refusals(arms: Sequence[Arm], measure: Measure) -> list[str]:
     """Why these must not be compared, a sentence each; [] where they may."""
     found = []
-    runs = [run for side in sides for run in side.runs]
+    runs = [run for arm in arms for run in arm.runs]
     for run in runs:
         if not run.is_run:
             found.append(f"{run.id}: {run.state}: {run.reason}")
         elif value_of(run, measure) is None:
             found.append(f"{run.id} has no {MEASURES[measure]}: {run.epochs} epochs are done")
-    found += _shared(sides)
+    found += _shared(arms)
     if found:
         return list(dict.fromkeys(found))
-    first, *others = [side.runs[0] for side in sides]  # The seeds of a side are all alike in this.
+    first, *others = [arm.runs[0] for arm in arms]  # The seeds of a arm are all alike in this.
     for run in others:
         if run.data != first.data:
             found.append(f"{_data(first)} and {_data(run)}: other images give other accuracies; they are not compared")
@@ -117,23 +117,23 @@ def refusals(sides: Sequence[Side], measure: Measure) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _shared(sides: Sequence[Side]) -> Iterator[str]:
-    """A sentence for sides that have runs, or seeds, in common. Two single runs may repeat each other."""
-    for one, other in combinations(sides, 2):
+def _shared(arms: Sequence[Arm]) -> Iterator[str]:
+    """A sentence for arms that have runs, or seeds, in common. Two single runs may repeat each other."""
+    for one, other in combinations(arms, 2):
         by_observation = {run.observation: run for run in other.runs}
         pairs = [(run, by_observation[run.observation]) for run in one.runs if run.observation in by_observation]
         if same := [run.id for run, twin in pairs if run.id == twin.id]:
             more = f" and {len(same) - 3} more" if len(same) > 3 else ""
-            yield f"{', '.join(same[:3])}{more}: on both sides; name two different runs, presets or filters"
+            yield f"{', '.join(same[:3])}{more}: on both arms; name two different runs, presets or filters"
         elif pairs and not is_repeat(one, other):
             run, twin = pairs[0]
-            yield f"{run.id} and {twin.id} are {REPEATS}, so they cannot be on two sides"
+            yield f"{run.id} and {twin.id} are {REPEATS}, so they cannot be on two arms"
 
 
 REPEATS = "repeats of one seed (same recipe, data, device and versions)"
 
 
-def is_repeat(one: Side, other: Side) -> bool:
+def is_repeat(one: Arm, other: Arm) -> bool:
     """Whether both are single runs of which one repeats the other."""
     return len(one.runs) == len(other.runs) == 1 and one.runs[0].observation == other.runs[0].observation
 
@@ -149,25 +149,25 @@ def _data(run: Run) -> str:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What can be said of two sides."""
+    """What can be said of two arms."""
 
     sentence: str
     better: str | None
-    """The label of the better side; None where it cannot be told."""
+    """The label of the better arm; None where it cannot be told."""
     test: Paired | Unpaired | None
     p: float | None
     """As it is judged: made larger where several comparisons are made at once (Holm)."""
 
 
-def compare(sides: Sequence[Side], measure: Measure) -> list[Verdict]:
-    """The first side against each of the others; call it where `refusals` has none."""
-    tests = [_tested(sides[0], side, measure) for side in sides[1:]]
+def compare(arms: Sequence[Arm], measure: Measure) -> list[Verdict]:
+    """The first arm against each of the others; call it where `refusals` has none."""
+    tests = [_tested(arms[0], arm, measure) for arm in arms[1:]]
     adjusted = holm([None if test is None else test.p for test in tests])
-    pairs = zip(sides[1:], tests, adjusted, strict=True)
-    return [_verdict(sides[0], side, test, p, measure, len(tests)) for side, test, p in pairs]
+    pairs = zip(arms[1:], tests, adjusted, strict=True)
+    return [_verdict(arms[0], arm, test, p, measure, len(tests)) for arm, test, p in pairs]
 
 
-def _tested(first: Side, second: Side, measure: Measure) -> Paired | Unpaired | None:
+def _tested(first: Arm, second: Arm, measure: Measure) -> Paired | Unpaired | None:
     if is_repeat(first, second):
         return None
     if len(first.runs) == len(second.runs) == 1:
@@ -206,7 +206,7 @@ def read_predictions(folder: Path) -> tuple[bytes, Any] | None:
             return None
         with np.load(io.BytesIO(content), allow_pickle=False) as stored:
             labels, answers = stored["labels"], stored["predictions"]
-    except (BadFile, ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, MemoryError):
+    except (FileError, ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, MemoryError):
         return None
     if labels.ndim != 1 or labels.shape != answers.shape or not 0 < len(labels) <= MAX_IMAGES:
         return None
@@ -217,7 +217,7 @@ def read_predictions(folder: Path) -> tuple[bytes, Any] | None:
 
 
 def _verdict(
-    first: Side, second: Side, test: Paired | Unpaired | None, p: float | None, measure: Measure, count: int
+    first: Arm, second: Arm, test: Paired | Unpaired | None, p: float | None, measure: Measure, count: int
 ) -> Verdict:
     several = f" (p for {count} comparisons at once, by Holm)" if count > 1 and p is not None else ""
     match test:
@@ -232,7 +232,7 @@ def _verdict(
     return Verdict(sentence + several, better, test, p)
 
 
-def _paired_words(first: Side, second: Side, test: Paired, p: float) -> tuple[str, str | None]:
+def _paired_words(first: Arm, second: Arm, test: Paired, p: float) -> tuple[str, str | None]:
     counts = (
         f"{second.label} is right on {test.only_second} test images that {first.label} misses, "
         f"and misses {test.only_first} that {first.label} has right"
@@ -248,13 +248,13 @@ def _paired_words(first: Side, second: Side, test: Paired, p: float) -> tuple[st
 
 
 def _unpaired_words(
-    first: Side, second: Side, test: Unpaired, p: float | None, measure: Measure
+    first: Arm, second: Arm, test: Unpaired, p: float | None, measure: Measure
 ) -> tuple[str, str | None]:
     higher, lower = (second, first) if test.difference > 0 else (first, second)
-    means = " against ".join(f"{_percent(side.mean(measure))} of {side.label}" for side in (higher, lower))
+    means = " against ".join(f"{_percent(arm.mean(measure))} of {arm.label}" for arm in (higher, lower))
     points = f"{100 * abs(test.difference):.2f} points"
     if p is None or test.interval is None:
-        return f"Cannot tell: {means}; both sides need two seeds or more, and some spread.", None
+        return f"Cannot tell: {means}; both arms need two seeds or more, and some spread.", None
     low, high = sorted(100 * (end if test.difference > 0 else -end) for end in test.interval)
     facts = f"{means}, 95% interval of the difference {low:+.2f} to {high:+.2f} points; {_chance(p)} (Welch's t)"
     if p >= SIGNIFICANT:
@@ -263,15 +263,15 @@ def _unpaired_words(
     return f"{higher.label} is better by {points}: {facts}.", higher.label
 
 
-def _repeat_words(first: Side, second: Side) -> str:
+def _repeat_words(first: Arm, second: Arm) -> str:
     """What a repeat shows: whether the numbers came out the same."""
-    rows = [[_numbers(row) for row in side.runs[0].rows] for side in (first, second)]
+    rows = [[_numbers(row) for row in arm.runs[0].rows] for arm in (first, second)]
     epochs = min(map(len, rows))
     same = next((n for n, pair in enumerate(zip(*rows, strict=False)) if pair[0] != pair[1]), epochs)
     what = f"{first.label} and {second.label} are {REPEATS}"
     if same == epochs:
         return f"Nothing to compare: {what}, with the same numbers in every epoch that both have."
-    threads = [side.runs[0].record.get("threads") for side in (first, second)]
+    threads = [arm.runs[0].record.get("threads") for arm in (first, second)]
     why = f" ({threads[0]} and {threads[1]} threads round differently)" if threads[0] != threads[1] else ""
     return (
         f"Nothing to compare: {what}; their numbers differ from epoch {same + 1} on{why}. "
@@ -284,8 +284,8 @@ def _numbers(row: EpochEnded) -> Hashable:
     return tuple((name, repr(value)) for name, value in asdict(row).items() if name not in TIMINGS)
 
 
-def _untested_words(first: Side, second: Side, measure: Measure) -> str:
-    means = " against ".join(f"{_percent(side.mean(measure))} of {side.label}" for side in (second, first))
+def _untested_words(first: Arm, second: Arm, measure: Measure) -> str:
+    means = " against ".join(f"{_percent(arm.mean(measure))} of {arm.label}" for arm in (second, first))
     advice = (
         "these runs store no answers to the same images"
         if measure == "best"

@@ -4,11 +4,11 @@ import re
 from collections.abc import Sequence
 
 from mnist_tui.analysis import tables
-from mnist_tui.analysis.comparison import Measure, Side
+from mnist_tui.analysis.comparison import Arm, Measure
+from mnist_tui.errors import StorageError
 from mnist_tui.runs import columns, verdict
 from mnist_tui.runs.annotations import read_notes
 from mnist_tui.runs.record import Run, observations
-from mnist_tui.runs.storage import StorageError
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.spec.summary import receptive_field_sentence, target_words
 from mnist_tui.text import clean_line
@@ -123,18 +123,18 @@ def _seed(run: Run) -> int:
 # --- comparisons ---
 
 
-def comparison_lines(sides: Sequence[Side], sentences: Sequence[str], measure: Measure) -> list[str]:
+def comparison_lines(arms: Sequence[Arm], sentences: Sequence[str], measure: Measure) -> list[str]:
     """Runs beside each other: what can be said, the results, the settings and the layers that differ."""
-    labels = [side.label for side in sides]
+    labels = [arm.label for arm in arms]
     lines = [f"### {plain(' and '.join(labels))}", ""]
     for sentence in sentences:
         lines += [f"**{plain(sentence)}**", ""]
-    lines += _side_table([_judged(row) for row in tables.comparison_table(sides, measure)])
-    if differences := tables.difference_table(sides):
+    lines += _side_table([_judged(row) for row in tables.comparison_table(arms, measure)])
+    if differences := tables.difference_table(arms):
         lines += ["", *_side_table([["only what differs", *labels], *differences])]
-    for side in sides[1:]:
-        if layers := tables.layer_lines(sides[0], side):
-            lines += ["", f"Layers, from {plain(f'{labels[0]} to {side.label}')}:", ""]
+    for arm in arms[1:]:
+        if layers := tables.layer_lines(arms[0], arm):
+            lines += ["", f"Layers, from {plain(f'{labels[0]} to {arm.label}')}:", ""]
             lines += [f"- {code(line)}" for line in layers]
     return lines
 

@@ -1,4 +1,4 @@
-"""What differs between runs, found by comparing what they recorded: settings, layers and the world around them."""
+"""What differs between runs, found by comparing what they recorded: settings, layers and the provenance around them."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from mnist_tui.errors import CallError
 from mnist_tui.runs.record import VERSIONS, Run
 from mnist_tui.spec import catalog
-from mnist_tui.spec.calls import CallError, parse, resolve_call, show
+from mnist_tui.spec.calls import parse, resolve_call, show
 from mnist_tui.spec.layer_diff import Change, layer_changes
 from mnist_tui.text import clean_line
 
@@ -49,7 +50,7 @@ def _settings(recipe: Recipe, knobs: Knobs) -> dict[str, str]:
     return found | {f"knob {name}": f"{value:g}" for name, value in knobs}
 
 
-def world(run: Run) -> dict[str, str]:
+def provenance(run: Run) -> dict[str, str]:
     """What nobody set, and may change a result all the same: data, device, threads, versions, steering."""
     found = {name: _shown(run.record.get(name)) for name in ("device_name", "threads", "extends")}
     found |= {f"version of {name}": _shown(value) for name, value in run.part("versions").items() if name in VERSIONS}
@@ -59,9 +60,9 @@ def world(run: Run) -> dict[str, str]:
 
 
 def differing(runs: Sequence[Run], with_seed: bool = True) -> list[Difference]:
-    """The settings that are not the same in all the runs, and then what differs in the world around them."""
+    """The settings that are not the same in all the runs, and then what differs in the provenance around them."""
     found: list[Difference] = []
-    for read in (settings, world):
+    for read in (settings, provenance):
         each = [read(run) for run in runs]
         for name in dict.fromkeys(name for values in each for name in values):
             values = tuple(one.get(name, "-") for one in each)

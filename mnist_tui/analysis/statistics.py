@@ -64,7 +64,7 @@ def mean_interval(values: Sequence[float]) -> Interval | None:
 
     error = spread / math.sqrt(len(values)) / (mean * (1 - mean))
     half = float(t.ppf((1 + LEVEL) / 2, len(values) - 1)) * error
-    # Where `half` is tiny, rounding may put an end on the wrong side of the mean.
+    # Where `half` is tiny, rounding may put an end on the wrong arm of the mean.
     return min(mean, float(expit(logit(mean) - half))), max(mean, float(expit(logit(mean) + half)))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from mnist_tui.analysis.comparison import MEASURES, Measure, Side, Verdict
+from mnist_tui.analysis.comparison import MEASURES, Arm, Measure, Verdict
 from mnist_tui.analysis.run_diff import (
     SEED,
     change_words,
@@ -11,8 +11,8 @@ from mnist_tui.analysis.run_diff import (
     layer_differences,
     layer_words,
     nearest,
+    provenance,
     settings,
-    world,
 )
 from mnist_tui.runs.columns import Column
 from mnist_tui.runs.events import EpochEnded
@@ -101,61 +101,61 @@ def epochs_as_markdown(rows: Sequence[EpochEnded]) -> str:
 # --- comparisons ---
 
 
-def comparison_table(sides: Sequence[Side], measure: Measure) -> list[list[str]]:
-    """Results side by side: a heading row, then a row for each fact; the judged measure is marked with >."""
-    rows = [["", *(side.label for side in sides)]]
-    rows.append(["seeds", *(_seeds(side) for side in sides)])
-    rows.append(["parameters", *(f"{side.runs[0].parameters or 0:,}" for side in sides)])
+def comparison_table(arms: Sequence[Arm], measure: Measure) -> list[list[str]]:
+    """Results arm by arm: a heading row, then a row for each fact; the judged measure is marked with >."""
+    rows = [["", *(arm.label for arm in arms)]]
+    rows.append(["seeds", *(_seeds(arm) for arm in arms)])
+    rows.append(["parameters", *(f"{arm.runs[0].parameters or 0:,}" for arm in arms)])
     for each, words in SHORT.items():
         mark = "> " if each == measure else "  "
-        rows.append([f"{mark}{words}", *(_mean(side, each) for side in sides)])
-        rows.append(["    95% interval", *(_interval(side, each) for side in sides)])
-    rows.append(["train − test gap", *(_gap(side) for side in sides)])
+        rows.append([f"{mark}{words}", *(_mean(arm, each) for arm in arms)])
+        rows.append(["    95% interval", *(_interval(arm, each) for arm in arms)])
+    rows.append(["train − test gap", *(_gap(arm) for arm in arms)])
     return rows
 
 
-def _seeds(side: Side) -> str:
-    count = len(side.repeats)
-    return f"{len(side.runs)}" + (f" (+{count} repeat{'s' if count > 1 else ''} not counted)" if count else "")
+def _seeds(arm: Arm) -> str:
+    count = len(arm.repeats)
+    return f"{len(arm.runs)}" + (f" (+{count} repeat{'s' if count > 1 else ''} not counted)" if count else "")
 
 
-def _mean(side: Side, measure: Measure) -> str:
-    values = side.values(measure)
+def _mean(arm: Arm, measure: Measure) -> str:
+    values = arm.values(measure)
     if not values:
         return "-"
     spread = f" ({100 * min(values):.2f}–{max(values):.2%})" if len(values) > 1 else ""
-    return f"{side.mean(measure):.2%}{spread}"
+    return f"{arm.mean(measure):.2%}{spread}"
 
 
-def _interval(side: Side, measure: Measure) -> str:
-    found = side.interval(measure)
+def _interval(arm: Arm, measure: Measure) -> str:
+    found = arm.interval(measure)
     return "-" if found is None else f"{100 * found[0]:.2f}–{found[1]:.2%}"
 
 
-def _gap(side: Side) -> str:
-    gaps = [gap for run in side.runs if (gap := run.gap) is not None]
+def _gap(arm: Arm) -> str:
+    gaps = [gap for run in arm.runs if (gap := run.gap) is not None]
     return f"{100 * sum(gaps) / len(gaps):+.2f} points" if gaps else "-"
 
 
-def difference_table(sides: Sequence[Side]) -> list[list[str]]:
-    """The settings that differ between the sides, a row each; a side of several seeds is told by its first run."""
-    several = any(len(side.runs) > 1 for side in sides)
-    found = differing([side.runs[0] for side in sides], with_seed=not several)
+def difference_table(arms: Sequence[Arm]) -> list[list[str]]:
+    """The settings that differ between the arms, a row each; a arm of several seeds is told by its first run."""
+    several = any(len(arm.runs) > 1 for arm in arms)
+    found = differing([arm.runs[0] for arm in arms], with_seed=not several)
     return [[difference.name, *difference.values] for difference in found]
 
 
-def setting_table(sides: Sequence[Side]) -> list[list[str]]:
-    """Every setting of the sides, a row each; of several seeds those of the first run, but every seed."""
-    each = [settings(side.runs[0]) | world(side.runs[0]) | {SEED: _all_seeds(side)} for side in sides]
+def setting_table(arms: Sequence[Arm]) -> list[list[str]]:
+    """Every setting of the arms, a row each; of several seeds those of the first run, but every seed."""
+    each = [settings(arm.runs[0]) | provenance(arm.runs[0]) | {SEED: _all_seeds(arm)} for arm in arms]
     names = dict.fromkeys(name for values in each for name in values)
     return [[name, *(values.get(name, "-") for values in each)] for name in names]
 
 
-def _all_seeds(side: Side) -> str:
-    return ", ".join(map(str, sorted({run.seed for run in side.runs if run.seed is not None})))
+def _all_seeds(arm: Arm) -> str:
+    return ", ".join(map(str, sorted({run.seed for run in arm.runs if run.seed is not None})))
 
 
-def layer_lines(before: Side, after: Side) -> list[str]:
+def layer_lines(before: Arm, after: Arm) -> list[str]:
     """The layers that differ, with what they change in parameters, multiply-adds and receptive field."""
     lines = []
     for change in layer_differences(before.runs[0], after.runs[0]):
@@ -167,37 +167,37 @@ def layer_lines(before: Side, after: Side) -> list[str]:
     return lines
 
 
-def comparison_lines(sides: Sequence[Side], verdicts: Sequence[Verdict], measure: Measure) -> list[str]:
+def comparison_lines(arms: Sequence[Arm], verdicts: Sequence[Verdict], measure: Measure) -> list[str]:
     """The whole comparison as text, the sentence last."""
-    rows = comparison_table(sides, measure)
+    rows = comparison_table(arms, measure)
     lines = _aligned(rows, [False] * len(rows[0]))
-    if differences := difference_table(sides):
-        heads = ["only what differs", *(side.label for side in sides)]
+    if differences := difference_table(arms):
+        heads = ["only what differs", *(arm.label for arm in arms)]
         lines += ["", *_aligned([heads, *differences], [False] * len(heads))]
-    for side in sides[1:]:
-        if layers := layer_lines(sides[0], side):
-            lines += ["", f"layers, from {sides[0].label} to {side.label}", *(f"  {line}" for line in layers)]
+    for arm in arms[1:]:
+        if layers := layer_lines(arms[0], arm):
+            lines += ["", f"layers, from {arms[0].label} to {arm.label}", *(f"  {line}" for line in layers)]
     return [*lines, "", *(clean_line(verdict.sentence) for verdict in verdicts)]
 
 
-def comparison_json(sides: Sequence[Side], verdicts: Sequence[Verdict], measure: Measure) -> dict[str, Any]:
+def comparison_json(arms: Sequence[Arm], verdicts: Sequence[Verdict], measure: Measure) -> dict[str, Any]:
     """The whole comparison as one object; accuracies are fractions."""
     return {
         "measure": measure,
         "sides": [
             {
-                "label": side.label,
-                "runs": [run.id for run in side.runs],
-                "repeats": [run.id for run in side.repeats],
-                **{each: {"mean": side.mean(each), "values": side.values(each)} for each in MEASURES},
-                "interval": side.interval(measure),
+                "label": arm.label,
+                "runs": [run.id for run in arm.runs],
+                "repeats": [run.id for run in arm.repeats],
+                **{each: {"mean": arm.mean(each), "values": arm.values(each)} for each in MEASURES},
+                "interval": arm.interval(measure),
             }
-            for side in sides
+            for arm in arms
         ],
-        "differences": {name: values for name, *values in difference_table(sides)},
-        "layers": {side.label: layer_lines(sides[0], side) for side in sides[1:]},
+        "differences": {name: values for name, *values in difference_table(arms)},
+        "layers": {arm.label: layer_lines(arms[0], arm) for arm in arms[1:]},
         "verdicts": [
-            {"against": side.label, "better": verdict.better, "p": verdict.p, "sentence": verdict.sentence}
-            for side, verdict in zip(sides[1:], verdicts, strict=True)
+            {"against": arm.label, "better": verdict.better, "p": verdict.p, "sentence": verdict.sentence}
+            for arm, verdict in zip(arms[1:], verdicts, strict=True)
         ],
     }

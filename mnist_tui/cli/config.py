@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from mnist_tui.editor import edit
+from mnist_tui.errors import SettingsError
 from mnist_tui.settings import settings
-from mnist_tui.settings.settings import Found, Settings, SettingsError
-from mnist_tui.spec.calls import did_you_mean
-from mnist_tui.text import clean, clean_line
+from mnist_tui.settings.settings import ResolvedSetting, Settings
+from mnist_tui.text import clean, clean_line, did_you_mean
 
 EPILOG = """\
   mnist-tui config                              every setting, its value, and where it comes from
@@ -69,7 +69,7 @@ def _get(path: Path, as_json: bool, key: str) -> None:
     found = settings.resolved()
     chosen = {name: one for name, one in found.items() if key in (name, name.partition(".")[0])}
     if not chosen:
-        settings.kind_of("config get", key)
+        settings.type_of("config get", key)
         raise SettingsError(f"{key} is not set; mnist-tui config lists what is")
     if as_json:
         print(_as_json(chosen))
@@ -80,7 +80,7 @@ def _get(path: Path, as_json: bool, key: str) -> None:
 
 
 def _set(path: Path, as_json: bool, key: str, text: str) -> None:
-    kind = settings.kind_of("config set", key)
+    kind = settings.type_of("config set", key)
     if key == "keymap":
         raise SettingsError("config set keymap: one action at a time, as in: mnist-tui config set keymap.leave ctrl+q")
     value = settings.checked("config set", key, kind.from_text(text))
@@ -88,7 +88,7 @@ def _set(path: Path, as_json: bool, key: str, text: str) -> None:
         settings.check_data_dir("config set data_dir", value)
     if action := key.removeprefix("keymap.") if key.startswith("keymap.") else "":
         _check_keymap(action, text)
-    _written(path, lambda: settings.write(key, kind.from_text(text), path))
+    _write(path, lambda: settings.write(key, kind.from_text(text), path))
     _say_if_hidden(path, key)
 
 
@@ -111,10 +111,10 @@ def _say_if_hidden(path: Path, key: str) -> None:
 
 
 def _unset(path: Path, as_json: bool, key: str) -> None:
-    _written(path, lambda: settings.unset(key, path))
+    _write(path, lambda: settings.unset(key, path))
 
 
-def _written(path: Path, write: Callable[[], None]) -> None:
+def _write(path: Path, write: Callable[[], None]) -> None:
     try:
         write()
     except OSError as error:
@@ -127,7 +127,7 @@ def _edit(path: Path, as_json: bool) -> None:
     Raises `EditorError` where the editor cannot be opened.
     """
     if not path.exists():
-        _written(path, lambda: settings.save(path, template()))
+        _write(path, lambda: settings.save(path, template()))
     if not path.is_file():
         raise SettingsError(f"{path}: is not a regular file")
     code = edit(path)
@@ -153,7 +153,7 @@ ACTIONS: dict[str, tuple[tuple[str, ...], Callable[..., None]]] = {
 # --- settings as text ---
 
 
-def table(found: Mapping[str, Found]) -> list[str]:
+def table(found: Mapping[str, ResolvedSetting]) -> list[str]:
     """Aligned lines of key, value and origin."""
     rows = [(key, as_text(one.value) or "-", one.origin) for key, one in found.items()]
     wide = max(len(key) for key, _, _ in rows)
@@ -170,7 +170,7 @@ def as_text(value: object) -> str:
     return str(value) if value not in (None, {}) else ""
 
 
-def _as_json(found: Mapping[str, Found]) -> str:
+def _as_json(found: Mapping[str, ResolvedSetting]) -> str:
     return json.dumps({key: {"value": _plain(one.value), "origin": one.origin} for key, one in found.items()})
 
 

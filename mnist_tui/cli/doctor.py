@@ -9,9 +9,9 @@ from typing import Any
 import platformdirs
 import torch
 
+from mnist_tui.errors import DataError, DeviceError
 from mnist_tui.files import no_place
 from mnist_tui.training import data, environment
-from mnist_tui.training.data import DataError
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def _why_no_gpu(device: torch.device) -> str:
         return ""
     try:
         environment.resolve_device("cuda")
-    except environment.DeviceError as error:
+    except DeviceError as error:
         return "; no GPU: " + str(error).partition(": ")[2].partition(";")[0]
     return ""
 

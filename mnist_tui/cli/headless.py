@@ -9,44 +9,30 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from enum import IntEnum
 from statistics import fmean
 from typing import Any, TextIO
 
+from mnist_tui.errors import ExitCode, MnistTuiError
 from mnist_tui.runs import verdict
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import (
     EpochEnded,
     Event,
+    LearningRateChanged,
     Notice,
     Paused,
     Progress,
     RunEnded,
     RunStarted,
-    Steered,
-    WentOn,
+    Unpaused,
     as_record,
 )
-from mnist_tui.runs.storage import SavedRun, StorageError
+from mnist_tui.runs.storage import SavedRun
 from mnist_tui.spec import summary
 from mnist_tui.spec.run_options import Options
-from mnist_tui.spec.run_spec import RunSpec, SpecError
+from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.text import clean, duration, fitted
 from mnist_tui.training import session
-from mnist_tui.training.data import DataError
-from mnist_tui.training.environment import DeviceError
-
-
-class ExitCode(IntEnum):
-    """What the process tells its caller; part of the interface."""
-
-    OK = 0
-    FAILED = 1
-    USAGE = 2
-    ENVIRONMENT = 3
-    TARGET_MISSED = 4
-    INTERRUPTED = 130
-    TERMINATED = 143
 
 
 @dataclass
@@ -112,7 +98,7 @@ def interruptible() -> Iterator[Interruption]:
             if interruption.code is not None and signum == signal.SIGINT:
                 raise KeyboardInterrupt
             interruption.code = interruption.code or code
-            interruption.control.set()
+            interruption.control.stop()
             again = "; Ctrl-C again aborts" if signum == signal.SIGINT else ""
             with suppress(RuntimeError):  # Python refuses to write where the signal came in the middle of a write.
                 _write(sys.stderr, f"\nstopping after this step{again}\n")
@@ -140,12 +126,12 @@ def batch(specs: Sequence[RunSpec], options: Options, output: Output, require_ta
             run = _Run(spec)
             try:
                 run.follow(session.run(spec, options, interruption.control), output)
-            except tuple(FAILURES) as error:
+            except MnistTuiError as error:
                 if not runs:
                     raise  # Nothing has begun: the whole command is told what is wrong.
                 output.talk(f"{spec.name}: {error}", always=True)
             runs.append(run)
-            if interruption.control.is_set():
+            if interruption.control.should_stop:
                 break
     _summarise(runs, output)
     return interruption.code or _exit_code(runs, require_target)
@@ -210,9 +196,9 @@ class _Run:
                 output.bar(self._bar(event))
             case Paused(epoch=epoch, step=step):
                 output.talk(f"paused in epoch {epoch} after {step} steps, from another terminal")
-            case WentOn():
+            case Unpaused():
                 output.talk("going on")
-            case Steered(learning_rate=rate):
+            case LearningRateChanged(learning_rate=rate):
                 output.talk(f"learning rate {rate:g} from here on, set from another terminal", always=True)
             case EpochEnded() if not output.as_json:
                 output.data(epoch_line(event, self.epochs))
@@ -363,12 +349,3 @@ def dry_run(specs: Sequence[RunSpec], options: Options, output: Output) -> ExitC
             f"on {cost['device']} with {cost['threads']} thread{'s' if cost['threads'] > 1 else ''}\n"
         )
     return ExitCode.OK
-
-
-FAILURES: dict[type[Exception], ExitCode] = {
-    SpecError: ExitCode.USAGE,
-    DataError: ExitCode.ENVIRONMENT,
-    DeviceError: ExitCode.ENVIRONMENT,
-    StorageError: ExitCode.ENVIRONMENT,
-}
-"""What can be wrong before a run begins, and the exit code it gets."""

@@ -14,13 +14,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from mnist_tui.settings import kinds, settings
-from mnist_tui.settings.settings import Settings, SettingsError
+from mnist_tui.errors import (
+    ExitCode,
+    MnistTuiError,
+    PresetError,
+    SettingsError,
+    SpecError,
+    UsageError,
+)
+from mnist_tui.settings import settings, types
+from mnist_tui.settings.settings import Settings
 from mnist_tui.spec import presets, summary
-from mnist_tui.spec.calls import did_you_mean
-from mnist_tui.spec.presets import PresetError
-from mnist_tui.spec.run_spec import RunSpec, SpecError
-from mnist_tui.text import cell_width, clean, clean_line, fitted
+from mnist_tui.spec.run_spec import RunSpec
+from mnist_tui.text import cell_width, clean, clean_line, did_you_mean, fitted
 from mnist_tui.tui import supervisor, terminal
 
 if TYPE_CHECKING:
@@ -29,13 +35,6 @@ if TYPE_CHECKING:
     from mnist_tui.spec.draft import Draft
     from mnist_tui.spec.run_options import Options
     from mnist_tui.tui.request import LabRequest
-
-USAGE, ENVIRONMENT, FAILED, INTERRUPTED = 2, 3, 1, 130
-
-KNOWN = ("DataError", "DeviceError", "StorageError")
-"""What the machine lacks."""
-WRONG = ("RunError", "FilterError", "ColumnError", "EditorError")
-"""What was asked for and cannot be."""
 
 RUN = "a run folder, its name, or the end of its name"
 """How every command names a run."""
@@ -72,12 +71,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         unknown = message.removeprefix("unrecognized arguments: ").split(" ")[0]
         near = did_you_mean(unknown, self._option_string_actions) if unknown.startswith("-") else ""
-        _fail(f"{clean_line(message, 300)}{near}; see mnist-tui --help", USAGE)
-
-
-def _fail(message: str, code: int) -> NoReturn:
-    print(f"mnist-tui: {clean_line(message, 10_000)}", file=sys.stderr)
-    sys.exit(code)
+        raise UsageError(f"{clean_line(message, 300)}{near}; see mnist-tui --help")
 
 
 def _main_parser() -> _Parser:
@@ -168,7 +162,7 @@ def _show(arguments: Sequence[str]) -> int:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--models", type=Path, metavar="DIR")
     options = parser.parse_args(arguments)
-    (spec,) = _changed([presets.load(options.name, options.models)], _settings(options.set), options.models)
+    (spec,) = _apply_settings([presets.load(options.name, options.models)], _settings(options.set), options.models)
     if options.json:
         print(json.dumps(summary.as_json(spec)))
     elif options.torchsummary:
@@ -181,7 +175,7 @@ def _show(arguments: Sequence[str]) -> int:
 def _list(extra: Path | None, as_json: bool) -> int:
     specs = list(presets.load_all(extra))
     if as_json:
-        print(json.dumps([_listed(spec) for spec in specs]))
+        print(json.dumps([_preset_record(spec) for spec in specs]))
         return 0
     width = max(cell_width(spec.name) for spec in specs)
     print(f"{'name':<{width}}  {'params':>8}  {'published':>9}  {'target':>6}  title")
@@ -196,7 +190,7 @@ def _list(extra: Path | None, as_json: bool) -> int:
     return 0
 
 
-def _listed(spec: RunSpec) -> dict[str, Any]:
+def _preset_record(spec: RunSpec) -> dict[str, Any]:
     reported = spec.reported
     return {
         "name": spec.name,
@@ -210,10 +204,10 @@ def _listed(spec: RunSpec) -> dict[str, Any]:
 
 
 def _layers(arguments: Sequence[str]) -> int:
-    from mnist_tui.spec.layers import describe_kinds
+    from mnist_tui.spec.layers import describe_layers
 
     _Parser(prog="mnist-tui layers", allow_abbrev=False).parse_args(arguments)
-    print("\n".join(describe_kinds()))
+    print("\n".join(describe_layers()))
     return 0
 
 
@@ -230,7 +224,7 @@ def _doctor(arguments: Sequence[str]) -> int:
 
     findings = doctor.examine(options.data_dir or chosen.data_dir, options.runs_dir or chosen.runs_dir)
     print(json.dumps(doctor.as_json(findings)) if options.json else clean(doctor.as_text(findings)))
-    return 0 if all(finding.is_usable for finding in findings) else ENVIRONMENT
+    return 0 if all(finding.is_usable for finding in findings) else ExitCode.ENVIRONMENT
 
 
 def _resume(arguments: Sequence[str]) -> int:
@@ -268,9 +262,9 @@ def _batch(options: argparse.Namespace) -> int:
 def _specs(options: argparse.Namespace) -> list[RunSpec]:
     """Every run that was asked for: names times seeds, with all settings; raises before any of them starts."""
     if options.preset or options.start:
-        _fail("--preset and --start open the laboratory; --batch takes the names itself", USAGE)
+        raise UsageError("--preset and --start open the laboratory; --batch takes the names itself")
     specs = [presets.load(name, options.models) for name in options.batch]
-    return _seeded(_changed(specs, _all_settings(options), options.models), options.seeds)
+    return _with_seeds(_apply_settings(specs, _all_settings(options), options.models), options.seeds)
 
 
 def _all_settings(options: argparse.Namespace) -> dict[str, str]:
@@ -282,7 +276,7 @@ def _all_settings(options: argparse.Namespace) -> dict[str, str]:
     return wanted
 
 
-def _seeded(specs: Sequence[RunSpec], seeds: int | None) -> list[RunSpec]:
+def _with_seeds(specs: Sequence[RunSpec], seeds: int | None) -> list[RunSpec]:
     """Every spec with so many seeds in a row."""
     if seeds is None:
         return list(specs)
@@ -292,18 +286,18 @@ def _seeded(specs: Sequence[RunSpec], seeds: int | None) -> list[RunSpec]:
 
 def _count(seeds: int | None) -> int:
     if seeds is not None and not 1 <= seeds <= 1000:
-        _fail("--seeds must be between 1 and 1000", USAGE)
+        raise UsageError("--seeds must be between 1 and 1000")
     return seeds or 1
 
 
 def _settings(pairs: Sequence[str]) -> dict[str, str]:
     for pair in pairs:
         if "=" not in pair:
-            _fail(f"--set {clean_line(pair, 60)}: expected KEY=VALUE, such as optimizer.lr=0.01", USAGE)
+            raise UsageError(f"--set {clean_line(pair, 60)}: expected KEY=VALUE, such as optimizer.lr=0.01")
     return {key.strip(): value.strip() for key, _, value in (pair.partition("=") for pair in pairs)}
 
 
-def _changed(specs: Sequence[RunSpec], settings: dict[str, str], models: Path | None) -> list[RunSpec]:
+def _apply_settings(specs: Sequence[RunSpec], settings: dict[str, str], models: Path | None) -> list[RunSpec]:
     """The specs with settings; raises `SpecError`, for a knob that one of them lacks with the presets that have it."""
     for name in settings:
         _check_knob(name, specs, models)
@@ -328,13 +322,13 @@ def _check_knob(name: str, specs: Sequence[RunSpec], models: Path | None) -> Non
 def _options(options: argparse.Namespace, chosen: Settings) -> "Options":
     """What the command line says; where it says nothing, the settings."""
     device = chosen.device if options.device is None else options.device
-    if not kinds.DEVICE.is_right(device):
-        _fail(f"--device {clean_line(device, 40)}: must be {kinds.DEVICE.must_be}", USAGE)
+    if not types.DEVICE.is_right(device):
+        raise UsageError(f"--device {clean_line(device, 40)}: must be {types.DEVICE.must_be}")
     from mnist_tui.spec.run_options import Options
 
     threads = chosen.threads if options.threads is None else options.threads
-    if threads is not None and not kinds.COUNT.is_right(threads):
-        _fail(f"--threads {threads}: must be {kinds.COUNT.must_be}", USAGE)
+    if threads is not None and not types.COUNT.is_right(threads):
+        raise UsageError(f"--threads {threads}: must be {types.COUNT.must_be}")
     dataset = options.dataset or chosen.dataset
     return Options(
         device=device,
@@ -368,14 +362,14 @@ def _lab(options: argparse.Namespace) -> int:
     """The laboratory; where the terminal cannot draw, the same as lines."""
     for name in ("dry_run", "json", "require_target"):
         if getattr(options, name):
-            _fail(f"--{name.replace('_', '-')} goes with --batch NAME", USAGE)
+            raise UsageError(f"--{name.replace('_', '-')} goes with --batch NAME")
     chosen = settings.load()
     last, notice = _last_used()
-    draft = _designed(options, chosen, last)
+    draft = _initial_draft(options, chosen, last)
     if options.plain or (terminal.is_terminal() and terminal.is_dumb()):
         return _plain_lab(options, _valid_spec(draft), chosen)
     if not terminal.is_terminal():
-        _fail(f"the laboratory needs a terminal; train without one: mnist-tui --batch {draft.base.name}", USAGE)
+        raise UsageError(f"the laboratory needs a terminal; train without one: mnist-tui --batch {draft.base.name}")
     request = _request(options, draft, chosen)
     previous = last.draft if last and last.draft.changed_count and last.draft != draft else None
     texts = _run_texts(options, last)
@@ -392,7 +386,7 @@ def _last_used() -> "tuple[LastUsed | None, str]":
         return None, str(error)
 
 
-def _designed(options: argparse.Namespace, chosen: Settings, last: "LastUsed | None") -> "Draft":
+def _initial_draft(options: argparse.Namespace, chosen: Settings, last: "LastUsed | None") -> "Draft":
     """What the laboratory opens on: the named preset, or what was designed last, or the preset of the settings."""
     from mnist_tui.spec.draft import Draft
 
@@ -405,14 +399,16 @@ def _designed(options: argparse.Namespace, chosen: Settings, last: "LastUsed | N
         draft = last.draft
     if not wanted:
         return draft
-    (changed,) = _changed([_valid_spec(draft)], wanted, options.models)
+    (changed,) = _apply_settings([_valid_spec(draft)], wanted, options.models)
     return Draft.of(changed, draft.base)
 
 
 def _valid_spec(draft: "Draft") -> RunSpec:
     """The run that a draft comes to; ends where something is wrong in it."""
     if draft.result.spec is None:
-        _fail("what was designed last has mistakes: open mnist-tui and correct them, or name a preset: --preset", USAGE)
+        raise UsageError(
+            "what was designed last has mistakes: open mnist-tui and correct them, or name a preset: --preset"
+        )
     return draft.result.spec
 
 
@@ -438,7 +434,7 @@ def _plain_lab(options: argparse.Namespace, spec: RunSpec, chosen: Settings) -> 
     if not options.start:
         print(f"\nto train: mnist-tui --batch {clean_line(spec.name)}, or mnist-tui --plain --start")
         return 0
-    specs = _seeded([spec], options.seeds)
+    specs = _with_seeds([spec], options.seeds)
     from mnist_tui.cli import headless
 
     return headless.batch(specs, where, headless.Output(False, options.quiet), False)
@@ -473,9 +469,9 @@ def _open(request: "LabRequest") -> NoReturn:
         gc.disable()  # Until the first frame is drawn: collections over all that is being loaded cost a tenth of it.
         from mnist_tui.tui.app import run_lab
 
-        return _ended(lambda: run_lab(request, report))
+        return _exit_code_of(lambda: run_lab(request, report))
 
-    supervisor.guarded(main)
+    supervisor.run_supervised(main)
 
 
 def _watch(arguments: Sequence[str]) -> int:
@@ -505,7 +501,7 @@ def _extend(arguments: Sequence[str]) -> int:
     _add_output_options(parser)
     options = parser.parse_args(arguments)
     if not 1 <= options.epochs <= 10_000:
-        _fail(f"{options.epochs} epochs more: must be 1 to 10,000", USAGE)
+        raise UsageError(f"{options.epochs} epochs more: must be 1 to 10,000")
     where = _options(options, _as_recorded())
     from mnist_tui.cli import headless
 
@@ -547,7 +543,7 @@ def _dispatch(arguments: Sequence[str]) -> int:
         return COMMANDS[arguments[0]](arguments[1:])
     if arguments and not arguments[0].startswith("-"):
         near = did_you_mean(arguments[0], COMMANDS) or f"; known are {', '.join(COMMANDS)}, and --batch NAME trains"
-        _fail(f"there is no command {clean_line(arguments[0], 60)!r}{near}", USAGE)
+        raise UsageError(f"there is no command {clean_line(arguments[0], 60)!r}{near}")
     parser = _main_parser()
     options = parser.parse_args(arguments)
     if options.version:
@@ -566,32 +562,31 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             with suppress(OSError):  # A stream whose file was exchanged for a pipe cannot be asked where it stands.
                 stream.reconfigure(errors="replace")  # A terminal without UTF-8 gets ? for what it cannot show.
-    sys.exit(_ended(lambda: _dispatch(sys.argv[1:])))
+    sys.exit(_exit_code_of(lambda: _dispatch(sys.argv[1:])))
 
 
-def _ended(run: Callable[[], int]) -> int:
+def _exit_code_of(run: Callable[[], int]) -> int:
     """The exit code of `run`; whatever it raises is one line."""
     try:
         return run()
     except KeyboardInterrupt:
-        return INTERRUPTED
-    except (PresetError, SpecError, SettingsError) as error:
-        _fail(str(error), USAGE)
+        return ExitCode.INTERRUPTED
+    except MnistTuiError as error:
+        print(f"mnist-tui: {clean_line(str(error), 10_000)}", file=sys.stderr)
+        return error.exit_code
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # what is left to flush at exit goes nowhere
         return 0
     except Exception as error:
-        _fail_for(error)
+        return _report_crash(error)
 
 
-def _fail_for(error: Exception) -> NoReturn:
-    """Ends with what the machine lacks; everything else is our own mistake, and goes to a file."""
-    if type(error).__name__ in WRONG:
-        _fail(str(error), USAGE)
-    if type(error).__name__ in KNOWN:  # By name: their modules load torch, and may not be loaded.
-        _fail(str(error), ENVIRONMENT)
+def _report_crash(error: Exception) -> int:
+    """Says a mistake of ours in one line, its traceback goes to a file; the exit code."""
     from platformdirs import user_log_path
 
     path = user_log_path("mnist-tui", ensure_exists=True) / "crash.log"
     path.write_text(traceback.format_exc())
-    _fail(f"internal error: {type(error).__name__}: {clean_line(str(error), 200)}; the traceback is in {path}", FAILED)
+    what = f"{type(error).__name__}: {clean_line(str(error), 200)}"
+    print(f"mnist-tui: internal error: {what}; the traceback is in {clean_line(str(path))}", file=sys.stderr)
+    return ExitCode.FAILED

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from mnist_tui.analysis import comparison, plots, tables
 from mnist_tui.editor import edit
+from mnist_tui.errors import RunError
 from mnist_tui.runs import annotations, columns, filters
-from mnist_tui.runs.index import Runs, find_run, grouped, matching, repeats
+from mnist_tui.runs.index import RunIndex, find_run, grouped, matching, repeats
 from mnist_tui.runs.record import Run
 from mnist_tui.runs.sparkline import mean_curve
-from mnist_tui.runs.storage import RunError
 from mnist_tui.settings import settings
 from mnist_tui.text import as_name, clean_line
 from mnist_tui.tui.terminal import has_utf8
@@ -27,11 +27,11 @@ MOST_PLOT_CELLS, PLOT_LINES = 100, 18
 """The size of a plot; in a narrow terminal it is as wide as the terminal."""
 
 
-def listed(runs_dir: Path, words: Sequence[str], options: argparse.Namespace) -> int:
+def list_runs(runs_dir: Path, words: Sequence[str], options: argparse.Namespace) -> int:
     """Prints the runs that a filter chooses."""
     kept, order = columns.from_settings(settings.resolved())
     named = columns.chosen(options.columns.split(",")) if options.columns else None
-    runs = filters.choose(_all(runs_dir), " ".join(words))
+    runs = filters.choose(_read_index(runs_dir), " ".join(words))
     groups = columns.ordered(grouped(runs) if options.group else [[run] for run in runs], options.sort or order)
     groups = groups[: options.limit] if options.limit else groups
     if options.json:
@@ -45,9 +45,9 @@ def listed(runs_dir: Path, words: Sequence[str], options: argparse.Namespace) ->
     return 0
 
 
-def looked_at(runs_dir: Path, named: str, as_json: bool, has_plot: bool = False) -> int:
+def show_run(runs_dir: Path, named: str, as_json: bool, has_plot: bool = False) -> int:
     """Prints all that is known of a run; with `has_plot`, its test accuracies as a plot as well."""
-    runs = _all(runs_dir)
+    runs = _read_index(runs_dir)
     run = find_run(named, runs_dir)
     if as_json:
         changes = tables.changes(run, runs)
@@ -61,22 +61,24 @@ def looked_at(runs_dir: Path, named: str, as_json: bool, has_plot: bool = False)
     return 0
 
 
-def compared(runs_dir: Path, named: Sequence[str], measure: "Measure", as_json: bool, has_plot: bool = False) -> int:
+def compare_runs(
+    runs_dir: Path, named: Sequence[str], measure: "Measure", as_json: bool, has_plot: bool = False
+) -> int:
     """Prints runs, or seeds of runs, beside each other, and whether their difference can be told from noise.
 
     With `has_plot`, the test accuracies of each as a plot as well: of several seeds their mean.
     """
-    runs = _all(runs_dir)
-    sides = comparison.labelled([_side(name, runs_dir, runs) for name in named])
-    if wrong := comparison.refusals(sides, measure):
+    runs = _read_index(runs_dir)
+    arms = comparison.labelled([_arm(name, runs_dir, runs) for name in named])
+    if wrong := comparison.refusals(arms, measure):
         raise RunError("; ".join(wrong))
-    verdicts = comparison.compare(sides, measure)
+    verdicts = comparison.compare(arms, measure)
     if as_json:
-        print(json.dumps(tables.comparison_json(sides, verdicts, measure), allow_nan=False))
+        print(json.dumps(tables.comparison_json(arms, verdicts, measure), allow_nan=False))
     else:
-        print("\n".join(tables.comparison_lines(sides, verdicts, measure)))
+        print("\n".join(tables.comparison_lines(arms, verdicts, measure)))
     if has_plot:
-        _print_plot({side.label: mean_curve([run.accuracies for run in side.runs]) for side in sides})
+        _print_plot({arm.label: mean_curve([run.accuracies for run in arm.runs]) for arm in arms})
     return 0
 
 
@@ -87,13 +89,13 @@ def _print_plot(curves: Mapping[str, Sequence[float]]) -> None:
     print("\n".join(["", *(lines or ["no epoch was finished: there is nothing to plot"])]))
 
 
-def _all(runs_dir: Path) -> list[Run]:
-    runs = Runs(runs_dir)
+def _read_index(runs_dir: Path) -> list[Run]:
+    runs = RunIndex(runs_dir)
     runs.refresh()
     return runs.all
 
 
-def _side(named: str, runs_dir: Path, runs: Sequence[Run]) -> list[Run]:
+def _arm(named: str, runs_dir: Path, runs: Sequence[Run]) -> list[Run]:
     """A run by its name, or the completed runs of one recipe: of that preset, or chosen by a filter."""
     try:
         return [find_run(named, runs_dir)]
@@ -137,7 +139,7 @@ def _example(named: str, groups: Sequence[Sequence[Run]]) -> str:
 # --- commands that change something ---
 
 
-def tagged(runs_dir: Path, named: str, add: Sequence[str], remove: Sequence[str]) -> int:
+def tag_run(runs_dir: Path, named: str, add: Sequence[str], remove: Sequence[str]) -> int:
     """Adds and takes away tags; prints those there are."""
     run = _writable(runs_dir, named)
     try:
@@ -155,14 +157,14 @@ def _writable(runs_dir: Path, named: str) -> Run:
     return run
 
 
-def annotated(runs_dir: Path, named: str) -> int:
+def edit_notes(runs_dir: Path, named: str) -> int:
     """Opens notes.md in the user's editor; the editor's exit code."""
     folder = _writable(runs_dir, named).folder
     annotations.write_notes(folder, annotations.read_notes(folder))  # Now it is there, and no link.
     return edit(folder / "notes.md")
 
 
-def deleted(runs_dir: Path, named: Sequence[str], is_for_good: bool) -> int:
+def delete_runs(runs_dir: Path, named: Sequence[str], is_for_good: bool) -> int:
     """Moves runs to the trash and prints how each is restored; or empties the trash, which nothing restores."""
     if is_for_good:
         count = annotations.empty_trash(runs_dir)
@@ -173,7 +175,7 @@ def deleted(runs_dir: Path, named: Sequence[str], is_for_good: bool) -> int:
     return 0
 
 
-def restored(runs_dir: Path, named: str | None) -> int:
+def restore_run(runs_dir: Path, named: str | None) -> int:
     """Takes a run out of the trash, by its name or the end of it; without one lists what is in it."""
     trash = annotations.trashed(runs_dir)
     if named is None:
@@ -187,7 +189,7 @@ def restored(runs_dir: Path, named: str | None) -> int:
     return 0
 
 
-def exported(runs_dir: Path, named: str, destination: Path, checkpoints: bool) -> int:
+def export_run(runs_dir: Path, named: str, destination: Path, checkpoints: bool) -> int:
     """Copies a run to a folder or an archive; prints where."""
     run = _writable(runs_dir, named)
     if wrong := annotations.wrong_destination(destination):
@@ -287,26 +289,26 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
 def _compare(runs_dir: Path, options: argparse.Namespace) -> int:
     if len(options.what) < 2:
         raise RunError("compare takes two or more: mnist-tui compare iter4 iter5")
-    return compared(runs_dir, options.what, options.measure, options.json, options.plot)
+    return compare_runs(runs_dir, options.what, options.measure, options.json, options.plot)
 
 
 def _delete(runs_dir: Path, options: argparse.Namespace) -> int:
     if not options.runs and not options.empty_trash:
         raise RunError("delete which run? mnist-tui runs --columns run,name,seed lists them")
-    return deleted(runs_dir, options.runs, options.empty_trash)
+    return delete_runs(runs_dir, options.runs, options.empty_trash)
 
 
 COMMANDS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], Callable[[Path, argparse.Namespace], int]]] = {
-    "runs": (_add_runs, lambda runs_dir, options: listed(runs_dir, options.filter, options)),
-    "open": (_add_open, lambda runs_dir, options: looked_at(runs_dir, options.run, options.json, options.plot)),
+    "runs": (_add_runs, lambda runs_dir, options: list_runs(runs_dir, options.filter, options)),
+    "open": (_add_open, lambda runs_dir, options: show_run(runs_dir, options.run, options.json, options.plot)),
     "compare": (_add_compare, _compare),
-    "tag": (_add_tag, lambda runs_dir, options: tagged(runs_dir, options.run, options.tags, options.remove)),
-    "note": (_add_run, lambda runs_dir, options: annotated(runs_dir, options.run)),
+    "tag": (_add_tag, lambda runs_dir, options: tag_run(runs_dir, options.run, options.tags, options.remove)),
+    "note": (_add_run, lambda runs_dir, options: edit_notes(runs_dir, options.run)),
     "delete": (_add_delete, _delete),
-    "restore": (_add_restore, lambda runs_dir, options: restored(runs_dir, options.run)),
+    "restore": (_add_restore, lambda runs_dir, options: restore_run(runs_dir, options.run)),
     "export": (
         _add_export,
-        lambda runs_dir, options: exported(runs_dir, options.run, options.destination, not options.no_checkpoints),
+        lambda runs_dir, options: export_run(runs_dir, options.run, options.destination, not options.no_checkpoints),
     ),
 }
 """For each command: what adds its arguments, and what does it."""

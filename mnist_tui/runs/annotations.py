@@ -14,16 +14,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from mnist_tui.files import BadFile, read_bytes, sync_folder, write_atomically
-from mnist_tui.runs.storage import (
-    LOCK_SECONDS,
-    MAX_NOTES,
-    PARTS,
-    StorageError,
-    joined_notes,
-    read_notes_text,
-    split_notes,
-)
+from mnist_tui.errors import FileError, StorageError
+from mnist_tui.files import read_bytes, sync_folder, write_atomically
+from mnist_tui.runs.storage import LOCK_SECONDS, MAX_NOTES, PARTS, joined_notes, read_notes_text, split_notes
 from mnist_tui.text import as_name, clean, clean_line, is_name
 
 MAX_TAGS = 4_096
@@ -91,7 +84,7 @@ def read_tags(folder: Path) -> tuple[str, ...]:
     """The tags of a run, sorted; of a damaged file those that are valid."""
     try:
         lines = read_bytes(folder / "tags.txt", MAX_TAGS, follow=False).decode(errors="replace").splitlines()
-    except BadFile:
+    except FileError:
         return ()
     return tuple(sorted({tag for line in lines if is_name(tag := as_name(line.strip()), MAX_TAG)}))
 

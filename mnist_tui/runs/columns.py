@@ -7,20 +7,16 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
+from mnist_tui.errors import ColumnError
 from mnist_tui.runs.record import Run, observations
 from mnist_tui.runs.sparkline import HELP, MOST_CELLS, mean_curve, scale_of, sparkline
-from mnist_tui.settings.settings import Found
-from mnist_tui.spec.calls import did_you_mean
-from mnist_tui.text import clean_line, duration
+from mnist_tui.settings.settings import ResolvedSetting
+from mnist_tui.text import clean_line, did_you_mean, duration
 
 NOT_MNIST = "not MNIST: its accuracies do not compare with MNIST's"
 """What is said of a run on other images."""
 
 Value = str | int | float | bool | tuple[Any, ...] | None
-
-
-class ColumnError(ValueError):
-    """There is no such column; the message names the nearest one."""
 
 
 @dataclass(frozen=True)
@@ -235,7 +231,7 @@ def without_empty(shown: Sequence[Column], groups: Sequence[Sequence[Run]]) -> l
     return [each for each in shown if not groups or any(each.has_value(run) for runs in groups for run in runs)]
 
 
-def from_settings(found: Mapping[str, Found]) -> tuple[tuple[str, ...], str]:
+def from_settings(found: Mapping[str, ResolvedSetting]) -> tuple[tuple[str, ...], str]:
     """The columns and the order that the settings ask for; raises `ColumnError`, which names where they are set."""
     for key in ("columns", "sort"):
         names = found[key].value if key == "columns" else (found[key].value.removeprefix("-"),)

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal, get_args
 
-Request = Literal["stop", "pause", "go_on", "step", "learning_rate"]
+Request = Literal["stop", "pause", "unpause", "step", "learning_rate"]
 
 FILE = "control.jsonl"
 MAX_BYTES = 2**20
@@ -23,20 +23,20 @@ POLL_SECONDS = 0.1
 MAX_RATE = 1e4
 
 
-class Control(threading.Event):
-    """The stop event of a run, with a pause and a learning rate; every method may be called from any thread."""
+class Control:
+    """The stop flag of a run, with a pause and a learning rate; every method may be called from any thread."""
 
     def __init__(self) -> None:
-        super().__init__()
+        self._stop = threading.Event()
         # Re-entrant, since a signal may set the event in the middle of another request.
         self._changed = threading.Condition(threading.RLock())
         self._is_paused = False
         self._steps = 0
         self._rate: float | None = None
         self.source: Callable[[], None] | None = None
-        """Where requests from other processes come from; asked by `look`."""
+        """Where requests from other processes come from; asked by `poll`."""
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Looks for requests from other processes; the trainer does so a few times a second, paused or not."""
         if self.source is not None:
             self.source()
@@ -44,11 +44,20 @@ class Control(threading.Event):
     @property
     def is_paused(self) -> bool:
         """Whether the run is to wait before its next step."""
-        return self._is_paused and self._steps == 0 and not self.is_set()
+        return self._is_paused and self._steps == 0 and not self.should_stop
 
-    def set(self) -> None:
+    @property
+    def should_stop(self) -> bool:
+        """Whether the run is to end after the step under way."""
+        return self._stop.is_set()
+
+    def wait_for_stop(self, seconds: float) -> bool:
+        """Sleeps until the run is to end, at most so long; whether it is."""
+        return self._stop.wait(seconds)
+
+    def stop(self) -> None:
         """Ends the run after the step under way; it saves."""
-        super().set()
+        self._stop.set()
         with self._changed:
             self._changed.notify_all()
 
@@ -58,7 +67,7 @@ class Control(threading.Event):
             self._is_paused, self._steps = True, 0
             self._changed.notify_all()
 
-    def go_on(self) -> None:
+    def unpause(self) -> None:
         """Ends the pause."""
         with self._changed:
             self._is_paused, self._steps = False, 0
@@ -75,8 +84,8 @@ class Control(threading.Event):
         """Whether the next step was asked for alone."""
         return self._steps > 0
 
-    def step_taken(self) -> bool:
-        """Told by the trainer after every step: whether to report it at once, alone or before a pause."""
+    def consume_step(self) -> bool:
+        """RunnerMessage by the trainer after every step: whether to report it at once, alone or before a pause."""
         with self._changed:
             self._steps = max(0, self._steps - 1)
             return self._is_paused
@@ -87,7 +96,7 @@ class Control(threading.Event):
             self._rate = _checked(rate)
             self._changed.notify_all()
 
-    def take_learning_rate(self) -> float | None:
+    def consume_learning_rate(self) -> float | None:
         """The rate that was asked for since the last call."""
         with self._changed:
             rate, self._rate = self._rate, None
@@ -98,15 +107,15 @@ class Control(threading.Event):
         with self._changed:
             self._changed.wait(seconds)
 
-    def obey(self, request: Request, value: float | None = None) -> None:
+    def apply(self, request: Request, value: float | None = None) -> None:
         """Does what a request says; raises `ValueError` for a rate that is none."""
         match request:
             case "stop":
-                self.set()
+                self.stop()
             case "pause":
                 self.pause()
-            case "go_on":
-                self.go_on()
+            case "unpause":
+                self.unpause()
             case "step":
                 self.step()
             case "learning_rate":
@@ -147,8 +156,8 @@ class Requests:
         except OSError:
             return 0
 
-    def pass_on(self, control: Control) -> list[str]:
-        """Has `control` obey what is new; returns the lines that nobody can obey, for the log."""
+    def dispatch(self, control: Control) -> list[str]:
+        """Has `control` apply what is new; returns the lines that nobody can apply, for the log."""
         size = min(self._size(), MAX_BYTES)
         if size <= self._offset:
             return []
@@ -164,15 +173,17 @@ class Requests:
             os.close(descriptor)
         whole = content.rfind(b"\n") + 1  # A line that is being written is read when it is done.
         self._offset += whole
-        return [line.decode(errors="replace") for line in content[:whole].splitlines() if not _obeyed(line, control)]
+        return [
+            line.decode(errors="replace") for line in content[:whole].splitlines() if not _apply_line(line, control)
+        ]
 
 
-def _obeyed(line: bytes, control: Control) -> bool:
+def _apply_line(line: bytes, control: Control) -> bool:
     try:
         wanted = json.loads(line[: MAX_LINE + 1])
         if wanted["request"] not in get_args(Request):
             return False
-        control.obey(wanted["request"], wanted.get("value"))
+        control.apply(wanted["request"], wanted.get("value"))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return False
     return True

@@ -69,7 +69,7 @@ class Paused:
 
 
 @dataclass(frozen=True)
-class WentOn:
+class Unpaused:
     """The pause is over."""
 
     epoch: int
@@ -77,7 +77,7 @@ class WentOn:
 
 
 @dataclass(frozen=True)
-class Steered:
+class LearningRateChanged:
     """Somebody changed the learning rate while the run was under way; what is scheduled later is scaled by it."""
 
     epoch: int
@@ -134,7 +134,7 @@ class RunEnded:
     seconds: float
 
 
-Event = Notice | RunStarted | Progress | Paused | WentOn | Steered | EpochEnded | RunEnded
+Event = Notice | RunStarted | Progress | Paused | Unpaused | LearningRateChanged | EpochEnded | RunEnded
 
 
 def as_record(event: Event) -> dict[str, Any]:

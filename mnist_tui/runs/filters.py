@@ -11,7 +11,8 @@ import shlex
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 
-from mnist_tui.runs.columns import Column, ColumnError, column
+from mnist_tui.errors import ColumnError, FilterError
+from mnist_tui.runs.columns import Column, column
 from mnist_tui.runs.record import Run
 from mnist_tui.text import as_name, clean_line
 
@@ -28,10 +29,6 @@ COMPARISONS: dict[str, Callable[[float, float], bool]] = {
 EXAMPLES = {"parameters": "20000", "lr": "0.001", "gap": "0.5"}
 """Numbers of columns that are neither accuracies nor counts of epochs."""
 _TERM = re.compile(r"(-?)(?:([A-Za-z_]+)(<=|>=|!=|<|>|=|:))?(.*)", re.DOTALL)
-
-
-class FilterError(ValueError):
-    """A filter that cannot be read; the message names the word and what to do."""
 
 
 _AND = "a filter needs no 'and': every word must hold; leave it out"

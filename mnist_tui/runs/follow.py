@@ -5,23 +5,24 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from threading import Event as Stop
 from typing import Any, get_args
 
+from mnist_tui.errors import RunError, StorageError
+from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import (
     EpochEnded,
     Event,
+    LearningRateChanged,
     Outcome,
     Paused,
     Progress,
     RunEnded,
     RunStarted,
-    Steered,
-    WentOn,
+    Unpaused,
     as_record,
     best_of,
 )
-from mnist_tui.runs.storage import RunError, SavedRun, StorageError, is_running, load_run, parsed_row
+from mnist_tui.runs.storage import SavedRun, is_running, load_run, parsed_row
 from mnist_tui.runs.verdict import after_training, in_words
 from mnist_tui.text import clean_line
 
@@ -33,22 +34,22 @@ MAX_STEPS = 2_000
 """Lines of steps.jsonl that are shown at once, evenly chosen."""
 
 
-def follow(folder: Path, stop: Stop) -> Iterator[Event]:
-    """What happened in a run and what happens, until it has ended or `stop` is set.
+def follow(folder: Path, control: Control) -> Iterator[Event]:
+    """What happened in a run and what happens, until it has ended or `control` says so.
 
     A run that nobody trains and that has no end is told as stopped, with how to go on. Raises `StorageError` where the
     folder is no run.
     """
     saved = _loaded(folder)
     yield _started(saved)
-    news = _News(saved)
+    new_events = _NewEvents(saved)
     while True:
         is_over = not is_running(folder)  # Asked before reading: whoever trains writes until the lock is given back.
-        yield from news.take()
+        yield from new_events.read()
         if is_over:
             yield _ended(_loaded(folder))
             return
-        if stop.wait(PERIOD):
+        if control.wait_for_stop(PERIOD):
             return
 
 
@@ -79,7 +80,7 @@ class Tail:
         return content[:whole].splitlines(keepends=True)
 
 
-class _News:
+class _NewEvents:
     """What a run's folder says that was not said before, in the order in which it happened."""
 
     def __init__(self, saved: SavedRun) -> None:
@@ -89,26 +90,26 @@ class _News:
         self._steps_per_epoch = _steps_per_epoch(saved)
         self._is_first = True
 
-    def take(self) -> list[Event]:
+    def read(self) -> list[Event]:
         """The new events."""
         lines = self._steps.lines()
         every = max(1, math.ceil(len(lines) / MAX_STEPS))
         steps = _standing([event for line in lines[::-1][::every][::-1] if (event := self._step(line)) is not None])
         if self._is_first:  # Of the pauses before, only the one that holds matters.
             steps = [event for event in steps[:-1] if isinstance(event, Progress)] + steps[-1:]
-        steered = [change for line in self._steering.lines() if (change := _steered(line)) is not None]
+        steered = [change for line in self._steering.lines() if (change := _rate_change(line)) is not None]
         # A row that came out differently after a resume stands behind the old one, and replaces it.
         rows = {row.epoch: row for line in self._history.lines() if (row := parsed_row(line)) is not None}
         self._is_first = False
         return sorted([*steps, *steered, *rows.values()], key=_place)
 
-    def _step(self, line: bytes) -> Progress | Paused | WentOn | None:
+    def _step(self, line: bytes) -> Progress | Paused | Unpaused | None:
         values = _parsed(line)
         place = _epoch_and_step(values)
         if place is None:
             return None
         if "paused" in values:
-            return Paused(*place) if values["paused"] is True else WentOn(*place)
+            return Paused(*place) if values["paused"] is True else Unpaused(*place)
         loss, rate, speed = (_number(values.get(name)) for name in ("loss", "learning_rate", "images_per_second"))
         if math.isnan(loss + rate):
             return None
@@ -120,18 +121,18 @@ def _place(event: Event) -> tuple[int, float, int]:
     match event:
         case Progress(epoch=epoch, step=step):
             return epoch, step, 0
-        case Steered(epoch=epoch, step=step):
+        case LearningRateChanged(epoch=epoch, step=step):
             return epoch, step, 1
-        case Paused(epoch=epoch, step=step) | WentOn(epoch=epoch, step=step):
+        case Paused(epoch=epoch, step=step) | Unpaused(epoch=epoch, step=step):
             return epoch, step, 2
         case EpochEnded(epoch=epoch):
             return epoch, math.inf, 0
     raise AssertionError(event)
 
 
-def _standing(steps: Sequence[Progress | Paused | WentOn]) -> list[Progress | Paused | WentOn]:
+def _standing(steps: Sequence[Progress | Paused | Unpaused]) -> list[Progress | Paused | Unpaused]:
     """Without the steps that a crash took back: the run went on from a checkpoint before them."""
-    kept: list[Progress | Paused | WentOn] = []
+    kept: list[Progress | Paused | Unpaused] = []
     for event in steps:
         while kept and _place(kept[-1])[:2] > _place(event)[:2]:
             kept.pop()
@@ -139,10 +140,10 @@ def _standing(steps: Sequence[Progress | Paused | WentOn]) -> list[Progress | Pa
     return kept
 
 
-def _steered(line: bytes) -> Steered | None:
+def _rate_change(line: bytes) -> LearningRateChanged | None:
     values = _parsed(line)
     place, rate = _epoch_and_step(values), _number(values.get("learning_rate"))
-    return None if place is None or math.isnan(rate) else Steered(*place, rate)
+    return None if place is None or math.isnan(rate) else LearningRateChanged(*place, rate)
 
 
 def _parsed(line: bytes) -> dict[str, Any]:
@@ -233,7 +234,7 @@ def newest_run(runs_dir: Path) -> Path:
 def print_events(folder: Path, as_json: bool) -> int:
     """Prints a run's epochs as they come, and how it ends; the exit code, 1 for a run that failed."""
     code = 0
-    for event in follow(folder, Stop()):
+    for event in follow(folder, Control()):
         if as_json:
             print(json.dumps(as_record(event), allow_nan=False), flush=True)
         elif not isinstance(event, Progress):
@@ -250,9 +251,9 @@ def _line(event: Event) -> str:
         case EpochEnded():
             train, test = f"train {event.train_loss:.4f} {event.train_accuracy:.2%}", f"test {event.test_accuracy:.2%}"
             return f"epoch {event.epoch}  {train}  {test}  lr {event.learning_rate:.3g}  {event.seconds:.1f} s"
-        case Paused() | WentOn():
+        case Paused() | Unpaused():
             return "paused" if isinstance(event, Paused) else "going on"
-        case Steered():
+        case LearningRateChanged():
             return f"learning rate {event.learning_rate:g} from here on, set by hand"
         case RunEnded():
             best = f", best test {event.best.test_accuracy:.2%} in epoch {event.best.epoch}" if event.best else ""

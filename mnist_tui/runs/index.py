@@ -12,16 +12,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from mnist_tui.files import BadFile, read_text
+from mnist_tui.errors import FileError, RunError, StorageError
+from mnist_tui.files import read_text
 from mnist_tui.runs.record import ENDED, Run, observations
-from mnist_tui.runs.storage import FORMAT, MAX_JSON, RunError, StorageError, is_running
+from mnist_tui.runs.storage import FORMAT, MAX_JSON, is_running
 from mnist_tui.text import clean_line
 
 OPEN = ("training", "interrupted")
 """The states of runs that have not ended."""
 
 
-class Runs:
+class RunIndex:
     """The folders of a runs directory, the newest first; `refresh` reads those that changed."""
 
     def __init__(self, runs_dir: Path) -> None:
@@ -135,7 +136,7 @@ def read_run(folder: Path) -> Run:
     try:
         record = _read_json(folder / "run.json")
         end = _read_json(folder / "end.json") or {}
-    except BadFile as error:
+    except FileError as error:
         return Run(folder, "damaged", clean_line(f"{error.path.name} {error.why}", 200))
     if record is None:
         is_ours = (folder / "run.lock").exists() or _OUR_NAME.fullmatch(folder.name)
@@ -171,17 +172,17 @@ def _reason(state: str) -> str:
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:
-    """The object in a file, None where there is no file; raises `BadFile`."""
+    """The object in a file, None where there is no file; raises `FileError`."""
     try:
         document = json.loads(read_text(path, MAX_JSON, follow=False))
-    except BadFile as error:
+    except FileError as error:
         if error.is_missing:
             return None
         raise
     except (ValueError, RecursionError):
-        raise BadFile(path, "is no JSON") from None
+        raise FileError(path, "is no JSON") from None
     if not isinstance(document, dict):
-        raise BadFile(path, "is no JSON object")
+        raise FileError(path, "is no JSON object")
     return document
 
 

@@ -13,19 +13,19 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, TypeVar
 
+from mnist_tui.errors import CallError, LayerError, SpecError, StorageError
 from mnist_tui.runs.annotations import read_notes, read_tags
 from mnist_tui.runs.events import EpochEnded, best_of
-from mnist_tui.runs.storage import StorageError, read_history
+from mnist_tui.runs.storage import read_history
 from mnist_tui.runs.verdict import Whole, whole
-from mnist_tui.spec.calls import Call, CallError, Value, parse, parse_lines, resolve, signature
+from mnist_tui.spec.calls import Call, Value, parse, parse_lines, resolve, signature
 from mnist_tui.spec.catalog import OPTIMIZERS
-from mnist_tui.spec.layers import LayerError
-from mnist_tui.spec.network import Row, trace
-from mnist_tui.spec.run_spec import RunSpec, SpecError, make_spec
+from mnist_tui.spec.network import LayerRow, infer_shapes
+from mnist_tui.spec.run_spec import RunSpec, make_spec
 from mnist_tui.spec.summary import layers_in_words
 from mnist_tui.text import clean_line
 
-Kind = TypeVar("Kind")
+T = TypeVar("T")
 
 ENDED = ("completed", "stopped", "diverged", "failed")
 """How a run says that it ended; `training` and `interrupted` are the states of one that does not."""
@@ -142,7 +142,7 @@ class Run:
         return _dropout_rates(self.layer_text, self.knobs)
 
     @property
-    def layers(self) -> tuple[Row, ...]:
+    def layers(self) -> tuple[LayerRow, ...]:
         """The layer table; () where it cannot be read."""
         return _layer_rows(self.layer_text, self.knobs)
 
@@ -170,7 +170,7 @@ class Run:
         """A part of run.json that has parts of its own, such as `versions`; {} where there is none."""
         return _get(self.record, dict, name) or {}
 
-    def _recipe(self, kind: type[Kind], name: str) -> Kind | None:
+    def _recipe(self, kind: type[T], name: str) -> T | None:
         return _get(self.record, kind, "spec", "train", name)
 
     def _call(self, name: str) -> Call | None:
@@ -366,7 +366,7 @@ def _text(value: str | None) -> str | None:
     return None if value is None else clean_line(value, 100)
 
 
-def _get(document: Any, kind: type[Kind], *path: str) -> Kind | None:
+def _get(document: Any, kind: type[T], *path: str) -> T | None:
     """What stands at a path of nested objects, if it is of the kind that it should be."""
     for name in path:
         if not isinstance(document, Mapping):
@@ -420,7 +420,7 @@ def _dropout_rates(layers: str, knobs: tuple[tuple[str, float], ...]) -> tuple[f
 
 
 @lru_cache(maxsize=2_000)
-def _layer_rows(layers: str, knobs: tuple[tuple[str, float], ...]) -> tuple[Row, ...]:
+def _layer_rows(layers: str, knobs: tuple[tuple[str, float], ...]) -> tuple[LayerRow, ...]:
     with suppress(CallError, LayerError, SpecError):
-        return trace(_calls(layers), dict(knobs))
+        return infer_shapes(_calls(layers), dict(knobs))
     return ()

@@ -1,6 +1,6 @@
 """A run on disk: one folder, one writer, plain files that survive kill -9, a full disk and a power cut.
 
-    run.json                  once, before the first step: the spec and the world it ran in
+    run.json                  once, before the first step: the spec and what it ran on
     run.lock                  held for the run's life; who holds it trains
     history.jsonl             one row an epoch, synced, each with its crc32
     steps.jsonl               losses and pauses between, best effort
@@ -33,10 +33,11 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from mnist_tui.files import BadFile, read_bytes, read_text, sync_folder, write_all, write_atomically
+from mnist_tui.errors import FileError, RunError, SpecError, StorageError
+from mnist_tui.files import read_bytes, read_text, sync_folder, write_all, write_atomically
 from mnist_tui.runs.control import Requests
-from mnist_tui.runs.events import EpochEnded, Paused, Progress, RunEnded, Steered, WentOn, finite
-from mnist_tui.spec.run_spec import RunSpec, SpecError, make_spec
+from mnist_tui.runs.events import EpochEnded, LearningRateChanged, Paused, Progress, RunEnded, Unpaused, finite
+from mnist_tui.spec.run_spec import RunSpec, make_spec
 from mnist_tui.text import clean
 
 if TYPE_CHECKING:
@@ -63,14 +64,6 @@ UNCERTAIN = ("train_loss", "test_loss", "val_loss", "val_accuracy")
 """Numbers that may be missing: not finite, or without a validation split."""
 TIMINGS = ("seconds", "images_per_second")
 """The parts of a row that differ between two runs that are otherwise the same."""
-
-
-class StorageError(RuntimeError):
-    """A run folder cannot be written or read; the message says which and what to do."""
-
-
-class RunError(StorageError):
-    """There is no such run, or what is asked of it cannot be done; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -182,11 +175,11 @@ class RunFolder:
         self._rows[row.epoch] = values
         return f"epoch {row.epoch} came out differently than before; both rows are kept" if differs else None
 
-    def report(self, event: Progress | Paused | WentOn) -> None:
+    def report(self, event: Progress | Paused | Unpaused) -> None:
         """Adds a line to steps.jsonl; a failure there does not matter."""
         line = finite(asdict(event))
         line.pop("steps_per_epoch", None)
-        if isinstance(event, Paused | WentOn):
+        if isinstance(event, Paused | Unpaused):
             line["paused"] = isinstance(event, Paused)
         try:
             with open(self.folder / "steps.jsonl", "a") as file:
@@ -194,7 +187,7 @@ class RunFolder:
         except OSError:
             pass
 
-    def save_steering(self, steered: list[Steered]) -> None:
+    def save_steering(self, steered: list[LearningRateChanged]) -> None:
         """Keeps where the run was steered, in steering.jsonl."""
         path = self.folder / "steering.jsonl"
         if steered or path.exists():
@@ -218,7 +211,7 @@ class RunFolder:
         """Takes over the answers of the run in `source`; raises `StorageError` where they cannot be read."""
         try:
             content = read_bytes(source / "predictions.npz", MAX_JSON, follow=False)
-        except BadFile as error:
+        except FileError as error:
             raise StorageError(str(error)) from None
         write_atomically(self.folder / "predictions.npz", content)
 
@@ -275,7 +268,7 @@ def _holds(path: Path, content: bytes) -> bool:
     """Whether a file has this content already."""
     try:
         return path.stat().st_size == len(content) and read_bytes(path, len(content)) == content
-    except (OSError, BadFile):
+    except (OSError, FileError):
         return False
 
 
@@ -283,7 +276,7 @@ def read_notes_text(path: Path) -> str:
     """A notes.md as it stands; "" where there is none. Raises `StorageError` where it cannot be read, or is a link."""
     try:
         return read_text(path, MAX_NOTES, follow=False).replace("\r\n", "\n")
-    except BadFile as error:
+    except FileError as error:
         if error.is_missing:
             return ""
         raise StorageError(f"{error}; move it away, and notes can be kept again") from None
@@ -336,7 +329,7 @@ def read_checkpoint(folder: Path, step: int) -> bytes | None:
     """A run's checkpoint of so many steps; None where it cannot be read."""
     try:
         return read_bytes(checkpoint_path(folder, step), MAX_CHECKPOINT)
-    except BadFile:
+    except FileError:
         return None
 
 
@@ -345,7 +338,7 @@ def readable_checkpoints(folder: Path) -> Iterator[tuple[Path, bytes]]:
     for path in checkpoints(folder):
         try:
             yield path, read_bytes(path, MAX_CHECKPOINT)
-        except BadFile:
+        except FileError:
             continue
 
 
@@ -414,7 +407,7 @@ def _slug(name: str) -> str:
 def _owner(lock: Path) -> str:
     try:
         return clean(read_text(lock, 200, follow=False)) or "another process"
-    except BadFile:
+    except FileError:
         return "another process"
 
 
@@ -434,7 +427,7 @@ def _read_rows(path: Path) -> tuple[list[dict[str, Any]], int]:
         return [], 0
     try:
         content = read_bytes(path, MAX_JSON, follow=False)
-    except BadFile as error:
+    except FileError as error:
         raise StorageError(str(error)) from None
     rows = [row for line in content.splitlines(keepends=True) if (row := _valid_row(line)) is not None]
     return rows, content.rfind(b"\n") + 1
@@ -496,7 +489,7 @@ def _read_json(path: Path) -> dict[str, Any] | None:
         return None
     try:
         document = json.loads(read_text(path, MAX_JSON, follow=False))
-    except BadFile as error:
+    except FileError as error:
         raise StorageError(str(error)) from None
     except (ValueError, RecursionError):
         raise StorageError(f"{path}: is no JSON; it was damaged, or not written by this program") from None

@@ -8,8 +8,8 @@ from typing import Any
 
 import platformdirs
 
-from mnist_tui.files import BadFile, read_text, write_atomically
-from mnist_tui.settings.settings import SettingsError
+from mnist_tui.errors import FileError, SettingsError
+from mnist_tui.files import read_text, write_atomically
 from mnist_tui.spec.draft import Draft
 from mnist_tui.spec.run_spec import make_spec
 from mnist_tui.text import clean_line
@@ -50,7 +50,7 @@ def last_used() -> LastUsed | None:
     try:
         return _parse(json.loads(read_text(_file(), MAX_BYTES)))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        why = clean_line(error.why if isinstance(error, BadFile) else str(error), 200)
+        why = clean_line(error.why if isinstance(error, FileError) else str(error), 200)
         raise SettingsError(f"what was used last cannot be opened: {_file()}: {why}") from None
 
 

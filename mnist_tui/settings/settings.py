@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import platformdirs
 
-from mnist_tui.files import BadFile, no_place, read_text, write_atomically
-from mnist_tui.settings import kinds
-from mnist_tui.settings.kinds import Kind, is_line
-from mnist_tui.spec.calls import did_you_mean
+from mnist_tui.errors import FileError, SettingsError
+from mnist_tui.files import no_place, read_text, write_atomically
+from mnist_tui.settings import types
+from mnist_tui.settings.types import SettingType, is_line
 from mnist_tui.spec.run_options import Choice
-from mnist_tui.text import clean_line
+from mnist_tui.text import clean_line, did_you_mean
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
@@ -25,11 +25,7 @@ PROJECT_FILE = Path("mnist-tui.toml")
 PYPROJECT = Path("pyproject.toml")
 
 
-class SettingsError(ValueError):
-    """A settings file or an environment variable that cannot be used; the message names it, the key and the way out."""
-
-
-def _about(kind: Kind, words: str, example: object = None) -> dict[str, Any]:
+def _about(kind: SettingType, words: str, example: object = None) -> dict[str, Any]:
     return {"kind": kind, "words": words, "example": example}
 
 
@@ -42,49 +38,49 @@ class Settings:
 
     preset: str = field(
         default="iter5",
-        metadata=_about(kinds.NAME, "What the laboratory opens on where nothing was used last: a name, or FILE.toml."),
+        metadata=_about(types.NAME, "What the laboratory opens on where nothing was used last: a name, or FILE.toml."),
     )
     device: str = field(
         default="auto",
-        metadata=_about(kinds.DEVICE, "auto, cpu, cuda, cuda:0, cuda:1, … or mps; a resumed run keeps its own."),
+        metadata=_about(types.DEVICE, "auto, cpu, cuda, cuda:0, cuda:1, … or mps; a resumed run keeps its own."),
     )
     dataset: Choice = field(
         default="auto",
-        metadata=_about(kinds.one_of("auto", "mnist", "digits"), "auto, mnist or digits; auto falls back, loudly."),
+        metadata=_about(types.one_of("auto", "mnist", "digits"), "auto, mnist or digits; auto falls back, loudly."),
     )
     threads: int | None = field(
         default=None,
-        metadata=_about(kinds.COUNT, "Torch threads; without it all cores but one. A resumed run keeps its own.", 4),
+        metadata=_about(types.COUNT, "Torch threads; without it all cores but one. A resumed run keeps its own.", 4),
     )
-    runs_dir: Path = field(default=Path("runs"), metadata=_about(kinds.PATH, "Where run folders are made."))
+    runs_dir: Path = field(default=Path("runs"), metadata=_about(types.PATH, "Where run folders are made."))
     data_dir: Path | None = field(
         default=None,
-        metadata=_about(kinds.PATH, "Where MNIST/raw is, or is downloaded to; no other folder is looked in.", "~/data"),
+        metadata=_about(types.PATH, "Where MNIST/raw is, or is downloaded to; no other folder is looked in.", "~/data"),
     )
     on_hangup: Literal["continue", "stop"] = field(
         default="continue",
         metadata=_about(
-            kinds.one_of("continue", "stop"), "What becomes of a run whose terminal is closed: continue or stop."
+            types.one_of("continue", "stop"), "What becomes of a run whose terminal is closed: continue or stop."
         ),
     )
     theme: Literal["dark", "light"] = field(
-        default="dark", metadata=_about(kinds.one_of("dark", "light"), "dark or light.")
+        default="dark", metadata=_about(types.one_of("dark", "light"), "dark or light.")
     )
-    ascii: bool = field(default=False, metadata=_about(kinds.BOOLEAN, "Neither braille nor blocks nor boxes."))
-    mouse: bool = field(default=True, metadata=_about(kinds.BOOLEAN, "Use it, or leave it to the terminal."))
+    ascii: bool = field(default=False, metadata=_about(types.BOOLEAN, "Neither braille nor blocks nor boxes."))
+    mouse: bool = field(default=True, metadata=_about(types.BOOLEAN, "Use it, or leave it to the terminal."))
     columns: tuple[str, ...] = field(
         default=(  # Where there is little room, some of them give way: see tui/fitting.py.
             *("name", "seed", "state", "parameters", "curve", "best", "last"),
             *("gap", "epochs", "target", "when", "tag", "note"),
         ),
-        metadata=_about(kinds.COLUMNS, "Columns of the table of runs, in their order."),
+        metadata=_about(types.COLUMNS, "Columns of the table of runs, in their order."),
     )
     sort: str = field(
-        default="-when", metadata=_about(kinds.NAME, "The column that the runs are sorted by; with - for falling.")
+        default="-when", metadata=_about(types.NAME, "The column that the runs are sorted by; with - for falling.")
     )
     keymap: Mapping[str, str] = field(
         default_factory=dict,
-        metadata=_about(kinds.KEYMAP, "Other keys for an action, several with commas.", {"leave": "ctrl+q"}),
+        metadata=_about(types.KEYMAP, "Other keys for an action, several with commas.", {"leave": "ctrl+q"}),
     )
 
 
@@ -92,7 +88,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Found:
+class ResolvedSetting:
     """A setting in force."""
 
     value: Any
@@ -112,25 +108,25 @@ def load() -> Settings:
     return Settings(**found | {"keymap": keymap})
 
 
-def resolved() -> dict[str, Found]:
+def resolved() -> dict[str, ResolvedSetting]:
     """Every setting with its origin, and one `keymap.ACTION` for each that has other keys; raises `SettingsError`."""
-    found = {item.name: Found(getattr(Settings(), item.name), "default") for item in fields(Settings)}
+    found = {item.name: ResolvedSetting(getattr(Settings(), item.name), "default") for item in fields(Settings)}
     found |= of_file(user_file()) | _of_pyproject() | of_file(PROJECT_FILE) | _of_environment()
     if any(key.startswith("keymap.") for key in found):
         del found["keymap"]
     return found
 
 
-def of_file(path: Path) -> dict[str, Found]:
+def of_file(path: Path) -> dict[str, ResolvedSetting]:
     """What a file sets, nothing where there is none; raises `SettingsError`."""
     return _of_text(path, _read(path, MAX_BYTES)) if _is_there(path) else {}
 
 
-def _of_text(path: Path, text: str) -> dict[str, Found]:
+def _of_text(path: Path, text: str) -> dict[str, ResolvedSetting]:
     return _of_document(str(path), _parsed(path, text))
 
 
-def _of_pyproject() -> dict[str, Found]:
+def _of_pyproject() -> dict[str, ResolvedSetting]:
     """What `[tool.mnist-tui]` sets; a file that does not speak of it is not parsed."""
     text = _read(PYPROJECT, MAX_PYPROJECT) if _is_there(PYPROJECT) else ""
     tools = _parsed(PYPROJECT, text).get("tool") if "mnist-tui" in text else None
@@ -141,9 +137,9 @@ def _of_pyproject() -> dict[str, Found]:
     return _of_document(where, ours)
 
 
-def _of_environment() -> dict[str, Found]:
+def _of_environment() -> dict[str, ResolvedSetting]:
     """What variables set; an empty one sets nothing."""
-    found: dict[str, Found] = {}
+    found: dict[str, ResolvedSetting] = {}
     for item in fields(Settings):
         variable = f"MNIST_TUI_{item.name.upper()}"
         if text := os.environ.get(variable):
@@ -165,7 +161,7 @@ def _is_there(path: Path) -> bool:
 def _read(path: Path, limit: int) -> str:
     try:
         return read_text(path, limit)
-    except BadFile as error:
+    except FileError as error:
         raise SettingsError(str(error)) from None
 
 
@@ -178,17 +174,17 @@ def _parsed(path: Path, text: str) -> dict[str, Any]:
         raise SettingsError(f"{path}: {clean_line(str(error), 300)}") from None
 
 
-def _of_document(where: str, document: Mapping[str, Any]) -> dict[str, Found]:
+def _of_document(where: str, document: Mapping[str, Any]) -> dict[str, ResolvedSetting]:
     """The checked settings of a file or a variable, with a setting of its own for each entry of the keymap."""
     flat = dict(document)
     if isinstance(flat.get("keymap"), dict):
         flat |= {f"keymap.{action}": keys for action, keys in flat.pop("keymap").items()}
-    return {key: Found(checked(where, key, value), where) for key, value in flat.items()}
+    return {key: ResolvedSetting(checked(where, key, value), where) for key, value in flat.items()}
 
 
 def checked(where: str, key: str, value: Any) -> Any:
     """What the program uses where a file says `value`; raises `SettingsError`, which begins with `where`."""
-    kind = kind_of(where, key)
+    kind = type_of(where, key)
     if not kind.is_right(value):
         shown = {True: "true", False: "false"}[value] if isinstance(value, bool) else clean_line(str(value), 60)
         raise SettingsError(f"{where}: {clean_line(key, 60)} must be {kind.must_be}, got {shown!r}")
@@ -201,15 +197,15 @@ def check_data_dir(where: str, folder: Path) -> None:
         raise SettingsError(f"{where} {clean_line(str(folder), 200)}: {why}; name another one, or make it first")
 
 
-def kind_of(where: str, key: str) -> Kind:
+def type_of(where: str, key: str) -> SettingType:
     """What a setting may be; raises `SettingsError` for an unknown one, with the nearest known."""
     if key.startswith("keymap.") and is_line(key):
-        return kinds.KEYS
+        return types.KEYS
     known = {item.name: item.metadata["kind"] for item in fields(Settings)}
     if key not in known:
         near = did_you_mean(key, known) or f"; known are {', '.join(known)}"
         raise SettingsError(f"{where}: there is no setting {clean_line(key, 60)!r}{near}")
-    kind: Kind = known[key]
+    kind: SettingType = known[key]
     return kind
 
 
@@ -224,7 +220,7 @@ def write(key: str, value: object, path: Path | None = None) -> None:
     import tomlkit
 
     path = path or user_file()
-    wanted = of_file(path) | {key: Found(checked(str(path), key, value), str(path))}
+    wanted = of_file(path) | {key: ResolvedSetting(checked(str(path), key, value), str(path))}
     document = _document(path)
     if key.startswith("keymap.") and "keymap" not in document:
         document["keymap"] = tomlkit.table()

@@ -6,7 +6,6 @@ calls and `+ - * // /` on numbers and knobs. Nothing else is read, so nothing el
 """
 
 import ast
-import difflib
 import inspect
 import math
 import operator
@@ -16,18 +15,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 
+from mnist_tui.errors import CallError
+from mnist_tui.text import did_you_mean, shorten
+
 MAX_TEXT = 65_536  # Characters of one block of calls; the largest published network has under 1,000.
 MAX_DIGITS = 18  # Of one number: keeps arithmetic on typed-in numbers instant.
 MAX_NESTING = 50  # Levels of brackets; Python's own parser gives up near 100.
 MAX_DEPTH = 100  # Levels of an expression, signs and terms of a sum counted: functions that call themselves follow it.
-
-
-class CallError(ValueError):
-    """A text that is no call, or a call whose arguments do not fit; `line` counts from 1 where it is known."""
-
-    def __init__(self, message: str, line: int | None = None) -> None:
-        super().__init__(message)
-        self.line = line
 
 
 @dataclass(frozen=True)
@@ -341,16 +335,3 @@ def signature_text(expected: inspect.Signature) -> str:
     """A signature as text, less its annotations."""
     bare = [p.replace(annotation=inspect.Parameter.empty) for p in expected.parameters.values()]
     return str(expected.replace(parameters=bare, return_annotation=inspect.Signature.empty))
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`; did you mean 'padding'?` when a known word is near, else nothing."""
-    lower = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(word.lower()[:100], lower, n=1, cutoff=0.6)
-    return f"; did you mean {lower[near[0]]!r}?" if near else ""
-
-
-def shorten(text: str, width: int = 60) -> str:
-    """The first line of a text from outside, cut to `width` characters and quoted."""
-    line = text.strip().split("\n", 1)[0]
-    return repr(line if len(line) <= width else line[: width - 1] + "…")

@@ -7,7 +7,9 @@ a test holds every name and default against the installed torch and torchvision.
 import math
 from collections.abc import Mapping
 
-from mnist_tui.spec.calls import Call, CallError, Value, bind, did_you_mean, parse_lines, show, signature
+from mnist_tui.errors import CallError
+from mnist_tui.spec.calls import Call, Value, bind, parse_lines, show, signature
+from mnist_tui.text import did_you_mean
 
 
 def _catalog(text: str) -> dict[str, str]:

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, get_args, get_origin
 
-from mnist_tui.spec.calls import Call, CallError, parse, show, signature
+from mnist_tui.errors import CallError, SpecError
+from mnist_tui.spec.calls import Call, parse, show, signature
 from mnist_tui.spec.catalog import CATALOGS, default_of
-from mnist_tui.spec.network import Row
+from mnist_tui.spec.network import LayerRow
 from mnist_tui.spec.run_spec import (
     UNUSED,
     Knob,
     RunSpec,
-    SpecError,
     Target,
     TrainSpec,
     make_spec,
@@ -62,12 +62,12 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Checked:
+class DraftResult:
     """What the texts of a draft come to."""
 
     spec: RunSpec | None
     """The run; None while something is wrong."""
-    rows: tuple[Row, ...]
+    rows: tuple[LayerRow, ...]
     """The layer table; the last valid one while a layer is wrong."""
     errors: Mapping[str, str]
     """What is wrong, by the path of its field."""
@@ -85,7 +85,7 @@ class Draft:
     typed: Mapping[str, str] = field(default_factory=dict)
     """By path; only where they differ from the preset."""
     typed_layers: str | None = None
-    last_rows: tuple[Row, ...] = field(default=(), compare=False)
+    last_rows: tuple[LayerRow, ...] = field(default=(), compare=False)
     """The layer table before a layer became wrong."""
     switched_off: tuple[tuple[int, str], ...] = ()
     """Transforms that are not used now: their places among all transforms, and their calls."""
@@ -204,7 +204,7 @@ class Draft:
         return replace(self, typed=typed, own_knobs=knobs, last_rows=self._last_rows)
 
     @property
-    def _last_rows(self) -> tuple[Row, ...]:
+    def _last_rows(self) -> tuple[LayerRow, ...]:
         """The newest layer table that was shown: a draft that nobody looked at, between two keys, is not checked."""
         return self.result.rows if "result" in vars(self) else self.last_rows
 
@@ -253,7 +253,7 @@ class Draft:
     # --- what it all comes to ---
 
     @cached_property
-    def result(self) -> Checked:
+    def result(self) -> DraftResult:
         """The spec, or all that is wrong: what is found wrong is noted and put back, and the rest looked at again."""
         errors: dict[str, str] = {}
         unused: set[str] = set()
@@ -280,11 +280,11 @@ class Draft:
                     layers, knobs = self.base.layers, {**self.base.knobs, **knobs}
                 else:
                     errors[place] = _reason(error, place)
-                    return Checked(None, self.last_rows or self.base.rows, errors, layer_error)
+                    return DraftResult(None, self.last_rows or self.base.rows, errors, layer_error)
         errors |= dict.fromkeys(unused - errors.keys(), UNUSED)
         is_right = not errors and layer_error is None
         rows = spec.rows if layer_error is None else self.last_rows or self.base.rows
-        return Checked(spec if is_right else None, rows, errors, layer_error, frozenset(unused))
+        return DraftResult(spec if is_right else None, rows, errors, layer_error, frozenset(unused))
 
     def _blamed_knob(
         self, error: SpecError, typed: Mapping[str, str], layers: str, knobs: Mapping[str, Knob]

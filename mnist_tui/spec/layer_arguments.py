@@ -6,7 +6,8 @@
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from mnist_tui.spec.calls import Call, CallError, Value
+from mnist_tui.errors import CallError
+from mnist_tui.spec.calls import Call, Value
 
 
 def _count(value: Value) -> int:

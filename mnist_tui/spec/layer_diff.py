@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Literal
 
-from mnist_tui.spec.network import Row
+from mnist_tui.spec.network import LayerRow
 
 Kind = Literal["same", "changed", "added", "removed"]
 
@@ -15,9 +15,9 @@ class Change:
     """A layer of one design beside its counterpart in the other."""
 
     kind: Kind
-    row: Row | None
+    row: LayerRow | None
     """In the new design; None where it was removed."""
-    before: Row | None
+    before: LayerRow | None
     """In the old design; None where it was added."""
 
     @property
@@ -38,7 +38,7 @@ class Change:
         return f"RF {max(self.before.receptive_field)} → {max(self.row.receptive_field)}"
 
 
-def layer_changes(before: Sequence[Row], after: Sequence[Row]) -> list[Change]:
+def layer_changes(before: Sequence[LayerRow], after: Sequence[LayerRow]) -> list[Change]:
     """Every layer of both designs once, in order: those with equal text beside each other, the rest as edits."""
     texts = [[(row.type, row.arguments, row.depth) for row in rows] for rows in (before, after)]
     changes: list[Change] = []
@@ -50,12 +50,12 @@ def layer_changes(before: Sequence[Row], after: Sequence[Row]) -> list[Change]:
     return changes
 
 
-def _same(before: Row, after: Row) -> Change:
+def _same(before: LayerRow, after: LayerRow) -> Change:
     # The same text may cost something else, since what arrives is another shape.
     return Change("same" if before.parameters == after.parameters else "changed", after, before)
 
 
-def _edits(before: Sequence[Row], after: Sequence[Row]) -> list[Change]:
+def _edits(before: Sequence[LayerRow], after: Sequence[LayerRow]) -> list[Change]:
     """Layers of one type become changes of each other, in order; the others come and go."""
     changes: list[Change] = []
     waiting = list(before)

@@ -15,7 +15,8 @@ from fractions import Fraction
 from functools import cache
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from mnist_tui.spec.calls import Call, CallError, Value, bind, did_you_mean, signature_text
+from mnist_tui.errors import CallError, LayerError
+from mnist_tui.spec.calls import Call, Value, bind, signature_text
 from mnist_tui.spec.layer_arguments import (
     Approximation,
     Count,
@@ -39,16 +40,13 @@ from mnist_tui.spec.layer_arguments import (
     SizesOrSame,
     UpsampleMode,
 )
+from mnist_tui.text import did_you_mean
 
 Shape = tuple[int, ...]
 
 
-class LayerError(CallError):
-    """A layer that is unknown, has wrong arguments or does not fit what arrives; `line` is its line of the text."""
-
-
 @dataclass(frozen=True)
-class Effect:
+class LayerInfo:
     """What a layer does with what arrives."""
 
     shape: Shape
@@ -60,13 +58,13 @@ class Effect:
     """Input pixels from one output unit to the next; below 1 where the layer enlarges the image."""
 
 
-KINDS: dict[str, Callable[..., Effect]] = {}
+LAYER_TYPES: dict[str, Callable[..., LayerInfo]] = {}
 """Every kind of layer by its torch.nn name."""
 
 
-def kind(rule: Callable[..., Effect]) -> Callable[..., Effect]:
-    """Adds a rule to `KINDS` under its own name."""
-    KINDS[rule.__name__] = rule
+def kind(rule: Callable[..., LayerInfo]) -> Callable[..., LayerInfo]:
+    """Adds a rule to `LAYER_TYPES` under its own name."""
+    LAYER_TYPES[rule.__name__] = rule
     return rule
 
 
@@ -112,7 +110,7 @@ def Conv2d(
     bias: Flag = True,
     padding_mode: PaddingMode = "zeros",
     in_channels: MaybeCount = None,
-) -> Effect:
+) -> LayerInfo:
     channels, *size = _image(shape)
     _agree("in_channels", in_channels, channels)
     _check_groups(groups, channels, out_channels)
@@ -121,7 +119,7 @@ def Conv2d(
         _window(size[axis] + pads[axis], kernel_size[axis], stride[axis], 0, dilation[axis]) for axis in (0, 1)
     )
     weights = out_channels * (channels // groups) * math.prod(kernel_size)
-    return Effect(
+    return LayerInfo(
         (out_channels, height, width),
         parameters=weights + out_channels * bias,
         multiply_adds=weights * height * width,
@@ -176,7 +174,7 @@ def ConvTranspose2d(
     bias: Flag = True,
     dilation: Pair = (1, 1),
     in_channels: MaybeCount = None,
-) -> Effect:
+) -> LayerInfo:
     channels, *size = _image(shape)
     _agree("in_channels", in_channels, channels)
     _check_groups(groups, channels, out_channels)
@@ -187,7 +185,7 @@ def ConvTranspose2d(
     if any(output_padding[i] >= max(stride[i], dilation[i]) for i in (0, 1)):
         raise CallError("output_padding must be smaller than stride or dilation")
     weights = channels * (out_channels // groups) * math.prod(kernel_size)
-    return Effect(
+    return LayerInfo(
         (out_channels, out[0], out[1]),
         parameters=weights + out_channels * bias,
         multiply_adds=weights * math.prod(size),
@@ -197,12 +195,12 @@ def ConvTranspose2d(
 
 
 @kind
-def Linear(shape: Shape, out_features: Count, *, bias: Flag = True, in_features: MaybeCount = None) -> Effect:
+def Linear(shape: Shape, out_features: Count, *, bias: Flag = True, in_features: MaybeCount = None) -> LayerInfo:
     if len(shape) != 1:
         raise CallError(f"needs a flat input, {list(shape)} arrives; put Flatten() before it")
     features = _agree("in_features", in_features, shape[0])
     weights = features * out_features
-    return Effect((out_features,), weights + out_features * bias, weights, kernel=(0, 0))
+    return LayerInfo((out_features,), weights + out_features * bias, weights, kernel=(0, 0))
 
 
 # --- pools ---
@@ -215,13 +213,13 @@ def _pool(
     padding: tuple[int, int] = (0, 0),
     dilation: tuple[int, int] = (1, 1),
     ceil_mode: bool = False,
-) -> Effect:
+) -> LayerInfo:
     channels, *size = _image(shape)
     steps = stride or kernel_size
     if any(2 * padding[i] > kernel_size[i] for i in (0, 1)):
         raise CallError("padding must be at most half of kernel_size")
     height, width = (_window(size[i], kernel_size[i], steps[i], padding[i], dilation[i], ceil_mode) for i in (0, 1))
-    return Effect((channels, height, width), kernel=_spans(kernel_size, dilation), stride=steps)
+    return LayerInfo((channels, height, width), kernel=_spans(kernel_size, dilation), stride=steps)
 
 
 @kind
@@ -233,7 +231,7 @@ def MaxPool2d(
     dilation: Pair = (1, 1),
     *,
     ceil_mode: Flag = False,
-) -> Effect:
+) -> LayerInfo:
     return _pool(shape, kernel_size, stride, padding, dilation, ceil_mode)
 
 
@@ -246,22 +244,22 @@ def AvgPool2d(
     ceil_mode: Flag = False,
     count_include_pad: Flag = True,
     divisor_override: MaybeCount = None,
-) -> Effect:
+) -> LayerInfo:
     return _pool(shape, kernel_size, stride, padding, (1, 1), ceil_mode)
 
 
 @kind
 def LPPool2d(
     shape: Shape, norm_type: Positive, kernel_size: Pair, stride: MaybePair = None, ceil_mode: Flag = False
-) -> Effect:
+) -> LayerInfo:
     return _pool(shape, kernel_size, stride, ceil_mode=ceil_mode)
 
 
 @kind
-def AdaptiveAvgPool2d(shape: Shape, output_size: SizesOrSame) -> Effect:
+def AdaptiveAvgPool2d(shape: Shape, output_size: SizesOrSame) -> LayerInfo:
     channels, *size = _image(shape)
     height, width = (size[i] if output_size[i] is None else int(output_size[i] or 0) for i in (0, 1))
-    return Effect(
+    return LayerInfo(
         (channels, height, width),
         kernel=(_adaptive_kernel(size[0], height), _adaptive_kernel(size[1], width)),
         stride=(Fraction(size[0], height), Fraction(size[1], width)),
@@ -269,7 +267,7 @@ def AdaptiveAvgPool2d(shape: Shape, output_size: SizesOrSame) -> Effect:
 
 
 @kind
-def AdaptiveMaxPool2d(shape: Shape, output_size: SizesOrSame) -> Effect:
+def AdaptiveMaxPool2d(shape: Shape, output_size: SizesOrSame) -> LayerInfo:
     return AdaptiveAvgPool2d(shape, output_size)
 
 
@@ -289,9 +287,9 @@ def BatchNorm2d(
     momentum: MaybeNumber = 0.1,
     affine: Flag = True,
     track_running_stats: Flag = True,
-) -> Effect:
+) -> LayerInfo:
     channels = _agree("num_features", num_features, _image(shape)[0])
-    return Effect(shape, parameters=2 * channels * affine)
+    return LayerInfo(shape, parameters=2 * channels * affine)
 
 
 @kind
@@ -302,10 +300,10 @@ def BatchNorm1d(
     momentum: MaybeNumber = 0.1,
     affine: Flag = True,
     track_running_stats: Flag = True,
-) -> Effect:
+) -> LayerInfo:
     if len(shape) != 1:
         raise CallError(f"needs a flat input, {list(shape)} arrives; use BatchNorm2d for images")
-    return Effect(shape, parameters=2 * _agree("num_features", num_features, shape[0]) * affine)
+    return LayerInfo(shape, parameters=2 * _agree("num_features", num_features, shape[0]) * affine)
 
 
 @kind
@@ -316,21 +314,21 @@ def InstanceNorm2d(
     momentum: Number = 0.1,
     affine: Flag = False,
     track_running_stats: Flag = False,
-) -> Effect:
+) -> LayerInfo:
     channels, height, width = _image(shape)
     if height * width == 1:
         raise CallError("needs more than one pixel per channel, 1x1 arrives")
-    return Effect(shape, parameters=2 * _agree("num_features", num_features, channels) * affine)
+    return LayerInfo(shape, parameters=2 * _agree("num_features", num_features, channels) * affine)
 
 
 @kind
 def GroupNorm(
     shape: Shape, num_groups: Count, num_channels: MaybeCount = None, eps: Positive = 1e-5, affine: Flag = True
-) -> Effect:
+) -> LayerInfo:
     channels = _agree("num_channels", num_channels, shape[0])
     if channels % num_groups:
         raise CallError(f"num_groups={num_groups} must divide the {channels} channels that arrive")
-    return Effect(shape, parameters=2 * channels * affine)
+    return LayerInfo(shape, parameters=2 * channels * affine)
 
 
 @kind
@@ -340,16 +338,16 @@ def LayerNorm(
     eps: Positive = 1e-5,
     elementwise_affine: Flag = True,
     bias: Flag = True,
-) -> Effect:
+) -> LayerInfo:
     sizes = _trailing(shape, normalized_shape)
-    return Effect(shape, parameters=math.prod(sizes) * (1 + bias) * elementwise_affine)
+    return LayerInfo(shape, parameters=math.prod(sizes) * (1 + bias) * elementwise_affine)
 
 
 @kind
 def RMSNorm(
     shape: Shape, normalized_shape: MaybeSizes = None, eps: MaybeNumber = None, elementwise_affine: Flag = True
-) -> Effect:
-    return Effect(shape, parameters=math.prod(_trailing(shape, normalized_shape)) * elementwise_affine)
+) -> LayerInfo:
+    return LayerInfo(shape, parameters=math.prod(_trailing(shape, normalized_shape)) * elementwise_affine)
 
 
 def _trailing(shape: Shape, normalized_shape: Shape | None) -> Shape:
@@ -360,107 +358,109 @@ def _trailing(shape: Shape, normalized_shape: Shape | None) -> Shape:
 
 
 @kind
-def LocalResponseNorm(shape: Shape, size: Count, alpha: Number = 1e-4, beta: Number = 0.75, k: Number = 1.0) -> Effect:
+def LocalResponseNorm(
+    shape: Shape, size: Count, alpha: Number = 1e-4, beta: Number = 0.75, k: Number = 1.0
+) -> LayerInfo:
     _image(shape)
-    return Effect(shape)
+    return LayerInfo(shape)
 
 
 # --- activations: the shape stays, nothing is learned ---
 
 
 @kind
-def ReLU(shape: Shape, inplace: Flag = False) -> Effect:
-    return Effect(shape)
+def ReLU(shape: Shape, inplace: Flag = False) -> LayerInfo:
+    return LayerInfo(shape)
 
 
 @kind
-def Threshold(shape: Shape, threshold: Number, value: Number, inplace: Flag = False) -> Effect:
-    return Effect(shape)
+def Threshold(shape: Shape, threshold: Number, value: Number, inplace: Flag = False) -> LayerInfo:
+    return LayerInfo(shape)
 
 
 @kind
-def LeakyReLU(shape: Shape, negative_slope: Number = 0.01, inplace: Flag = False) -> Effect:
-    return Effect(shape)
+def LeakyReLU(shape: Shape, negative_slope: Number = 0.01, inplace: Flag = False) -> LayerInfo:
+    return LayerInfo(shape)
 
 
 @kind
-def RReLU(shape: Shape, lower: Number = 1 / 8, upper: Number = 1 / 3, inplace: Flag = False) -> Effect:
+def RReLU(shape: Shape, lower: Number = 1 / 8, upper: Number = 1 / 3, inplace: Flag = False) -> LayerInfo:
     if lower > upper:
         raise CallError("lower must be at most upper")
-    return Effect(shape)
+    return LayerInfo(shape)
 
 
 @kind
-def ELU(shape: Shape, alpha: Number = 1.0, inplace: Flag = False) -> Effect:
-    return Effect(shape)
+def ELU(shape: Shape, alpha: Number = 1.0, inplace: Flag = False) -> LayerInfo:
+    return LayerInfo(shape)
 
 
 @kind
-def CELU(shape: Shape, alpha: Number = 1.0, inplace: Flag = False) -> Effect:
+def CELU(shape: Shape, alpha: Number = 1.0, inplace: Flag = False) -> LayerInfo:
     if alpha == 0:
         raise CallError("alpha must not be 0")
-    return Effect(shape)
+    return LayerInfo(shape)
 
 
 @kind
-def Hardtanh(shape: Shape, min_val: Number = -1.0, max_val: Number = 1.0, inplace: Flag = False) -> Effect:
+def Hardtanh(shape: Shape, min_val: Number = -1.0, max_val: Number = 1.0, inplace: Flag = False) -> LayerInfo:
     if min_val >= max_val:
         raise CallError("min_val must be less than max_val")
-    return Effect(shape)
+    return LayerInfo(shape)
 
 
 @kind
-def GELU(shape: Shape, approximate: Approximation = "none") -> Effect:
-    return Effect(shape)
+def GELU(shape: Shape, approximate: Approximation = "none") -> LayerInfo:
+    return LayerInfo(shape)
 
 
 @kind
-def Softplus(shape: Shape, beta: Positive = 1.0, threshold: Number = 20.0) -> Effect:
-    return Effect(shape)
+def Softplus(shape: Shape, beta: Positive = 1.0, threshold: Number = 20.0) -> LayerInfo:
+    return LayerInfo(shape)
 
 
 @kind
-def Hardshrink(shape: Shape, lambd: Number = 0.5) -> Effect:
-    return Effect(shape)
+def Hardshrink(shape: Shape, lambd: Number = 0.5) -> LayerInfo:
+    return LayerInfo(shape)
 
 
 @kind
-def Softshrink(shape: Shape, lambd: Number = 0.5) -> Effect:
+def Softshrink(shape: Shape, lambd: Number = 0.5) -> LayerInfo:
     if lambd < 0:
         raise CallError("lambd must be at least 0")
-    return Effect(shape)
+    return LayerInfo(shape)
 
 
 @kind
-def Sigmoid(shape: Shape) -> Effect:
-    return Effect(shape)
+def Sigmoid(shape: Shape) -> LayerInfo:
+    return LayerInfo(shape)
 
 
 @kind
-def Softmax2d(shape: Shape) -> Effect:
+def Softmax2d(shape: Shape) -> LayerInfo:
     _image(shape)
-    return Effect(shape)
+    return LayerInfo(shape)
 
 
 @kind
-def PReLU(shape: Shape, num_parameters: Count = 1, init: Number = 0.25) -> Effect:
+def PReLU(shape: Shape, num_parameters: Count = 1, init: Number = 0.25) -> LayerInfo:
     if num_parameters not in (1, shape[0]):
         raise CallError(f"num_parameters={num_parameters} must be 1 or the {shape[0]} channels that arrive")
-    return Effect(shape, parameters=num_parameters)
+    return LayerInfo(shape, parameters=num_parameters)
 
 
 @kind
-def GLU(shape: Shape, dim: Integer = -1) -> Effect:
+def GLU(shape: Shape, dim: Integer = -1) -> LayerInfo:
     axis = _axis(shape, dim)
     if shape[axis] % 2:
         raise CallError(f"halves dimension {dim}, which has an odd size of {shape[axis]}")
-    return Effect((*shape[:axis], shape[axis] // 2, *shape[axis + 1 :]))
+    return LayerInfo((*shape[:axis], shape[axis] // 2, *shape[axis + 1 :]))
 
 
 @kind
-def Softmax(shape: Shape, dim: Integer) -> Effect:
+def Softmax(shape: Shape, dim: Integer) -> LayerInfo:
     _axis(shape, dim)
-    return Effect(shape)
+    return LayerInfo(shape)
 
 
 def _axis(shape: Shape, dim: int) -> int:
@@ -472,51 +472,51 @@ def _axis(shape: Shape, dim: int) -> int:
 
 
 for _name in ("ReLU6", "SELU", "SiLU", "Mish", "Hardswish", "Hardsigmoid"):
-    KINDS[_name] = ReLU
+    LAYER_TYPES[_name] = ReLU
 for _name in ("Tanh", "Tanhshrink", "Softsign", "LogSigmoid"):
-    KINDS[_name] = Sigmoid
-KINDS |= {"LogSoftmax": Softmax, "Softmin": Softmax}
+    LAYER_TYPES[_name] = Sigmoid
+LAYER_TYPES |= {"LogSoftmax": Softmax, "Softmin": Softmax}
 
 
 # --- dropout ---
 
 
 @kind
-def Dropout(shape: Shape, p: Probability = 0.5, inplace: Flag = False) -> Effect:
-    return Effect(shape)
+def Dropout(shape: Shape, p: Probability = 0.5, inplace: Flag = False) -> LayerInfo:
+    return LayerInfo(shape)
 
 
 @kind
-def Dropout2d(shape: Shape, p: Probability = 0.5, inplace: Flag = False) -> Effect:
+def Dropout2d(shape: Shape, p: Probability = 0.5, inplace: Flag = False) -> LayerInfo:
     _image(shape)  # On flat input PyTorch warns, then drops whole images.
-    return Effect(shape)
+    return LayerInfo(shape)
 
 
-KINDS |= {"AlphaDropout": Dropout, "FeatureAlphaDropout": Dropout2d}
+LAYER_TYPES |= {"AlphaDropout": Dropout, "FeatureAlphaDropout": Dropout2d}
 
 
 # --- shapes ---
 
 
 @kind
-def Identity(shape: Shape) -> Effect:
-    return Effect(shape)
+def Identity(shape: Shape) -> LayerInfo:
+    return LayerInfo(shape)
 
 
 @kind
-def Flatten(shape: Shape, start_dim: Integer = 1, end_dim: Integer = -1) -> Effect:
+def Flatten(shape: Shape, start_dim: Integer = 1, end_dim: Integer = -1) -> LayerInfo:
     first, last = _axis(shape, start_dim), _axis(shape, end_dim)
     if first > last:
         raise CallError("start_dim must not lie behind end_dim")
-    return Effect((*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :]))
+    return LayerInfo((*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :]))
 
 
 @kind
-def Unflatten(shape: Shape, dim: Integer, unflattened_size: Sizes) -> Effect:
+def Unflatten(shape: Shape, dim: Integer, unflattened_size: Sizes) -> LayerInfo:
     axis = _axis(shape, dim)
     if math.prod(unflattened_size) != shape[axis]:
         raise CallError(f"{list(unflattened_size)} does not hold the {shape[axis]} numbers that arrive")
-    return Effect((*shape[:axis], *unflattened_size, *shape[axis + 1 :]))
+    return LayerInfo((*shape[:axis], *unflattened_size, *shape[axis + 1 :]))
 
 
 @kind
@@ -526,7 +526,7 @@ def Upsample(
     scale_factor: MaybeScale = None,
     mode: UpsampleMode = "nearest",
     align_corners: MaybeFlag = None,
-) -> Effect:
+) -> LayerInfo:
     channels, *old = _image(shape)
     if (size is None) == (scale_factor is None):
         raise CallError("takes either size or scale_factor")
@@ -536,63 +536,63 @@ def Upsample(
     if min(new) < 1:
         raise CallError(f"scale_factor leaves nothing of {old[0]}x{old[1]} pixels")
     taps = {"bilinear": 2, "bicubic": 4}.get(mode, 1)
-    return Effect(
+    return LayerInfo(
         (channels, new[0], new[1]), kernel=(taps, taps), stride=(Fraction(old[0], new[0]), Fraction(old[1], new[1]))
     )
 
 
 @kind
-def PixelShuffle(shape: Shape, upscale_factor: Count) -> Effect:
+def PixelShuffle(shape: Shape, upscale_factor: Count) -> LayerInfo:
     channels, height, width = _image(shape)
     if channels % upscale_factor**2:
         raise CallError(f"{channels} channels arrive, which upscale_factor² = {upscale_factor**2} does not divide")
     step = Fraction(1, upscale_factor)
     out = (channels // upscale_factor**2, height * upscale_factor, width * upscale_factor)
-    return Effect(out, stride=(step, step))
+    return LayerInfo(out, stride=(step, step))
 
 
 @kind
-def PixelUnshuffle(shape: Shape, downscale_factor: Count) -> Effect:
+def PixelUnshuffle(shape: Shape, downscale_factor: Count) -> LayerInfo:
     channels, height, width = _image(shape)
     if height % downscale_factor or width % downscale_factor:
         raise CallError(f"{height}x{width} pixels arrive, which downscale_factor={downscale_factor} does not divide")
     out = (channels * downscale_factor**2, height // downscale_factor, width // downscale_factor)
-    return Effect(out, kernel=(downscale_factor,) * 2, stride=(downscale_factor,) * 2)
+    return LayerInfo(out, kernel=(downscale_factor,) * 2, stride=(downscale_factor,) * 2)
 
 
 @kind
-def ChannelShuffle(shape: Shape, groups: Count) -> Effect:
+def ChannelShuffle(shape: Shape, groups: Count) -> LayerInfo:
     if _image(shape)[0] % groups:
         raise CallError(f"groups={groups} must divide the {shape[0]} channels that arrive")
-    return Effect(shape)
+    return LayerInfo(shape)
 
 
 @kind
-def ZeroPad2d(shape: Shape, padding: Edges) -> Effect:
+def ZeroPad2d(shape: Shape, padding: Edges) -> LayerInfo:
     channels, height, width = _image(shape)
     left, right, top, bottom = padding
-    return Effect((channels, height + top + bottom, width + left + right))
+    return LayerInfo((channels, height + top + bottom, width + left + right))
 
 
 @kind
-def ConstantPad2d(shape: Shape, padding: Edges, value: Number) -> Effect:
+def ConstantPad2d(shape: Shape, padding: Edges, value: Number) -> LayerInfo:
     return ZeroPad2d(shape, padding)
 
 
 @kind
-def ReflectionPad2d(shape: Shape, padding: Edges) -> Effect:
+def ReflectionPad2d(shape: Shape, padding: Edges) -> LayerInfo:
     return _bounded_padding(shape, padding, beyond=1)
 
 
 @kind
-def CircularPad2d(shape: Shape, padding: Edges) -> Effect:
+def CircularPad2d(shape: Shape, padding: Edges) -> LayerInfo:
     return _bounded_padding(shape, padding, beyond=0)
 
 
-KINDS["ReplicationPad2d"] = ZeroPad2d
+LAYER_TYPES["ReplicationPad2d"] = ZeroPad2d
 
 
-def _bounded_padding(shape: Shape, padding: tuple[int, int, int, int], beyond: int) -> Effect:
+def _bounded_padding(shape: Shape, padding: tuple[int, int, int, int], beyond: int) -> LayerInfo:
     _, height, width = _image(shape)
     left, right, top, bottom = padding
     if max(left, right) > width - beyond or max(top, bottom) > height - beyond:
@@ -606,20 +606,20 @@ def _bounded_padding(shape: Shape, padding: tuple[int, int, int, int], beyond: i
 @cache
 def layer_signature(name: str) -> inspect.Signature:
     """The arguments of a kind of layer, in PyTorch's order; input sizes that are inferred come last or are optional."""
-    parameters = list(inspect.signature(KINDS[name]).parameters.values())[1:]
+    parameters = list(inspect.signature(LAYER_TYPES[name]).parameters.values())[1:]
     return inspect.Signature(parameters)
 
 
 @cache
 def _checks(name: str) -> dict[str, Callable[[Value], Any]]:
-    hints = get_type_hints(KINDS[name], include_extras=True)
+    hints = get_type_hints(LAYER_TYPES[name], include_extras=True)
     return {argument: get_args(hint)[1] for argument, hint in hints.items() if get_origin(hint) is Annotated}
 
 
 def arguments(call: Call) -> dict[str, Any]:
     """Every argument of a layer, checked and in full form (pairs as pairs); raises `LayerError`."""
-    if call.name not in KINDS:
-        near = did_you_mean(call.name, [*KINDS, "Residual"])
+    if call.name not in LAYER_TYPES:
+        near = did_you_mean(call.name, [*LAYER_TYPES, "Residual"])
         raise LayerError(f"there is no layer {call.name!r}{near or '; `mnist-tui layers` lists them'}", call.line)
     _check_positional(call)
     try:
@@ -649,7 +649,7 @@ def _check_positional(call: Call) -> None:
         )
 
 
-def describe_kinds() -> list[str]:
+def describe_layers() -> list[str]:
     """A line for each kind of layer: its call with defaults, in the order of names."""
-    lines = [f"{name}{signature_text(layer_signature(name))}" for name in sorted(KINDS)]
+    lines = [f"{name}{signature_text(layer_signature(name))}" for name in sorted(LAYER_TYPES)]
     return [*lines, "Residual(layer, layer, …, shortcut=None)"]

@@ -9,8 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from mnist_tui.spec.calls import Call, CallError, Name, Value, did_you_mean, resolve_call
-from mnist_tui.spec.layers import KINDS, Effect, LayerError, Shape, arguments
+from mnist_tui.errors import CallError, LayerError
+from mnist_tui.spec.calls import Call, Name, Value, resolve_call
+from mnist_tui.spec.layers import LAYER_TYPES, LayerInfo, Shape, arguments
+from mnist_tui.text import did_you_mean
 
 INPUT: Shape = (1, 28, 28)
 CLASSES = 10
@@ -23,7 +25,7 @@ Knobs = Mapping[str, bool | int | float]
 
 
 @dataclass(frozen=True)
-class Row:
+class LayerRow:
     """One line of the layer table; sizes are per image."""
 
     index: int
@@ -47,18 +49,18 @@ class Row:
         return math.prod(self.output_shape)
 
 
-def image_row(shape: Shape = INPUT) -> Row:
+def image_row(shape: Shape = INPUT) -> LayerRow:
     """The image itself, as the row before the first layer."""
-    return Row(0, "Input", "", shape, 0, 0, (1, 1), (Fraction(1), Fraction(1)), (shape[-2], shape[-1]))
+    return LayerRow(0, "Input", "", shape, 0, 0, (1, 1), (Fraction(1), Fraction(1)), (shape[-2], shape[-1]))
 
 
-def trace(calls: Sequence[Call], knobs: Knobs, shape: Shape = INPUT) -> tuple[Row, ...]:
+def infer_shapes(calls: Sequence[Call], knobs: Knobs, shape: Shape = INPUT) -> tuple[LayerRow, ...]:
     """The layer table of a network: one row a layer, nested layers before the `Residual` that adds them up.
 
     Raises `LayerError` with the line of the first layer that is unknown, has wrong arguments, does not fit what
     arrives, or brings the network over `MAX_LAYERS`, `MAX_PARAMETERS` or `MAX_ACTIVATIONS`.
     """
-    rows: list[Row] = []
+    rows: list[LayerRow] = []
     before = image_row(shape)
     parameters = activations = 0
     for call in calls:
@@ -89,11 +91,11 @@ def _open_names(call: Call) -> Call:
 
 
 def _opened(value: Value, outer: Call) -> Call:
-    if isinstance(value, Name) and value.id in KINDS:
+    if isinstance(value, Name) and value.id in LAYER_TYPES:
         return Call(value.id, line=outer.line)
     if isinstance(value, Call):
         return _open_names(value)
-    near = did_you_mean(str(value), KINDS)
+    near = did_you_mean(str(value), LAYER_TYPES)
     raise LayerError(f"Residual takes layers as arguments, not {value}{near}", outer.line)
 
 
@@ -102,31 +104,31 @@ def _check_limit(call: Call, what: str, count: int, limit: int) -> None:
         raise LayerError(f"{call.name} brings the network to {count:,} {what}; the limit is {limit:,}", call.line)
 
 
-def layer_rows(call: Call, before: Row) -> list[Row]:
+def layer_rows(call: Call, before: LayerRow) -> list[LayerRow]:
     """The rows of one layer whose knobs are resolved, nested ones first; `index` is not yet set."""
     if call.name == "Residual":
         return _residual_rows(call, before)
     return [_row_after(call, _effect(call, before), before)]
 
 
-def _effect(call: Call, before: Row) -> Effect:
+def _effect(call: Call, before: LayerRow) -> LayerInfo:
     values = arguments(call)
     try:
-        effect = KINDS[call.name](before.output_shape, **values)
+        effect = LAYER_TYPES[call.name](before.output_shape, **values)
     except CallError as error:
         raise LayerError(f"{call.name}: {error}", call.line) from None
-    # Checked layer by layer, also inside `Residual`, so that no size grows beyond what can be multiplied and shown.
+    # DraftResult layer by layer, also inside `Residual`, so that no size grows beyond what can be multiplied and shown.
     _check_limit(call, "parameters", effect.parameters, MAX_PARAMETERS)
     _check_limit(call, "activations per image", math.prod(effect.shape), MAX_ACTIVATIONS)
     return effect
 
 
-def _row_after(call: Call, effect: Effect, before: Row) -> Row:
+def _row_after(call: Call, effect: LayerInfo, before: LayerRow) -> LayerRow:
     # A kernel of 0 stands for a layer that looks at every unit of the grid at once.
     kernel = [effect.kernel[axis] or before.grid[axis] for axis in (0, 1)]
     seen = [math.ceil(before.receptive_field[axis] + (kernel[axis] - 1) * before.jump[axis]) for axis in (0, 1)]
     is_image = len(effect.shape) == 3
-    return Row(
+    return LayerRow(
         index=0,
         type=call.name,
         arguments=str(call).removeprefix(call.name).removeprefix("(").removesuffix(")"),
@@ -140,7 +142,7 @@ def _row_after(call: Call, effect: Effect, before: Row) -> Row:
     )
 
 
-def _residual_rows(call: Call, before: Row) -> list[Row]:
+def _residual_rows(call: Call, before: LayerRow) -> list[LayerRow]:
     """`Residual(a, b, …, shortcut=c)`: the body's output plus what arrived, or plus the shortcut's output."""
     if not call.args or [name for name, _ in call.kwargs if name != "shortcut"]:
         raise LayerError("Residual takes layers and, where the shapes differ, shortcut= and a layer", call.line)
@@ -166,8 +168,8 @@ def _residual_rows(call: Call, before: Row) -> list[Row]:
     return [*body, *shortcut, total]
 
 
-def _sequence_rows(values: Iterable[Value], before: Row) -> list[Row]:
-    rows: list[Row] = []
+def _sequence_rows(values: Iterable[Value], before: LayerRow) -> list[LayerRow]:
+    rows: list[LayerRow] = []
     for value in values:
         assert isinstance(value, Call)  # `_opened` has seen to it.
         rows += layer_rows(value, before)
@@ -175,6 +177,6 @@ def _sequence_rows(values: Iterable[Value], before: Row) -> list[Row]:
     return rows
 
 
-def _widest(rows: list[Row]) -> tuple[int, int]:
+def _widest(rows: list[LayerRow]) -> tuple[int, int]:
     fields = [row.receptive_field for row in rows]
     return max(field[0] for field in fields), max(field[1] for field in fields)

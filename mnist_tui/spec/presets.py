@@ -9,10 +9,10 @@ from pathlib import Path
 
 import platformdirs
 
-from mnist_tui.files import BadFile, read_bytes, read_text, write_atomically
-from mnist_tui.spec.calls import did_you_mean
-from mnist_tui.spec.run_spec import RunSpec, SpecError, example, make_spec, unreadable
-from mnist_tui.text import as_name, clean_line, is_name
+from mnist_tui.errors import FileError, PresetError, SpecError
+from mnist_tui.files import read_bytes, read_text, write_atomically
+from mnist_tui.spec.run_spec import RunSpec, example, make_spec, unreadable
+from mnist_tui.text import as_name, clean_line, did_you_mean, is_name
 
 MAX_BYTES = 65_536
 """The largest preset that is parsed: larger files can cost Python's TOML parser gigabytes (CPython gh-149231)."""
@@ -24,10 +24,6 @@ MAX_NAME = 60
 """Characters of a new preset's name."""
 MAX_DOTS = 1_000
 """Dotted keys cost the parser the square of their parts; presets need none, numbers few."""
-
-
-class PresetError(ValueError):
-    """A preset that is not there or cannot be used; the message names the file, the line and what to do."""
 
 
 def builtin_folder() -> Path:
@@ -68,7 +64,7 @@ def _same_content(first: Path, second: Path) -> bool:
     """Whether two files say the same, as the built-in presets do in a checkout that is installed as well."""
     try:
         return read_bytes(first, MAX_BYTES) == read_bytes(second, MAX_BYTES)
-    except BadFile:
+    except FileError:
         return False
 
 
@@ -96,7 +92,7 @@ def load_file(path: Path) -> RunSpec:
         text = read_text(path, MAX_BYTES)
         document = parse_toml(text)
         return make_spec({**document, "name": as_name(path.stem)})
-    except BadFile as error:
+    except FileError as error:
         raise PresetError(f"{shown}: {clean_line(error.why)}") from None
     except SpecError as error:
         raise PresetError(f"{shown}, {_place(error, text)}{error}") from None

@@ -23,23 +23,12 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, core_schema
 
+from mnist_tui.errors import CallError, LayerError, SpecError
 from mnist_tui.spec import catalog
-from mnist_tui.spec.calls import (
-    Call,
-    CallError,
-    Value,
-    did_you_mean,
-    names_in,
-    parse,
-    parse_lines,
-    resolve,
-    resolve_call,
-    shorten,
-    show,
-)
-from mnist_tui.spec.layers import KINDS, LayerError
-from mnist_tui.spec.network import CLASSES, Row, resolve_layer, trace
-from mnist_tui.text import clean_line
+from mnist_tui.spec.calls import Call, Value, names_in, parse, parse_lines, resolve, resolve_call, show
+from mnist_tui.spec.layers import LAYER_TYPES
+from mnist_tui.spec.network import CLASSES, LayerRow, infer_shapes, resolve_layer
+from mnist_tui.text import clean_line, did_you_mean, shorten
 
 TRAIN_IMAGES = 60_000
 MAX_STEP_BYTES = 64 * 2**30
@@ -50,17 +39,6 @@ UNUSED = "no layer and no argument uses it"
 
 RECIPE_NAMES = ("epochs", "steps_per_epoch")
 """Names that the recipe offers to its own arguments, beside the knobs."""
-
-
-class SpecError(ValueError):
-    """A run that cannot be: the message names the field (or the layer and its line) and what to do."""
-
-    def __init__(self, message: str, where: tuple[str, ...] = (), line: int | None = None) -> None:
-        super().__init__(message)
-        self.where = where
-        """The path of the field, such as `("train", "batch_size")`."""
-        self.line = line
-        """The line inside `layers`, from 1."""
 
 
 def _parse_field(value: object) -> Call:
@@ -182,7 +160,7 @@ class RunSpec(Frozen):
     @classmethod
     def _check_knobs(cls, knobs: dict[str, Knob]) -> dict[str, Knob]:
         for name, value in knobs.items():
-            if not name.isidentifier() or name in RECIPE_NAMES or name in KINDS:
+            if not name.isidentifier() or name in RECIPE_NAMES or name in LAYER_TYPES:
                 raise ValueError(f"{clean_line(name, 60)!r} cannot be the name of a knob")
             if abs(value) > 1e12 or not math.isfinite(value):
                 raise SpecError("must be a finite number", ("knobs", name))
@@ -238,9 +216,9 @@ class RunSpec(Frozen):
         return parse_lines(self.layers)
 
     @cached_property
-    def rows(self) -> tuple[Row, ...]:
+    def rows(self) -> tuple[LayerRow, ...]:
         """The layer table."""
-        return trace(self.calls, self.knobs)
+        return infer_shapes(self.calls, self.knobs)
 
     @cached_property
     def resolved_layers(self) -> tuple[Call, ...]:

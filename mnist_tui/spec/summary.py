@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from mnist_tui.spec.network import INPUT, Row
+from mnist_tui.spec.network import INPUT, LayerRow
 from mnist_tui.spec.run_spec import RunSpec
 
 MIB = 2**20
@@ -40,7 +40,7 @@ class Totals:
         return self.input_mb + self.forward_backward_mb + self.parameters_mb
 
 
-def totals(rows: tuple[Row, ...]) -> Totals:
+def totals(rows: tuple[LayerRow, ...]) -> Totals:
     """The sums over a layer table."""
     parameters = sum(row.parameters for row in rows)
     height_width_channels = INPUT[0] * INPUT[1] * INPUT[2]
@@ -54,13 +54,13 @@ def totals(rows: tuple[Row, ...]) -> Totals:
     )
 
 
-def layer_counts(rows: tuple[Row, ...]) -> dict[str, int]:
+def layer_counts(rows: tuple[LayerRow, ...]) -> dict[str, int]:
     """How many layers of each family there are, in a fixed order; families without a layer are left out."""
     counts = Counter(family for row in rows if (family := _family(row.type)))
     return {family: counts[family] for family in _FAMILIES if counts[family]}
 
 
-def layers_in_words(rows: tuple[Row, ...]) -> str:
+def layers_in_words(rows: tuple[LayerRow, ...]) -> str:
     """`5 convolutions, 1 pool, 1 linear`; "" where no layer is of a family."""
     return ", ".join(
         f"{count} {family if count > 1 else family.removesuffix('s')}" for family, count in layer_counts(rows).items()
@@ -71,7 +71,7 @@ def _family(name: str) -> str | None:
     return next((family for family, starts in _FAMILIES.items() if name.startswith(starts)), None)
 
 
-def head_index(rows: tuple[Row, ...]) -> int:
+def head_index(rows: tuple[LayerRow, ...]) -> int:
     """The position of the first layer whose output is no map any more: 1x1 or flat."""
     for position, row in enumerate(rows):
         if len(row.output_shape) == 1 or row.output_shape[1:] == (1, 1):
@@ -79,7 +79,7 @@ def head_index(rows: tuple[Row, ...]) -> int:
     return len(rows)
 
 
-def receptive_field_sentence(rows: tuple[Row, ...]) -> str:
+def receptive_field_sentence(rows: tuple[LayerRow, ...]) -> str:
     """What one unit sees of the 28 px before the head, to be read after "receptive field"."""
     size = INPUT[1]
     position = head_index(rows)
@@ -117,7 +117,7 @@ def as_json(spec: RunSpec) -> dict[str, Any]:
     }
 
 
-def _row_json(row: Row) -> dict[str, Any]:
+def _row_json(row: LayerRow) -> dict[str, Any]:
     return {
         "index": row.index,
         "type": row.type,
@@ -138,7 +138,7 @@ def _one(pair: tuple[int | Fraction, int | Fraction]) -> Any:
     return values[0] if values[0] == values[1] else values
 
 
-def columns(row: Row, parameters: int) -> tuple[str, ...]:
+def columns(row: LayerRow, parameters: int) -> tuple[str, ...]:
     """The cells of a row: index, layer, output, parameters, their share, multiply-adds, field, jump, memory."""
     share = f"{row.parameters / parameters:.1%}" if row.parameters else ""
     return (

@@ -1,6 +1,6 @@
 """Augmentation of a whole batch at once, on the device, each image with a random draw of its own.
 
-An `Augmentation` is a pure function of images and draws: the draws of an epoch are made before it begins, so a run that
+An `Augmentation` is a pure function of images and parameters, which are sampled before an epoch begins, so a run that
 is resumed in the middle of an epoch sees the same images, and a test can hold given angles against torchvision.
 Transforms outside the batched family run image by image through torchvision.transforms.v2, slower, and say so.
 
@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mnist_tui.errors import CallError
 from mnist_tui.spec import catalog
-from mnist_tui.spec.calls import Call, CallError, Value
+from mnist_tui.spec.calls import Call, Value
 
 SIDE = 28
 
@@ -26,16 +27,16 @@ SIDE = 28
 class Transform(ABC):
     """One step of an augmentation."""
 
-    draws = 0
+    num_random = 0
     """Random numbers in [0, 1) that it takes per image."""
 
-    def prepare(self, draws: Tensor) -> Tensor:
-        """The parameters of every image of an epoch from its draws; both float32 (N, `draws`)."""
-        return draws
+    def make_params(self, num_random: Tensor) -> Tensor:
+        """The parameters of every image of an epoch from its num_random; both float32 (N, `num_random`)."""
+        return num_random
 
     @abstractmethod
     def apply(self, images: Tensor, parameters: Tensor) -> Tensor:
-        """The transformed images; `parameters` are the rows of `prepare` for these images."""
+        """The transformed images; `parameters` are the rows of `make_params` for these images."""
 
     def side(self, side: int) -> int:
         """Height and width of what comes out, where `side` comes in; raises `CallError` where that cannot be."""
@@ -104,11 +105,11 @@ class Affine(Transform):
     width: int = SIDE
     """Pixels of the square that arrives; `translate` is a share of them."""
 
-    draws = 6
+    num_random = 6
 
-    def prepare(self, draws: Tensor) -> Tensor:
-        unit = draws.double()
-        limit = torch.tensor(self.translate, dtype=torch.float64, device=draws.device) * self.width
+    def make_params(self, num_random: Tensor) -> Tensor:
+        unit = num_random.double()
+        limit = torch.tensor(self.translate, dtype=torch.float64, device=num_random.device) * self.width
         shear = torch.stack([_between(unit[:, 4], *self.shear[:2]), _between(unit[:, 5], *self.shear[2:])], dim=1)
         translate = ((2 * unit[:, 1:3] - 1) * limit).round()
         angle, scale = _between(unit[:, 0], *self.degrees), _between(unit[:, 3], *self.scale)
@@ -183,7 +184,7 @@ class RandomCrop(Transform):
     padding: int = 0
     fill: float = 0.0
 
-    draws = 2
+    num_random = 2
 
     def apply(self, images: Tensor, parameters: Tensor) -> Tensor:
         padded = F.pad(images, (self.padding,) * 4, value=self.fill)
@@ -208,7 +209,7 @@ class Flip(Transform):
     p: float
     axis: int
 
-    draws = 1
+    num_random = 1
 
     def apply(self, images: Tensor, parameters: Tensor) -> Tensor:
         return torch.where((parameters < self.p)[:, :, None, None], images.flip(self.axis), images)
@@ -220,7 +221,7 @@ class Invert(Transform):
 
     p: float
 
-    draws = 1
+    num_random = 1
 
     def apply(self, images: Tensor, parameters: Tensor) -> Tensor:
         return torch.where((parameters < self.p)[:, :, None, None], 255 - images, images)
@@ -234,20 +235,20 @@ class Chain(Transform):
     p: float = 1.0
 
     def __post_init__(self) -> None:
-        self._widths = [1, *(transform.draws for transform in self.transforms)]
-        self.draws = sum(self._widths)
+        self._widths = [1, *(transform.num_random for transform in self.transforms)]
+        self.num_random = sum(self._widths)
 
-    def prepare(self, draws: Tensor) -> Tensor:
-        own, *parts = draws.split(self._widths, dim=1)
-        prepared = (transform.prepare(part) for transform, part in zip(self.transforms, parts, strict=True))
-        return torch.cat([own, *prepared], dim=1)
+    def make_params(self, num_random: Tensor) -> Tensor:
+        own, *parts = num_random.split(self._widths, dim=1)
+        params = (transform.make_params(part) for transform, part in zip(self.transforms, parts, strict=True))
+        return torch.cat([own, *params], dim=1)
 
     def apply(self, images: Tensor, parameters: Tensor) -> Tensor:
         if self.p >= 1:
             return self._chain(images, parameters)
         chosen = parameters[:, 0] < self.p
         if images.device.type != "cpu":
-            # Work on every image and choose: for sizes that depend on the draws the host would wait for the device.
+            # Work on every image and choose: sizes that depend on random numbers make the host wait for the device.
             return torch.where(chosen[:, None, None, None], self._chain(images, parameters), images)
         index = chosen.nonzero()[:, 0]
         return images.index_copy(0, index, self._chain(images[index], parameters[index])) if len(index) else images
@@ -270,7 +271,7 @@ class Chain(Transform):
 class ImageByImage(Transform):
     """A torchvision transform, for what has no batched form; its random numbers are seeded by the image's draw."""
 
-    draws = 1
+    num_random = 1
 
     def __init__(self, call: Call) -> None:
         self.call = call
@@ -308,9 +309,9 @@ class Augmentation:
         self.slow = slow_transforms(calls)
         """The transforms that run image by image."""
 
-    def draw(self, count: int, generator: torch.Generator) -> Tensor:
+    def sample_params(self, count: int, generator: torch.Generator) -> Tensor:
         """The parameters of an epoch's images, float32 (`count`, K), on the CPU."""
-        return self.sequence.prepare(torch.rand(count, self.sequence.draws, generator=generator))
+        return self.sequence.make_params(torch.rand(count, self.sequence.num_random, generator=generator))
 
     def __call__(self, images: Tensor, parameters: Tensor) -> Tensor:
         """The augmented images, float32 (N, 1, 28, 28), 0 to 255."""

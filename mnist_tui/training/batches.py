@@ -34,14 +34,14 @@ class Batches:
         self.normalization = normalization
         self.augmentation = augmentation
         self._chunk_size = batch_size * max(1, CHUNK_IMAGES // batch_size)
-        self._beside = ThreadPoolExecutor(1, "batches") if self._can_go_beside() else None
+        self._prefetcher = ThreadPoolExecutor(1, "batches") if self._can_prefetch() else None
         self._next: Future[tuple[Tensor, Tensor]] | None = None
         self._chunk: tuple[Tensor, Tensor] | None = None
         self._first = 0
         self._order = torch.empty(0, dtype=torch.int64)
-        self._draws = torch.empty(0, 0)
+        self._params = torch.empty(0, 0)
 
-    def _can_go_beside(self) -> bool:
+    def _can_prefetch(self) -> bool:
         """Whether chunks can be made in a thread: on the CPU, with a core to spare.
 
         Not where images are augmented one by one: that borrows torch's global random state, which dropout needs too.
@@ -49,13 +49,13 @@ class Batches:
         has_core = self.images.labels.device.type == "cpu" and cores() > torch.get_num_threads()
         return has_core and not (self.augmentation and self.augmentation.slow)
 
-    def begin(self, order: Tensor, draws: Tensor, first: int) -> None:
+    def begin(self, order: Tensor, params: Tensor, first: int) -> None:
         """Sets the order (N,) of an epoch's images, their augmentation (N, K), and the first image to take.
 
         Chunks begin at the same images whatever `first` is, so that a resumed epoch computes the same numbers.
         """
         device = self.images.labels.device
-        self._order, self._draws = order.to(device), draws.to(device)
+        self._order, self._params = order.to(device), params.to(device)
         self._first = first
         self._chunk = None
         self._next = self._start(first // self._chunk_size)
@@ -64,7 +64,7 @@ class Batches:
         """The next batch: inputs float32 (B, 1, 28, 28), channels_last, and labels int64 (B,)."""
         number, offset = divmod(self._first, self._chunk_size)
         if self._chunk is None or offset == 0:
-            self._chunk = self._next.result() if self._next is not None else self._prepare(number)
+            self._chunk = self._next.result() if self._next is not None else self._make_chunk(number)
             self._next = self._start(number + 1)
         inputs, labels = (part[offset : offset + self.batch_size] for part in self._chunk)
         self._first += len(labels)
@@ -72,20 +72,20 @@ class Batches:
 
     def close(self) -> None:
         """Ends the thread that makes batches ahead."""
-        if self._beside is not None:
-            self._beside.shutdown(cancel_futures=True)
+        if self._prefetcher is not None:
+            self._prefetcher.shutdown(cancel_futures=True)
 
     def _start(self, number: int) -> "Future[tuple[Tensor, Tensor]] | None":
-        if self._beside is None or number * self._chunk_size >= len(self._order):
+        if self._prefetcher is None or number * self._chunk_size >= len(self._order):
             return None
-        return self._beside.submit(self._prepare, number)
+        return self._prefetcher.submit(self._make_chunk, number)
 
     @torch.no_grad()
-    def _prepare(self, number: int) -> tuple[Tensor, Tensor]:
+    def _make_chunk(self, number: int) -> tuple[Tensor, Tensor]:
         """The chunk of the given number, from 0."""
         part = slice(number * self._chunk_size, (number + 1) * self._chunk_size)
         chosen = self._order[part]
         pixels = self.images.pixels[chosen]
         if self.augmentation is not None:
-            pixels = self.augmentation(pixels.float(), self._draws[part])
+            pixels = self.augmentation(pixels.float(), self._params[part])
         return normalise(pixels, *self.normalization), self.images.labels[chosen]

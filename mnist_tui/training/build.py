@@ -7,11 +7,12 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer, lr_scheduler
 
+from mnist_tui.errors import CallError, SpecError
 from mnist_tui.spec import catalog
-from mnist_tui.spec.calls import Call, CallError, Value
+from mnist_tui.spec.calls import Call, Value
 from mnist_tui.spec.layers import arguments
-from mnist_tui.spec.network import Row, image_row, layer_rows
-from mnist_tui.spec.run_spec import RunSpec, SpecError
+from mnist_tui.spec.network import LayerRow, image_row, layer_rows
+from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.training import augment
 from mnist_tui.training.augment import Augmentation
 from mnist_tui.training.batch_norm import BatchNorm2d
@@ -40,14 +41,14 @@ class Residual(nn.Module):
 
 
 def network(spec: RunSpec) -> nn.Sequential:
-    """The network of a run, in the order of its layers: images (N, 1, 28, 28) to scores (N, 10).
+    """The network of a run, in the order of its layers: images (N, 1, 28, 28) to logits (N, 10).
 
     Weights are drawn from torch's global generator, as PyTorch's constructors do.
     """
     return _sequential(spec.resolved_layers, image_row())
 
 
-def _sequential(calls: Sequence[Call], before: Row) -> nn.Sequential:
+def _sequential(calls: Sequence[Call], before: LayerRow) -> nn.Sequential:
     modules = []
     for call in calls:
         modules.append(_module(call, before))
@@ -55,7 +56,7 @@ def _sequential(calls: Sequence[Call], before: Row) -> nn.Sequential:
     return nn.Sequential(*modules)
 
 
-def _module(call: Call, before: Row) -> nn.Module:
+def _module(call: Call, before: LayerRow) -> nn.Module:
     if call.name == "Residual":
         body = _sequential([value for value in call.args if isinstance(value, Call)], before)
         shortcut = _sequential([value for _, value in call.kwargs if isinstance(value, Call)], before)
@@ -70,7 +71,7 @@ def _module(call: Call, before: Row) -> nn.Module:
     return module
 
 
-def _inferred(name: str, before: Row) -> dict[str, Any]:
+def _inferred(name: str, before: LayerRow) -> dict[str, Any]:
     """The sizes that PyTorch wants to be told and the shape that arrives tells."""
     first = before.output_shape[0]
     if name in ("Conv2d", "ConvTranspose2d"):
@@ -84,14 +85,14 @@ def _inferred(name: str, before: Row) -> dict[str, Any]:
     return {}
 
 
-def _normalized_shape(values: dict[str, Any], before: Row) -> dict[str, Any]:
+def _normalized_shape(values: dict[str, Any], before: LayerRow) -> dict[str, Any]:
     """All dimensions that arrive, where `LayerNorm` and `RMSNorm` are not told which."""
     is_open = "normalized_shape" in values and values["normalized_shape"] is None
     return {"normalized_shape": before.output_shape} if is_open else {}
 
 
 def loss(spec: RunSpec) -> nn.Module:
-    """The loss of a run: scores (N, 10) and labels int64 (N,) to their mean loss."""
+    """The loss of a run: logits (N, 10) and labels int64 (N,) to their mean loss."""
     call = spec.resolved(spec.train.loss)
     module: nn.Module = getattr(nn, call.name)(**catalog.check("loss", call))
     return module

@@ -15,8 +15,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from mnist_tui.runs.events import EpochEnded, Steered
-from mnist_tui.training.flat_parameters import parts
+from mnist_tui.errors import CheckpointError
+from mnist_tui.runs.events import EpochEnded, LearningRateChanged
+from mnist_tui.training.flat_parameters import parameter_views
 from mnist_tui.training.loop import Training
 
 FORMAT = 1
@@ -25,16 +26,12 @@ OF_DEVICE = frozenset({"params", "fused", "foreach", "capturable"})
 """What a device, not the recipe, decides in an optimizer: a run may go on on another one."""
 
 
-class CheckpointError(ValueError):
-    """Bytes that are no checkpoint of this run, or a damaged one."""
-
-
 def dump(training: Training) -> bytes:
     """The state of a training between two steps."""
     tensors, scalars = _optimizer_state(training)
     tensors |= {f"model.{name}": value for name, value in training.model.state_dict().items()}
     tensors |= _random_states(training)
-    tensors |= {"losses": training.step.losses, "hits": training.step.hits}
+    tensors |= {"losses": training.step.losses, "correct": training.step.correct}
     tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     state = {
         "format": FORMAT,
@@ -124,7 +121,7 @@ def _by_weight(training: Training) -> dict[int, dict[str, Any]]:
     split: dict[int, dict[str, Any]] = {index: {} for index in range(len(weights))}
     for key, value in training.optimizer.state[training.vector].items():
         is_moment = isinstance(value, Tensor) and value.shape == training.vector.shape
-        for index, part in enumerate(parts(value, weights) if is_moment else [value] * len(weights)):
+        for index, part in enumerate(parameter_views(value, weights) if is_moment else [value] * len(weights)):
             split[index][key] = part.clone() if isinstance(part, Tensor) else part
     return split
 
@@ -134,13 +131,13 @@ def _of_vector(training: Training, of_each: dict[int, dict[str, Any]]) -> dict[i
     weights = list(training.model.parameters())
     if training.optimizer.param_groups[0]["params"][0] is not training.vector or not of_each:
         return of_each
-    joined = dict(of_each[0])
-    for key, value in joined.items():
+    merged = dict(of_each[0])
+    for key, value in merged.items():
         if isinstance(value, Tensor) and value.shape == weights[0].shape:
-            joined[key] = torch.zeros_like(training.vector)
-            for index, part in enumerate(parts(joined[key], weights)):
+            merged[key] = torch.zeros_like(training.vector)
+            for index, part in enumerate(parameter_views(merged[key], weights)):
                 part.copy_(of_each[index][key])
-    return {0: joined}
+    return {0: merged}
 
 
 def _random_states(training: Training) -> dict[str, Tensor]:
@@ -175,13 +172,13 @@ def _restore(training: Training, tensors: dict[str, Tensor], state: dict[str, An
     training.epoch, training.steps_done = state["epoch"], state["steps_done"]
     training.seconds = state["seconds"]
     training.last_rate = float(state.get("last_rate", training.learning_rate))
-    training.steered = [Steered(**event) for event in state.get("steered", ())]
+    training.steered = [LearningRateChanged(**event) for event in state.get("steered", ())]
     training.rate_factor = float(state.get("rate_factor", 1.0))
     training.scheduled = [float(rate) for rate in state.get("scheduled", ())]
     # Its steps were taken by another process; else a scheduler that is due before the next one warns of none.
     training.optimizer._opt_called = True  # type: ignore[attr-defined]
     training.step.losses.copy_(tensors["losses"])
-    training.step.hits.copy_(tensors["hits"])
+    training.step.correct.copy_(tensors["correct"])
     # The order of the epoch under way is drawn again, from where it was drawn first.
     training.epoch_start = tensors["random.epoch_start"]
     training.generator.set_state(training.epoch_start)

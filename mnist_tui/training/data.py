@@ -11,17 +11,14 @@ import platformdirs
 import torch
 from torch import Tensor
 
-from mnist_tui.files import BadFile, read_bytes
+from mnist_tui.errors import DataError, DownloadError, FileError
+from mnist_tui.files import read_bytes
 from mnist_tui.runs.events import Notice
 from mnist_tui.spec.run_options import Choice
-from mnist_tui.training.download import RAW_FILES, DownloadError, RawFile, download, verify
+from mnist_tui.training.download import RAW_FILES, RawFile, download, verify
 
 SPLIT_STREAM = 0x5917
 """Added to the seed of the validation split, so that it draws other numbers than the weights do."""
-
-
-class DataError(RuntimeError):
-    """The data set cannot be had; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +152,7 @@ def _read(path: Path, file: RawFile) -> bytes:
     try:
         content = read_bytes(path, file.bytes)
         verify(content, file)
-    except BadFile as error:
+    except FileError as error:
         raise DataError(f"{error}; delete it and MNIST is fetched anew") from None
     except DownloadError as error:
         raise DataError(f"{path}: {error}; delete it and MNIST is fetched anew") from None

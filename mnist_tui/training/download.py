@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
+from mnist_tui.errors import DownloadError
 from mnist_tui.files import write_atomically
 
 SECONDS = 300.0
@@ -19,10 +20,6 @@ SECONDS = 300.0
 CONNECT_SECONDS = 10.0
 MAX_COMPRESSED = 20_000_000
 """Bytes of one compressed file; the largest real one has 9,912,422."""
-
-
-class DownloadError(OSError):
-    """MNIST could not be fetched; the message says from where and why."""
 
 
 @dataclass(frozen=True)

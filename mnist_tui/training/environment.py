@@ -8,9 +8,7 @@ from typing import Any
 
 import torch
 
-
-class DeviceError(RuntimeError):
-    """The device that was asked for is not there; the message says why."""
+from mnist_tui.errors import DeviceError
 
 
 def cores() -> int:

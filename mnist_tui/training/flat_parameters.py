@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 
-def join(weights: Sequence[nn.Parameter]) -> nn.Parameter:
+def flatten_parameters(weights: Sequence[nn.Parameter]) -> nn.Parameter:
     """Moves weights and their gradients into one vector (P,) of all P numbers, which it returns.
 
     From then on a weight is a view of the vector, and its gradient, at first 0, one of the vector's `grad`. The vector
@@ -15,14 +15,14 @@ def join(weights: Sequence[nn.Parameter]) -> nn.Parameter:
     first = weights[0].detach()
     vector = nn.Parameter(first.new_zeros(sum(weight.numel() for weight in weights)))
     vector.grad = torch.zeros_like(vector)
-    values, gradients = parts(vector.detach(), weights), parts(vector.grad, weights)
+    values, gradients = parameter_views(vector.detach(), weights), parameter_views(vector.grad, weights)
     for weight, value, gradient in zip(weights, values, gradients, strict=True):
         weight.data = value.copy_(weight.detach())
         weight.grad = gradient
     return vector
 
 
-def parts(vector: Tensor, weights: Sequence[Tensor]) -> list[Tensor]:
+def parameter_views(vector: Tensor, weights: Sequence[Tensor]) -> list[Tensor]:
     """Views of a vector (P,), one for each weight, in its shape and lying in memory as it does."""
     views, offset = [], 0
     for weight in weights:

@@ -1,4 +1,4 @@
-"""The same network in less time: neighbours that are cheaper together, or the other way round.
+"""Layer fusion: rewrites a network into an equivalent one that runs faster on the CPU.
 
 Outputs and gradients are those of the network as it is written, to rounding. The modules themselves, and so the
 weights, are shared. What each exchange gains is in benchmarks/README.md.
@@ -10,18 +10,18 @@ from torch.nn import functional
 from mnist_tui.training.batch_norm import BatchNorm2d
 
 
-def fast_network(model: nn.Sequential) -> nn.Sequential:
-    """Images (N, 1, 28, 28) to scores (N, 10), as `model` does; of its layers those that pay on the CPU are joined."""
-    modules = _pooled_first(list(model))
-    joined: list[nn.Module] = []
+def fuse_layers(model: nn.Sequential) -> nn.Sequential:
+    """Images (N, 1, 28, 28) to logits (N, 10), as `model` does; of its layers those that pay on the CPU are fused."""
+    modules = _pool_first(list(model))
+    fused: list[nn.Module] = []
     while modules:
-        module, count = _first_joined(modules)
-        joined.append(module)
+        module, count = _fuse_first(modules)
+        fused.append(module)
         del modules[:count]
-    return nn.Sequential(*joined).train(model.training)
+    return nn.Sequential(*fused).train(model.training)
 
 
-def _pooled_first(modules: list[nn.Module]) -> list[nn.Module]:
+def _pool_first(modules: list[nn.Module]) -> list[nn.Module]:
     """`MaxPool2d` before `ReLU` where the two are neighbours.
 
     ReLU never changes which pixel is the largest, but after pooling it has a quarter of them to work on.
@@ -32,24 +32,26 @@ def _pooled_first(modules: list[nn.Module]) -> list[nn.Module]:
     return modules
 
 
-def _first_joined(modules: list[nn.Module]) -> tuple[nn.Module, int]:
-    """The first module, joined with those after it where that pays; and how many it stands for."""
+def _fuse_first(modules: list[nn.Module]) -> tuple[nn.Module, int]:
+    """The first module, fused with those after it where that pays; and how many it stands for."""
     match modules:
-        case [nn.Conv2d() as convolution, BatchNorm2d() as norm, nn.MaxPool2d() as pool, *_] if _tracks(norm):
-            return NormedConvolution(convolution, norm, pool), 3
-        case [nn.Conv2d() as convolution, BatchNorm2d() as norm, *_] if _tracks(norm):
-            return NormedConvolution(convolution, norm, None), 2
+        case [nn.Conv2d() as convolution, BatchNorm2d() as norm, nn.MaxPool2d() as pool, *_] if _tracks_statistics(
+            norm
+        ):
+            return ConvBatchNorm(convolution, norm, pool), 3
+        case [nn.Conv2d() as convolution, BatchNorm2d() as norm, *_] if _tracks_statistics(norm):
+            return ConvBatchNorm(convolution, norm, None), 2
         case [nn.Flatten(start_dim=1, end_dim=-1) as flatten, nn.Linear() as linear, *_]:
             return FlatLinear(flatten, linear), 2
     return modules[0], 1
 
 
-def _tracks(norm: BatchNorm2d) -> bool:
-    """Whether it takes the mean of its own images out, and follows it by a fixed share."""
+def _tracks_statistics(norm: BatchNorm2d) -> bool:
+    """Whether the layer uses batch statistics and tracks running statistics with a fixed momentum."""
     return norm.track_running_stats and norm.momentum is not None
 
 
-class NormedConvolution(nn.Module):
+class ConvBatchNorm(nn.Module):
     """A convolution, the batch norm after it, and the max pooling after that.
 
     In training the norm takes the mean out again, so a bias before it changes nothing but the running mean: it is not
@@ -66,18 +68,18 @@ class NormedConvolution(nn.Module):
         """Images (N, C, H, W) to images (N, C', H', W')."""
         bias = self.convolution.bias
         if not self.training:
-            return self._folded(images)
+            return self._fold(images)
         if bias is None:
-            return self._normed(self.convolution(images))
+            return self._normalise(self.convolution(images))
         # PyTorch's own forward, with its padding modes, but for the bias.
-        out = self._normed(self.convolution._conv_forward(images, self.convolution.weight, None))
+        out = self._normalise(self.convolution._conv_forward(images, self.convolution.weight, None))
         assert self.norm.running_mean is not None
         assert self.norm.momentum is not None
         # By `data`: autograd would take it for a change of what the norm's gradient needs, which is not this mean.
         self.norm.running_mean.data.add_(bias.detach(), alpha=self.norm.momentum)
         return out
 
-    def _folded(self, images: Tensor) -> Tensor:
+    def _fold(self, images: Tensor) -> Tensor:
         """In evaluation a norm multiplies and shifts by fixed numbers, which the convolution's weights can hold."""
         norm, weight, bias = self.norm, self.convolution.weight, self.convolution.bias
         assert norm.running_mean is not None
@@ -90,7 +92,7 @@ class NormedConvolution(nn.Module):
         pooled: Tensor = out if self.pool is None else self.pool(out)
         return pooled
 
-    def _normed(self, images: Tensor) -> Tensor:
+    def _normalise(self, images: Tensor) -> Tensor:
         normed: Tensor = self.norm(images) if self.pool is None else self.norm.pooled(images, self.pool)
         return normed
 
@@ -108,10 +110,10 @@ class FlatLinear(nn.Module):
         self.linear = linear
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images (N, C, H, W) to scores (N, K)."""
+        """Images (N, C, H, W) to logits (N, K)."""
         if images.ndim != 4 or images.is_contiguous():
-            scores: Tensor = self.linear(self.flatten(images))
-            return scores
+            logits: Tensor = self.linear(self.flatten(images))
+            return logits
         weight = self.linear.weight.view(-1, *images.shape[1:])
         return functional.linear(_by_pixel(images), _by_pixel(weight), self.linear.bias)
 

@@ -10,14 +10,25 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from mnist_tui.errors import SpecError
 from mnist_tui.runs.control import POLL_SECONDS, Control
-from mnist_tui.runs.events import EpochEnded, Event, Outcome, Paused, Progress, RunEnded, Steered, WentOn, best_of
+from mnist_tui.runs.events import (
+    EpochEnded,
+    Event,
+    LearningRateChanged,
+    Outcome,
+    Paused,
+    Progress,
+    RunEnded,
+    Unpaused,
+    best_of,
+)
 from mnist_tui.runs.verdict import after_training
-from mnist_tui.spec.run_spec import RunSpec, SpecError
+from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.training import build, flat_parameters
 from mnist_tui.training.batches import Batches, normalise
 from mnist_tui.training.data import Images
-from mnist_tui.training.fusion import fast_network
+from mnist_tui.training.fusion import fuse_layers
 from mnist_tui.training.step import WARM_UP_STEPS, TrainStep
 
 PROGRESS_SECONDS = 0.1
@@ -45,7 +56,7 @@ class Splits:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A network's answers on N images."""
+    """A network's log_probs on N images."""
 
     loss: float
     """Mean cross-entropy."""
@@ -74,19 +85,19 @@ def evaluate(
     """
     was_training = model.training
     model.eval()
-    answers = []
+    log_probs = []
     try:
         for pixels in torch.split(images.pixels, batch_size):
             if control is not None:
-                control.look()
-                if control.is_set():
+                control.poll()
+                if control.should_stop:
                     raise EvaluationStopped
-            answers.append(torch.log_softmax(model(normalise(pixels, *normalization)).float(), dim=1))
+            log_probs.append(torch.log_softmax(model(normalise(pixels, *normalization)).float(), dim=1))
     finally:
         model.train(was_training)
-    log_probabilities = torch.cat(answers)
-    of_truth = log_probabilities.gather(1, images.labels[:, None])[:, 0].cpu()  # MPS has no float64 to average in.
-    predictions = log_probabilities.argmax(1).cpu()
+    log_probs_all = torch.cat(log_probs)
+    of_truth = log_probs_all.gather(1, images.labels[:, None])[:, 0].cpu()  # MPS has no float64 to average in.
+    predictions = log_probs_all.argmax(1).cpu()
     return Evaluation(
         loss=-of_truth.double().mean().item(),
         accuracy=(predictions == images.labels.cpu()).double().mean().item(),
@@ -111,16 +122,16 @@ class Training:
         weights = list(self.model.parameters())
         if not weights:
             raise SpecError("layers: no layer has weights, so there is nothing to train", ("layers",))
-        self.vector = flat_parameters.join(weights)
+        self.vector = flat_parameters.flatten_parameters(weights)
         """All weights of the network, and as its `grad` their gradients."""
         self.optimizer = build.optimizer(spec, weights if settings.optimizer.name in build.BY_SHAPE else [self.vector])
         self.scheduler = build.scheduler(spec, self.optimizer, len(splits.train))
         self.augmentation = build.augmentation(spec)
-        self.fast_model = fast_network(self.model).train()
+        self.fused_model = fuse_layers(self.model).train()
         self.batches = Batches(splits.train, settings.batch_size, settings.normalize, self.augmentation)
         self.step = TrainStep(
             settings,
-            self.fast_model,
+            self.fused_model,
             self.vector,
             build.loss(spec),
             self.optimizer,
@@ -139,7 +150,7 @@ class Training:
         """Seconds spent training in the epoch under way, pauses left out."""
         self.last_rate = self.learning_rate
         """The rate of the step before."""
-        self.steered: list[Steered] = []
+        self.steered: list[LearningRateChanged] = []
         """Where somebody changed the rate by hand."""
         self.rate_factor = 1.0
         """What scheduled rates are multiplied with since then."""
@@ -147,7 +158,7 @@ class Training:
         """The rates that the scheduler set, one for each group of parameters; only kept once the run is steered."""
         self.rows: list[EpochEnded] = []
         self.best_evaluation: Evaluation | None = None
-        """The answers on the test images in the best epoch, where it was trained by this process."""
+        """The log_probs on the test images in the best epoch, where it was trained by this process."""
 
     @property
     def steps_per_epoch(self) -> int:
@@ -159,7 +170,7 @@ class Training:
         """The rate of the next step."""
         return float(self.optimizer.param_groups[0]["lr"])
 
-    def steer(self, rate: float) -> Steered:
+    def set_learning_rate(self, rate: float) -> LearningRateChanged:
         """Sets the rate of the next step by hand; what is scheduled later is scaled in proportion."""
         if not self.steered:
             self.scheduled = _rates(self.optimizer)
@@ -169,7 +180,7 @@ class Training:
         _set_rates(
             self.optimizer, [rate * scheduled / first if first > NO_RATE else rate for scheduled in self.scheduled]
         )
-        self.steered.append(Steered(self.epoch, self.steps_done, rate))
+        self.steered.append(LearningRateChanged(self.epoch, self.steps_done, rate))
         return self.steered[-1]
 
     def begin_epoch(self) -> None:
@@ -177,14 +188,14 @@ class Training:
         self.generator.set_state(self.epoch_start)
         count = len(self.splits.train)
         order = torch.randperm(count, generator=self.generator)
-        draws = torch.zeros(count, 0)
+        params = torch.zeros(count, 0)
         if self.augmentation is not None:
-            draws = self.augmentation.draw(count, self.generator)
-        self.batches.begin(order, draws, self.steps_done * self.spec.train.batch_size)
+            params = self.augmentation.sample_params(count, self.generator)
+        self.batches.begin(order, params, self.steps_done * self.spec.train.batch_size)
         self.step.begin(self.steps_done)
 
     def sums(self) -> tuple[float, int]:
-        """Loss times images, and right answers, of the epoch so far; the host waits for the device here.
+        """Loss times images, and right log_probs, of the epoch so far; the host waits for the device here.
 
         Always summed over a whole epoch's steps in the same way, so that it does not matter when one looks.
         """
@@ -192,7 +203,7 @@ class Training:
         losses = self.step.losses.cpu().double()
         sizes = torch.full_like(losses, batch_size)
         sizes[-1] = count - batch_size * (len(losses) - 1)
-        return (losses * sizes).sum().item(), int(self.step.hits.sum().item())
+        return (losses * sizes).sum().item(), int(self.step.correct.sum().item())
 
     def step_scheduler(self, row: EpochEnded | None) -> None:
         """Steps the scheduler where it is due: after a batch (`row` is None) or after an epoch."""
@@ -270,8 +281,8 @@ def train(training: Training, control: Control) -> Iterator[Event]:
                 yield from _pause(training, control)
                 away = time.perf_counter() - asked
                 started, began, seen = started + away, began + away, seen + away
-            if control.is_set():
-                if training.step.found_bad.item():  # No checkpoint may hold what is not finite.
+            if control.should_stop:
+                if training.step.found_nonfinite.item():  # No checkpoint may hold what is not finite.
                     yield ended("diverged", _diverged(training))
                     return
                 yield ended("stopped", f"stopped in epoch {training.epoch} after {training.steps_done} steps")
@@ -283,14 +294,14 @@ def train(training: Training, control: Control) -> Iterator[Event]:
             training.steps_done += 1
             now = time.perf_counter()
             is_last = training.steps_done == training.steps_per_epoch
-            is_due = control.step_taken() or is_last or now - seen >= PROGRESS_SECONDS
+            is_due = control.consume_step() or is_last or now - seen >= PROGRESS_SECONDS
             if is_due:
                 training.last_rate = training.learning_rate  # On CUDA the host waits for the device here.
             training.step_scheduler(None)
             if is_due:
                 training.seconds = before + now - began
                 loss_sum, _ = training.sums()
-                if training.step.found_bad.item():
+                if training.step.found_nonfinite.item():
                     yield ended("diverged", _diverged(training))
                     return
                 done = min(training.steps_done * settings.batch_size, count) - steps_seen * settings.batch_size
@@ -323,16 +334,16 @@ def _pause(training: Training, control: Control) -> Iterator[Event]:
     while control.is_paused:
         yield from _steered(training, control)
         control.wait_for_change(POLL_SECONDS)
-        control.look()
-    if not control.is_stepping and not control.is_set():
-        yield WentOn(training.epoch, training.steps_done)
+        control.poll()
+    if not control.is_stepping and not control.should_stop:
+        yield Unpaused(training.epoch, training.steps_done)
 
 
 def _steered(training: Training, control: Control) -> Iterator[Event]:
     """Takes over a learning rate that was asked for."""
-    rate = control.take_learning_rate()
+    rate = control.consume_learning_rate()
     if rate is not None:
-        yield training.steer(rate)
+        yield training.set_learning_rate(rate)
 
 
 def _evaluated(training: Training, control: Control) -> tuple[EpochEnded, Evaluation]:
@@ -340,9 +351,9 @@ def _evaluated(training: Training, control: Control) -> tuple[EpochEnded, Evalua
     started = time.perf_counter()
     settings, splits = training.spec.train, training.splits
     loss_sum, correct = training.sums()
-    test = evaluate(training.fast_model, splits.test, settings.eval_batch_size, settings.normalize, control)
+    test = evaluate(training.fused_model, splits.test, settings.eval_batch_size, settings.normalize, control)
     val = splits.val and evaluate(
-        training.fast_model, splits.val, settings.eval_batch_size, settings.normalize, control
+        training.fused_model, splits.val, settings.eval_batch_size, settings.normalize, control
     )
     row = EpochEnded(
         epoch=training.epoch,
@@ -403,8 +414,8 @@ def time_steps(training: Training) -> tuple[float, float]:
     for _ in range(len(images) // batch):
         started = time.perf_counter()
         training.step(*training.batches.take())
-        training.step.found_bad.item()  # On CUDA the step is only under way until something is read.
+        training.step.found_nonfinite.item()  # On CUDA the step is only under way until something is read.
         seconds.append(time.perf_counter() - started)
     started = time.perf_counter()
-    evaluate(training.fast_model, images, settings.eval_batch_size, settings.normalize)
+    evaluate(training.fused_model, images, settings.eval_batch_size, settings.normalize)
     return statistics.fmean(seconds[WARM_UP_STEPS + 2 :] or seconds), (time.perf_counter() - started) / len(images)

@@ -12,13 +12,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from mnist_tui.files import BadFile, read_bytes
+from mnist_tui.errors import CheckpointError, FileError
+from mnist_tui.files import read_bytes
 from mnist_tui.runs.events import best_of
 from mnist_tui.runs.storage import checkpoints, load_run, readable_checkpoints
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.training import build, checkpoint
 from mnist_tui.training.batches import normalise
-from mnist_tui.training.checkpoint import CheckpointError
 
 MAX_BYTES = 64 * 2**20
 """The largest checkpoint that is read: 5 million weights with Adam's two moments, 0.15 s."""
@@ -85,7 +85,7 @@ def _newest_checkpoint(folder: Path) -> bytes | None:
     """Its content; None where there is none to be read."""
     try:
         return next((read_bytes(path, MAX_BYTES) for path in checkpoints(folder)), None)
-    except BadFile:
+    except FileError:
         return None
 
 

@@ -27,7 +27,7 @@ CHOICE_STREAM = 0xD161
 
 
 @dataclass(frozen=True)
-class Fed:
+class AugmentedSample:
     """Digits as a network is fed them, before they are normalised."""
 
     dataset: str
@@ -65,18 +65,21 @@ def _dataset(choice: Choice, data_dir: Path | None) -> Dataset:
         return _read(None if choice == "digits" else find(data_dir))
 
 
-def fed_digits(spec: RunSpec, options: Options, count: int, draw: int, is_training: bool = False) -> Fed:
+def sample_augmented(
+    spec: RunSpec, options: Options, count: int, draw: int, is_training: bool = False
+) -> AugmentedSample:
     """`count` training digits, augmented as in training; another `draw`, other digits and another augmentation.
 
     Where MNIST is not on this machine they are the small digits that a run falls back to; nothing is downloaded.
     Transforms that go image by image set the global random state that dropout draws from, so with `is_training`, while
-    another thread trains, they are only named (`Fed.slow`). Raises `DataError` where MNIST's files are damaged, and
-    `SpecError` where PyTorch refuses the augmentation.
+    another thread trains, they are only named (`AugmentedSample.slow`).
+
+    Raises `DataError` where MNIST's files are damaged, and `SpecError` where PyTorch refuses the augmentation.
     """
     dataset = _dataset(options.dataset, options.data_dir)
     slow = build.slow_transforms(spec)
     if slow and is_training:
-        return Fed(dataset.name, (), (), slow)
+        return AugmentedSample(dataset.name, (), (), slow)
     share = spec.train.validation_images / TRAIN_IMAGES
     wanted = min(round(share * len(dataset.train)), len(dataset.train) - 1)
     images, _ = split(dataset.train, wanted, spec.train.seed)
@@ -86,11 +89,11 @@ def fed_digits(spec: RunSpec, options: Options, count: int, draw: int, is_traini
     random_state = torch.get_rng_state()
     augmentation = build.augmentation(spec)
     if augmentation is not None:
-        pixels = augmentation(pixels, augmentation.draw(len(chosen), generator))
+        pixels = augmentation(pixels, augmentation.sample_params(len(chosen), generator))
         if augmentation.slow:  # Only these change it; a training thread may draw from it meanwhile.
             torch.set_rng_state(random_state)
     grey = pixels.round().clamp(0, 255).to(torch.uint8)
-    return Fed(
+    return AugmentedSample(
         dataset=dataset.name,
         labels=tuple(int(label) for label in chosen.labels),
         digits=tuple(bytes(image.reshape(-1).tolist()) for image in grey),

@@ -7,7 +7,7 @@ wrong afterwards is the last event, `RunEnded`.
 
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -16,38 +16,29 @@ from typing import Any
 
 import torch
 
+from mnist_tui.errors import CheckpointError, DataError, DeviceError, RunError, SpecError, StorageError
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import (
     EpochEnded,
     Event,
+    LearningRateChanged,
     Notice,
     Paused,
     Progress,
     RunEnded,
     RunStarted,
-    Steered,
-    WentOn,
+    Unpaused,
     best_of,
 )
-from mnist_tui.runs.storage import (
-    RunError,
-    RunFolder,
-    SavedRun,
-    StorageError,
-    is_running,
-    list_runs,
-    read_checkpoint,
-    readable_checkpoints,
-)
+from mnist_tui.runs.storage import RunFolder, SavedRun, is_running, list_runs, read_checkpoint, readable_checkpoints
 from mnist_tui.runs.verdict import in_words
 from mnist_tui.spec.calls import names_in
 from mnist_tui.spec.run_options import Choice, Options
-from mnist_tui.spec.run_spec import RECIPE_NAMES, TRAIN_IMAGES, RunSpec, SpecError
+from mnist_tui.spec.run_spec import RECIPE_NAMES, TRAIN_IMAGES, RunSpec
 from mnist_tui.spec.summary import target_words
 from mnist_tui.text import clean_line
 from mnist_tui.training import build, checkpoint, environment
-from mnist_tui.training.checkpoint import CheckpointError
-from mnist_tui.training.data import DataError, Dataset, Images, download_notice, load, split
+from mnist_tui.training.data import Dataset, Images, download_notice, load, split
 from mnist_tui.training.loop import Splits, Training, run_ended, time_steps, train
 
 TEST_IMAGES = 10_000
@@ -56,7 +47,7 @@ CHECKPOINT_SECONDS = 60.0
 """Between two checkpoints inside a long epoch; the end of every epoch has one anyway."""
 
 
-def run(spec: RunSpec, options: Options, control: Control) -> Iterator[Event]:
+def run(spec: RunSpec, options: Options, control: Control) -> Generator[Event, None, None]:
     """Trains a spec in a new run folder; set `control` to end it after the step under way."""
     notices: list[Notice] = []
     device = environment.resolve_device(options.device)
@@ -72,7 +63,7 @@ def run(spec: RunSpec, options: Options, control: Control) -> Iterator[Event]:
         yield from _trained(training, folder, dataset, control)
 
 
-def resume(saved: SavedRun, options: Options, control: Control) -> Iterator[Event]:
+def resume(saved: SavedRun, options: Options, control: Control) -> Generator[Event, None, None]:
     """Goes on with an interrupted or stopped run; bit for bit on the same CPU, torch and threads.
 
     Raises `RunError` for a run that is done, and `DataError` where the data is not the run's.
@@ -91,7 +82,7 @@ def resume(saved: SavedRun, options: Options, control: Control) -> Iterator[Even
         yield from _trained(training, folder, dataset, control)
 
 
-def extend(saved: SavedRun, epochs: int, options: Options, control: Control) -> Iterator[Event]:
+def extend(saved: SavedRun, epochs: int, options: Options, control: Control) -> Generator[Event, None, None]:
     """Goes on with a completed run for so many more epochs, in a new run folder; the old one stays as it is.
 
     The new run is the one that more epochs would have made from the start, bit for bit on the same CPU, torch and
@@ -203,7 +194,7 @@ def _record(spec: RunSpec, training: Training, dataset: Dataset, options: Option
 def _trained(training: Training, folder: RunFolder, dataset: Dataset, control: Control) -> Iterator[Event]:
     """The events of a training whose folder is written before each is passed on."""
     started = time.perf_counter()
-    control.take_learning_rate()  # What was asked too late for the run before.
+    control.consume_learning_rate()  # What was asked too late for the run before.
     try:
         yield _run_started(training, folder, dataset)
         yield from _written(training, folder, dataset, control)
@@ -239,19 +230,19 @@ def _run_started(training: Training, folder: RunFolder, dataset: Dataset) -> Run
 
 def _written(training: Training, folder: RunFolder, dataset: Dataset, control: Control) -> Iterator[Event]:
     saved_at = time.monotonic()
-    control.source = partial(_obey, folder, control)
+    control.source = partial(_poll_requests, folder, control)
     for event in train(training, control):
         if isinstance(event, EpochEnded):
             if note := _save_epoch(training, folder, event):
                 yield Notice(note, is_warning=True)
             saved_at = time.monotonic()
-        elif isinstance(event, Steered):
+        elif isinstance(event, LearningRateChanged):
             _save(training, folder)
             folder.save_steering(training.steered)
-        elif isinstance(event, Paused | WentOn):
+        elif isinstance(event, Paused | Unpaused):
             folder.report(event)
         elif isinstance(event, Progress):
-            control.look()
+            control.poll()
             folder.report(event)
             is_last = event.step == event.steps_per_epoch  # The epoch's own checkpoint follows, under the same name.
             if time.monotonic() - saved_at >= CHECKPOINT_SECONDS and not is_last:
@@ -264,9 +255,9 @@ def _written(training: Training, folder: RunFolder, dataset: Dataset, control: C
         yield event
 
 
-def _obey(folder: RunFolder, control: Control) -> None:
+def _poll_requests(folder: RunFolder, control: Control) -> None:
     """Does what other processes ask of this run, through its folder."""
-    for line in folder.requests.pass_on(control):
+    for line in folder.requests.dispatch(control):
         folder.log(f"not a request: {line[:200]}")
 
 
@@ -303,7 +294,7 @@ def _begun_again(training: Training, folder: RunFolder, record: dict[str, Any]) 
     folder.begin_again(record)
     folder.save_steering(training.steered)
     if training.steps_done or training.rows:
-        folder.report(WentOn(training.epoch, training.steps_done))  # A pause ends with the process that paused.
+        folder.report(Unpaused(training.epoch, training.steps_done))  # A pause ends with the process that paused.
     for row in training.rows:
         if note := folder.append(row):
             yield Notice(note, is_warning=True)
@@ -420,7 +411,7 @@ def _recorded_device(saved: SavedRun) -> torch.device:
     """The device the run was begun on; another one, with a warning, where this machine does not have it."""
     try:
         return environment.resolve_device(str(saved.record.get("device", "auto")))
-    except environment.DeviceError:
+    except DeviceError:
         return environment.resolve_device("auto")
 
 
@@ -472,7 +463,7 @@ def _end(folder: RunFolder, training: Training, dataset: Dataset, ended: RunEnde
         folder.log(f"cannot write end.json: {error}")
 
 
-def notes(spec: RunSpec, ended: RunEnded, dataset: str, steered: Sequence[Steered] = ()) -> str:
+def notes(spec: RunSpec, ended: RunEnded, dataset: str, steered: Sequence[LearningRateChanged] = ()) -> str:
     """The text of notes.md: the target, the result as measured, and room for the analysis."""
     target = target_words(spec) or "none"
     result = [f"{ended.outcome}: {ended.message}", f"{spec.parameters:,} parameters", f"data: {dataset}"]

@@ -45,9 +45,9 @@ class TrainStep:
         """Their gradients (P,)."""
         self.losses = torch.zeros(steps_per_epoch, device=device)
         """The mean loss of every step of the epoch so far."""
-        self.hits = torch.zeros(steps_per_epoch, dtype=torch.int64, device=device)
+        self.correct = torch.zeros(steps_per_epoch, dtype=torch.int64, device=device)
         """The right answers of every step of the epoch so far."""
-        self.found_bad = torch.zeros((), device=device)
+        self.found_nonfinite = torch.zeros((), device=device)
         """1 once a loss or a gradient was not finite; a scalar, since fused Adam subtracts it from its step counts."""
         self._one = torch.ones(1, device=device)
         self._index = torch.zeros(1, dtype=torch.int64, device=device)
@@ -59,18 +59,18 @@ class TrainStep:
         self.is_captured = device.type == "cuda" and can_capture and not reads_back
         if device.type == "cuda" and type(optimizer).__name__ in FUSED:
             # The fused kernels leave the weights alone where this is 1 (made for torch.amp's gradient scaler).
-            optimizer.found_inf = self.found_bad  # type: ignore[attr-defined]
+            optimizer.found_inf = self.found_nonfinite  # type: ignore[attr-defined]
 
     def begin(self, steps_done: int) -> None:
         """Sets how many steps of the epoch were taken."""
         self._index.fill_(steps_done)
         self.losses[steps_done:].zero_()
-        self.hits[steps_done:].zero_()
+        self.correct[steps_done:].zero_()
 
     def __call__(self, inputs: Tensor, labels: Tensor) -> bool:
         """Steps on a batch; False where loss or gradient was not finite and no step was taken.
 
-        On CUDA nothing is read, so the answer is True; `found_bad` tells it when it is looked at.
+        On CUDA nothing is read, so the answer is True; `found_nonfinite` tells it when it is looked at.
         """
         if not self.is_captured or len(labels) != self.settings.batch_size:
             return self._step(inputs, labels)
@@ -89,8 +89,8 @@ class TrainStep:
         self.gradient.zero_()
         half = self.settings.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=half, cache_enabled=False):
-            scores = self.model(inputs)
-        loss = self.loss(scores.float(), labels)
+            logits = self.model(inputs)
+        loss = self.loss(logits.float(), labels)
         loss.backward()
         if not self._is_finite(loss.detach()):
             return False
@@ -98,20 +98,20 @@ class TrainStep:
             clip_grad_norm_(self.vector, self.settings.clip_grad_norm)
         self.optimizer.step()
         self.losses.index_copy_(0, self._index, loss.detach()[None])
-        self.hits.index_copy_(0, self._index, (scores.argmax(1) == labels).sum()[None])
+        self.correct.index_copy_(0, self._index, (logits.argmax(1) == labels).sum()[None])
         self._index += 1
         return True
 
     def _is_finite(self, loss: Tensor) -> bool:
-        """Notes in `found_bad` what is not finite in the loss and the gradients; on CUDA without waiting for it."""
+        """Whether loss and gradients are finite, also kept in `found_nonfinite`; on CUDA without a synchronisation."""
         # torch.amp's own look at gradients in one call; they are multiplied by 1.
-        torch._amp_foreach_non_finite_check_and_unscale_([self.gradient], self.found_bad, self._one)
+        torch._amp_foreach_non_finite_check_and_unscale_([self.gradient], self.found_nonfinite, self._one)
         if self.device.type == "cuda":
-            self.found_bad.copy_(torch.maximum(self.found_bad, (~torch.isfinite(loss)).float()))
+            self.found_nonfinite.copy_(torch.maximum(self.found_nonfinite, (~torch.isfinite(loss)).float()))
             return True
         if not math.isfinite(loss.item()):
-            self.found_bad.fill_(1)
-        return not self.found_bad.item()
+            self.found_nonfinite.fill_(1)
+        return not self.found_nonfinite.item()
 
     def _on_side_stream(self, inputs: Tensor, labels: Tensor) -> bool:
         stream = torch.cuda.Stream(self.device)

@@ -21,16 +21,16 @@ from mnist_tui.tui.keys import own_bindings, problems, usable, with_ids
 from mnist_tui.tui.lab.screen import LabScreen
 from mnist_tui.tui.lag import LagLog
 from mnist_tui.tui.runner import Runner
-from mnist_tui.tui.shutdown import Ending, crash_message, finish, own_terminal, signals
+from mnist_tui.tui.shutdown import ExitState, crash_message, finish, own_terminal, signals
 from mnist_tui.tui.themes import DARK, LIGHT
 
 if TYPE_CHECKING:
     from mnist_tui.tui.request import LabRequest
-    from mnist_tui.tui.runs.selection import Shelf
+    from mnist_tui.tui.runs.selection import RunSelection
     from mnist_tui.tui.supervisor import Report
 
 
-class LabApp(App[Ending]):
+class LabApp(App[ExitState]):
     """The laboratory in a terminal; `runner` goes on without it."""
 
     TITLE = "mnist-tui"
@@ -59,7 +59,7 @@ class LabApp(App[Ending]):
         """What the terminal shows; the driver writes what differs from it."""
         self.request = request
         self.runner = runner
-        self.ending = Ending()
+        self.exit_state = ExitState()
         self.animation_level = "none"
         self.register_theme(DARK)
         self.register_theme(LIGHT)
@@ -68,7 +68,7 @@ class LabApp(App[Ending]):
         self.set_keymap(usable(request.keymap))
         self.lab = LabScreen(request, runner)
         for mode in ("lab", "runs", "compare"):
-            self.add_mode(mode, partial(self._made, mode))
+            self.add_mode(mode, partial(self._make_screen, mode))
         self._keys = KeyQueue(self, super().on_event)
         self._interrupted_at = -10.0
         self._lag = LagLog(os.environ.get("MNIST_TUI_LAG_LOG"))
@@ -99,12 +99,12 @@ class LabApp(App[Ending]):
     # --- modes ---
 
     @cached_property
-    def shelf(self) -> "Shelf":
+    def selection(self) -> "RunSelection":
         """What Runs and Compare look at."""
-        from mnist_tui.runs.index import Runs
-        from mnist_tui.tui.runs.selection import Shelf
+        from mnist_tui.runs.index import RunIndex
+        from mnist_tui.tui.runs.selection import RunSelection
 
-        return Shelf(Runs(self.request.options.runs_dir), self.request.columns, self.request.sort)
+        return RunSelection(RunIndex(self.request.options.runs_dir), self.request.columns, self.request.sort)
 
     async def action_mode(self, mode: str) -> None:
         """Goes to a mode; the others stay as they are, and a run goes on."""
@@ -112,7 +112,7 @@ class LabApp(App[Ending]):
             return  # Something on top wants an answer first.
         await self.switch_mode(mode)
 
-    def _made(self, mode: str) -> Screen[None]:
+    def _make_screen(self, mode: str) -> Screen[None]:
         if mode == "lab":
             return self.lab
         # Loaded when they are first looked at: the first frame does not wait for them.
@@ -120,24 +120,24 @@ class LabApp(App[Ending]):
         from mnist_tui.tui.runs.screen import RunsScreen
 
         made = RunsScreen if mode == "runs" else CompareScreen
-        return made(self.shelf, self.request.ascii)
+        return made(self.selection, self.request.ascii)
 
     async def design(self, spec: RunSpec) -> None:
         """Takes a saved run's settings into the lab."""
         await self.action_mode("lab")
         self.lab.take(spec)
 
-    async def go_on(self, folder: Path, epochs: int = 0) -> None:
+    async def resume_run(self, folder: Path, epochs: int = 0) -> None:
         """Resumes a run in the lab; with `epochs`, extends it by so many."""
         await self.action_mode("lab")
-        self.lab.go_on(folder, epochs)
+        self.lab.resume_run(folder, epochs)
 
     def open_run(self, folder: Path) -> None:
         """Opens a run on top of the lab."""
         from mnist_tui.runs.index import read_run
         from mnist_tui.tui.runs.run_screen import RunScreen
 
-        self.push_screen(RunScreen([read_run(folder)], self.shelf, self.request.ascii))
+        self.push_screen(RunScreen([read_run(folder)], self.selection, self.request.ascii))
 
     async def action_leave(self) -> None:
         """Quits; asks first where a run would be ended by it."""
@@ -153,13 +153,13 @@ class LabApp(App[Ending]):
             return
         again = time.monotonic() - self._interrupted_at < 2.0
         self._interrupted_at = time.monotonic()
-        if self.runner.is_training and not self.ending.stop_asked:
-            self.ending.stop_asked = True
-            self.runner.ask("stop")
+        if self.runner.is_training and not self.exit_state.stop_asked:
+            self.exit_state.stop_asked = True
+            self.runner.send_request("stop")
             self.notify("stopping after this step, and saving; Ctrl-C again aborts")
         elif self.runner.is_training or again:
-            self.ending.abort = self.runner.is_training
-            self.exit(self.ending)
+            self.exit_state.abort = self.runner.is_training
+            self.exit(self.exit_state)
         else:
             self.notify("Ctrl-C again quits")
 
@@ -187,15 +187,15 @@ class LabApp(App[Ending]):
 
     def crash(self, what: str, details: str) -> None:
         """Leaves with one sentence; the traceback goes to a log."""
-        self.ending.failed = True
-        self.ending.message = crash_message(what, details)
+        self.exit_state.failed = True
+        self.exit_state.message = crash_message(what, details)
         self.exit(return_code=1)
 
     def _fatal_error(self) -> None:
         # Textual's own prints a traceback with all locals on the terminal, and has no public hook.
         error = sys.exception()
-        self.ending.failed = True
-        self.ending.message = crash_message(f"{type(error).__name__}: {error}", traceback.format_exc())
+        self.exit_state.failed = True
+        self.exit_state.message = crash_message(f"{type(error).__name__}: {error}", traceback.format_exc())
         self._close_messages_no_wait()
 
     async def on_unmount(self) -> None:

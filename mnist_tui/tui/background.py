@@ -1,26 +1,34 @@
-"""The work beside the screen: warming torch up, sampling the schedule, augmenting digits; one thing at a time."""
+"""A worker thread for a screen, so that disk reads and computation never block key presses."""
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any
 
+from textual import on
+from textual.message import Message
+
+from mnist_tui.text import clean_line
+from mnist_tui.tui.repaint import LeanScreen
+
 Job = Callable[[], Any]
+OnResult = Callable[[Any, str | None], None]
+"""Gets the result of a job and None, or None and one sentence that says why there is no result."""
 
 
-class Bench:
-    """A thread that does jobs in their order; of jobs of one kind only the newest waiting one is done."""
+class BackgroundWorker:
+    """A thread that runs jobs in their order; of the waiting jobs of one kind only the newest is run."""
 
     def __init__(self) -> None:
         self._queue: SimpleQueue[str] = SimpleQueue()
         self._jobs: dict[str, tuple[Job, Callable[[Any], None], Callable[[Exception], None]]] = {}
         self._lock = threading.Lock()
         # A daemon, since nobody waits for a preview; the process ends without the interpreter's own teardown.
-        self._thread = threading.Thread(target=self._work, daemon=True, name="bench")
-        self._thread.start()
+        threading.Thread(target=self._work, daemon=True, name="background").start()
 
-    def ask(self, kind: str, job: Job, done: Callable[[Any], None], failed: Callable[[Exception], None]) -> None:
-        """Does `job` in the thread, then calls `done` with its result or `failed`, in the thread too."""
+    def submit(self, kind: str, job: Job, done: Callable[[Any], None], failed: Callable[[Exception], None]) -> None:
+        """Runs `job` in the thread, then calls `done` with its result or `failed`, in the thread too."""
         with self._lock:
             is_waiting = kind in self._jobs
             self._jobs[kind] = (job, done, failed)
@@ -38,3 +46,38 @@ class Bench:
                 failed(error)
             else:
                 done(result)
+
+
+@dataclass
+class JobDone(Message):
+    """The worker has finished a job."""
+
+    on_result: OnResult
+    result: Any
+    error: str | None = None
+
+
+class WorkerScreen(LeanScreen[None]):
+    """A screen with a background worker."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._worker = BackgroundWorker()
+
+    def submit(self, kind: str, job: Job, on_result: OnResult) -> None:
+        """Runs `job` in the worker; `on_result` is called on the screen.
+
+        Of the waiting jobs of one kind only the newest is run.
+        """
+
+        def done(result: Any) -> None:
+            self.post_message(JobDone(on_result, result))
+
+        def failed(error: Exception) -> None:
+            self.post_message(JobDone(on_result, None, clean_line(str(error), 300) or type(error).__name__))
+
+        self._worker.submit(kind, job, done, failed)
+
+    @on(JobDone)
+    def _on_job_done(self, event: JobDone) -> None:
+        event.on_result(event.result, event.error)

@@ -11,8 +11,7 @@ from textual.dom import DOMNode
 from textual.keys import KEY_NAME_REPLACEMENTS, Keys, format_key, key_to_character
 
 import mnist_tui.tui
-from mnist_tui.spec.calls import did_you_mean
-from mnist_tui.text import clean_line
+from mnist_tui.text import clean_line, did_you_mean
 
 MODIFIERS = frozenset({"ctrl", "shift", "alt", "super", "hyper", "meta"})
 KNOWN_KEYS = (*(key.value for key in Keys), *KEY_NAME_REPLACEMENTS.values())

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mnist_tui.errors import MnistTuiError
 from mnist_tui.runs.control import Control, Request, send
 from mnist_tui.runs.events import Event, Progress, RunEnded, RunStarted
 from mnist_tui.spec.run_spec import RunSpec
@@ -37,7 +38,7 @@ class Crashed:
     details: str
 
 
-News = Event | Refused | Idle | Crashed
+RunnerEvent = Event | Refused | Idle | Crashed
 
 
 class Runner:
@@ -46,8 +47,8 @@ class Runner:
     def __init__(self, options: "Options", on_folder: Callable[[str], None]) -> None:
         self.options = options
         self.on_folder = on_folder
-        """Told the folder of every run that begins here; the guard prints it should this process be killed."""
-        self.listener: Callable[[News], None] | None = None
+        """RunnerMessage the folder of every run that begins here; the guard prints it should this process be killed."""
+        self.listener: Callable[[RunnerEvent], None] | None = None
         """Called in the thread, with everything that happens; None once the screen is gone."""
         self.outcome: RunEnded | None = None
         """How the newest run of this process ended."""
@@ -94,7 +95,7 @@ class Runner:
         self.folder = folder
         self._start(self._watched(folder), is_watching=True)
 
-    def ask(self, request: Request, rate: float | None = None) -> None:
+    def send_request(self, request: Request, rate: float | None = None) -> None:
         """Asks the run under way to stop, pause, go on, take one step or change its rate; returns at once.
 
         Raises `ValueError` for a rate that cannot be, `OSError` where another process's folder cannot be written.
@@ -102,12 +103,12 @@ class Runner:
         if self.is_watching and self.folder is not None:
             send(self.folder, request, rate)
             return
-        self._control.obey(request, rate)
+        self._control.apply(request, rate)
 
     def detach(self) -> None:
         """Stops watching; the run itself goes on."""
         if self.is_watching:
-            self._control.set()
+            self._control.stop()
 
     def join(self, timeout: float | None = None) -> None:
         """Waits until nothing is trained or watched, at most `timeout` seconds."""
@@ -128,12 +129,12 @@ class Runner:
         try:
             for event in events:
                 self._note(event)
-                self._tell(event)
+                self._notify(event)
         except Exception as error:
-            self._tell(_news_of(error))
+            self._notify(_event_of_error(error))
         finally:
-            self._is_busy = False  # Before the news of it, which nothing comes after.
-        self._tell(Idle())
+            self._is_busy = False  # Before the event of it, which nothing comes after.
+        self._notify(Idle())
 
     def _note(self, event: Event) -> None:
         if isinstance(event, RunStarted):
@@ -149,9 +150,9 @@ class Runner:
             self.outcome = event
             self.on_folder("")
 
-    def _tell(self, news: News) -> None:
+    def _notify(self, event: RunnerEvent) -> None:
         if self.listener is not None:
-            self.listener(news)
+            self.listener(event)
 
     def _trained(self, specs: Sequence[RunSpec]) -> Iterator[Event]:
         from mnist_tui.training import session  # torch: seconds, and only in this thread.
@@ -160,7 +161,7 @@ class Runner:
             session.check(spec)
         for spec in specs:
             yield from session.run(spec, self.options, self._control)
-            if self._control.is_set():
+            if self._control.should_stop:
                 return
 
     def _resumed(self, folder: Path) -> Iterator[Event]:
@@ -181,10 +182,9 @@ class Runner:
         yield from follow.follow(folder, self._control)
 
 
-def _news_of(error: Exception) -> News:
+def _event_of_error(error: Exception) -> RunnerEvent:
     """What is wrong with the world or the input is refused; everything else is our own mistake."""
-    known = {"SpecError", "DataError", "DeviceError", "StorageError", "PresetError"}
-    if type(error).__name__ in known:  # By name: their classes live beside torch.
+    if isinstance(error, MnistTuiError):
         return Refused(clean_line(str(error)))
     details = traceback.format_exc()
     return Crashed(f"internal error: {type(error).__name__}: {clean_line(str(error), 200)}", details)

@@ -32,7 +32,7 @@ HANGUP_PERIOD = 0.5
 
 
 @dataclass
-class Ending:
+class ExitState:
     """Why and how the dashboard is left."""
 
     code: int = 0
@@ -79,32 +79,32 @@ def log_folder() -> Path:
 
 
 @contextmanager
-def signals(app: "App[Ending]", runner: Runner, request: "LabRequest") -> Iterator[None]:
+def signals(app: "App[ExitState]", runner: Runner, request: "LabRequest") -> Iterator[None]:
     """SIGTERM and SIGINT stop the run, save and end; a closed terminal lets it go on, or ends it as asked for.
 
     Plain handlers, since they run also while the event loop waits for a terminal that nobody reads.
     """
-    ending: Ending = app.ending  # type: ignore[attr-defined]
+    exit_state: ExitState = app.exit_state  # type: ignore[attr-defined]
     attributes = terminal_attributes()
 
     def end(code: int) -> None:
-        ending.code = ending.code or code
-        runner.ask("stop") if runner.is_training else runner.detach()
-        threading.Thread(target=_enforce, args=(ending.code, runner), daemon=True, name="enforce").start()
-        _exit_soon(app, ending)
+        exit_state.code = exit_state.code or code
+        runner.send_request("stop") if runner.is_training else runner.detach()
+        threading.Thread(target=_enforce, args=(exit_state.code, runner), daemon=True, name="enforce").start()
+        _exit_soon(app, exit_state)
 
     def hang_up(*_: Any) -> None:
-        if ending.hung_up:
+        if exit_state.hung_up:
             return
-        ending.hung_up = True
+        exit_state.hung_up = True
         restore_attributes(attributes)  # It may be there still, where the guard alone was killed.
         restore_terminal(_drawn_on())
         _forget_terminal()
         if request.on_hangup == "stop" or not runner.is_training:
             end(129 if runner.is_training else 0)
         else:
-            runner.ask("go_on")  # Nobody is left who could end a pause.
-            _exit_soon(app, ending)
+            runner.send_request("unpause")  # Nobody is left who could end a pause.
+            _exit_soon(app, exit_state)
 
     handlers: dict[int, Callable[..., None]] = {
         signal.SIGTERM: lambda *_: end(143),
@@ -113,9 +113,9 @@ def signals(app: "App[Ending]", runner: Runner, request: "LabRequest") -> Iterat
     }
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     hooks = threading.excepthook
-    threading.excepthook = lambda failure: _report_crash(app, ending, failure)
+    threading.excepthook = lambda failure: _report_crash(app, exit_state, failure)
     done = threading.Event()
-    threading.Thread(target=_watch_terminal, args=(done, ending), daemon=True, name="terminal").start()
+    threading.Thread(target=_watch_terminal, args=(done, exit_state), daemon=True, name="terminal").start()
     try:
         yield
     finally:
@@ -125,11 +125,11 @@ def signals(app: "App[Ending]", runner: Runner, request: "LabRequest") -> Iterat
             signal.signal(number, handler)
 
 
-def _exit_soon(app: "App[Ending]", ending: Ending) -> None:
+def _exit_soon(app: "App[ExitState]", exit_state: ExitState) -> None:
     loop = getattr(app, "_loop", None)
     if loop is not None:
         with suppress(RuntimeError):  # The loop may have ended on its own.
-            loop.call_soon_threadsafe(app.exit, ending)
+            loop.call_soon_threadsafe(app.exit, exit_state)
 
 
 def _enforce(code: int, runner: Runner) -> None:
@@ -141,11 +141,11 @@ def _enforce(code: int, runner: Runner) -> None:
     os._exit(code)
 
 
-def _watch_terminal(done: threading.Event, ending: Ending) -> None:
+def _watch_terminal(done: threading.Event, exit_state: ExitState) -> None:
     """Raises SIGHUP in this process once the terminal is gone, or is the shell's again since the guard is gone."""
     parent = os.getppid()
     while not done.wait(HANGUP_PERIOD):
-        if ending.hung_up:
+        if exit_state.hung_up:
             return
         if os.getppid() != parent or not has_terminal():
             os.kill(os.getpid(), signal.SIGHUP)
@@ -174,15 +174,15 @@ def _forget_terminal() -> None:
     os.close(nowhere)
 
 
-def _report_crash(app: "App[Ending]", ending: Ending, failure: threading.ExceptHookArgs) -> None:
+def _report_crash(app: "App[ExitState]", exit_state: ExitState, failure: threading.ExceptHookArgs) -> None:
     """An exception in any thread: to the log, and the screen is left with one sentence."""
     if isinstance(failure.exc_value, OSError) and not has_terminal():
         os.kill(os.getpid(), signal.SIGHUP)  # The thread that writes to the terminal found out before the signal came.
         return
     details = "".join(traceback.format_exception(failure.exc_type, failure.exc_value, failure.exc_traceback))
-    ending.failed = True
-    ending.message = crash_message(f"{failure.exc_type.__name__}: {failure.exc_value}", details)
-    _exit_soon(app, ending)
+    exit_state.failed = True
+    exit_state.message = crash_message(f"{failure.exc_type.__name__}: {failure.exc_value}", details)
+    _exit_soon(app, exit_state)
 
 
 def crash_message(what: str, details: str) -> str:
@@ -192,31 +192,31 @@ def crash_message(what: str, details: str) -> str:
     return f"internal error: {clean_line(what, 300)}; the traceback is in {path}"
 
 
-def finish(app: "App[Ending]", runner: Runner, report: "Report") -> int:
+def finish(app: "App[ExitState]", runner: Runner, report: "Report") -> int:
     """After the screen is closed: waits for a run that goes on, says what is to be said; the exit code."""
-    ending: Ending = app.ending  # type: ignore[attr-defined]
+    exit_state: ExitState = app.exit_state  # type: ignore[attr-defined]
     runner.listener = None
-    if not ending.hung_up and not has_terminal():
+    if not exit_state.hung_up and not has_terminal():
         os.kill(os.getpid(), signal.SIGHUP)  # The screen found out before the signal came.
-    if ending.hung_up:
+    if exit_state.hung_up:
         _forget_terminal()  # Leaving the screen brought it back.
-    if ending.leave_running and not ending.hung_up:
-        ending.hung_up = True  # By choice: that the terminal is gone from here on asks for nothing more.
-        runner.ask("go_on")
+    if exit_state.leave_running and not exit_state.hung_up:
+        exit_state.hung_up = True  # By choice: that the terminal is gone from here on asks for nothing more.
+        runner.send_request("unpause")
         report.leave(_left_running(runner))
-    elif not ending.hung_up:
-        if not ending.abort:
-            runner.ask("stop") if runner.is_training else runner.detach()
-        _say(ending, runner)
+    elif not exit_state.hung_up:
+        if not exit_state.abort:
+            runner.send_request("stop") if runner.is_training else runner.detach()
+        _say(exit_state, runner)
     # A run that has not begun is only being loaded: it has nothing to save, and the process may end under it.
-    if not ending.abort and (runner.has_begun or ending.hung_up or ending.leave_running):
+    if not exit_state.abort and (runner.has_begun or exit_state.hung_up or exit_state.leave_running):
         runner.join()
-    if app.return_code and not ending.code and not ending.hung_up:
+    if app.return_code and not exit_state.code and not exit_state.hung_up:
         return app.return_code
-    if ending.code:
-        return ending.code
+    if exit_state.code:
+        return exit_state.code
     has_failed = runner.outcome is not None and runner.outcome.outcome in ("failed", "diverged")
-    return 1 if ending.failed or has_failed else 130 if ending.abort else 0
+    return 1 if exit_state.failed or has_failed else 130 if exit_state.abort else 0
 
 
 def _left_running(runner: Runner) -> str:
@@ -224,13 +224,13 @@ def _left_running(runner: Runner) -> str:
     return f"the run goes on: {runner.folder}\nlook at it with: mnist-tui watch {name}"
 
 
-def _say(ending: Ending, runner: Runner) -> None:
+def _say(exit_state: ExitState, runner: Runner) -> None:
     """On the terminal as it was before: a mistake, and where the run is."""
-    if ending.message:
-        print(f"mnist-tui: {ending.message}", file=sys.stderr)
+    if exit_state.message:
+        print(f"mnist-tui: {exit_state.message}", file=sys.stderr)
     if not runner.has_begun or (not runner.is_training and runner.outcome is None):
         return
-    if not ending.abort:
+    if not exit_state.abort:
         runner.join()
     outcome = runner.outcome
     if outcome is not None and outcome.outcome in ("failed", "diverged"):

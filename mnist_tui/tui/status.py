@@ -10,7 +10,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from mnist_tui.text import clean_line, duration
-from mnist_tui.tui.charts.track import Track
+from mnist_tui.tui.charts.run_curves import RunCurves
 
 BAR_WIDTH = 16
 GAP = 2
@@ -53,7 +53,7 @@ def fitted(parts: list[Part], width: int) -> str:
 class ActionProgress:
     """How far an action is: one run, or several seeds of one recipe."""
 
-    track: Track
+    run: RunCurves
     seeds_done: int = 0
     """Runs of the action that were begun, this one with them."""
     seeds: int = 1
@@ -62,21 +62,21 @@ class ActionProgress:
 
 def progress_parts(progress: ActionProgress, ascii_only: bool) -> list[Part]:
     """How far a run is: accuracy, epoch, time of arrival and seed are what goes last."""
-    track = progress.track
-    started, step = track.started, track.progress
+    run = progress.run
+    started, step = run.started, run.progress
     if started is None:
-        return [Part(track.state)]
-    fraction = track.fraction_done
+        return [Part(run.state)]
+    fraction = run.fraction_done
     full, empty = ("#", "-") if ascii_only else ("█", "░")
     filled = round(BAR_WIDTH * fraction)
     epoch = min(step.epoch if step else started.epochs_done + 1, started.epochs)
-    eta = track.eta_seconds()
-    best, last = track.best, track.rows[-1] if track.rows else None
+    eta = run.eta_seconds()
+    best, last = run.best, run.rows[-1] if run.rows else None
     seeds = f"seed {progress.seeds_done} of {progress.seeds}" if progress.seeds > 1 else ""
     test = f"test {last.test_accuracy:.2%}" if last else ""
     return [
-        Part(f"{track.name} s{track.seed}", rank=2),
-        Part(track.state, rank=0 if track.state != "training" else 2),
+        Part(f"{run.name} s{run.seed}", rank=2),
+        Part(run.state, rank=0 if run.state != "training" else 2),
         Part(seeds, f"{progress.seeds_done}/{progress.seeds}"),
         Part(f"epoch {epoch}/{started.epochs}", f"{epoch}/{started.epochs}"),
         Part(f"{full * filled}{empty * (BAR_WIDTH - filled)} {fraction:4.0%}", rank=3),

@@ -66,7 +66,7 @@ class Report:
                 os.write(self._descriptor, json.dumps(message).encode() + b"\n")
 
 
-def guarded(main: Callable[[Report], int]) -> NoReturn:
+def run_supervised(main: Callable[[Report], int]) -> NoReturn:
     """Runs `main` in a child and ends this process with its exit code; the child ends without a Python teardown.
 
     Threads may still be inside torch when the dashboard is left, and the interpreter must not end under them. What
@@ -111,7 +111,7 @@ def _run_child(main: Callable[[Report], int], report: Report) -> NoReturn:
 
 def _wait(child: int, reader: int) -> tuple[int, str]:
     """How the child ended, as `os.waitpid` tells it, and the folder of the run under way; ends where it leaves."""
-    _pass_signals_on(child)
+    _forward_signals(child)
     folder, rest = "", b""
     while chunk := os.read(reader, 4096):
         *lines, rest = (rest + chunk).split(b"\n")
@@ -132,8 +132,8 @@ def _say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
-def _pass_signals_on(child: int) -> None:
-    def pass_on(number: int, _: Any) -> None:
+def _forward_signals(child: int) -> None:
+    def forward(number: int, _: Any) -> None:
         with suppress(ProcessLookupError):
             os.kill(child, number)
 
@@ -146,7 +146,7 @@ def _pass_signals_on(child: int) -> None:
                 os.kill(child, signal.SIGCONT)
 
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, pass_on)
+        signal.signal(number, forward)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the dashboard as a key.
     signal.signal(signal.SIGCHLD, stop_with_child)
 

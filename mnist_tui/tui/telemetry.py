@@ -59,7 +59,7 @@ def _library() -> Any:
         import pynvml
 
         pynvml.nvmlInit()
-    except Exception:  # Each kind of absence has an exception of its own; none of them is news.
+    except Exception:  # Each kind of absence has an exception of its own; none of them is event.
         return None
     return pynvml
 

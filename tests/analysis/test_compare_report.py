@@ -1,4 +1,4 @@
-"""The report of Compare as text: its tables fit the width they are given, and the sides stand beside each other."""
+"""The report of Compare as text: its tables fit the width they are given, and the arms stand beside each other."""
 
 from pathlib import Path
 from typing import Any
@@ -8,8 +8,8 @@ from helpers.saved_runs import make_run
 from rich.cells import cell_len
 
 from mnist_tui.analysis import comparison
-from mnist_tui.analysis.comparison import Side
-from mnist_tui.runs.index import Runs
+from mnist_tui.analysis.comparison import Arm
+from mnist_tui.runs.index import RunIndex
 from mnist_tui.spec import presets
 from mnist_tui.tui.compare.screen import _headed, report
 
@@ -22,13 +22,13 @@ def tint(slot: int) -> tuple[str, str]:
 
 
 @pytest.fixture
-def sides(tmp_path: Path) -> list[tuple[int, Side]]:
+def arms(tmp_path: Path) -> list[tuple[int, Arm]]:
     """Three seeds each of two presets, one of which has a name in characters two cells wide."""
     wide = presets.load("iter4").model_copy(update={"name": "测试测试测试测试"})
     for index, spec in enumerate((presets.load("iter5"), wide)):
         for seed in range(3):
             make_run(tmp_path, spec, seed, 0.99 + 0.001 * index + 0.0002 * seed, 3 * index + seed)
-    runs = Runs(tmp_path)
+    runs = RunIndex(tmp_path)
     runs.refresh()
     groups = [[run for run in runs.all if run.name == name] for name in ("iter5", wide.name)]
     return list(enumerate(comparison.labelled(groups)))
@@ -36,9 +36,9 @@ def sides(tmp_path: Path) -> list[tuple[int, Side]]:
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("only", [True, False])
-def test_two_sides_stand_beside_each_other(only: bool, width: int, sides: list[tuple[int, Side]]) -> None:
-    """In the results and in all settings: no table is wider than its place, and no side goes below the other."""
-    lines = report(sides, "best", only, width, tint).plain.splitlines()
+def test_two_sides_stand_beside_each_other(only: bool, width: int, arms: list[tuple[int, Arm]]) -> None:
+    """In the results and in all settings: no table is wider than its place, and no arm goes below the other."""
+    lines = report(arms, "best", only, width, tint).plain.splitlines()
     headings = [line for line in lines if "●" in line]
 
     assert len(headings) == (1 if only else 2)
@@ -51,11 +51,11 @@ def test_two_sides_stand_beside_each_other(only: bool, width: int, sides: list[t
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
 def test_a_table_of_any_size_fits(count: int, width: int) -> None:
-    """Every value is in the column that its heading begins, cut where it must be; sides without room go below."""
-    rows = [["settings", *(f"side {n}" for n in range(count))]]
+    """Every value is in the column that its heading begins, cut where it must be; arms without room go below."""
+    rows = [["settings", *(f"arm {n}" for n in range(count))]]
     rows += [[f"name {'x' * length}", *["值" * length] * count] for length in (1, 6, 40)]
-    sides: Any = [(index, None) for index in range(count)]
-    lines = _headed(rows, sides, width, tint).plain.splitlines()
+    arms: Any = [(index, None) for index in range(count)]
+    lines = _headed(rows, arms, width, tint).plain.splitlines()
     blocks = -(-count // max(1, min(count, (width - min(45, max(12, 3 * width // 10))) // 14)))
 
     assert len(lines) == blocks * len(rows)

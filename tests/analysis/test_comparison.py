@@ -9,9 +9,9 @@ import pytest
 from helpers.saved_runs import answer, make_run
 
 from mnist_tui.analysis import comparison, run_diff, tables
-from mnist_tui.analysis.comparison import Side
+from mnist_tui.analysis.comparison import Arm
 from mnist_tui.runs import columns
-from mnist_tui.runs.index import Runs, read_run
+from mnist_tui.runs.index import RunIndex, read_run
 from mnist_tui.runs.record import Run
 from mnist_tui.spec import presets
 from mnist_tui.spec.run_spec import RunSpec
@@ -81,7 +81,7 @@ def test_the_nearest_earlier_run(tmp_path: Path, iter5: RunSpec) -> None:
     saved(tmp_path, changed, seed=0, index=3)
     run = saved(tmp_path, changed, seed=1, index=4)
     saved(tmp_path, changed.with_settings({"batch_size": "32"}), index=5)
-    runs = Runs(tmp_path)
+    runs = RunIndex(tmp_path)
     runs.refresh()
 
     assert run_diff.nearest(run, runs.all) == near
@@ -164,15 +164,15 @@ def group(tmp_path: Path, spec: RunSpec, accuracies: list[float], **record: Any)
 
 def test_seeds_that_can_be_told_apart(tmp_path: Path, iter5: RunSpec) -> None:
     """Welch's t, the interval, and by how many points."""
-    sides = comparison.labelled(
+    arms = comparison.labelled(
         [
             group(tmp_path, iter5, [0.9931, 0.9934, 0.9932, 0.9930]),
             group(tmp_path, presets.load("iter4"), [0.9941, 0.9944, 0.9942, 0.9940]),
         ]
     )
-    (verdict,) = comparison.compare(sides, "best")
+    (verdict,) = comparison.compare(arms, "best")
 
-    assert [side.label for side in sides] == ["iter5 ×4", "iter4 ×4"]
+    assert [arm.label for arm in arms] == ["iter5 ×4", "iter4 ×4"]
     assert verdict.better == "iter4 ×4"
     assert verdict.sentence.startswith("iter4 ×4 is better by 0.10 points: 99.42% of iter4 ×4 against 99.32%")
     assert "(Welch's t)" in verdict.sentence
@@ -180,10 +180,10 @@ def test_seeds_that_can_be_told_apart(tmp_path: Path, iter5: RunSpec) -> None:
 
 def test_seeds_that_cannot(tmp_path: Path, iter5: RunSpec) -> None:
     """And how many would be needed."""
-    sides = comparison.labelled(
+    arms = comparison.labelled(
         [group(tmp_path, iter5, [0.992, 0.994]), group(tmp_path, presets.load("iter4"), [0.9922, 0.9942])]
     )
-    (verdict,) = comparison.compare(sides, "best")
+    (verdict,) = comparison.compare(arms, "best")
 
     assert verdict.better is None
     assert "Cannot tell: the difference of 0.02 points may be noise" in verdict.sentence
@@ -208,8 +208,8 @@ def test_three_sides_are_judged_together(tmp_path: Path, iter5: RunSpec) -> None
 
 def test_one_run_against_seeds(tmp_path: Path, iter5: RunSpec) -> None:
     """Has no spread of its own: nothing is claimed."""
-    sides = comparison.labelled([[saved(tmp_path, presets.load("v2"))], group(tmp_path, iter5, [0.98, 0.981])])
-    (verdict,) = comparison.compare(sides, "best")
+    arms = comparison.labelled([[saved(tmp_path, presets.load("v2"))], group(tmp_path, iter5, [0.98, 0.981])])
+    (verdict,) = comparison.compare(arms, "best")
 
     assert verdict.better is None
     assert "two seeds or more" in verdict.sentence
@@ -253,13 +253,13 @@ def test_a_run_without_results_or_on_both_sides_is_refused(tmp_path: Path, iter5
 
     assert "has no test accuracy of the best epoch: 0 epochs are done" in refused([run], [read_run(empty.folder)])
     assert "damaged: run.json is no JSON" in refused([run], [read_run(broken.folder)])
-    assert f"{run.id}: on both sides" in refused([run], [run])
+    assert f"{run.id}: on both arms" in refused([run], [run])
 
 
 def test_intervals(tmp_path: Path, iter5: RunSpec) -> None:
     """Of one run over the images, of several over the seeds."""
-    one = Side("one", (saved(tmp_path, iter5, accuracy=0.994),))
-    several = Side("several", tuple(group(tmp_path, iter5, [0.99, 0.992, 0.994])))
+    one = Arm("one", (saved(tmp_path, iter5, accuracy=0.994),))
+    several = Arm("several", tuple(group(tmp_path, iter5, [0.99, 0.992, 0.994])))
 
     assert one.interval("best") == pytest.approx((0.99228, 0.99533), abs=1e-4)
     assert one.interval("mean") is None
@@ -269,7 +269,7 @@ def test_intervals(tmp_path: Path, iter5: RunSpec) -> None:
 def test_labels_tell_apart(tmp_path: Path, iter5: RunSpec) -> None:
     """Two runs of one preset and seed get the end of their folders' names."""
     runs = [saved(tmp_path, iter5), saved(tmp_path, iter5.with_settings({"batch_size": "8"}), index=1)]
-    labels = [side.label for side in comparison.labelled([[run] for run in runs])]
+    labels = [arm.label for arm in comparison.labelled([[run] for run in runs])]
 
     assert labels == [f"iter5 s0 {run.folder.name[-4:]}" for run in runs]
     assert json.dumps(labels)
@@ -290,14 +290,14 @@ def test_a_repeat_is_no_observation(tmp_path: Path, iter5: RunSpec) -> None:
     """Three seeds trained twice are three: the newest stand, for the mean, the interval and the number of seeds."""
     old = group(tmp_path, iter5, [0.95, 0.96, 0.97])
     new = [saved(tmp_path, iter5, seed, 0.99 + seed / 1000, 10 + seed) for seed in range(3)]
-    (side,) = comparison.labelled([[*old, *new]])
+    (arm,) = comparison.labelled([[*old, *new]])
 
-    assert (side.label, list(side.runs), list(side.repeats)) == ("iter5 ×3", new, old)
-    assert side.mean("best") == pytest.approx(0.991)
-    assert side.interval("best") == comparison.labelled([new])[0].interval("best")
-    assert tables.comparison_table([side], "best")[1] == ["seeds", "3 (+3 repeats not counted)"]
-    assert ["seed", "0, 1, 2"] in tables.setting_table([side])
-    record = tables.comparison_json([side], [], "best")["sides"][0]
+    assert (arm.label, list(arm.runs), list(arm.repeats)) == ("iter5 ×3", new, old)
+    assert arm.mean("best") == pytest.approx(0.991)
+    assert arm.interval("best") == comparison.labelled([new])[0].interval("best")
+    assert tables.comparison_table([arm], "best")[1] == ["seeds", "3 (+3 repeats not counted)"]
+    assert ["seed", "0, 1, 2"] in tables.setting_table([arm])
+    record = tables.comparison_json([arm], [], "best")["arms"][0]
     assert (record["runs"], record["repeats"]) == ([run.id for run in new], [run.id for run in old])
 
 
@@ -335,7 +335,7 @@ def test_threads_are_named_where_a_repeat_differs(tmp_path: Path, iter5: RunSpec
 
 
 def test_a_repeat_cannot_stand_against_its_own_group(tmp_path: Path, iter5: RunSpec) -> None:
-    """One observation would be on two sides; neither can a steered run's double be, which repeats nothing."""
+    """One observation would be on two arms; neither can a steered run's double be, which repeats nothing."""
     seeds = group(tmp_path, iter5, [0.99, 0.991])
     again = saved(tmp_path, iter5, 1, 0.991, 9)
     end = json.loads((again.folder / "end.json").read_text())

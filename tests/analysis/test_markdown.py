@@ -8,7 +8,7 @@ from helpers.saved_runs import answer, make_run
 
 from mnist_tui.analysis import comparison, markdown
 from mnist_tui.runs import annotations
-from mnist_tui.runs.index import Runs
+from mnist_tui.runs.index import RunIndex
 from mnist_tui.runs.record import Run
 from mnist_tui.spec import presets
 
@@ -38,7 +38,7 @@ It overfits.
 
 def runs_in(folder: Path) -> list[Run]:
     """The runs, the newest first."""
-    runs = Runs(folder)
+    runs = RunIndex(folder)
     runs.refresh()
     return runs.all
 
@@ -99,14 +99,14 @@ def test_other_images_are_named(tmp_path: Path) -> None:
 
 
 def test_a_comparison(tmp_path: Path) -> None:
-    """The sentence, the results, and what differs; sides beside each other."""
+    """The sentence, the results, and what differs; arms beside each other."""
     changed = presets.load("iter5").with_settings({"batch_size": "32"})
     for index, spec in enumerate((presets.load("iter5"), changed)):
         answer(make_run(tmp_path, spec, 0, 0.99 + 0.001 * index, index), [7] if index else list(range(20)))
-    sides = comparison.labelled([[run] for run in reversed(runs_in(tmp_path))])
-    sentences = [verdict.sentence for verdict in comparison.compare(sides, "best")]
-    first, second = [side.label for side in sides]
-    lines = markdown.comparison_lines(sides, sentences, "best")
+    arms = comparison.labelled([[run] for run in reversed(runs_in(tmp_path))])
+    sentences = [verdict.sentence for verdict in comparison.compare(arms, "best")]
+    first, second = [arm.label for arm in arms]
+    lines = markdown.comparison_lines(arms, sentences, "best")
 
     assert lines[0] == f"### {first} and {second}"
     assert lines[2] == f"**{sentences[0]}**"

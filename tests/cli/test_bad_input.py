@@ -46,7 +46,7 @@ class Answer:
 
     @property
     def is_refusal(self) -> bool:
-        """One line on stderr, none on stdout, no trace in the folder, and no word of Python's."""
+        """One line on stderr, none on stdout, no infer_shapes in the folder, and no word of Python's."""
         leaks = ("Traceback", "Error:", "NoneType", "instances of", "argument of type", "pydantic", "Errno")
         line = "".join(self.err)
         return (len(self.err), self.out, self.written) == (1, "", []) and not any(leak in line for leak in leaks)

@@ -499,7 +499,7 @@ except SystemExit:
 
 @pytest.fixture
 def app(monkeypatch: pytest.MonkeyPatch) -> Callable[..., LabApp]:
-    """The laboratory with a keymap, on a bench that does nothing."""
+    """The laboratory with a keymap, with a background worker that does nothing."""
     monkeypatch.setattr(jobs, "warm_up", lambda: None)
     monkeypatch.setattr(jobs, "rates", lambda spec: (0.1, 0.2, 0.1))
     monkeypatch.setattr(jobs, "live_run", lambda runs_dir: None)

@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 from helpers.command import Command as InProcess
 
+from mnist_tui.errors import StorageError
 from mnist_tui.runs import storage
 from mnist_tui.runs.events import EpochEnded
 from mnist_tui.spec import presets
-from mnist_tui.spec.layers import KINDS
+from mnist_tui.spec.layers import LAYER_TYPES
 from mnist_tui.spec.run_spec import RunSpec
 
 ROOT = Path(__file__).parents[2]
@@ -208,7 +209,7 @@ def test_layers_lists_every_kind_with_its_arguments(command: Command) -> None:
     """A line each, as a call."""
     answer = command("layers")
 
-    assert [line.partition("(")[0] for line in answer.out] == [*sorted(KINDS), "Residual"]
+    assert [line.partition("(")[0] for line in answer.out] == [*sorted(LAYER_TYPES), "Residual"]
     assert [line for line in answer.out if line.startswith("Conv2d(out_channels, kernel_size, ")]
 
 
@@ -503,7 +504,7 @@ def test_a_run_that_cannot_begin_does_not_take_the_others_with_it(
 
     def full_for_plain(cls: type, runs_dir: Path, spec: RunSpec, record: dict[str, Any]) -> storage.RunFolder:
         if spec.name == "plain":
-            raise storage.StorageError("cannot write: the disk is full")
+            raise StorageError("cannot write: the disk is full")
         folder: storage.RunFolder = create(cls, runs_dir, spec, record)
         return folder
 

@@ -16,7 +16,7 @@ from mnist_tui.spec import presets
 from mnist_tui.spec.draft import Draft
 from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
-from mnist_tui.training.preview import Fed
+from mnist_tui.training.preview import AugmentedSample
 from mnist_tui.tui.app import LabApp
 from mnist_tui.tui.lab import jobs
 from mnist_tui.tui.request import LabRequest
@@ -38,8 +38,8 @@ def can_jobs(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     monkeypatch.setattr(jobs, "fed", _fed)
 
 
-def _fed(spec: RunSpec, options: Options, draw: int, is_training: bool) -> Fed:
-    return Fed("digits" if options.dataset == "digits" else "mnist", (), ())
+def _fed(spec: RunSpec, options: Options, draw: int, is_training: bool) -> AugmentedSample:
+    return AugmentedSample("digits" if options.dataset == "digits" else "mnist", (), ())
 
 
 @asynccontextmanager

@@ -18,9 +18,9 @@ from mnist_tui.tui.app import LabApp
 from mnist_tui.tui.lab import jobs
 from mnist_tui.tui.lab.recipe import FieldLine, Mistake
 from mnist_tui.tui.lab.screen import LabScreen
-from mnist_tui.tui.messages import Told
+from mnist_tui.tui.messages import RunnerMessage
 from mnist_tui.tui.request import LabRequest
-from mnist_tui.tui.runner import News, Runner
+from mnist_tui.tui.runner import Runner, RunnerEvent
 
 WIDE = (120, 40)
 COLD = """
@@ -36,8 +36,8 @@ SLOW = "ElasticTransform"
 """A transform that goes image by image."""
 
 
-class Fed(NamedTuple):
-    """What `preview.Fed` holds, without torch."""
+class AugmentedSample(NamedTuple):
+    """What `preview.AugmentedSample` holds, without torch."""
 
     dataset: str
     labels: tuple[int, ...]
@@ -73,7 +73,7 @@ class CannedRunner(Runner):
 
 
 class CannedJobs:
-    """Stands in for what the bench does; `fed` holds what it was asked to augment."""
+    """Stands in for what the background worker does; `fed` holds what it was asked to augment."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
         monkeypatch.chdir(folder)
@@ -85,13 +85,13 @@ class CannedJobs:
         monkeypatch.setattr(jobs, "fed", self._feed)
         self.fed: list[list[str]] = []
 
-    def _feed(self, spec: RunSpec, options: Options, draw: int, is_training: bool) -> Fed:
+    def _feed(self, spec: RunSpec, options: Options, draw: int, is_training: bool) -> AugmentedSample:
         """Other digits for every draw; none while a run trains where they are augmented image by image."""
         self.fed.append([str(call) for call in spec.train.augment])
         slow = tuple(call.name for call in spec.train.augment if call.name == SLOW)
         if slow and is_training:
-            return Fed("mnist", (), (), slow)
-        return Fed("mnist", LABELS, (bytes([draw % 256] * 784),) * len(LABELS), slow)
+            return AugmentedSample("mnist", (), (), slow)
+        return AugmentedSample("mnist", LABELS, (bytes([draw % 256] * 784),) * len(LABELS), slow)
 
 
 @asynccontextmanager
@@ -113,10 +113,10 @@ async def until(pilot: Pilot[Any], is_so: Callable[[], object]) -> None:
     raise AssertionError(f"it did not come to pass; on the screen:\n{look(pilot)}")
 
 
-async def tell(pilot: Pilot[Any], *news: News) -> None:
+async def tell(pilot: Pilot[Any], *news: RunnerEvent) -> None:
     """Has the run tell events."""
     for item in news:
-        screen(pilot).post_message(Told(item))
+        screen(pilot).post_message(RunnerMessage(item))
     await pilot.pause(0.05)
 
 

@@ -25,10 +25,11 @@ import torch
 
 from mnist_tui import files
 from mnist_tui.cli import main as cli
+from mnist_tui.errors import StorageError
 from mnist_tui.runs import storage
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import EpochEnded, Event, RunEnded, RunStarted
-from mnist_tui.runs.storage import TIMINGS, RunFolder, StorageError, load_run
+from mnist_tui.runs.storage import TIMINGS, RunFolder, load_run
 from mnist_tui.spec.run_spec import RunSpec, make_spec
 from mnist_tui.training import checkpoint, environment, loop, session
 from mnist_tui.training.data import Dataset, Images
@@ -82,7 +83,7 @@ class StopAfter(Control):
         """Counts down."""
         self.left -= 1
         if self.left < 0:
-            self.set()
+            self.stop()
         return False
 
 

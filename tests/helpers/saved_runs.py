@@ -36,7 +36,7 @@ def make_run(
 ) -> Path:
     """A run whose test accuracy rises to `accuracy`, begun `index` minutes into 2026; its folder."""
     seeded = spec.model_copy(update={"train": spec.train.model_copy(update={"seed": seed, "epochs": epochs})})
-    world = {
+    provenance = {
         "created": (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=index)).isoformat(timespec="seconds"),
         "name": spec.name,
         "seed": seed,
@@ -47,13 +47,13 @@ def make_run(
         "threads": 1,
         "versions": {"torch": "2.11"},
     }
-    folder = RunFolder.create(runs_dir, seeded, world | record)
+    folder = RunFolder.create(runs_dir, seeded, provenance | record)
     rows = [_row(epoch, epochs, accuracy) for epoch in range(1, epochs + 1)]
     (folder.folder / "history.jsonl").write_bytes(b"".join(map(history_line, rows)))
     message = "all epochs trained" if outcome == "completed" else f"it {outcome} for a test"
     folder.end(RunEnded(outcome, message, epochs, best_of(rows), rows[-1], "test", None, 9.0 * epochs), NOTES)
     folder.close()
-    begun = world["created"].replace("-", "").replace(":", "").replace("+0000", "Z")
+    begun = provenance["created"].replace("-", "").replace(":", "").replace("+0000", "Z")
     while (named := runs_dir / f"{begun}-{spec.name}-s{seed}-{index:04x}").exists():
         index += 0x1000
     return folder.folder.rename(named)

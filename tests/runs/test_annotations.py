@@ -13,11 +13,12 @@ from filelock import FileLock
 from helpers.reliability import StopAfter, options, quick_world, resume, run, small_spec, started_folder
 from helpers.saved_runs import NOTES, make_run
 
+from mnist_tui.errors import StorageError
 from mnist_tui.runs import annotations, filters, storage
 from mnist_tui.runs.annotations import Notes
-from mnist_tui.runs.events import EpochEnded, Outcome, RunEnded, RunStarted, Steered
+from mnist_tui.runs.events import EpochEnded, LearningRateChanged, Outcome, RunEnded, RunStarted
 from mnist_tui.runs.index import read_run
-from mnist_tui.runs.storage import StorageError, load_run
+from mnist_tui.runs.storage import load_run
 from mnist_tui.spec import presets
 from mnist_tui.training import session
 
@@ -194,8 +195,8 @@ def test_the_result_of_a_stopped_run_gives_way(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("outcome", ["completed", "stopped", "diverged", "failed"])
-@pytest.mark.parametrize("steered", [(), (Steered(1, 2, 0.1),) * 20])
-def test_a_result_of_the_program_is_known_as_such(outcome: Outcome, steered: tuple[Steered, ...]) -> None:
+@pytest.mark.parametrize("steered", [(), (LearningRateChanged(1, 2, 0.1),) * 20])
+def test_a_result_of_the_program_is_known_as_such(outcome: Outcome, steered: tuple[LearningRateChanged, ...]) -> None:
     """Whatever it says; else the next one would not replace it."""
     row = EpochEnded(1, 0.4, 0.9, None, None, 0.3, 0.9, 0.002, 9.0, 7_000.0)
     for best in (row, None):

@@ -26,7 +26,7 @@ from helpers.reliability import (
 
 from mnist_tui.runs import control
 from mnist_tui.runs.control import Control, Request, Requests, send
-from mnist_tui.runs.events import EpochEnded, Event, Paused, Progress, RunEnded, RunStarted, Steered
+from mnist_tui.runs.events import EpochEnded, Event, LearningRateChanged, Paused, Progress, RunEnded, RunStarted
 from mnist_tui.runs.storage import RunFolder, load_run
 from mnist_tui.training import checkpoint, loop, session
 from mnist_tui.training.loop import Training
@@ -58,7 +58,7 @@ def rates_of(training: Training, steer_at: int | None = None, factor: float = 0.
     for event in loop.train(training, ask):
         if isinstance(event, Paused):
             ask.set_learning_rate(training.learning_rate * factor)
-            ask.go_on()
+            ask.unpause()
     return rates
 
 
@@ -83,13 +83,13 @@ def _each_step(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_single_steps_are_reported_one_by_one() -> None:
     """Before the pause everything is reported; then each step alone, with the loss of that step."""
     training, ask = new_training(small_spec()), Control()
-    wishes = itertools.chain([ask.step, ask.step], itertools.repeat(ask.go_on))
+    wishes = itertools.chain([ask.step, ask.step], itertools.repeat(ask.unpause))
     training.optimizer.register_step_post_hook(lambda *_: ask.pause() if training.steps_done == 1 else None)
     events = asked(training, lambda event: next(wishes)() if isinstance(event, Paused) else None, ask)[:7]
     losses = training.step.losses
 
     assert [type(event).__name__ for event in events] == [
-        *("Progress", "Paused", "Progress", "Paused", "Progress", "Paused", "WentOn"),
+        *("Progress", "Paused", "Progress", "Paused", "Progress", "Paused", "Unpaused"),
     ]
     assert [event.step for event in events if isinstance(event, Progress | Paused)] == [2, 2, 3, 3, 4, 4]
     assert all(math.isfinite(event.loss) for event in events if isinstance(event, Progress))
@@ -136,7 +136,7 @@ def test_paused_time_does_not_count(tmp_path: Path) -> None:
         before = time.process_time()
         time.sleep(1)
         cpu.append(time.process_time() - before)
-        ask.go_on()
+        ask.unpause()
 
     later = threading.Thread(target=go_on_later)
     events = asked(new_training(small_spec()), lambda event: later.start() if isinstance(event, Paused) else None, ask)
@@ -156,7 +156,7 @@ def seconds_to_stop(ask: Control, events: Iterator[Event]) -> tuple[float, list[
 
     def stop() -> None:
         set_at.append(time.perf_counter())
-        ask.set()
+        ask.stop()
 
     timer = threading.Timer(0.3, stop)
     timer.start()
@@ -200,7 +200,7 @@ def test_a_run_that_evaluates_stops_at_once() -> None:
     assert seconds < 0.3
     assert (training.epoch, training.steps_done, training.rows) == (1, 5, [])
     assert "before it was evaluated" in vars(seen[-1])["message"]
-    assert training.fast_model.training
+    assert training.fused_model.training
 
 
 def run_stopped_in_evaluation(runs_dir: Path, **recipe: Any) -> Path:
@@ -209,7 +209,7 @@ def run_stopped_in_evaluation(runs_dir: Path, **recipe: Any) -> Path:
     with quick_world():
         for event in session.run(small_spec(**recipe), options(runs_dir), ask):
             if isinstance(event, Progress) and event.step == event.steps_per_epoch:
-                ask.set()
+                ask.stop()
     return only_folder(runs_dir)
 
 
@@ -275,14 +275,14 @@ def test_a_schedule_that_stands_at_zero_gives_no_proportion() -> None:
     training = new_training(small_spec(scheduler=None, optimizer="SGD(lr=0.1)"))
     for group in training.optimizer.param_groups:
         group["lr"] = 0.0
-    training.steer(0.03)
+    training.set_learning_rate(0.03)
 
     assert training.learning_rate == 0.03
     assert training.rate_factor == 1.0
 
 
 def test_every_change_is_told_where_it_was_made() -> None:
-    """`Steered` comes before the step that uses the rate, and rows say so from then on."""
+    """`LearningRateChanged` comes before the step that uses the rate, and rows say so from then on."""
     training, ask = new_training(small_spec(epochs=3, scheduler=None)), Control()
 
     def answer(event: Event) -> None:
@@ -292,7 +292,7 @@ def test_every_change_is_told_where_it_was_made() -> None:
     events = asked(training, answer, ask)
     rows = [event for event in events if isinstance(event, EpochEnded)]
 
-    assert [event for event in events if isinstance(event, Steered)] == [Steered(2, 0, 0.003)]
+    assert [event for event in events if isinstance(event, LearningRateChanged)] == [LearningRateChanged(2, 0, 0.003)]
     assert [(row.learning_rate, row.steered) for row in rows] == [(0.01, False), (0.003, True), (0.003, True)]
 
 
@@ -348,14 +348,14 @@ def test_a_steered_run_is_resumed_in_the_same_bits(tmp_path: Path, name: str, st
 def _steer_after(ask: Control, steps: int) -> None:
     """Changes the rate to that of `steered_run` after so many steps."""
     counted = itertools.count(1)
-    step_taken = ask.step_taken
+    consume_step = ask.consume_step
 
     def count() -> bool:
         if next(counted) == steps:
             ask.set_learning_rate(0.007)
-        return step_taken()
+        return consume_step()
 
-    ask.step_taken = count  # type: ignore[method-assign]
+    ask.consume_step = count  # type: ignore[method-assign]
 
 
 @pytest.mark.parametrize("lost", ["rate_factor", "scheduled"])
@@ -406,14 +406,14 @@ def test_a_run_that_nobody_steered_says_nothing_of_it(tmp_path: Path) -> None:
 
 
 def test_a_kill_after_steering_loses_nothing(tmp_path: Path) -> None:
-    """When `Steered` is told, the newest checkpoint has it: what is resumed after a kill is the steered run."""
+    """When the change is reported, the newest checkpoint has it: what is resumed after a kill is the steered run."""
     ask = Control()
     with quick_world():
         events = session.run(small_spec(), options(tmp_path), ask)
         for event in events:
             if isinstance(event, RunStarted):
                 ask.set_learning_rate(0.002)
-            elif isinstance(event, Steered):
+            elif isinstance(event, LearningRateChanged):
                 break
         events.close()  # type: ignore[attr-defined]  # a generator: nothing more is written, as after a kill
     folder = only_folder(tmp_path)
@@ -478,12 +478,16 @@ def test_a_paused_run_is_steered_and_goes_on_through_its_folder(
     wishes: dict[str, tuple[Request, float | None]] = {
         "Progress": ("pause", None),
         "Paused": ("learning_rate", 0.004),
-        "Steered": ("go_on", None),
+        "LearningRateChanged": ("unpause", None),
     }
     seen = ask_through_the_folder(tmp_path, wishes)
     names = [type(event).__name__ for event in seen]
 
-    assert [name for name in names if name in ("Paused", "Steered", "WentOn")] == ["Paused", "Steered", "WentOn"]
+    assert [name for name in names if name in ("Paused", "LearningRateChanged", "Unpaused")] == [
+        "Paused",
+        "LearningRateChanged",
+        "Unpaused",
+    ]
     assert vars(seen[-1])["outcome"] == "completed"
 
 
@@ -534,11 +538,11 @@ def test_what_is_no_request_is_left_out(tmp_path: Path, line: bytes) -> None:
     """It is handed back for the log; what stands behind it is still done."""
     requests, ask = Requests(tmp_path), Control()
     (tmp_path / control.FILE).write_bytes(line + b'{"request": "pause"}\n')
-    refused = requests.pass_on(ask)
+    refused = requests.dispatch(ask)
 
     assert len(refused) == 1
     assert ask.is_paused
-    assert ask.take_learning_rate() is None
+    assert ask.consume_learning_rate() is None
 
 
 def test_what_is_no_request_is_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -559,9 +563,9 @@ def test_half_a_line_is_read_when_it_is_whole(tmp_path: Path) -> None:
     requests, ask = Requests(tmp_path), Control()
     path = tmp_path / control.FILE
     path.write_bytes(b'{"request": "pa')
-    before = (requests.pass_on(ask), ask.is_paused)
+    before = (requests.dispatch(ask), ask.is_paused)
     path.write_bytes(b'{"request": "pause"}\n')
-    after = (requests.pass_on(ask), ask.is_paused)
+    after = (requests.dispatch(ask), ask.is_paused)
 
     assert before == ([], False)
     assert after == ([], True)
@@ -583,11 +587,11 @@ def test_only_a_file_is_read_and_written(tmp_path: Path, kind: str) -> None:
             os.mkfifo(path)
         case "folder":
             path.mkdir()
-    refused = requests.pass_on(ask)
+    refused = requests.dispatch(ask)
     with pytest.raises(OSError, match=r"symbolic|directory|No such device"):
         send(run_folder, "stop")
 
-    assert (refused, ask.is_set()) == ([], False)
+    assert (refused, ask.should_stop) == ([], False)
     assert elsewhere.read_bytes() == b'{"request": "stop"}\n'
 
 
@@ -596,8 +600,8 @@ def test_a_flood_of_requests_is_bounded(tmp_path: Path) -> None:
     requests, ask = Requests(tmp_path), Control()
     line = b'{"request": "step"}\n'
     (tmp_path / control.FILE).write_bytes(line * (2 * control.MAX_BYTES // len(line)))
-    requests.pass_on(ask)
-    requests.pass_on(ask)
+    requests.dispatch(ask)
+    requests.dispatch(ask)
 
     assert ask._steps == control.MAX_BYTES // len(line)
 

@@ -7,17 +7,16 @@ from typing import Any
 import pytest
 from helpers.saved_runs import MNIST, make_run
 
+from mnist_tui.errors import ColumnError, FilterError
 from mnist_tui.runs import columns, filters
 from mnist_tui.runs.annotations import write_tags
-from mnist_tui.runs.columns import ColumnError
-from mnist_tui.runs.filters import FilterError
-from mnist_tui.runs.index import Runs, grouped
+from mnist_tui.runs.index import RunIndex, grouped
 from mnist_tui.runs.record import Run
 from mnist_tui.spec import presets
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+def runs(tmp_path_factory: pytest.TempPathFactory) -> RunIndex:
     """Five runs that differ in name, optimizer, accuracy, state and tag."""
     folder = tmp_path_factory.mktemp("runs")
     make_run(folder, presets.load("iter4"), 0, 0.9931, 0)
@@ -26,12 +25,12 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     make_run(folder, presets.load("v2"), 3, 0.9938, 3)
     make_run(folder, presets.load("iter5"), 12, 0.9944, 4)
     (folder / "pictures").mkdir()
-    found = Runs(folder)
+    found = RunIndex(folder)
     found.refresh()
     return found
 
 
-def chosen(runs: Runs, text: str) -> set[tuple[str, int | None]]:
+def chosen(runs: RunIndex, text: str) -> set[tuple[str, int | None]]:
     """Name and seed of the runs that a filter chooses."""
     return {(run.name, run.seed) for run in filters.choose(runs.all, text)}
 
@@ -76,7 +75,7 @@ PICTURES = ("pictures", None)
         ("state:'no run'", {PICTURES}),
     ],
 )
-def test_what_a_filter_chooses(text: str, expected: set[tuple[str, int | None]], runs: Runs) -> None:
+def test_what_a_filter_chooses(text: str, expected: set[tuple[str, int | None]], runs: RunIndex) -> None:
     """Every word holds."""
     assert chosen(runs, text) == expected
 
@@ -123,7 +122,7 @@ def test_a_name_may_have_such_a_word(text: str) -> None:
     assert filters.choose([run], text) == [run]
 
 
-def test_order(runs: Runs) -> None:
+def test_order(runs: RunIndex) -> None:
     """Falling and rising; who has no value is last in both."""
     singles = [[run] for run in runs.all]
     falling = [group[0].name for group in columns.ordered(singles, "-best")]
@@ -147,7 +146,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> list[list[Run]]:
     for index, (accuracy, data) in enumerate([(0.80, DIGITS), (0.986, MNIST), (0.995, DIGITS), (0.98, MNIST)]):
         make_run(folder, presets.load("iter5"), index, accuracy, index, dataset=data)
     (folder / "pictures").mkdir()
-    runs = Runs(folder)
+    runs = RunIndex(folder)
     runs.refresh()
     return [[run] for run in runs.all]
 
@@ -183,7 +182,7 @@ def test_the_data_set_is_a_column_where_there_are_several(mixed: list[list[Run]]
     assert keys([], "name") == ["name"]
 
 
-def test_a_column_without_a_value_is_left_out(runs: Runs) -> None:
+def test_a_column_without_a_value_is_left_out(runs: RunIndex) -> None:
     """Among the rows that are shown; without any row all columns stand there."""
     tagged = [[run] for run in runs.all if run.name == "iter5"]
     names = ("name", "curve", "best", "target", "tag", "reason")
@@ -197,7 +196,7 @@ def test_a_column_without_a_value_is_left_out(runs: Runs) -> None:
     assert keys([]) == list(names)
 
 
-def test_the_curve(runs: Runs) -> None:
+def test_the_curve(runs: RunIndex) -> None:
     """Of several seeds their mean; sorted by the last epoch, of the data sets apart; drawn in the cells there are."""
     curve = columns.column("curve")
     group = next(group for group in grouped(runs.all) if len(group) == 2)
@@ -208,9 +207,9 @@ def test_the_curve(runs: Runs) -> None:
     assert curve.of([run for run in runs.all if run.name == "pictures"]) == "-"
 
 
-def test_a_list_does_not_read_the_curves(runs: Runs) -> None:
+def test_a_list_does_not_read_the_curves(runs: RunIndex) -> None:
     """Whether there is one is known without, and so is the order: ten thousand histories take seconds to read."""
-    fresh = Runs(runs.runs_dir)
+    fresh = RunIndex(runs.runs_dir)
     fresh.refresh()
     rows = columns.ordered([[run] for run in fresh.all], "-curve")
 
@@ -225,7 +224,7 @@ def test_a_spread_has_no_sign() -> None:
     assert columns.column("gap").of(runs) == "+0.20 ±0.14"
 
 
-def test_several_seeds_in_a_row(runs: Runs) -> None:
+def test_several_seeds_in_a_row(runs: RunIndex) -> None:
     """Mean and spread of what is measured, the number of seeds, and what they share."""
     group = next(group for group in grouped(runs.all) if len(group) == 2)
     cells = {column.key: column.of(group) for column in columns.ALL}

@@ -11,10 +11,20 @@ from typing import Any
 import pytest
 from helpers.reliability import only_folder, options, quick_world, resume, run, small_spec
 
+from mnist_tui.errors import StorageError
 from mnist_tui.runs import follow
 from mnist_tui.runs.control import Control, send
-from mnist_tui.runs.events import EpochEnded, Event, Paused, Progress, RunEnded, RunStarted, Steered, WentOn
-from mnist_tui.runs.storage import RunFolder, StorageError, is_running
+from mnist_tui.runs.events import (
+    EpochEnded,
+    Event,
+    LearningRateChanged,
+    Paused,
+    Progress,
+    RunEnded,
+    RunStarted,
+    Unpaused,
+)
+from mnist_tui.runs.storage import RunFolder, is_running
 from mnist_tui.spec.run_spec import make_spec
 from mnist_tui.training import loop, session
 
@@ -28,12 +38,12 @@ def _each_step(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def seen(folder: Path) -> list[Event]:
     """All that a watcher is told of a run that nobody trains any more."""
-    return list(follow.follow(folder, threading.Event()))
+    return list(follow.follow(folder, Control()))
 
 
 def comparable(events: list[Event]) -> list[Event]:
     """Events without what only who trains knows: the speed at the time of reading, and what was said beside."""
-    kinds = RunStarted | Progress | Steered | EpochEnded | RunEnded
+    kinds = RunStarted | Progress | LearningRateChanged | EpochEnded | RunEnded
     return [
         replace(event, epochs_done=0, steps_done=0) if isinstance(event, RunStarted) else event
         for event in events
@@ -62,7 +72,7 @@ def test_a_steered_run_is_told_as_it_was(tmp_path: Path) -> None:
                 ask.set_learning_rate(0.005)
     watched = comparable(seen(only_folder(tmp_path)))
 
-    assert Steered(1, 3, 0.005) in watched
+    assert LearningRateChanged(1, 3, 0.005) in watched
     assert watched == comparable(trained)
 
 
@@ -199,12 +209,12 @@ class Watcher:
 
     def __init__(self, folder: Path) -> None:
         self.events: list[Event] = []
-        self.stop = threading.Event()
+        self.control = Control()
         self._thread = threading.Thread(target=self._follow, args=(folder,))
         self._thread.start()
 
     def _follow(self, folder: Path) -> None:
-        for event in follow.follow(folder, self.stop):
+        for event in follow.follow(folder, self.control):
             self.events.append(event)
 
     def wait_for(self, kind: type[Any]) -> None:
@@ -256,18 +266,18 @@ def test_pause_steering_and_going_on_are_seen_and_asked_for(tmp_path: Path) -> N
     watcher = Watcher(folder)
     watcher.wait_for(Paused)
     send(folder, "learning_rate", 0.002)
-    watcher.wait_for(Steered)
+    watcher.wait_for(LearningRateChanged)
     send(folder, "step")
     watcher.wait_for(Progress)
-    send(folder, "go_on")
-    watcher.wait_for(WentOn)
+    send(folder, "unpause")
+    watcher.wait_for(Unpaused)
     events = watcher.join()
     trainer.join()
     names = [type(event).__name__ for event in events]
     rows = [event for event in events if isinstance(event, EpochEnded)]
 
-    assert names.index("Paused") < names.index("Progress") < names.index("WentOn")
-    assert Steered(1, 0, 0.002) in events
+    assert names.index("Paused") < names.index("Progress") < names.index("Unpaused")
+    assert LearningRateChanged(1, 0, 0.002) in events
     assert [row.steered for row in rows] == [True] * 3
     assert vars(events[-1])["outcome"] == "completed"
 
@@ -279,7 +289,7 @@ def test_who_stops_watching_stops_nothing(tmp_path: Path) -> None:
     watcher = Watcher(only_folder(tmp_path))
     watcher.wait_for(RunStarted)
     began = time.perf_counter()
-    watcher.stop.set()
+    watcher.control.stop()
     told = watcher.join()
     seconds = time.perf_counter() - began
     goes_on = is_running(only_folder(tmp_path))
@@ -325,12 +335,12 @@ def test_a_run_that_is_being_resumed_has_not_ended(tmp_path: Path) -> None:
 def cpu_of_watching(folder: Path, period: float, seconds: float) -> float:
     """Seconds of CPU that a watcher takes of a run in which nothing happens."""
     holder = RunFolder(folder)
-    stop = threading.Event()
+    stop = Control()
     events = follow.follow(folder, stop)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(follow, "PERIOD", period)
         next(events)
-        timer = threading.Timer(seconds, stop.set)
+        timer = threading.Timer(seconds, stop.stop)
         timer.start()
         before = time.process_time()
         list(events)

@@ -9,10 +9,10 @@ import pytest
 from filelock import FileLock
 from helpers.saved_runs import make_run, make_runs
 
+from mnist_tui.errors import StorageError
 from mnist_tui.runs import columns
-from mnist_tui.runs.index import Runs, grouped, read_run, repeats
+from mnist_tui.runs.index import RunIndex, grouped, read_run, repeats
 from mnist_tui.runs.record import Run, observations
-from mnist_tui.runs.storage import StorageError
 from mnist_tui.spec import presets
 
 
@@ -26,7 +26,7 @@ def runs_dir(tmp_path: Path) -> Path:
 
 def read(runs_dir: Path) -> dict[str, Run]:
     """The runs by the names of their folders."""
-    runs = Runs(runs_dir)
+    runs = RunIndex(runs_dir)
     runs.refresh()
     return {run.folder.name: run for run in runs.all}
 
@@ -63,7 +63,7 @@ def test_interrupted_and_trained(runs_dir: Path) -> None:
     """Without an end, the lock tells whether somebody trains it; the history has its epochs."""
     folder = the_run(runs_dir, "completed")
     (folder / "end.json").unlink()
-    runs = Runs(runs_dir)
+    runs = RunIndex(runs_dir)
     runs.refresh()
     interrupted = next(run for run in runs.all if run.folder == folder)
     with FileLock(folder / "run.lock"):
@@ -192,7 +192,7 @@ def test_only_what_changed_is_read_again(runs_dir: Path, monkeypatch: pytest.Mon
         return read_run(folder)
 
     monkeypatch.setattr("mnist_tui.runs.index.read_run", counted)
-    runs = Runs(runs_dir)
+    runs = RunIndex(runs_dir)
     assert runs.refresh()
     assert len(reads) == 3
     assert not runs.refresh()
@@ -208,7 +208,7 @@ def test_only_what_changed_is_read_again(runs_dir: Path, monkeypatch: pytest.Mon
     assert folder.name not in {run.folder.name for run in runs.all}
 
 
-def the_run_of(runs: Runs, state: str) -> Path:
+def the_run_of(runs: RunIndex, state: str) -> Path:
     """The folder of the run in a state."""
     return next(run.folder for run in runs.all if run.state == state)
 
@@ -225,7 +225,7 @@ def test_a_growing_history_is_seen(runs_dir: Path) -> None:
     (folder / "end.json").unlink()
     lines = (folder / "history.jsonl").read_bytes().splitlines(keepends=True)
     (folder / "history.jsonl").write_bytes(b"".join(lines[:3]))
-    runs = Runs(runs_dir)
+    runs = RunIndex(runs_dir)
     runs.refresh()
     before = {run.folder: run.epochs for run in runs.all}[folder]
     with open(folder / "history.jsonl", "ab") as file:
@@ -237,11 +237,11 @@ def test_a_growing_history_is_seen(runs_dir: Path) -> None:
 
 def test_no_directory_and_one_that_cannot_be_read(tmp_path: Path) -> None:
     """The first is empty; the second is told."""
-    runs = Runs(tmp_path / "none")
+    runs = RunIndex(tmp_path / "none")
     assert not runs.refresh()
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="file: Not a directory; name another folder with --runs-dir"):
-        Runs(tmp_path / "file").refresh()
+        RunIndex(tmp_path / "file").refresh()
 
 
 def test_groups(tmp_path: Path) -> None:
@@ -256,7 +256,7 @@ def test_groups(tmp_path: Path) -> None:
     end = json.loads((steered / "end.json").read_text())
     end["last"]["steered"] = True
     (steered / "end.json").write_text(json.dumps(end))
-    runs = Runs(tmp_path)
+    runs = RunIndex(tmp_path)
     runs.refresh()
 
     assert sorted(len(group) for group in grouped(runs.all)) == [1, 1, 1, 1, 3]
@@ -267,7 +267,7 @@ def test_a_group_with_repeats(tmp_path: Path) -> None:
     spec = presets.load("iter5")
     for index, (seed, accuracy) in enumerate([(0, 0.90), (1, 0.91), (0, 0.98), (1, 0.99), (0, 0.97)]):
         make_run(tmp_path, spec, seed, accuracy, index)
-    runs = Runs(tmp_path)
+    runs = RunIndex(tmp_path)
     runs.refresh()
     (group,) = grouped(runs.all)
     best = columns.column("best")
@@ -293,7 +293,7 @@ def test_folders_that_hold_no_run_repeat_nothing(tmp_path: Path) -> None:
 def test_the_newest_first(tmp_path: Path) -> None:
     """By when they began, whatever their folders are called."""
     make_runs(tmp_path, 12)
-    runs = Runs(tmp_path)
+    runs = RunIndex(tmp_path)
     runs.refresh()
 
     assert [run.created for run in runs.all] == sorted((run.created for run in runs.all), reverse=True)

@@ -33,13 +33,13 @@ from hypothesis import strategies as st
 
 from mnist_tui import files
 from mnist_tui.cli import headless
+from mnist_tui.errors import DataError, StorageError
 from mnist_tui.runs import storage
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import EpochEnded, Notice, Progress, RunEnded, RunStarted
-from mnist_tui.runs.storage import RunFolder, StorageError, is_running, list_runs, load_run
+from mnist_tui.runs.storage import RunFolder, is_running, list_runs, load_run
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.training import data, loop, session
-from mnist_tui.training.data import DataError
 
 NO_NUMBERS = [math.nan, math.inf, -math.inf]
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from mnist_tui.errors import SettingsError
 from mnist_tui.settings.last_used import LastUsed, _file, last_used, remember
-from mnist_tui.settings.settings import SettingsError
 from mnist_tui.spec import presets
 from mnist_tui.spec.draft import Draft
 

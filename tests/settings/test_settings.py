@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from mnist_tui.errors import SettingsError
 from mnist_tui.settings import settings
-from mnist_tui.settings.settings import Settings, SettingsError
+from mnist_tui.settings.settings import Settings
 
 
 @pytest.fixture(autouse=True)

@@ -8,24 +8,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mnist_tui.errors import CallError
 from mnist_tui.spec.calls import (
     MAX_NESTING,
     Call,
-    CallError,
     Name,
     Operation,
     Value,
     bind,
-    did_you_mean,
     is_number,
     names_in,
     parse,
     parse_lines,
     resolve,
     resolve_call,
-    shorten,
     signature,
 )
+from mnist_tui.text import did_you_mean, shorten
 
 FUZZ = settings(max_examples=300, deadline=None, derandomize=True)
 

@@ -8,8 +8,9 @@ import pytest
 import torch
 from torchvision.transforms import v2
 
+from mnist_tui.errors import CallError
 from mnist_tui.spec import catalog
-from mnist_tui.spec.calls import CallError, Value, parse, signature
+from mnist_tui.spec.calls import Value, parse, signature
 
 HOMES = {
     "optimizer": torch.optim,

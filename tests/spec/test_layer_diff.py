@@ -2,17 +2,17 @@
 
 from mnist_tui.spec import presets
 from mnist_tui.spec.layer_diff import layer_changes
-from mnist_tui.spec.network import Row
+from mnist_tui.spec.network import LayerRow
 from mnist_tui.spec.run_spec import RunSpec
 
 
-def changed(base: RunSpec, old: str, new: str) -> tuple[Row, ...]:
+def changed(base: RunSpec, old: str, new: str) -> tuple[LayerRow, ...]:
     """The layer table with a piece of the layers exchanged, once."""
     assert old in base.layers
     return base.with_settings({"layers": base.layers.replace(old, new, 1)}).rows
 
 
-def kinds(base: RunSpec, after: tuple[Row, ...]) -> dict[str, list[str]]:
+def kinds(base: RunSpec, after: tuple[LayerRow, ...]) -> dict[str, list[str]]:
     """The types of the layers of every kind of change but `same`."""
     found: dict[str, list[str]] = {}
     for change in layer_changes(base.rows, after):

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from mnist_tui.spec.calls import Call, CallError, parse
-from mnist_tui.spec.layers import KINDS, LayerError, Shape, arguments, layer_signature
+from mnist_tui.errors import CallError, LayerError
+from mnist_tui.spec.calls import Call, parse
+from mnist_tui.spec.layers import LAYER_TYPES, Shape, arguments, layer_signature
 
 Sizes = tuple[Shape, int, int]
 """Output shape, parameters and multiply-adds, per image."""
@@ -264,7 +265,7 @@ def torch_sizes(call: Call, shape: Shape) -> Sizes:
 
 def our_sizes(call: Call, shape: Shape) -> Sizes:
     """What our rule says; raises `CallError`."""
-    effect = KINDS[call.name](shape, **arguments(call))
+    effect = LAYER_TYPES[call.name](shape, **arguments(call))
     return effect.shape, effect.parameters, effect.multiply_adds
 
 
@@ -284,7 +285,7 @@ def assert_agree(call: Call, shape: Shape) -> None:
 
 def test_every_kind_has_a_case() -> None:
     """A new kind of layer comes with a case."""
-    assert {parse(text).name for text, _ in CASES} == set(KINDS)
+    assert {parse(text).name for text, _ in CASES} == set(LAYER_TYPES)
 
 
 @pytest.mark.parametrize(("text", "shape"), CASES)
@@ -323,7 +324,7 @@ def normalised(parameter: inspect.Parameter) -> object:
     return value[0] if isinstance(value, tuple) and len(set(value)) == 1 else value
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", LAYER_TYPES)
 def test_arguments_are_pytorchs(name: str) -> None:
     """Names, order and defaults of a kind's arguments equal the installed PyTorch's, but for the documented few."""
     theirs = {
@@ -343,7 +344,7 @@ def test_arguments_are_pytorchs(name: str) -> None:
     assert list(ours.items()) == list(theirs.items())
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", LAYER_TYPES)
 def test_positional_arguments_are_at_pytorchs_place(name: str) -> None:
     """No positional argument of ours means another one in PyTorch."""
     theirs = [key for key in inspect.signature(getattr(nn, name)).parameters if key != MOVED.get(name)]

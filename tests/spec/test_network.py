@@ -10,16 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from mnist_tui.errors import LayerError
 from mnist_tui.spec.calls import parse_lines
-from mnist_tui.spec.layers import LayerError, Shape, arguments
-from mnist_tui.spec.network import MAX_LAYERS, MAX_PARAMETERS, Knobs, Row, trace
+from mnist_tui.spec.layers import Shape, arguments
+from mnist_tui.spec.network import MAX_LAYERS, MAX_PARAMETERS, Knobs, LayerRow, infer_shapes
 
 FUZZ = settings(max_examples=150, deadline=None, derandomize=True)
 
 
-def table(text: str, knobs: Knobs | None = None, shape: Shape = (1, 28, 28)) -> tuple[Row, ...]:
+def table(text: str, knobs: Knobs | None = None, shape: Shape = (1, 28, 28)) -> tuple[LayerRow, ...]:
     """The rows of a network in text form."""
-    return trace(parse_lines(text), knobs or {}, shape)
+    return infer_shapes(parse_lines(text), knobs or {}, shape)
 
 
 # --- rows ------------------------------------------------------------------------------------------------------------
@@ -309,7 +310,7 @@ def test_a_table_follows_typing() -> None:
     seconds = []
     for _ in range(50):
         started = time.process_time()
-        rows = trace(parse_lines(text), {"width": 8, "rate": 0.1})
+        rows = infer_shapes(parse_lines(text), {"width": 8, "rate": 0.1})
         seconds.append(time.process_time() - started)
 
     assert len(rows) == 35

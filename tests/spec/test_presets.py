@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from mnist_tui.errors import PresetError
 from mnist_tui.spec import presets
 from mnist_tui.spec.calls import names_in
-from mnist_tui.spec.presets import PresetError
 from mnist_tui.spec.run_spec import RunSpec, TrainSpec, make_spec
 
 COUNTS = {

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from mnist_tui.errors import SpecError
 from mnist_tui.spec.calls import parse
-from mnist_tui.spec.run_spec import RunSpec, SpecError, Target, TrainSpec, make_spec
+from mnist_tui.spec.run_spec import RunSpec, Target, TrainSpec, make_spec
 
 FUZZ = settings(max_examples=300, deadline=None, derandomize=True)
 

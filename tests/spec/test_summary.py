@@ -10,7 +10,7 @@ import pytest
 
 from mnist_tui.spec import presets, summary
 from mnist_tui.spec.calls import parse_lines
-from mnist_tui.spec.network import trace
+from mnist_tui.spec.network import infer_shapes
 from mnist_tui.spec.run_spec import RunSpec, make_spec
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -166,7 +166,7 @@ FIELDS = {
 @pytest.mark.parametrize(("layers", "says"), FIELDS.values(), ids=FIELDS)
 def test_the_receptive_field_in_a_sentence(layers: list[str], says: list[str]) -> None:
     """What a unit sees before the head, in pixels and as a share, and where that is."""
-    sentence = summary.receptive_field_sentence(trace(parse_lines("\n".join(layers)), {}))
+    sentence = summary.receptive_field_sentence(infer_shapes(parse_lines("\n".join(layers)), {}))
 
     assert [part for part in says if part not in sentence] == []
 

@@ -6,9 +6,8 @@ import pytest
 from helpers.reliability import DiskFailures, FailingDisk, check_same, only_folder, state_on_disk
 
 from mnist_tui import files
+from mnist_tui.errors import CheckpointError, StorageError
 from mnist_tui.runs import storage
-from mnist_tui.runs.storage import StorageError
-from mnist_tui.training.checkpoint import CheckpointError
 
 POINTS = 28
 

@@ -340,7 +340,7 @@ LOADED = """
 import sys
 from mnist_tui.tui import supervisor, terminal
 terminal.is_terminal = lambda: True
-supervisor.guarded = lambda main: sys.exit(main(supervisor.Report()))
+supervisor.run_supervised = lambda main: sys.exit(main(supervisor.Report()))
 import mnist_tui.tui.app as app
 app.run_lab = lambda request, report: print(sorted({"torch", "numpy", "torchvision", "sklearn"} & set(sys.modules)))
 """

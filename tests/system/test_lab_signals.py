@@ -202,7 +202,7 @@ def test_sigterm_at_a_frozen_terminal(protected: bool, open_lab: Open) -> None:
 
 WITHOUT_GUARD = """
 import mnist_tui.tui.supervisor as supervisor
-supervisor.guarded = lambda main: __import__("os")._exit(main(supervisor.Report()))
+supervisor.run_supervised = lambda main: __import__("os")._exit(main(supervisor.Report()))
 """
 
 

@@ -18,11 +18,11 @@ from unittest import mock
 import pytest
 from helpers.reliability import only_folder, resume, run, small_spec
 
+from mnist_tui.errors import CheckpointError, StorageError
 from mnist_tui.runs import storage
 from mnist_tui.runs.events import EpochEnded, Event
-from mnist_tui.runs.storage import RunFolder, StorageError, load_run
+from mnist_tui.runs.storage import RunFolder, load_run
 from mnist_tui.training import checkpoint
-from mnist_tui.training.checkpoint import CheckpointError
 
 Operation = tuple[str, Any, Any]
 """What happened, to which path or file, and what more there is to know."""

@@ -33,11 +33,11 @@ def dashboard(report):
     screen()
     BODY
 
-supervisor.guarded(dashboard)
+supervisor.run_supervised(dashboard)
 """
 
 WITHOUT_GUARD = (
-    "from mnist_tui.tui import supervisor\nsupervisor.guarded = lambda main: os._exit(main(supervisor.Report()))"
+    "from mnist_tui.tui import supervisor\nsupervisor.run_supervised = lambda main: os._exit(main(supervisor.Report()))"
 )
 
 
@@ -242,7 +242,7 @@ def test_without_fork_there_is_no_guard(monkeypatch: pytest.MonkeyPatch) -> None
         return 5
 
     with pytest.raises(SystemExit) as ended:
-        supervisor.guarded(main)
+        supervisor.run_supervised(main)
     assert ended.value.code == 5
 
 

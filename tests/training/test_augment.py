@@ -8,10 +8,11 @@ from torch import Tensor
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as reference
 
+from mnist_tui.errors import CallError, SpecError
 from mnist_tui.runs.control import Control
 from mnist_tui.spec import catalog
-from mnist_tui.spec.calls import CallError, parse
-from mnist_tui.spec.run_spec import RunSpec, SpecError, make_spec
+from mnist_tui.spec.calls import parse
+from mnist_tui.spec.run_spec import RunSpec, make_spec
 from mnist_tui.training import batches, build, loop
 from mnist_tui.training.augment import Augmentation, ImageByImage
 from mnist_tui.training.data import Dataset, Images
@@ -37,12 +38,12 @@ def augmentation(*calls: str) -> Augmentation:
 
 def units(augmented: Augmentation, seed: int = 0, count: int = COUNT) -> Tensor:
     """Draws in [0, 1), float32 (`count`, K); column 0 is the whole chain's own, then come its transforms'."""
-    return torch.rand(count, augmented.sequence.draws, generator=torch.Generator().manual_seed(seed))
+    return torch.rand(count, augmented.sequence.num_random, generator=torch.Generator().manual_seed(seed))
 
 
 def apply(augmented: Augmentation, pixels: Tensor, draws: Tensor) -> Tensor:
     """The augmented images of given draws."""
-    return augmented(pixels.float(), augmented.sequence.prepare(draws))
+    return augmented(pixels.float(), augmented.sequence.make_params(draws))
 
 
 def one_by_one(function: Callable[[Tensor, list[float]], Tensor], pixels: Tensor, draws: Tensor) -> Tensor:
@@ -210,7 +211,7 @@ def test_the_published_chain(pixels: Tensor) -> None:
 
 def test_angles_are_uniform() -> None:
     """RandomRotation(15) turns by every angle within 15 degrees alike, and by none outside."""
-    draws = augmentation("RandomRotation(15)").draw(20_000, torch.Generator().manual_seed(0))
+    draws = augmentation("RandomRotation(15)").sample_params(20_000, torch.Generator().manual_seed(0))
     angles = torch.rad2deg(torch.atan2(draws[:, 2], draws[:, 1]))
     shares = angles.histc(10, -15, 15) / 20_000
 
@@ -253,7 +254,7 @@ CHAINS = [
 def test_draws_are_the_whole_randomness(chain: list[str], pixels: Tensor) -> None:
     """The same draws give the same images whatever torch draws meanwhile, in any order, in a batch or alone."""
     augmented = augmentation(*chain)
-    parameters = augmented.sequence.prepare(units(augmented))
+    parameters = augmented.sequence.make_params(units(augmented))
     images = pixels.float()
     torch.manual_seed(1)
     first = augmented(images, parameters)
@@ -274,7 +275,7 @@ def test_draws_are_the_whole_randomness(chain: list[str], pixels: Tensor) -> Non
 def test_draws_are_the_generators(chain: list[str], pixels: Tensor) -> None:
     """A seed gives an epoch's draws again; another seed gives others; no two images share theirs."""
     augmented = augmentation(*chain)
-    first, again, other = (augmented.draw(COUNT, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1))
+    first, again, other = (augmented.sample_params(COUNT, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1))
 
     assert torch.equal(first, again)
     assert not torch.equal(augmented(pixels.float(), first), augmented(pixels.float(), other))

@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from mnist_tui.errors import SpecError
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import EpochEnded
 from mnist_tui.spec import catalog, presets
-from mnist_tui.spec.run_spec import RunSpec, SpecError, TrainSpec, make_spec
+from mnist_tui.spec.run_spec import RunSpec, TrainSpec, make_spec
 from mnist_tui.training import build, data, loop
 from mnist_tui.training.data import Dataset, Images
 from mnist_tui.training.loop import Splits, Training
@@ -339,7 +340,7 @@ def history(digits: Dataset, settings: dict[str, object]) -> tuple[list[EpochEnd
     images, val = data.split(digits.train.take(torch.arange(100)), spec.train.validation_images, spec.train.seed)
     training = Training(spec, Splits(images, val, digits.test.take(torch.arange(50))))
     sizes = []
-    training.fast_model.register_forward_hook(
+    training.fused_model.register_forward_hook(
         lambda model, inputs, _: None if model.training else sizes.append(len(inputs[0]))
     )
     events = loop.train(training, Control())
@@ -376,15 +377,15 @@ def test_a_nested_schedule_that_moves_momentum_is_not_captured(cycle: bool) -> N
 
 @pytest.mark.parametrize("name", sorted(build.FUSED))
 def test_fused_optimizers_take_the_note_of_what_is_not_finite(name: str, digits: Dataset) -> None:
-    """As on CUDA: an optimizer that is handed `found_bad` steps, and stays where it is once that is set."""
+    """As on CUDA: an optimizer that is handed `found_nonfinite` steps, and stays where it is once that is set."""
     training = Training(spec_with({"optimizer": f"{name}(lr=0.01)"}), Splits(digits.train, None, digits.test))
-    training.optimizer.found_inf = training.step.found_bad  # type: ignore[attr-defined]
+    training.optimizer.found_inf = training.step.found_nonfinite  # type: ignore[attr-defined]
     weight = training.vector
     training.begin_epoch()
     weights = [weight.detach().clone()]
     training.step(*training.batches.take())
     weights.append(weight.detach().clone())
-    training.step.found_bad.fill_(1)
+    training.step.found_nonfinite.fill_(1)
     training.optimizer.step()
 
     assert not torch.equal(*weights)

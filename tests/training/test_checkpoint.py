@@ -11,9 +11,9 @@ import torch
 from helpers.reliability import ROOT, advanced, new_training, small_spec
 from safetensors.torch import save
 
+from mnist_tui.errors import CheckpointError
 from mnist_tui.spec.run_spec import make_spec
 from mnist_tui.training import checkpoint
-from mnist_tui.training.checkpoint import CheckpointError
 from mnist_tui.training.loop import Training
 
 FORBIDDEN = {

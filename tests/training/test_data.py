@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from mnist_tui.errors import DataError, DownloadError
 from mnist_tui.runs.events import Notice
 from mnist_tui.training import data
-from mnist_tui.training.data import Choice, DataError, Dataset, Images
-from mnist_tui.training.download import RAW_FILES, DownloadError, RawFile
+from mnist_tui.training.data import Choice, Dataset, Images
+from mnist_tui.training.download import RAW_FILES, RawFile
 
 LAYOUTS = ("MNIST/raw", "raw", ".")
 

@@ -21,8 +21,9 @@ from typing import Any
 
 import pytest
 
+from mnist_tui.errors import DownloadError
 from mnist_tui.training import download as module
-from mnist_tui.training.download import DownloadError, RawFile, download, open_https
+from mnist_tui.training.download import RawFile, download, open_https
 
 CONTENT = bytes(range(256)) * 40
 FILE = RawFile("one", len(CONTENT), sha256(CONTENT).hexdigest())
@@ -191,7 +192,7 @@ def test_a_good_server(server: Server, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("behaviour", NOT_THE_FILE)
 def test_a_server_without_the_file(behaviour: str, server: Server, tmp_path: Path) -> None:
-    """One error that names file and server, and a folder without a trace of it."""
+    """One error that names file and server, and a folder without a infer_shapes of it."""
     with pytest.raises(DownloadError, match=r"cannot fetch one: 127\.0\.0\.1: .+"):
         fetch(tmp_path / "raw", server.url(behaviour))
 

@@ -22,14 +22,15 @@ from helpers.reliability import (
     state_on_disk,
 )
 
+from mnist_tui.errors import DataError, SpecError, StorageError
 from mnist_tui.runs import storage
 from mnist_tui.runs.control import Control
-from mnist_tui.runs.events import EpochEnded, Event, Notice, RunEnded, RunStarted, Steered, best_of
-from mnist_tui.runs.storage import RunFolder, StorageError, load_run
+from mnist_tui.runs.events import EpochEnded, Event, LearningRateChanged, Notice, RunEnded, RunStarted, best_of
+from mnist_tui.runs.storage import RunFolder, load_run
 from mnist_tui.spec.run_options import Options
-from mnist_tui.spec.run_spec import RunSpec, SpecError
+from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.training import environment, session
-from mnist_tui.training.data import DataError, Dataset, Images
+from mnist_tui.training.data import Dataset, Images
 
 STEP = {"scheduler": "StepLR(step_size=1, gamma=0.5)"}
 STEPS = 5
@@ -141,7 +142,7 @@ def test_an_interrupted_extension_goes_on(steps: int, old: Path, tmp_path: Path)
         def is_paused(self) -> bool:
             self.left -= 1
             if self.left < 0:
-                self.set()
+                self.stop()
             return False
 
     new = started_folder(list(extend(old, 2, tmp_path / "new", Stop())))
@@ -239,7 +240,7 @@ def test_a_steered_run(tmp_path: Path) -> None:
     new = extended(old, 2, tmp_path / "new")
     marks = [json.loads(line) for line in (new / "steering.jsonl").read_text().splitlines()]
 
-    assert marks == [vars(Steered(1, 3, 0.003))]
+    assert marks == [vars(LearningRateChanged(1, 3, 0.003))]
     assert [row.steered for row in load_run(new).rows] == [True] * 4
     check_same(state_on_disk(new), state_on_disk(whole))
 

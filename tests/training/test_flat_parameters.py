@@ -17,7 +17,7 @@ def a_network() -> nn.Sequential:
 def test_weights_and_gradients_are_views_of_it() -> None:
     """Nothing changes but where they lie; a step on the vector is a step on every weight."""
     plain, model = a_network(), a_network()
-    whole = flat_parameters.join(list(model.parameters()))
+    whole = flat_parameters.flatten_parameters(list(model.parameters()))
     for network in (plain, model):
         network(torch.ones(5, 1, 4, 4)).square().sum().backward()
     assert whole.grad is not None
@@ -37,7 +37,7 @@ def test_every_number_has_one_place() -> None:
     """The parts cover the vector, and no two of them meet."""
     weights = list(a_network().parameters())
     whole = torch.zeros(sum(weight.numel() for weight in weights))
-    for part in flat_parameters.parts(whole, weights):
+    for part in flat_parameters.parameter_views(whole, weights):
         part += 1
 
     assert torch.equal(whole, torch.ones_like(whole))

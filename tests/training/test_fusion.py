@@ -10,7 +10,7 @@ from mnist_tui.spec import presets
 from mnist_tui.spec.run_spec import make_spec
 from mnist_tui.training import build
 from mnist_tui.training.batch_norm import BatchNorm2d
-from mnist_tui.training.fusion import FlatLinear, NormedConvolution, fast_network
+from mnist_tui.training.fusion import ConvBatchNorm, FlatLinear, fuse_layers
 
 PRESETS = presets.builtin_names()
 
@@ -98,10 +98,10 @@ def test_the_fast_network_is_the_network(name: str) -> None:
     """For every preset: what is joined computes the same, on the same weights."""
     model = network(name)
 
-    assert is_as_near(fast_network, name)
-    assert [id(weight) for weight in fast_network(model).parameters()] == [id(weight) for weight in model.parameters()]
-    assert fast_network(model).training
-    assert not fast_network(model.eval()).training
+    assert is_as_near(fuse_layers, name)
+    assert [id(weight) for weight in fuse_layers(model).parameters()] == [id(weight) for weight in model.parameters()]
+    assert fuse_layers(model).training
+    assert not fuse_layers(model.eval()).training
 
 
 def test_a_norm_whose_weights_are_not_positive_pools_last() -> None:
@@ -112,18 +112,18 @@ def test_a_norm_whose_weights_are_not_positive_pools_last() -> None:
             next(module for module in model if isinstance(module, BatchNorm2d)).weight[0] *= -1
         return model
 
-    exact, found = everything(turned(network("iter5")).double()), everything(fast_network(turned(network("iter5"))))
+    exact, found = everything(turned(network("iter5")).double()), everything(fuse_layers(turned(network("iter5"))))
 
     assert all((own - true).norm() <= 1e-3 * true.norm() + 1e-6 for own, true in zip(found, exact, strict=True))
 
 
 def test_what_is_joined() -> None:
     """iter5: two blocks and its end are joined, and ReLU comes after pooling."""
-    kinds = [type(module) for module in fast_network(network("iter5"))]
+    kinds = [type(module) for module in fuse_layers(network("iter5"))]
 
     assert kinds == [
-        *(NormedConvolution, nn.ReLU),
-        *(NormedConvolution, nn.ReLU),
+        *(ConvBatchNorm, nn.ReLU),
+        *(ConvBatchNorm, nn.ReLU),
         *(nn.Conv2d, nn.ReLU, nn.Conv2d, nn.ReLU, nn.Conv2d, nn.ReLU),
         *(FlatLinear, nn.LogSoftmax),
     ]
@@ -133,7 +133,7 @@ def test_only_relu_changes_places() -> None:
     """The order is changed where it is the same function, and only there; the model itself stays as it is."""
     model = nn.Sequential(nn.ReLU(), nn.MaxPool2d(2), nn.ReLU(), nn.AvgPool2d(2), nn.GELU(), nn.MaxPool2d(2))
 
-    assert [type(module) for module in fast_network(model)] == [
+    assert [type(module) for module in fuse_layers(model)] == [
         *(nn.MaxPool2d, nn.ReLU, nn.ReLU),
         *(nn.AvgPool2d, nn.GELU, nn.MaxPool2d),
     ]

@@ -10,9 +10,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from mnist_tui.errors import SpecError
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import EpochEnded, Event, Progress, RunEnded
-from mnist_tui.spec.run_spec import RunSpec, SpecError, make_spec
+from mnist_tui.spec.run_spec import RunSpec, make_spec
 from mnist_tui.training import batches, build, loop
 from mnist_tui.training.data import Dataset, Images
 from mnist_tui.training.loop import Evaluation, Splits, Training
@@ -208,7 +209,7 @@ def test_bfloat16_on_the_cpu(small_spec: RunSpec, splits: Splits) -> None:
 def test_stopped_before_the_first_step(small_spec: RunSpec, splits: Splits) -> None:
     """A run that is stopped at once takes no step."""
     stop = Control()
-    stop.set()
+    stop.stop()
     training = Training(small_spec, splits)
     before = {key: value.clone() for key, value in training.model.state_dict().items()}
     events = run(training, stop)
@@ -223,7 +224,7 @@ def test_stopped_within_a_step(at: int, epoch: int, steps: int, small_spec: RunS
     """The step during which the stop comes is the last."""
     stop, taken = Control(), itertools.count(1)
     training = Training(changed(small_spec, epochs=9), splits)
-    training.optimizer.register_step_post_hook(lambda *_: stop.set() if next(taken) == at else None)
+    training.optimizer.register_step_post_hook(lambda *_: stop.stop() if next(taken) == at else None)
     events = run(training, stop)
 
     assert end_of(events).outcome == "stopped"
@@ -236,7 +237,7 @@ def test_stopped_before_an_evaluation(small_spec: RunSpec, splits: Splits) -> No
     """A stop in an epoch's last step does not wait for the evaluation; going on evaluates it, to the same row."""
     stop, taken = Control(), itertools.count(1)
     training = Training(small_spec, splits)
-    training.optimizer.register_step_post_hook(lambda *_: stop.set() if next(taken) == 5 else None)
+    training.optimizer.register_step_post_hook(lambda *_: stop.stop() if next(taken) == 5 else None)
     events = run(training, stop)
     stood = (training.epoch, training.steps_done, list(training.rows))
     rows = [event for event in run(training) if isinstance(event, EpochEnded)]
@@ -500,16 +501,16 @@ def state(training: Training) -> list[Tensor]:
 def test_evaluation_changes_nothing(is_evaluation: bool, trained: Training) -> None:
     """No weight, statistic or random number is touched; negative control: a pass in train mode touches them."""
     test = trained.splits.test
-    trained.fast_model.train()
+    trained.fused_model.train()
     before = state(trained)
     if is_evaluation:
-        loop.evaluate(trained.fast_model, test, 30, (0.1307, 0.3081))
+        loop.evaluate(trained.fused_model, test, 30, (0.1307, 0.3081))
     else:
-        trained.fast_model(batches.normalise(test.pixels, 0.1307, 0.3081))
+        trained.fused_model(batches.normalise(test.pixels, 0.1307, 0.3081))
     equal = [torch.equal(a, b) for a, b in zip(before, state(trained), strict=True)]
 
-    assert trained.fast_model.training
-    assert all(module.training for module in trained.fast_model)
+    assert trained.fused_model.training
+    assert all(module.training for module in trained.fused_model)
     assert all(equal) == is_evaluation
 
 
@@ -517,7 +518,7 @@ def test_evaluation_changes_nothing(is_evaluation: bool, trained: Training) -> N
 def test_evaluation_is_plain_evaluation(batch_size: int, trained: Training) -> None:
     """Loss, accuracy and answers are those of one pass over all images, whatever the batch size."""
     test = trained.splits.test
-    found = loop.evaluate(trained.fast_model, test, batch_size, (0.1307, 0.3081))
+    found = loop.evaluate(trained.fused_model, test, batch_size, (0.1307, 0.3081))
     with torch.no_grad():
         scores = trained.model.eval()(plain(test.pixels))
     of_truth = scores.softmax(1)[torch.arange(100), test.labels]

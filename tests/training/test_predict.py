@@ -9,14 +9,13 @@ import torch
 from helpers.reliability import few_images, new_training, run, small_spec, state_on_disk
 from torch import Tensor
 
+from mnist_tui.errors import CheckpointError, RunError
 from mnist_tui.runs import storage
 from mnist_tui.runs.events import RunStarted, best_of
-from mnist_tui.runs.storage import RunError
 from mnist_tui.spec import presets
 from mnist_tui.spec.run_spec import RunSpec, make_spec
 from mnist_tui.training import build, checkpoint, predict
 from mnist_tui.training.batches import normalise
-from mnist_tui.training.checkpoint import CheckpointError
 from mnist_tui.training.data import Images
 from mnist_tui.training.loop import evaluate
 from mnist_tui.training.predict import MAX_BYTES, Predictions, load_network
@@ -39,7 +38,7 @@ def evaluated(spec: RunSpec, folder: Path) -> list[tuple[int, float]]:
     pixels, settings = few_images().train.pixels[:COUNT], spec.train
 
     def answer(labels: Tensor) -> Any:
-        return evaluate(training.fast_model, Images(pixels, labels), settings.eval_batch_size, settings.normalize)
+        return evaluate(training.fused_model, Images(pixels, labels), settings.eval_batch_size, settings.normalize)
 
     labels = answer(torch.zeros(COUNT, dtype=torch.int64)).predictions.long()
     return list(zip(labels.tolist(), answer(labels).probabilities.tolist(), strict=True))

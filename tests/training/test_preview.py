@@ -17,7 +17,7 @@ from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec, make_spec
 from mnist_tui.training import data, loop, preview
 from mnist_tui.training.data import Dataset
-from mnist_tui.training.preview import Fed, fed_digits, scheduled_rates
+from mnist_tui.training.preview import AugmentedSample, sample_augmented, scheduled_rates
 
 LAYERS = "Flatten()\nLinear(10)"
 
@@ -36,9 +36,9 @@ def _small(digits: Dataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     preview._read.cache_clear()
 
 
-def fed(draw: int = 0, count: int = 12, **recipe: Any) -> Fed:
+def fed(draw: int = 0, count: int = 12, **recipe: Any) -> AugmentedSample:
     """Digits of a draw."""
-    return fed_digits(spec_of(**recipe), Options(dataset="digits"), count, draw)
+    return sample_augmented(spec_of(**recipe), Options(dataset="digits"), count, draw)
 
 
 # --- digits ----------------------------------------------------------------------------------------------------------
@@ -105,9 +105,9 @@ def test_while_this_process_trains_no_random_state_is_set(monkeypatch: pytest.Mo
     drawn = fed(augment=batched)
     for name in ("manual_seed", "set_rng_state"):
         monkeypatch.setattr(torch, name, refuse)
-    kept_back = fed_digits(spec_of(augment=slow), Options(dataset="digits"), 12, 0, is_training=True)
+    kept_back = sample_augmented(spec_of(augment=slow), Options(dataset="digits"), 12, 0, is_training=True)
 
-    assert fed_digits(spec_of(augment=batched), Options(dataset="digits"), 12, 0, is_training=True) == drawn
+    assert sample_augmented(spec_of(augment=batched), Options(dataset="digits"), 12, 0, is_training=True) == drawn
     assert (kept_back.slow, kept_back.digits) == (("ElasticTransform",), ())
 
 
@@ -124,8 +124,8 @@ def test_nothing_is_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(data, "download", refuse)
 
-    assert fed_digits(spec_of(), Options(dataset="mnist"), 3, 0).dataset == "digits"
-    assert fed_digits(spec_of(), Options(dataset="auto"), 3, 0).dataset == "digits"
+    assert sample_augmented(spec_of(), Options(dataset="mnist"), 3, 0).dataset == "digits"
+    assert sample_augmented(spec_of(), Options(dataset="auto"), 3, 0).dataset == "digits"
 
 
 def test_the_data_is_read_once(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:

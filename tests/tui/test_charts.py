@@ -16,13 +16,22 @@ from textual.pilot import Pilot
 from textual.theme import Theme
 from textual.widgets import Static
 
-from mnist_tui.runs.events import EpochEnded, Event, Paused, Progress, RunEnded, RunStarted, Steered, WentOn
+from mnist_tui.runs.events import (
+    EpochEnded,
+    Event,
+    LearningRateChanged,
+    Paused,
+    Progress,
+    RunEnded,
+    RunStarted,
+    Unpaused,
+)
 from mnist_tui.spec.run_spec import Target
 from mnist_tui.tui.charts.canvas import BRAILLE, Canvas, Frame
 from mnist_tui.tui.charts.chart import SHARE, Chart
 from mnist_tui.tui.charts.curves import METRICS, Curve, Metric, curves_of, limits, quantile_band, smooth, thin, ticks
 from mnist_tui.tui.charts.plot import AXIS, COLOURS, POINTS, Drawing, Picture, Plot, View, epoch_axis, picture_of
-from mnist_tui.tui.charts.track import MAX_POINTS, Group, Track
+from mnist_tui.tui.charts.run_curves import MAX_POINTS, RunCurves, SeedGroup
 from mnist_tui.tui.charts.zoom import Readout, Zoomed, ZoomScreen
 from mnist_tui.tui.themes import DARK, LIGHT, rgb
 
@@ -42,9 +51,9 @@ def step(epoch: int, step: int, loss: float = 0.5) -> Progress:
     return Progress(epoch, step, 100, loss, 0.002, 9_000.0)
 
 
-def trained(epochs: int = 3, looks: int = 10, **changes: Any) -> Track:
+def trained(epochs: int = 3, looks: int = 10, **changes: Any) -> RunCurves:
     """A run so far."""
-    track = Track()
+    track = RunCurves()
     track.add(replace(STARTED, **changes))
     for epoch in range(1, epochs + 1):
         for look in range(1, looks + 1):
@@ -53,9 +62,9 @@ def trained(epochs: int = 3, looks: int = 10, **changes: Any) -> Track:
     return track
 
 
-def picture(metric: Metric, track: Track, smoothing: float = 0.1, target: Target | None = None) -> Picture:
+def picture(metric: Metric, track: RunCurves, smoothing: float = 0.1, target: Target | None = None) -> Picture:
     """What a chart is given of a run."""
-    return picture_of(metric, Group((track,)), None, smoothing, target)
+    return picture_of(metric, SeedGroup((track,)), None, smoothing, target)
 
 
 # --- tracks ---
@@ -64,7 +73,7 @@ def picture(metric: Metric, track: Track, smoothing: float = 0.1, target: Target
 def test_a_track_tells_state_best_and_fraction() -> None:
     """Events move a run through its states; the best epoch is the first of equals."""
     track, states = trained(4), []
-    for event in (Paused(5, 3), WentOn(5, 3), RunEnded("diverged", "", 4, None, None, "test", None, 1.0)):
+    for event in (Paused(5, 3), Unpaused(5, 3), RunEnded("diverged", "", 4, None, None, "test", None, 1.0)):
         track.add(event)
         states.append(track.state)
 
@@ -76,7 +85,7 @@ def test_a_track_tells_state_best_and_fraction() -> None:
 def test_the_time_of_arrival_leaves_pauses_out() -> None:
     """An epoch in 10 s leaves 190 s for 19; an hour's pause changes nothing; the first seconds tell nothing."""
     now = [0.0]
-    track = Track(clock=lambda: now[0])
+    track = RunCurves(clock=lambda: now[0])
     told: list[float | None] = []
     track.add(STARTED)
     for seconds, event in ((1.0, step(1, 10)), (2.0, step(1, 20)), (10.0, step(1, 100)), (10.5, Paused(1, 100))):
@@ -84,7 +93,7 @@ def test_the_time_of_arrival_leaves_pauses_out() -> None:
         track.add(event)
         told.append(track.eta_seconds())
     now[0] = 3_600.0
-    track.add(WentOn(1, 100))
+    track.add(Unpaused(1, 100))
     for seconds, event in ((3_601.0, step(2, 10)), (3_611.0, step(2, 100))):
         now[0] = seconds
         track.add(event)
@@ -96,7 +105,7 @@ def test_the_time_of_arrival_leaves_pauses_out() -> None:
 
 def test_points_stay_bounded_and_the_newest_is_kept() -> None:
     """Ten times as many looks as are kept: the memory is bounded, and the curve ends where the run is."""
-    track = Track()
+    track = RunCurves()
     track.add(replace(STARTED, steps_per_epoch=100))
     for index in range(10 * MAX_POINTS):
         track.add(step(1 + index // 100, 1 + index % 100))
@@ -108,7 +117,7 @@ def test_points_stay_bounded_and_the_newest_is_kept() -> None:
 def test_what_is_trained_again_is_drawn_once() -> None:
     """A run that goes on from the checkpoint of epoch 2 forgets what it told after it; marks before it stay."""
     track = trained(3)
-    for event in (Steered(1, 50, 0.1), Steered(4, 20, 0.2), step(4, 30)):
+    for event in (LearningRateChanged(1, 50, 0.1), LearningRateChanged(4, 20, 0.2), step(4, 30)):
         track.add(event)
     track.add(replace(STARTED, epochs_done=2))
     xs = [point.epoch for point in track.points]
@@ -185,7 +194,7 @@ def test_accuracy_is_in_percent_and_shows_where_something_happens() -> None:
     track = trained(0)
     for epoch in range(1, 21):
         track.add(row(epoch, 0.6 if epoch == 1 else 0.99 + 0.0005 * epoch, train_accuracy=0.985))
-    lines = curves_of("accuracy", Group((track,)), None, 0.0)
+    lines = curves_of("accuracy", SeedGroup((track,)), None, 0.0)
     low, high = limits("accuracy", lines, log_y=False)
 
     assert max(lines[-1].ys) == pytest.approx(100.0)
@@ -221,7 +230,7 @@ def test_epochs_are_whole(low: float, high: float, labels: list[str]) -> None:
 
 def test_the_steps_are_seen_behind_the_smoothed_line() -> None:
     """With smoothing both are drawn, the steps below; without, there is one line."""
-    group = Group((trained(),))
+    group = SeedGroup((trained(),))
     smoothed = [line.role for line in curves_of("loss", group, None, 0.1)]
     plain = [line.role for line in curves_of("loss", group, None, 0.0)]
 
@@ -231,7 +240,7 @@ def test_the_steps_are_seen_behind_the_smoothed_line() -> None:
 
 def test_earlier_seeds_are_lines_of_their_own() -> None:
     """The newest is drawn over them; of very many, the newest few."""
-    group = Group(tuple(trained(2, run=f"r{seed}", seed=seed) for seed in range(30)))
+    group = SeedGroup(tuple(trained(2, run=f"r{seed}", seed=seed) for seed in range(30)))
     lines = curves_of("accuracy", group, None, 0.0)
 
     assert [line.label for line in lines if line.role == "seed"] == [f"seed {seed}" for seed in range(17, 29)]
@@ -418,7 +427,7 @@ def test_every_size_is_drawn(size: tuple[int, int], ascii_only: bool) -> None:
 def test_ascii_holds_with_marks_of_steering() -> None:
     """Curves, axes, the best epoch and the line where the rate was changed: no character beyond ASCII."""
     track = trained(3)
-    track.add(Steered(3, 50, 0.01))
+    track.add(LearningRateChanged(3, 50, 0.01))
     text = drawn(picture("loss", track), ascii_only=True, metric="loss").text().plain
 
     assert text.isascii()
@@ -430,7 +439,7 @@ def test_another_rate_is_another_picture(metric: Metric) -> None:
     """Its mark is drawn at once, also in a chart that has nothing else that is new; without news nothing is drawn."""
     track = trained(3)
     before, again = picture(metric, track), picture(metric, track)
-    track.add(Steered(4, 50, 0.01))
+    track.add(LearningRateChanged(4, 50, 0.01))
     after = picture(metric, track)
 
     assert before.key == again.key
@@ -450,7 +459,7 @@ async def test_numbers_that_are_none_are_no_crash(metric: Metric, rows: list[Epo
         track.add(event)
     for log_y in (False, True):
         drawn(picture(metric, track), metric=metric, log_y=log_y).text()
-    async with zoomed(Group((track,)), metric=metric) as (_, screen):
+    async with zoomed(SeedGroup((track,)), metric=metric) as (_, screen):
         assert "epoch" in plotted(screen) or "yet" in plotted(screen)
 
 
@@ -566,11 +575,11 @@ async def test_a_click_asks_for_the_zoom() -> None:
 
 @asynccontextmanager
 async def zoomed(
-    group: Group, pinned: Track | None = None, metric: Metric = "loss", ascii_only: bool = False
+    group: SeedGroup, pinned: RunCurves | None = None, metric: Metric = "loss", ascii_only: bool = False
 ) -> AsyncIterator[tuple[Pilot[Any], ZoomScreen]]:
     """The zoom on some runs."""
     app: App[None] = App()
-    last = max((track.rows[-1].epoch for track in group.tracks if track.rows), default=0)
+    last = max((track.rows[-1].epoch for track in group.runs if track.rows), default=0)
     shows = Zoomed("a run", lambda metric, smoothing: picture_of(metric, group, pinned, smoothing, None), lambda: last)
     screen = ZoomScreen(shows, metric, 0.0, ascii_only)
     async with app.run_test(size=(100, 30)) as pilot:
@@ -591,7 +600,7 @@ def read(screen: ZoomScreen) -> str:
 
 async def test_the_cursor_reads_the_nearest_point_of_every_curve() -> None:
     """The exact values of the full data, at the last epoch and one to the left."""
-    async with zoomed(Group((trained(3),)), trained(2, name="era5"), "accuracy") as (pilot, screen):
+    async with zoomed(SeedGroup((trained(3),)), trained(2, name="era5"), "accuracy") as (pilot, screen):
         at_three = read(screen)
         await pilot.press("left")
         at_two = read(screen)
@@ -605,12 +614,12 @@ async def test_the_cursor_reads_the_nearest_point_of_every_curve() -> None:
 
 async def test_nearer_shows_what_was_thinned_away() -> None:
     """Of 3,600 losses that go up and down, a wide view keeps a part; zoomed in on 45, every peak of them is drawn."""
-    track = Track()
+    track = RunCurves()
     track.add(replace(STARTED, epochs=4, steps_per_epoch=900))
     for index in range(3_600):
         loss = 0.1 + 0.01 * (index % 2)
         track.add(Progress(1 + index // 900, 1 + index % 900, 900, loss, 0.002, 9_000.0))
-    async with zoomed(Group((track,))) as (pilot, screen):
+    async with zoomed(SeedGroup((track,))) as (pilot, screen):
         await pilot.press("home", "right", *["plus"] * 12)
         plot = screen.query_one(Plot)
         top = plotted(screen).splitlines()[0][AXIS:].replace("│", " ")
@@ -623,7 +632,11 @@ async def test_the_zoom_takes_every_key_with_any_run() -> None:
     """No run at all, a pinned run without an epoch, a run that has not begun an epoch: no key is a crash."""
     keys = ",".join(binding.key for binding in ZoomScreen.BINDINGS).split(",")  # type: ignore[union-attr]
     widths = []
-    for group, pinned in ((Group(), None), (Group(), Track.from_saved("a", 0, "r", [])), (Group((trained(0),)), None)):
+    for group, pinned in (
+        (SeedGroup(), None),
+        (SeedGroup(), RunCurves.from_saved("a", 0, "r", [])),
+        (SeedGroup((trained(0),)), None),
+    ):
         async with zoomed(group, pinned) as (pilot, screen):
             for key in keys:
                 if key not in ("escape", "q", "z"):
@@ -636,9 +649,9 @@ async def test_the_zoom_takes_every_key_with_any_run() -> None:
 
 
 async def test_a_flood_is_drawn_seldom_in_the_zoom_too() -> None:
-    """News wait until it is time; keys do not, and draw what is new with them."""
+    """RunnerEvent wait until it is time; keys do not, and draw what is new with them."""
     track = trained(3)
-    async with zoomed(Group((track,))) as (pilot, screen):
+    async with zoomed(SeedGroup((track,))) as (pilot, screen):
         plot = screen.query_one(Plot)
         await pilot.pause()
         plot.cost, screen._shown_at = 60 * SHARE, time.monotonic()
@@ -655,8 +668,8 @@ async def test_a_flood_is_drawn_seldom_in_the_zoom_too() -> None:
 async def test_the_zoom_in_ascii_with_a_click() -> None:
     """Plain characters alone; a click puts the cursor where it is."""
     track = trained(3)
-    track.add(Steered(2, 50, 0.01))
-    async with zoomed(Group((track,)), ascii_only=True) as (pilot, screen):
+    track.add(LearningRateChanged(2, 50, 0.01))
+    async with zoomed(SeedGroup((track,)), ascii_only=True) as (pilot, screen):
         await pilot.click(Plot, offset=(54, 5))
         text, cursor = plotted(screen), screen.query_one(Plot).view.cursor
 
@@ -674,6 +687,8 @@ def test_every_binding_of_the_zoom_has_words() -> None:
 
 def test_curves_without_a_point_are_left_out() -> None:
     """A run that has just begun has none; neither has no run at all."""
-    found = [curves_of(metric, group, None, 0.1) for metric in METRICS for group in (Group(), Group((trained(0),)))]
+    found = [
+        curves_of(metric, group, None, 0.1) for metric in METRICS for group in (SeedGroup(), SeedGroup((trained(0),)))
+    ]
 
     assert found == [[]] * 6

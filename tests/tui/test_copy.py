@@ -1,4 +1,4 @@
-"""`y` copies what is looked at: in the lab, in Runs, in an opened run and in Compare; as OSC 52, also over SSH."""
+"""`y` copies what is looked at: in the lab, in RunIndex, in an opened run and in Compare; as OSC 52, also over SSH."""
 
 import base64
 import re

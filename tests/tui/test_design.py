@@ -9,10 +9,10 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Static, TextArea
 
+from mnist_tui.errors import SpecError
 from mnist_tui.spec import presets
 from mnist_tui.spec.draft import Draft
 from mnist_tui.spec.run_options import Options
-from mnist_tui.spec.run_spec import SpecError
 from mnist_tui.tui.app import LabApp
 from mnist_tui.tui.dialogs import AskDialog
 from mnist_tui.tui.help import HelpScreen
@@ -30,12 +30,12 @@ WIDE, MIDDLE, NARROW = (120, 40), (80, 24), (60, 18)
 
 @pytest.fixture(autouse=True)
 def no_torch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The bench's jobs are canned: no test waits for torch or for a run folder."""
+    """The background jobs are canned: no test waits for torch or for a run folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(jobs, "warm_up", lambda: None)
     monkeypatch.setattr(jobs, "rates", lambda spec: (0.1, 0.2, 0.1))
     monkeypatch.setattr(jobs, "live_run", lambda runs_dir: None)
-    fed = type("Fed", (), {"dataset": "mnist", "labels": (), "digits": (), "slow": ()})
+    fed = type("AugmentedSample", (), {"dataset": "mnist", "labels": (), "digits": (), "slow": ()})
     monkeypatch.setattr(jobs, "fed", lambda *asked: fed)
 
 

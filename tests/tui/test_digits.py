@@ -17,15 +17,15 @@ from mnist_tui.spec.draft import Draft
 from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.training.predict import Prediction, Predictions
-from mnist_tui.training.preview import Fed
+from mnist_tui.training.preview import AugmentedSample
 from mnist_tui.tui.app import LabApp
 from mnist_tui.tui.lab import jobs, predictor
 from mnist_tui.tui.lab.digits import DigitsStrip, label_text
 from mnist_tui.tui.lab.panes import Pane
 from mnist_tui.tui.lab.screen import LabScreen
-from mnist_tui.tui.messages import Told
+from mnist_tui.tui.messages import RunnerMessage
 from mnist_tui.tui.request import LabRequest
-from mnist_tui.tui.runner import Idle, News, Runner
+from mnist_tui.tui.runner import Idle, Runner, RunnerEvent
 
 STARTED = RunStarted("r1", "runs/r1", "iter5", 0, 18_422, 20, 938, 60_000, 0, 10_000, "mnist", "cpu", 1)
 SECOND = replace(STARTED, run="r2", folder="runs/r2", seed=1)
@@ -62,7 +62,7 @@ class CannedRunner(Runner):
 
 
 class CannedJobs:
-    """Stands in for what the bench does, and notes what it was asked."""
+    """Stands in for what the background worker does, and notes what it was asked."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[RunSpec, Path, Sequence[bytes]]] = []
@@ -70,13 +70,13 @@ class CannedJobs:
         self.error: Exception | None = None
         self.was_training: list[bool] = []
 
-    def fed(self, spec: RunSpec, options: Options, draw: int, is_training: bool) -> Fed:
+    def fed(self, spec: RunSpec, options: Options, draw: int, is_training: bool) -> AugmentedSample:
         """Other digits for every draw; none while it trains, where they are augmented image by image."""
         self.was_training.append(is_training)
         slow = tuple(call.name for call in spec.train.augment if str(call) == SLOW)
         if slow and is_training:
-            return Fed("mnist", (), (), slow)
-        return Fed("mnist", LABELS, (bytes([draw] * 784),) * len(LABELS), slow)
+            return AugmentedSample("mnist", (), (), slow)
+        return AugmentedSample("mnist", LABELS, (bytes([draw] * 784),) * len(LABELS), slow)
 
     def predict(self, spec: RunSpec, folder: Path, digits: Sequence[bytes]) -> Predictions | None:
         """What it was told to say."""
@@ -120,10 +120,10 @@ async def until(pilot: Pilot[Any], is_so: Callable[[], object]) -> None:
     raise AssertionError(f"it did not come to pass; on the screen: {said(pilot)}")
 
 
-async def tell(pilot: Pilot[Any], *news: News) -> None:
+async def tell(pilot: Pilot[Any], *news: RunnerEvent) -> None:
     """Has the run tell events."""
     for item in news:
-        pilot.app.screen.post_message(Told(item))
+        pilot.app.screen.post_message(RunnerMessage(item))
     await pilot.pause(0.05)
 
 
@@ -320,7 +320,7 @@ async def test_a_real_run_that_is_watched(canned: CannedJobs, monkeypatch: pytes
     events = [event for event in run(tmp_path / "runs", spec) if isinstance(event, RunStarted | EpochEnded)]
     digits = tuple(bytes(image.flatten().tolist()) for image in few_images().train.pixels[:12])
     monkeypatch.setattr(jobs, "live_run", lambda runs_dir: None)
-    monkeypatch.setattr(jobs, "fed", lambda *asked: Fed("mnist", LABELS, digits))
+    monkeypatch.setattr(jobs, "fed", lambda *asked: AugmentedSample("mnist", LABELS, digits))
     async with lab() as pilot:
         await tell(pilot, *events)
         await until(pilot, lambda: "%" in said(pilot).splitlines()[0])

@@ -37,7 +37,7 @@ def app_of(pilot: Pilot[Any]) -> LabApp:
 
 
 async def walk(pilot: Pilot[Any], visit: Callable[[], Found]) -> dict[str, Found]:
-    """What `visit` finds in the lab, its editor, the zoom, Runs, an opened run, and Compare."""
+    """What `visit` finds in the lab, its editor, the zoom, RunIndex, an opened run, and Compare."""
     found = {"lab": visit()}
     make_run(Path("runs"), presets.load("v1"))
     await tell(pilot, STARTED, row(1))

@@ -14,7 +14,16 @@ from textual.pilot import Pilot
 from textual.widgets import DataTable, Input, OptionList, Static, TextArea
 
 from mnist_tui.runs.control import Control
-from mnist_tui.runs.events import EpochEnded, Notice, Paused, Progress, RunEnded, RunStarted, Steered, WentOn
+from mnist_tui.runs.events import (
+    EpochEnded,
+    LearningRateChanged,
+    Notice,
+    Paused,
+    Progress,
+    RunEnded,
+    RunStarted,
+    Unpaused,
+)
 from mnist_tui.settings.last_used import last_used
 from mnist_tui.spec import presets
 from mnist_tui.spec.draft import Draft
@@ -24,7 +33,7 @@ from mnist_tui.tui import telemetry
 from mnist_tui.tui.app import LabApp
 from mnist_tui.tui.charts.chart import Chart
 from mnist_tui.tui.charts.plot import Plot
-from mnist_tui.tui.charts.track import Track
+from mnist_tui.tui.charts.run_curves import RunCurves
 from mnist_tui.tui.charts.zoom import Readout, ZoomScreen
 from mnist_tui.tui.dialogs import AskDialog, MessageDialog, QuitDialog, RunDialog, SavedLine
 from mnist_tui.tui.help import HelpScreen
@@ -35,9 +44,9 @@ from mnist_tui.tui.lab.panes import Pane
 from mnist_tui.tui.lab.recipe import Choice, FieldLine, Mistake
 from mnist_tui.tui.lab.run_card import RunCard
 from mnist_tui.tui.lab.screen import LabScreen
-from mnist_tui.tui.messages import Told
+from mnist_tui.tui.messages import RunnerMessage
 from mnist_tui.tui.request import LabRequest
-from mnist_tui.tui.runner import Crashed, Idle, News, Refused, Runner
+from mnist_tui.tui.runner import Crashed, Idle, Refused, Runner, RunnerEvent
 from mnist_tui.tui.status import Headline, StatusLine
 
 WIDE, MIDDLE, NARROW, TINY = (120, 40), (80, 24), (60, 18), (30, 8)
@@ -72,19 +81,21 @@ class CannedRunner(Runner):
 
     def ask(self, request: str, rate: float | None = None) -> None:
         self.asked.append((request, rate))
-        Control().obey(request, rate)  # type: ignore[arg-type]
+        Control().apply(request, rate)  # type: ignore[arg-type]
 
 
 @pytest.fixture(autouse=True)
 def no_torch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The bench's jobs are canned: no test waits for torch or for a run folder."""
+    """The background jobs are canned: no test waits for torch or for a run folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(jobs, "warm_up", lambda: None)
     monkeypatch.setattr(jobs, "rates", lambda spec: (0.1, 0.2, 0.1))
     monkeypatch.setattr(jobs, "live_run", lambda runs_dir: None)
     monkeypatch.setattr(jobs, "run_spec", lambda folder: presets.load("iter5"))
     fed = type(
-        "Fed", (), {"dataset": "mnist", "labels": (3,) * 12, "digits": (bytes(range(196)) * 4,) * 12, "slow": ()}
+        "AugmentedSample",
+        (),
+        {"dataset": "mnist", "labels": (3,) * 12, "digits": (bytes(range(196)) * 4,) * 12, "slow": ()},
     )
     monkeypatch.setattr(jobs, "fed", lambda *asked: fed)
 
@@ -131,10 +142,10 @@ def legend(chart: Chart) -> str:
     return str(chart.query_one(Static).visual)
 
 
-async def tell(pilot: Pilot[Any], *news: News) -> None:
+async def tell(pilot: Pilot[Any], *news: RunnerEvent) -> None:
     """Has the run tell events."""
     for item in news:
-        screen(pilot).post_message(Told(item))
+        screen(pilot).post_message(RunnerMessage(item))
     await settled(pilot)
 
 
@@ -355,11 +366,11 @@ async def test_steering_is_marked() -> None:
         refused = str(pilot.app.screen.query_one("#dialog-error", Static).visual)
         pilot.app.screen.query_one(Input).value = "0.01"
         await pilot.press("enter")
-        await tell(pilot, Steered(1, 469, 0.01), row(1, steered=True))
+        await tell(pilot, LearningRateChanged(1, 469, 0.01), row(1, steered=True))
 
         assert "greater than 0" in refused
         assert runner(pilot).asked == [("learning_rate", 0.01)]
-        assert screen(pilot).view.track.marks == [(0.5, 0.01)]  # type: ignore[union-attr]
+        assert screen(pilot).view.run.marks == [(0.5, 0.01)]  # type: ignore[union-attr]
         assert "steered by hand" in shown(pilot, Headline)
         assert str(screen(pilot).query_one(DataTable).get_cell("1", "epoch")).startswith("1!")
 
@@ -372,10 +383,10 @@ async def test_pause_step_stop() -> None:
         await pilot.press("space")
         await tell(pilot, Paused(1, 5))
         await pilot.press("full_stop", "space")
-        await tell(pilot, WentOn(1, 6))
+        await tell(pilot, Unpaused(1, 6))
         await pilot.press("s")
 
-        assert [request for request, _ in runner(pilot).asked] == ["pause", "step", "go_on", "stop"]
+        assert [request for request, _ in runner(pilot).asked] == ["pause", "step", "unpause", "stop"]
 
 
 async def test_controls_without_a_run_say_so() -> None:
@@ -403,7 +414,9 @@ async def test_an_earlier_run_is_pinned(monkeypatch: pytest.MonkeyPatch) -> None
     """P lists the saved runs; the chosen one is drawn behind the curves, and "none" takes it away."""
     lines = [SavedLine("old", "99.10%  old"), SavedLine("older", "98.00%  older [/]")]
     monkeypatch.setattr(jobs, "saved_lines", lambda runs_dir: lines)
-    monkeypatch.setattr(jobs, "saved_track", lambda folder: Track.from_saved("iter4", 7, folder.name, [row(1), row(2)]))
+    monkeypatch.setattr(
+        jobs, "saved_run_curves", lambda folder: RunCurves.from_saved("iter4", 7, folder.name, [row(1), row(2)])
+    )
     async with lab() as pilot:
         await tell(pilot, STARTED, row(1))
         await pilot.press("p")
@@ -468,7 +481,7 @@ async def test_a_mistake_of_ours_ends_the_laboratory() -> None:
     """With one sentence that names the log, and the traceback in it."""
     async with lab() as pilot:
         await tell(pilot, Crashed("internal error: KeyError: 'x'", "Traceback: the details"))
-        ending = pilot.app.ending  # type: ignore[attr-defined]
+        ending = pilot.app.exit_state  # type: ignore[attr-defined]
 
         assert pilot.app.return_code == 1
         assert ending.failed
@@ -490,7 +503,7 @@ async def test_quit_asks_while_a_run_is_trained(key: str, asked: list[Any]) -> N
         assert runner(pilot).asked == asked
         assert stays is (key != "l")
         assert pilot.app._exit is (key != "escape")
-        assert pilot.app.ending.leave_running is (key == "l")  # type: ignore[attr-defined]
+        assert pilot.app.exit_state.leave_running is (key == "l")  # type: ignore[attr-defined]
 
 
 async def test_quit_asks_no_longer_once_the_run_is_over() -> None:
@@ -630,8 +643,15 @@ async def test_random_keys(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
                 case 0:
                     await pilot.resize_terminal(chance.randint(1, 220), chance.randint(1, 60))
                 case 1:
-                    events = [STARTED, Progress(1, 9, 938, 0.3, 0.002, 9e3), row(1), row(2), Paused(1, 3), WentOn(1, 3)]
-                    screen(pilot).post_message(Told(chance.choice(events)))
+                    events = [
+                        STARTED,
+                        Progress(1, 9, 938, 0.3, 0.002, 9e3),
+                        row(1),
+                        row(2),
+                        Paused(1, 3),
+                        Unpaused(1, 3),
+                    ]
+                    screen(pilot).post_message(RunnerMessage(chance.choice(events)))
                 case _:
                     await pilot.press(chance.choice(KEYS))
         await pilot.resize_terminal(120, 40)
@@ -703,7 +723,7 @@ def still(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the machine and the clock say is left out."""
     monkeypatch.setattr(telemetry, "read", lambda device: telemetry.Reading(0.0, 0.0))
     monkeypatch.setattr(telemetry, "in_words", lambda reading, width: "")
-    monkeypatch.setattr(Track, "eta_seconds", lambda track: None)
+    monkeypatch.setattr(RunCurves, "eta_seconds", lambda track: None)
 
 
 @pytest.mark.usefixtures("still")

@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 
 from mnist_tui.runs.events import Event, Outcome, Progress
 from mnist_tui.spec import presets
-from mnist_tui.tui.charts.track import Track
+from mnist_tui.tui.charts.run_curves import RunCurves
 from mnist_tui.tui.dialogs import MessageDialog
 from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.lab import jobs
@@ -38,7 +38,7 @@ class Alone(App[None]):
 
 async def said(*events: Event, seeds: str = "", width: int = 100, ascii_only: bool = False) -> list[str]:
     """What the card says of a run of iter5; nothing where it is not shown."""
-    track = Track()
+    track = RunCurves()
     for event in events:
         track.add(event)
     app = Alone(ascii_only)

@@ -213,7 +213,7 @@ async def test_order() -> None:
 async def test_sort_menu() -> None:
     """The columns that are shown come first; the current one is marked, and chosen again it turns the order round."""
     async with runs_mode() as pilot:
-        shelf = pilot.app.screen.shelf  # type: ignore[attr-defined]
+        selection = pilot.app.screen.selection  # type: ignore[attr-defined]
         await pilot.press("comma")
         await until(pilot, lambda: isinstance(pilot.app.screen, SortDialog))
         listed = pilot.app.screen.query_one(OptionList)
@@ -223,12 +223,12 @@ async def test_sort_menu() -> None:
         assert str(listed.highlighted_option.prompt).startswith("▾ when")  # type: ignore[union-attr]
 
         await pilot.press("enter")
-        await until(pilot, lambda: shelf.sort == "when")
+        await until(pilot, lambda: selection.sort == "when")
         await pilot.press("comma", "home", "j", "j", "j", "enter")
-        await until(pilot, lambda: shelf.sort == "-parameters")
+        await until(pilot, lambda: selection.sort == "-parameters")
         assert names(pilot)[0] == "v2"
         await pilot.press("comma", "escape")
-        assert shelf.sort == "-parameters"
+        assert selection.sort == "-parameters"
 
 
 async def test_the_cursor_stays_on_its_run() -> None:
@@ -378,7 +378,7 @@ async def test_delete_asks_and_is_undone() -> None:
         await until(pilot, lambda: names(pilot) == [])
 
         assert len(annotations.trashed(Path("runs"))) == 12
-        assert pilot.app.screen.shelf.slots == {}  # type: ignore[attr-defined]
+        assert pilot.app.screen.selection.colors == {}  # type: ignore[attr-defined]
 
 
 async def test_export(tmp_path: Path) -> None:
@@ -400,7 +400,7 @@ async def test_what_is_no_run_is_only_told() -> None:
             await pilot.press("enter", "space", "u", "r", "x", "n", "number_sign", "e", "y", "z", "D")
             await pilot.pause()
             assert isinstance(pilot.app.screen, RunsScreen)
-            assert pilot.app.screen.shelf.slots == {}
+            assert pilot.app.screen.selection.colors == {}
         assert sorted(Path("runs").iterdir()) == before
         assert "somebody else's folder" in facts(pilot)
 
@@ -445,7 +445,7 @@ def repeated(runs_dir: Path) -> None:
 async def test_repeats_and_data_sets() -> None:
     """A row says how many repeats it has, Compare counts them once, and digits stand apart behind MNIST."""
     async with runs_mode(repeated) as pilot:
-        pilot.app.screen.shelf.sort = "-best"  # type: ignore[attr-defined]
+        pilot.app.screen.selection.sort = "-best"  # type: ignore[attr-defined]
         await pilot.press("m")
         await type_filter(pilot, "state:completed")
         assert names(pilot) == ["iter5", "iter4", "v2"]
@@ -460,14 +460,14 @@ async def test_a_mark_keeps_its_colour() -> None:
     """When another is taken away, and when the runs are read again."""
     async with runs_mode() as pilot:
         await pilot.press("g", "down", "down", "down", "space", "space", "space")
-        shelf = pilot.app.screen.shelf  # type: ignore[attr-defined]
-        before = dict(shelf.slots)
+        selection = pilot.app.screen.selection  # type: ignore[attr-defined]
+        before = dict(selection.colors)
         await pilot.press("up", "up", "space")
-        kept = {names: slot for names, slot in before.items() if names in shelf.slots}
-        assert shelf.slots == kept
+        kept = {names: slot for names, slot in before.items() if names in selection.colors}
+        assert selection.colors == kept
         assert sorted(before.values()) == [0, 1, 2]
         await pilot.press("up", "space")
-        assert shelf.slots == before
+        assert selection.colors == before
 
 
 async def test_a_run_goes_on_in_the_other_modes() -> None:

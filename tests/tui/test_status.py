@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from mnist_tui.runs.events import Event, Paused, Progress
-from mnist_tui.tui.charts.track import Track
+from mnist_tui.tui.charts.run_curves import RunCurves
 from mnist_tui.tui.status import ActionProgress, Part, StatusLine, fitted, progress_parts
 
 DEVICE = "cpu 97%  mem 818 MB"
@@ -23,10 +23,10 @@ def canned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     can_jobs(monkeypatch, tmp_path)
 
 
-def track(*events: Event) -> Track:
+def track(*events: Event) -> RunCurves:
     """A run in its seventh epoch of 20, ten seconds an epoch."""
     now = 0.0
-    found = Track(clock=lambda: now)
+    found = RunCurves(clock=lambda: now)
     found.add(STARTED)
     now = 1.0
     found.add(Progress(1, 1, 938, 0.9, 0.002, 9_000.0))

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Literal
 
 from mnist_tui.runs.events import EpochEnded
-from mnist_tui.tui.charts.track import Group, Track
+from mnist_tui.tui.charts.run_curves import RunCurves, SeedGroup
 
 Metric = Literal["loss", "accuracy", "learning rate"]
 METRICS: tuple[Metric, ...] = ("accuracy", "loss", "learning rate")
@@ -32,17 +32,17 @@ class Curve:
     ys: Sequence[float]
 
 
-def curves_of(metric: Metric, group: Group, pinned: Track | None, smoothing: float) -> list[Curve]:
+def curves_of(metric: Metric, group: SeedGroup, pinned: RunCurves | None, smoothing: float) -> list[Curve]:
     """The lines of a metric, those drawn last on top; those without a point are left out."""
-    *earlier, newest = group.tracks or (None,)
+    *earlier, newest = group.runs or (None,)
     lines: list[Curve] = []
     if pinned is not None:
         lines.append(_per_epoch(f"{pinned.name} s{pinned.seed}", "pinned", pinned, _PINNED[metric]))
     if metric == "learning rate":
         lines += [] if newest is None else [_rates(newest)]
     else:
-        seeds = [track for track in earlier if track is not None][-MOST_SEEDS:]
-        lines += [_per_epoch(f"seed {track.seed}", "seed", track, _PINNED[metric]) for track in seeds]
+        seeds = [run for run in earlier if run is not None][-MOST_SEEDS:]
+        lines += [_per_epoch(f"seed {run.seed}", "seed", run, _PINNED[metric]) for run in seeds]
         lines += [] if newest is None else _lines(metric, newest, smoothing)
     return [line for line in lines if line.xs]
 
@@ -66,32 +66,32 @@ _PINNED: dict[Metric, Callable[[EpochEnded], float | None]] = {
 }
 
 
-def _lines(metric: Metric, track: Track, smoothing: float) -> list[Curve]:
+def _lines(metric: Metric, run: RunCurves, smoothing: float) -> list[Curve]:
     if metric == "accuracy":
         return [
-            _per_epoch("train", "train", track, lambda row: _percent(row.train_accuracy)),
-            _per_epoch("val", "val", track, lambda row: _percent(row.val_accuracy)),
-            _per_epoch("test", "test", track, lambda row: _percent(row.test_accuracy)),
+            _per_epoch("train", "train", run, lambda row: _percent(row.train_accuracy)),
+            _per_epoch("val", "val", run, lambda row: _percent(row.val_accuracy)),
+            _per_epoch("test", "test", run, lambda row: _percent(row.test_accuracy)),
         ]
-    xs, raw = [point.epoch for point in track.points], [point.loss for point in track.points]
+    xs, raw = [point.epoch for point in run.points], [point.loss for point in run.points]
     # A pinned or watched run may have no steps left: then its epochs' means are its training curve.
     train = [Curve("train", "train", xs, smooth(xs, raw, smoothing))] if xs else []
     return [
         *([Curve("steps", "raw", xs, raw)] if smoothing and xs else []),
-        *(train or [_per_epoch("train", "train", track, _loss_train)]),
-        _per_epoch("val", "val", track, lambda row: row.val_loss),
-        _per_epoch("test", "test", track, _loss_test),
+        *(train or [_per_epoch("train", "train", run, _loss_train)]),
+        _per_epoch("val", "val", run, lambda row: row.val_loss),
+        _per_epoch("test", "test", run, _loss_test),
     ]
 
 
-def _rates(track: Track) -> Curve:
-    if track.points:
-        return Curve("rate", "train", [p.epoch for p in track.points], [p.learning_rate for p in track.points])
-    return _per_epoch("rate", "train", track, lambda row: row.learning_rate)
+def _rates(run: RunCurves) -> Curve:
+    if run.points:
+        return Curve("rate", "train", [p.epoch for p in run.points], [p.learning_rate for p in run.points])
+    return _per_epoch("rate", "train", run, lambda row: row.learning_rate)
 
 
-def _per_epoch(label: str, role: Role, track: Track, value: Callable[[EpochEnded], float | None]) -> Curve:
-    found = [(float(row.epoch), y) for row in track.rows if (y := value(row)) is not None]
+def _per_epoch(label: str, role: Role, run: RunCurves, value: Callable[[EpochEnded], float | None]) -> Curve:
+    found = [(float(row.epoch), y) for row in run.rows if (y := value(row)) is not None]
     return Curve(label, role, [x for x, _ in found], [y for _, y in found])
 
 

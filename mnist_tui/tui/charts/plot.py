@@ -15,7 +15,7 @@ from textual.widget import Widget
 from mnist_tui.spec.run_spec import Target
 from mnist_tui.tui.charts.canvas import Canvas, Frame, with_axis
 from mnist_tui.tui.charts.curves import Curve, Metric, Role, curves_of, limits, number, quantile_band, thin, ticks
-from mnist_tui.tui.charts.track import Group, Track
+from mnist_tui.tui.charts.run_curves import RunCurves, SeedGroup
 from mnist_tui.tui.themes import rgb
 
 AXIS = 7
@@ -62,24 +62,26 @@ class Picture:
     """Equal for pictures that look the same."""
 
 
-def picture_of(metric: Metric, group: Group, pinned: Track | None, smoothing: float, target: Target | None) -> Picture:
+def picture_of(
+    metric: Metric, group: SeedGroup, pinned: RunCurves | None, smoothing: float, target: Target | None
+) -> Picture:
     """What a plot shows of the runs of an action as they are now, with the target that the newest is judged by."""
-    track = group.tracks[-1] if group.tracks else None
+    run = group.runs[-1] if group.runs else None
     wanted = target.test_accuracy if target and metric == "accuracy" else None
     held_for = target.last_epochs if target and wanted is not None else None
-    x_max = float(_axis_end(track) if track else len(pinned.rows) if pinned else 1)
-    planned = float(track.planned_epochs if track else x_max)
-    marks = [x for x, _ in track.marks] if track else []
-    steps = len(track.points) if track and metric != "accuracy" else 0
+    x_max = float(_axis_end(run) if run else len(pinned.rows) if pinned else 1)
+    planned = float(run.planned_epochs if run else x_max)
+    marks = [x for x, _ in run.marks] if run else []
+    steps = len(run.points) if run and metric != "accuracy" else 0
     return Picture(
         lines=curves_of(metric, group, pinned, smoothing),
         marks=marks,
-        best=track.best.epoch if track and track.best else None,
+        best=run.best.epoch if run and run.best else None,
         x_max=x_max,
         target=None if wanted is None else 100 * wanted,
         judged=(planned - held_for + 0.5, planned) if held_for else None,
         key=(
-            track and track.run,
+            run and run.run,
             x_max,
             steps,
             _epochs_of(group),
@@ -92,16 +94,16 @@ def picture_of(metric: Metric, group: Group, pinned: Track | None, smoothing: fl
     )
 
 
-def _axis_end(track: Track) -> int:
+def _axis_end(run: RunCurves) -> int:
     """The last epoch of the axis: it doubles as a run goes on, so that its beginning is seen, up to the run's end."""
-    if track.ended is not None or track.started is None:
-        return track.planned_epochs
-    return int(min(track.planned_epochs, 2 ** math.ceil(math.log2(max(2.0, 2 * track.epochs_done)))))
+    if run.ended is not None or run.started is None:
+        return run.planned_epochs
+    return int(min(run.planned_epochs, 2 ** math.ceil(math.log2(max(2.0, 2 * run.epochs_done)))))
 
 
-def _epochs_of(group: Group) -> tuple[tuple[int, float], ...]:
+def _epochs_of(group: SeedGroup) -> tuple[tuple[int, float], ...]:
     """What changes with every epoch of any run, and with a row that came out differently after a resume."""
-    return tuple((len(track.rows), sum(row.test_accuracy for row in track.rows)) for track in group.tracks)
+    return tuple((len(run.rows), sum(row.test_accuracy for row in run.rows)) for run in group.runs)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from textual.events import Click
 from textual.message import Message
 from textual.widget import Widget
 
-from mnist_tui.analysis.comparison import Side
+from mnist_tui.analysis.comparison import Arm
 from mnist_tui.runs.events import EpochEnded
 from mnist_tui.tui.charts.canvas import Canvas, Frame, with_axis
 from mnist_tui.tui.charts.curves import Curve, limits, ticks
@@ -28,15 +28,15 @@ Points = tuple[list[float], list[float]]
 
 @dataclass(frozen=True)
 class Lines:
-    """The curves of a side: one for each seed, and their mean where there are several."""
+    """The curves of a arm: one for each seed, and their mean where there are several."""
 
     label: str
-    slot: int
+    color: int
     seeds: Sequence[Points]
     mean: Points
 
     def at(self, epoch: float) -> float | None:
-        """The mean in an epoch; None where no run of the side has it."""
+        """The mean in an epoch; None where no run of the arm has it."""
         xs, ys = self.mean
         index = bisect_left(xs, epoch)
         return ys[index] if index < len(xs) and xs[index] == epoch else None
@@ -54,17 +54,17 @@ def value(row: EpochEnded, what: str) -> float:
     return row.learning_rate
 
 
-def lines_of(sides: Sequence[tuple[int, Side]], what: str) -> list[Lines]:
-    """The curves of the sides."""
+def lines_of(arms: Sequence[tuple[int, Arm]], what: str) -> list[Lines]:
+    """The curves of the arms."""
     found = []
-    for slot, side in sides:
-        seeds = [([float(row.epoch) for row in run.rows], [value(row, what) for row in run.rows]) for run in side.runs]
+    for color, arm in arms:
+        seeds = [([float(row.epoch) for row in run.rows], [value(row, what) for row in run.rows]) for run in arm.runs]
         by_epoch: dict[float, list[float]] = {}
         for xs, ys in seeds:
             for x, y in zip(xs, ys, strict=True):
                 by_epoch.setdefault(x, []).append(y)
         epochs = sorted(by_epoch)
-        found.append(Lines(side.label, slot, seeds, (epochs, [fmean(by_epoch[epoch]) for epoch in epochs])))
+        found.append(Lines(arm.label, color, seeds, (epochs, [fmean(by_epoch[epoch]) for epoch in epochs])))
     return found
 
 
@@ -102,17 +102,17 @@ class Overlay(Widget):
         self.post_message(self.Moved())
 
     def legend(self) -> Text:
-        """Every side with its marker, and its value under the cursor."""
+        """Every arm with its marker, and its value under the cursor."""
         text = Text(f" {self.what}, epoch {self.cursor:g}", "bold")
         for lines in self.lines:
             found = lines.at(self.cursor)
             unit = "%" if self.what in ("accuracy", "gap") else ""
             shown = "-" if found is None else f"{found:.2f}%" if unit else f"{found:.4g}"
-            text.append(f"  {marker(lines.slot, self.ascii_only)} {lines.label} {shown}", self._style(lines.slot))
+            text.append(f"  {marker(lines.color, self.ascii_only)} {lines.label} {shown}", self._style(lines.color))
         return text
 
-    def _style(self, slot: int, dim: bool = False) -> Style:
-        return Style(color=colour(slot, self.app.current_theme.dark), dim=dim)
+    def _style(self, color: int, dim: bool = False) -> Style:
+        return Style(color=colour(color, self.app.current_theme.dark), dim=dim)
 
     def frame(self) -> Frame | None:
         """What is seen; None where there is no room."""
@@ -133,7 +133,7 @@ class Overlay(Widget):
         for lines in self.lines:
             if len(lines.seeds) > 1:
                 for xs, ys in lines.seeds:
-                    canvas.draw(xs, ys, self._style(lines.slot, dim=True), "." if self.ascii_only else None)
+                    canvas.draw(xs, ys, self._style(lines.color, dim=True), "." if self.ascii_only else None)
         for lines in self.lines:
             self._draw(canvas, frame, lines)
         muted = Style(dim=True)
@@ -143,10 +143,10 @@ class Overlay(Widget):
 
     def _draw(self, canvas: Canvas, frame: Frame, lines: Lines) -> None:
         xs, ys = lines.mean
-        style, sign = self._style(lines.slot), marker(lines.slot, self.ascii_only)
+        style, sign = self._style(lines.color), marker(lines.color, self.ascii_only)
         canvas.draw(xs, ys, style, sign if self.ascii_only else None)
         every = max(1, 6 * len(xs) // max(1, frame.width))
-        for index in range(lines.slot % every, len(xs), every):
+        for index in range(lines.color % every, len(xs), every):
             canvas.mark(xs[index], ys[index], sign, style)
 
     def on_click(self, event: Click) -> None:

@@ -12,21 +12,21 @@ from textual.containers import Container, Vertical, VerticalScroll
 from textual.widgets import Static
 
 from mnist_tui.analysis import comparison, markdown, tables
-from mnist_tui.analysis.comparison import MEASURES, Measure, Side
+from mnist_tui.analysis.comparison import MEASURES, Arm, Measure
 from mnist_tui.text import in_ascii
 from mnist_tui.tui import clipboard
-from mnist_tui.tui.asking import AskingScreen
+from mnist_tui.tui.background import WorkerScreen
 from mnist_tui.tui.compare.overlay import COMPARED, Overlay, lines_of
 from mnist_tui.tui.help import help_on
 from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.keys import with_ids
-from mnist_tui.tui.runs.selection import Shelf, colour, marker
+from mnist_tui.tui.runs.selection import RunSelection, colour, marker
 from mnist_tui.tui.status import Headline
 
 GAP = "  "
 """Between two columns of a table."""
 SIDE_CELLS = 12
-"""The narrowest column of a side."""
+"""The narrowest column of a arm."""
 NAMES = {"CompareScreen": "Compare", "VerticalScroll": "Report", "App": "Everywhere"}
 EMPTY = """\
 nothing is marked yet
@@ -34,8 +34,8 @@ nothing is marked yet
 2 shows the runs. There: space marks one, m puts the seeds of one recipe into one row, and 3 comes back here."""
 
 
-class CompareScreen(AskingScreen):
-    """Curves, results side by side, only the differences, and the sentence."""
+class CompareScreen(WorkerScreen):
+    """Curves, results arm by arm, only the differences, and the sentence."""
 
     AUTO_FOCUS = "VerticalScroll"
     BINDINGS: ClassVar[list[BindingType]] = with_ids(
@@ -54,16 +54,16 @@ class CompareScreen(AskingScreen):
                 "m", "measure", "Measure", tooltip="judge by the best epoch, the last one, or the mean of the last"
             ),
             Binding("d", "differences", "All settings", tooltip="or only those that differ"),
-            Binding("b", "base", "Baseline", tooltip="the next side becomes the one that the others are held against"),
+            Binding("b", "base", "Baseline", tooltip="the next row becomes the one that the others are held against"),
             Binding("y", "copy", "Copy", tooltip="the comparison as Markdown, to the clipboard, also over SSH"),
             Binding("S", "unmark", "Unmark all", show=False),
             Binding("question_mark,f1", "help", "Help"),
         ]
     )
 
-    def __init__(self, shelf: Shelf, ascii_only: bool) -> None:
+    def __init__(self, selection: RunSelection, ascii_only: bool) -> None:
         super().__init__()
-        self.shelf, self.ascii_only = shelf, ascii_only
+        self.selection, self.ascii_only = selection, ascii_only
         self.measure: Measure = "best"
         self.what = COMPARED[0]
         self.only_differences = True
@@ -89,7 +89,7 @@ class CompareScreen(AskingScreen):
         self.call_after_refresh(self.compute)
 
     def is_useful(self, action: str) -> bool:
-        return bool(self.shelf.slots) or action in ("help", "leave")
+        return bool(self.selection.colors) or action in ("help", "leave")
 
     @on(Headline.ModeChosen)
     def _choose_mode(self, event: Headline.ModeChosen) -> None:
@@ -99,14 +99,14 @@ class CompareScreen(AskingScreen):
 
     def compute(self) -> None:
         """Reads and judges what is marked."""
-        sides = self.shelf.sides()
+        arms = self.selection.arms()
         shown = [
             "Compare",
-            f"{len(sides)} marked" if sides else "nothing is marked",
+            f"{len(arms)} marked" if arms else "nothing is marked",
             f"judged by {MEASURES[self.measure]}",
         ]
         self.query_one(Headline).show(shown)
-        if not sides:
+        if not arms:
             self._put((), Text(EMPTY))
             return
         if not self.query_one(Overlay).lines:
@@ -115,13 +115,13 @@ class CompareScreen(AskingScreen):
         measure, what, only = self.measure, self.what, self.only_differences
 
         def job() -> Any:
-            return lines_of(sides, what), report(sides, measure, only, width, self._tint())
+            return lines_of(arms, what), report(arms, measure, only, width, self._tint())
 
-        self.ask("compare", job, self._take)
+        self.submit("compare", job, self._take)
 
     def _tint(self) -> Any:
         is_dark = self.app.current_theme.dark
-        return lambda slot: (marker(slot, self.ascii_only), colour(slot, is_dark))
+        return lambda color: (marker(color, self.ascii_only), colour(color, is_dark))
 
     def _take(self, result: Any, error: str | None) -> None:
         self._put(*(result or ((), Text(f"! {error}"))))
@@ -171,25 +171,25 @@ class CompareScreen(AskingScreen):
         self.compute()
 
     def action_base(self) -> None:
-        """The next side becomes the first."""
-        if self.shelf.slots:
-            names = next(iter(self.shelf.slots))
-            self.shelf.slots[names] = self.shelf.slots.pop(names)
+        """The next arm becomes the first."""
+        if self.selection.colors:
+            names = next(iter(self.selection.colors))
+            self.selection.colors[names] = self.selection.colors.pop(names)
             self.compute()
 
     def action_unmark(self) -> None:
         """Takes every mark away."""
-        self.shelf.slots.clear()
+        self.selection.colors.clear()
         self.compute()
 
     def action_copy(self) -> None:
         """Copies the comparison as Markdown."""
-        sides, measure = [side for _, side in self.shelf.sides()], self.measure
-        what = f"{' and '.join(side.label for side in sides)}, as Markdown"
-        if sides:
-            self.ask(
+        arms, measure = [arm for _, arm in self.selection.arms()], self.measure
+        what = f"{' and '.join(arm.label for arm in arms)}, as Markdown"
+        if arms:
+            self.submit(
                 "copy",
-                lambda: markdown.comparison_lines(sides, sentences(sides, measure), measure),
+                lambda: markdown.comparison_lines(arms, sentences(arms, measure), measure),
                 lambda lines, error: self._copy(lines, error, what),
             )
 
@@ -204,41 +204,41 @@ class CompareScreen(AskingScreen):
         self.app.push_screen(help_on(self, NAMES))
 
 
-def report(sides: Sequence[tuple[int, Side]], measure: Measure, only: bool, width: int, tint: Any) -> Text:
+def report(arms: Sequence[tuple[int, Arm]], measure: Measure, only: bool, width: int, tint: Any) -> Text:
     """What stands beside the curves: the sentences first, then results, settings and layers."""
-    only_sides = [side for _, side in sides]
+    only_sides = [arm for _, arm in arms]
     text = Text()
     for line in sentences(only_sides, measure):
         text.append(f"{line}\n\n", "bold")
-    if len(sides) == 1:
+    if len(arms) == 1:
         text.append("Mark another row in Runs (2) to compare it with.\n\n", "bold")
     rows = tables.comparison_table(only_sides, measure)
-    text.append(_headed(rows, sides, width, tint))
+    text.append(_headed(rows, arms, width, tint))
     settings = tables.difference_table(only_sides) if only else tables.setting_table(only_sides)
-    heads = ["only what differs" if only else "all settings", *(side.label for side in only_sides)]
+    heads = ["only what differs" if only else "all settings", *(arm.label for arm in only_sides)]
     if settings:
-        text.append("\n").append(_headed([heads, *settings], sides, width, tint))
-    for _, side in sides[1:]:
-        if layers := tables.layer_lines(only_sides[0], side):
-            text.append(f"\nlayers, from {only_sides[0].label} to {side.label}\n", "underline")
+        text.append("\n").append(_headed([heads, *settings], arms, width, tint))
+    for _, arm in arms[1:]:
+        if layers := tables.layer_lines(only_sides[0], arm):
+            text.append(f"\nlayers, from {only_sides[0].label} to {arm.label}\n", "underline")
             text.append("".join(f"  {line}\n" for line in layers))
     return text
 
 
-def sentences(sides: Sequence[Side], measure: Measure) -> list[str]:
+def sentences(arms: Sequence[Arm], measure: Measure) -> list[str]:
     """What can be said, or why nothing can be."""
-    if refused := comparison.refusals(sides, measure):
+    if refused := comparison.refusals(arms, measure):
         return [f"Not compared: {sentence}" for sentence in refused[:5]]
-    return [verdict.sentence for verdict in comparison.compare(sides, measure)]
+    return [verdict.sentence for verdict in comparison.compare(arms, measure)]
 
 
-def _headed(rows: Sequence[Sequence[str]], sides: Sequence[tuple[int, Side]], width: int, tint: Any) -> Text:
-    """A table of at most `width` cells; sides for which there is no room beside the others go below them."""
+def _headed(rows: Sequence[Sequence[str]], arms: Sequence[tuple[int, Arm]], width: int, tint: Any) -> Text:
+    """A table of at most `width` cells; arms for which there is no room beside the others go below them."""
     names, *values = zip(*rows, strict=True)
     name = min(max(map(cell_len, names)), max(SIDE_CELLS, 3 * width // 10))
-    beside = max(1, min(len(sides), (width - name) // (len(GAP) + SIDE_CELLS)))
+    beside = max(1, min(len(arms), (width - name) // (len(GAP) + SIDE_CELLS)))
     room = max(1, (width - name) // beside - len(GAP))
-    columns = [(tint(slot), column) for (slot, _), column in zip(sides, values, strict=True)]
+    columns = [(tint(color), column) for (color, _), column in zip(arms, values, strict=True)]
     text = Text(no_wrap=True)
     for start in range(0, len(columns), beside):
         text.append(_block(names, name, columns[start : start + beside], room))
@@ -246,7 +246,7 @@ def _headed(rows: Sequence[Sequence[str]], sides: Sequence[tuple[int, Side]], wi
 
 
 def _block(names: Sequence[str], name: int, columns: Sequence[tuple[Any, Sequence[str]]], room: int) -> Text:
-    """Sides beside each other, the columns headed by the sides' markers and colours and at most `room` cells wide."""
+    """Sides beside each other, the columns headed by the arms' markers and colours and at most `room` cells wide."""
     text = Text()
     cells = [[_cut(each, name) for each in names]]
     for (sign, _), (label, *values) in columns:

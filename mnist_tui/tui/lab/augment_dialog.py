@@ -118,7 +118,7 @@ class AugmentDialog(Dialog[tuple[Transform, ...]]):
         if name is not None:
             needed = [key for key, one in signature(TRANSFORMS[name]).parameters.items() if one.default is one.empty]
             text = f"{name}({', '.join(f'{key}=' for key in needed)})"
-            self._ask(text, lambda calls: self._put(len(self._transforms), map(Transform, calls)))
+            self._request(text, lambda calls: self._put(len(self._transforms), map(Transform, calls)))
 
     @on(OptionList.OptionSelected)
     def action_edit(self) -> None:
@@ -128,14 +128,14 @@ class AugmentDialog(Dialog[tuple[Transform, ...]]):
             self.action_add()
         else:
             before = self._transforms[at]
-            self._ask(before.text, lambda calls: self._put(at, [before._replace(text=call) for call in calls], 1))
+            self._request(before.text, lambda calls: self._put(at, [before._replace(text=call) for call in calls], 1))
 
-    def _ask(self, text: str, take: Callable[[Sequence[str]], None]) -> None:
+    def _request(self, text: str, on_result: Callable[[Sequence[str]], None]) -> None:
         """Asks for a call; several are answered each by itself, so that one that is switched off keeps its place."""
         name = text.partition("(")[0].strip()
         title, hint = f"{name} with which arguments?", TRANSFORMS.get(name, "")
         dialog = AskDialog(Question(title, hint, text, lambda typed: self._wrong([typed])))
-        self.app.push_screen(dialog, lambda typed: take(_calls(typed)) if typed else None)
+        self.app.push_screen(dialog, lambda typed: on_result(_calls(typed)) if typed else None)
 
     def _put(self, at: int, transforms: Iterable[Transform], replaced: int = 0) -> None:
         self._transforms[at : at + replaced] = transforms

@@ -13,18 +13,18 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.message import Message
 from textual.timer import Timer
 from textual.widget import Widget
 
+from mnist_tui.errors import PresetError, SpecError
 from mnist_tui.settings.last_used import LastUsed, remember
 from mnist_tui.spec import layer_diff, presets
 from mnist_tui.spec.draft import Draft
 from mnist_tui.spec.draft_history import Design, DesignHistory
 from mnist_tui.spec.run_options import Choice, Options
-from mnist_tui.spec.run_spec import RunSpec, SpecError
+from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.text import clean_line
-from mnist_tui.tui.background import Bench
+from mnist_tui.tui.background import WorkerScreen
 from mnist_tui.tui.dialogs import AskDialog, MessageDialog, Question
 from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.keys import with_ids
@@ -37,8 +37,6 @@ from mnist_tui.tui.lab.panes import Folding, Pane, PaneBar, PaneName, fold_for
 from mnist_tui.tui.lab.picker import PresetPicker
 from mnist_tui.tui.lab.recipe import Changed, EditAsked, NewKnob, RecipeForm, ShownDraft, Unwanted
 from mnist_tui.tui.lab.training import TrainingView
-from mnist_tui.tui.messages import JobDone
-from mnist_tui.tui.repaint import LeanScreen
 from mnist_tui.tui.status import Headline, OneLine, StatusLine
 
 if TYPE_CHECKING:
@@ -51,7 +49,7 @@ REMEMBER_SECONDS = 1.0
 """From the last change to writing it to the disk."""
 
 
-class DesignScreen(LeanScreen[None]):
+class DesignScreen(WorkerScreen):
     """Presets, network, recipe, layer table, budget, digits, curves, and the draft that they show."""
 
     AUTO_FOCUS = "PresetPicker OptionList"
@@ -83,7 +81,6 @@ class DesignScreen(LeanScreen[None]):
         if request.previous is not None:
             self.history = DesignHistory(replace(self.history.current, draft=request.previous))
             self.record_draft(request.draft, f"preset {request.draft.base.name}")
-        self.bench = Bench()
         self.is_warm = False
         """Whether torch is loaded."""
         self.draws = 0
@@ -238,7 +235,7 @@ class DesignScreen(LeanScreen[None]):
     def _pick(self, event: PresetPicker.Picked) -> None:
         try:
             self.use(Draft(presets.load_file(event.path)))
-        except presets.PresetError as error:
+        except PresetError as error:
             self.app.push_screen(MessageDialog("This preset cannot be used", str(error)))
 
     def use(self, draft: Draft, name: str = "") -> None:
@@ -385,7 +382,7 @@ class DesignScreen(LeanScreen[None]):
 
     def _remember(self) -> None:
         used = self.last_used()
-        self.ask("remember", lambda: remember(used), lambda result, error: None)
+        self.submit("remember", lambda: remember(used), lambda result, error: None)
 
     def last_used(self) -> LastUsed:
         """What is kept for the next time."""
@@ -393,23 +390,6 @@ class DesignScreen(LeanScreen[None]):
         return LastUsed(self.draft, typed)
 
     # --- what needs torch or the disk, beside the screen ---
-
-    def ask(self, kind: str, job: Callable[[], Any], take: Callable[[Any, str | None], None]) -> None:
-        """Has the bench do a job; `take` is called on the screen with its result, or with why there is none."""
-        self.bench.ask(
-            kind,
-            job,
-            lambda result: self._post(JobDone(take, result)),
-            lambda error: self._post(JobDone(take, None, clean_line(str(error), 300) or type(error).__name__)),
-        )
-
-    def _post(self, message: Message) -> None:
-        """From any thread; after the screen is gone, nowhere."""
-        self.post_message(message)
-
-    @on(JobDone)
-    def _take_result(self, event: JobDone) -> None:
-        event.take(event.result, event.error)
 
     def warmed_up(self, result: None, error: str | None) -> None:
         """Torch is loaded: what waited for it can be drawn."""
@@ -424,7 +404,7 @@ class DesignScreen(LeanScreen[None]):
         train = spec.train
         schedule = (train.optimizer, train.scheduler, train.scheduler_step, train.epochs, spec.steps_per_epoch())
         if self._is_new("rates", (schedule, tuple(spec.knobs.items()))):
-            self.ask("rates", lambda: jobs.rates(spec), self._show_rates)
+            self.submit("rates", lambda: jobs.rates(spec), self._show_rates)
         augment = train.augment, tuple(spec.knobs.items())
         if self._is_new("digits", (augment, self.run_texts["dataset"], self.draws)):
             self._feed(spec, self._show_digits)
@@ -439,7 +419,7 @@ class DesignScreen(LeanScreen[None]):
                 error = f"{', '.join(fed.slow)}: drawn after the run"
             show(fed, error)
 
-        self.ask("digits", lambda: jobs.fed(spec, options, draw, self.trains_here), show_fed)
+        self.submit("digits", lambda: jobs.fed(spec, options, draw, self.trains_here), show_fed)
 
     def _is_new(self, kind: str, key: object) -> bool:
         is_new = self._previewed.get(kind) != key

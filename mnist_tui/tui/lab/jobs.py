@@ -1,17 +1,18 @@
-"""What the bench does for the screen: each a plain function that may load torch or read the disk."""
+"""What the background worker does for the screen: each a plain function that may load torch or read the disk."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mnist_tui.errors import StorageError
 from mnist_tui.spec.run_spec import RunSpec
-from mnist_tui.tui.charts.track import Track
+from mnist_tui.tui.charts.run_curves import RunCurves
 from mnist_tui.tui.dialogs import SavedLine
 
 if TYPE_CHECKING:
     from mnist_tui.spec.run_options import Options
     from mnist_tui.training.predict import Predictions
-    from mnist_tui.training.preview import Fed
+    from mnist_tui.training.preview import AugmentedSample
 
 DIGITS = 12
 """Digits of one draw; the strip shows as many as fit."""
@@ -32,11 +33,11 @@ def rates(spec: RunSpec) -> Sequence[float]:
     return preview.scheduled_rates(spec)
 
 
-def fed(spec: RunSpec, options: "Options", draw: int, is_training: bool) -> "Fed":
+def fed(spec: RunSpec, options: "Options", draw: int, is_training: bool) -> "AugmentedSample":
     """Training digits as the network is fed with them; none while this process trains and they could disturb it."""
     from mnist_tui.training import preview
 
-    return preview.fed_digits(spec, options, DIGITS, draw, is_training)
+    return preview.sample_augmented(spec, options, DIGITS, draw, is_training)
 
 
 def predict(spec: RunSpec, folder: Path, digits: Sequence[bytes]) -> "Predictions | None":
@@ -86,7 +87,7 @@ def saved_lines(runs_dir: Path) -> list[SavedLine]:
     for folder in _newest_first(runs_dir):
         try:
             saved = storage.load_run(folder)
-        except storage.StorageError:
+        except StorageError:
             continue
         best = max((row.test_accuracy for row in saved.rows), default=None)
         accuracy = f"{best:.2%}" if best is not None else "no epoch"
@@ -95,9 +96,9 @@ def saved_lines(runs_dir: Path) -> list[SavedLine]:
     return lines
 
 
-def saved_track(folder: Path) -> Track:
+def saved_run_curves(folder: Path) -> RunCurves:
     """An earlier run, to draw behind the curves."""
     from mnist_tui.runs import storage
 
     saved = storage.load_run(folder)
-    return Track.from_saved(saved.spec.name, saved.spec.train.seed, folder.name, saved.rows)
+    return RunCurves.from_saved(saved.spec.name, saved.spec.train.seed, folder.name, saved.rows)

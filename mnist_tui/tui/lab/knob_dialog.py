@@ -9,8 +9,8 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Button, Input, Static
 
+from mnist_tui.errors import SpecError
 from mnist_tui.spec.draft import Draft
-from mnist_tui.spec.run_spec import SpecError
 from mnist_tui.text import clean_line
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.repaint import Dialog

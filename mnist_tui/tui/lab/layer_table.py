@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from mnist_tui.spec import summary
 from mnist_tui.spec.layer_diff import Change
-from mnist_tui.spec.network import Row
+from mnist_tui.spec.network import LayerRow
 
 MARKS = {"same": " ", "changed": "~", "added": "+", "removed": "-"}
 OPTIONAL = (("RF", 6, 5), ("jump", 7, 5), ("MACs", 5, 10), ("share", 4, 6), ("KiB", 8, 7))
@@ -70,7 +70,7 @@ def _fixed(sizes: tuple[int, int, int]) -> int:
     return 2 + sum(size + 1 for size in sizes if size)
 
 
-def _name(row: Row | None) -> str:
+def _name(row: LayerRow | None) -> str:
     return "" if row is None else "  " * row.depth + row.type + (f"({row.arguments})" if row.arguments else "")
 
 
@@ -103,7 +103,7 @@ def _line(
     return line
 
 
-def totals(rows: Sequence[Row], before: Sequence[Row], width: int) -> list[Text]:
+def totals(rows: Sequence[LayerRow], before: Sequence[LayerRow], width: int) -> list[Text]:
     """Parameters, multiply-adds, memory and receptive field, in two or three lines."""
     sums = summary.totals(tuple(rows))
     change = sums.parameters - sum(row.parameters for row in before)
@@ -132,7 +132,7 @@ class LayerTable(Vertical):
     def __init__(self) -> None:
         super().__init__()
         self._changes: Sequence[Change] = ()
-        self._before: Sequence[Row] = ()
+        self._before: Sequence[LayerRow] = ()
         self._is_valid = True
         self._shown: dict[str, list[Text]] = {}
 
@@ -141,7 +141,7 @@ class LayerTable(Vertical):
             yield Static(id="layer-rows")
         yield Static(id="layer-totals")
 
-    def show(self, changes: Sequence[Change], before: Sequence[Row], is_valid: bool) -> None:
+    def show(self, changes: Sequence[Change], before: Sequence[LayerRow], is_valid: bool) -> None:
         """Shows the layers beside those of the preset; where they are not valid, as they last were."""
         self._changes, self._before, self._is_valid = changes, before, is_valid
         self._draw()

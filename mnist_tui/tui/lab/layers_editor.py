@@ -18,9 +18,10 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import OptionList, Static, TextArea
 
-from mnist_tui.spec.calls import CallError, did_you_mean, parse
-from mnist_tui.spec.layers import KINDS, describe_kinds
-from mnist_tui.text import clean_line
+from mnist_tui.errors import CallError
+from mnist_tui.spec.calls import parse
+from mnist_tui.spec.layers import LAYER_TYPES, describe_layers
+from mnist_tui.text import clean_line, did_you_mean
 from mnist_tui.tui.dialogs import AskDialog, Question
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.lab import line_edits
@@ -42,7 +43,7 @@ _STYLES = {"comment": "foreground-muted", "string": "secondary", "argument": "fo
 @cache
 def signatures() -> dict[str, str]:
     """How every kind of layer is called, by its name."""
-    return {line.partition("(")[0]: line for line in describe_kinds()}
+    return {line.partition("(")[0]: line for line in describe_layers()}
 
 
 def arguments_of(layer: str) -> list[str]:
@@ -60,7 +61,7 @@ def names_at(line: str) -> tuple[str, list[str], str]:
         return word, [], ""
     name, inside = _open_call(before)
     if name in (None, "Residual") or word[:1].isupper():
-        return word, sorted(KINDS), "("
+        return word, sorted(LAYER_TYPES), "("
     given = inside.split(",")[:-1]
     taken = {argument.partition("=")[0].strip() for argument in given}
     free = arguments_of(name or "")[sum("=" not in argument for argument in given) :]
@@ -172,7 +173,7 @@ class Editor(TextArea):
         for token in _TOKENS.finditer(line.plain):
             kind = str(token.lastgroup)
             if kind == "layer":
-                line.stylize("bold" if token[0] in KINDS else "underline", token.start(), token.end())
+                line.stylize("bold" if token[0] in LAYER_TYPES else "underline", token.start(), token.end())
             name = {"layer": "primary", "word": "accent"}.get(kind) or _STYLES.get(kind, "foreground")
             line.stylize(Style(color=Color.from_rgb(*rgb(colours, name))), token.start(), token.end())
         if self.wrong_line == line_index + 1:
@@ -191,7 +192,7 @@ def _wrong_layer(text: str) -> str | None:
         name = parse(text).name
     except CallError as error:
         return str(error)
-    return None if name in KINDS else f"there is no layer {name!r}{did_you_mean(name, KINDS)}"
+    return None if name in LAYER_TYPES else f"there is no layer {name!r}{did_you_mean(name, LAYER_TYPES)}"
 
 
 class LayersEditor(Vertical):
@@ -357,7 +358,7 @@ class LayersEditor(Vertical):
     @on(OptionList.OptionHighlighted)
     def _describe(self, event: OptionList.OptionHighlighted) -> None:
         event.stop()
-        if event.option_list.display and str(event.option_id) in KINDS:
+        if event.option_list.display and str(event.option_id) in LAYER_TYPES:
             self._show_signature(str(event.option_id))
 
     @on(OptionList.OptionSelected)

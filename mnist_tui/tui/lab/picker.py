@@ -15,6 +15,7 @@ from textual.message import Message
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from mnist_tui.errors import PresetError
 from mnist_tui.spec import presets
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.text import clean_line
@@ -58,7 +59,7 @@ def read(entry: Entry) -> Entry:
     """The entry with what its file holds, or with what is wrong with it."""
     try:
         return Entry(entry.name, entry.path, entry.is_own, presets.load_file(entry.path))
-    except presets.PresetError as error:
+    except PresetError as error:
         return Entry(entry.name, entry.path, entry.is_own, None, str(error))
 
 
@@ -153,7 +154,7 @@ class PresetPicker(Vertical):
     def _find(self) -> None:
         try:
             self._entries = found(self._extra)
-        except presets.PresetError as error:
+        except PresetError as error:
             self.notify(clean_line(str(error), 300), severity="warning", markup=False)
         self._fill()
 

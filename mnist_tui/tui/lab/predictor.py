@@ -40,30 +40,30 @@ class Predictor:
         self._asked_at = -SECONDS
         self._is_waiting = False
 
-    def ask_soon(self) -> None:
+    def request_soon(self) -> None:
         """Asks for predictions: after an epoch, of another run, of other digits; at most once in `SECONDS`."""
         if (subject := self._in_sight()) != self._subject:
             self._subject = subject
             self._show((), "Digits")
         wait = self._asked_at + SECONDS - time.monotonic()
         if wait <= 0:
-            self._ask()
+            self._request()
         elif not self._is_waiting:
             self._is_waiting = True
-            self._screen.set_timer(wait, self._ask)
+            self._screen.set_timer(wait, self._request)
 
     def _in_sight(self) -> Subject | None:
         """None where there is no run, no digit, or the run's spec is not read yet."""
         digits, view = self._screen.query_one(DigitsStrip).digits, self._screen.view
-        if not digits or view.spec is None or view.track is None or view.track.started is None:
+        if not digits or view.spec is None or view.run is None or view.run.started is None:
             return None
-        return Subject(view.spec, Path(view.track.started.folder), digits)
+        return Subject(view.spec, Path(view.run.started.folder), digits)
 
-    def _ask(self) -> None:
+    def _request(self) -> None:
         self._is_waiting = False
         if (subject := self._subject) is not None:
             self._asked_at = time.monotonic()
-            self._screen.ask("predictions", lambda: jobs.predict(*subject), partial(self._take, subject))
+            self._screen.submit("predictions", lambda: jobs.predict(*subject), partial(self._take, subject))
 
     def _take(self, subject: Subject, predictions: "Predictions | None", error: str | None) -> None:
         """Shows predictions, if they are still asked for; where there are none, the next epoch asks again."""

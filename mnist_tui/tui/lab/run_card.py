@@ -10,7 +10,7 @@ from textual.widgets import Static
 
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.text import clean_line, duration
-from mnist_tui.tui.charts.track import Track
+from mnist_tui.tui.charts.run_curves import RunCurves
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.lab.budget import budget_lines, budget_text
 
@@ -43,24 +43,24 @@ class RunCard(Static, can_focus=True):
     def __init__(self, ascii_only: bool) -> None:
         super().__init__()
         self._ascii_only = ascii_only
-        self._track: Track | None = None
-        self._shown: tuple[Track | None, RunSpec | None, str] = (None, None, "")
+        self._run: RunCurves | None = None
+        self._shown: tuple[RunCurves | None, RunSpec | None, str] = (None, None, "")
         self._lines: list[Text] = []
 
     @property
     def has_ended(self) -> bool:
         """Whether the run in sight has ended."""
-        return self._track is not None and self._track.ended is not None
+        return self._run is not None and self._run.ended is not None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        can_resume = self._track is not None and self._track.ended is not None
-        can_resume = can_resume and self._track.ended.outcome in RESUMABLE  # type: ignore[union-attr]
+        can_resume = self._run is not None and self._run.ended is not None
+        can_resume = can_resume and self._run.ended.outcome in RESUMABLE  # type: ignore[union-attr]
         return can_resume if action == "resume_run" else True
 
-    def show(self, track: Track | None, spec: RunSpec | None, seeds: str) -> None:
+    def show(self, run: RunCurves | None, spec: RunSpec | None, seeds: str) -> None:
         """Shows a run with its spec, where that is known; `seeds` is the sentence about the seeds of the action."""
         was_ended = self.has_ended
-        self._track, self._shown = track, (track, spec, seeds)
+        self._run, self._shown = run, (run, spec, seeds)
         lines = self._card() if self.has_ended else self._budget()
         if lines != self._lines:
             is_layout = len(lines) != len(self._lines)
@@ -74,18 +74,18 @@ class RunCard(Static, can_focus=True):
         self.show(*self._shown)
 
     def _budget(self) -> list[Text]:
-        track, spec, _ = self._shown
-        if track is None or track.started is None or spec is None:
+        run, spec, _ = self._shown
+        if run is None or run.started is None or spec is None:
             return []
-        lines = budget_lines(spec, track.rows, track.started.dataset == "mnist")
-        found = budget_text(lines, track.ended is not None, self._ascii_only)
+        lines = budget_lines(spec, run.rows, run.started.dataset == "mnist")
+        found = budget_text(lines, run.ended is not None, self._ascii_only)
         return [found] if found else []
 
     def _card(self) -> list[Text]:
-        track, _, seeds = self._shown
-        assert track is not None
-        assert track.ended is not None
-        ended = track.ended
+        run, _, seeds = self._shown
+        assert run is not None
+        assert run.ended is not None
+        ended = run.ended
         lines = [Text(f"{ended.outcome} after {duration(ended.seconds)}", "bold")]
         if ended.outcome != "completed":
             lines += self._wrapped(clean_line(ended.message, 300))
@@ -95,8 +95,8 @@ class RunCard(Static, can_focus=True):
             lines.append(Text(f"last {ended.last.test_accuracy:.2%} in epoch {ended.last.epoch}"))
         lines += self._budget()
         lines += self._wrapped(seeds)
-        if track.started is not None:
-            lines.append(Text(self._folder(clean_line(track.started.folder, 500)), "dim"))
+        if run.started is not None:
+            lines.append(Text(self._folder(clean_line(run.started.folder, 500)), "dim"))
         resume = ", r resumes it" if ended.outcome in RESUMABLE else ""
         lines += self._wrapped(f"F6, Enter opens the run{resume}; t begins a new run", "dim")
         for line in lines:
@@ -117,7 +117,7 @@ class RunCard(Static, can_focus=True):
 
     def action_open_run(self) -> None:
         """Opens the run."""
-        if self._track is not None:
+        if self._run is not None:
             self.post_message(self.Opened())
 
     def action_resume_run(self) -> None:

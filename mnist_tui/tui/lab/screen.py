@@ -15,7 +15,8 @@ from textual.app import SuspendNotSupported
 from textual.binding import Binding, BindingType
 from textual.widgets import Input, TextArea
 
-from mnist_tui.editor import EditorError, edit
+from mnist_tui.editor import edit
+from mnist_tui.errors import EditorError, PresetError
 from mnist_tui.runs.events import EpochEnded, Notice, Progress, RunEnded, RunStarted
 from mnist_tui.settings.last_used import remember
 from mnist_tui.spec import presets, summary
@@ -33,8 +34,8 @@ from mnist_tui.tui.lab.picker import PresetPicker
 from mnist_tui.tui.lab.predictor import Predictor
 from mnist_tui.tui.lab.run_card import RunCard
 from mnist_tui.tui.lab.training import TrainingView
-from mnist_tui.tui.messages import Told
-from mnist_tui.tui.runner import Crashed, Idle, Refused, Runner
+from mnist_tui.tui.messages import RunnerMessage
+from mnist_tui.tui.runner import Crashed, Idle, Refused, Runner, RunnerEvent
 from mnist_tui.tui.status import Headline, OneLine, StatusLine
 
 if TYPE_CHECKING:
@@ -108,15 +109,19 @@ class LabScreen(DesignScreen):
     @property
     def rows(self) -> list[EpochEnded]:
         """The epochs of the run in sight."""
-        return self.view.track.rows if self.view.track else []
+        return self.view.run.rows if self.view.run else []
 
     @property
     def trains_here(self) -> bool:
         return self.runner.is_training
 
     def on_mount(self) -> None:
-        self.runner.listener = lambda news: self._post(Told(news))
+        self.runner.listener = self._on_runner_event
         self.set_timer(AFTER_FIRST_FRAME, self._begin)
+
+    def _on_runner_event(self, event: RunnerEvent) -> None:
+        """Called in the runner's thread."""
+        self.post_message(RunnerMessage(event))
 
     def is_useful(self, action: str) -> bool:
         is_asked_of_a_run = action in ("pause", "step", "stop", "rate")
@@ -136,8 +141,8 @@ class LabScreen(DesignScreen):
         if self.request.watch is not None:
             self._watch(self.request.watch, None)
         else:
-            self.ask("live", lambda: jobs.live_run(self.request.options.runs_dir), self._watch)
-        self.ask("warm-up", jobs.warm_up, self.warmed_up)
+            self.submit("live", lambda: jobs.live_run(self.request.options.runs_dir), self._watch)
+        self.submit("warm-up", jobs.warm_up, self.warmed_up)
         if self.request.start and self.request.watch is None:
             self.action_start()
 
@@ -149,7 +154,7 @@ class LabScreen(DesignScreen):
 
     def _read_device(self) -> None:
         device = self.run_texts["device"]
-        self.ask("device", lambda: telemetry.read(device), self._show_device)
+        self.submit("device", lambda: telemetry.read(device), self._show_device)
 
     def _show_device(self, reading: Any, error: str | None) -> None:
         self.query_one(StatusLine).device = clean_line(error or telemetry.in_words(reading, DEVICE_CELLS), 100)
@@ -165,12 +170,12 @@ class LabScreen(DesignScreen):
 
     def headline(self) -> list[str]:
         parts = super().headline()
-        track = self.view.track
-        if track is not None and track.started is not None:
+        run = self.view.run
+        if run is not None and run.started is not None:
             by = " in another process" if self.runner.is_watching and self.runner.is_busy else ""
-            steered = ", steered by hand" if track.marks else ""
+            steered = ", steered by hand" if run.marks else ""
             other = ", not this design" if self._is_other_design() else ""
-            parts.append(f"{track.state}{by} {clean_line(track.name, 40)}{steered}{other}")
+            parts.append(f"{run.state}{by} {clean_line(run.name, 40)}{steered}{other}")
         return parts
 
     def _is_other_design(self) -> bool:
@@ -188,7 +193,7 @@ class LabScreen(DesignScreen):
     @property
     def _is_digits(self) -> bool:
         """Whether the run in sight is not of MNIST; where none is under way, also whether the next one would not be."""
-        started = self.view.track.started if self.view.track else None
+        started = self.view.run.started if self.view.run else None
         if started is not None and (started.dataset != "mnist" or self.runner.is_busy):
             return started.dataset != "mnist"
         return self.run_texts["dataset"] == "digits" or self.feeds_digits
@@ -245,7 +250,7 @@ class LabScreen(DesignScreen):
         self.folding.choose("training")
         self._fold(self.size.width, self.size.height)
 
-    def go_on(self, folder: Path, epochs: int = 0) -> None:
+    def resume_run(self, folder: Path, epochs: int = 0) -> None:
         """Resumes the run in a folder; with `epochs`, extends it by so many in a new folder."""
         if self.runner.is_training:
             self.notify("a run is being trained; s stops it", severity="warning")
@@ -269,7 +274,7 @@ class LabScreen(DesignScreen):
         """Designs on from a saved run's settings, held against its preset where that is still there."""
         try:
             base = presets.load(spec.name, self.request.models)
-        except presets.PresetError:
+        except PresetError:
             base = spec
         self.use(Draft.of(spec, base), f"settings of {spec.name}")
 
@@ -279,15 +284,15 @@ class LabScreen(DesignScreen):
             self.notify("nothing is being trained; t trains")
             return
         try:
-            self.runner.ask(request, rate)
+            self.runner.send_request(request, rate)
         except (OSError, ValueError) as failure:
             self.notify(clean_line(str(failure), 200), severity="warning", markup=False)
 
     def action_pause(self) -> None:
         """Waits after the step under way, or goes on."""
-        track = self.view.track
-        is_paused = track.state == "paused" if track else False
-        self._asked("go_on" if is_paused or self.runner.is_paused else "pause")
+        run = self.view.run
+        is_paused = run.state == "paused" if run else False
+        self._asked("unpause" if is_paused or self.runner.is_paused else "pause")
 
     def action_step(self) -> None:
         """Takes one step and waits."""
@@ -301,21 +306,21 @@ class LabScreen(DesignScreen):
 
     def action_rate(self) -> None:
         """Asks for another learning rate."""
-        track = self.view.track
-        if not self.runner.is_busy or track is None or track.progress is None:
+        run = self.view.run
+        if not self.runner.is_busy or run is None or run.progress is None:
             self.notify("nothing is being trained; the recipe has the learning rate")
             return
         hint = "From the next step on; what the schedule does later is scaled by it. The run is marked as steered."
-        question = Question("Learning rate", hint, f"{track.progress.learning_rate:g}", _wrong_rate)
+        question = Question("Learning rate", hint, f"{run.progress.learning_rate:g}", _wrong_rate)
         self.app.push_screen(AskDialog(question), self._steer)
 
     def _steer(self, text: str | None) -> None:
         if text is not None:
             self._asked("learning_rate", float(text))
 
-    @on(Told)
-    def _hear(self, message: Told) -> None:
-        match message.news:
+    @on(RunnerMessage)
+    def _on_runner_message(self, message: RunnerMessage) -> None:
+        match message.event:
             case Refused(message=text):
                 self.waiting = text
                 self.app.push_screen(MessageDialog("The run did not begin", text))
@@ -323,17 +328,17 @@ class LabScreen(DesignScreen):
                 self.app.crash(text, details)  # type: ignore[attr-defined]
             case Idle():
                 self._show_title()
-                if self.waiting and self.view.track is None:
+                if self.waiting and self.view.run is None:
                     self.waiting = self.waiting if self.waiting.startswith("!") else READY
                 # A question what becomes of the run is answered by its end, also under the news of how it ended.
                 is_asked = any(isinstance(screen, QuitDialog) for screen in self.app.screen_stack)
                 self._leave_now() if self._is_leaving or is_asked else self._preview()
             case Notice(text=text, is_warning=is_warning):
-                self.waiting = text if self.view.track is None else self.waiting
+                self.waiting = text if self.view.run is None else self.waiting
                 self.notify(text, severity="warning" if is_warning else "information", timeout=10, markup=False)
             case event:
                 self._take_event(event)
-        if not isinstance(message.news, Progress):  # Ten a second; the timer shows them.
+        if not isinstance(message.event, Progress):  # Ten a second; the timer shows them.
             self._show_lines()
             self.refresh_bindings()
 
@@ -341,29 +346,29 @@ class LabScreen(DesignScreen):
         self.view.add(event)
         if isinstance(event, RunStarted):
             self.waiting = ""
-            self.ask("run-spec", lambda: jobs.run_spec(Path(event.folder)), partial(self._show_run_spec, event.run))
+            self.submit("run-spec", lambda: jobs.run_spec(Path(event.folder)), partial(self._show_run_spec, event.run))
             self._show_title()
         if isinstance(event, EpochEnded):
-            self._predictor.ask_soon()
+            self._predictor.request_soon()
         if isinstance(event, RunEnded):
             self._show_end(event)
 
     def _show_run_spec(self, run: str, spec: RunSpec | None, error: str | None) -> None:
         if spec is not None:
             self.view.show_spec(run, spec)
-            self._predictor.ask_soon()
+            self._predictor.request_soon()
         self._show_lines()
         self._show_title()
 
     def _show_digits(self, fed: Any, error: str | None) -> None:
         super()._show_digits(fed, error)
-        self._predictor.ask_soon()
+        self._predictor.request_soon()
 
     def _show_end(self, event: RunEnded) -> None:
         """Says how a run ended, and what its seeds came to; a run that went wrong is said in a dialog too."""
         accuracies = self.view.best_accuracies()
         if len(accuracies) > 1:
-            self.ask("seeds", lambda: jobs.seeds_sentence(accuracies), partial(self._show_seeds, accuracies))
+            self.submit("seeds", lambda: jobs.seeds_sentence(accuracies), partial(self._show_seeds, accuracies))
         if event.outcome in ("failed", "diverged") and not self._is_leaving:
             where = f"\n\nThe run and its log: {self.runner.folder}"
             self.app.push_screen(MessageDialog(f"The run {event.outcome}", event.message + where))
@@ -380,7 +385,7 @@ class LabScreen(DesignScreen):
     @on(RunCard.Resumed)
     def _resume_run(self) -> None:
         if self.runner.folder is not None:
-            self.go_on(self.runner.folder)
+            self.resume_run(self.runner.folder)
 
     # --- files and other screens ---
 
@@ -436,7 +441,7 @@ class LabScreen(DesignScreen):
         try:
             path = presets.save(spec, name, self.base)
             self.use(Draft(presets.load_file(path)))
-        except (presets.PresetError, OSError) as error:
+        except (PresetError, OSError) as error:
             self.app.push_screen(MessageDialog("Not saved", str(error)))
             return
         self.query_one(PresetPicker).refresh_list()
@@ -465,12 +470,12 @@ class LabScreen(DesignScreen):
             return
         try:
             self.use(Draft.of(presets.load_file(path), self.base), "editor")
-        except presets.PresetError as error:
+        except PresetError as error:
             self.app.push_screen(MessageDialog("What was written cannot be used", str(error)))
 
     def action_pin(self) -> None:
         """Chooses an earlier run to draw behind the curves."""
-        self.ask("saved", lambda: jobs.saved_lines(self.request.options.runs_dir), self._choose_pin)
+        self.submit("saved", lambda: jobs.saved_lines(self.request.options.runs_dir), self._choose_pin)
 
     def _choose_pin(self, lines: Any, error: str | None) -> None:
         self.app.push_screen(RunDialog("Pin a run", lines or [], "none (remove the pin)"), self._pin)
@@ -480,10 +485,10 @@ class LabScreen(DesignScreen):
             self.view.pin(None)
         elif run is not None:
             folder = self.request.options.runs_dir / run
-            self.ask("pin", lambda: jobs.saved_track(folder), self._show_pin)
+            self.submit("pin", lambda: jobs.saved_run_curves(folder), self._show_pin)
 
-    def _show_pin(self, track: Any, error: str | None) -> None:
-        self.view.pin(track)
+    def _show_pin(self, run: Any, error: str | None) -> None:
+        self.view.pin(run)
         if error:
             self.notify(error, severity="warning", markup=False)
 
@@ -503,12 +508,12 @@ class LabScreen(DesignScreen):
     def _leave(self, choice: str | None) -> None:
         if choice == "stop":
             self._is_leaving = True
-            self.runner.ask("stop")
+            self.runner.send_request("stop")
             self.waiting = "stopping after this step, and saving"
             if not self.runner.is_busy or not self.runner.has_begun:
                 self._leave_now()
         elif choice == "leave":
-            self.app.ending.leave_running = True  # type: ignore[attr-defined]
+            self.app.exit_state.leave_running = True  # type: ignore[attr-defined]
             self._leave_now()
 
     def _leave_now(self) -> None:
@@ -532,6 +537,6 @@ def _wrong_rate(text: str) -> str | None:
 def _wrong_name(name: str) -> str | None:
     try:
         presets.check_new_name(name)
-    except presets.PresetError as error:
+    except PresetError as error:
         return str(error)
     return None

@@ -12,7 +12,7 @@ from mnist_tui.text import clean_line
 from mnist_tui.tui.charts.chart import Chart
 from mnist_tui.tui.charts.curves import METRICS, SMOOTHINGS, Metric
 from mnist_tui.tui.charts.plot import Picture, picture_of
-from mnist_tui.tui.charts.track import Group, Track
+from mnist_tui.tui.charts.run_curves import RunCurves, SeedGroup
 from mnist_tui.tui.charts.zoom import Zoomed, ZoomScreen
 from mnist_tui.tui.lab.epochs import EpochTable
 from mnist_tui.tui.lab.run_card import RunCard
@@ -25,8 +25,8 @@ class TrainingView(Vertical):
     def __init__(self, ascii_only: bool) -> None:
         super().__init__()
         self.ascii_only = ascii_only
-        self.group = Group()
-        self.pinned: Track | None = None
+        self.group = SeedGroup()
+        self.pinned: RunCurves | None = None
         self.smoothing = SMOOTHINGS[1]
         self.planned_seeds = 1
         """Runs that the action has, those to come too."""
@@ -46,23 +46,23 @@ class TrainingView(Vertical):
         yield EpochTable()
 
     @property
-    def track(self) -> Track | None:
+    def run(self) -> RunCurves | None:
         """The newest run."""
-        return self.group.tracks[-1] if self.group.tracks else None
+        return self.group.runs[-1] if self.group.runs else None
 
     @property
     def spec(self) -> RunSpec | None:
         """The spec of the newest run, once it is known."""
-        return self._spec if self.track is not None and self.track.run == self._spec_of else None
+        return self._spec if self.run is not None and self.run.run == self._spec_of else None
 
     @property
     def progress(self) -> ActionProgress | None:
         """How far the newest run and its action are."""
-        return None if self.track is None else ActionProgress(self.track, len(self.group.tracks), self.planned_seeds)
+        return None if self.run is None else ActionProgress(self.run, len(self.group.runs), self.planned_seeds)
 
     def title(self, is_other_design: bool) -> str:
         """What is trained, or was: name, seed, parameters, data; and whether something else is designed by now."""
-        started = self.track.started if self.track else None
+        started = self.run.started if self.run else None
         if started is None:
             return "Train"
         other = " (not this design)" if is_other_design else ""
@@ -71,20 +71,20 @@ class TrainingView(Vertical):
 
     def begin_action(self, planned_seeds: int = 1) -> None:
         """Forgets the runs before: what comes now is one action, of one seed or several."""
-        self.group, self.planned_seeds, self.seeds_sentence = Group(), planned_seeds, ""
+        self.group, self.planned_seeds, self.seeds_sentence = SeedGroup(), planned_seeds, ""
         self.query_one(EpochTable).show([])
         self.draw()
 
     def add(self, event: Event) -> None:
         """Takes an event in."""
-        if isinstance(event, RunStarted) and (self.track is None or self.track.run != event.run):
-            self.group = Group((*self.group.tracks, Track()))
+        if isinstance(event, RunStarted) and (self.run is None or self.run.run != event.run):
+            self.group = SeedGroup((*self.group.runs, RunCurves()))
             self.query_one(EpochTable).show([])
-        if self.track is None:
+        if self.run is None:
             return
-        self.track.add(event)
+        self.run.add(event)
         if isinstance(event, EpochEnded):
-            self.query_one(EpochTable).add(event, self.track.best)
+            self.query_one(EpochTable).add(event, self.run.best)
         if isinstance(event, Progress):
             self._is_new = True  # Ten a second; they are drawn together.
         else:
@@ -102,12 +102,12 @@ class TrainingView(Vertical):
 
     def best_accuracies(self) -> list[float]:
         """The best test accuracy of every run of the action that is completed."""
-        ended = [track.ended for track in self.group.tracks if track.ended is not None]
+        ended = [run.ended for run in self.group.runs if run.ended is not None]
         return [one.best.test_accuracy for one in ended if one.outcome == "completed" and one.best is not None]
 
-    def pin(self, track: Track | None) -> None:
+    def pin(self, run: RunCurves | None) -> None:
         """Draws an earlier run behind the curves; None takes it away."""
-        self.pinned = track
+        self.pinned = run
         self.draw()
 
     def draw_new(self) -> None:
@@ -122,11 +122,11 @@ class TrainingView(Vertical):
             self._zoom.show_new()
         for chart in self.query(Chart):
             chart.show(partial(self.picture, chart.metric, self.smoothing), at_once)
-        self.query_one(RunCard).show(self.track, self.spec, self.seeds_sentence)
+        self.query_one(RunCard).show(self.run, self.spec, self.seeds_sentence)
 
     def picture(self, metric: Metric, smoothing: float) -> Picture:
         """What a chart shows of the runs as they are now."""
-        is_mnist = self.track is None or self.track.started is None or self.track.started.dataset == "mnist"
+        is_mnist = self.run is None or self.run.started is None or self.run.started.dataset == "mnist"
         target = self.spec.target if self.spec and is_mnist else None  # Other images are not judged by it.
         return picture_of(metric, self.group, self.pinned, smoothing, target)
 
@@ -146,7 +146,7 @@ class TrainingView(Vertical):
         self.app.push_screen(self._zoom)
 
     def _last_epoch(self) -> int:
-        return max((track.rows[-1].epoch for track in self.group.tracks if track.rows), default=0)
+        return max((run.rows[-1].epoch for run in self.group.runs if run.rows), default=0)
 
     @on(Chart.Zoom)
     def _open_zoom(self, event: Chart.Zoom) -> None:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from mnist_tui.runs.columns import Column
-from mnist_tui.tui.runs.selection import Group
+from mnist_tui.tui.runs.selection import RunGroup
 
 STATES = {
     "training": "primary",
@@ -29,7 +29,7 @@ class Cell(NamedTuple):
     colour: str = ""
 
 
-def cell_of(column: Column, group: Group) -> Cell:
+def cell_of(column: Column, group: RunGroup) -> Cell:
     """What stands in a column of a run, or of several seeds of one."""
     run, text = group[0], column.of(group)
     match column.key:

@@ -13,7 +13,7 @@ from mnist_tui.runs.record import Run
 from mnist_tui.text import clean_line
 from mnist_tui.tui.runs.cells import STATES, cell_of
 from mnist_tui.tui.runs.saved_curves import SavedCurves
-from mnist_tui.tui.runs.selection import Group
+from mnist_tui.tui.runs.selection import RunGroup
 from mnist_tui.tui.themes import style_of
 
 SAID = ("name", "seed", "state", "target", "best", "last", "gap", "curve", "data", "reason", "note")
@@ -26,7 +26,7 @@ NAME_CELLS = 14
 class RunFacts:
     """The facts of a run, or of several seeds of one recipe."""
 
-    group: Group
+    group: RunGroup
     curves: SavedCurves
     changes: Sequence[str]
     """What changed against the nearest earlier run."""
@@ -34,7 +34,7 @@ class RunFacts:
     """Names and texts of the other facts."""
 
     @classmethod
-    def read(cls, group: Group, runs: Sequence[Run]) -> "RunFacts":
+    def read(cls, group: RunGroup, runs: Sequence[Run]) -> "RunFacts":
         """Reads the folders of a group, and looks for its nearest earlier run among all."""
         run = group[0]
         facts = [(each.heading, each.of(group)) for each in columns.ALL if each.key not in SAID]

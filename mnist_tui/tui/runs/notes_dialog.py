@@ -10,10 +10,10 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static, TextArea
 
-from mnist_tui.editor import EditorError, edit
+from mnist_tui.editor import edit
+from mnist_tui.errors import EditorError, StorageError
 from mnist_tui.runs import annotations
 from mnist_tui.runs.annotations import Notes
-from mnist_tui.runs.storage import StorageError
 from mnist_tui.text import clean_line
 from mnist_tui.tui.dialogs import ConfirmDialog
 from mnist_tui.tui.key_bar import KeyBar

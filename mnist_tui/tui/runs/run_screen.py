@@ -16,21 +16,21 @@ from textual.message import Message
 from textual.widgets import Static
 
 from mnist_tui.analysis import markdown, tables
-from mnist_tui.files import BadFile, read_text
+from mnist_tui.errors import FileError, StorageError
+from mnist_tui.files import read_text
 from mnist_tui.runs import annotations, columns
 from mnist_tui.runs.record import Run
-from mnist_tui.runs.storage import StorageError
 from mnist_tui.spec import presets, summary
 from mnist_tui.text import clean, clean_line, in_ascii
 from mnist_tui.tui import clipboard
-from mnist_tui.tui.asking import AskingScreen
+from mnist_tui.tui.background import WorkerScreen
 from mnist_tui.tui.charts.chart import Chart
 from mnist_tui.tui.charts.zoom import ZoomScreen
 from mnist_tui.tui.help import help_on
 from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.runs.saved_curves import SavedCurves
-from mnist_tui.tui.runs.selection import Shelf
+from mnist_tui.tui.runs.selection import RunSelection
 from mnist_tui.tui.status import Headline
 
 MAX_LOG = 2**20
@@ -57,7 +57,7 @@ class ViewName(Static):
         self.post_message(self.Chosen(self.view))
 
 
-class RunScreen(AskingScreen):
+class RunScreen(WorkerScreen):
     """The views of a run, or of the seeds of one recipe."""
 
     AUTO_FOCUS = "VerticalScroll"
@@ -74,9 +74,9 @@ class RunScreen(AskingScreen):
         ]
     )
 
-    def __init__(self, group: Sequence[Run], shelf: Shelf, ascii_only: bool) -> None:
+    def __init__(self, group: Sequence[Run], selection: RunSelection, ascii_only: bool) -> None:
         super().__init__()
-        self.runs, self.shelf, self.ascii_only = group, shelf, ascii_only
+        self.runs, self.selection, self.ascii_only = group, selection, ascii_only
         self.view = CURVES
         self._curves = SavedCurves()
         self._text = ""
@@ -102,7 +102,7 @@ class RunScreen(AskingScreen):
     def on_mount(self) -> None:
         self.set_class(self.ascii_only, "-ascii")
         self._show()
-        self.ask("draw", lambda: SavedCurves.read(self.runs), self._draw)
+        self.submit("draw", lambda: SavedCurves.read(self.runs), self._draw)
 
     def on_resize(self) -> None:
         run = self.run
@@ -146,14 +146,14 @@ class RunScreen(AskingScreen):
         self.query_one("#view-curves").display = not is_text
         if is_text:
             make = VIEWS[self.view]
-            self.ask("view", lambda: make(self.run, self._all_runs()), self._put)
+            self.submit("view", lambda: make(self.run, self._all_runs()), self._put)
             self.query_one("#view-text").focus()
 
     def _all_runs(self) -> list[Run]:
         """All the runs; the laboratory opens a run before they were read."""
-        if not self.shelf.runs.all:
-            self.shelf.runs.refresh()
-        return self.shelf.runs.all
+        if not self.selection.runs.all:
+            self.selection.runs.refresh()
+        return self.selection.runs.all
 
     def _put(self, text: str | None, error: str | None) -> None:
         self._text = clean(text.expandtabs(4), 2_000_000) if text is not None else f"! {error}"
@@ -206,7 +206,7 @@ def _environment(run: Run, runs: list[Run]) -> str:
 def _log(run: Run, runs: list[Run]) -> str:
     try:
         log = read_text(run.folder / "run.log", MAX_LOG, follow=False)
-    except BadFile as error:
+    except FileError as error:
         log = "the log is empty" if error.is_missing else str(error)
     return f"{run.state}: {run.reason}\n\n{log}"
 

@@ -7,7 +7,7 @@ from mnist_tui.runs.record import Run, observations
 from mnist_tui.spec.run_spec import Target
 from mnist_tui.tui.charts.curves import MOST_SEEDS, Metric
 from mnist_tui.tui.charts.plot import Picture, picture_of
-from mnist_tui.tui.charts.track import Group, Track
+from mnist_tui.tui.charts.run_curves import RunCurves, SeedGroup
 from mnist_tui.tui.charts.zoom import Zoomed
 
 
@@ -15,7 +15,7 @@ from mnist_tui.tui.charts.zoom import Zoomed
 class SavedCurves:
     """A run, or several seeds of one recipe, as curves."""
 
-    group: Group = field(default_factory=Group)
+    group: SeedGroup = field(default_factory=SeedGroup)
     target: Target | None = None
     """What the runs are judged by; None on other images than MNIST's, where nothing is."""
 
@@ -23,14 +23,14 @@ class SavedCurves:
     def read(cls, runs: Sequence[Run]) -> "SavedCurves":
         """The curves of runs, the newest first, each seed once; reads their histories from the disk."""
         drawn = observations(runs)[: MOST_SEEDS + 1][::-1]
-        tracks = tuple(Track.from_saved(run.name, run.seed or 0, run.id, run.rows) for run in drawn)
+        curves = tuple(RunCurves.from_saved(run.name, run.seed or 0, run.id, run.rows) for run in drawn)
         spec = runs[0].spec if runs[0].dataset == "mnist" else None
-        return cls(Group(tracks), spec.target if spec else None)
+        return cls(SeedGroup(curves), spec.target if spec else None)
 
     @property
     def has_epochs(self) -> bool:
         """Whether there is anything to draw."""
-        return any(track.rows for track in self.group.tracks)
+        return any(run_curves.rows for run_curves in self.group.runs)
 
     def picture(self, metric: Metric, smoothing: float = 0.0) -> Picture:
         """What a chart of a metric shows."""
@@ -38,6 +38,6 @@ class SavedCurves:
 
     def zoomed(self, title: str) -> Zoomed:
         """What the zoom shows."""
-        rows = self.group.tracks[-1].rows if self.group.tracks else []
+        rows = self.group.runs[-1].rows if self.group.runs else []
         last = rows[-1].epoch if rows else 0
         return Zoomed(title, self.picture, lambda: last)

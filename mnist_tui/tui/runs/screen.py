@@ -13,15 +13,14 @@ from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from mnist_tui.analysis import markdown
+from mnist_tui.errors import ColumnError, FilterError, SettingsError, StorageError
 from mnist_tui.runs import annotations, columns
-from mnist_tui.runs.columns import ColumnError, seed_words
-from mnist_tui.runs.filters import FilterError
+from mnist_tui.runs.columns import seed_words
 from mnist_tui.runs.record import Run
-from mnist_tui.runs.storage import StorageError
 from mnist_tui.settings import settings
 from mnist_tui.text import clean_line
 from mnist_tui.tui import clipboard
-from mnist_tui.tui.asking import AskingScreen
+from mnist_tui.tui.background import WorkerScreen
 from mnist_tui.tui.charts.chart import Chart
 from mnist_tui.tui.charts.zoom import ZoomScreen
 from mnist_tui.tui.dialogs import AskDialog, ConfirmDialog, MessageDialog, Question
@@ -34,7 +33,7 @@ from mnist_tui.tui.runs.facts import RunFacts
 from mnist_tui.tui.runs.notes_dialog import NotesDialog
 from mnist_tui.tui.runs.run_screen import RunScreen
 from mnist_tui.tui.runs.saved_curves import SavedCurves
-from mnist_tui.tui.runs.selection import Group, Shelf
+from mnist_tui.tui.runs.selection import RunGroup, RunSelection
 from mnist_tui.tui.runs.sort_dialog import SortDialog
 from mnist_tui.tui.runs.table import MEASURED_ROWS, RunTable
 from mnist_tui.tui.status import Headline
@@ -62,7 +61,7 @@ EMPTY = ("no run yet", "", "1 is the lab: t trains there", "without a screen: mn
 NONE_CHOSEN = ("no run is chosen by the filter; esc shows all",)
 
 
-class RunsScreen(AskingScreen):
+class RunsScreen(WorkerScreen):
     """The table, its filter, and the run under the cursor."""
 
     AUTO_FOCUS = "RunTable"
@@ -89,9 +88,9 @@ class RunsScreen(AskingScreen):
         ]
     )
 
-    def __init__(self, shelf: Shelf, ascii_only: bool) -> None:
+    def __init__(self, selection: RunSelection, ascii_only: bool) -> None:
         super().__init__()
-        self.shelf, self.ascii_only = shelf, ascii_only
+        self.selection, self.ascii_only = selection, ascii_only
         self._is_read = self._is_read_ahead = False
         self._facts_timer: Timer | None = None
 
@@ -113,10 +112,10 @@ class RunsScreen(AskingScreen):
         yield Headline("runs")
         hint = "/ filter: iter* params<20000 acc>99.4 opt:sgd tag:x"
         # Selected as it gets the focus, what was typed before that would be replaced by the next letter.
-        yield TextField(self.shelf.filter, hint=hint, is_selected=False)
+        yield TextField(self.selection.filter, hint=hint, is_selected=False)
         yield Static(id="filter-error")
         with Container(id="runs"):
-            yield RunTable(self.shelf, self.ascii_only)
+            yield RunTable(self.selection, self.ascii_only)
             yield RunDetail(self.ascii_only)
         yield KeyBar()
 
@@ -145,11 +144,11 @@ class RunsScreen(AskingScreen):
     def _look(self) -> None:
         """Looks at the folders, beside the screen, while this mode is in sight."""
         if self.app.screen_stack[0] is self:
-            self.ask("look", self._read, self._seen)
+            self.submit("look", self._read, self._seen)
 
     def _read(self) -> bool:
-        is_new = self.shelf.runs.refresh()
-        for run in self.shelf.runs.all:
+        is_new = self.selection.runs.refresh()
+        for run in self.selection.runs.all:
             if run.state == "training":  # Its curve is read here, so that it does not go from the screen meanwhile.
                 _ = run.accuracies
         return is_new
@@ -157,12 +156,12 @@ class RunsScreen(AskingScreen):
     def _seen(self, is_new: bool | None, error: str | None) -> None:
         if error or is_new or not self._is_read:
             self._is_read = True
-            count = len(self.shelf.runs.all)
+            count = len(self.selection.runs.all)
             self.set_class(not count, "-empty")
             # What a few runs leave free is for the details; a filter moves nothing.
             self.table.styles.max_height = max(LEAST_ROWS, count) + 2
             self.refresh_rows(error or "")
-            self.ask("ahead", self.shelf.runs.read_ahead, self._have_read_ahead)
+            self.submit("ahead", self.selection.runs.read_ahead, self._have_read_ahead)
 
     def _have_read_ahead(self, *_: object) -> None:
         """Once: a collection over ten thousand runs would hold the keys for half a second, again and again."""
@@ -174,11 +173,11 @@ class RunsScreen(AskingScreen):
     def refresh_rows(self, error: str = "") -> None:
         """Shows what filter and order choose of the runs that were read."""
         try:
-            rows = self.shelf.rows()
-            self.table.empty = NONE_CHOSEN if self.shelf.runs.all else EMPTY
+            rows = self.selection.rows()
+            self.table.empty = NONE_CHOSEN if self.selection.runs.all else EMPTY
             # Whether a column is empty is asked of files that are not all read at first.
             asked = rows if self._is_read_ahead else rows[:MEASURED_ROWS]
-            named = columns.with_data(rows, self.shelf.columns)
+            named = columns.with_data(rows, self.selection.columns)
             self.table.show(rows, columns.without_empty(named, asked))
         except (FilterError, ColumnError) as wrong:
             error = str(wrong)
@@ -192,23 +191,23 @@ class RunsScreen(AskingScreen):
 
     def _headline(self) -> list[str]:
         """What is to be known of the table, the most important first."""
-        rows, marked = self.table.rows, len(self.shelf.slots)
+        rows, marked = self.table.rows, len(self.selection.colors)
         if not self._is_read:
-            return ["reading the folders", str(self.shelf.runs.runs_dir)]
+            return ["reading the folders", str(self.selection.runs.runs_dir)]
         others = sum(group[0].is_run and group[0].dataset != "mnist" for group in rows)
         left_out = ", ".join(column.heading for column in self.table.left_out)
         return [
-            f"{_count(len(rows), 'row')} of {_count(len(self.shelf.runs.all), 'folder')}",
+            f"{_count(len(rows), 'row')} of {_count(len(self.selection.runs.all), 'folder')}",
             f"{others:,} not MNIST" if others else "",
             f"{marked} marked, 3 compares them" if marked else "",
-            str(self.shelf.runs.runs_dir),
+            str(self.selection.runs.runs_dir),
             f"no room for {left_out}" if left_out else "",
         ]
 
     @on(RunTable.CurvesWanted)
     def _read_curves(self, event: RunTable.CurvesWanted) -> None:
         runs = [run for group in event.groups for run in group]
-        self.ask("curves", lambda: [run.accuracies for run in runs], lambda *_: self.table.redraw())
+        self.submit("curves", lambda: [run.accuracies for run in runs], lambda *_: self.table.redraw())
 
     @on(RunTable.Highlighted)
     def _show_facts(self) -> None:
@@ -219,11 +218,11 @@ class RunsScreen(AskingScreen):
         self._facts_timer = self.set_timer(FACTS_SECONDS, self._ask_for_facts)
 
     def _ask_for_facts(self) -> None:
-        group, runs = self.table.group, self.shelf.runs.all
+        group, runs = self.table.group, self.selection.runs.all
         if group is None:
             self.query_one(RunDetail).show(None)
         else:
-            self.ask("facts", lambda: RunFacts.read(group, runs), self.query_one(RunDetail).show)
+            self.submit("facts", lambda: RunFacts.read(group, runs), self.query_one(RunDetail).show)
 
     # --- the table ---
 
@@ -239,7 +238,7 @@ class RunsScreen(AskingScreen):
 
     @on(Input.Changed)
     def _filter(self, event: Input.Changed) -> None:
-        self.shelf.filter = event.value
+        self.selection.filter = event.value
         self.refresh_rows()
 
     @on(Input.Submitted)
@@ -248,48 +247,48 @@ class RunsScreen(AskingScreen):
 
     @on(RunTable.Sort)
     def _sort_by(self, event: RunTable.Sort) -> None:
-        self.shelf.sort_by(event.key)
+        self.selection.sort_by(event.key)
         self.refresh_rows()
 
     def action_sort(self) -> None:
         """Asks for the column to sort by."""
-        dialog = SortDialog(self.table.columns, self.shelf, self.ascii_only)
+        dialog = SortDialog(self.table.columns, self.selection, self.ascii_only)
         self.app.push_screen(dialog, lambda key: self._sort_by(RunTable.Sort(key)) if key else None)
 
     def action_reverse(self) -> None:
         """The other way round."""
-        self._sort_by(RunTable.Sort(self.shelf.sort_key))
+        self._sort_by(RunTable.Sort(self.selection.sort_key))
 
     def action_group(self) -> None:
         """The seeds of one recipe in one row, or every run in its own."""
-        self.shelf.is_grouped = not self.shelf.is_grouped
+        self.selection.is_grouped = not self.selection.is_grouped
         self.refresh_rows()
 
     @on(RunTable.Marked)
     def _mark(self, event: RunTable.Marked) -> None:
         if event.group[0].is_run:
-            self.shelf.mark(event.group)
+            self.selection.mark(event.group)
             self.table.redraw()
             self._show_headline()
 
     def action_unmark(self) -> None:
         """Takes every mark away."""
-        self.shelf.slots.clear()
+        self.selection.colors.clear()
         self.table.redraw()
         self._show_headline()
 
     def action_columns(self) -> None:
         """Chooses and orders the columns."""
-        self.app.push_screen(ColumnsDialog(self.shelf.columns, self.ascii_only), self._choose_columns)
+        self.app.push_screen(ColumnsDialog(self.selection.columns, self.ascii_only), self._choose_columns)
 
     def _choose_columns(self, chosen: tuple[str, ...] | None) -> None:
         if not chosen:
             return
-        self.shelf.columns = chosen
+        self.selection.columns = chosen
         self.refresh_rows()
         try:
             settings.write("columns", list(chosen))
-        except (settings.SettingsError, OSError) as error:
+        except (SettingsError, OSError) as error:
             self._warn(f"the columns are not kept: {error}")
 
     # --- the run under the cursor ---
@@ -311,13 +310,13 @@ class RunsScreen(AskingScreen):
     @on(RunTable.Opened)
     def _open(self, event: RunTable.Opened) -> None:
         if self._one() is not None:
-            self.app.push_screen(RunScreen(event.group, self.shelf, self.ascii_only))
+            self.app.push_screen(RunScreen(event.group, self.selection, self.ascii_only))
 
     def action_zoom(self) -> None:
         """The curves on the whole screen."""
         group = self.table.group
         if group is not None and self._one() is not None:
-            self.ask("zoom", lambda: SavedCurves.read(group), self._open_zoom)
+            self.submit("zoom", lambda: SavedCurves.read(group), self._open_zoom)
 
     @on(Chart.Zoom)
     def _zoom(self) -> None:
@@ -327,7 +326,7 @@ class RunsScreen(AskingScreen):
         if curves is None or not curves.has_epochs:
             self._warn(error or "no epoch was finished: there is no curve")
         else:
-            title = curves.group.tracks[-1].run
+            title = curves.group.runs[-1].run
             self.app.push_screen(ZoomScreen(curves.zoomed(title), "accuracy", 0.0, self.ascii_only))
 
     def action_copy(self) -> None:
@@ -336,7 +335,7 @@ class RunsScreen(AskingScreen):
         if group is None or self._one() is None:
             return
         what = f"{group[0].name}, {seed_words(group)}, as Markdown"
-        self.ask("copy", lambda: markdown.run_lines(group), lambda lines, error: self._copy(lines, error, what))
+        self.submit("copy", lambda: markdown.run_lines(group), lambda lines, error: self._copy(lines, error, what))
 
     def _copy(self, lines: list[str] | None, error: str | None, what: str) -> None:
         self._warn(f"not copied: {error}") if lines is None else clipboard.copy(self, lines, what)
@@ -355,7 +354,7 @@ class RunsScreen(AskingScreen):
         if run is not None and run.state not in RESUMABLE:
             self._warn(f"this run is {run.state}: there is nothing to resume; x extends it")
         elif run is not None:
-            self.run_worker(self.lab_app.go_on(run.folder))
+            self.run_worker(self.lab_app.resume_run(run.folder))
 
     def action_extend(self) -> None:
         """Asks by how many epochs, and trains them in a new folder."""
@@ -367,7 +366,7 @@ class RunsScreen(AskingScreen):
 
     def _extend(self, folder: Path, text: str | None) -> None:
         if text:
-            self.run_worker(self.lab_app.go_on(folder, int(text)))
+            self.run_worker(self.lab_app.resume_run(folder, int(text)))
 
     def action_notes(self) -> None:
         """Edits Target, Result and Analysis."""
@@ -397,7 +396,7 @@ class RunsScreen(AskingScreen):
 
     def _export(self, folder: Path, text: str | None) -> None:
         if text:
-            self.ask("export", lambda: annotations.export(folder, Path(text).expanduser()), self._exported)
+            self.submit("export", lambda: annotations.export(folder, Path(text).expanduser()), self._exported)
 
     def _exported(self, path: Path | None, error: str | None) -> None:
         self._warn(error) if error else self.notify(f"exported: {path}", markup=False)
@@ -410,14 +409,16 @@ class RunsScreen(AskingScreen):
         dialog = ConfirmDialog("Move to the trash?", _what_is_deleted(group), "Delete")
         self.app.push_screen(dialog, lambda is_sure: self._delete(group) if is_sure else None)
 
-    def _delete(self, group: Group) -> None:
+    def _delete(self, group: RunGroup) -> None:
         if self._does(lambda: [annotations.delete(run.folder) for run in group]):
-            self.shelf.slots = {names: slot for names, slot in self.shelf.slots.items() if group[0].id not in names}
+            self.selection.colors = {
+                names: color for names, color in self.selection.colors.items() if group[0].id not in names
+            }
         self._look()
 
     def action_undelete(self) -> None:
         """Takes the run that was deleted last out of the trash."""
-        trash = annotations.trashed(self.shelf.runs.runs_dir)
+        trash = annotations.trashed(self.selection.runs.runs_dir)
         if not trash:
             self._warn("the trash is empty")
         elif self._does(lambda: annotations.restore(trash[0])):
@@ -434,7 +435,7 @@ class RunsScreen(AskingScreen):
         return True
 
     def _changed(self, folder: Path) -> None:
-        self.shelf.runs.forget(folder)
+        self.selection.runs.forget(folder)
         self._look()
 
     def action_help(self) -> None:
@@ -446,7 +447,7 @@ def _count(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-def _what_is_deleted(group: Group) -> str:
+def _what_is_deleted(group: RunGroup) -> str:
     """Which folders a row stands for, and how they are had again."""
     if len(group) == 1:
         return f"{group[0].id}: U restores it."

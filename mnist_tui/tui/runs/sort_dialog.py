@@ -16,7 +16,7 @@ from mnist_tui.runs.columns import Column
 from mnist_tui.text import in_ascii
 from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.repaint import Dialog
-from mnist_tui.tui.runs.selection import Shelf
+from mnist_tui.tui.runs.selection import RunSelection
 
 
 class SortDialog(Dialog[str]):
@@ -29,10 +29,10 @@ class SortDialog(Dialog[str]):
         Binding("escape,q,comma", "dismiss", "Cancel"),
     ]
 
-    def __init__(self, shown: Sequence[Column], shelf: Shelf, ascii_only: bool) -> None:
+    def __init__(self, shown: Sequence[Column], selection: RunSelection, ascii_only: bool) -> None:
         super().__init__()
         self._columns = [*shown, *(column for column in columns.ALL if column not in shown)]
-        self._shelf, self._ascii_only = shelf, ascii_only
+        self._shelf, self._ascii_only = selection, ascii_only
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog -large -list"):

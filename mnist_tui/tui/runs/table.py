@@ -19,7 +19,7 @@ from mnist_tui.text import in_ascii
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.runs.cells import CURVE, Cell, cell_of
 from mnist_tui.tui.runs.fitting import GAP, ColumnWidth, fit
-from mnist_tui.tui.runs.selection import Group, Shelf, colour, marker, names_of
+from mnist_tui.tui.runs.selection import RunGroup, RunSelection, colour, marker, names_of
 from mnist_tui.tui.themes import style_of
 
 MEASURED_ROWS = 60
@@ -64,28 +64,28 @@ class RunTable(ScrollView, can_focus=True):
     class Highlighted(Message):
         """The cursor is on another row; None where there is none."""
 
-        def __init__(self, group: Group | None) -> None:
+        def __init__(self, group: RunGroup | None) -> None:
             super().__init__()
             self.group = group
 
     class Opened(Message):
         """A row is to be looked at."""
 
-        def __init__(self, group: Group) -> None:
+        def __init__(self, group: RunGroup) -> None:
             super().__init__()
             self.group = group
 
     class Marked(Message):
         """A row is to be marked, or not any more."""
 
-        def __init__(self, group: Group) -> None:
+        def __init__(self, group: RunGroup) -> None:
             super().__init__()
             self.group = group
 
     class CurvesWanted(Message):
         """Rows are in sight whose accuracies were not read yet."""
 
-        def __init__(self, groups: Sequence[Group]) -> None:
+        def __init__(self, groups: Sequence[RunGroup]) -> None:
             super().__init__()
             self.groups = groups
 
@@ -96,10 +96,10 @@ class RunTable(ScrollView, can_focus=True):
             super().__init__()
             self.key = key
 
-    def __init__(self, shelf: Shelf, ascii_only: bool) -> None:
+    def __init__(self, selection: RunSelection, ascii_only: bool) -> None:
         super().__init__()
-        self.shelf, self.ascii_only = shelf, ascii_only
-        self.rows: Sequence[Group] = ()
+        self.selection, self.ascii_only = selection, ascii_only
+        self.rows: Sequence[RunGroup] = ()
         self.columns: Sequence[Column] = ()
         self.cursor = 0
         self.empty: Sequence[str] = ()
@@ -114,11 +114,11 @@ class RunTable(ScrollView, can_focus=True):
         self._told: object = None
 
     @property
-    def group(self) -> Group | None:
+    def group(self) -> RunGroup | None:
         """The row under the cursor."""
         return self.rows[self.cursor] if self.cursor < len(self.rows) else None
 
-    def show(self, rows: Sequence[Group], columns: Sequence[Column]) -> None:
+    def show(self, rows: Sequence[RunGroup], columns: Sequence[Column]) -> None:
         """Shows other rows; the cursor stays on its run, where that is still there."""
         before = names_of(self.group) if self.group else None
         self.rows, self.columns, self._cells = rows, columns, {}
@@ -155,7 +155,7 @@ class RunTable(ScrollView, can_focus=True):
         """Chooses the columns that have room, and their widths."""
         rows = self.rows[:MEASURED_ROWS]
         self._heads = {column.key: self._heading(column) for column in self.columns}
-        sort = self.shelf.sort_key
+        sort = self.selection.sort_key
         kept = "" if sort == "when" else sort  # The order that everybody expects.
         self._widths = fit([self._width(column, rows) for column in self.columns], self._room, kept)
         self._shown = [column for column in self.columns if column.key in self._widths]
@@ -168,7 +168,7 @@ class RunTable(ScrollView, can_focus=True):
         is_scrolled = len(self.rows) >= self.outer_size.height
         return self.outer_size.width - MARK - (self.styles.scrollbar_size_vertical if is_scrolled else 0)
 
-    def _width(self, column: Column, rows: Sequence[Group]) -> ColumnWidth:
+    def _width(self, column: Column, rows: Sequence[RunGroup]) -> ColumnWidth:
         heading = cell_len(self._heads[column.key])
         if isinstance(column, CurveColumn):
             widest = min(MOST_CELLS, max((run.epochs for group in rows for run in group), default=0))
@@ -180,7 +180,7 @@ class RunTable(ScrollView, can_focus=True):
 
     def _heading(self, column: Column) -> str:
         heading = self._curve_heading() if isinstance(column, CurveColumn) else column.heading
-        return heading + (self.shelf.arrow(self.ascii_only) if column.key == self.shelf.sort_key else "")
+        return heading + (self.selection.arrow(self.ascii_only) if column.key == self.selection.sort_key else "")
 
     def _curve_heading(self) -> str:
         """What the curves are of; where all are of one data set, with their scale."""
@@ -190,7 +190,7 @@ class RunTable(ScrollView, can_focus=True):
         words = f"acc {scale_of(datasets.pop()).words}"
         return in_ascii(words) if self.ascii_only else words
 
-    def _cell(self, column: Column, group: Group) -> Cell:
+    def _cell(self, column: Column, group: RunGroup) -> Cell:
         if isinstance(column, CurveColumn):
             return Cell(column.drawn(group, self._widths["curve"]) if _has_curve(group) else "", CURVE)
         place = names_of(group), column.key
@@ -224,10 +224,10 @@ class RunTable(ScrollView, can_focus=True):
 
     def _row(self, index: int) -> Strip:
         group = self.rows[index]
-        slot = self.shelf.slot(group)
+        color = self.selection.color(group)
         style = self._row_style(index)
-        mark = "" if slot is None else marker(slot, self.ascii_only)
-        tint = Style() if slot is None else Style(color=colour(slot, self.app.current_theme.dark), bold=True)
+        mark = "" if color is None else marker(color, self.ascii_only)
+        tint = Style() if color is None else Style(color=colour(color, self.app.current_theme.dark), bold=True)
         segments = [Segment(f"{mark:<{MARK}}", style + tint)]
         for column in self._shown:
             text, shade = self._cell(column, group)
@@ -317,6 +317,6 @@ class RunTable(ScrollView, can_focus=True):
         self.refresh(Region(0, 0, *self.size))
 
 
-def _has_curve(group: Group) -> bool:
+def _has_curve(group: RunGroup) -> bool:
     """Whether the accuracies of all its runs were read."""
     return all(run.has_accuracies for run in group)

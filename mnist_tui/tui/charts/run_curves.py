@@ -6,7 +6,17 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import NamedTuple
 
-from mnist_tui.runs.events import EpochEnded, Event, Paused, Progress, RunEnded, RunStarted, Steered, WentOn, best_of
+from mnist_tui.runs.events import (
+    EpochEnded,
+    Event,
+    LearningRateChanged,
+    Paused,
+    Progress,
+    RunEnded,
+    RunStarted,
+    Unpaused,
+    best_of,
+)
 
 MAX_POINTS = 4_000
 """Step losses that are kept; beyond, neighbours are merged: no terminal has so many columns."""
@@ -26,7 +36,7 @@ class Point(NamedTuple):
 
 
 @dataclass
-class Track:
+class RunCurves:
     """A run: give it every event, in order."""
 
     name: str = ""
@@ -49,7 +59,7 @@ class Track:
     """When the run was first told of."""
 
     @classmethod
-    def from_saved(cls, name: str, seed: int, run: str, rows: Sequence[EpochEnded]) -> "Track":
+    def from_saved(cls, name: str, seed: int, run: str, rows: Sequence[EpochEnded]) -> "RunCurves":
         """An earlier run, of its epochs alone."""
         return cls(name, seed, run, "saved", rows=list(rows))
 
@@ -97,9 +107,9 @@ class Track:
                 self._add_progress(event)
             case Paused():
                 self.state, self._began = "paused", None
-            case WentOn():
+            case Unpaused():
                 self.state = "training"
-            case Steered(epoch=epoch, step=step, learning_rate=rate):
+            case LearningRateChanged(epoch=epoch, step=step, learning_rate=rate):
                 per_epoch = self.started.steps_per_epoch if self.started else 1
                 self.marks.append((epoch - 1 + step / per_epoch, rate))
             case EpochEnded():
@@ -136,16 +146,16 @@ def _epochs(progress: Progress) -> float:
 
 
 @dataclass(frozen=True)
-class Group:
+class SeedGroup:
     """The runs of one action: one, or the same with several seeds; the newest is the last."""
 
-    tracks: tuple[Track, ...] = ()
+    runs: tuple[RunCurves, ...] = ()
 
     def band(self, value: Callable[[EpochEnded], float | None]) -> list[tuple[int, float, float, float]]:
         """For every epoch that two runs or more have: the epoch, and the lowest, mean and highest value."""
         by_epoch: dict[int, list[float]] = {}
-        for track in self.tracks:
-            for row in track.rows:
+        for run_curves in self.runs:
+            for row in run_curves.rows:
                 if (found := value(row)) is not None:
                     by_epoch.setdefault(row.epoch, []).append(found)
         return [

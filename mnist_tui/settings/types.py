@@ -10,7 +10,7 @@ from mnist_tui.text import clean_line
 
 
 @dataclass(frozen=True)
-class Kind:
+class SettingType:
     """What a setting may be."""
 
     must_be: str
@@ -22,9 +22,9 @@ class Kind:
     """What the program uses, of what a file says."""
 
 
-def one_of(*words: str) -> Kind:
+def one_of(*words: str) -> SettingType:
     """One of several words."""
-    return Kind(f"one of {', '.join(words)}", lambda value: value in words)
+    return SettingType(f"one of {', '.join(words)}", lambda value: value in words)
 
 
 def is_line(value: object) -> bool:
@@ -65,17 +65,17 @@ def _pairs(text: str) -> dict[str, str]:
     return {name: keys for name, _, keys in (pair.partition("=") for pair in text.split())}
 
 
-NAME = Kind("a name", is_line)
-BOOLEAN = Kind(
+NAME = SettingType("a name", is_line)
+BOOLEAN = SettingType(
     "one of true, false",
     lambda value: isinstance(value, bool),
     lambda text: {"true": True, "false": False}.get(text, text),
 )
-DEVICE = Kind("auto, cpu, cuda, cuda:0, cuda:1, … or mps", _is_device)
-COUNT = Kind(
+DEVICE = SettingType("auto, cpu, cuda, cuda:0, cuda:1, … or mps", _is_device)
+COUNT = SettingType(
     "a whole number between 1 and 1024", _is_count, lambda text: int(text) if re.fullmatch("[0-9]{1,4}", text) else text
 )
-PATH = Kind("a path", _is_path, value=lambda text: Path(text).expanduser())
-COLUMNS = Kind("a list of columns", _are_names, _names, tuple)
-KEYMAP = Kind('a table of actions and their keys, such as start = "ctrl+t"', lambda value: False, _pairs)
-KEYS = Kind("keys, such as ctrl+t or t,f8", _are_keys)
+PATH = SettingType("a path", _is_path, value=lambda text: Path(text).expanduser())
+COLUMNS = SettingType("a list of columns", _are_names, _names, tuple)
+KEYMAP = SettingType('a table of actions and their keys, such as start = "ctrl+t"', lambda value: False, _pairs)
+KEYS = SettingType("keys, such as ctrl+t or t,f8", _are_keys)

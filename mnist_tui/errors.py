@@ -1,0 +1,148 @@
+"""Every error that a user can meet, in one tree, and the exit codes of the process.
+
+    MnistTuiError                   1
+      InputError                    2  what was typed or written cannot be used
+        UsageError                     the command line
+        SpecError                      a network or a recipe
+        CallError                      the text of a call
+          LayerError                   a layer
+        PresetError                    a preset file
+        SettingsError                  a settings file or an environment variable
+        FilterError                    a filter of saved runs
+        ColumnError                    a column of the table of runs
+        EditorError                    $VISUAL or $EDITOR
+      MachineError                  3  this machine lacks something; another try may help
+        FileError                      a file cannot be read
+        DataError                      the data set
+          DownloadError                its download
+        DeviceError                    the device
+        StorageError                   a run folder
+          RunError                  2  there is no such run, or it cannot do what was asked
+          CheckpointError              a checkpoint
+
+A message says what is wrong, where, and what to do. It is for people: code that decides looks at the class and at the
+attributes, never at the words.
+"""
+
+from enum import IntEnum
+from pathlib import Path
+from typing import ClassVar
+
+
+class ExitCode(IntEnum):
+    """What the process tells its caller; part of the interface."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    ENVIRONMENT = 3
+    TARGET_MISSED = 4
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class MnistTuiError(Exception):
+    """Something that the user is told in one line."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.FAILED
+
+
+class InputError(MnistTuiError, ValueError):
+    """What was typed or written cannot be used. A `ValueError`, so that pydantic reports it with its field."""
+
+    exit_code = ExitCode.USAGE
+
+
+class MachineError(MnistTuiError):
+    """Something that is needed is missing on this machine."""
+
+    exit_code = ExitCode.ENVIRONMENT
+
+
+class UsageError(InputError):
+    """The command line is wrong."""
+
+
+class SpecError(InputError):
+    """A run that cannot be: the message names the field (or the layer and its line) and what to do."""
+
+    def __init__(self, message: str, where: tuple[str, ...] = (), line: int | None = None) -> None:
+        super().__init__(message)
+        self.where = where
+        """The path of the field, such as `("train", "batch_size")`."""
+        self.line = line
+        """The line inside `layers`, from 1."""
+
+
+class CallError(InputError):
+    """A text that is no call, or a call whose arguments do not fit; `line` counts from 1 where it is known."""
+
+    def __init__(self, message: str, line: int | None = None) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+class LayerError(CallError):
+    """A layer that is unknown, has wrong arguments or does not fit what arrives; `line` is its line of the text."""
+
+
+class PresetError(InputError):
+    """A preset that is not there or cannot be used; the message names the file, the line and what to do."""
+
+
+class SettingsError(InputError):
+    """A settings file or an environment variable that cannot be used; the message names it, the key and the way out."""
+
+
+class FilterError(InputError):
+    """A filter that cannot be read; the message names the word and what to do."""
+
+
+class ColumnError(InputError):
+    """There is no such column; the message names the nearest one."""
+
+
+class EditorError(InputError):
+    """The user's editor cannot be opened; the message says why and what to do."""
+
+
+class FileError(MachineError, ValueError):
+    """A file that cannot be used; the message begins with its path and says why and what to do."""
+
+    def __init__(self, path: Path, why: str, is_missing: bool = False) -> None:
+        super().__init__(f"{path}: {why}")
+        self.path = path
+        self.why = why
+        self.is_missing = is_missing
+        """Whether there is no such file."""
+
+
+class DataError(MachineError):
+    """The data set cannot be had or is damaged; the message says what to do."""
+
+
+class DownloadError(DataError, OSError):
+    """The data set could not be downloaded; the message says what to do."""
+
+
+class DeviceError(MachineError):
+    """The device that was asked for cannot be used; the message says why and what to do."""
+
+    def __init__(self, message: str, why: str = "") -> None:
+        super().__init__(message)
+        self.why = why
+        """The reason alone, without the device's name and the advice."""
+
+
+class StorageError(MachineError):
+    """A run folder cannot be written or read; the message says which and what to do."""
+
+
+class RunError(StorageError):
+    """There is no such run, or what is asked of it cannot be done; the message says why and what to do."""
+
+    exit_code = ExitCode.USAGE
+
+
+class CheckpointError(StorageError):
+    """Bytes that are no checkpoint of this run, or a damaged one."""
