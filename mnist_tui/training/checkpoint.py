@@ -21,6 +21,8 @@ from mnist_tui.training.flat_parameters import parameter_views
 from mnist_tui.training.loop import Training
 
 FORMAT = 1
+CORRECT = "hits"
+"""The name that files of format 1 have for the counts of correct predictions."""
 
 OF_DEVICE = frozenset({"params", "fused", "foreach", "capturable"})
 """What a device, not the recipe, decides in an optimizer: a run may go on on another one."""
@@ -31,7 +33,7 @@ def dump(training: Training) -> bytes:
     tensors, scalars = _optimizer_state(training)
     tensors |= {f"model.{name}": value for name, value in training.model.state_dict().items()}
     tensors |= _random_states(training)
-    tensors |= {"losses": training.step.losses, "correct": training.step.correct}
+    tensors |= {"losses": training.step.losses, CORRECT: training.step.correct}
     tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     state = {
         "format": FORMAT,
@@ -178,7 +180,7 @@ def _restore(training: Training, tensors: dict[str, Tensor], state: dict[str, An
     # Its steps were taken by another process; else a scheduler that is due before the next one warns of none.
     training.optimizer._opt_called = True  # type: ignore[attr-defined]
     training.step.losses.copy_(tensors["losses"])
-    training.step.correct.copy_(tensors["correct"])
+    training.step.correct.copy_(tensors[CORRECT])
     # The order of the epoch under way is drawn again, from where it was drawn first.
     training.epoch_start = tensors["random.epoch_start"]
     training.generator.set_state(training.epoch_start)

@@ -79,7 +79,7 @@ class CannedRunner(Runner):
         self.trained += specs
         self.busy = True
 
-    def ask(self, request: str, rate: float | None = None) -> None:
+    def send_request(self, request: str, rate: float | None = None) -> None:
         self.asked.append((request, rate))
         Control().apply(request, rate)  # type: ignore[arg-type]
 
