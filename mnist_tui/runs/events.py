@@ -109,6 +109,10 @@ class EpochEnded:
     """Of the training pass."""
     steered: bool = False
     """Whether somebody changed the learning rate by hand, in this epoch or before."""
+    gradient_norm: float | None = None
+    """Mean over the epoch's steps of the gradient's 2-norm, before clipping; None in runs of version 0.1."""
+    weight_norm: float | None = None
+    """2-norm of all weights at the epoch's end; None in runs of version 0.1."""
 
     @property
     def accuracy_to_choose_by(self) -> float:

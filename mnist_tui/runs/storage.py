@@ -60,8 +60,8 @@ LOCK_SECONDS = 0.3
 """How long a run's lock is tried before the run counts as being trained."""
 CERTAIN = ("train_accuracy", "test_accuracy", "learning_rate", "seconds", "images_per_second")
 """The numbers that every row has."""
-UNCERTAIN = ("train_loss", "test_loss", "val_loss", "val_accuracy")
-"""Numbers that may be missing: not finite, or without a validation split."""
+UNCERTAIN = ("train_loss", "test_loss", "val_loss", "val_accuracy", "gradient_norm", "weight_norm")
+"""Numbers that may be missing: not finite, without a validation split, or not measured by an older version."""
 TIMINGS = ("seconds", "images_per_second")
 """The parts of a row that differ between two runs that are otherwise the same."""
 
