@@ -49,6 +49,7 @@ class LabApp(App[ExitState]):
             Binding(
                 "2", "mode('runs')", "Runs", show=False, tooltip="every run folder: find, open, tag, resume, delete"
             ),
+            Binding("4", "mode('analyse')", "Analyse", show=False, tooltip="why a run is wrong, and what to change"),
             Binding("3", "mode('compare')", "Compare", show=False, tooltip="what is marked in Runs"),
         ]
     )
@@ -67,7 +68,7 @@ class LabApp(App[ExitState]):
         self.set_class(request.ascii, "-ascii")  # For dialogs too, which know nothing of the request.
         self.set_keymap(usable(request.keymap))
         self.lab = LabScreen(request, runner)
-        for mode in ("lab", "runs", "compare"):
+        for mode in ("lab", "runs", "compare", "analyse"):
             self.add_mode(mode, partial(self._make_screen, mode))
         self._keys = KeyQueue(self, super().on_event)
         self._interrupted_at = -10.0
@@ -116,7 +117,11 @@ class LabApp(App[ExitState]):
         if mode == "lab":
             return self.lab
         # Loaded when they are first looked at: the first frame does not wait for them.
+        from mnist_tui.tui.analyse.screen import AnalyseScreen
         from mnist_tui.tui.compare.screen import CompareScreen
+
+        if mode == "analyse":
+            return AnalyseScreen(self.selection, self.request.options.data_dir, self.request.ascii)
         from mnist_tui.tui.runs.screen import RunsScreen
 
         made = RunsScreen if mode == "runs" else CompareScreen

@@ -15,7 +15,7 @@ from mnist_tui.tui.charts.run_curves import RunCurves
 BAR_WIDTH = 16
 GAP = 2
 """Cells between two parts of a line."""
-MODES = {"lab": "1 Lab", "runs": "2 Runs", "compare": "3 Compare"}
+MODES = {"lab": "1 Lab", "runs": "2 Runs", "compare": "3 Compare", "analyse": "4 Analyse"}
 """The modes, as the headline names them: the key, and the name."""
 
 
