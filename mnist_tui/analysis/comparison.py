@@ -17,8 +17,8 @@ from mnist_tui.analysis.statistics import Interval, Paired, Unpaired
 from mnist_tui.errors import FileError
 from mnist_tui.files import read_bytes
 from mnist_tui.runs.events import EpochEnded
+from mnist_tui.runs.history import TIMINGS
 from mnist_tui.runs.record import Run, observations
-from mnist_tui.runs.storage import TIMINGS
 
 Measure = Literal["best", "last", "mean"]
 MEASURES: dict[Measure, str] = {

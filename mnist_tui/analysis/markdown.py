@@ -8,6 +8,7 @@ from mnist_tui.analysis.comparison import Arm, Measure
 from mnist_tui.errors import StorageError
 from mnist_tui.runs import columns, verdict
 from mnist_tui.runs.annotations import read_notes
+from mnist_tui.runs.events import EpochEnded
 from mnist_tui.runs.record import Run, observations
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.spec.summary import receptive_field_sentence, target_words
@@ -47,7 +48,7 @@ def run_lines(runs: Sequence[Run]) -> list[str]:
     which = f"seed {run.seed}" if is_one else columns.seed_words(runs)
     facts = [*_recipe_facts(run), *(_result_facts(run) if is_one else _mean_facts(runs)), ("data", _data(run))]
     bullets = [f"- {name}: {text}" for name, text in facts if text]
-    body = [*_analysis(run), *epoch_lines(run)] if is_one else _seed_lines(runs)
+    body = [*_analysis(run), *epoch_lines(run.rows, run.best_epoch)] if is_one else _seed_lines(runs)
     return [f"### {plain(run.name)}, {which}", "", *bullets, "", *body]
 
 
@@ -104,10 +105,10 @@ def _analysis(run: Run) -> list[str]:
     return [*text.splitlines(), ""] if text else []
 
 
-def epoch_lines(run: Run) -> list[str]:
-    """The epochs of a run as a table."""
-    rows = tables.epoch_table(run)
-    return table(rows, [True] * len(rows[0])) if len(rows) > 1 else ["No epoch was finished."]
+def epoch_lines(rows: Sequence[EpochEnded], best_epoch: int | None) -> list[str]:
+    """Epochs as a table; the best is marked with *."""
+    cells = tables.epoch_table(rows, best_epoch)
+    return table(cells, [True] * len(cells[0])) if rows else ["No epoch was finished."]
 
 
 def _seed_lines(runs: Sequence[Run]) -> list[str]:

@@ -14,6 +14,7 @@ from mnist_tui.analysis.run_diff import (
     provenance,
     settings,
 )
+from mnist_tui.runs import metrics
 from mnist_tui.runs.columns import Column
 from mnist_tui.runs.events import EpochEnded
 from mnist_tui.runs.index import repeats
@@ -33,10 +34,10 @@ def runs_table(groups: Sequence[Sequence[Run]], shown: Sequence[Column]) -> list
     """A heading, and a line for every run or every group of seeds."""
     rows = [[column.of(runs) for column in shown] for runs in groups]
     heads = [column.heading for column in shown]
-    return _aligned([heads, *rows], [column.is_number for column in shown])
+    return _align([heads, *rows], [column.is_number for column in shown])
 
 
-def _aligned(rows: Sequence[Sequence[str]], is_right: Sequence[bool]) -> list[str]:
+def _align(rows: Sequence[Sequence[str]], is_right: Sequence[bool]) -> list[str]:
     widths = [min(MAX_CELL, max(map(cell_width, column))) for column in zip(*rows, strict=True)]
     return ["  ".join(map(fitted, row, widths, is_right)).rstrip() for row in rows]
 
@@ -60,42 +61,19 @@ def changes(run: Run, runs: Sequence[Run]) -> list[str]:
 
 
 def epoch_lines(run: Run) -> list[str]:
-    """The history as a table."""
-    rows = epoch_table(run)
-    return _aligned(rows, [True] * len(rows[0])) if len(rows) > 1 else ["no epoch was finished"]
+    """The epochs of a run as an aligned table."""
+    rows = epoch_table(run.rows, run.best_epoch)
+    return _align(rows, [True] * len(rows[0])) if len(rows) > 1 else ["no epoch was finished"]
 
 
-def epoch_table(run: Run) -> list[list[str]]:
-    """The history: a heading row, then a row for each epoch; the best is marked with *."""
-    has_val = any(row.val_accuracy is not None for row in run.rows)
-    heads = ["epoch", "train loss", "train acc", *(["val acc"] if has_val else []), "test loss", "test acc", "lr", "s"]
-    rows = [
-        [
-            f"{row.epoch}{'*' if row.epoch == run.best_epoch else ' '}",
-            f"{row.train_loss:.4f}",
-            f"{row.train_accuracy:.2%}",
-            *(["" if row.val_accuracy is None else f"{row.val_accuracy:.2%}"] if has_val else []),
-            f"{row.test_loss:.4f}",
-            f"{row.test_accuracy:.2%}",
-            f"{row.learning_rate:.3g}",
-            f"{row.seconds:.1f}",
-        ]
-        for row in run.rows
-    ]
-    return [heads, *rows]
-
-
-def epochs_as_markdown(rows: Sequence[EpochEnded]) -> str:
-    """Epochs as a table in Markdown."""
-    heads = ["epoch", "train loss", "train acc", "test loss", "test acc", "learning rate", "seconds"]
-    lines = [f"| {' | '.join(heads)} |", f"|{' ---: |' * len(heads)}"]
+def epoch_table(rows: Sequence[EpochEnded], best_epoch: int | None) -> list[list[str]]:
+    """A heading row, then a row for each epoch with every metric that was measured; the best is marked with *."""
+    shown = [metric for metric in metrics.measured(rows) if metric.compute is None]
+    table = [["epoch", *(metric.heading for metric in shown)]]
     for row in rows:
-        train, test = (
-            f"{row.train_loss:.4f} | {row.train_accuracy:.2%}",
-            f"{row.test_loss:.4f} | {row.test_accuracy:.2%}",
-        )
-        lines.append(f"| {row.epoch} | {train} | {test} | {row.learning_rate:.3g} | {row.seconds:.1f} |")
-    return "\n".join(lines) + "\n"
+        mark = "*" if row.epoch == best_epoch else " "
+        table.append([f"{row.epoch}{mark}", *(metric.text(metric.of(row)) for metric in shown)])
+    return table
 
 
 # --- comparisons ---
@@ -170,10 +148,10 @@ def layer_lines(before: Arm, after: Arm) -> list[str]:
 def comparison_lines(arms: Sequence[Arm], verdicts: Sequence[Verdict], measure: Measure) -> list[str]:
     """The whole comparison as text, the sentence last."""
     rows = comparison_table(arms, measure)
-    lines = _aligned(rows, [False] * len(rows[0]))
+    lines = _align(rows, [False] * len(rows[0]))
     if differences := difference_table(arms):
         heads = ["only what differs", *(arm.label for arm in arms)]
-        lines += ["", *_aligned([heads, *differences], [False] * len(heads))]
+        lines += ["", *_align([heads, *differences], [False] * len(heads))]
     for arm in arms[1:]:
         if layers := layer_lines(arms[0], arm):
             lines += ["", f"layers, from {arms[0].label} to {arm.label}", *(f"  {line}" for line in layers)]

@@ -1,10 +1,12 @@
-"""A run as facts for tables and comparisons, out of the files of its folder; slow ones are read when asked for.
+"""The one reader of run folders, and a run as facts for tables and comparisons; slow ones are read when asked for.
 
-Nothing in a file is believed to be of the right kind: a fact that is missing or wrong is None. No torch.
+Nothing in a file is believed to be of the right kind: a fact that is missing or wrong is None. Who trains needs more
+than that: `storage.load_run` refuses a run of which anything is wrong. No torch.
 """
 
 import json
 import math
+import re
 from collections.abc import Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,10 +15,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, TypeVar
 
-from mnist_tui.errors import CallError, LayerError, SpecError, StorageError
+from mnist_tui.errors import CallError, FileError, LayerError, SpecError, StorageError
+from mnist_tui.files import read_text
+from mnist_tui.runs import lock
 from mnist_tui.runs.annotations import read_notes, read_tags
 from mnist_tui.runs.events import EpochEnded, best_of
-from mnist_tui.runs.storage import read_history
+from mnist_tui.runs.history import read_history
 from mnist_tui.runs.verdict import Whole, whole
 from mnist_tui.spec.calls import Call, Value, parse, parse_lines, resolve, signature
 from mnist_tui.spec.catalog import OPTIMIZERS
@@ -27,8 +31,13 @@ from mnist_tui.text import clean_line
 
 T = TypeVar("T")
 
+FORMAT = 1
+"""The version of run.json and end.json."""
+MAX_JSON = 16 * 2**20
 ENDED = ("completed", "stopped", "diverged", "failed")
-"""How a run says that it ended; `training` and `interrupted` are the states of one that does not."""
+"""The states of runs that have ended, as end.json says."""
+OPEN = ("training", "interrupted")
+"""The states of runs that have not ended."""
 NO_RUN = ("damaged", "half written", "newer format", "link", "no run")
 """The states of folders that hold no run that this version can read."""
 VERSIONS = ("mnist-tui", "torch", "torchvision")
@@ -43,7 +52,7 @@ class Run:
 
     folder: Path
     state: str
-    """One of `ENDED` or `NO_RUN`, or `training` or `interrupted`."""
+    """One of `ENDED`, `OPEN` or `NO_RUN`."""
     reason: str = ""
     """Why it ended, or what is wrong with it."""
     record: Mapping[str, Any] = field(default_factory=dict)
@@ -349,6 +358,75 @@ class Run:
         except StorageError as error:
             return f"! {clean_line(str(error), 200)}"
         return clean_line(analysis.partition("\n")[0], 200)
+
+
+def read_run(folder: Path) -> Run:
+    """A folder as it stands; never raises for what is in it."""
+    if folder.is_symlink():
+        return Run(folder, "link", "leads out of the runs directory, and is not followed")
+    run = read_files(folder)
+    return with_live_state(run) if run.state in OPEN else run
+
+
+def read_files(folder: Path) -> Run:
+    """A folder as its run.json and end.json tell it; without looking at the lock, so no run is `training`."""
+    try:
+        record = _read_json(folder / "run.json")
+        end = _read_json(folder / "end.json") or {}
+    except FileError as error:
+        return Run(folder, "damaged", clean_line(f"{error.path.name} {error.why}", 200))
+    if record is None:
+        is_ours = (folder / lock.FILE).exists() or _FOLDER_NAME.fullmatch(folder.name)
+        return Run(folder, *(("half written", "died before it began: it has no run.json") if is_ours else _NOT_OURS))
+    if record.get("format") != FORMAT:
+        version = record.get("format")
+        is_newer = isinstance(version, int) and version > FORMAT
+        reason = f"run.json has format {clean_line(str(version), 20)}; this version reads {FORMAT}"
+        return Run(folder, "newer format" if is_newer else "damaged", reason)
+    if not isinstance(record.get("spec"), dict):
+        return Run(folder, "damaged", "run.json holds no spec")
+    outcome = end.get("outcome")
+    if outcome in ENDED:
+        return Run(folder, str(outcome), clean_line(str(end.get("message", "")), 500), record, end)
+    if end:
+        return Run(folder, "damaged", "end.json does not say how the run ended", record, end)
+    return Run(folder, "interrupted", _REASONS["interrupted"], record)
+
+
+def with_live_state(run: Run) -> Run:
+    """A run that has not ended as its lock tells it, `training` or `interrupted`; itself where nothing changed."""
+    path = run.folder / lock.FILE
+    is_held = path.is_file() and not path.is_symlink() and lock.is_running(run.folder)
+    state = "training" if is_held else "interrupted"
+    return run if state == run.state else Run(run.folder, state, _REASONS[state], run.record)
+
+
+def check_is_run(folder: Path) -> None:
+    """Raises `StorageError` for a link, `..` and a folder without a run.json of its own."""
+    record = folder / "run.json"
+    is_run = folder.name not in ("", "..") and not folder.is_symlink() and not record.is_symlink() and record.is_file()
+    if not is_run:
+        raise StorageError(f"{folder}: is no run folder; name one that holds a run.json, and is no link")
+
+
+_REASONS = {"training": "some process trains it", "interrupted": "ended without saying so; it can be resumed"}
+_NOT_OURS = ("no run", "somebody else's folder: it has no run.json")
+_FOLDER_NAME = re.compile(r"\d{8}T\d{6}Z-.+-s\d+-[0-9a-f]{4}")
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    """The object in a file, None where there is no file; raises `FileError`."""
+    try:
+        document = json.loads(read_text(path, MAX_JSON, follow=False))
+    except FileError as error:
+        if error.is_missing:
+            return None
+        raise
+    except (ValueError, RecursionError):
+        raise FileError(path, "is no JSON") from None
+    if not isinstance(document, dict):
+        raise FileError(path, "is no JSON object")
+    return document
 
 
 def observations(runs: Sequence[Run]) -> list[Run]:

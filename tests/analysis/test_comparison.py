@@ -11,8 +11,8 @@ from helpers.saved_runs import answer, make_run
 from mnist_tui.analysis import comparison, run_diff, tables
 from mnist_tui.analysis.comparison import Arm
 from mnist_tui.runs import columns
-from mnist_tui.runs.index import RunIndex, read_run
-from mnist_tui.runs.record import Run
+from mnist_tui.runs.index import RunIndex
+from mnist_tui.runs.record import Run, read_run
 from mnist_tui.spec import presets
 from mnist_tui.spec.run_spec import RunSpec
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from mnist_tui.runs.events import EpochEnded, Outcome, RunEnded, best_of
-from mnist_tui.runs.storage import RunFolder, history_line
+from mnist_tui.runs.history import history_line
+from mnist_tui.runs.storage import RunFolder
 from mnist_tui.spec import presets
 from mnist_tui.spec.run_spec import RunSpec
 

@@ -1,15 +1,12 @@
-"""Notes, tags, the trash and copies: what a person adds survives, and nothing leads out of the runs directory."""
+"""Notes and tags: a person's words survive whatever the program writes, and no link is followed."""
 
 import os
-import tarfile
 import unicodedata
-import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 from helpers.reliability import StopAfter, options, quick_world, resume, run, small_spec, started_folder
 from helpers.saved_runs import NOTES, make_run
 
@@ -17,8 +14,8 @@ from mnist_tui.errors import StorageError
 from mnist_tui.runs import annotations, filters, storage
 from mnist_tui.runs.annotations import Notes
 from mnist_tui.runs.events import EpochEnded, LearningRateChanged, Outcome, RunEnded, RunStarted
-from mnist_tui.runs.index import read_run
-from mnist_tui.runs.storage import load_run
+from mnist_tui.runs.record import read_run
+from mnist_tui.runs.storage import RunFolder, load_run
 from mnist_tui.spec import presets
 from mnist_tui.training import session
 
@@ -32,9 +29,9 @@ def folder(tmp_path: Path) -> Path:
 def test_notes(folder: Path) -> None:
     """Written, read back; the heading above them stays."""
     annotations.write_notes(folder, Notes("99.4 %", "- 99.1 %", "too few\n\n## epochs, and <b>no</b> markup"))
-    found = annotations.read_notes(folder)
+    notes = annotations.read_notes(folder)
 
-    assert found == Notes("99.4 %", "- 99.1 %", "too few\n\n## epochs, and <b>no</b> markup")
+    assert notes == Notes("99.4 %", "- 99.1 %", "too few\n\n## epochs, and <b>no</b> markup")
     assert annotations.notes_text(folder).startswith("# iter5, seed 0\n\n## Target\n\n99.4 %\n\n## Result")
     assert (folder / "notes.md").read_text() != NOTES
 
@@ -131,8 +128,8 @@ def test_a_disk_that_refuses(folder: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_what_was_not_edited_is_not_written(folder: Path) -> None:
     """A run that ends while somebody writes keeps its result."""
-    shown = Notes()
-    annotations.write_notes(folder, replace(shown, analysis="mine"), shown)
+    previous = Notes()
+    annotations.write_notes(folder, replace(previous, analysis="mine"), previous)
 
     assert annotations.read_notes(folder) == Notes("none", "- completed", "mine")
 
@@ -194,17 +191,98 @@ def test_the_result_of_a_stopped_run_gives_way(tmp_path: Path) -> None:
         assert found.result.endswith(changed or "%")
 
 
-@pytest.mark.parametrize("outcome", ["completed", "stopped", "diverged", "failed"])
-@pytest.mark.parametrize("steered", [(), (LearningRateChanged(1, 2, 0.1),) * 20])
-def test_a_result_of_the_program_is_known_as_such(outcome: Outcome, steered: tuple[LearningRateChanged, ...]) -> None:
-    """Whatever it says; else the next one would not replace it."""
-    row = EpochEnded(1, 0.4, 0.9, None, None, 0.3, 0.9, 0.002, 9.0, 7_000.0)
-    for best in (row, None):
-        target = {"parameters": True, "epochs": None}
-        ended = RunEnded(outcome, "as (it) did: so", 1, best, best, "test", target, 1.0)
-        text = session.notes(small_spec(), ended, "digits", steered)
+ROW = EpochEnded(1, 0.4, 0.9, None, None, 0.3, 0.9, 0.002, 9.0, 7_000.0)
+MNIST_RUN = {"dataset": {"name": "mnist"}}
 
-        assert storage.merged_notes(text, text.replace("did: so", "does now")) == text.replace("did: so", "does now")
+
+def ended(outcome: Outcome, best: EpochEnded | None, message: str = "as (it) did: so") -> RunEnded:
+    """The end of a run of one epoch, or none."""
+    target = {"parameters": True, "epochs": None}
+    return RunEnded(outcome, message, 1, best, best, "test", target, 1.0)
+
+
+@pytest.mark.parametrize("outcome", ["completed", "stopped", "diverged", "failed"])
+@pytest.mark.parametrize("steered", [[], [LearningRateChanged(1, 2, 0.1)] * 20])
+@pytest.mark.parametrize("best", [ROW, None])
+def test_a_result_of_the_program_is_emptied_when_the_run_is_resumed(
+    outcome: Outcome, steered: list[LearningRateChanged], best: EpochEnded | None, tmp_path: Path
+) -> None:
+    """Whatever it says: end.json, run.json and steering.jsonl tell what the program wrote."""
+    run_folder = RunFolder.create(tmp_path, small_spec(), MNIST_RUN)
+    end = ended(outcome, best)
+    run_folder.save_steering(steered)
+    run_folder.end(end, annotations.ended_notes(small_spec(), end, "mnist", steered))
+    before = annotations.read_notes(run_folder.folder)
+    run_folder.begin_again({})
+    after = annotations.read_notes(run_folder.folder)
+    run_folder.close()
+
+    assert before.result.startswith(f"- {outcome}: as (it) did: so\n- ")
+    assert after == replace(before, result="")
+
+
+@pytest.mark.parametrize("has_data", [True, False])
+def test_a_result_that_an_older_version_wrote_is_emptied_too(has_data: bool, tmp_path: Path) -> None:
+    """Version 0.1 said otherwise on what the best epoch was chosen, and at first not what the data was."""
+    run_folder = RunFolder.create(tmp_path, small_spec(), MNIST_RUN)
+    run_folder.end(ended("stopped", ROW), "")
+    lines = ["stopped: as (it) did: so", f"{small_spec().parameters:,} parameters", *["data: mnist"] * has_data]
+    lines += ["best epoch 1, by test: test accuracy 90.00%", "last epoch 1: test accuracy 90.00%"]
+    result = "\n".join(f"- {line}" for line in lines)
+    (run_folder.folder / "notes.md").write_text(f"# small\n\n## Result\n\n{result}\n\n## Analysis\n\nmine\n")
+    run_folder.begin_again({})
+    run_folder.close()
+
+    assert annotations.read_notes(run_folder.folder) == Notes(analysis="mine")
+
+
+def test_a_result_in_the_programs_words_that_it_did_not_write_stays(tmp_path: Path) -> None:
+    """It is recognised by what end.json says, not by its form."""
+    run_folder = RunFolder.create(tmp_path, small_spec(), MNIST_RUN)
+    run_folder.end(ended("stopped", ROW), "")
+    words = "- stopped: by me\n- 7 parameters\n- data: mnist"
+    annotations.write_notes(run_folder.folder, Notes(result=words))
+    run_folder.begin_again({})
+    run_folder.close()
+
+    assert annotations.read_notes(run_folder.folder).result == words
+
+
+@pytest.mark.parametrize("end", ['{"outcome": "stopped"}', '{"outcome": "stopped", "epochs": 1, "best": {"epoch": 1}}'])
+def test_an_end_that_does_not_tell_what_was_written_leaves_the_notes(end: str, tmp_path: Path) -> None:
+    """The run goes on all the same."""
+    run_folder = RunFolder.create(tmp_path, small_spec(), MNIST_RUN)
+    annotations.write_notes(run_folder.folder, Notes(result="- stopped: x"))
+    (run_folder.folder / "end.json").write_text(end)
+    run_folder.begin_again({})
+    run_folder.close()
+
+    assert annotations.read_notes(run_folder.folder).result == "- stopped: x"
+    assert load_run(run_folder.folder).end is None
+
+
+def test_a_run_that_fails_while_it_ends_has_the_result_of_its_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The notes were written already when the disk refused end.json."""
+    run_folder = RunFolder.create(tmp_path, small_spec(), MNIST_RUN)
+    write = storage.write_atomically
+
+    def full(path: Path, content: bytes) -> None:
+        if path.name == "end.json":
+            raise OSError(28, "No space left on device")
+        write(path, content)
+
+    completed = ended("completed", ROW)
+    monkeypatch.setattr(storage, "write_atomically", full)
+    with pytest.raises(OSError, match="No space"):
+        run_folder.end(completed, annotations.ended_notes(small_spec(), completed, "mnist"))
+    monkeypatch.undo()
+    failed = ended("failed", ROW, "cannot write the run")
+    run_folder.end(failed, annotations.ended_notes(small_spec(), failed, "mnist"))
+    run_folder.close()
+
+    assert annotations.read_notes(run_folder.folder).result.startswith("- failed: cannot write the run\n")
 
 
 @pytest.mark.parametrize("make", [lambda path: path.symlink_to("/etc/hostname"), lambda path: path.mkdir()])
@@ -274,217 +352,3 @@ def test_damaged_tags(folder: Path, tmp_path: Path) -> None:
 
     assert annotations.read_tags(folder) == ("mine",)
     assert (tmp_path / "outside").read_text() == "secret\n"
-
-
-# --- the trash ---
-
-
-def test_deleted_and_back(folder: Path) -> None:
-    """In the trash, of which the newest comes first; back with every byte."""
-    before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    other = make_run(folder.parent, presets.load("v2"))
-    annotations.delete(other)
-    moved = annotations.delete(folder)
-
-    assert not folder.exists()
-    assert [path.name for path in annotations.trashed(folder.parent)] == [folder.name, other.name]
-    assert annotations.restore(moved) == folder
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
-
-
-def test_the_same_name_twice_in_the_trash(folder: Path) -> None:
-    """Nothing in the trash is overwritten, and nothing outside it by what comes back."""
-    name = folder.name
-    annotations.delete(folder)
-    (folder.parent / name).mkdir()
-    (folder.parent / name / "run.json").write_text("{}")
-    second = annotations.delete(folder.parent / name)
-    assert second.name == f"{name}.2"
-    (folder.parent / name).mkdir()
-    with pytest.raises(StorageError, match="is there already"):
-        annotations.restore(folder.parent / ".trash" / name)
-
-
-def test_what_is_not_deleted(folder: Path, tmp_path: Path) -> None:
-    """A run under way, a link, a folder that is no run."""
-    with FileLock(folder / "run.lock"), pytest.raises(StorageError, match="is being trained"):
-        annotations.delete(folder)
-    link = folder.parent / "link"
-    link.symlink_to(folder)
-    (tmp_path / "pictures").mkdir()
-    for wrong in (link, tmp_path / "pictures"):
-        with pytest.raises(StorageError, match="is no run folder"):
-            annotations.delete(wrong)
-
-    assert folder.is_dir()
-
-
-def test_what_is_in_no_runs_directory(folder: Path) -> None:
-    """Paths that lead round the trash, and runs that are in it already."""
-    moved = annotations.delete(folder)
-    with pytest.raises(StorageError, match="is in the trash already"):
-        annotations.delete(moved)
-    (moved / "below").mkdir()
-    with pytest.raises(StorageError, match="is no run folder"):
-        annotations.delete(moved / "below" / "..")
-    back = annotations.restore(moved)
-    with pytest.raises(StorageError, match="is in no trash"):
-        annotations.restore(back)
-    outside = back.parent.parent / "outside.json"
-    (back / "run.json").rename(outside)
-    (back / "run.json").symlink_to(outside)
-    with pytest.raises(StorageError, match="is no run folder"):
-        annotations.delete(back)
-
-    assert back.is_dir()
-
-
-def test_who_trains_a_run_in_the_trash(folder: Path) -> None:
-    """Keeps it there."""
-    moved = annotations.delete(folder)
-    with FileLock(moved / "run.lock"):
-        with pytest.raises(StorageError, match="is being trained"):
-            annotations.restore(moved)
-        with pytest.raises(StorageError, match="is being trained"):
-            annotations.empty_trash(folder.parent)
-
-    assert annotations.trashed(folder.parent) == [moved]
-
-
-def test_a_run_is_held_while_it_moves(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody begins to train it at that moment; afterwards its lock is free."""
-    held: list[bool] = []
-    move = annotations._move
-
-    def noted(source: Path, target: Path) -> None:
-        held.append(storage.is_running(source))
-        move(source, target)
-
-    monkeypatch.setattr(annotations, "_move", noted)
-    moved = annotations.delete(folder)
-    annotations.restore(moved)
-
-    assert held == [True, True]
-    assert not storage.is_running(folder)
-
-
-def test_the_trash_is_emptied(folder: Path, tmp_path: Path) -> None:
-    """For good, and nothing that a link leads to."""
-    outside = tmp_path / "outside"
-    outside.mkdir()
-    (outside / "kept").write_text("mine")
-    (folder / "link").symlink_to(outside)
-    annotations.delete(folder)
-    annotations.delete(make_run(folder.parent, presets.load("v2")))
-    (folder.parent / ".trash" / "link").symlink_to(outside)
-
-    assert annotations.empty_trash(folder.parent) == 2
-    assert annotations.empty_trash(folder.parent) == 0
-    assert [path.name for path in (folder.parent / ".trash").iterdir()] == ["link"]
-    assert (outside / "kept").read_text() == "mine"
-    assert annotations.empty_trash(tmp_path / "nowhere") == 0
-
-
-def test_a_run_that_cannot_be_moved(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stays, and it is said why."""
-
-    def refused(*_: Path) -> None:
-        raise OSError(18, "Invalid cross-device link", str(folder))
-
-    monkeypatch.setattr(annotations, "_move", refused)
-    with pytest.raises(StorageError, match="Invalid cross-device link"):
-        annotations.delete(folder)
-
-    assert folder.is_dir()
-
-
-def test_a_trash_that_is_a_link(folder: Path, tmp_path: Path) -> None:
-    """Is neither filled nor listed."""
-    (tmp_path / "outside").mkdir()
-    (folder.parent / ".trash").symlink_to(tmp_path / "outside")
-    with pytest.raises(StorageError, match="is a link"):
-        annotations.delete(folder)
-
-    assert annotations.trashed(folder.parent) == []
-    assert folder.is_dir()
-
-
-# --- copies ---
-
-
-@pytest.mark.parametrize("name", ["copy", "copy.zip", "copy.tar.gz"])
-def test_export(name: str, folder: Path, tmp_path: Path) -> None:
-    """Regular files only; the same bytes; nothing is overwritten."""
-    (tmp_path / "secret").write_text("secret")
-    (folder / "link").symlink_to(tmp_path / "secret")
-    (folder / "ckpt-00000001.safetensors").write_bytes(b"weights")
-    (folder / "ckpt-00000002.damaged").write_bytes(b"weights")
-    (folder / ".notes.md.1.tmp").write_bytes(b"half")
-    os.utime(folder / "run.json", (0, 0))  # Before the first year of a ZIP file.
-    path = annotations.export(folder, tmp_path / name)
-    content = _content(path, folder.name)
-
-    assert content["history.jsonl"] == (folder / "history.jsonl").read_bytes()
-    assert {"link", "run.lock", ".notes.md.1.tmp"}.isdisjoint(content)
-    assert "ckpt-00000001.safetensors" in content
-    with pytest.raises(StorageError, match="nothing is overwritten"):
-        annotations.export(folder, path)
-    light = annotations.export(folder, tmp_path / f"light-{name}", checkpoints=False)
-    assert not [file for file in _content(light, folder.name) if file.startswith("ckpt-")]
-    with pytest.raises(StorageError, match="No such file"):
-        annotations.export(folder, tmp_path / "none" / name)
-    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
-
-
-def test_what_is_not_exported(folder: Path, tmp_path: Path) -> None:
-    """What is no run; and no run into itself."""
-    with pytest.raises(StorageError, match="is no run folder"):
-        annotations.export(tmp_path, tmp_path / "copy")
-    with pytest.raises(StorageError, match="lies in the run itself"):
-        annotations.export(folder, folder / "copy.zip")
-    with pytest.raises(
-        ValueError, match=r"copy\.md: a run is exported to a new folder, or to a file that ends in \.zip"
-    ):
-        annotations.export(folder, tmp_path / "copy.md")
-
-    assert not (folder / "copy.zip").exists()
-    assert not (tmp_path / "copy.md").exists()
-
-
-@pytest.mark.parametrize("name", ["copy", "iter5-0.2", "2026.11.21", "copy.x-y"])
-def test_names_of_folders(name: str, folder: Path, tmp_path: Path) -> None:
-    """They may be called after versions and dates."""
-    assert annotations.export(folder, tmp_path / name).is_dir()
-
-
-@pytest.mark.parametrize("name", ["a.b.zip", "copy.tgz", "COPY.ZIP", "Copy.Tar.GZ"])
-def test_names_of_archives(name: str, folder: Path, tmp_path: Path) -> None:
-    """In capitals too."""
-    assert annotations.export(folder, tmp_path / name).is_file()
-
-
-@pytest.mark.parametrize("name", ["copy", "copy.zip", "copy.tar.gz"])
-def test_an_export_that_is_broken_off(name: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leaves nothing behind."""
-    pack = annotations._pack
-
-    def broken(*arguments: object) -> None:
-        pack(*arguments)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(annotations, "_pack", broken)
-    with pytest.raises(KeyboardInterrupt):
-        annotations.export(folder, tmp_path / name)
-
-    assert [path.name for path in tmp_path.iterdir() if "copy" in path.name] == []
-
-
-def _content(path: Path, name: str) -> dict[str, bytes]:
-    if path.is_dir():
-        return {file.name: file.read_bytes() for file in path.iterdir()}
-    if path.suffix == ".zip":
-        with zipfile.ZipFile(path) as archive:
-            return {each.removeprefix(f"{name}/"): archive.read(each) for each in archive.namelist()}
-    with tarfile.open(path) as packed:
-        members = {member.name: packed.extractfile(member) for member in packed.getmembers()}
-        return {each.removeprefix(f"{name}/"): file.read() for each, file in members.items() if file}

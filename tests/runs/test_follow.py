@@ -24,7 +24,8 @@ from mnist_tui.runs.events import (
     RunStarted,
     Unpaused,
 )
-from mnist_tui.runs.storage import RunFolder, is_running
+from mnist_tui.runs.lock import is_running
+from mnist_tui.runs.storage import RunFolder
 from mnist_tui.spec.run_spec import make_spec
 from mnist_tui.training import loop, session
 

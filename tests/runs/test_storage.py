@@ -34,10 +34,12 @@ from hypothesis import strategies as st
 from mnist_tui import files
 from mnist_tui.cli import headless
 from mnist_tui.errors import DataError, StorageError
-from mnist_tui.runs import storage
+from mnist_tui.runs import history, lock, storage
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import EpochEnded, Notice, Progress, RunEnded, RunStarted
-from mnist_tui.runs.storage import RunFolder, is_running, list_runs, load_run
+from mnist_tui.runs.index import list_runs, newest_resumable
+from mnist_tui.runs.lock import is_running
+from mnist_tui.runs.storage import RunFolder, load_run
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.training import data, loop, session
 
@@ -181,7 +183,7 @@ def test_a_line_that_is_no_row_is_left_out(tmp_path: Path, line: str) -> None:
     path = tmp_path / "history.jsonl"
     path.write_text(line)
 
-    assert storage._read_rows(path) == ([], len(line.encode()))
+    assert history.read_rows(path) == ([], len(line.encode()))
 
 
 @pytest.mark.parametrize("part", ["dataset", "versions"])
@@ -315,7 +317,7 @@ def test_a_torn_row_is_healed_before_the_next(tmp_path: Path, keep: float) -> No
 
 def test_without_healing_a_torn_row_takes_the_next_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Negative control: this is what the cut is for."""
-    monkeypatch.setattr(RunFolder, "_heal_history", lambda folder: None)
+    monkeypatch.setattr(history.HistoryWriter, "cut_torn_row", lambda writer: None)
 
     assert stored_epochs(history_torn_at(tmp_path, 0.3)) != [1, 2, 3]
 
@@ -599,7 +601,7 @@ def test_a_running_run_is_not_the_newest_to_resume(tmp_path: Path) -> None:
     writer = new_folder(tmp_path)
     writer.folder.rename(tmp_path / "99999999T000000Z-newer")
     try:
-        found = session.newest_resumable(tmp_path).folder
+        found = newest_resumable(tmp_path).folder
     finally:
         writer.close()
 
@@ -731,7 +733,7 @@ def test_a_full_disk_at_resume_is_one_clear_error(stopped: Path, monkeypatch: py
     def full(*arguments: Any) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(storage, "open", full, raising=False)
+    monkeypatch.setattr(lock, "open", full, raising=False)
 
     with pytest.raises(StorageError, match=stopped.name):
         list(resume(stopped))

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from helpers.reliability import only_folder, resume, run, small_spec
 
-from mnist_tui.cli import headless
-from mnist_tui.runs import annotations, columns, follow, verdict
+from mnist_tui.cli import headless, watch
+from mnist_tui.runs import annotations, columns, verdict
 from mnist_tui.runs.events import EpochEnded, RunEnded
-from mnist_tui.runs.index import read_run
+from mnist_tui.runs.record import read_run
 from mnist_tui.spec.run_spec import RunSpec, make_spec
 
 
@@ -88,7 +88,7 @@ def test_a_run_stopped_before_its_first_epoch_is_not_judged(tmp_path: Path, caps
     assert columns.column("target").of([stopped]) == "not judged"
     assert columns.as_record(stopped)["target"] is None
     assert f"- target not judged: {words}\n" in annotations.notes_text(folder)
-    follow.print_events(folder, as_json=False)
+    watch.print_events(folder, as_json=False)
     assert capsys.readouterr().out.endswith(f"; target not judged: {words}\n")
 
     list(resume(folder))
