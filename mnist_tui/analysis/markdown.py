@@ -1,4 +1,4 @@
-"""Runs and comparisons as Markdown, to be pasted into a README or a report."""
+"""Runs and comparisons as Markdown, to paste into a README or a report."""
 
 import re
 from collections.abc import Sequence
@@ -15,25 +15,25 @@ from mnist_tui.spec.summary import receptive_field_sentence, target_words
 from mnist_tui.text import clean_line
 
 SEED_COLUMNS = ("seed", "best", "last", "gap", "target", "run")
-"""What is said of each of several seeds."""
+"""The columns of the table of several seeds."""
 _MARKUP = re.compile(r"[\\`\[]|\*(?=\S)|(?<!\w)_(?=\S)|<(?=[\w/!?])")
-"""What would begin markup, a link or HTML."""
+"""Characters that would begin markup, a link or HTML."""
 
 
 def plain(text: str) -> str:
-    """One line that Markdown shows as it is."""
+    """A text on one line, escaped so that Markdown shows it as it is."""
     return _MARKUP.sub(r"\\\g<0>", clean_line(text).strip())
 
 
 def code(text: str) -> str:
-    """One line as code, between as many backticks as it takes."""
+    """A text on one line as inline code, between one backtick more than it has in a row."""
     longest = max(map(len, re.findall("`+", text)), default=0)
     fence, gap = "`" * (longest + 1), " " if longest else ""
     return f"{fence}{gap}{clean_line(text)}{gap}{fence}"
 
 
 def table(rows: Sequence[Sequence[str]], is_right: Sequence[bool]) -> list[str]:
-    """A table whose first row is its heading."""
+    """The lines of a table whose first row is its heading."""
     heads, *others = [[plain(text).replace("|", "\\|") for text in row] for row in rows]
     rule = ["---:" if right else "---" for right in is_right]
     return [f"| {' | '.join(cells)} |" for cells in (heads, rule, *others)]
@@ -97,7 +97,7 @@ def _data(run: Run) -> str:
 
 
 def _analysis(run: Run) -> list[str]:
-    """What somebody wrote about the run."""
+    """The lines of the run's analysis, from its notes."""
     try:
         text = read_notes(run.folder).analysis.strip()
     except StorageError:
@@ -125,14 +125,14 @@ def _seed(run: Run) -> int:
 
 
 def comparison_lines(arms: Sequence[Arm], sentences: Sequence[str], measure: Measure) -> list[str]:
-    """Runs beside each other: what can be said, the results, the settings and the layers that differ."""
+    """A comparison: the sentences, the results, and the settings and layers that differ."""
     labels = [arm.label for arm in arms]
     lines = [f"### {plain(' and '.join(labels))}", ""]
     for sentence in sentences:
         lines += [f"**{plain(sentence)}**", ""]
-    lines += _side_table([_judged(row) for row in tables.comparison_table(arms, measure)])
+    lines += _arm_table([_mark_judged(row) for row in tables.comparison_table(arms, measure)])
     if differences := tables.difference_table(arms):
-        lines += ["", *_side_table([["only what differs", *labels], *differences])]
+        lines += ["", *_arm_table([["only what differs", *labels], *differences])]
     for arm in arms[1:]:
         if layers := tables.layer_lines(arms[0], arm):
             lines += ["", f"Layers, from {plain(f'{labels[0]} to {arm.label}')}:", ""]
@@ -140,11 +140,11 @@ def comparison_lines(arms: Sequence[Arm], sentences: Sequence[str], measure: Mea
     return lines
 
 
-def _judged(row: Sequence[str]) -> list[str]:
-    """A row of results; the measure that is judged by is marked with a word instead of a sign."""
+def _mark_judged(row: Sequence[str]) -> list[str]:
+    """A row of results, in which the judged measure is marked with a word instead of >."""
     name, *values = row
     return [f"{name.removeprefix('> ')} (judged)" if name.startswith("> ") else name, *values]
 
 
-def _side_table(rows: Sequence[Sequence[str]]) -> list[str]:
+def _arm_table(rows: Sequence[Sequence[str]]) -> list[str]:
     return table(rows, [False] * len(rows[0]))

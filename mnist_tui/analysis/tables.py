@@ -1,4 +1,4 @@
-"""Runs and comparisons as text and as JSON, for a terminal without a screen and for pipes."""
+"""Runs and comparisons as tables of text and as JSON, for the command line and the dashboard."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -31,7 +31,7 @@ SHORT: dict[Measure, str] = {
 
 
 def runs_table(groups: Sequence[Sequence[Run]], shown: Sequence[Column]) -> list[str]:
-    """A heading, and a line for every run or every group of seeds."""
+    """A heading line, then a line for every run or group of seeds."""
     rows = [[column.of(runs) for column in shown] for runs in groups]
     heads = [column.heading for column in shown]
     return _align([heads, *rows], [column.is_number for column in shown])
@@ -43,7 +43,7 @@ def _align(rows: Sequence[Sequence[str]], is_right: Sequence[bool]) -> list[str]
 
 
 def details(run: Run, runs: Sequence[Run], shown: Sequence[Column], notes: str) -> list[str]:
-    """All that is known of a run: its facts, what changed against the nearest earlier one, epochs and notes."""
+    """A run in full: its facts, the changes against the nearest earlier run, epochs and notes."""
     facts = [(column.heading, column.of([run])) for column in shown if column.key != "curve"]
     if newer := repeats(runs).get(run.id):
         facts.append(("not counted", f"{newer} repeats it: same recipe, seed, data, device and versions"))
@@ -52,7 +52,7 @@ def details(run: Run, runs: Sequence[Run], shown: Sequence[Column], notes: str) 
 
 
 def changes(run: Run, runs: Sequence[Run]) -> list[str]:
-    """What changed against the earlier run that is nearest, a line each."""
+    """The changes against the nearest earlier run, a line each."""
     before = nearest(run, runs)
     if before is None:
         return ["changes: no earlier run to compare with"]
@@ -80,7 +80,7 @@ def epoch_table(rows: Sequence[EpochEnded], best_epoch: int | None) -> list[list
 
 
 def comparison_table(arms: Sequence[Arm], measure: Measure) -> list[list[str]]:
-    """Results arm by arm: a heading row, then a row for each fact; the judged measure is marked with >."""
+    """Results, a column for each arm: a heading row, then a row for each fact; the judged measure is marked with >."""
     rows = [["", *(arm.label for arm in arms)]]
     rows.append(["seeds", *(_seeds(arm) for arm in arms)])
     rows.append(["parameters", *(f"{arm.runs[0].parameters or 0:,}" for arm in arms)])
@@ -106,8 +106,8 @@ def _mean(arm: Arm, measure: Measure) -> str:
 
 
 def _interval(arm: Arm, measure: Measure) -> str:
-    found = arm.interval(measure)
-    return "-" if found is None else f"{100 * found[0]:.2f}–{found[1]:.2%}"
+    interval = arm.interval(measure)
+    return "-" if interval is None else f"{100 * interval[0]:.2f}–{interval[1]:.2%}"
 
 
 def _gap(arm: Arm) -> str:
@@ -116,10 +116,10 @@ def _gap(arm: Arm) -> str:
 
 
 def difference_table(arms: Sequence[Arm]) -> list[list[str]]:
-    """The settings that differ between the arms, a row each; a arm of several seeds is told by its first run."""
+    """The settings that differ between the arms, a row each; of several seeds those of the first run."""
     several = any(len(arm.runs) > 1 for arm in arms)
-    found = differing([arm.runs[0] for arm in arms], with_seed=not several)
-    return [[difference.name, *difference.values] for difference in found]
+    differences = differing([arm.runs[0] for arm in arms], with_seed=not several)
+    return [[difference.name, *difference.values] for difference in differences]
 
 
 def setting_table(arms: Sequence[Arm]) -> list[list[str]]:
@@ -134,7 +134,7 @@ def _all_seeds(arm: Arm) -> str:
 
 
 def layer_lines(before: Arm, after: Arm) -> list[str]:
-    """The layers that differ, with what they change in parameters, multiply-adds and receptive field."""
+    """The layers that differ, with the change of parameters, multiply-adds and receptive field."""
     lines = []
     for change in layer_differences(before.runs[0], after.runs[0]):
         if change.kind == "same":
@@ -146,7 +146,7 @@ def layer_lines(before: Arm, after: Arm) -> list[str]:
 
 
 def comparison_lines(arms: Sequence[Arm], verdicts: Sequence[Verdict], measure: Measure) -> list[str]:
-    """The whole comparison as text, the sentence last."""
+    """A comparison as text: results, differences, and the verdicts last."""
     rows = comparison_table(arms, measure)
     lines = _align(rows, [False] * len(rows[0]))
     if differences := difference_table(arms):
@@ -159,7 +159,7 @@ def comparison_lines(arms: Sequence[Arm], verdicts: Sequence[Verdict], measure: 
 
 
 def comparison_json(arms: Sequence[Arm], verdicts: Sequence[Verdict], measure: Measure) -> dict[str, Any]:
-    """The whole comparison as one object; accuracies are fractions."""
+    """A comparison as one JSON object; accuracies are fractions."""
     return {
         "measure": measure,
         "sides": [

@@ -12,7 +12,7 @@ from pathlib import Path
 from mnist_tui.errors import StorageError
 from mnist_tui.files import sync_folder
 from mnist_tui.runs import lock
-from mnist_tui.runs.record import check_is_run
+from mnist_tui.runs.reader import check_is_run
 from mnist_tui.text import clean_line
 
 ARCHIVES = (".zip", ".tar.gz", ".tgz")

@@ -21,12 +21,14 @@ from mnist_tui.runs.events import EpochEnded, LearningRateChanged, Outcome, RunE
 FILE = "history.jsonl"
 STEERING_FILE = "steering.jsonl"
 MAX_BYTES = 16 * 2**20
-REQUIRED = ("train_accuracy", "test_accuracy", "learning_rate", "seconds", "images_per_second")
-"""The numbers that every row has."""
-LATER = ("gradient_norm", "weight_norm")
-"""The numbers that rows of version 0.1 lack."""
-OPTIONAL = ("train_loss", "test_loss", "val_loss", "val_accuracy", *LATER)
+LOSSES = ("train_loss", "test_loss")
+"""The numbers that may be NaN or infinite, which JSON cannot hold: null stands for them."""
+LATER = tuple(field.name for field in fields(EpochEnded) if field.default is None)
+"""The numbers that an older version did not measure."""
+OPTIONAL = (*LOSSES, *(field.name for field in fields(EpochEnded) if field.type == float | None))
 """The numbers that may be missing: not finite, without a validation split, or not measured by an older version."""
+REQUIRED = tuple(field.name for field in fields(EpochEnded) if field.type is float and field.name not in LOSSES)
+"""The numbers that every row has."""
 TIMINGS = ("seconds", "images_per_second")
 """The parts of a row that differ between two runs that are otherwise the same."""
 
@@ -163,7 +165,7 @@ _FIELDS = tuple(field.name for field in fields(EpochEnded))
 
 def _as_event(row: dict[str, Any]) -> EpochEnded:
     stored = {name: row.get(name) for name in _FIELDS}
-    losses = {name: math.nan for name in ("train_loss", "test_loss") if row.get(name) is None}  # JSON has no infinity.
+    losses = {name: math.nan for name in LOSSES if row.get(name) is None}
     return EpochEnded(**stored | losses | {"steered": row.get("steered") is True})  # type: ignore[arg-type]
 
 

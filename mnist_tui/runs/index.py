@@ -11,7 +11,8 @@ from pathlib import Path
 
 from mnist_tui.errors import RunError, StorageError
 from mnist_tui.runs.lock import is_running
-from mnist_tui.runs.record import OPEN, Run, observations, read_run, with_live_state
+from mnist_tui.runs.reader import read_run, with_live_state
+from mnist_tui.runs.record import OPEN, Run, observations
 from mnist_tui.runs.storage import SavedRun, load_run
 from mnist_tui.text import clean_line
 

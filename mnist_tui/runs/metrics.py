@@ -11,8 +11,8 @@ from typing import Literal
 from mnist_tui.runs.events import EpochEnded
 
 ChartName = Literal["accuracy", "loss", "learning rate", "norms"]
-Role = Literal["train", "val", "test", "rate", "gradient", "weights"]
-"""Which line of its chart a metric is; also the name of the line in the legend."""
+Role = Literal["train", "val", "test", "weights"]
+"""What a metric is measured on: images in training, on validation or test images, or the weights alone."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,8 @@ class Metric:
     """`%` for a fraction that is shown in percent, `points` for a difference of two of these, `s`, or none."""
     chart: ChartName | None = None
     role: Role | None = None
+    line: str = ""
+    """The name of its line in the legend, where that is not the role."""
     narrow_heading: str = ""
     """The heading in a narrow epoch log, where it differs."""
     compute: Callable[[EpochEnded], float | None] | None = None
@@ -98,9 +100,9 @@ METRICS = (
     Metric("test_loss", "test loss", "test loss", ".4f", 6, 5, "low", "", "loss", "test"),
     Metric("test_accuracy", "test acc", "test %", ".2f", 5, 0, "high", "%", "accuracy", "test"),
     Metric("gap", "gap", "gap", "+.2f", 5, 2, "low", "points", compute=_gap),
-    Metric("learning_rate", "lr", "rate", ".3g", 7, 4, chart="learning rate", role="rate"),
+    Metric("learning_rate", "lr", "rate", ".3g", 7, 4, chart="learning rate", role="train", line="rate"),
     Metric("seconds", "s", "s", ".1f", 4, 3, "low", "s"),
-    Metric("gradient_norm", "grad norm", "grad norm", ".4g", 9, 6, chart="norms", role="gradient"),
+    Metric("gradient_norm", "grad norm", "grad norm", ".4g", 9, 6, chart="norms", role="train", line="gradient"),
     Metric("weight_norm", "weight norm", "weight norm", ".4g", 9, 6, chart="norms", role="weights"),
 )
 """Every metric, in the order of columns."""
@@ -140,5 +142,5 @@ def main_line(chart: ChartName) -> Metric:
 def comparable() -> dict[str, Metric]:
     """The metrics by which runs are drawn over each other, by their names on the screen; accuracy comes first."""
     tests: dict[str, Metric] = {chart: main for chart in CHARTS if (main := main_line(chart)).role == "test"}
-    others = [each for each in METRICS if each.role not in ("train", "val", "test") and (each.chart or each.compute)]
+    others = [each for each in METRICS if each.compute or (each.chart and each.chart not in tests)]
     return {**tests, **{each.name.replace("_", " "): each for each in others}}

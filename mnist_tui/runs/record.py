@@ -1,12 +1,11 @@
-"""The one reader of run folders, and a run as facts for tables and comparisons; slow ones are read when asked for.
+"""A run as facts for tables and comparisons; what is slow to read is read on first use.
 
-Nothing in a file is believed to be of the right kind: a fact that is missing or wrong is None. Who trains needs more
-than that: `storage.load_run` refuses a run of which anything is wrong. No torch.
+No file is trusted: a fact that is missing or of the wrong type is None. Training needs more than that:
+`storage.load_run` refuses a run of which anything is wrong. No torch.
 """
 
 import json
 import math
-import re
 from collections.abc import Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,9 +14,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, TypeVar
 
-from mnist_tui.errors import CallError, FileError, LayerError, SpecError, StorageError
-from mnist_tui.files import read_text
-from mnist_tui.runs import lock
+from mnist_tui.errors import CallError, LayerError, SpecError, StorageError
 from mnist_tui.runs.annotations import read_notes, read_tags
 from mnist_tui.runs.events import EpochEnded, best_of
 from mnist_tui.runs.history import read_history
@@ -31,9 +28,6 @@ from mnist_tui.text import clean_line
 
 T = TypeVar("T")
 
-FORMAT = 1
-"""The version of run.json and end.json."""
-MAX_JSON = 16 * 2**20
 ENDED = ("completed", "stopped", "diverged", "failed")
 """The states of runs that have ended, as end.json says."""
 OPEN = ("training", "interrupted")
@@ -43,7 +37,7 @@ NO_RUN = ("damaged", "half written", "newer format", "link", "no run")
 VERSIONS = ("mnist-tui", "torch", "torchvision")
 """The packages whose versions may change a result."""
 LAST_EPOCHS = 3
-"""Epochs that the mean of the last ones is over, where the target does not say otherwise."""
+"""The number of last epochs that are averaged, where the target does not say otherwise."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +73,7 @@ class Run:
 
     @cached_property
     def created(self) -> str:
-        """When it began, in UTC, as ISO 8601; "" where it is not known."""
+        """The time it began, in UTC, as ISO 8601; "" where it is not known."""
         return clean_line(_get(self.record, str, "created") or "", 40)
 
     @property
@@ -92,12 +86,12 @@ class Run:
 
     @cached_property
     def dataset(self) -> str | None:
-        """Of MNIST, or of the small digits: mnist, digits."""
+        """Name of the data set: mnist or digits."""
         return _text(_get(self.record, str, "dataset", "name"))
 
     @property
     def data(self) -> tuple[str | None, str | None, int | None]:
-        """What makes two results comparable: the data's name and SHA-256, and how many test images there are."""
+        """Name and SHA-256 of the data set, and its number of test images: equal where two results can be compared."""
         sha = _get(self.record, str, "dataset", "sha256")
         return self.dataset, sha, _get(self.record, int, "dataset", "test_images")
 
@@ -107,7 +101,7 @@ class Run:
 
     @property
     def extends(self) -> str | None:
-        """The run that it goes on from, where it is an extension."""
+        """The id of the run that this one extends; None where it began from its seed."""
         return _text(_get(self.record, str, "extends"))
 
     # --- what the recipe in it says ---
@@ -122,13 +116,13 @@ class Run:
 
     @property
     def optimizer(self) -> str | None:
-        """Its name alone."""
+        """The optimizer's name, without its arguments."""
         call = self._call("optimizer")
         return call.name if call else None
 
     @property
     def learning_rate(self) -> float | None:
-        """The optimizer's; of a schedule the rate that it is a factor of."""
+        """The optimizer's base learning rate."""
         call = self._call("optimizer")
         return _learning_rate(call, self.knobs) if call else None
 
@@ -139,7 +133,7 @@ class Run:
 
     @property
     def augmentation(self) -> str | None:
-        """The names of the transforms; "none" where the training images are as they are."""
+        """The names of the transforms; "none" without any."""
         calls = self._recipe(list, "augment")
         if calls is None:
             return None
@@ -157,58 +151,58 @@ class Run:
 
     @property
     def layer_kinds(self) -> str:
-        """How many layers of each kind."""
+        """The number of layers of each kind, in words."""
         return layers_in_words(self.layers)
 
     @property
     def layer_text(self) -> str:
-        """The layers as they were written."""
+        """The text of the layers, as it was written."""
         return _get(self.record, str, "spec", "layers") or ""
 
     @property
     def knobs(self) -> tuple[tuple[str, float], ...]:
-        """Names and numbers."""
+        """Names and values of the knobs."""
         knobs = _get(self.record, dict, "spec", "knobs") or {}
         return tuple((name, value) for name, value in knobs.items() if isinstance(value, int | float))
 
     def section(self, name: str) -> Mapping[str, Any]:
-        """A part of the spec that has parts of its own, such as `train`; {} where there is none."""
+        """A table of the spec, such as `train`; {} where there is none."""
         return _get(self.record, dict, "spec", name) or {}
 
     def part(self, name: str) -> Mapping[str, Any]:
-        """A part of run.json that has parts of its own, such as `versions`; {} where there is none."""
+        """An object in run.json, such as `versions`; {} where there is none."""
         return _get(self.record, dict, name) or {}
 
     def _recipe(self, kind: type[T], name: str) -> T | None:
         return _get(self.record, kind, "spec", "train", name)
 
     def _call(self, name: str) -> Call | None:
-        return _parsed(self._recipe(str, name) or "")
+        return _parse_call(self._recipe(str, name) or "")
 
     @cached_property
     def spec(self) -> RunSpec | None:
-        """The whole spec, checked; None where this version cannot read it."""
+        """The validated spec; None where this version cannot read it."""
         with suppress(SpecError, KeyError, TypeError):
             return make_spec(self.record["spec"])
         return None
 
     @cached_property
     def recipe(self) -> str:
-        """Equal for runs that were set to do the same, but for the seed."""
+        """A key that is equal for runs whose specs differ in nothing but the seed."""
         train = {name: value for name, value in self.section("train").items() if name != "seed"}
         return json.dumps([self.layer_text, self.knobs, train, self.name], sort_keys=True)
 
     @cached_property
     def group(self) -> Hashable:
-        """Equal for completed runs of one recipe on the same data; a steered one is alone."""
+        """A key that is equal for completed runs of one recipe on the same data; a steered run has one of its own."""
         is_alone = self.is_steered or self.state != "completed"
         return self.recipe, self.data, self.id if is_alone else ""
 
     @cached_property
     def observation(self) -> Hashable:
-        """Equal for runs that repeat one another: one recipe and seed, on the same data, device and versions.
+        """A key that is equal for repeats: runs of one recipe and seed, on the same data, device and versions.
 
-        They draw the same random numbers, so together they say no more than one of them. A steered run repeats none.
+        They draw the same random numbers, so together they count as one observation. A steered run is no repeat.
         """
         versions = [str(self.part("versions").get(name)) for name in VERSIONS]
         device = f"{_get(self.record, str, 'device')}".partition(":")[0], self.device
@@ -220,19 +214,19 @@ class Run:
     @cached_property
     def rows(self) -> list[EpochEnded]:
         """The epochs, in order; [] where the history cannot be read."""
-        return self._history()
+        return self._read_history()
 
     @cached_property
     def accuracies(self) -> tuple[float, ...]:
-        """The test accuracy of each epoch; much less to keep of ten thousand runs than their `rows`."""
-        return tuple(row.test_accuracy for row in self._history())
+        """The test accuracy of each epoch; takes much less memory than `rows`, for tables of ten thousand runs."""
+        return tuple(row.test_accuracy for row in self._read_history())
 
     @property
     def has_accuracies(self) -> bool:
-        """Whether `accuracies` were read already."""
+        """Whether `accuracies` were read from the disk already."""
         return "accuracies" in vars(self)
 
-    def _history(self) -> list[EpochEnded]:
+    def _read_history(self) -> list[EpochEnded]:
         if self.is_run:
             with suppress(StorageError):
                 return read_history(self.folder)
@@ -240,7 +234,7 @@ class Run:
 
     @cached_property
     def epochs(self) -> int:
-        """Epochs done."""
+        """The number of epochs done."""
         if self.end:
             return _get(self.end, int, "epochs") or 0
         return len(self.rows) if self.is_run else 0
@@ -248,23 +242,23 @@ class Run:
     @cached_property
     def best(self) -> Mapping[str, Any]:
         """The best epoch, as a row of the history; {} before the first."""
-        return self._row("best") or self._of(best_of(self.rows))
+        return self._stored_row("best") or self._as_mapping(best_of(self.rows))
 
     @cached_property
     def last(self) -> Mapping[str, Any]:
         """The last epoch, as a row of the history; {} before the first."""
-        return self._row("last") or self._of(self.rows[-1] if self.rows else None)
+        return self._stored_row("last") or self._as_mapping(self.rows[-1] if self.rows else None)
 
-    def _row(self, name: str) -> Mapping[str, Any]:
+    def _stored_row(self, name: str) -> Mapping[str, Any]:
         return _get(self.end, dict, name) or {}
 
     @staticmethod
-    def _of(row: EpochEnded | None) -> Mapping[str, Any]:
+    def _as_mapping(row: EpochEnded | None) -> Mapping[str, Any]:
         return {} if row is None else vars(row)
 
     @cached_property
     def best_accuracy(self) -> float | None:
-        """On the test images, in the best epoch."""
+        """The test accuracy in the best epoch."""
         return _number(self.best.get("test_accuracy"))
 
     @property
@@ -277,19 +271,19 @@ class Run:
 
     @property
     def mean_of_last(self) -> float | None:
-        """Of the test accuracies of the last epochs, as many as `last_epochs`; None where there are fewer."""
-        found = self.accuracies[-self.last_epochs :]
-        return fmean(found) if len(found) == self.last_epochs else None
+        """The mean test accuracy of the last `last_epochs` epochs; None where there are fewer."""
+        last = self.accuracies[-self.last_epochs :]
+        return fmean(last) if len(last) == self.last_epochs else None
 
     @property
     def last_epochs(self) -> int:
-        """Last epochs that count: the target's, or `LAST_EPOCHS`."""
+        """The number of epochs that `mean_of_last` averages: the target's, or `LAST_EPOCHS`."""
         count = _get(self.record, int, "spec", "target", "last_epochs") or LAST_EPOCHS
         return count if 1 <= count <= 10_000 else LAST_EPOCHS
 
     @property
     def measured_on(self) -> str | None:
-        """What the accuracies were measured on, and what the best epoch was chosen on."""
+        """A sentence on which images measured the accuracies, and on which the best epoch was chosen."""
         if not self.is_run:
             return None
         count = self.data[2]
@@ -299,7 +293,7 @@ class Run:
 
     @property
     def chosen_by(self) -> str:
-        """On which images the best epoch is the best: validation, or test."""
+        """The images whose accuracy chose the best epoch: validation or test."""
         return "validation" if self._has_validation else "test"
 
     @property
@@ -308,20 +302,20 @@ class Run:
 
     @property
     def gap(self) -> float | None:
-        """Train − test accuracy in the last epoch: how much it overfits."""
+        """Train − test accuracy in the last epoch, as a fraction: how much the network overfits."""
         train, test = _number(self.last.get("train_accuracy")), self.last_accuracy
         return None if train is None or test is None else train - test
 
     @property
     def seconds(self) -> float | None:
-        """Of training and evaluation, as the run counted them."""
+        """Seconds of training and evaluation, as the run measured them."""
         if self.end:
             return _number(self.end.get("seconds"))
         return sum(row.seconds for row in self.rows) if self.rows else None
 
     @cached_property
     def target_parts(self) -> Mapping[str, bool | None]:
-        """Whether each part of the target is met, None where it is not judged; {} without one and before the end."""
+        """For each part of the target whether it is met, None where it is not judged; {} without a target or an end."""
         parts = _get(self.end, dict, "target") or {}
         if not self.epochs:
             parts = {part: met if part == "parameters" else None for part, met in parts.items()}
@@ -360,83 +354,14 @@ class Run:
         return clean_line(analysis.partition("\n")[0], 200)
 
 
-def read_run(folder: Path) -> Run:
-    """A folder as it stands; never raises for what is in it."""
-    if folder.is_symlink():
-        return Run(folder, "link", "leads out of the runs directory, and is not followed")
-    run = read_files(folder)
-    return with_live_state(run) if run.state in OPEN else run
-
-
-def read_files(folder: Path) -> Run:
-    """A folder as its run.json and end.json tell it; without looking at the lock, so no run is `training`."""
-    try:
-        record = _read_json(folder / "run.json")
-        end = _read_json(folder / "end.json") or {}
-    except FileError as error:
-        return Run(folder, "damaged", clean_line(f"{error.path.name} {error.why}", 200))
-    if record is None:
-        is_ours = (folder / lock.FILE).exists() or _FOLDER_NAME.fullmatch(folder.name)
-        return Run(folder, *(("half written", "died before it began: it has no run.json") if is_ours else _NOT_OURS))
-    if record.get("format") != FORMAT:
-        version = record.get("format")
-        is_newer = isinstance(version, int) and version > FORMAT
-        reason = f"run.json has format {clean_line(str(version), 20)}; this version reads {FORMAT}"
-        return Run(folder, "newer format" if is_newer else "damaged", reason)
-    if not isinstance(record.get("spec"), dict):
-        return Run(folder, "damaged", "run.json holds no spec")
-    outcome = end.get("outcome")
-    if outcome in ENDED:
-        return Run(folder, str(outcome), clean_line(str(end.get("message", "")), 500), record, end)
-    if end:
-        return Run(folder, "damaged", "end.json does not say how the run ended", record, end)
-    return Run(folder, "interrupted", _REASONS["interrupted"], record)
-
-
-def with_live_state(run: Run) -> Run:
-    """A run that has not ended as its lock tells it, `training` or `interrupted`; itself where nothing changed."""
-    path = run.folder / lock.FILE
-    is_held = path.is_file() and not path.is_symlink() and lock.is_running(run.folder)
-    state = "training" if is_held else "interrupted"
-    return run if state == run.state else Run(run.folder, state, _REASONS[state], run.record)
-
-
-def check_is_run(folder: Path) -> None:
-    """Raises `StorageError` for a link, `..` and a folder without a run.json of its own."""
-    record = folder / "run.json"
-    is_run = folder.name not in ("", "..") and not folder.is_symlink() and not record.is_symlink() and record.is_file()
-    if not is_run:
-        raise StorageError(f"{folder}: is no run folder; name one that holds a run.json, and is no link")
-
-
-_REASONS = {"training": "some process trains it", "interrupted": "ended without saying so; it can be resumed"}
-_NOT_OURS = ("no run", "somebody else's folder: it has no run.json")
-_FOLDER_NAME = re.compile(r"\d{8}T\d{6}Z-.+-s\d+-[0-9a-f]{4}")
-
-
-def _read_json(path: Path) -> dict[str, Any] | None:
-    """The object in a file, None where there is no file; raises `FileError`."""
-    try:
-        document = json.loads(read_text(path, MAX_JSON, follow=False))
-    except FileError as error:
-        if error.is_missing:
-            return None
-        raise
-    except (ValueError, RecursionError):
-        raise FileError(path, "is no JSON") from None
-    if not isinstance(document, dict):
-        raise FileError(path, "is no JSON object")
-    return document
-
-
 def observations(runs: Sequence[Run]) -> list[Run]:
-    """The runs without repeats: of those that repeat one another the newest, in the place of the first."""
+    """The runs without repeats: of runs with equal `observation` the newest, in the place of the first."""
     if len(runs) == 1:
         return list(runs)
     newest: dict[Hashable, Run] = {}
     for run in runs:
-        known = newest.get(run.observation, run)
-        newest[run.observation] = max(known, run, key=lambda each: (each.created, each.id))
+        previous = newest.get(run.observation, run)
+        newest[run.observation] = max(previous, run, key=lambda each: (each.created, each.id))
     return list(newest.values())
 
 
@@ -445,7 +370,7 @@ def _text(value: str | None) -> str | None:
 
 
 def _get(document: Any, kind: type[T], *path: str) -> T | None:
-    """What stands at a path of nested objects, if it is of the kind that it should be."""
+    """The value at a path in nested objects; None where it is missing or not of type `kind`."""
     for name in path:
         if not isinstance(document, Mapping):
             return None
@@ -459,11 +384,11 @@ def _number(value: Any) -> float | None:
     return float(value) if is_number else None
 
 
-# Many runs share their recipes: what is read out of a text is kept by the text.
+# Many runs share their recipes, so what is parsed out of a text is cached by the text.
 
 
 @lru_cache(maxsize=20_000)
-def _parsed(text: str) -> Call | None:
+def _parse_call(text: str) -> Call | None:
     with suppress(CallError):
         return parse(text)
     return None
@@ -480,7 +405,7 @@ def _learning_rate(call: Call, knobs: tuple[tuple[str, float], ...]) -> float | 
 
 
 @lru_cache(maxsize=20_000)
-def _calls(layers: str) -> tuple[Call, ...]:
+def _parse_layers(layers: str) -> tuple[Call, ...]:
     with suppress(CallError):
         return parse_lines(layers)
     return ()
@@ -489,7 +414,7 @@ def _calls(layers: str) -> tuple[Call, ...]:
 @lru_cache(maxsize=20_000)
 def _dropout_rates(layers: str, knobs: tuple[tuple[str, float], ...]) -> tuple[float, ...]:
     rates: set[float] = set()
-    for call in _calls(layers):
+    for call in _parse_layers(layers):
         if "Dropout" in call.name:
             given: Value = call.args[0] if call.args else dict(call.kwargs).get("p", 0.5)
             with suppress(CallError):
@@ -500,5 +425,5 @@ def _dropout_rates(layers: str, knobs: tuple[tuple[str, float], ...]) -> tuple[f
 @lru_cache(maxsize=2_000)
 def _layer_rows(layers: str, knobs: tuple[tuple[str, float], ...]) -> tuple[LayerRow, ...]:
     with suppress(CallError, LayerError, SpecError):
-        return infer_shapes(_calls(layers), dict(knobs))
+        return infer_shapes(_parse_layers(layers), dict(knobs))
     return ()

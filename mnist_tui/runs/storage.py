@@ -36,7 +36,7 @@ from mnist_tui.runs import annotations, lock
 from mnist_tui.runs.control import Requests
 from mnist_tui.runs.events import EpochEnded, LearningRateChanged, Paused, Progress, RunEnded, Unpaused, finite
 from mnist_tui.runs.history import STEERING_FILE, HistoryWriter, parse_end, read_history, read_steering
-from mnist_tui.runs.record import FORMAT, read_files
+from mnist_tui.runs.reader import FORMAT, read_files
 from mnist_tui.spec.run_spec import RunSpec, make_spec
 from mnist_tui.text import clean
 
@@ -129,11 +129,11 @@ class RunFolder:
         lock.acquire(self._lock)
 
     def save_checkpoint(self, content: bytes, step: int, best_step: int | None) -> None:
-        """Writes a checkpoint of `step` steps, then removes what is neither best nor among the newest two."""
+        """Writes a checkpoint after `step` steps, then removes those that are neither the best nor the newest two."""
         path = checkpoint_path(self.folder, step)
-        if _holds(path, content):
+        if _has_content(path, content):
             return
-        # Between two steps a run may be steered, or evaluated: then there is more to keep than before.
+        # One of the same step may be older: a learning rate may change between two steps, or an epoch be evaluated.
         write_atomically(path, content)
         kept = {*checkpoints(self.folder)[:2], checkpoint_path(self.folder, best_step or 0)}
         for old in checkpoints(self.folder):
@@ -157,14 +157,14 @@ class RunFolder:
             pass
 
     def save_steering(self, steered: list[LearningRateChanged]) -> None:
-        """Keeps where the run was steered, in steering.jsonl."""
+        """Writes the changes of the learning rate by hand to steering.jsonl."""
         path = self.folder / STEERING_FILE
         if steered or path.exists():
             write_atomically(path, "".join(json.dumps(asdict(event)) + "\n" for event in steered).encode())
 
     def save_predictions(self, epoch: int, labels: "Tensor", predictions: "Tensor", probabilities: "Tensor") -> None:
-        """Keeps the answers of the best epoch: labels and predictions uint8, true-class probabilities float32."""
-        import numpy as np  # Only who trains writes them; listing runs does not wait for it.
+        """Writes predictions.npz for the best epoch: labels and predictions uint8, true-class probabilities float32."""
+        import numpy as np  # Needed only in training; listing runs does not wait for it.
 
         buffer = io.BytesIO()
         np.savez_compressed(
@@ -177,7 +177,7 @@ class RunFolder:
         write_atomically(self.folder / "predictions.npz", buffer.getvalue())
 
     def copy_predictions(self, source: Path) -> None:
-        """Takes over the answers of the run in `source`; raises `StorageError` where they cannot be read."""
+        """Copies predictions.npz from the run in `source`; raises `StorageError` where it cannot be read."""
         try:
             content = read_bytes(source / "predictions.npz", MAX_PREDICTIONS, follow=False)
         except FileError as error:
@@ -193,14 +193,14 @@ class RunFolder:
             pass
 
     def begin_again(self, record: dict[str, Any]) -> None:
-        """Marks a stopped run as going on, and notes in resumed.jsonl where and how."""
+        """Marks an ended run as going on: adds `record` to resumed.jsonl and removes end.json."""
         self._take_back_result()
         with open(self.folder / "resumed.jsonl", "a") as file:
             file.write(json.dumps(record) + "\n")
         (self.folder / "end.json").unlink(missing_ok=True)
 
     def _take_back_result(self) -> None:
-        """Empties the result in notes.md, where it is what the program wrote of the end that the run had."""
+        """Empties the result in notes.md where the program wrote it, about the end that is now undone."""
         saved = load_run(self.folder)
         ended = parse_end(saved.end) if saved.end else None
         if ended is None:
@@ -210,7 +210,7 @@ class RunFolder:
         self._change_notes(lambda text: annotations.without_result(text, lines))
 
     def end(self, ended: RunEnded, notes: str) -> None:
-        """Writes notes.md, in which a person's words stay, and end.json."""
+        """Fills in notes.md, where a person's words stay, then writes end.json."""
         replaced, self._result = self._result, annotations.result_lines(notes)
         self._change_notes(lambda text: annotations.merge_notes(annotations.without_result(text, replaced), notes))
         write_atomically(self.folder / "end.json", _json_bytes({"format": FORMAT, **asdict(ended)}))
@@ -231,8 +231,8 @@ class RunFolder:
         self._lock.release()
 
 
-def _holds(path: Path, content: bytes) -> bool:
-    """Whether a file has this content already."""
+def _has_content(path: Path, content: bytes) -> bool:
+    """Whether a file has this content."""
     try:
         return path.stat().st_size == len(content) and read_bytes(path, len(content)) == content
     except (OSError, FileError):
@@ -240,18 +240,18 @@ def _holds(path: Path, content: bytes) -> bool:
 
 
 def checkpoint_path(folder: Path, step: int) -> Path:
-    """Where a run's checkpoint of so many steps is."""
+    """The path of a run's checkpoint after `step` steps."""
     return folder / f"ckpt-{step:08d}.safetensors"
 
 
 def checkpoints(folder: Path) -> list[Path]:
     """The checkpoint files of a run, the newest first."""
-    found = [path for path in folder.glob("ckpt-*.safetensors") if re.fullmatch(r"ckpt-\d{8,}", path.stem)]
-    return sorted(found, key=lambda path: int(path.stem[5:]), reverse=True)
+    paths = [path for path in folder.glob("ckpt-*.safetensors") if re.fullmatch(r"ckpt-\d{8,}", path.stem)]
+    return sorted(paths, key=lambda path: int(path.stem[5:]), reverse=True)
 
 
 def read_checkpoint(folder: Path, step: int) -> bytes | None:
-    """A run's checkpoint of so many steps; None where it cannot be read."""
+    """The content of a run's checkpoint after `step` steps; None where it cannot be read."""
     try:
         return read_bytes(checkpoint_path(folder, step), MAX_CHECKPOINT)
     except FileError:
@@ -259,7 +259,7 @@ def read_checkpoint(folder: Path, step: int) -> bytes | None:
 
 
 def readable_checkpoints(folder: Path) -> Iterator[tuple[Path, bytes]]:
-    """The checkpoints of a run with their content, the newest first; unreadable ones are passed over."""
+    """The checkpoints of a run with their content, the newest first; unreadable ones are skipped."""
     for path in checkpoints(folder):
         try:
             yield path, read_bytes(path, MAX_CHECKPOINT)
@@ -280,7 +280,7 @@ def _new_folder(runs_dir: Path, spec: RunSpec) -> Path:
 
 
 def _slug(name: str) -> str:
-    """A name in small ASCII letters, digits and hyphens, without accents; `run` where nothing of it is left."""
+    """A name in lower-case ASCII letters, digits and hyphens, without accents; `run` where nothing of it is left."""
     plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
     return re.sub("[^a-z0-9]+", "-", plain).strip("-")[:40].strip("-") or "run"
 

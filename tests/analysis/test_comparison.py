@@ -12,7 +12,8 @@ from mnist_tui.analysis import comparison, run_diff, tables
 from mnist_tui.analysis.comparison import Arm
 from mnist_tui.runs import columns
 from mnist_tui.runs.index import RunIndex
-from mnist_tui.runs.record import Run, read_run
+from mnist_tui.runs.reader import read_run
+from mnist_tui.runs.record import Run
 from mnist_tui.spec import presets
 from mnist_tui.spec.run_spec import RunSpec
 
@@ -297,7 +298,7 @@ def test_a_repeat_is_no_observation(tmp_path: Path, iter5: RunSpec) -> None:
     assert arm.interval("best") == comparison.labelled([new])[0].interval("best")
     assert tables.comparison_table([arm], "best")[1] == ["seeds", "3 (+3 repeats not counted)"]
     assert ["seed", "0, 1, 2"] in tables.setting_table([arm])
-    record = tables.comparison_json([arm], [], "best")["arms"][0]
+    record = tables.comparison_json([arm], [], "best")["sides"][0]
     assert (record["runs"], record["repeats"]) == ([run.id for run in new], [run.id for run in old])
 
 

@@ -14,7 +14,7 @@ from mnist_tui.errors import StorageError
 from mnist_tui.runs import annotations, filters, storage
 from mnist_tui.runs.annotations import Notes
 from mnist_tui.runs.events import EpochEnded, LearningRateChanged, Outcome, RunEnded, RunStarted
-from mnist_tui.runs.record import read_run
+from mnist_tui.runs.reader import read_run
 from mnist_tui.runs.storage import RunFolder, load_run
 from mnist_tui.spec import presets
 from mnist_tui.training import session

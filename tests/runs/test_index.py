@@ -12,7 +12,8 @@ from helpers.saved_runs import make_run, make_runs
 from mnist_tui.errors import StorageError
 from mnist_tui.runs import columns
 from mnist_tui.runs.index import RunIndex, grouped, repeats
-from mnist_tui.runs.record import Run, observations, read_run
+from mnist_tui.runs.reader import read_run
+from mnist_tui.runs.record import Run, observations
 from mnist_tui.spec import presets
 
 

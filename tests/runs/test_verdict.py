@@ -9,7 +9,7 @@ from helpers.reliability import only_folder, resume, run, small_spec
 from mnist_tui.cli import headless, watch
 from mnist_tui.runs import annotations, columns, verdict
 from mnist_tui.runs.events import EpochEnded, RunEnded
-from mnist_tui.runs.record import read_run
+from mnist_tui.runs.reader import read_run
 from mnist_tui.spec.run_spec import RunSpec, make_spec
 
 

@@ -13,7 +13,7 @@ from helpers.saved_runs import make_run
 from textual.pilot import Pilot
 
 from mnist_tui.analysis import markdown
-from mnist_tui.runs.record import read_run
+from mnist_tui.runs.reader import read_run
 from mnist_tui.spec import presets, summary
 from mnist_tui.tui.compare.screen import CompareScreen
 from mnist_tui.tui.runs.run_screen import RunScreen
@@ -60,7 +60,7 @@ async def test_the_lab_copies_the_pane_with_the_focus() -> None:
 
         assert layers == summary.table(spec) + "\n"
         assert epochs.splitlines()[0].startswith("| epoch | train loss |")
-        assert epochs.splitlines()[-1].startswith("| 2 | 0.0500 | 97.00% | 0.0500 | 99.12% |")
+        assert epochs.splitlines()[-1].startswith("| 2* | 0.0500 | 97.00% | 0.0500 | 99.12% |")
         assert recipe == presets.as_toml(spec).rstrip("\n") + "\n"
         assert screen(pilot).draft.layers == f"y{spec.layers}"
         assert pilot.app.clipboard == recipe

@@ -50,7 +50,7 @@ def curves_of(metric: Metric, group: SeedGroup, pinned: RunCurves | None, smooth
 
 def _lines(metric: Metric, run: RunCurves, smoothing: float) -> list[Curve]:
     """The lines of the newest run: of its steps, where the chart has them and they are known, else of its epochs."""
-    lines = [_per_epoch(each.role, each.role, run, each) for each in metrics.lines_of(metric) if each.role]
+    lines = [_per_epoch(each.line or each.role, each.role, run, each) for each in metrics.lines_of(metric) if each.role]
     # A pinned or watched run may have no steps left: then its epochs' means are its training curve.
     if not CHARTS[metric].has_steps or not run.points:
         return lines
@@ -61,7 +61,7 @@ def _step_lines(metric: Metric, run: RunCurves, smoothing: float) -> list[Curve]
     """The first line of a chart, step by step; the loss averaged, before it the losses as they are."""
     xs = [point.epoch for point in run.points]
     if metric == "learning rate":
-        return [Curve("rate", "rate", xs, [point.learning_rate for point in run.points])]
+        return [Curve("rate", "train", xs, [point.learning_rate for point in run.points])]
     losses = [point.loss for point in run.points]
     raw = [Curve("steps", "raw", xs, losses)] if smoothing else []
     return [*raw, Curve("train", "train", xs, smooth(xs, losses, smoothing))]

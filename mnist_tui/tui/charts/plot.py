@@ -39,8 +39,6 @@ COLOURS: dict[Role, str] = {
     "train": "primary",
     "test": "secondary",
     "val": "accent",
-    "rate": "primary",
-    "gradient": "primary",
     "weights": "secondary",
     "raw": "chart-band",
     "seed": "chart-seed",
@@ -52,8 +50,6 @@ POINTS: dict[Role, tuple[str, str]] = {
     "train": ("", "."),
     "test": ("●", "o"),
     "val": ("✕", "x"),
-    "rate": ("", "."),
-    "gradient": ("", "."),
     "weights": ("◆", "#"),
     "raw": ("", ":"),
     "seed": ("○", "'"),
@@ -153,8 +149,7 @@ class Drawing:
         if frame is None:
             return Text()
         if not self.picture.lines:
-            words = "no step yet" if CHARTS[self.view.metric].has_steps else "no epoch yet"
-            return Text(f"  {words}"[: self.width], self.style("foreground-muted"))
+            return Text(f"  {self._why_empty()}"[: self.width], self.style("foreground-muted"))
         canvas = Canvas(frame)
         self._draw_grounds(canvas, frame)
         for line in self.picture.lines:
@@ -170,6 +165,11 @@ class Drawing:
         muted = self.style("foreground-muted")
         lines = with_axis(canvas.lines(), frame, self._ticks(frame), muted, AXIS)
         return Text("\n").join([*lines, epoch_axis(frame, self.style("foreground-muted"))])
+
+    def _why_empty(self) -> str:
+        if self.picture.best is not None:  # Of an epoch that has other metrics.
+            return "not measured in this run"
+        return "no step yet" if CHARTS[self.view.metric].has_steps else "no epoch yet"
 
     def frame(self) -> Frame | None:
         """The part of the data that is seen; None where there is no room."""
@@ -240,7 +240,7 @@ class Drawing:
     def legend(self) -> Text:
         """The last values, the test value first, since it is the last that may be cut; then what the lines are."""
         text = Text(" ", no_wrap=True)
-        order = ("test", "val", "train", "rate", "gradient", "weights", "pinned")
+        order = ("test", "val", "train", "weights", "pinned")
         lines = [line for role in order for line in self.picture.lines if line.role == role]
         for line in lines[:1]:
             self._append_value(text, line)
