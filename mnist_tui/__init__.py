@@ -18,9 +18,9 @@ bottom, and `lint-imports` checks it:
     analysis/   what saved runs say: statistics.py, comparison.py, run_diff.py; tables.py, markdown.py, plots.py (text)
     runs/       what happens in a run: events.py, metrics.py (the registry of an epoch's numbers), control.py (stop,
                 pause, another rate); what is on disk: storage.py (the writer, checkpoints), history.py (rows),
-                annotations.py (notes, tags), lock.py, reader.py (run.json, end.json), record.py (a run as facts),
-                index.py (the scan of a runs directory), follow.py (a run that another process trains), trash.py,
-                archive.py (copies); what is shown of it: columns.py, filters.py, sparkline.py, verdict.py (the target)
+                annotations.py (notes, tags), lock.py, reader.py (run.json, end.json), record.py and spec_text.py (a run
+                as facts), index.py (the scan of a runs directory), follow.py (a run that another process trains),
+                trash.py, archive.py (copies); what is shown of it: columns.py, filters.py, sparkline.py, verdict.py
     settings/   settings.py (what a person set for good, and where each value comes from), kinds.py, last_used.py
     spec/       what a person may write: calls.py (one PyTorch call as data), layers.py, layer_arguments.py, catalog.py
                 (optimizers, schedulers, losses, transforms), run_spec.py, run_options.py (device, data, folders),

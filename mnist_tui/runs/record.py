@@ -5,23 +5,23 @@ No file is trusted: a fact that is missing or of the wrong type is None. Trainin
 """
 
 import json
-import math
 from collections.abc import Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from statistics import fmean
 from typing import Any, TypeVar
 
-from mnist_tui.errors import CallError, LayerError, SpecError, StorageError
+from mnist_tui.errors import SpecError, StorageError
+from mnist_tui.runs import spec_text
 from mnist_tui.runs.annotations import read_notes, read_tags
 from mnist_tui.runs.events import EpochEnded, best_of
 from mnist_tui.runs.history import read_history
+from mnist_tui.runs.spec_text import Knobs, finite_number
 from mnist_tui.runs.verdict import Whole, whole
-from mnist_tui.spec.calls import Call, Value, parse, parse_lines, resolve, signature
-from mnist_tui.spec.catalog import OPTIMIZERS
-from mnist_tui.spec.network import LayerRow, infer_shapes
+from mnist_tui.spec.calls import Call
+from mnist_tui.spec.network import LayerRow
 from mnist_tui.spec.run_spec import RunSpec, make_spec
 from mnist_tui.spec.summary import layers_in_words
 from mnist_tui.text import clean_line
@@ -124,7 +124,7 @@ class Run:
     def learning_rate(self) -> float | None:
         """The optimizer's base learning rate."""
         call = self._call("optimizer")
-        return _learning_rate(call, self.knobs) if call else None
+        return spec_text.learning_rate(call, self.knobs) if call else None
 
     @property
     def scheduler(self) -> str | None:
@@ -142,12 +142,12 @@ class Run:
     @property
     def dropout(self) -> tuple[float, ...]:
         """The rates of the dropout layers, each once."""
-        return _dropout_rates(self.layer_text, self.knobs)
+        return spec_text.dropout_rates(self.layer_text, self.knobs)
 
     @property
     def layers(self) -> tuple[LayerRow, ...]:
         """The layer table; () where it cannot be read."""
-        return _layer_rows(self.layer_text, self.knobs)
+        return spec_text.layer_rows(self.layer_text, self.knobs)
 
     @property
     def layer_kinds(self) -> str:
@@ -160,7 +160,7 @@ class Run:
         return _get(self.record, str, "spec", "layers") or ""
 
     @property
-    def knobs(self) -> tuple[tuple[str, float], ...]:
+    def knobs(self) -> Knobs:
         """Names and values of the knobs."""
         knobs = _get(self.record, dict, "spec", "knobs") or {}
         return tuple((name, value) for name, value in knobs.items() if isinstance(value, int | float))
@@ -177,7 +177,7 @@ class Run:
         return _get(self.record, kind, "spec", "train", name)
 
     def _call(self, name: str) -> Call | None:
-        return _parse_call(self._recipe(str, name) or "")
+        return spec_text.parse_call(self._recipe(str, name) or "")
 
     @cached_property
     def spec(self) -> RunSpec | None:
@@ -259,7 +259,7 @@ class Run:
     @cached_property
     def best_accuracy(self) -> float | None:
         """The test accuracy in the best epoch."""
-        return _number(self.best.get("test_accuracy"))
+        return finite_number(self.best.get("test_accuracy"))
 
     @property
     def best_epoch(self) -> int | None:
@@ -267,7 +267,7 @@ class Run:
 
     @cached_property
     def last_accuracy(self) -> float | None:
-        return _number(self.last.get("test_accuracy"))
+        return finite_number(self.last.get("test_accuracy"))
 
     @property
     def mean_of_last(self) -> float | None:
@@ -303,14 +303,14 @@ class Run:
     @property
     def gap(self) -> float | None:
         """Train − test accuracy in the last epoch, as a fraction: how much the network overfits."""
-        train, test = _number(self.last.get("train_accuracy")), self.last_accuracy
+        train, test = finite_number(self.last.get("train_accuracy")), self.last_accuracy
         return None if train is None or test is None else train - test
 
     @property
     def seconds(self) -> float | None:
         """Seconds of training and evaluation, as the run measured them."""
         if self.end:
-            return _number(self.end.get("seconds"))
+            return finite_number(self.end.get("seconds"))
         return sum(row.seconds for row in self.rows) if self.rows else None
 
     @cached_property
@@ -377,53 +377,3 @@ def _get(document: Any, kind: type[T], *path: str) -> T | None:
         document = document.get(name)
     is_right = isinstance(document, kind) and not (kind is int and isinstance(document, bool))
     return document if is_right else None
-
-
-def _number(value: Any) -> float | None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return float(value) if is_number else None
-
-
-# Many runs share their recipes, so what is parsed out of a text is cached by the text.
-
-
-@lru_cache(maxsize=20_000)
-def _parse_call(text: str) -> Call | None:
-    with suppress(CallError):
-        return parse(text)
-    return None
-
-
-@lru_cache(maxsize=20_000)
-def _learning_rate(call: Call, knobs: tuple[tuple[str, float], ...]) -> float | None:
-    given = call.args[0] if call.args else dict(call.kwargs).get("lr")
-    if given is None and call.name in OPTIMIZERS:
-        given = signature(OPTIMIZERS[call.name]).parameters["lr"].default
-    with suppress(CallError):
-        return _number(resolve(given, dict(knobs)))
-    return None
-
-
-@lru_cache(maxsize=20_000)
-def _parse_layers(layers: str) -> tuple[Call, ...]:
-    with suppress(CallError):
-        return parse_lines(layers)
-    return ()
-
-
-@lru_cache(maxsize=20_000)
-def _dropout_rates(layers: str, knobs: tuple[tuple[str, float], ...]) -> tuple[float, ...]:
-    rates: set[float] = set()
-    for call in _parse_layers(layers):
-        if "Dropout" in call.name:
-            given: Value = call.args[0] if call.args else dict(call.kwargs).get("p", 0.5)
-            with suppress(CallError):
-                rates |= {rate for rate in [_number(resolve(given, dict(knobs)))] if rate is not None}
-    return tuple(sorted(rates))
-
-
-@lru_cache(maxsize=2_000)
-def _layer_rows(layers: str, knobs: tuple[tuple[str, float], ...]) -> tuple[LayerRow, ...]:
-    with suppress(CallError, LayerError, SpecError):
-        return infer_shapes(_parse_layers(layers), dict(knobs))
-    return ()

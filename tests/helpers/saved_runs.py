@@ -1,4 +1,4 @@
-"""Run folders as if trained: written by the program's own writer, with made-up curves."""
+"""Run folders without a training: written by the program's own writer, with made-up curves."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +18,7 @@ MNIST = {"name": "mnist", "sha256": "0" * 64, "test_images": 10_000, "val_images
 
 
 def make_runs(runs_dir: Path, count: int) -> None:
-    """So many runs: the presets in turn, their seeds counted up, accuracies that differ."""
+    """Makes `count` runs: of all presets in turn, with growing seeds and different accuracies."""
     specs = list(presets.load_all(None))
     for index in range(count):
         spec = specs[index % len(specs)]
@@ -35,7 +35,7 @@ def make_run(
     outcome: Outcome = "completed",
     **record: Any,
 ) -> Path:
-    """A run whose test accuracy rises to `accuracy`, begun `index` minutes into 2026; its folder."""
+    """Makes a run whose test accuracy rises to `accuracy`, begun `index` minutes into 2026; returns its folder."""
     seeded = spec.model_copy(update={"train": spec.train.model_copy(update={"seed": seed, "epochs": epochs})})
     provenance = {
         "created": (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=index)).isoformat(timespec="seconds"),
@@ -66,7 +66,7 @@ def _row(epoch: int, epochs: int, accuracy: float) -> EpochEnded:
 
 
 def answer(folder: Path, wrong: list[int], images: int = 100) -> None:
-    """Predictions of the best epoch that are wrong on these images of a hundred."""
+    """Writes predictions of the best epoch, wrong on the images with the indices `wrong`."""
     labels = np.arange(images, dtype=np.uint8) % 10
     predictions = labels.copy()
     predictions[wrong] = (labels[wrong] + 1) % 10

@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_notes(folder: Path) -> None:
-    """Written, read back; the heading above them stays."""
+    """Notes are written and read back; the title above them stays."""
     annotations.write_notes(folder, Notes("99.4 %", "- 99.1 %", "too few\n\n## epochs, and <b>no</b> markup"))
     notes = annotations.read_notes(folder)
 
@@ -37,7 +37,7 @@ def test_notes(folder: Path) -> None:
 
 
 def test_notes_that_are_not_there_yet(folder: Path) -> None:
-    """Are empty, and can be written."""
+    """Missing notes are empty, and can be written; control characters are replaced."""
     (folder / "notes.md").unlink()
     assert annotations.read_notes(folder) == Notes()
     annotations.write_notes(folder, Notes(analysis="x\x1b[2J"))
@@ -45,14 +45,14 @@ def test_notes_that_are_not_there_yet(folder: Path) -> None:
 
 
 def test_empty_notes_are_still_the_programs_to_fill(folder: Path) -> None:
-    """Saving nothing leaves the end of the file as the writer of a run knows it."""
+    """Saving unchanged notes leaves the file as the writer of a run left it, byte for byte."""
     annotations.write_notes(folder, annotations.read_notes(folder))
 
     assert (folder / "notes.md").read_bytes() == NOTES.encode()
 
 
 def test_notes_that_are_a_link_or_too_long(folder: Path, tmp_path: Path) -> None:
-    """Neither read nor written through."""
+    """A link is neither read nor written through, and too long notes are refused."""
     outside = tmp_path / "outside.md"
     outside.write_text("mine")
     (folder / "notes.md").unlink()
@@ -76,7 +76,7 @@ def test_notes_that_are_a_link_or_too_long(folder: Path, tmp_path: Path) -> None
     ],
 )
 def test_what_is_written_beside_the_parts(text: str, folder: Path) -> None:
-    """Other headings and what stands above the first survive, byte for byte."""
+    """Other headings and text above the first heading survive saving, byte for byte."""
     (folder / "notes.md").write_text(text)
     annotations.write_notes(folder, annotations.read_notes(folder))
 
@@ -84,7 +84,7 @@ def test_what_is_written_beside_the_parts(text: str, folder: Path) -> None:
 
 
 def test_notes_of_other_editors(folder: Path) -> None:
-    """Their line ends, tabs, byte order marks, small letters and a heading that comes twice."""
+    """Line ends, tabs, byte order marks, lower-case headings and repeated headings of other editors are read."""
     (folder / "notes.md").write_bytes(
         b"\xef\xbb\xbf## analysis \r\n\r\na\tb\r\n\r\n## Target\r\n\r\n## Analysis\r\nc\r\n"
     )
@@ -102,7 +102,7 @@ def test_notes_of_other_editors(folder: Path) -> None:
     ],
 )
 def test_notes_that_are_none(make: Callable[[Path], object], reason: str, folder: Path) -> None:
-    """Neither read nor replaced; it is said what to do."""
+    """A notes.md that is no readable text is neither read nor replaced; the error says what to do."""
     path = folder / "notes.md"
     path.unlink()
     make(path)
@@ -114,7 +114,7 @@ def test_notes_that_are_none(make: Callable[[Path], object], reason: str, folder
 
 
 def test_a_disk_that_refuses(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One error, with the place."""
+    """A full disk is one error that names the file."""
 
     def full(path: Path, content: bytes) -> None:
         raise OSError(28, "No space left on device")
@@ -127,7 +127,7 @@ def test_a_disk_that_refuses(folder: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_what_was_not_edited_is_not_written(folder: Path) -> None:
-    """A run that ends while somebody writes keeps its result."""
+    """A result that a run wrote while somebody edited the notes stays."""
     previous = Notes()
     annotations.write_notes(folder, replace(previous, analysis="mine"), previous)
 
@@ -148,7 +148,7 @@ def annotated_while_trained(runs_dir: Path, notes: Notes) -> Path:
 
 
 def test_words_from_before_the_end_stay(tmp_path: Path) -> None:
-    """All three parts are the person's; the title is added."""
+    """All three parts that a person wrote during the run stay; the title is added."""
     notes = Notes("99.4 %", "as I thought", "because")
     folder = annotated_while_trained(tmp_path, notes)
 
@@ -158,7 +158,7 @@ def test_words_from_before_the_end_stay(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("notes", [Notes(), Notes("99.4 %"), Notes(analysis="because"), Notes("99.4 %", "", "because")])
 def test_the_result_is_added_to_what_a_person_wrote(notes: Notes, tmp_path: Path) -> None:
-    """Where there is none; and the target where there is none."""
+    """The end of a run fills an empty result and an empty target, nothing else."""
     found = annotations.read_notes(annotated_while_trained(tmp_path, notes))
 
     assert found.result.startswith("- completed: all epochs trained\n- ")
@@ -166,7 +166,7 @@ def test_the_result_is_added_to_what_a_person_wrote(notes: Notes, tmp_path: Path
 
 
 def test_free_text_stays_too(tmp_path: Path) -> None:
-    """What stands under no heading, or under another, is the person's."""
+    """Text under no heading or under another heading stays when the run ends."""
     folder = started_folder(list(run(tmp_path, small_spec(), 3)))
     (folder / "notes.md").write_text("only this\n\n## Todo\n\nmore epochs")
     list(resume(folder))
@@ -177,7 +177,7 @@ def test_free_text_stays_too(tmp_path: Path) -> None:
 
 
 def test_the_result_of_a_stopped_run_gives_way(tmp_path: Path) -> None:
-    """Beside an analysis too; one that somebody changed stays."""
+    """The result of a stopped run is replaced when the run is resumed, unless somebody changed it."""
     for changed in ("", "\n- but see the other run"):
         folder = started_folder(list(run(tmp_path, small_spec(), 3)))
         before = annotations.read_notes(folder)
@@ -223,7 +223,7 @@ def test_a_result_of_the_program_is_emptied_when_the_run_is_resumed(
 
 @pytest.mark.parametrize("has_data", [True, False])
 def test_a_result_that_an_older_version_wrote_is_emptied_too(has_data: bool, tmp_path: Path) -> None:
-    """Version 0.1 said otherwise on what the best epoch was chosen, and at first not what the data was."""
+    """Version 0.1 worded the line of the best epoch differently, and its first runs had no line for the data."""
     run_folder = RunFolder.create(tmp_path, small_spec(), MNIST_RUN)
     run_folder.end(ended("stopped", ROW), "")
     lines = ["stopped: as (it) did: so", f"{small_spec().parameters:,} parameters", *["data: mnist"] * has_data]
@@ -237,7 +237,7 @@ def test_a_result_that_an_older_version_wrote_is_emptied_too(has_data: bool, tmp
 
 
 def test_a_result_in_the_programs_words_that_it_did_not_write_stays(tmp_path: Path) -> None:
-    """It is recognised by what end.json says, not by its form."""
+    """A result is recognised by what end.json says, not by the form of its lines."""
     run_folder = RunFolder.create(tmp_path, small_spec(), MNIST_RUN)
     run_folder.end(ended("stopped", ROW), "")
     words = "- stopped: by me\n- 7 parameters\n- data: mnist"
@@ -250,7 +250,7 @@ def test_a_result_in_the_programs_words_that_it_did_not_write_stays(tmp_path: Pa
 
 @pytest.mark.parametrize("end", ['{"outcome": "stopped"}', '{"outcome": "stopped", "epochs": 1, "best": {"epoch": 1}}'])
 def test_an_end_that_does_not_tell_what_was_written_leaves_the_notes(end: str, tmp_path: Path) -> None:
-    """The run goes on all the same."""
+    """An end.json without its parts leaves the notes as they are, and the run can be resumed."""
     run_folder = RunFolder.create(tmp_path, small_spec(), MNIST_RUN)
     annotations.write_notes(run_folder.folder, Notes(result="- stopped: x"))
     (run_folder.folder / "end.json").write_text(end)
@@ -287,7 +287,7 @@ def test_a_run_that_fails_while_it_ends_has_the_result_of_its_failure(
 
 @pytest.mark.parametrize("make", [lambda path: path.symlink_to("/etc/hostname"), lambda path: path.mkdir()])
 def test_a_run_ends_beside_notes_that_are_none(make: Callable[[Path], None], tmp_path: Path) -> None:
-    """They are left alone; the run has ended all the same, and its log says it."""
+    """Notes that cannot be read are left alone; the run ends all the same, and its log says so."""
     with quick_world():
         events = session.run(small_spec(), options(tmp_path), StopAfter(3))
         folder = started_folder([next(events)])
@@ -303,7 +303,7 @@ def test_a_run_ends_beside_notes_that_are_none(make: Callable[[Path], None], tmp
 
 
 def test_tags(folder: Path) -> None:
-    """Sorted, each once; a wrong one is refused and nothing is written."""
+    """Tags are sorted, each once; a wrong tag is refused and nothing is written."""
     annotations.write_tags(folder, ["x", "best-so-far", "x"])
     with pytest.raises(ValueError, match="is no tag"):
         annotations.write_tags(folder, ["two words"])
@@ -317,7 +317,7 @@ def test_tags(folder: Path) -> None:
     "tag", ["", "two words", "x" * 41, "é" * 41, "a/b", "a\n", "\x1b", "-x", ".x", "\u0301", "a\u202eb", "a\u200bb"]
 )
 def test_a_wrong_tag(tag: str, folder: Path) -> None:
-    """Is refused in a sentence, and the others stay."""
+    """A wrong tag is refused in a sentence, and the tags that are there stay."""
     annotations.write_tags(folder, ["kept"])
     with pytest.raises(ValueError, match="is no tag: 1 to 40 letters"):
         annotations.write_tags(folder, ["fine", tag])
@@ -326,7 +326,7 @@ def test_a_wrong_tag(tag: str, folder: Path) -> None:
 
 
 def test_tags_of_any_script(folder: Path) -> None:
-    """Kept in one normal form, so that the same word typed another way is the same tag; counted in bytes."""
+    """Tags are kept in Unicode's normal form C and limited in bytes, so that the same word is the same tag."""
     decomposed = unicodedata.normalize("NFD", "größe")
     annotations.write_tags(folder, ["测试", decomposed, "größe", "नमस्ते"])
     read = annotations.read_tags(folder)
@@ -341,7 +341,7 @@ def test_tags_of_any_script(folder: Path) -> None:
 
 
 def test_damaged_tags(folder: Path, tmp_path: Path) -> None:
-    """What is valid is read, of a link nothing; writing replaces the link, not what it leads to."""
+    """The valid tags of a damaged file are read, none through a link; writing replaces the link, not its target."""
     (folder / "tags.txt").write_bytes(b"b\n\xff\xfe\ntwo words\n  a  \r\nb\n" + b"x" * 50 + b"\nc")
     assert annotations.read_tags(folder) == ("a", "b", "c")
     (tmp_path / "outside").write_text("secret\n")

@@ -21,7 +21,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("name", ["copy", "copy.zip", "copy.tar.gz"])
 def test_export(name: str, folder: Path, tmp_path: Path) -> None:
-    """Regular files only; the same bytes; nothing is overwritten."""
+    """A copy holds the regular files with the same bytes; nothing is overwritten or left behind."""
     (tmp_path / "secret").write_text("secret")
     (folder / "link").symlink_to(tmp_path / "secret")
     (folder / "ckpt-00000001.safetensors").write_bytes(b"weights")
@@ -44,7 +44,7 @@ def test_export(name: str, folder: Path, tmp_path: Path) -> None:
 
 
 def test_what_is_not_exported(folder: Path, tmp_path: Path) -> None:
-    """What is no run; and no run into itself."""
+    """A folder that is no run, a destination inside the run and an unknown ending are refused."""
     with pytest.raises(StorageError, match="is no run folder"):
         archive.export(tmp_path, tmp_path / "copy")
     with pytest.raises(StorageError, match="lies in the run itself"):
@@ -60,19 +60,19 @@ def test_what_is_not_exported(folder: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["copy", "iter5-0.2", "2026.11.21", "copy.x-y"])
 def test_names_of_folders(name: str, folder: Path, tmp_path: Path) -> None:
-    """They may be called after versions and dates."""
+    """A folder may be named after a version or a date."""
     assert archive.export(folder, tmp_path / name).is_dir()
 
 
 @pytest.mark.parametrize("name", ["a.b.zip", "copy.tgz", "COPY.ZIP", "Copy.Tar.GZ"])
 def test_names_of_archives(name: str, folder: Path, tmp_path: Path) -> None:
-    """In capitals too."""
+    """The ending of an archive may be in capitals."""
     assert archive.export(folder, tmp_path / name).is_file()
 
 
 @pytest.mark.parametrize("name", ["copy", "copy.zip", "copy.tar.gz"])
 def test_an_export_that_is_broken_off(name: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leaves nothing behind."""
+    """An interrupted copy leaves nothing behind."""
     pack = archive._pack
 
     def broken(*arguments: object) -> None:

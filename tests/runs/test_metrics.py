@@ -24,7 +24,7 @@ NEW = replace(OLD, gradient_norm=0.5314159, weight_norm=23.456)
 
 
 def test_every_metric_is_a_field_or_computed() -> None:
-    """No name is misspelled, and none stands twice."""
+    """Every name is a field of the epoch or computed from them, and stands once."""
     names = [each.name for each in METRICS]
 
     assert len(set(names)) == len(names)
@@ -32,7 +32,7 @@ def test_every_metric_is_a_field_or_computed() -> None:
 
 
 def test_every_chart_has_lines_of_different_roles() -> None:
-    """A role has one colour and one marker."""
+    """The lines of a chart differ in their role, and so in colour and marker."""
     for chart in CHARTS:
         roles = [each.role for each in metrics.lines_of(chart)]
 
@@ -54,14 +54,14 @@ def test_every_chart_has_lines_of_different_roles() -> None:
     ],
 )
 def test_values_as_text(name: str, number: str, text: str) -> None:
-    """With a percent sign where the heading has none; `-` where a value was not measured."""
+    """Accuracies have a percent sign where the heading has none; `-` stands for what was not measured."""
     value = metric(name).of(NEW)
 
     assert (metric(name).number(value), metric(name).text(value)) == (number, text)
 
 
 def test_only_what_was_measured_is_listed() -> None:
-    """One epoch with a value is enough; without an epoch the metrics that every run has."""
+    """A metric is listed where one epoch has it; without an epoch those that every run has."""
     has_norms = [metric("gradient_norm") in metrics.measured(rows) for rows in ([], [OLD], [OLD, NEW])]
 
     assert has_norms == [False, False, True]
@@ -69,7 +69,7 @@ def test_only_what_was_measured_is_listed() -> None:
 
 
 def test_runs_are_compared_by_accuracy_first() -> None:
-    """On the test images; then by what is measured once an epoch."""
+    """Compare offers the test metrics first, then what is measured once an epoch."""
     names = metrics.comparable()
 
     assert list(names) == ["accuracy", "loss", "gap", "learning rate", "gradient norm", "weight norm"]
@@ -77,7 +77,7 @@ def test_runs_are_compared_by_accuracy_first() -> None:
 
 
 def test_a_wide_epoch_log_shows_the_norms() -> None:
-    """They are the first columns to go where there is no room, and not there in a run without them."""
+    """The norms are the first columns to be left out, and missing in a run without them."""
     wide, narrower = columns(120, metrics.measured([NEW])), columns(80, metrics.measured([NEW]))
 
     assert list(wide)[-2:] == ["grad norm", "weight norm"]
@@ -85,7 +85,7 @@ def test_a_wide_epoch_log_shows_the_norms() -> None:
 
 
 def test_tables_show_the_norms() -> None:
-    """As text and as Markdown; `-` in the epochs that lack them."""
+    """Tables in text and Markdown have the norms, and `-` in the epochs that lack them."""
     table = tables.epoch_table([OLD, NEW], None)
     lines = markdown.epoch_lines([NEW], 1)
 
@@ -97,7 +97,7 @@ def test_tables_show_the_norms() -> None:
 
 
 def test_the_norms_have_a_chart() -> None:
-    """Two lines, which a run without them lacks."""
+    """The chart of the norms has two lines, which a run without norms lacks."""
     new, old = (RunCurves.from_saved("x", 0, "x", [row]) for row in (NEW, OLD))
     lines = curves_of("norms", SeedGroup((new,)), None, 0.0)
 
@@ -109,7 +109,7 @@ def test_the_norms_have_a_chart() -> None:
 
 
 def test_a_history_of_version_0_1_is_read(tmp_path: Path) -> None:
-    """Its rows have no norms; a row that is computed again with them is the same row."""
+    """Rows without norms are read, and a row computed again with norms counts as the same."""
     folder = make_run(tmp_path, presets.load("iter5"))
     values = {name: value for name, value in vars(OLD).items() if name not in (*history.LATER, "steered")}
     text = json.dumps(values)

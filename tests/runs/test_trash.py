@@ -19,7 +19,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_deleted_and_back(folder: Path) -> None:
-    """In the trash, of which the newest comes first; back with every byte."""
+    """A deleted run is listed in the trash, the newest first, and comes back with every byte."""
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     other = make_run(folder.parent, presets.load("v2"))
     trash.delete(other)
@@ -32,7 +32,7 @@ def test_deleted_and_back(folder: Path) -> None:
 
 
 def test_the_same_name_twice_in_the_trash(folder: Path) -> None:
-    """Nothing in the trash is overwritten, and nothing outside it by what comes back."""
+    """Nothing in the trash is overwritten, and a restored run overwrites nothing outside it."""
     name = folder.name
     trash.delete(folder)
     (folder.parent / name).mkdir()
@@ -45,7 +45,7 @@ def test_the_same_name_twice_in_the_trash(folder: Path) -> None:
 
 
 def test_what_is_not_deleted(folder: Path, tmp_path: Path) -> None:
-    """A run under way, a link, a folder that is no run."""
+    """A run under way, a link, and a folder that is no run are not deleted."""
     with FileLock(folder / "run.lock"), pytest.raises(StorageError, match="is being trained"):
         trash.delete(folder)
     link = folder.parent / "link"
@@ -59,7 +59,7 @@ def test_what_is_not_deleted(folder: Path, tmp_path: Path) -> None:
 
 
 def test_what_is_in_no_runs_directory(folder: Path) -> None:
-    """Paths that lead round the trash, and runs that are in it already."""
+    """Runs in the trash, and paths that lead around the check, are refused."""
     moved = trash.delete(folder)
     with pytest.raises(StorageError, match="is in the trash already"):
         trash.delete(moved)
@@ -79,7 +79,7 @@ def test_what_is_in_no_runs_directory(folder: Path) -> None:
 
 
 def test_who_trains_a_run_in_the_trash(folder: Path) -> None:
-    """Keeps it there."""
+    """A run in the trash that somebody trains is neither restored nor removed."""
     moved = trash.delete(folder)
     with FileLock(moved / "run.lock"):
         with pytest.raises(StorageError, match="is being trained"):
@@ -91,7 +91,7 @@ def test_who_trains_a_run_in_the_trash(folder: Path) -> None:
 
 
 def test_a_run_is_held_while_it_moves(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody begins to train it at that moment; afterwards its lock is free."""
+    """The lock is held while a run is moved, and free afterwards."""
     held: list[bool] = []
     move = trash._move
 
@@ -108,7 +108,7 @@ def test_a_run_is_held_while_it_moves(folder: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_the_trash_is_emptied(folder: Path, tmp_path: Path) -> None:
-    """For good, and nothing that a link leads to."""
+    """Emptying removes the runs for good, and nothing that a link leads to."""
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "kept").write_text("mine")
@@ -125,7 +125,7 @@ def test_the_trash_is_emptied(folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_run_that_cannot_be_moved(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stays, and it is said why."""
+    """A run that the disk refuses to move stays, and the error says why."""
 
     def refused(*_: Path) -> None:
         raise OSError(18, "Invalid cross-device link", str(folder))
@@ -138,7 +138,7 @@ def test_a_run_that_cannot_be_moved(folder: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_trash_that_is_a_link(folder: Path, tmp_path: Path) -> None:
-    """Is neither filled nor listed."""
+    """A trash that is a link is neither filled nor listed."""
     (tmp_path / "outside").mkdir()
     (folder.parent / ".trash").symlink_to(tmp_path / "outside")
     with pytest.raises(StorageError, match="is a link"):
