@@ -86,8 +86,8 @@ def _result_facts(run: Run) -> list[tuple[str, str]]:
 
 def _mean_facts(runs: Sequence[Run]) -> list[tuple[str, str]]:
     """Mean and standard deviation over the seeds."""
-    found = [(key, columns.column(key).of(runs)) for key in ("best", "last")]
-    return [(f"{key}, mean ± standard deviation", text) for key, text in found if text != "-"]
+    texts = [(key, columns.column(key).of(runs)) for key in ("best", "last")]
+    return [(f"{key}, mean ± standard deviation", text) for key, text in texts if text != "-"]
 
 
 def _data(run: Run) -> str:
@@ -112,9 +112,9 @@ def epoch_lines(rows: Sequence[EpochEnded], best_epoch: int | None) -> list[str]
 
 
 def _seed_lines(runs: Sequence[Run]) -> list[str]:
-    shown = [columns.column(key) for key in SEED_COLUMNS]
-    rows = [[column.of([run]) for column in shown] for run in sorted(observations(runs), key=_seed)]
-    return table([[column.heading for column in shown], *rows], [column.is_number for column in shown])
+    seed_columns = [columns.column(key) for key in SEED_COLUMNS]
+    rows = [[column.of([run]) for column in seed_columns] for run in sorted(observations(runs), key=_seed)]
+    return table([[column.heading for column in seed_columns], *rows], [column.is_number for column in seed_columns])
 
 
 def _seed(run: Run) -> int:

@@ -30,11 +30,11 @@ SHORT: dict[Measure, str] = {
 """The measures in a table's first column."""
 
 
-def runs_table(groups: Sequence[Sequence[Run]], shown: Sequence[Column]) -> list[str]:
+def runs_table(groups: Sequence[Sequence[Run]], columns: Sequence[Column]) -> list[str]:
     """A heading line, then a line for every run or group of seeds."""
-    rows = [[column.of(runs) for column in shown] for runs in groups]
-    heads = [column.heading for column in shown]
-    return _align([heads, *rows], [column.is_number for column in shown])
+    rows = [[column.of(runs) for column in columns] for runs in groups]
+    heads = [column.heading for column in columns]
+    return _align([heads, *rows], [column.is_number for column in columns])
 
 
 def _align(rows: Sequence[Sequence[str]], is_right: Sequence[bool]) -> list[str]:
@@ -42,9 +42,9 @@ def _align(rows: Sequence[Sequence[str]], is_right: Sequence[bool]) -> list[str]
     return ["  ".join(map(fitted, row, widths, is_right)).rstrip() for row in rows]
 
 
-def details(run: Run, runs: Sequence[Run], shown: Sequence[Column], notes: str) -> list[str]:
+def details(run: Run, runs: Sequence[Run], columns: Sequence[Column], notes: str) -> list[str]:
     """A run in full: its facts, the changes against the nearest earlier run, epochs and notes."""
-    facts = [(column.heading, column.of([run])) for column in shown if column.key != "curve"]
+    facts = [(column.heading, column.of([run])) for column in columns if column.key != "curve"]
     if newer := repeats(runs).get(run.id):
         facts.append(("not counted", f"{newer} repeats it: same recipe, seed, data, device and versions"))
     lines = [f"{heading:<14} {text}" for heading, text in facts if text not in ("", "-")]
@@ -68,11 +68,11 @@ def epoch_lines(run: Run) -> list[str]:
 
 def epoch_table(rows: Sequence[EpochEnded], best_epoch: int | None) -> list[list[str]]:
     """A heading row, then a row for each epoch with every metric that was measured; the best is marked with *."""
-    shown = [metric for metric in metrics.measured(rows) if metric.compute is None]
-    table = [["epoch", *(metric.heading for metric in shown)]]
+    recorded = [metric for metric in metrics.measured(rows) if metric.compute is None]
+    table = [["epoch", *(metric.heading for metric in recorded)]]
     for row in rows:
         mark = "*" if row.epoch == best_epoch else " "
-        table.append([f"{row.epoch}{mark}", *(metric.text(metric.of(row)) for metric in shown)])
+        table.append([f"{row.epoch}{mark}", *(metric.text(metric.of(row)) for metric in recorded)])
     return table
 
 

@@ -223,9 +223,9 @@ def with_data(groups: Sequence[Sequence[Run]], names: Sequence[str]) -> list[Col
     return [*named[:at], data, *named[at:]]
 
 
-def without_empty(shown: Sequence[Column], groups: Sequence[Sequence[Run]]) -> list[Column]:
+def without_empty(columns: Sequence[Column], groups: Sequence[Sequence[Run]]) -> list[Column]:
     """The columns in which any of the rows has a value; all of them without rows."""
-    return [each for each in shown if not groups or any(each.has_value(run) for runs in groups for run in runs)]
+    return [each for each in columns if not groups or any(each.has_value(run) for runs in groups for run in runs)]
 
 
 def from_settings(settings: Mapping[str, ResolvedSetting]) -> tuple[tuple[str, ...], str]:

@@ -46,10 +46,10 @@ def choose(runs: Sequence[Run], text: str) -> list[Run]:
         words = shlex.split(text)
     except ValueError:
         raise FilterError(f"{clean_line(text, 60)}: a quotation mark is not closed") from None
-    chosen = list(runs)
+    kept = list(runs)
     for test in [_term(word) for word in words]:
-        chosen = [run for run in chosen if test(run)]
-    return chosen
+        kept = [run for run in kept if test(run)]
+    return kept
 
 
 def _term(word: str) -> Test:

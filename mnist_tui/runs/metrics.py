@@ -102,8 +102,8 @@ METRICS = (
     Metric("gap", "gap", "gap", "+.2f", 5, 2, "low", "points", compute=_gap),
     Metric("learning_rate", "lr", "rate", ".3g", 7, 4, chart="learning rate", role="train", line="rate"),
     Metric("seconds", "s", "s", ".1f", 4, 3, "low", "s"),
-    Metric("gradient_norm", "grad norm", "grad norm", ".4g", 9, 6, chart="norms", role="train", line="gradient"),
-    Metric("weight_norm", "weight norm", "weight norm", ".4g", 9, 6, chart="norms", role="weights"),
+    Metric("gradient_norm", "grad norm", "grad norm", "#.4g", 9, 6, chart="norms", role="train", line="gradient"),
+    Metric("weight_norm", "weight norm", "weight norm", "#.4g", 9, 6, chart="norms", role="weights"),
 )
 """Every metric, in the order of columns."""
 

@@ -287,8 +287,8 @@ class Run:
         if not self.is_run:
             return None
         count = self.data[2]
-        chosen = _get(self.end, str, "chosen_by") or ("validation" if self._has_validation else "test")
-        on = {"test": "the test set", "validation": "the validation images"}.get(chosen, clean_line(chosen, 20))
+        basis = _get(self.end, str, "chosen_by") or ("validation" if self._has_validation else "test")
+        on = {"test": "the test set", "validation": "the validation images"}.get(basis, clean_line(basis, 20))
         return f"{self.dataset} test{f' {count:,}' if count else ''}, best epoch chosen on {on}"
 
     @property

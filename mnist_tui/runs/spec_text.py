@@ -28,11 +28,11 @@ def parse_call(text: str) -> Call | None:
 @lru_cache(maxsize=20_000)
 def learning_rate(call: Call, knobs: Knobs) -> float | None:
     """The base learning rate of an optimizer's call, its default filled in."""
-    given = call.args[0] if call.args else dict(call.kwargs).get("lr")
-    if given is None and call.name in OPTIMIZERS:
-        given = signature(OPTIMIZERS[call.name]).parameters["lr"].default
+    argument = call.args[0] if call.args else dict(call.kwargs).get("lr")
+    if argument is None and call.name in OPTIMIZERS:
+        argument = signature(OPTIMIZERS[call.name]).parameters["lr"].default
     with suppress(CallError):
-        return finite_number(resolve(given, dict(knobs)))
+        return finite_number(resolve(argument, dict(knobs)))
     return None
 
 
@@ -49,9 +49,9 @@ def dropout_rates(layers: str, knobs: Knobs) -> tuple[float, ...]:
     rates: set[float] = set()
     for call in _parse_layers(layers):
         if "Dropout" in call.name:
-            given: Value = call.args[0] if call.args else dict(call.kwargs).get("p", 0.5)
+            argument: Value = call.args[0] if call.args else dict(call.kwargs).get("p", 0.5)
             with suppress(CallError):
-                rates |= {rate for rate in [finite_number(resolve(given, dict(knobs)))] if rate is not None}
+                rates |= {rate for rate in [finite_number(resolve(argument, dict(knobs)))] if rate is not None}
     return tuple(sorted(rates))
 
 

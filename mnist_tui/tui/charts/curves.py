@@ -84,26 +84,26 @@ def smooth(xs: Sequence[float], ys: Sequence[float], epochs: float) -> list[floa
     """
     if epochs <= 0:
         return list(ys)
-    smoothed, average, total, before = [], 0.0, 0.0, xs[0] if xs else 0.0
+    smoothed, average, total, previous_x = [], 0.0, 0.0, xs[0] if xs else 0.0
     for x, y in zip(xs, ys, strict=True):
         if not math.isfinite(y):
             smoothed.append(y)
             continue
-        weight = math.exp((before - x) / epochs)
-        average, total, before = weight * average + y, weight * total + 1, x
+        weight = math.exp((previous_x - x) / epochs)
+        average, total, previous_x = weight * average + y, weight * total + 1, x
         smoothed.append(average / total)
     return smoothed
 
 
 def quantile_band(curve: Curve, edges: Sequence[float]) -> list[tuple[float, float] | None]:
     """Between two edges each, in which most values lie: the 10 % and the 90 % quantile; None without five values."""
-    found: list[tuple[float, float] | None] = []
+    bands: list[tuple[float, float] | None] = []
     for low, high in pairwise(edges):
         values = sorted(curve.ys[bisect_left(curve.xs, low) : bisect_left(curve.xs, high)])
         values = [value for value in values if math.isfinite(value)]
         last = len(values) - 1
-        found.append((values[round(0.1 * last)], values[round(0.9 * last)]) if last >= 4 else None)
-    return found
+        bands.append((values[round(0.1 * last)], values[round(0.9 * last)]) if last >= 4 else None)
+    return bands
 
 
 def thin(xs: Sequence[float], ys: Sequence[float], columns: int) -> tuple[list[float], list[float]]:
