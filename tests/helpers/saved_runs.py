@@ -37,8 +37,9 @@ def make_run(
 ) -> Path:
     """Makes a run whose test accuracy rises to `accuracy`, begun `index` minutes into 2026; returns its folder."""
     seeded = spec.model_copy(update={"train": spec.train.model_copy(update={"seed": seed, "epochs": epochs})})
+    created = (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=index)).isoformat(timespec="seconds")
     provenance = {
-        "created": (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=index)).isoformat(timespec="seconds"),
+        "created": created,
         "name": spec.name,
         "seed": seed,
         "parameters": spec.parameters,
@@ -54,7 +55,7 @@ def make_run(
     message = "all epochs trained" if outcome == "completed" else f"it {outcome} for a test"
     folder.end(RunEnded(outcome, message, epochs, best_of(rows), rows[-1], "test", None, 9.0 * epochs), NOTES)
     folder.close()
-    begun = provenance["created"].replace("-", "").replace(":", "").replace("+0000", "Z")
+    begun = created.replace("-", "").replace(":", "").replace("+0000", "Z")
     while (named := runs_dir / f"{begun}-{spec.name}-s{seed}-{index:04x}").exists():
         index += 0x1000
     return folder.folder.rename(named)

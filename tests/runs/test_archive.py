@@ -3,6 +3,7 @@
 import os
 import tarfile
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -75,8 +76,8 @@ def test_an_export_that_is_broken_off(name: str, folder: Path, tmp_path: Path, m
     """An interrupted copy leaves nothing behind."""
     pack = archive._pack
 
-    def broken(*arguments: object) -> None:
-        pack(*arguments)
+    def broken(folder: Path, temporary: Path, name: str, files: Sequence[Path]) -> None:
+        pack(folder, temporary, name, files)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(archive, "_pack", broken)

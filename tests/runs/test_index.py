@@ -11,6 +11,7 @@ from helpers.saved_runs import make_run, make_runs
 
 from mnist_tui.errors import StorageError
 from mnist_tui.runs import columns
+from mnist_tui.runs.events import Outcome
 from mnist_tui.runs.index import RunIndex, grouped, repeats
 from mnist_tui.runs.reader import read_run
 from mnist_tui.runs.record import Run, observations
@@ -20,7 +21,8 @@ from mnist_tui.spec import presets
 @pytest.fixture
 def runs_dir(tmp_path: Path) -> Path:
     """A directory with a completed, a stopped and a failed run."""
-    for index, outcome in enumerate(("completed", "stopped", "failed")):
+    outcomes: tuple[Outcome, ...] = ("completed", "stopped", "failed")
+    for index, outcome in enumerate(outcomes):
         make_run(tmp_path / "runs", presets.load("iter5"), index, 0.99, index, outcome=outcome)
     return tmp_path / "runs"
 
@@ -87,7 +89,7 @@ DAMAGES: dict[str, tuple[str, Callable[[Path], object]]] = {
     "no format": ("damaged", lambda folder: (folder / "run.json").write_text('{"format": "x", "spec": {}}')),
     "half an end": ("damaged", lambda folder: (folder / "end.json").write_text('{"outcome": "comp')),
     "another end": ("damaged", lambda folder: (folder / "end.json").write_text('{"outcome": "won"}')),
-    "nothing": ("half written", lambda folder: [path.unlink() for path in folder.iterdir()]),
+    "nothing": ("half written", lambda folder: list(map(os.unlink, folder.iterdir()))),
     "a link for a file": ("damaged", lambda folder: _linked(folder / "run.json")),
     "a pipe": ("damaged", lambda folder: _piped(folder / "run.json")),
     "a folder for a file": ("damaged", lambda folder: _made_folder(folder / "run.json")),

@@ -130,7 +130,7 @@ def test_a_checkpoint_at_the_last_step_does_not_stand_in_for_the_epochs(tmp_path
 def test_end_json_is_written_last(tmp_path: Path) -> None:
     """end.json is written last, so a run that has one has everything."""
     names = []
-    write = storage.write_atomically
+    write = files.write_atomically
 
     def note(path: Path, content: bytes) -> None:
         names.append(path.name)
