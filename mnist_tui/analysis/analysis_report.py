@@ -1,5 +1,6 @@
 """The analysis of a run as lines of text and as JSON: what `mnist-tui analyse RUN [--against RUN] [--json]` prints."""
 
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -150,7 +151,7 @@ def _advice_lines(analysis: RunAnalysis) -> Iterator[str]:
         yield f"  {advice.rule}: {advice.sentence}"
         yield f"    {advice.suggestion}{_set_options(advice)}"
     if not analysis.advice:
-        yield "  nothing to say: no rule found its evidence"
+        yield "  no rule applies to this run"
 
 
 def _set_options(advice: Advice) -> str:
@@ -158,7 +159,8 @@ def _set_options(advice: Advice) -> str:
     if advice.settings is None:
         return ""
     return " " + " ".join(
-        "(in the layers)" if path == "layers" else f"--set '{path}={text}'" for path, text in advice.settings.items()
+        "(in the layers)" if path == "layers" else f"--set {shlex.quote(f'{path}={text}')}"
+        for path, text in advice.settings.items()
     )
 
 
