@@ -166,7 +166,7 @@ def test_underfitting_with_dropout() -> None:
     advice = said("underfitting", evidence(FLAT, spec_of(dropped, p=0.25)))
     written = said("underfitting", evidence(FLAT, spec_of(dropped.replace("(p)", "(p=0.5)  # much"))))
 
-    assert advice.settings == {"p": "0.12"}
+    assert advice.settings == {"knobs.p": "0.12"}
     assert "\nDropout(p=0.25)  # much\n" in (written.settings or {})["layers"]
 
 
@@ -277,11 +277,11 @@ def test_learning_rate_not_too_high(found: Evidence) -> None:
     ("train", "expected"),
     [
         ({"optimizer": "SGD(0.3, momentum=0.9)"}, {"optimizer.lr": "0.1"}),
-        ({"optimizer": "Adam(lr=p)", "p": 0.3}, {"p": "0.1"}),
+        ({"optimizer": "Adam(lr=p)", "p": 0.3}, {"knobs.p": "0.1"}),
         ({"optimizer": "Adam(lr=2*p)", "p": 0.3}, None),
         ({"optimizer": "Adadelta()"}, {"optimizer.lr": "0.33"}),
         ({"scheduler": "OneCycleLR(max_lr=0.3, total_steps=9999)"}, {"scheduler.max_lr": "0.1"}),
-        ({"scheduler": "OneCycleLR(p, total_steps=9999)", "p": 0.3}, {"p": "0.1"}),
+        ({"scheduler": "OneCycleLR(p, total_steps=9999)", "p": 0.3}, {"knobs.p": "0.1"}),
     ],
 )
 def test_where_the_learning_rate_is(train: dict[str, Any], expected: dict[str, str] | None) -> None:
@@ -572,7 +572,7 @@ def test_dropout_on_few_channels() -> None:
 
     assert "Dropout of 10% on 16 channels (layer 3, Dropout2d)" in advice.sentence
     assert "0.50 points below the held-out accuracy" in advice.sentence
-    assert advice.settings == {"p": "0.05"}
+    assert advice.settings == {"knobs.p": "0.05"}
 
 
 @pytest.mark.parametrize("found", [dropped(17, 0.1, -0.005), dropped(16, 0.09, -0.005), dropped(16, 0.1, 0.0)])
@@ -705,6 +705,16 @@ def test_no_rule_raises(
         assert advice.sentence.endswith(".")
         if advice.settings is not None:
             assert spec.with_settings(advice.settings) != spec
+
+
+def test_a_knob_that_is_called_like_a_setting() -> None:
+    """The knob is changed, not the setting of its name."""
+    layers = PLAIN.replace("AdaptiveAvg", "Dropout(1/batch_size)\nDropout(patience)\nAdaptiveAvg")
+    spec = make_spec({"layers": layers, "knobs": {"batch_size": 9, "patience": 0.5}})
+    advice = said("underfitting", evidence(FLAT, spec))
+
+    assert advice.settings == {"knobs.patience": "0.25"}
+    assert spec.with_settings(advice.settings).knobs == {"batch_size": 9, "patience": 0.25}
 
 
 def test_rows_that_cannot_be_true() -> None:
