@@ -13,9 +13,14 @@ bottom, and `lint-imports` checks it:
       charts/   track.py (a run as it is drawn), curves.py, canvas.py (braille dots), plot.py, chart.py, zoom.py
     training/   from a spec to a trained network: session.py (a run from end to end, resume, extend), loop.py, step.py,
                 batches.py, augment.py, data.py, download.py, build.py, checkpoint.py, environment.py; fusion.py,
-                batch_norm.py and flat_parameters.py make it fast; preview.py and predict.py, for the laboratory.
+                batch_norm.py and flat_parameters.py make it fast; preview.py and predict.py, for the laboratory;
+                activations.py (layer outputs, Grad-CAM, occlusion: analysis that needs the network itself).
                 Only here is torch used.
-    analysis/   what saved runs say: statistics.py, comparison.py, run_diff.py; tables.py, markdown.py, plots.py (text)
+    analysis/   what saved runs say: statistics.py, comparison.py, run_diff.py; tables.py, markdown.py, plots.py (text);
+                saved_predictions.py (the reader of predictions.npz), confusion.py, mistakes.py, label_errors.py (of
+                MNIST's test set), calibration.py; run_analysis.py (all of it for one run or two), analysis_report.py
+                (as text and JSON), images.py (pictures and matrices as text); coach.py (the rules' registry) over
+                coach_curves.py, coach_network.py, coach_target.py (the rules), coach_evidence.py, coach_edits.py
     runs/       what happens in a run: events.py, metrics.py (the registry of an epoch's numbers), control.py (stop,
                 pause, another rate); what is on disk: storage.py (the writer, checkpoints), history.py (rows),
                 annotations.py (notes, tags), lock.py, reader.py (run.json, end.json), record.py and spec_text.py (a run

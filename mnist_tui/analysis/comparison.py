@@ -4,18 +4,16 @@ An arm is one run, or several seeds of one recipe; repeats of a seed count as on
 scipy's.
 """
 
-import io
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
-from pathlib import Path
 from statistics import fmean
-from typing import Any, Literal
+from typing import Literal
 
 from mnist_tui.analysis import statistics
+from mnist_tui.analysis.saved_predictions import check_same_images, read_predictions
 from mnist_tui.analysis.statistics import Interval, Paired, Unpaired
-from mnist_tui.errors import FileError
-from mnist_tui.files import read_bytes
+from mnist_tui.errors import StorageError
 from mnist_tui.runs.events import EpochEnded
 from mnist_tui.runs.history import TIMINGS
 from mnist_tui.runs.record import Run, observations
@@ -28,8 +26,6 @@ MEASURES: dict[Measure, str] = {
 }
 SIGNIFICANT = 0.05
 """The p value below which a difference is reported: without one, one comparison in twenty falls below it."""
-MAX_PREDICTIONS = 16 * 2**20
-MAX_IMAGES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -191,30 +187,13 @@ def holm(ps: Sequence[float | None]) -> list[float | None]:
 
 
 def paired(first: Run, second: Run) -> Paired | None:
-    """McNemar's test on the predictions of two runs' best epochs; None without predictions on the same images."""
-    one, two = read_predictions(first.folder), read_predictions(second.folder)
-    if one is None or two is None or one[0] != two[0]:
-        return None
-    return statistics.mcnemar(one[1].tolist(), two[1].tolist())
-
-
-def read_predictions(folder: Path) -> tuple[bytes, Any] | None:
-    """The labels of the test images as bytes, and a bool array of the images that are right; None where unreadable."""
-    import zipfile
-
-    import numpy as np
-
+    """McNemar's test on the answers of two runs' best epochs; None where they are not stored, or of other images."""
     try:
-        content = read_bytes(folder / "predictions.npz", MAX_PREDICTIONS, follow=False)
-        if sum(part.file_size for part in zipfile.ZipFile(io.BytesIO(content)).infolist()) > 4 * MAX_PREDICTIONS:
-            return None
-        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-            labels, predictions = stored["labels"], stored["predictions"]
-    except (FileError, ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, MemoryError):
+        one, two = read_predictions(first.folder), read_predictions(second.folder)
+        check_same_images(one, two)
+    except StorageError:
         return None
-    if labels.ndim != 1 or labels.shape != predictions.shape or not 0 < len(labels) <= MAX_IMAGES:
-        return None
-    return labels.astype(np.uint8).tobytes(), labels == predictions
+    return statistics.mcnemar(one.is_right.tolist(), two.is_right.tolist())
 
 
 # --- sentences ---

@@ -162,10 +162,19 @@ class RunFolder:
         if steered or path.exists():
             write_atomically(path, "".join(json.dumps(asdict(event)) + "\n" for event in steered).encode())
 
-    def save_predictions(self, epoch: int, labels: "Tensor", predictions: "Tensor", probabilities: "Tensor") -> None:
-        """Writes predictions.npz for the best epoch: labels and predictions uint8, true-class probabilities float32."""
-        import numpy as np  # Needed only in training; listing runs does not wait for it.
+    def save_predictions(
+        self, epoch: int, labels: "Tensor", predictions: "Tensor", probabilities: "Tensor", log_probs: "Tensor"
+    ) -> None:
+        """Writes predictions.npz: what the network of the best epoch says about the N test images.
 
+        Keys: epoch; labels and predictions, uint8 (N,); probabilities, float32 (N,), of the true class; log_probs,
+        float16 (N, 10), of every class. A finite log-probability below float16's range becomes its lowest number, so
+        that -inf in the file was -inf in the network.
+        """
+        import numpy as np  # Only who trains writes them; listing runs does not wait for it.
+
+        wide = log_probs.numpy()
+        lowest = np.finfo(np.float16).min
         buffer = io.BytesIO()
         np.savez_compressed(
             buffer,
@@ -173,6 +182,7 @@ class RunFolder:
             labels=labels.cpu().numpy().astype(np.uint8),
             predictions=predictions.numpy(),
             probabilities=probabilities.numpy(),
+            log_probs=np.where(np.isneginf(wide), wide, wide.clip(lowest, None)).astype(np.float16),
         )
         write_atomically(self.folder / "predictions.npz", buffer.getvalue())
 

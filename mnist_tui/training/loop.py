@@ -65,6 +65,8 @@ class Evaluation:
     """uint8 (N,): the class with the highest score."""
     probabilities: Tensor
     """float32 (N,): the probability given to the true class."""
+    log_probs: Tensor
+    """float32 (N, 10): the log-probability of every class."""
 
 
 class EvaluationStopped(Exception):
@@ -103,6 +105,7 @@ def evaluate(
         accuracy=(predictions == images.labels.cpu()).double().mean().item(),
         predictions=predictions.to(torch.uint8),
         probabilities=of_truth.exp(),
+        log_probs=log_probs_all.cpu(),
     )
 
 

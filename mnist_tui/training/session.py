@@ -256,7 +256,9 @@ def _save_epoch(training: Training, folder: RunFolder, row: EpochEnded) -> str |
     """Predictions, checkpoint, history row, in this order; a sentence where the row differs from a stored one."""
     answers = training.best_evaluation
     if answers is not None and best_of(training.rows) is row:
-        folder.save_predictions(row.epoch, training.splits.test.labels, answers.predictions, answers.probabilities)
+        folder.save_predictions(
+            row.epoch, training.splits.test.labels, answers.predictions, answers.probabilities, answers.log_probs
+        )
     _save(training, folder)
     return folder.append(row)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mnist_tui.runs.events import EpochEnded, Outcome, RunEnded, best_of
 from mnist_tui.runs.history import history_line
@@ -78,3 +79,25 @@ def answer(folder: Path, wrong: list[int], images: int = 100) -> None:
         predictions=predictions,
         probabilities=np.ones(images, np.float32),
     )
+
+
+def answer_with(folder: Path, labels: NDArray[np.uint8], log_probs: NDArray[np.float32]) -> None:
+    """Predictions with these labels (N,) and log-probabilities (N, 10), in the format of this version."""
+    np.savez_compressed(
+        folder / "predictions.npz",
+        epoch=np.int64(1),
+        labels=labels,
+        predictions=log_probs.argmax(1).astype(np.uint8),
+        probabilities=np.exp(log_probs[np.arange(len(labels)), labels]).astype(np.float32),
+        log_probs=log_probs.astype(np.float16),
+    )
+
+
+def random_answers(images: int = 200, seed: int = 0) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Labels (N,), and log-probabilities (N, 10) that are right for most images."""
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, 10, images).astype(np.uint8)
+    logits = random.normal(size=(images, 10)) * 2
+    logits[np.arange(images), labels] += 4
+    log_probs = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+    return labels, log_probs.astype(np.float32)

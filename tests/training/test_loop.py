@@ -349,7 +349,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> Script:
 
         def evaluate(model: nn.Module, images: Images, *settings: object) -> Evaluation:
             value = next(values[id(images)])
-            return Evaluation(value, value, torch.tensor([round(100 * value)]), torch.zeros(0))
+            return Evaluation(value, value, torch.tensor([round(100 * value)]), torch.zeros(0), torch.zeros(0, 10))
 
         monkeypatch.setattr(loop, "evaluate", evaluate)
 
@@ -527,6 +527,7 @@ def test_evaluation_is_plain_evaluation(batch_size: int, trained: Training) -> N
     assert found.accuracy == pytest.approx((scores.argmax(1) == test.labels).float().mean().item(), abs=1e-6)
     assert torch.equal(found.predictions, scores.argmax(1).to(torch.uint8))
     torch.testing.assert_close(found.probabilities, of_truth, rtol=0, atol=1e-6)
+    torch.testing.assert_close(found.log_probs, scores.log_softmax(1), rtol=0, atol=1e-5)
 
 
 def test_the_row_is_evaluate_on_the_epochs_weights(trained: Training) -> None:

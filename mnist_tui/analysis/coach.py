@@ -1,0 +1,74 @@
+"""The coach: rules that look at a run and say, with its numbers, what is wrong and which setting to change.
+
+A rule is a function from `Evidence` to at most one `Advice`; it is silent where the evidence is not there. `RULES`
+registers them all, most urgent first.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mnist_tui.analysis import coach_curves, coach_network, coach_target
+from mnist_tui.analysis.coach_evidence import Advice, Evidence
+from mnist_tui.errors import UsageError
+from mnist_tui.text import clean_line, did_you_mean
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule and where its reasoning comes from."""
+
+    check: Callable[[Evidence], Advice | None]
+    source: str
+
+    @property
+    def name(self) -> str:
+        """The function's name, with hyphens: `learning-rate-too-high`."""
+        return self.check.__name__.replace("_", "-")
+
+    @property
+    def reasoning(self) -> str:
+        """What the rule looks at and why, a paragraph or two."""
+        return inspect.getdoc(self.check) or ""
+
+
+RULES = (
+    Rule(coach_curves.learning_rate_too_high, "Goodfellow, Bengio, Courville 2016, Deep Learning, section 11.4.1"),
+    Rule(
+        coach_curves.schedule_frozen, "Bengio 2012, arXiv:1206.5533, section 3.1; Krishnakanth1993/Learnings, exp01-06"
+    ),
+    Rule(coach_curves.learning_rate_too_low, "Smith 2015, arXiv:1506.01186; Bengio 2012, arXiv:1206.5533"),
+    Rule(coach_curves.overfitting, "Prechelt 1998, Early Stopping - But When?; Simard et al. 2003 (augmentation)"),
+    Rule(coach_curves.underfitting, "Goodfellow, Bengio, Courville 2016, Deep Learning, section 5.2"),
+    Rule(coach_curves.strong_augmentation, "Touvron et al. 2019, arXiv:1906.06423, on train and test distributions"),
+    Rule(coach_curves.plateau, "He et al. 2015, arXiv:1512.03385, section 3.4"),
+    Rule(coach_curves.still_improving, "Hoffer, Hubara, Soudry 2017, arXiv:1705.08741"),
+    Rule(coach_network.small_receptive_field, "Araujo et al. 2019, Distill; LeCun et al. 1998 (the 20x20 box)"),
+    Rule(
+        coach_network.late_pooling, "Araujo et al. 2019, Computing Receptive Fields of Convolutional Networks, Distill"
+    ),
+    Rule(
+        coach_network.early_pooling, "Zhang 2019, Making Convolutional Networks Shift-Invariant Again, arXiv:1904.11486"
+    ),
+    Rule(coach_network.missing_batch_norm, "Ioffe, Szegedy 2015, arXiv:1502.03167"),
+    Rule(coach_network.heavy_layer, "Lin, Chen, Yan 2013, Network In Network, arXiv:1312.4400, section 3.2"),
+    Rule(coach_network.dropout_on_few_channels, "Srivastava et al. 2014, Dropout, JMLR 15, appendix A.1"),
+    Rule(coach_target.unused_budget, "the run's own target"),
+    Rule(coach_target.within_seed_spread, "Picard 2021, torch.manual_seed(3407) is all you need, arXiv:2109.08203"),
+    Rule(coach_network.bias_before_batch_norm, "Ioffe, Szegedy 2015, arXiv:1502.03167, section 3.2"),
+)
+
+
+def advise(evidence: Evidence) -> list[Advice]:
+    """What the rules say of a run, most urgent first; [] where none has anything to say."""
+    return [advice for rule in RULES if (advice := rule.check(evidence)) is not None]
+
+
+def explain(name: str) -> str:
+    """The reasoning of a rule, and its source on a line of its own; raises `UsageError` for an unknown name."""
+    names = [rule.name for rule in RULES]
+    if name not in names:
+        near = did_you_mean(name, names) or f"; known are {', '.join(names)}"
+        raise UsageError(f"there is no rule {clean_line(name, 60)!r}{near}")
+    rule = RULES[names.index(name)]
+    return f"{rule.name}\n\n{rule.reasoning}\n\nSource: {rule.source}"
