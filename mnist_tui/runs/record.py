@@ -20,7 +20,8 @@ from mnist_tui.runs.storage import read_history
 from mnist_tui.runs.verdict import Whole, whole
 from mnist_tui.spec.calls import Call, Value, parse, parse_lines, resolve, signature
 from mnist_tui.spec.catalog import OPTIMIZERS
-from mnist_tui.spec.network import LayerRow, infer_shapes
+from mnist_tui.spec.layers import LayerRow
+from mnist_tui.spec.network import infer_shapes
 from mnist_tui.spec.run_spec import RunSpec, make_spec
 from mnist_tui.spec.summary import layers_in_words
 from mnist_tui.text import clean_line

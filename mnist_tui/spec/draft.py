@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args, get_origin
 from mnist_tui.errors import CallError, SpecError
 from mnist_tui.spec.calls import Call, parse, show, signature
 from mnist_tui.spec.catalog import CATALOGS, default_of
-from mnist_tui.spec.network import LayerRow
+from mnist_tui.spec.layers import LayerRow
 from mnist_tui.spec.run_spec import (
     UNUSED,
     Knob,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Literal
 
-from mnist_tui.spec.network import LayerRow
+from mnist_tui.spec.layers import LayerRow
 
 Kind = Literal["same", "changed", "added", "removed"]
 

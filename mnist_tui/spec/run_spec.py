@@ -26,8 +26,8 @@ from pydantic_core import ErrorDetails, core_schema
 from mnist_tui.errors import CallError, LayerError, SpecError
 from mnist_tui.spec import catalog
 from mnist_tui.spec.calls import Call, Value, names_in, parse, parse_lines, resolve, resolve_call, show
-from mnist_tui.spec.layers import LAYER_TYPES
-from mnist_tui.spec.network import CLASSES, LayerRow, infer_shapes, resolve_layer
+from mnist_tui.spec.layers import LAYER_TYPES, LayerRow
+from mnist_tui.spec.network import CLASSES, infer_shapes, resolve_layer
 from mnist_tui.text import clean_line, did_you_mean, shorten
 
 TRAIN_IMAGES = 60_000

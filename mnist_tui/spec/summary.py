@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from mnist_tui.spec.network import INPUT, LayerRow
+from mnist_tui.spec.layers import INPUT, LayerRow
 from mnist_tui.spec.run_spec import RunSpec
 
 MIB = 2**20
@@ -71,26 +71,24 @@ def _family(name: str) -> str | None:
     return next((family for family, starts in _FAMILIES.items() if name.startswith(starts)), None)
 
 
-def head_index(rows: tuple[LayerRow, ...]) -> int:
-    """The position of the first layer whose output is no map any more: 1x1 or flat."""
-    for position, row in enumerate(rows):
-        if len(row.output_shape) == 1 or row.output_shape[1:] == (1, 1):
-            return position
-    return len(rows)
-
-
 def receptive_field_sentence(rows: tuple[LayerRow, ...]) -> str:
-    """What one unit sees of the 28 px before the head, to be read after "receptive field"."""
+    """The receptive field before the head against the image's size, to be read after "receptive field".
+
+    The head begins with the first layer, outside of composite layers, whose output is no map any more: 1x1 or flat.
+    """
     size = INPUT[1]
-    position = head_index(rows)
-    if position == 0:
+    last_row = None
+    for row in rows:
+        if row.depth == 0 and (len(row.output_shape) == 1 or row.output_shape[1:] == (1, 1)):
+            break
+        last_row = row if row.depth == 0 else last_row
+    if last_row is None:
         return f"all {size}x{size} px at once: there is none that grows"
-    before = rows[position - 1]
-    seen = max(before.receptive_field)
-    where = f"before the head, after layer {before.index} ({before.type})"
-    if seen >= size:
-        return f"{_size(before.receptive_field)} px {where}: the whole of the {size} px image"
-    share = f"{_size(before.receptive_field)} of {size} px ({seen / size:.0%})"
+    field = max(last_row.receptive_field)
+    where = f"before the head, after layer {last_row.index} ({last_row.type})"
+    if field >= size:
+        return f"{_size(last_row.receptive_field)} px {where}: the whole of the {size} px image"
+    share = f"{_size(last_row.receptive_field)} of {size} px ({field / size:.0%})"
     return f"{share} {where}: only the head sees farther"
 
 
@@ -201,7 +199,9 @@ def torchsummary(spec: RunSpec) -> str:
     sums = totals(spec.rows)
     thin, thick = "-" * 64, "=" * 64
     rows = [
-        f"{f'{row.type}-{row.index}':>20}  {[-1, *row.output_shape]!s:>25} {row.parameters:>15,}" for row in spec.rows
+        f"{f'{row.type}-{row.index}':>20}  {[-1, *row.output_shape]!s:>25} {row.parameters:>15,}"
+        for row in spec.rows
+        if not row.is_group  # torchsummary has no row for an nn.Sequential.
     ]
     return "\n".join(
         [

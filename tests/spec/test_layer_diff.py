@@ -2,7 +2,7 @@
 
 from mnist_tui.spec import presets
 from mnist_tui.spec.layer_diff import layer_changes
-from mnist_tui.spec.network import LayerRow
+from mnist_tui.spec.layers import LayerRow
 from mnist_tui.spec.run_spec import RunSpec
 
 

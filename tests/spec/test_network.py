@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from mnist_tui.errors import LayerError
 from mnist_tui.spec.calls import parse_lines
-from mnist_tui.spec.layers import Shape, arguments
-from mnist_tui.spec.network import MAX_LAYERS, MAX_PARAMETERS, Knobs, LayerRow, infer_shapes
+from mnist_tui.spec.layers import LayerRow, Shape, arguments
+from mnist_tui.spec.layers.rows import MAX_PARAMETERS
+from mnist_tui.spec.network import MAX_LAYERS, Knobs, infer_shapes
 
 FUZZ = settings(max_examples=150, deadline=None, derandomize=True)
 
@@ -123,16 +124,16 @@ def test_residuals_nest() -> None:
     ("text", "words"),
     [
         ("Residual(Conv2d(8, 3, padding=1))", "shortcut=Conv2d(8, 1)"),
-        ("Residual(Conv2d(1, 3))", "[1, 26, 26], beside it runs [1, 28, 28]"),
-        ("Residual(ReLU, shortcut=MaxPool2d(2))", "[1, 28, 28], beside it runs [1, 14, 14]"),
-        ("Residual()", "takes layers"),
-        ("Residual", "takes layers"),
-        ("Residual(shortcut=ReLU)", "takes layers"),
-        ("Residual(ReLU, skip=ReLU)", "takes layers"),
-        ("Residual(3)", "layers as arguments, not 3"),
-        ("Residual([ReLU, ReLU])", "layers as arguments"),
+        ("Residual(Conv2d(1, 3))", "the layers end in [1, 26, 26], the shortcut in [1, 28, 28]"),
+        ("Residual(ReLU, shortcut=MaxPool2d(2))", "the layers end in [1, 28, 28], the shortcut in [1, 14, 14]"),
+        ("Residual()", "layers must be one layer or more"),
+        ("Residual", "layers must be one layer or more"),
+        ("Residual(shortcut=ReLU)", "layers must be one layer or more"),
+        ("Residual(ReLU, skip=ReLU)", "has no argument 'skip'; it takes layers, shortcut"),
+        ("Residual(3)", "layers must all be layers, such as ReLU, but one is '3'"),
+        ("Residual([ReLU, ReLU])", "but one is '[ReLU(), ReLU()]'; write several in a row as Sequential(…)"),
         ("Residual(Relu)", "did you mean 'ReLU'?"),
-        ("Residual(ReLU, shortcut=width)", "layers as arguments, not width"),
+        ("Residual(ReLU, shortcut=width)", "shortcut=8 must be a layer, such as ReLU"),
         ("Residual(Residual(Conv2d(8, 3, padding=1)))", "shortcut=Conv2d(8, 1)"),
         ("Residual(Dropout(2))", "p=2 must be between 0 and 1"),
     ],

@@ -344,6 +344,19 @@ def test_a_preset_of_any_script_is_saved_and_found(name: str) -> None:
         presets.check_new_name(name)
 
 
+def test_composite_layers_are_saved_as_they_are_written() -> None:
+    """Line breaks and comments inside of a layer too."""
+    layers = (
+        "Parallel(  # two branches\n    Sequential(Conv2d(width, 1), ReLU),\n    Conv2d(8, 3, padding=1),\n)\n"
+        "SqueezeExcite(ratio)\nFlatten()\nLinear(10)\n"
+    )
+    spec = make_spec({"layers": layers, "knobs": {"width": 4, "ratio": 4}})
+    presets.save(spec, "branches", presets.load("iter5"))
+    saved = presets.load("branches")
+
+    assert (saved.layers, saved.rows, saved.knobs) == (layers, spec.rows, spec.knobs)
+
+
 @pytest.mark.parametrize("name", ["", "a/b", "../x", ".x", "-x", "a b", "x.toml", "\u0301", "a\u202eb", "iter5"])
 def test_a_name_that_no_new_preset_can_have(name: str) -> None:
     """Refused in a line; nothing is written."""

@@ -173,7 +173,6 @@ def test_the_receptive_field_in_a_sentence(layers: list[str], says: list[str]) -
 
 def test_a_table_of_nothing_has_no_field() -> None:
     """Half-typed networks have tables too."""
-    assert summary.head_index(()) == 0
     assert summary.layer_counts(()) == {}
     assert "at once" in summary.receptive_field_sentence(())
     assert summary.totals(()).parameters == 0
