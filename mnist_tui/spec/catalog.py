@@ -156,7 +156,10 @@ def check(catalog: str, call: Call) -> dict[str, Value]:
     expected = signature(known[call.name])
     values = bind(call, expected)
     for name, value in values.items():
-        _check_value(catalog, call, name, value, expected.parameters[name].default)
+        try:
+            _check_value(catalog, call, name, value, expected.parameters[name].default)
+        except CallError as error:
+            raise CallError(str(error), error.line, name) from None
     return values
 
 

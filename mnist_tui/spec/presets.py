@@ -11,7 +11,8 @@ import platformdirs
 
 from mnist_tui.errors import FileError, PresetError, SpecError
 from mnist_tui.files import read_bytes, read_text, write_atomically
-from mnist_tui.spec.run_spec import RunSpec, example, make_spec, unreadable
+from mnist_tui.spec.run_spec import RunSpec, make_spec
+from mnist_tui.spec.typed_settings import example, unreadable
 from mnist_tui.text import as_name, clean_line, did_you_mean, is_name
 
 MAX_BYTES = 65_536

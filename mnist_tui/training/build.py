@@ -203,9 +203,10 @@ def _check_steps(spec: RunSpec, built: lr_scheduler.LRScheduler, train_images: i
         total, steps = getattr(part, "total_steps", None), min(end, needed) - first
         if isinstance(total, int) and total < steps:
             raise SpecError(
-                f"train.scheduler: {part.__class__.__name__} is made for {total:,} steps, the run takes {steps:,}; "
+                f"{part.__class__.__name__} is made for {total:,} steps, the run takes {steps:,}; "
                 "write epochs=epochs, steps_per_epoch=steps_per_epoch",
                 ("train", "scheduler"),
+                place="train.scheduler",
             )
 
 
@@ -213,4 +214,4 @@ def _construct(make: Callable[[], Any], field: str) -> Any:
     try:
         return make()
     except (ValueError, TypeError, KeyError, RuntimeError, CallError) as error:
-        raise SpecError(f"train.{field}: {error}", ("train", field)) from None
+        raise SpecError(str(error), ("train", field), place=f"train.{field}") from None

@@ -33,8 +33,9 @@ from mnist_tui.runs.events import (
 from mnist_tui.runs.storage import RunFolder, SavedRun, is_running, list_runs, read_checkpoint, readable_checkpoints
 from mnist_tui.runs.verdict import in_words
 from mnist_tui.spec.calls import names_in
+from mnist_tui.spec.recipe import TRAIN_IMAGES
 from mnist_tui.spec.run_options import Choice, Options
-from mnist_tui.spec.run_spec import RECIPE_NAMES, TRAIN_IMAGES, RunSpec
+from mnist_tui.spec.run_spec import RECIPE_NAMES, RunSpec
 from mnist_tui.spec.summary import target_words
 from mnist_tui.text import clean_line
 from mnist_tui.training import build, checkpoint, environment

@@ -5,7 +5,8 @@ import pytest
 from mnist_tui.spec import presets
 from mnist_tui.spec.catalog import CATALOGS
 from mnist_tui.spec.draft import Draft
-from mnist_tui.spec.run_spec import RunSpec, Target, TrainSpec
+from mnist_tui.spec.recipe import Target, TrainSpec
+from mnist_tui.spec.run_spec import RunSpec
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +73,24 @@ def test_what_is_wrong_is_said_at_its_field(path: str, text: str, where: str, wo
         return
     assert checked.spec is None
     assert words in checked.errors.get(where, checked.layer_error[1] if checked.layer_error else ""), checked
+
+
+def test_the_argument_that_is_wrong_is_named_by_the_error(base: RunSpec) -> None:
+    """Not by its name in the message: the letter d, an argument of Adafactor, is in every message on Adafactor."""
+    draft = Draft(base).with_text("optimizer", "Adafactor").with_text("optimizer.lr", "-1")
+    result = draft.with_text("optimizer.d", "2.0").result
+
+    assert result.errors == {"optimizer.lr": "Adafactor: lr=-1 must be between 0 and 10000"}
+
+
+def test_a_knob_may_be_called_like_the_words_of_an_error(base: RunSpec) -> None:
+    """Only a knob that nothing uses is reported as unused."""
+    unused = Draft(base).with_knob("it", "1").result
+    wrong = Draft(base).with_text("knobs.dropout", "no layer and no argument uses it").result
+
+    assert unused.unused == {"knobs.it"}
+    assert wrong.unused == frozenset()
+    assert "enter a number such as" in wrong.errors["knobs.dropout"]
 
 
 def test_all_mistakes_at_once(base: RunSpec) -> None:

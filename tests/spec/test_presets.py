@@ -10,7 +10,8 @@ import pytest
 from mnist_tui.errors import PresetError
 from mnist_tui.spec import presets
 from mnist_tui.spec.calls import names_in
-from mnist_tui.spec.run_spec import RunSpec, TrainSpec, make_spec
+from mnist_tui.spec.recipe import TrainSpec
+from mnist_tui.spec.run_spec import RunSpec, make_spec
 
 COUNTS = {
     "era5": (9_798, 2_163_840),

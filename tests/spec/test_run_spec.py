@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from mnist_tui.errors import SpecError
+from mnist_tui.errors import SpecError, UnusedKnobError
 from mnist_tui.spec.calls import parse
-from mnist_tui.spec.run_spec import RunSpec, Target, TrainSpec, make_spec
+from mnist_tui.spec.recipe import Target, TrainSpec
+from mnist_tui.spec.run_spec import RunSpec, make_spec
 
 FUZZ = settings(max_examples=300, deadline=None, derandomize=True)
 
@@ -320,6 +321,39 @@ def test_a_wrong_document_is_explained(document: dict[str, Any], where: tuple[st
         make_spec(document)
     assert caught.value.where == where
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "place", "argument", "reason"),
+    [
+        ({"optimizer.lr": "-1"}, "train.optimizer", "lr", "SGD: lr=-1 must be between 0 and 10000"),
+        ({"optimizer": "Adam(lr=-1)"}, "train.optimizer", "lr", "Adam: lr=-1 must be between 0 and 10000"),
+        ({"optimizer": "Adam(eps=x)"}, "train.optimizer", "eps", "Adam: unknown name 'x'; known names are width"),
+        ({"optimizer": "Adam(amsgard=True)"}, "train.optimizer", "amsgard", "Adam has no argument 'amsgard'"),
+        ({"epochs": "0"}, "train.epochs", "", "should be greater than or equal to 1, got 0"),
+        ({"epochs": "x"}, "--set epochs", "", "cannot read 'x'; enter a number such as 20"),
+        ({"scheduler.gama": "1"}, "--set scheduler.gama", "", "OneCycleLR has no argument 'gama'"),
+    ],
+)
+def test_an_error_has_its_place_and_its_argument_as_data(
+    settings: dict[str, str], place: str, argument: str, reason: str
+) -> None:
+    """The form shows the reason at the field; the message has both."""
+    with pytest.raises(SpecError) as caught:
+        SPEC.with_settings(settings)
+
+    assert caught.value.place == place
+    assert caught.value.argument == argument
+    assert caught.value.reason.startswith(reason)
+    assert str(caught.value) == f"{place}: {caught.value.reason}"
+
+
+def test_an_unused_knob_is_an_error_of_its_own() -> None:
+    """So that nobody has to read the message."""
+    with pytest.raises(UnusedKnobError, match=r"^knobs\.x: no layer and no argument uses it$") as caught:
+        make_spec(changed(knobs={"width": 4, "dropout": 0.1, "x": 1}))
+
+    assert caught.value.where == ("knobs", "x")
 
 
 @pytest.mark.parametrize("document", [None, [], 3, "layers"])

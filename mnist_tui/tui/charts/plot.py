@@ -12,7 +12,7 @@ from rich.style import Style, StyleType
 from rich.text import Text
 from textual.widget import Widget
 
-from mnist_tui.spec.run_spec import Target
+from mnist_tui.spec.recipe import Target
 from mnist_tui.tui.charts.canvas import Canvas, Frame, with_axis
 from mnist_tui.tui.charts.curves import Curve, Metric, Role, curves_of, limits, number, quantile_band, thin, ticks
 from mnist_tui.tui.charts.run_curves import RunCurves, SeedGroup
