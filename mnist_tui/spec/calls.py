@@ -21,12 +21,12 @@ from mnist_tui.text import did_you_mean, shorten
 MAX_TEXT = 65_536  # Characters of one block of calls; the largest published network has under 1,000.
 MAX_DIGITS = 18  # Of one number: keeps arithmetic on typed-in numbers instant.
 MAX_NESTING = 50  # Levels of brackets; Python's own parser gives up near 100.
-MAX_DEPTH = 100  # Levels of an expression, signs and terms of a sum counted: functions that call themselves follow it.
+MAX_DEPTH = 100  # Levels of an expression, signs and terms of a sum included: recursive functions walk through it.
 
 
 @dataclass(frozen=True)
 class Name:
-    """A name in an argument: a knob, or what the recipe offers (`epochs`, `steps_per_epoch`)."""
+    """A name in an argument: a knob, a layer without brackets, or the recipe's `epochs` and `steps_per_epoch`."""
 
     id: str
 
@@ -105,7 +105,7 @@ def parse_arguments(text: str) -> tuple[tuple["Value", ...], dict[str, "Value"]]
     lines = _lines(f"f({text})")
     match _statements(lines, _lines(text)):
         case [ast.Expr(value=ast.Call(func=ast.Name(id="f")) as node)]:
-            call = _nested_call(node, "f", [line.encode() for line in lines], 0)
+            call = _nested_call(node, "arguments", [line.encode() for line in lines], 0)
             return call.args, dict(call.kwargs)
     raise CallError(f"cannot read {shorten(text)}: expected values with commas between them")
 
@@ -136,8 +136,8 @@ _NUMBER = re.compile(r"(?<![\w.])\.?\d(?:[\w.]|(?<=[eE])[+-])*")
 
 
 def _syntax_error(line: str, text: str) -> str:
-    """What is wrong with a text that is no Python: a number, a bracket or a value, as far as it can be told."""
-    # Of a long line only the beginning is looked at: the patterns below take the square of its length.
+    """Why a text is no Python, as a reason: the number, bracket, comma or value that is wrong, where one is."""
+    # Only the beginning of a long line is searched: the patterns below take time in the square of its length.
     code, whole = (re.sub(r"'[^'\n]*'|\"[^\"\n]*\"|#.*", "''", part) for part in (line[:500], text))
     for number in _NUMBER.findall(code):
         if not is_number(number):
@@ -175,7 +175,7 @@ def _check_nesting(text: str) -> None:
 def _expression(statement: ast.stmt) -> ast.expr:
     if isinstance(statement, ast.Expr):
         return statement.value
-    raise CallError("expected a call such as ReLU(), found a Python statement", statement.lineno)
+    raise CallError("expected a call such as ReLU(), got a Python statement", statement.lineno)
 
 
 def _call(node: ast.expr, source: list[bytes]) -> Call:
@@ -247,7 +247,7 @@ def _operand(value: Value) -> str:
 
 
 def show(value: Value) -> str:
-    """A value as Python text: strings in double quotes, sequences in round brackets, calls of calls in square ones."""
+    """A value as Python text: strings in double quotes, sequences in round brackets, those of calls in square ones."""
     if isinstance(value, str):
         return '"' + value.encode("unicode_escape").decode("ascii").replace('"', '\\"') + '"'
     if isinstance(value, tuple):
@@ -328,9 +328,9 @@ def resolve_call(call: Call, names: Mapping[str, bool | int | float]) -> Call:
 def signature(text: str) -> inspect.Signature:
     """The signature written in `text` as a call: `"StepLR(step_size, gamma=0.1)"` has one required argument."""
     call = parse(text)
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    required = [inspect.Parameter(str(name), kind) for name in call.args]
-    optional = [inspect.Parameter(name, kind, default=resolve(default, {})) for name, default in call.kwargs]
+    either = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    required = [inspect.Parameter(str(name), either) for name in call.args]
+    optional = [inspect.Parameter(name, either, default=resolve(default, {})) for name, default in call.kwargs]
     return inspect.Signature([*required, *optional])
 
 

@@ -36,13 +36,13 @@ class Draft:
     last_rows: tuple[LayerRow, ...] = field(default=(), compare=False)
     """The layer table before a layer became wrong."""
     switched_off: tuple[tuple[int, str], ...] = ()
-    """Transforms that are not used now: their places among all transforms, and their calls."""
+    """Transforms that are not used now: their positions among all transforms, and their calls."""
     own_knobs: Mapping[str, Knob] | None = None
-    """The knobs with what stands in them until it is typed over; None: the preset's."""
+    """The knobs with their values before anything was typed; None: the preset's."""
 
     @classmethod
     def of(cls, spec: RunSpec, base: RunSpec) -> "Draft":
-        """The draft over `base` that comes to `spec`."""
+        """The draft over `base` whose result is `spec`."""
         knobs = {name: base.knobs.get(name, value) for name, value in spec.knobs.items()}
         layers = None if spec.layers == base.layers else spec.layers
         draft = cls(base, {}, layers, spec.rows, own_knobs=knobs)
@@ -110,10 +110,10 @@ class Draft:
 
     def transforms(self) -> list[tuple[str, bool]]:
         """Every transform as the text of its call, and whether it is used; raises `SpecError` for what is no call."""
-        found = [(str(call), True) for call in transforms_in(self.text_of("augment"))]
+        transforms = [(str(call), True) for call in transforms_in(self.text_of("augment"))]
         for place, text in self.switched_off:
-            found.insert(place, (text, False))
-        return found
+            transforms.insert(place, (text, False))
+        return transforms
 
     def with_transforms(self, transforms: Sequence[tuple[str, bool]]) -> "Draft":
         """The draft with these transforms, each with whether it is used."""
@@ -123,7 +123,7 @@ class Draft:
         )
 
     def text_of(self, path: str) -> str:
-        """What stands in a field: what was typed, or the preset's, or PyTorch's default."""
+        """The text in a field: the typed one, or the preset's, or PyTorch's default."""
         if path in self.typed:
             return self.typed[path]
         name, _, argument = path.partition(".")
@@ -146,14 +146,14 @@ class Draft:
         return replace(self, own_knobs=knobs).with_text(knob_path(name), text)
 
     def without_knob(self, name: str) -> "Draft":
-        """The draft without a knob, which nothing may use."""
+        """The draft without a knob that nothing uses."""
         typed = {path: text for path, text in self.typed.items() if path != knob_path(name)}
         knobs = {knob: value for knob, value in self.knobs.items() if knob != name}
         return replace(self, typed=typed, own_knobs=knobs, last_rows=self._last_rows)
 
     @property
     def _last_rows(self) -> tuple[LayerRow, ...]:
-        """The newest layer table that was shown: a draft that nobody looked at, between two keys, is not checked."""
+        """The newest layer table that was computed: drafts between two key presses are not all checked."""
         return self.result.rows if "result" in vars(self) else self.last_rows
 
     @property
@@ -169,7 +169,7 @@ class Draft:
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:
-        """Every field of the form, in its order; a call's arguments are those of the call that is chosen."""
+        """Every field of the form, in its order; a call's arguments are those of its current choice."""
         return tuple(self._fields())
 
     def _fields(self) -> Iterator[Field]:
@@ -194,7 +194,7 @@ class Draft:
 
     @property
     def knobs(self) -> Mapping[str, Knob]:
-        """The knobs that the layers or the recipe may use, with what stands in them until it is typed over."""
+        """The knobs that the layers or the recipe may use, with their values before anything was typed."""
         return self.base.knobs if self.own_knobs is None else self.own_knobs
 
     @cached_property

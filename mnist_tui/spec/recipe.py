@@ -76,31 +76,31 @@ class TrainSpec(Frozen):
 
 
 class Target(Frozen):
-    """What a run is judged by."""
+    """The target of a run: the conditions that it is judged by; all are optional."""
 
     parameters: Annotated[StrictInt, Field(ge=1)] | None = None
-    """The network must have fewer."""
+    """The network must have fewer parameters than this."""
     test_accuracy: Fraction01 | None = None
-    """At least this, on the 10,000 test images."""
+    """The lowest accuracy on the 10,000 test images, a fraction."""
     last_epochs: Annotated[StrictInt, Field(ge=1)] | None = None
-    """The accuracy must hold in each of so many last epochs; without it, in the best one."""
+    """The number of last epochs that must each reach the accuracy; without it, the best epoch must."""
     epochs: Annotated[StrictInt, Field(ge=1)] | None = None
-    """At most so many."""
+    """The most epochs that the run may take."""
 
 
 class Reported(Frozen):
-    """What the author of a preset published."""
+    """The numbers that the author of a preset published."""
 
     parameters: Annotated[StrictInt, Field(ge=1)] | None = None
     accuracy: Fraction01 | None = None
-    """In the best epoch."""
+    """In the best epoch, a fraction."""
     epoch: Annotated[StrictInt, Field(ge=1)] | None = None
     """The best epoch."""
     last_accuracy: Fraction01 | None = None
-    """In the last epoch."""
+    """In the last epoch, a fraction."""
     train_accuracy: Fraction01 | None = None
-    """The best running accuracy in train mode."""
+    """The best accuracy over an epoch's batches in train mode, a fraction."""
     measured_on: str = "10,000 test images"
     """The images that `accuracy` was measured on."""
     notes: tuple[str, ...] = ()
-    """Where paper and code disagree, and what this preset does about it."""
+    """Where paper and code disagree, and which of them this preset follows."""

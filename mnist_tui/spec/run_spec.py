@@ -32,12 +32,12 @@ RECIPE_NAMES = ("epochs", "steps_per_epoch")
 
 
 class RunSpec(Frozen):
-    """A network, its recipe, what it is judged by and what its author reported."""
+    """A network, its recipe, its target and what its author reported."""
 
     name: str = Field(default="unnamed", min_length=1, max_length=100)
     title: str = ""
     source: str = ""
-    """Whose work it is."""
+    """The author, and where it was published."""
     layers: str = Field(max_length=65_536)
     """One call of torch.nn a line, as written; comments stay."""
     knobs: dict[str, Knob] = Field(default={})
@@ -75,7 +75,7 @@ class RunSpec(Frozen):
         if shape != (CLASSES,):
             advice = "; put Flatten() at the end" if shape and math.prod(shape) == CLASSES else ""
             raise LayerError(
-                f"the network ends in {list(shape)}; {CLASSES} scores, [{CLASSES}], are needed{advice}",
+                f"the network ends in {list(shape)}; the output must be {CLASSES} logits, [{CLASSES}]{advice}",
                 self.calls[-1].line if self.calls else 1,
             )
         needed = 8 * self.train.batch_size * sum(row.activations for row in self.rows)

@@ -16,7 +16,7 @@ def put_setting(document: dict[str, Any], path: str, text: str) -> None:
     path_in_train = path.removeprefix("train.")
     head, _, rest = path_in_train.partition(".")
     if path_in_train in TrainSpec.model_fields:
-        train[path_in_train] = _plain(path_in_train, text)
+        train[path_in_train] = _field_value(path_in_train, text)
     elif head in ("optimizer", "scheduler", "loss") and rest:
         train[head] = _with_argument(train.get(head), head, rest, text)
     elif path in ("name", "title", "layers"):
@@ -24,7 +24,7 @@ def put_setting(document: dict[str, Any], path: str, text: str) -> None:
     elif (knob := path.removeprefix("knobs.")) in knobs:
         knobs[knob] = read_value(path, text, knobs[knob])
     elif path.startswith("target.") and rest in Target.model_fields:
-        document["target"][rest] = _plain(path, text)
+        document["target"][rest] = _field_value(path, text)
     else:
         in_target = [f"target.{name}" for name in Target.model_fields]
         known = [*TrainSpec.model_fields, *document["knobs"], "optimizer.lr", *in_target]
@@ -78,7 +78,7 @@ def _one_value(text: str) -> Value:
 
 
 def read_value(path: str, text: str, example: Value = 0.001) -> Any:
-    """A number or word typed by a user; lists and tuples too. Raises `SpecError`, with an example of what to enter."""
+    """The value that a person typed: number, word, list or tuple. Raises `SpecError`, with an example to enter."""
     try:
         return resolve(_one_value(text), {})
     except CallError:
@@ -86,7 +86,7 @@ def read_value(path: str, text: str, example: Value = 0.001) -> Any:
 
 
 def unreadable(text: str, example: Value) -> str:
-    """What to enter instead of a text that is no value: `cannot read '1e'; enter a number such as 20`."""
+    """The reason of an error about a text that is no value: `cannot read '1e'; enter a number such as 20`."""
     match example:
         case bool():
             advice = "enter True or False"
@@ -107,17 +107,17 @@ EXAMPLES: Mapping[str, Value] = {
     "test_accuracy": 0.994,
     "last_epochs": 3,
 }
-"""Values of the fields whose default is none."""
+"""Values for the advice on fields whose default is None."""
 
 
 def example(field: str) -> Value:
-    """A value that a field of the recipe or of the target may have."""
+    """A value that a field of the recipe or of the target may have, for advice: its default where it has one."""
     default = TrainSpec.model_fields[field].default if field in TrainSpec.model_fields else None
     return EXAMPLES.get(field, 0.001) if default is None else default
 
 
-def _plain(path: str, text: str) -> Any:
-    """The value of a field: calls and words as they are typed, everything else read as a number, list or None."""
+def _field_value(path: str, text: str) -> Any:
+    """The value of a field as JSON: calls and words stay text, everything else is read as a number, list or None."""
     field = path.rpartition(".")[2]
     if field in ("optimizer", "scheduler", "loss", "precision", "scheduler_step"):
         return None if text == "None" else text

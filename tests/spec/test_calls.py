@@ -101,7 +101,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     ],
 )
 def test_values_are_read(text: str, value: Value) -> None:
-    """Every kind of argument arrives as data."""
+    """Arguments of every type are read as data."""
     call = parse(f"f({text}, key={text})")
 
     assert call.args == (value,)
@@ -465,7 +465,7 @@ def test_arguments_are_read_without_a_call() -> None:
     assert parse_arguments("") == ((), {})
 
 
-@pytest.mark.parametrize("text", ["1) + f(2", "1)(2", "1)\nf(2", "1), f(2", "1).a(2", "a=1, a=2", "\ud800", "08"])
+@pytest.mark.parametrize("text", ["1) + f(2", "1)(2", "1)\nf(2", "1), f(2", "1).a(2", "\ud800", "08"])
 def test_what_is_more_than_arguments_is_refused(text: str) -> None:
     """A bracket of its own does not end the call that the arguments are read in; the message shows what was typed."""
     with pytest.raises(CallError) as caught:

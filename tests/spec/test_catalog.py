@@ -158,7 +158,7 @@ def test_a_right_call_is_given_its_defaults(kind: str, text: str, values: dict[s
         ("loss", "MSELoss()", "known are CrossEntropyLoss, NLLLoss"),
         ("loss", "CrossEntropyLoss(label_smoothing=1.5)", "between 0 and 1"),
         ("loss", "NLLLoss(1)", "too many positional"),
-        ("transform", "ToTensor()", "not needed here: it is always done"),
+        ("transform", "ToTensor()", "not needed here: images are always converted to tensors"),
         ("transform", "Normalize((0.1307,), (0.3081,))", "normalize = [mean, std]"),
         ("transform", "Compose([CenterCrop(22)])", "write its transforms as a list"),
         ("transform", "RandomRotatoin(15)", "did you mean 'RandomRotation'?"),

@@ -367,8 +367,8 @@ def test_a_document_that_is_no_table_is_refused(document: Any) -> None:
     ("layers", "line", "words"),
     [
         ("", 1, "the network ends in []"),
-        ("ReLU()", 1, "the network ends in [1, 28, 28]; 10 scores, [10], are needed"),
-        ("\nConv2d(10, 28)\n# end", 2, "[10, 1, 1]; 10 scores, [10], are needed; put Flatten() at the end"),
+        ("ReLU()", 1, "the network ends in [1, 28, 28]; the output must be 10 logits, [10]"),
+        ("\nConv2d(10, 28)\n# end", 2, "[10, 1, 1]; the output must be 10 logits, [10]; put Flatten() at the end"),
         ("Flatten()\n\nLinear(11)", 3, "[11]"),
         ("Linear(10)", 1, "put Flatten() before it"),
         ("Conv2d(4, 3)\n\nConv2d(4,", 3, "cannot read 'Conv2d(4,'"),

@@ -62,8 +62,9 @@ def _check(call: Call, name: str, value: Value, check: Callable[[Value], Any]) -
     try:
         return check(value)
     except CallError as error:
-        shown = name if isinstance(value, Call | tuple) else f"{name}={show(value)}"
-        raise LayerError(f"{call.name}: {shown} {error}", call.line) from None
+        # Layers are not repeated in the message: they may be as long as the whole network.
+        shown_value = "" if isinstance(value, Call) or takes_layers(call.name) else f"={show(value)}"
+        raise LayerError(f"{call.name}: {name}{shown_value} {error}", call.line, name) from None
 
 
 def _check_positional(call: Call) -> None:
