@@ -12,9 +12,9 @@ bottom, and `lint-imports` checks it:
       compare/  screen.py and overlay.py, the curves of several runs
       charts/   track.py (a run as it is drawn), curves.py, canvas.py (braille dots), plot.py, chart.py, zoom.py
     training/   from a spec to a trained network: session.py (a run from end to end, resume, extend), loop.py, step.py,
-                batches.py, augment.py, data.py, download.py, build.py, composite_modules.py,
-                checkpoint.py, environment.py; fusion.py, batch_norm.py and flat_parameters.py make it fast; preview.py and predict.py, for the laboratory.
-                Only here is torch used.
+                batches.py, augment.py, data.py, download.py, build.py, composite_modules.py, checkpoint.py,
+                environment.py; fusion.py, batch_norm.py and flat_parameters.py make it fast; preview.py and predict.py,
+                for the laboratory. Only here is torch used.
     analysis/   what saved runs say: statistics.py, comparison.py, run_diff.py; tables.py, markdown.py, plots.py (text)
     runs/       what happens in a run: events.py, control.py (stop, pause, another rate); what is on disk: storage.py
                 (writer and readers), follow.py (a run that another process trains), record.py (a run as facts),

@@ -113,16 +113,16 @@ def test_the_recipe_may_use_epochs_and_steps() -> None:
 )
 def test_a_setting_lands_at_its_place(path: str, text: str, place: str, value: object) -> None:
     """One path changes one value of the document and nothing else."""
-    before = SPEC.model_dump(mode="json")
-    after = SPEC.with_settings({path: text}).model_dump(mode="json")
+    old_document = SPEC.model_dump(mode="json")
+    new_document = SPEC.with_settings({path: text}).model_dump(mode="json")
     *tables, key = place.split(".")
-    old, new = before, after
+    old, new = old_document, new_document
     for table in tables:
         old, new = old[table], new[table]
 
     assert new[key] == value
     old[key] = value
-    assert after == before
+    assert new_document == old_document
 
 
 def test_layers_are_a_setting() -> None:
@@ -463,10 +463,10 @@ def test_the_parts_of_a_spec_are_frozen() -> None:
 
 def test_with_settings_leaves_its_spec_alone() -> None:
     """The run it was called on keeps its knobs and its recipe."""
-    before = SPEC.model_dump_json()
+    first_json = SPEC.model_dump_json()
     SPEC.with_settings({"dropout": "0.5", "optimizer.lr": "0.5", "augment": "[]", "target.epochs": "3"})
 
-    assert SPEC.model_dump_json() == before
+    assert SPEC.model_dump_json() == first_json
 
 
 def test_a_default_spec_needs_only_layers() -> None:
