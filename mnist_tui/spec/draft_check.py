@@ -4,15 +4,15 @@ A spec reports its first mistake only. So each mistake is noted, the preset's te
 again, until it can be made.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from mnist_tui.errors import CallError, SpecError, UnusedKnobError
-from mnist_tui.spec.calls import parse_arguments
+from mnist_tui.spec.calls import Call, parse_arguments
 from mnist_tui.spec.catalog import CATALOGS, default_of
-from mnist_tui.spec.draft_fields import CALLS, NONE, argument_texts, default_texts, knob_path, spec_texts
+from mnist_tui.spec.draft_fields import CALLS, NONE, argument_texts, default_texts, knob_path
 from mnist_tui.spec.layers import LayerRow
 from mnist_tui.spec.recipe import Knob
 from mnist_tui.spec.run_spec import UNUSED, RunSpec
@@ -76,10 +76,10 @@ class DraftTexts:
         typed = {path.partition(".")[2]: text for path, text in self.typed.items() if path.startswith(f"{name}.")}
         if name not in self.typed and not typed:
             return None
-        choice = self.typed.get(name, spec_texts(self.base)[name])
+        call: Call | None = getattr(self.base.train, name)
+        choice = self.typed.get(name, call.name if call else NONE)
         if choice == NONE or choice not in CATALOGS[name]:
             return choice
-        call = getattr(self.base.train, name)
         arguments = {} if name in self.typed or call is None else argument_texts(name, call)
         defaults = default_texts(name, choice)
         for argument, text in typed.items():
@@ -92,8 +92,8 @@ class DraftTexts:
         return f"{choice}({', '.join(f'{argument}={text}' for argument, text in arguments.items())})"
 
 
-def check_texts(texts: DraftTexts, last_rows: tuple[LayerRow, ...], paths: frozenset[str]) -> DraftResult:
-    """The spec, or all mistakes; `last_rows` is the table while a layer is wrong, `paths` has those of all fields."""
+def check_texts(texts: DraftTexts, last_rows: tuple[LayerRow, ...], has_field: Callable[[str], bool]) -> DraftResult:
+    """The spec, or all mistakes; `last_rows` is the table while a layer is wrong, `has_field` knows all paths."""
     errors: dict[str, str] = {}
     unused: set[str] = set()
     layer_error: tuple[int, str] | None = None
@@ -109,7 +109,7 @@ def check_texts(texts: DraftTexts, last_rows: tuple[LayerRow, ...], paths: froze
                 if layer_error is None:  # While the layers are wrong, nobody knows which knobs they use.
                     unused.add(knob_path(error.where[1]))
             elif wrong_path is not None:
-                is_nearer = place.startswith(f"{wrong_path}.") and place in paths
+                is_nearer = place.startswith(f"{wrong_path}.") and has_field(place)
                 errors[place if is_nearer else wrong_path] = error.reason
                 texts = texts.without(wrong_path)
             elif layer_error is None and (texts.layers != texts.base.layers or place == "layers"):

@@ -1,5 +1,6 @@
-"""The layer table of a network: totals, JSON, and texts for people and for pasting. No torch."""
+"""The layer table of a network as totals, as JSON and as text."""
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,12 +24,12 @@ _FAMILIES = {
 
 @dataclass(frozen=True)
 class Totals:
-    """A network's sums, in the units that torchsummary prints."""
+    """The sums over a layer table, in the units that torchsummary prints."""
 
     parameters: int
     trainable: int
     multiply_adds: int
-    """Per image; of convolutions and linear layers, biases left out, as `torch.utils.flop_counter` counts them."""
+    """Per image, of convolutions and linear layers without biases, as `torch.utils.flop_counter` counts them."""
     input_mb: float
     forward_backward_mb: float
     """Every layer's output twice, for its value and its gradient."""
@@ -43,19 +44,18 @@ class Totals:
 def totals(rows: tuple[LayerRow, ...]) -> Totals:
     """The sums over a layer table."""
     parameters = sum(row.parameters for row in rows)
-    height_width_channels = INPUT[0] * INPUT[1] * INPUT[2]
     return Totals(
         parameters=parameters,
         trainable=parameters,
         multiply_adds=sum(row.multiply_adds for row in rows),
-        input_mb=height_width_channels * FLOAT_BYTES / MIB,
+        input_mb=math.prod(INPUT) * FLOAT_BYTES / MIB,
         forward_backward_mb=2 * sum(row.activations for row in rows) * FLOAT_BYTES / MIB,
         parameters_mb=parameters * FLOAT_BYTES / MIB,
     )
 
 
 def layer_counts(rows: tuple[LayerRow, ...]) -> dict[str, int]:
-    """How many layers of each family there are, in a fixed order; families without a layer are left out."""
+    """The number of layers of each family, in a fixed order, without families that have none."""
     counts = Counter(family for row in rows if (family := _family(row.type)))
     return {family: counts[family] for family in _FAMILIES if counts[family]}
 
@@ -161,11 +161,11 @@ HEADINGS = ("#", "layer", "output", "params", "share", "MACs", "RF", "jump", "Ki
 
 
 def table(spec: RunSpec) -> str:
-    """The layer table for a terminal, with totals and the receptive field in words."""
+    """The layer table for a terminal, with its totals and the receptive field before the head."""
     sums = totals(spec.rows)
     cells = [HEADINGS, *(columns(row, sums.parameters) for row in spec.rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(HEADINGS))]
-    left = (1, 2)  # Words stand to the left, numbers to the right.
+    left = (1, 2)  # Words are aligned to the left, numbers to the right.
     lines = [
         "  ".join(
             cell.ljust(width) if column in left else cell.rjust(width)
@@ -224,7 +224,7 @@ def torchsummary(spec: RunSpec) -> str:
 
 
 def recipe(spec: RunSpec) -> str:
-    """The recipe, the target and what was reported, a line each."""
+    """The recipe, the target and the reported numbers, a line each."""
     train = spec.train
     lines = [
         f"epochs           {train.epochs}, batch size {train.batch_size}, "
