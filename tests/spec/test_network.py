@@ -124,8 +124,8 @@ def test_residuals_nest() -> None:
     ("text", "words"),
     [
         ("Residual(Conv2d(8, 3, padding=1))", "shortcut=Conv2d(8, 1)"),
-        ("Residual(Conv2d(1, 3))", "the layers end in [1, 26, 26], the shortcut in [1, 28, 28]"),
-        ("Residual(ReLU, shortcut=MaxPool2d(2))", "the layers end in [1, 28, 28], the shortcut in [1, 14, 14]"),
+        ("Residual(Conv2d(1, 3))", "the layers end in [1, 26, 26], the input is [1, 28, 28]"),
+        ("Residual(ReLU, shortcut=MaxPool2d(2))", "the layers end in [1, 28, 28], the shortcut ends in [1, 14, 14]"),
         ("Residual()", "layers must be one layer or more"),
         ("Residual", "layers must be one layer or more"),
         ("Residual(shortcut=ReLU)", "layers must be one layer or more"),

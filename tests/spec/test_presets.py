@@ -2,7 +2,6 @@
 
 import os
 import unicodedata
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -62,12 +61,11 @@ LAYERS = 'layers = """\nFlatten()\nLinear(10)\n"""\n'
 
 
 @pytest.fixture(autouse=True)
-def only_builtin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A working folder and a configuration folder without presets: what this machine's user keeps plays no part."""
+def only_builtin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A working folder and a configuration folder without presets, so that those of this machine's user play no part."""
     monkeypatch.setattr("platformdirs.user_config_path", lambda *_: tmp_path / "config")
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
-    return
 
 
 def write(path: Path, text: str) -> Path:

@@ -28,13 +28,14 @@ def Residual(input_row: LayerRow, *layers: Layers, shortcut: MaybeLayer = None) 
     body = sequence_rows(layers, input_row)
     beside = layer_rows(shortcut, input_row) if shortcut else []
     ends = [body[-1], beside[-1] if beside else input_row]
-    body_shape, shortcut_shape = (end.output_shape for end in ends)
-    if body_shape != shortcut_shape:
+    shape, other_shape = (end.output_shape for end in ends)
+    if shape != other_shape:
+        other = "shortcut ends in" if beside else "input is"
         raise CallError(
-            f"the layers end in {list(body_shape)}, the shortcut in {list(shortcut_shape)}, and only equal shapes can "
-            f"be added; change the layers, or give shortcut=, such as shortcut=Conv2d({body_shape[0]}, 1)"
+            f"the layers end in {list(shape)}, the {other} {list(other_shape)}, and only equal shapes can be added; "
+            f"change the layers, or give shortcut=, such as shortcut=Conv2d({shape[0]}, 1)"
         )
-    return [*body, *beside, _joined(ends, body_shape)]
+    return [*body, *beside, _joined(ends, shape)]
 
 
 @composite_type
