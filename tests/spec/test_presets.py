@@ -62,7 +62,7 @@ LAYERS = 'layers = """\nFlatten()\nLinear(10)\n"""\n'
 
 @pytest.fixture(autouse=True)
 def only_builtin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A working folder and a configuration folder without presets, so that those of this machine's user play no part."""
+    """A working folder and a configuration folder without presets: those of this machine's user are not found."""
     monkeypatch.setattr("platformdirs.user_config_path", lambda *_: tmp_path / "config")
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
