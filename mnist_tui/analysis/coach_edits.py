@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from mnist_tui.errors import InputError
 from mnist_tui.spec import catalog
 from mnist_tui.spec.calls import Call, Name, Value, resolve
-from mnist_tui.spec.network import LayerRow
+from mnist_tui.spec.layers import LayerRow
 from mnist_tui.spec.run_spec import RunSpec
 
 Settings = Mapping[str, str]

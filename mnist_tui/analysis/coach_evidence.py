@@ -7,7 +7,8 @@ from statistics import fmean, stdev
 
 from mnist_tui.runs.events import EpochEnded, best_of
 from mnist_tui.runs.record import Run, observations
-from mnist_tui.spec.run_spec import TRAIN_IMAGES, RunSpec
+from mnist_tui.spec.recipe import TRAIN_IMAGES
+from mnist_tui.spec.run_spec import RunSpec
 
 TEST_IMAGES = 10_000
 WINDOW = 3

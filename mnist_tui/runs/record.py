@@ -21,7 +21,7 @@ from mnist_tui.runs.history import read_history
 from mnist_tui.runs.spec_text import Knobs, finite_number
 from mnist_tui.runs.verdict import Whole, whole
 from mnist_tui.spec.calls import Call
-from mnist_tui.spec.network import LayerRow
+from mnist_tui.spec.layers import LayerRow
 from mnist_tui.spec.run_spec import RunSpec, make_spec
 from mnist_tui.spec.summary import layers_in_words
 from mnist_tui.text import clean_line

@@ -11,7 +11,8 @@ from typing import Any
 from mnist_tui.errors import CallError, LayerError, SpecError
 from mnist_tui.spec.calls import Call, Value, parse, parse_lines, resolve, signature
 from mnist_tui.spec.catalog import OPTIMIZERS
-from mnist_tui.spec.network import LayerRow, infer_shapes
+from mnist_tui.spec.layers import LayerRow
+from mnist_tui.spec.network import infer_shapes
 
 Knobs = tuple[tuple[str, float], ...]
 """Names and values of the knobs, hashable."""

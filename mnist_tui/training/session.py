@@ -33,8 +33,9 @@ from mnist_tui.runs.events import (
 from mnist_tui.runs.lock import is_running
 from mnist_tui.runs.storage import RunFolder, SavedRun, read_checkpoint, readable_checkpoints
 from mnist_tui.spec.calls import names_in
+from mnist_tui.spec.recipe import TRAIN_IMAGES
 from mnist_tui.spec.run_options import Choice, Options
-from mnist_tui.spec.run_spec import RECIPE_NAMES, TRAIN_IMAGES, RunSpec
+from mnist_tui.spec.run_spec import RECIPE_NAMES, RunSpec
 from mnist_tui.text import clean_line
 from mnist_tui.training import build, checkpoint, environment
 from mnist_tui.training.data import Dataset, Images, download_notice, load, split

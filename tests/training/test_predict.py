@@ -74,12 +74,15 @@ def test_how_far_it_was_trained(steps: int, where: tuple[int, int | None], tmp_p
     assert (predictions.epoch, predictions.step) == where
 
 
-MANY_KINDS = """
+MANY_LAYER_TYPES = """
 Conv2d(4, 3)
 InstanceNorm2d(affine=True, track_running_stats=True)
 PReLU(4)
 GroupNorm(2)
 Residual(Conv2d(4, 3, padding=1), BatchNorm2d())
+Parallel(Sequential(Conv2d(3, 1), BatchNorm2d), Identity)
+SqueezeExcite(2)
+Conv2d(4, 1)
 AvgPool2d(4)
 LayerNorm()
 RMSNorm()
@@ -88,7 +91,9 @@ Linear(16)
 BatchNorm1d(affine=False)
 Linear(10, bias=False)
 """
-SPECS = {name: presets.load(name) for name in presets.builtin_names()} | {"kinds": make_spec({"layers": MANY_KINDS})}
+SPECS = {name: presets.load(name) for name in presets.builtin_names()} | {
+    "many layer types": make_spec({"layers": MANY_LAYER_TYPES})
+}
 
 
 @pytest.mark.parametrize("name", SPECS)

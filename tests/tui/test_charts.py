@@ -26,7 +26,7 @@ from mnist_tui.runs.events import (
     RunStarted,
     Unpaused,
 )
-from mnist_tui.spec.run_spec import Target
+from mnist_tui.spec.recipe import Target
 from mnist_tui.tui.charts.canvas import BRAILLE, Canvas, Frame
 from mnist_tui.tui.charts.chart import SHARE, Chart
 from mnist_tui.tui.charts.curves import METRICS, Curve, Metric, curves_of, limits, quantile_band, smooth, thin, ticks

@@ -13,7 +13,7 @@ from rich.text import Text
 from textual.widget import Widget
 
 from mnist_tui.runs.metrics import CHARTS
-from mnist_tui.spec.run_spec import Target
+from mnist_tui.spec.recipe import Target
 from mnist_tui.tui.charts.canvas import Canvas, Frame, with_axis
 from mnist_tui.tui.charts.curves import (
     Curve,
