@@ -43,8 +43,8 @@ def _is_folder_or_link(entry: os.DirEntry[str]) -> bool:
 
 def newest_first(runs_dir: Path) -> Iterator[Path]:
     """The folders that hold a run.json, by their names, which begin with the time; raises `StorageError` as `scan`."""
-    names = [entry.name for entry in scan(runs_dir) if not entry.is_symlink()]
-    return (runs_dir / name for name in sorted(names, reverse=True) if (runs_dir / name / "run.json").exists())
+    folders = sorted((entry.path for entry in scan(runs_dir) if not entry.is_symlink()), reverse=True)
+    return (Path(folder) for folder in folders if os.path.lexists(f"{folder}/run.json"))
 
 
 def list_runs(runs_dir: Path) -> Iterator[SavedRun]:
@@ -60,7 +60,7 @@ def live_run(runs_dir: Path) -> Path | None:
 
 
 def _is_live(folder: Path) -> bool:
-    return not (folder / "end.json").exists() and is_running(folder)
+    return not os.path.lexists(f"{folder}/end.json") and is_running(folder)
 
 
 def newest_run(runs_dir: Path) -> Path:
