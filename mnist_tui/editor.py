@@ -1,4 +1,4 @@
-"""The user's editor, $VISUAL or $EDITOR, on one file."""
+"""Opens a file in the user's editor, $VISUAL or $EDITOR."""
 
 import os
 import shlex
@@ -13,7 +13,7 @@ from mnist_tui.errors import EditorError
 def edit(path: Path, terminal: TextIO | None = None) -> int:
     """Opens a file in the editor and waits until it is closed; the editor's exit code. Raises `EditorError`.
 
-    It draws on `terminal`, or on standard output where that is one.
+    The editor draws on `terminal`; without it, on standard output, which must be a terminal.
     """
     if terminal is None and not has_terminal():
         raise EditorError(f"an editor needs a terminal, and this is none; edit {path} another way")
@@ -27,7 +27,7 @@ def edit(path: Path, terminal: TextIO | None = None) -> int:
 
 
 def has_terminal() -> bool:
-    """Whether input and output are one."""
+    """Whether standard input and output are a terminal."""
     try:
         return sys.stdin.isatty() and sys.stdout.isatty()
     except (AttributeError, ValueError):  # Closed, or none at all.

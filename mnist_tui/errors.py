@@ -4,6 +4,7 @@
       InputError                    2  what was typed or written cannot be used
         UsageError                     the command line
         SpecError                      a network or a recipe
+          UnusedKnobError              a knob that nothing uses
         CallError                      the text of a call
           LayerError                   a layer
         PresetError                    a preset file
@@ -66,24 +67,47 @@ class UsageError(InputError):
 class SpecError(InputError):
     """A run that cannot be: the message names the field (or the layer and its line) and what to do."""
 
-    def __init__(self, message: str, where: tuple[str, ...] = (), line: int | None = None) -> None:
-        super().__init__(message)
+    def __init__(
+        self,
+        reason: str,
+        where: tuple[str, ...] = (),
+        line: int | None = None,
+        *,
+        place: str = "",
+        argument: str = "",
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        """The message without the place."""
         self.where = where
         """The path of the field, such as `("train", "batch_size")`."""
         self.line = line
         """The line inside `layers`, from 1."""
+        self.place = place
+        """The field as a person finds it, such as `train.batch_size` or `--set lr`; "" where the reason names it."""
+        self.argument = argument
+        """The name of the argument that is wrong, where the field is a call; "" where no single one is."""
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.reason}" if self.place else self.reason
+
+
+class UnusedKnobError(SpecError):
+    """A knob that no layer and no argument uses, so that it can be left out."""
 
 
 class CallError(InputError):
     """A text that is no call, or a call whose arguments do not fit; `line` counts from 1 where it is known."""
 
-    def __init__(self, message: str, line: int | None = None) -> None:
+    def __init__(self, message: str, line: int | None = None, argument: str = "") -> None:
         super().__init__(message)
         self.line = line
+        self.argument = argument
+        """The name of the argument that is wrong; "" where it has no name, or no single one is wrong."""
 
 
 class LayerError(CallError):
-    """A layer that is unknown, has wrong arguments or does not fit what arrives; `line` is its line of the text."""
+    """A layer that is unknown, has wrong arguments or does not fit its input; `line` is its line of the text."""
 
 
 class PresetError(InputError):

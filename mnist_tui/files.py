@@ -1,4 +1,4 @@
-"""Files: read as what they are, from outside (bounded, regular, one clear error), and written whole or not at all."""
+"""Reads files from outside (regular, bounded in size, with one clear error) and writes files whole or not at all."""
 
 import errno
 import os
@@ -9,7 +9,7 @@ from mnist_tui.errors import FileError
 
 
 def read_bytes(path: Path, limit: int, follow: bool = True) -> bytes:
-    """The content of a regular file of at most `limit` bytes; raises `FileError`, for a link too unless `follow`.
+    """The content of a regular file of at most `limit` bytes; raises `FileError`, without `follow` for a link too.
 
     The file is opened without blocking, so that a pipe in its place cannot hold the program.
     """
@@ -44,7 +44,7 @@ def read_text(path: Path, limit: int, follow: bool = True) -> str:
 
 
 def no_place(folder: Path) -> str | None:
-    """Why files can be put neither into a folder nor into one made in its place, to be read after its name; or None."""
+    """Why files can be written neither into a folder nor into one made in its place, as "PATH {reason}"; or None."""
     try:
         if folder.is_dir():
             return None
@@ -52,14 +52,14 @@ def no_place(folder: Path) -> str | None:
             return "is not a folder"
         return None if folder.absolute().parent.is_dir() else "there is no such folder, and none to make it in"
     except OSError as error:
-        return f"cannot be looked at: {error.strerror}"
+        return f"cannot be read: {error.strerror}"
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Puts `content` at `path` so that a crash leaves the old file or the new one, never a part; raises `OSError`.
+    """Writes `content` to `path` so that a crash leaves the old file or the new one, never a part; raises `OSError`.
 
-    Written under a name of its own in the same folder, synced, renamed, and the folder synced: without the last step
-    a power cut can take back the rename (Pillai et al., OSDI 2014).
+    A temporary file in the same folder is written, synced and renamed, then the folder is synced: without the last
+    step a power cut can undo the rename (Pillai et al., OSDI 2014).
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -88,7 +88,7 @@ def write_all(path: Path, content: bytes, flags: int) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes the names in a folder durable."""
+    """Syncs a folder, so that new and renamed files in it survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

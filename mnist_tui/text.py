@@ -1,4 +1,4 @@
-"""Text from outside, made safe to show: names, notes, error messages, file contents; its width; and times in words."""
+"""Text for people: text from outside made safe to show, names, widths, durations and the nearest known word."""
 
 import difflib
 import re
@@ -22,31 +22,31 @@ def clean_line(text: str, width: int = 1_000) -> str:
 
 
 _INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
-# Letters and marks that are drawn as nothing (Unicode's default ignorable code points).
+# Letters and marks that are not drawn (Unicode's default ignorable code points).
 MAX_NAME_BYTES = 200
-"""Of a name in UTF-8: file systems take 255, with endings and what a temporary file adds."""
+"""The longest name in UTF-8: file systems take 255, and endings and temporary files add to it."""
 
 
 def as_name(text: str) -> str:
-    """`text` as names are kept and compared: in Unicode's normal form C."""
+    """`text` in Unicode's normal form C, in which names are stored and compared."""
     return unicodedata.normalize("NFC", text)
 
 
 def is_name(text: str, length: int) -> bool:
     """Whether a text in normal form C may name a preset or be a tag, and so be a part of a file's name.
 
-    It has at most `length` letters, digits and marks of any script, `-`, `_` and `.`, of which `-`, `.` and a mark are
-    not its first: no separator, nothing that drives or reorders a terminal, nothing that is drawn as nothing.
+    It may have at most `length` letters, digits and combining marks of any script, `-`, `_` and `.`, and must not begin
+    with `-`, `.` or a mark. So it has no separator, no control or bidirectional character and no invisible one.
     """
-    kinds = [unicodedata.category(character)[0] for character in text]
-    has_only_these = all(kind in "LMN" or character in "-_." for kind, character in zip(kinds, text, strict=True))
-    begins_well = bool(text) and (kinds[0] in "LN" or text[0] == "_")
+    categories = [unicodedata.category(character)[0] for character in text]
+    is_allowed = all(one in "LMN" or character in "-_." for one, character in zip(categories, text, strict=True))
+    has_first_letter = bool(text) and (categories[0] in "LN" or text[0] == "_")
     is_short = len(text) <= length and len(text.encode(errors="replace")) <= MAX_NAME_BYTES
-    return has_only_these and begins_well and is_short and not _INVISIBLE.search(text)
+    return is_allowed and has_first_letter and is_short and not _INVISIBLE.search(text)
 
 
 def cell_width(text: str) -> int:
-    """The cells of a terminal that a text takes: two for a wide character, none for a combining one."""
+    """The width of a text in terminal cells: two for a wide character, none for a combining one."""
     if text.isascii():
         return len(text)
     return sum(_cells(character) for character in text)
@@ -59,7 +59,7 @@ def _cells(character: str) -> int:
 
 
 def fitted(text: str, width: int, is_right: bool = False) -> str:
-    """`text` in exactly `width` cells: cut, with an ellipsis, or filled with spaces."""
+    """`text` in exactly `width` cells: cut, with an ellipsis, or padded with spaces."""
     if cell_width(text) > width:
         text = text[:width]
         while cell_width(text) > width - 1:
@@ -74,7 +74,7 @@ _ASCII = str.maketrans(_SIGNS | dict(zip("▁▂▃▄▅▆▇█┌┐└┘�
 
 
 def in_ascii(text: str) -> str:
-    """`text` with the signs of this program's own sentences, a character each, in ASCII."""
+    """`text` with the symbols that this program itself writes replaced by ASCII, one character for one."""
     return text.translate(_ASCII)
 
 
@@ -89,7 +89,7 @@ def duration(seconds: float) -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`; did you mean 'padding'?` when a known word is near, else nothing."""
+    """`; did you mean 'padding'?` where a known word is similar; else ""."""
     lower = {name.lower(): name for name in known}
     near = difflib.get_close_matches(word.lower()[:100], lower, n=1, cutoff=0.6)
     return f"; did you mean {lower[near[0]]!r}?" if near else ""

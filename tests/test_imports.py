@@ -45,7 +45,8 @@ def _python(code: str, *arguments: str) -> str:
 def _modules(name: str) -> list[str]:
     """A module, or every module of a package, by its name in mnist_tui."""
     folder = ROOT / "mnist_tui" / name.replace(".", "/")
-    return [f"{name}.{path.stem}" for path in sorted(folder.glob("*.py"))] if folder.is_dir() else [name]
+    paths = [path.relative_to(folder).with_suffix("") for path in sorted(folder.rglob("*.py"))]
+    return [".".join((name, *path.parts)) for path in paths] if folder.is_dir() else [name]
 
 
 def _imported_by(*modules: str) -> set[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from mnist_tui.errors import InputError
 from mnist_tui.spec import catalog
 from mnist_tui.spec.calls import Call, Name, Value, resolve
-from mnist_tui.spec.network import LayerRow
+from mnist_tui.spec.layers import LayerRow
 from mnist_tui.spec.run_spec import RunSpec
 
 Settings = Mapping[str, str]
@@ -45,7 +45,7 @@ def _scale_argument(spec: RunSpec, kind: str, call: Call, argument: str, factor:
     given = _given(call, catalog.arguments(kind, call.name), argument)
     value = catalog.default_of(kind, call.name, argument) if given is None else given
     if isinstance(value, Name) and value.id in spec.knobs:
-        return {value.id: _short(spec.knobs[value.id] * factor)}
+        return {f"knobs.{value.id}": _short(spec.knobs[value.id] * factor)}
     number = _number(value)
     return None if number is None else {f"{kind}.{argument}": _short(number * factor)}
 
@@ -86,7 +86,7 @@ def scale_dropout(spec: RunSpec, factor: float) -> Settings | None:
     for call, _ in outer_layers(spec):
         rate = (call.args[0] if call.args else dict(call.kwargs).get("p", 0.5)) if is_dropout(call) else None
         if isinstance(rate, Name) and rate.id in spec.knobs:
-            settings[rate.id] = _short(spec.knobs[rate.id] * factor)
+            settings[f"knobs.{rate.id}"] = _short(spec.knobs[rate.id] * factor)
         elif (number := _number(rate)) is not None:
             changes.append((call, _with_first(call, "p", float(_short(number * factor)))))
     if changes:

@@ -7,13 +7,16 @@ from statistics import fmean, stdev
 
 from mnist_tui.runs.events import EpochEnded, best_of
 from mnist_tui.runs.record import Run, observations
-from mnist_tui.spec.run_spec import TRAIN_IMAGES, RunSpec
+from mnist_tui.spec.recipe import TRAIN_IMAGES
+from mnist_tui.spec.run_spec import RunSpec
 
 TEST_IMAGES = 10_000
 WINDOW = 3
 """Epochs that a mean is over: one epoch alone is too noisy to say anything."""
 GOAL = 0.99
 """The accuracy that a network for MNIST should reach where the spec has no target; LeNet-5 had 99.05 % (LeCun 1998)."""
+FROZEN = 0.01
+"""Share of the highest learning rate below which a network is frozen: its steps are a hundredth as long."""
 MAX_LOSS = 1e6
 """A row with a higher loss is no evidence of anything but a damaged file."""
 
@@ -98,11 +101,6 @@ class Evidence:
                 break
             count += 1
         return self.rows[len(self.rows) - count :]
-
-
-FROZEN = 0.01
-"""Share of the highest learning rate below which a network counts as frozen: Adam or SGD then move a weight in a
-hundred epochs as far as in one before."""
 
 
 def evidence_of(run: Run, seeds: Sequence[Run] = ()) -> Evidence | None:

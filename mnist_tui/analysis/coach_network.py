@@ -17,9 +17,9 @@ from mnist_tui.analysis.coach_edits import (
 )
 from mnist_tui.analysis.coach_evidence import WINDOW, Advice, Evidence, gap, percent, points
 from mnist_tui.spec.calls import Call
-from mnist_tui.spec.network import INPUT, LayerRow
+from mnist_tui.spec.layers import INPUT, LayerRow
 from mnist_tui.spec.run_spec import RunSpec
-from mnist_tui.spec.summary import head_index
+from mnist_tui.spec.summary import has_map
 
 DIGIT = 20
 """Pixels: MNIST's digits were scaled into a box of 20x20 before they were centred (LeCun et al. 1998)."""
@@ -67,8 +67,9 @@ def small_receptive_field(evidence: Evidence) -> Advice | None:
 
 
 def _head(spec: RunSpec) -> int:
-    """The place, among the layers outside a `Residual`, of the first whose output is no map any more."""
-    return head_index(tuple(row for row in spec.rows if row.depth == 0))
+    """The place, among the layers outside composite layers, of the first whose output is no map any more."""
+    rows = [row for row in spec.rows if row.depth == 0]
+    return next((place for place, row in enumerate(rows) if not has_map(row)), len(rows))
 
 
 def heavy_layer(evidence: Evidence) -> Advice | None:

@@ -235,9 +235,9 @@ def _resume(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     where = _options(options, _as_recorded())
     from mnist_tui.cli import headless
-    from mnist_tui.training import session
+    from mnist_tui.runs import index
 
-    saved = _saved(options.run, where.runs_dir) if options.run else session.newest_resumable(where.runs_dir)
+    saved = _saved(options.run, where.runs_dir) if options.run else index.newest_resumable(where.runs_dir)
     return headless.resume(saved, where, headless.Output(options.json, options.quiet), options.require_target)
 
 
@@ -483,12 +483,13 @@ def _watch(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     chosen = settings.load()
     where = _options(options, chosen)
-    from mnist_tui.runs import follow, index, storage
+    from mnist_tui.cli import watch
+    from mnist_tui.runs import index, storage
     from mnist_tui.spec.draft import Draft
 
-    folder = index.find_run(options.run, where.runs_dir).folder if options.run else follow.newest_run(where.runs_dir)
+    folder = index.find_run(options.run, where.runs_dir).folder if options.run else index.newest_run(where.runs_dir)
     if options.plain or options.json or not terminal.is_terminal() or terminal.is_dumb():
-        return follow.print_events(folder, options.json)
+        return watch.print_events(folder, options.json)
     saved = storage.load_run(folder).spec
     return _open(replace(_request(options, Draft(saved), chosen), watch=folder))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mnist_tui.analysis import comparison, plots, tables
 from mnist_tui.editor import edit
 from mnist_tui.errors import RunError
-from mnist_tui.runs import annotations, columns, filters
+from mnist_tui.runs import annotations, archive, columns, filters, trash
 from mnist_tui.runs.index import RunIndex, find_run, grouped, matching, repeats
 from mnist_tui.runs.record import Run
 from mnist_tui.runs.sparkline import mean_curve
@@ -167,34 +167,34 @@ def edit_notes(runs_dir: Path, named: str) -> int:
 def delete_runs(runs_dir: Path, named: Sequence[str], is_for_good: bool) -> int:
     """Moves runs to the trash and prints how each is restored; or empties the trash, which nothing restores."""
     if is_for_good:
-        count = annotations.empty_trash(runs_dir)
+        count = trash.empty_trash(runs_dir)
         print(f"removed for good: {count} run{'s' if count != 1 else ''} in the trash of {runs_dir}")
     for run in [find_run(name, runs_dir) for name in named]:
-        annotations.delete(run.folder)
+        trash.delete(run.folder)
         print(f"in the trash: {run.id}; to restore it: mnist-tui restore {run.id}")
     return 0
 
 
 def restore_run(runs_dir: Path, named: str | None) -> int:
     """Takes a run out of the trash, by its name or the end of it; without one lists what is in it."""
-    trash = annotations.trashed(runs_dir)
+    deleted = trash.trashed(runs_dir)
     if named is None:
-        print("\n".join(folder.name for folder in trash) or "the trash is empty")
+        print("\n".join(folder.name for folder in deleted) or "the trash is empty")
         return 0
-    found = matching(Path(named).name, [folder.name for folder in trash])
+    found = matching(Path(named).name, [folder.name for folder in deleted])
     if len(found) != 1:
         why = f"{len(found)} runs in the trash are called that" if found else "is not in the trash"
         raise RunError(f"{clean_line(named, 100)}: {why}; mnist-tui restore lists what is")
-    print(annotations.restore(next(folder for folder in trash if folder.name == found[0])))
+    print(trash.restore(next(folder for folder in deleted if folder.name == found[0])))
     return 0
 
 
 def export_run(runs_dir: Path, named: str, destination: Path, checkpoints: bool) -> int:
     """Copies a run to a folder or an archive; prints where."""
     run = _writable(runs_dir, named)
-    if wrong := annotations.wrong_destination(destination):
+    if wrong := archive.wrong_destination(destination):
         raise RunError(wrong)
-    print(annotations.export(run.folder, destination, checkpoints=checkpoints))
+    print(archive.export(run.folder, destination, checkpoints=checkpoints))
     return 0
 
 

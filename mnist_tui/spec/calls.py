@@ -21,12 +21,12 @@ from mnist_tui.text import did_you_mean, shorten
 MAX_TEXT = 65_536  # Characters of one block of calls; the largest published network has under 1,000.
 MAX_DIGITS = 18  # Of one number: keeps arithmetic on typed-in numbers instant.
 MAX_NESTING = 50  # Levels of brackets; Python's own parser gives up near 100.
-MAX_DEPTH = 100  # Levels of an expression, signs and terms of a sum counted: functions that call themselves follow it.
+MAX_DEPTH = 100  # Levels of an expression, signs and terms of a sum included: recursive functions walk through it.
 
 
 @dataclass(frozen=True)
 class Name:
-    """A name in an argument: a knob, or what the recipe offers (`epochs`, `steps_per_epoch`)."""
+    """A name in an argument: a knob, a layer without brackets, or the recipe's `epochs` and `steps_per_epoch`."""
 
     id: str
 
@@ -82,7 +82,7 @@ _SYMBOLS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.FloorDiv: "//", ast.D
 
 
 def parse(text: str) -> Call:
-    """The one call written in `text`; raises `CallError` when there is none, or more than one."""
+    """The one call written in `text`; raises `CallError` where there is none, or more than one."""
     calls = parse_lines(text)
     if len(calls) != 1:
         raise CallError(f"expected one call, such as Adam(lr=0.002), got {shorten(text)}")
@@ -94,21 +94,41 @@ def parse_lines(text: str) -> tuple[Call, ...]:
 
     A call may go on over several lines while a bracket is open. Raises `CallError` with the line.
     """
+    lines = _lines(text)
+    statements = _statements(lines, lines)
+    source = [line.encode() for line in lines]
+    return tuple(_call(_expression(statement), source) for statement in statements)
+
+
+def parse_arguments(text: str) -> tuple[tuple["Value", ...], dict[str, "Value"]]:
+    """The positional and the keyword arguments in `text`, as between the brackets of a call; raises `CallError`."""
+    lines = _lines(f"f({text})")
+    match _statements(lines, _lines(text)):
+        case [ast.Expr(value=ast.Call(func=ast.Name(id="f")) as node)]:
+            call = _nested_call(node, "arguments", [line.encode() for line in lines], 0)
+            return call.args, dict(call.kwargs)
+    raise CallError(f"cannot read {shorten(text)}: expected values with commas between them")
+
+
+def _lines(text: str) -> list[str]:
     if len(text) > MAX_TEXT:
         raise CallError(f"the text has {len(text):,} characters, at most {MAX_TEXT:,} are read")
+    return [line.strip() for line in re.split("\r\n|\r|\n", text)]
+
+
+def _statements(lines: list[str], typed_lines: list[str]) -> list[ast.stmt]:
+    """The statements in lines of Python; an error shows the line as it was typed."""
+    text, typed = "\n".join(lines), "\n".join(typed_lines)
     _check_nesting(text)
-    lines = [line.strip() for line in re.split("\r\n|\r|\n", text)]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Python's remarks on odd literals are not for our users.
-            module = ast.parse("\n".join(lines))
+            return ast.parse(text).body
     except SyntaxError as error:
-        line = lines[error.lineno - 1] if error.lineno and error.lineno <= len(lines) else text
-        raise CallError(f"cannot read {shorten(line)}: {_syntax_error(line, text)}", error.lineno) from None
+        line = typed_lines[error.lineno - 1] if error.lineno and error.lineno <= len(typed_lines) else typed
+        raise CallError(f"cannot read {shorten(line)}: {_syntax_error(line, typed)}", error.lineno) from None
     except (ValueError, RecursionError, MemoryError):
-        raise CallError(f"cannot read {shorten(text)}: {_EXPECTED}") from None
-    source = [line.encode() for line in lines]
-    return tuple(_call(_expression(statement), source) for statement in module.body)
+        raise CallError(f"cannot read {shorten(typed)}: {_EXPECTED}") from None
 
 
 _EXPECTED = "expected a call such as Conv2d(8, 3, padding=1)"
@@ -116,8 +136,8 @@ _NUMBER = re.compile(r"(?<![\w.])\.?\d(?:[\w.]|(?<=[eE])[+-])*")
 
 
 def _syntax_error(line: str, text: str) -> str:
-    """What is wrong with a text that is no Python: a number, a bracket or a value, as far as it can be told."""
-    # Of a long line only the beginning is looked at: the patterns below take the square of its length.
+    """Why a text is no Python, as a reason: the number, bracket, comma or value that is wrong, where one is."""
+    # Only the beginning of a long line is searched: the patterns below take time in the square of its length.
     code, whole = (re.sub(r"'[^'\n]*'|\"[^\"\n]*\"|#.*", "''", part) for part in (line[:500], text))
     for number in _NUMBER.findall(code):
         if not is_number(number):
@@ -155,7 +175,7 @@ def _check_nesting(text: str) -> None:
 def _expression(statement: ast.stmt) -> ast.expr:
     if isinstance(statement, ast.Expr):
         return statement.value
-    raise CallError("expected a call such as ReLU(), found a Python statement", statement.lineno)
+    raise CallError("expected a call such as ReLU(), got a Python statement", statement.lineno)
 
 
 def _call(node: ast.expr, source: list[bytes]) -> Call:
@@ -227,7 +247,7 @@ def _operand(value: Value) -> str:
 
 
 def show(value: Value) -> str:
-    """A value as Python text: strings in double quotes, sequences in round brackets, calls of calls in square ones."""
+    """A value as Python text: strings in double quotes, sequences in round brackets, those of calls in square ones."""
     if isinstance(value, str):
         return '"' + value.encode("unicode_escape").decode("ascii").replace('"', '\\"') + '"'
     if isinstance(value, tuple):
@@ -293,21 +313,24 @@ def names_in(value: Value) -> set[str]:
 
 def resolve_call(call: Call, names: Mapping[str, bool | int | float]) -> Call:
     """`resolve` for a call: the same call with plain values as arguments."""
+    argument = ""
+    kwargs: list[tuple[str, Value]] = []
     try:
         args = tuple(resolve(value, names) for value in call.args)
-        kwargs = tuple((name, resolve(value, names)) for name, value in call.kwargs)
+        for argument, value in call.kwargs:
+            kwargs.append((argument, resolve(value, names)))
     except CallError as error:
-        raise CallError(f"{call.name}: {error}", error.line or call.line) from None
-    return replace(call, args=args, kwargs=kwargs, text="")
+        raise CallError(f"{call.name}: {error}", error.line or call.line, argument) from None
+    return replace(call, args=args, kwargs=tuple(kwargs), text="")
 
 
 @cache
 def signature(text: str) -> inspect.Signature:
     """The signature written in `text` as a call: `"StepLR(step_size, gamma=0.1)"` has one required argument."""
     call = parse(text)
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    required = [inspect.Parameter(str(name), kind) for name in call.args]
-    optional = [inspect.Parameter(name, kind, default=resolve(default, {})) for name, default in call.kwargs]
+    either = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    required = [inspect.Parameter(str(name), either) for name in call.args]
+    optional = [inspect.Parameter(name, either, default=resolve(default, {})) for name, default in call.kwargs]
     return inspect.Signature([*required, *optional])
 
 
@@ -316,9 +339,8 @@ def bind(call: Call, expected: inspect.Signature) -> dict[str, Value]:
     names = list(expected.parameters)
     for name, _ in call.kwargs:
         if name not in names:
-            raise CallError(
-                f"{call.name} has no argument {name!r}" + (did_you_mean(name, names) or _takes(names)), call.line
-            )
+            advice = did_you_mean(name, names) or _takes(names)
+            raise CallError(f"{call.name} has no argument {name!r}{advice}", call.line, name)
     try:
         bound = expected.bind(*call.args, **dict(call.kwargs))
     except TypeError as error:

@@ -1,7 +1,7 @@
-"""What a recipe may call: optimizers, schedulers, losses and transforms, with PyTorch's own arguments.
+"""The calls that a recipe may have: optimizers, schedulers, losses and transforms, with PyTorch's own arguments.
 
-The signatures are PyTorch's, less what the program decides itself (`fused`, `foreach`, `capturable`, `last_epoch`…);
-a test holds every name and default against the installed torch and torchvision.
+The signatures are PyTorch's, without the arguments that the program sets itself (`fused`, `foreach`, `capturable`,
+`last_epoch`…); a test holds every name and default against the installed torch and torchvision.
 """
 
 import math
@@ -31,7 +31,7 @@ OPTIMIZERS = _catalog("""
     Rprop(lr=0.01, etas=(0.5, 1.2), step_sizes=(1e-06, 50))
     ASGD(lr=0.01, lambd=0.0001, alpha=0.75, t0=1000000.0, weight_decay=0)
 """)
-"""Every optimizer of torch.optim that takes plain steps: no closures (LBFGS), any shape of weight (not Muon)."""
+"""Every optimizer of torch.optim that needs no closure (as LBFGS does) and takes weights of any shape (unlike Muon)."""
 
 SCHEDULERS = _catalog("""
     StepLR(step_size, gamma=0.1)
@@ -53,7 +53,7 @@ SCHEDULERS = _catalog("""
 """)
 
 STEPPED_PER_BATCH = frozenset({"OneCycleLR", "CyclicLR"})
-"""Schedulers that are made to be stepped after every batch; the others are stepped once an epoch."""
+"""Schedulers that are stepped after every batch; the others are stepped once an epoch."""
 
 LOSSES = _catalog("""
     CrossEntropyLoss(label_smoothing=0.0)
@@ -89,7 +89,7 @@ TRANSFORMS = _catalog("""
     RandomOrder(transforms)
     Identity()
 """)
-"""The transforms of torchvision.transforms.v2 that keep one grey channel; conversion and normalisation are ours."""
+"""The transforms of torchvision.transforms.v2 that keep one grey channel; tensors are made and normalised elsewhere."""
 
 CATALOGS: Mapping[str, dict[str, str]] = {
     "optimizer": OPTIMIZERS,
@@ -99,10 +99,10 @@ CATALOGS: Mapping[str, dict[str, str]] = {
 }
 
 _BELONGS_ELSEWHERE = {
-    "ToTensor": "it is always done",
-    "ToImage": "it is always done",
-    "PILToTensor": "it is always done",
-    "ToDtype": "it is always done",
+    "ToTensor": "images are always converted to tensors",
+    "ToImage": "images are always converted to tensors",
+    "PILToTensor": "images are always converted to tensors",
+    "ToDtype": "images are always converted to tensors",
     "Normalize": "it has a field of its own: normalize = [mean, std]",
     "Compose": "write its transforms as a list",
     "Grayscale": "the images are grey",
@@ -138,7 +138,7 @@ _BOUNDS: Mapping[str, tuple[float, float]] = {
     "chain_depth": (-1, 20),
     "severity": (1, 10),
 }
-"""What is checked before torch is loaded; torch checks the rest when the run is built."""
+"""Bounds of arguments that are checked before torch is loaded; torch checks the rest when the run is built."""
 
 
 def check(catalog: str, call: Call) -> dict[str, Value]:
@@ -156,7 +156,10 @@ def check(catalog: str, call: Call) -> dict[str, Value]:
     expected = signature(known[call.name])
     values = bind(call, expected)
     for name, value in values.items():
-        _check_value(catalog, call, name, value, expected.parameters[name].default)
+        try:
+            _check_value(catalog, call, name, value, expected.parameters[name].default)
+        except CallError as error:
+            raise CallError(str(error), error.line, name) from None
     return values
 
 

@@ -1,4 +1,4 @@
-"""What was designed, step by step: undo and redo over layers, recipe, knobs and presets alike."""
+"""Undo and redo in the laboratory: over layers, recipe, knobs and presets alike."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,45 +12,45 @@ MAX_STEPS = 1_000
 
 @dataclass(frozen=True)
 class Design:
-    """What a person has designed at one moment."""
+    """The state of the laboratory that undo restores."""
 
     draft: Draft
     run_texts: Mapping[str, str]
-    """What a run needs beside its spec, as typed: device, dataset, seeds."""
+    """The run's options as typed: device, dataset, seeds."""
 
 
 class DesignHistory:
-    """Designs in the order in which they were made, and a place among them."""
+    """Designs in the order in which they were made, and the index of the current one."""
 
     def __init__(self, design: Design) -> None:
         self._designs = [design]
         self._names = [""]
-        """What was changed to come to each design."""
+        """For each design, the name of the change that led to it."""
         self._index = 0
         self._recorded_at = 0.0
         self._is_typing = False
-        """Whether the newest step may be gone on with."""
+        """Whether the newest step is typing that the next key may add to."""
 
     @property
     def current(self) -> Design:
-        """The design that is shown."""
+        """The design on the screen."""
         return self._designs[self._index]
 
     def record(self, design: Design, name: str, seconds: float, is_typing: bool = False) -> None:
-        """Adds a design, which `name` was changed for at a time in seconds; undone ones after it are forgotten.
+        """Adds a design made by the change `name` at the time `seconds`, and forgets the undone designs after it.
 
         Typing at one place is one step, as long as keys follow each other within `MERGE_SECONDS`.
         """
         is_soon = seconds - self._recorded_at < MERGE_SECONDS
-        goes_on = is_typing and self._is_typing and is_soon and name == self._names[self._index]
-        kept = self._index if goes_on else self._index + 1
+        continues = is_typing and self._is_typing and is_soon and name == self._names[self._index]
+        kept = self._index if continues else self._index + 1
         self._designs = [*self._designs[:kept], design][-MAX_STEPS:]
         self._names = [*self._names[:kept], name][-MAX_STEPS:]
         self._index = len(self._designs) - 1
         self._recorded_at, self._is_typing = seconds, is_typing
 
     def undo(self) -> str | None:
-        """Goes one step back; what was changed there, None where there is no step."""
+        """Goes one step back; the name of the change that is undone, None where there is none."""
         if self._index == 0:
             return None
         self._index -= 1
@@ -58,7 +58,7 @@ class DesignHistory:
         return self._names[self._index + 1]
 
     def redo(self) -> str | None:
-        """Goes one step forward again; what was changed there, None where nothing was undone."""
+        """Goes one step forward again; the name of the change that is redone, None where nothing was undone."""
         if self._index + 1 == len(self._designs):
             return None
         self._index += 1

@@ -11,7 +11,8 @@ import platformdirs
 
 from mnist_tui.errors import FileError, PresetError, SpecError
 from mnist_tui.files import read_bytes, read_text, write_atomically
-from mnist_tui.spec.run_spec import RunSpec, example, make_spec, unreadable
+from mnist_tui.spec.run_spec import RunSpec, make_spec
+from mnist_tui.spec.typed_settings import example, unreadable
 from mnist_tui.text import as_name, clean_line, did_you_mean, is_name
 
 MAX_BYTES = 65_536
@@ -42,26 +43,26 @@ def folders(extra: Path | None = None) -> list[Path]:
     if extra is not None and not extra.is_dir():
         raise PresetError(f"{extra}: there is no such folder of presets")
     candidates = [builtin_folder(), user_folder(), Path("models")]
-    found = [folder for folder in [*candidates, extra] if folder is not None and folder.is_dir()]
+    existing = [folder for folder in [*candidates, extra] if folder is not None and folder.is_dir()]
     unique: dict[Path, Path] = {}
-    for folder in found:
+    for folder in existing:
         unique.setdefault(folder.resolve(), folder)
     return list(unique.values())
 
 
 def find(extra: Path | None = None) -> dict[str, Path]:
     """Every preset's file by its name, which is the file's; raises `PresetError` where two that differ share a name."""
-    found: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     for folder in folders(extra):
         for path in sorted(folder.glob("*.toml"), key=_natural):
-            first = found.setdefault(as_name(path.stem), path)
+            first = paths.setdefault(as_name(path.stem), path)
             if first is not path and not _same_content(first, path):
                 raise PresetError(f"two presets are called {as_name(path.stem)}: {first} and {path}; rename one")
-    return found
+    return paths
 
 
 def _same_content(first: Path, second: Path) -> bool:
-    """Whether two files say the same, as the built-in presets do in a checkout that is installed as well."""
+    """Whether two files are equal, as the built-in presets of a checkout and of an installed package are."""
     try:
         return read_bytes(first, MAX_BYTES) == read_bytes(second, MAX_BYTES)
     except FileError:
@@ -69,13 +70,13 @@ def _same_content(first: Path, second: Path) -> bool:
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:
-    """Sorts `step2` before `step10`."""
+    """A key that sorts `step2` before `step10`."""
     return [(int(number or 0), word) for number, word in re.findall(r"(\d+)|(\D+)", path.stem)]
 
 
 def load(name: str, extra: Path | None = None) -> RunSpec:
     """The preset called `name`, or the one in the file `name` names; raises `PresetError`."""
-    folders(extra)  # Raises where `extra` is none, also where it is not needed.
+    folders(extra)  # Raises where `extra` is no folder, also where `name` is a file.
     if name.endswith(".toml") or "/" in name:
         return load_file(Path(name))
     known, name = find(extra), as_name(name)
@@ -87,21 +88,21 @@ def load(name: str, extra: Path | None = None) -> RunSpec:
 
 def load_file(path: Path) -> RunSpec:
     """The preset in a file; its name is the file's, without the ending. Raises `PresetError`."""
-    shown = clean_line(str(path), 200)
+    file = clean_line(str(path), 200)
     try:
         text = read_text(path, MAX_BYTES)
         document = parse_toml(text)
         return make_spec({**document, "name": as_name(path.stem)})
     except FileError as error:
-        raise PresetError(f"{shown}: {clean_line(error.why)}") from None
+        raise PresetError(f"{file}: {clean_line(error.why)}") from None
     except SpecError as error:
-        raise PresetError(f"{shown}, {_place(error, text)}{error}") from None
+        raise PresetError(f"{file}, {_place(error, text)}{error}") from None
     except (ValueError, RecursionError) as error:
-        raise PresetError(f"{shown}{_number_error(str(error), text) or f': {clean_line(str(error), 300)}'}") from None
+        raise PresetError(f"{file}{_number_error(str(error), text) or f': {clean_line(str(error), 300)}'}") from None
 
 
 def parse_toml(text: str) -> dict[str, object]:
-    """The document of a TOML text of at most `MAX_BYTES`; raises `ValueError` for everything that is none."""
+    """The document of a TOML text of at most `MAX_BYTES`; raises `ValueError` for any other text."""
     longest = max((line.count(".") for line in text.splitlines()), default=0)
     if longest > MAX_DOTS:
         raise ValueError(f"a line has {longest:,} dots, at most {MAX_DOTS:,} are read")
@@ -110,17 +111,17 @@ def parse_toml(text: str) -> dict[str, object]:
 
 def _number_error(error: str, text: str) -> str | None:
     """Where TOML is wrong because of a number: `, line 9: epochs: cannot read '1e'; enter a number such as 20`."""
-    found = re.search(r"\(at line (\d+),", error)
+    line_number = re.search(r"\(at line (\d+),", error)  # tomllib has it in its message alone.
     lines = ["", *text.split("\n")]
-    line = lines[int(found[1])] if found is not None and int(found[1]) < len(lines) else ""
-    if found is None or len(line) > MAX_LINE:
+    line = lines[int(line_number[1])] if line_number is not None and int(line_number[1]) < len(lines) else ""
+    if line_number is None or len(line) > MAX_LINE:
         return None
     setting = re.fullmatch(r'\s*"?([\w.-]+)"?\s*=\s*(|[-+.,\d][^#]*?)\s*(#.*)?', line)
-    return setting and f", line {found[1]}: {setting[1]}: {unreadable(setting[2], example(setting[1]))}"
+    return setting and f", line {line_number[1]}: {setting[1]}: {unreadable(setting[2], example(setting[1]))}"
 
 
 def _place(error: SpecError, text: str) -> str:
-    """`layer line 3 (line 9 of the file): ` or `line 24: `, as far as it can be told."""
+    """The line of the file that is wrong, as `line 24: `; "" where it cannot be told."""
     if error.where == ("layers",) and error.line is not None:
         return f"line {_layers_start(text) + error.line}: "
     line = _line_of(error.where, text) or _line_of(error.where[:-1], text)
@@ -128,10 +129,10 @@ def _place(error: SpecError, text: str) -> str:
 
 
 def _layers_start(text: str) -> int:
-    """How many lines stand before the first line of the value of `layers`."""
+    """The number of lines before the first line of the value of `layers`."""
     # TOML drops a line break right behind the opening quotes.
-    found = re.search(r"""(?m)^[ \t]*layers[ \t]*=[ \t]*(?:(?:\"{3}|'{3})\r?\n)?""", text)
-    return text.count("\n", 0, found.end()) if found else 0
+    opening = re.search(r"""(?m)^[ \t]*layers[ \t]*=[ \t]*(?:(?:\"{3}|'{3})\r?\n)?""", text)
+    return text.count("\n", 0, opening.end()) if opening else 0
 
 
 def _line_of(where: tuple[str, ...], text: str) -> int | None:
@@ -159,7 +160,7 @@ def load_all(extra: Path | None = None) -> Iterator[RunSpec]:
 
 
 def with_knob(name: str, extra: Path | None = None) -> Iterator[str]:
-    """The names of the presets that have a knob; files that cannot be used are passed over."""
+    """The names of the presets that have a knob; files that cannot be used are skipped."""
     for path in find(extra).values():
         with suppress(PresetError):
             spec = load_file(path)
@@ -183,7 +184,7 @@ def check_new_name(name: str) -> str:
 def save(spec: RunSpec, name: str, base: RunSpec) -> Path:
     """Writes a spec as a new preset of the user's and returns its file; raises `PresetError`, or `OSError`.
 
-    What the author of `base` reported is theirs: a changed network or recipe does not take it over.
+    The numbers that the author of `base` reported are saved only where network and recipe are unchanged.
     """
     name = check_new_name(name)
     if (spec.layers, spec.knobs, spec.train) != (base.layers, base.knobs, base.train):
@@ -196,8 +197,8 @@ def save(spec: RunSpec, name: str, base: RunSpec) -> Path:
 
 
 def as_toml(spec: RunSpec) -> str:
-    """A spec as the text of a preset file; what has its default is left out."""
-    import tomlkit  # Only who saves waits for it.
+    """A spec as the text of a preset file, without values that are the default."""
+    import tomlkit  # Slow to import, and used only to save.
 
     document = tomlkit.document()
     for key in ("title", "source"):

@@ -1,16 +1,16 @@
-"""Where and on what a run happens; none of it changes what the run is. No torch, so that the screen may hold it."""
+"""The options of a run that are not part of its spec: device, data set, folders, threads."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 Choice = Literal["auto", "mnist", "digits"]
-"""The data: auto takes MNIST, and where it cannot be had the small digits, loudly."""
+"""The data set; auto: MNIST, or scikit-learn's small digits with a warning where MNIST cannot be loaded."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """How a run is to be done on this machine."""
+    """Where a run is trained, on which data, and where it is stored."""
 
     device: str = "auto"
     dataset: Choice = "auto"
@@ -19,4 +19,4 @@ class Options:
     threads: int | None = None
     """Torch threads; None takes all cores but one."""
     command: tuple[str, ...] = field(default=())
-    """What the user typed, for the record."""
+    """The command line, to be stored with the run."""

@@ -1,11 +1,12 @@
-"""The layer table of a network: totals, JSON, and texts for people and for pasting. No torch."""
+"""The layer table of a network as totals, as JSON and as text."""
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from mnist_tui.spec.network import INPUT, LayerRow
+from mnist_tui.spec.layers import INPUT, LayerRow
 from mnist_tui.spec.run_spec import RunSpec
 
 MIB = 2**20
@@ -23,12 +24,12 @@ _FAMILIES = {
 
 @dataclass(frozen=True)
 class Totals:
-    """A network's sums, in the units that torchsummary prints."""
+    """The sums over a layer table, in the units that torchsummary prints."""
 
     parameters: int
     trainable: int
     multiply_adds: int
-    """Per image; of convolutions and linear layers, biases left out, as `torch.utils.flop_counter` counts them."""
+    """Per image, of convolutions and linear layers without biases, as `torch.utils.flop_counter` counts them."""
     input_mb: float
     forward_backward_mb: float
     """Every layer's output twice, for its value and its gradient."""
@@ -43,19 +44,18 @@ class Totals:
 def totals(rows: tuple[LayerRow, ...]) -> Totals:
     """The sums over a layer table."""
     parameters = sum(row.parameters for row in rows)
-    height_width_channels = INPUT[0] * INPUT[1] * INPUT[2]
     return Totals(
         parameters=parameters,
         trainable=parameters,
         multiply_adds=sum(row.multiply_adds for row in rows),
-        input_mb=height_width_channels * FLOAT_BYTES / MIB,
+        input_mb=math.prod(INPUT) * FLOAT_BYTES / MIB,
         forward_backward_mb=2 * sum(row.activations for row in rows) * FLOAT_BYTES / MIB,
         parameters_mb=parameters * FLOAT_BYTES / MIB,
     )
 
 
 def layer_counts(rows: tuple[LayerRow, ...]) -> dict[str, int]:
-    """How many layers of each family there are, in a fixed order; families without a layer are left out."""
+    """The number of layers of each family, in a fixed order, without families that have none."""
     counts = Counter(family for row in rows if (family := _family(row.type)))
     return {family: counts[family] for family in _FAMILIES if counts[family]}
 
@@ -71,27 +71,30 @@ def _family(name: str) -> str | None:
     return next((family for family, starts in _FAMILIES.items() if name.startswith(starts)), None)
 
 
-def head_index(rows: tuple[LayerRow, ...]) -> int:
-    """The position of the first layer whose output is no map any more: 1x1 or flat."""
-    for position, row in enumerate(rows):
-        if len(row.output_shape) == 1 or row.output_shape[1:] == (1, 1):
-            return position
-    return len(rows)
-
-
 def receptive_field_sentence(rows: tuple[LayerRow, ...]) -> str:
-    """What one unit sees of the 28 px before the head, to be read after "receptive field"."""
+    """The receptive field before the head against the image's size, to be read after "receptive field".
+
+    The head begins with the first layer, outside of composite layers, whose output is no map any more: 1x1 or flat.
+    """
     size = INPUT[1]
-    position = head_index(rows)
-    if position == 0:
+    last_row = None
+    for row in rows:
+        if row.depth == 0 and not has_map(row):
+            break
+        last_row = row if row.depth == 0 else last_row
+    if last_row is None:
         return f"all {size}x{size} px at once: there is none that grows"
-    before = rows[position - 1]
-    seen = max(before.receptive_field)
-    where = f"before the head, after layer {before.index} ({before.type})"
-    if seen >= size:
-        return f"{_size(before.receptive_field)} px {where}: the whole of the {size} px image"
-    share = f"{_size(before.receptive_field)} of {size} px ({seen / size:.0%})"
+    field = max(last_row.receptive_field)
+    where = f"before the head, after layer {last_row.index} ({last_row.type})"
+    if field >= size:
+        return f"{_size(last_row.receptive_field)} px {where}: the whole of the {size} px image"
+    share = f"{_size(last_row.receptive_field)} of {size} px ({field / size:.0%})"
     return f"{share} {where}: only the head sees farther"
+
+
+def has_map(row: LayerRow) -> bool:
+    """Whether the output of a layer has more than one pixel."""
+    return len(row.output_shape) == 3 and row.output_shape[1:] != (1, 1)
 
 
 def _size(pair: tuple[int, int]) -> str:
@@ -163,11 +166,11 @@ HEADINGS = ("#", "layer", "output", "params", "share", "MACs", "RF", "jump", "Ki
 
 
 def table(spec: RunSpec) -> str:
-    """The layer table for a terminal, with totals and the receptive field in words."""
+    """The layer table for a terminal, with its totals and the receptive field before the head."""
     sums = totals(spec.rows)
     cells = [HEADINGS, *(columns(row, sums.parameters) for row in spec.rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(HEADINGS))]
-    left = (1, 2)  # Words stand to the left, numbers to the right.
+    left = (1, 2)  # Words are aligned to the left, numbers to the right.
     lines = [
         "  ".join(
             cell.ljust(width) if column in left else cell.rjust(width)
@@ -201,7 +204,9 @@ def torchsummary(spec: RunSpec) -> str:
     sums = totals(spec.rows)
     thin, thick = "-" * 64, "=" * 64
     rows = [
-        f"{f'{row.type}-{row.index}':>20}  {[-1, *row.output_shape]!s:>25} {row.parameters:>15,}" for row in spec.rows
+        f"{f'{row.type}-{row.index}':>20}  {[-1, *row.output_shape]!s:>25} {row.parameters:>15,}"
+        for row in spec.rows
+        if not row.is_group  # torchsummary has no row for an nn.Sequential.
     ]
     return "\n".join(
         [
@@ -224,7 +229,7 @@ def torchsummary(spec: RunSpec) -> str:
 
 
 def recipe(spec: RunSpec) -> str:
-    """The recipe, the target and what was reported, a line each."""
+    """The recipe, the target and the reported numbers, a line each."""
     train = spec.train
     lines = [
         f"epochs           {train.epochs}, batch size {train.batch_size}, "

@@ -18,10 +18,11 @@ from torch.nn.functional import interpolate
 
 from mnist_tui.errors import InputError, SpecError
 from mnist_tui.runs.storage import load_run
-from mnist_tui.spec.network import CLASSES, INPUT, LayerRow
+from mnist_tui.spec.layers import INPUT, LayerRow
+from mnist_tui.spec.network import CLASSES
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.training.batches import normalise
-from mnist_tui.training.build import Residual
+from mnist_tui.training.composite_modules import Parallel, Residual, SqueezeExcite
 from mnist_tui.training.predict import load_network
 
 Floats = NDArray[np.float32]
@@ -117,7 +118,7 @@ def probabilities(spec: RunSpec, network: nn.Module, image: bytes) -> tuple[floa
 
 @torch.no_grad()
 def layer_outputs(spec: RunSpec, network: nn.Module, image: bytes) -> tuple[LayerOutput, ...]:
-    """The output of every layer of the layer table, those inside a `Residual` included, for one image."""
+    """The output of every layer of the layer table, those inside composite layers included, for one image."""
     outputs: dict[nn.Module, Floats] = {}
 
     def keep(module: nn.Module, arguments: Any, output: Tensor) -> None:
@@ -133,13 +134,20 @@ def layer_outputs(spec: RunSpec, network: nn.Module, image: bytes) -> tuple[Laye
     return tuple(LayerOutput(row, outputs[module]) for row, module in zip(spec.rows, modules, strict=True))
 
 
-def _in_table_order(network: nn.Module) -> Iterator[nn.Module]:
-    """The modules of a network in the order of `infer_shapes`: those inside a `Residual` before it."""
-    for module in network.children():
-        if isinstance(module, Residual):
-            yield from _in_table_order(module.body)
-            yield from _in_table_order(module.shortcut)
-        yield module
+def _in_table_order(module: nn.Module) -> Iterator[nn.Module]:
+    """The modules that have a row of the layer table, in its order: those inside a composite layer before it."""
+    for layer in module.children():
+        match layer:
+            case Residual():
+                yield from _in_table_order(layer.body)
+                yield from _in_table_order(layer.shortcut)
+            case Parallel():
+                yield from _in_table_order(layer.branches)
+            case SqueezeExcite():
+                yield from _in_table_order(layer.gate)
+            case nn.Sequential():
+                yield from _in_table_order(layer)
+        yield layer
 
 
 def first_filters(network: nn.Module) -> Floats | None:

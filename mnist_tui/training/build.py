@@ -1,21 +1,23 @@
 """From calls to PyTorch objects: the network, its loss, its optimizer and its scheduler."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer, lr_scheduler
 
 from mnist_tui.errors import CallError, SpecError
 from mnist_tui.spec import catalog
 from mnist_tui.spec.calls import Call, Value
-from mnist_tui.spec.layers import arguments
-from mnist_tui.spec.network import LayerRow, image_row, layer_rows
+from mnist_tui.spec.layers import LayerRow, arguments, image_row, layer_rows
+from mnist_tui.spec.layers.composite import gate_layers
+from mnist_tui.spec.layers.signatures import composite_arguments
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.training import augment
 from mnist_tui.training.augment import Augmentation
 from mnist_tui.training.batch_norm import BatchNorm2d
+from mnist_tui.training.composite_modules import Parallel, Residual, SqueezeExcite
 
 FUSED = frozenset({"SGD", "Adam", "AdamW", "Adagrad"})
 """Optimizers with one fused kernel for all weights, on the CPU and on CUDA."""
@@ -27,53 +29,62 @@ CAPTURABLE = frozenset({"Adam", "AdamW", "NAdam", "RAdam", "Adamax", "Adadelta",
 """Optimizers that keep their step count on the device when asked to, so that a captured CUDA graph can hold them."""
 
 
-class Residual(nn.Module):
-    """The sum of a body's output and its input, or its input's shortcut (He et al. 2015, arXiv:1512.03385)."""
-
-    def __init__(self, body: nn.Module, shortcut: nn.Module) -> None:
-        super().__init__()
-        self.body = body
-        self.shortcut = shortcut
-
-    def forward(self, images: Tensor) -> Tensor:
-        """The sum; both branches end in the same shape."""
-        return self.body(images) + self.shortcut(images)  # type: ignore[no-any-return]  # nn.Module is untyped
-
-
 def network(spec: RunSpec) -> nn.Sequential:
     """The network of a run, in the order of its layers: images (N, 1, 28, 28) to logits (N, 10).
 
     Weights are drawn from torch's global generator, as PyTorch's constructors do.
     """
-    return _sequential(spec.resolved_layers, image_row())
+    return _make_sequential(image_row(), *spec.resolved_layers)
 
 
-def _sequential(calls: Sequence[Call], before: LayerRow) -> nn.Sequential:
+def _make_sequential(input_row: LayerRow, *layers: Call) -> nn.Sequential:
     modules = []
-    for call in calls:
-        modules.append(_module(call, before))
-        before = layer_rows(call, before)[-1]
+    for call in layers:
+        modules.append(_make_module(input_row, call))
+        input_row = layer_rows(call, input_row)[-1]
     return nn.Sequential(*modules)
 
 
-def _module(call: Call, before: LayerRow) -> nn.Module:
-    if call.name == "Residual":
-        body = _sequential([value for value in call.args if isinstance(value, Call)], before)
-        shortcut = _sequential([value for _, value in call.kwargs if isinstance(value, Call)], before)
-        return Residual(body, shortcut)
+def _make_module(input_row: LayerRow, call: Call) -> nn.Module:
+    if call.name in COMPOSITE_MODULES:
+        args, kwargs = composite_arguments(call)
+        return COMPOSITE_MODULES[call.name](input_row, *args, **kwargs)
     values = arguments(call)
-    values |= _inferred(call.name, before) | _normalized_shape(values, before)
+    values |= _inferred(call.name, input_row) | _normalized_shape(values, input_row)
     if "inplace" in values:
         # It saves nothing here, and overwrites what a `Residual` adds or a backward pass needs.
         values["inplace"] = False
-    kind = BatchNorm2d if call.name == "BatchNorm2d" else getattr(nn, call.name)
-    module: nn.Module = kind(**values)
+    module_class = BatchNorm2d if call.name == "BatchNorm2d" else getattr(nn, call.name)
+    module: nn.Module = module_class(**values)
     return module
 
 
-def _inferred(name: str, before: LayerRow) -> dict[str, Any]:
-    """The sizes that PyTorch wants to be told and the shape that arrives tells."""
-    first = before.output_shape[0]
+def _make_residual(input_row: LayerRow, *layers: Call, shortcut: Call | None) -> nn.Module:
+    return Residual(
+        _make_sequential(input_row, *layers), _make_sequential(input_row, *([shortcut] if shortcut else []))
+    )
+
+
+def _make_parallel(input_row: LayerRow, *branches: Call) -> nn.Module:
+    return Parallel(_make_module(input_row, branch) for branch in branches)
+
+
+def _make_squeeze_excite(input_row: LayerRow, ratio: int) -> nn.Module:
+    return SqueezeExcite(_make_sequential(input_row, *gate_layers(input_row.output_shape, ratio)))
+
+
+COMPOSITE_MODULES: Mapping[str, Callable[..., nn.Module]] = {
+    "Sequential": _make_sequential,
+    "Residual": _make_residual,
+    "Parallel": _make_parallel,
+    "SqueezeExcite": _make_squeeze_excite,
+}
+"""What makes the module of a composite layer, from the row before it and the arguments as they are written."""
+
+
+def _inferred(name: str, input_row: LayerRow) -> dict[str, Any]:
+    """The sizes of the input that PyTorch wants as arguments."""
+    first = input_row.output_shape[0]
     if name in ("Conv2d", "ConvTranspose2d"):
         return {"in_channels": first}
     if name == "Linear":
@@ -85,10 +96,10 @@ def _inferred(name: str, before: LayerRow) -> dict[str, Any]:
     return {}
 
 
-def _normalized_shape(values: dict[str, Any], before: LayerRow) -> dict[str, Any]:
-    """All dimensions that arrive, where `LayerNorm` and `RMSNorm` are not told which."""
+def _normalized_shape(values: dict[str, Any], input_row: LayerRow) -> dict[str, Any]:
+    """The whole input shape, where `LayerNorm` and `RMSNorm` are not told which part of it."""
     is_open = "normalized_shape" in values and values["normalized_shape"] is None
-    return {"normalized_shape": before.output_shape} if is_open else {}
+    return {"normalized_shape": input_row.output_shape} if is_open else {}
 
 
 def loss(spec: RunSpec) -> nn.Module:
@@ -192,9 +203,10 @@ def _check_steps(spec: RunSpec, built: lr_scheduler.LRScheduler, train_images: i
         total, steps = getattr(part, "total_steps", None), min(end, needed) - first
         if isinstance(total, int) and total < steps:
             raise SpecError(
-                f"train.scheduler: {part.__class__.__name__} is made for {total:,} steps, the run takes {steps:,}; "
+                f"{part.__class__.__name__} is made for {total:,} steps, the run takes {steps:,}; "
                 "write epochs=epochs, steps_per_epoch=steps_per_epoch",
                 ("train", "scheduler"),
+                place="train.scheduler",
             )
 
 
@@ -202,4 +214,4 @@ def _construct(make: Callable[[], Any], field: str) -> Any:
     try:
         return make()
     except (ValueError, TypeError, KeyError, RuntimeError, CallError) as error:
-        raise SpecError(f"train.{field}: {error}", ("train", field)) from None
+        raise SpecError(str(error), ("train", field), place=f"train.{field}") from None

@@ -13,8 +13,9 @@ import torch
 
 from mnist_tui.errors import DataError
 from mnist_tui.spec.calls import names_in
+from mnist_tui.spec.recipe import TRAIN_IMAGES
 from mnist_tui.spec.run_options import Choice, Options
-from mnist_tui.spec.run_spec import TRAIN_IMAGES, RunSpec
+from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.training import build, environment
 from mnist_tui.training.data import Dataset, find, load_digits, load_mnist, split
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 
-from mnist_tui.spec.run_spec import TrainSpec
+from mnist_tui.spec.recipe import TrainSpec
 from mnist_tui.training.build import FUSED
 
 WARM_UP_STEPS = 3

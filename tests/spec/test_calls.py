@@ -19,6 +19,7 @@ from mnist_tui.spec.calls import (
     is_number,
     names_in,
     parse,
+    parse_arguments,
     parse_lines,
     resolve,
     resolve_call,
@@ -100,7 +101,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     ],
 )
 def test_values_are_read(text: str, value: Value) -> None:
-    """Every kind of argument arrives as data."""
+    """Arguments of every type are read as data."""
     call = parse(f"f({text}, key={text})")
 
     assert call.args == (value,)
@@ -453,3 +454,21 @@ def test_shorten_keeps_a_text_from_outside_harmless() -> None:
     assert shorten("  a\nb") == "'a'"
     assert len(shorten("a" * 10_000)) <= 62
     assert "\x1b" not in shorten("\x1b[31m")
+
+
+# --- the arguments of a call -----------------------------------------------------------------------------------------
+
+
+def test_arguments_are_read_without_a_call() -> None:
+    """Positional and keyword arguments, over several lines too."""
+    assert parse_arguments("1, [2, x],\n  p=0.5") == ((1, (2, Name("x"))), {"p": 0.5})
+    assert parse_arguments("") == ((), {})
+
+
+@pytest.mark.parametrize("text", ["1) + f(2", "1)(2", "1)\nf(2", "1), f(2", "1).a(2", "\ud800", "08"])
+def test_what_is_more_than_arguments_is_refused(text: str) -> None:
+    """A bracket of its own does not end the call that the arguments are read in; the message shows what was typed."""
+    with pytest.raises(CallError) as caught:
+        parse_arguments(text)
+
+    assert str(caught.value).startswith(f"cannot read {shorten(text)}")

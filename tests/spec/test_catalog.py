@@ -35,12 +35,12 @@ OURS = {
 }
 """Arguments that the program decides itself; no call needs to have all of them."""
 
-NAMES = [(kind, name) for kind, calls in catalog.CATALOGS.items() for name in calls]
+NAMES = [(catalog_name, name) for catalog_name, calls in catalog.CATALOGS.items() for name in calls]
 
 
-def parameters(kind: str, name: str) -> dict[str, inspect.Parameter]:
+def parameters(catalog_name: str, name: str) -> dict[str, inspect.Parameter]:
     """The arguments of the real class."""
-    return dict(inspect.signature(getattr(HOMES[kind], name)).parameters)
+    return dict(inspect.signature(getattr(HOMES[catalog_name], name)).parameters)
 
 
 def plain(default: object) -> object:
@@ -49,38 +49,40 @@ def plain(default: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
-@pytest.mark.parametrize(("kind", "name"), NAMES)
-def test_arguments_and_defaults_are_pytorchs(kind: str, name: str) -> None:
+@pytest.mark.parametrize(("catalog_name", "name"), NAMES)
+def test_arguments_and_defaults_are_pytorchs(catalog_name: str, name: str) -> None:
     """Every argument of ours exists, in PyTorch's order and with its default; only the program's own are left out."""
-    theirs = parameters(kind, name)
-    ours = signature(catalog.CATALOGS[kind][name]).parameters
+    theirs = parameters(catalog_name, name)
+    ours = signature(catalog.CATALOGS[catalog_name][name]).parameters
 
     assert list(ours) == [key for key in theirs if key in ours]
     assert {key: value.default for key, value in ours.items()} == {key: plain(theirs[key].default) for key in ours}
-    assert set(theirs) - set(ours) <= OURS[kind]
-    assert catalog.arguments(kind, name) == list(ours)
+    assert set(theirs) - set(ours) <= OURS[catalog_name]
+    assert catalog.arguments(catalog_name, name) == list(ours)
 
 
-@pytest.mark.parametrize(("kind", "name"), [pair for pair in NAMES if pair[0] != "loss"])
-def test_positional_arguments_are_at_pytorchs_place(kind: str, name: str) -> None:
+@pytest.mark.parametrize(("catalog_name", "name"), [pair for pair in NAMES if pair[0] != "loss"])
+def test_positional_arguments_are_at_pytorchs_place(catalog_name: str, name: str) -> None:
     """What is written without its name is the same argument in PyTorch, or is not accepted."""
-    theirs = [key for key, p in parameters(kind, name).items() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    theirs = [key for key, p in parameters(catalog_name, name).items() if p.kind is p.POSITIONAL_OR_KEYWORD]
     theirs = [key for key in theirs if key not in ("params", "optimizer")]
     ours = [
-        key for key, p in signature(catalog.CATALOGS[kind][name]).parameters.items() if p.kind is not p.KEYWORD_ONLY
+        key
+        for key, p in signature(catalog.CATALOGS[catalog_name][name]).parameters.items()
+        if p.kind is not p.KEYWORD_ONLY
     ]
 
     assert ours[: len(theirs)] == theirs[: len(ours)]
 
 
 @pytest.mark.parametrize(
-    ("kind", "home", "base"),
+    ("catalog_name", "home", "base"),
     [
         ("optimizer", torch.optim, torch.optim.Optimizer),
         ("scheduler", torch.optim.lr_scheduler, torch.optim.lr_scheduler.LRScheduler),
     ],
 )
-def test_what_pytorch_has_and_we_leave_out_is_known(kind: str, home: object, base: type) -> None:
+def test_what_pytorch_has_and_we_leave_out_is_known(catalog_name: str, home: object, base: type) -> None:
     """An optimizer or scheduler that a new PyTorch brings is noticed here."""
     theirs = {
         name
@@ -97,11 +99,11 @@ def test_what_pytorch_has_and_we_leave_out_is_known(kind: str, home: object, bas
         "LRScheduler",
     }
 
-    assert theirs - set(catalog.CATALOGS[kind]) <= left_out
+    assert theirs - set(catalog.CATALOGS[catalog_name]) <= left_out
 
 
 @pytest.mark.parametrize(
-    ("kind", "text", "values"),
+    ("catalog_name", "text", "values"),
     [
         ("optimizer", "SGD", {"lr": 0.001, "momentum": 0, "dampening": 0, "weight_decay": 0, "nesterov": False}),
         ("scheduler", "StepLR(15)", {"step_size": 15, "gamma": 0.1}),
@@ -117,16 +119,16 @@ def test_what_pytorch_has_and_we_leave_out_is_known(kind: str, home: object, bas
         ("scheduler", "ReduceLROnPlateau(mode='max')", None),
     ],
 )
-def test_a_right_call_is_given_its_defaults(kind: str, text: str, values: dict[str, Value] | None) -> None:
+def test_a_right_call_is_given_its_defaults(catalog_name: str, text: str, values: dict[str, Value] | None) -> None:
     """Every argument comes back by name."""
-    checked = catalog.check(kind, parse(text))
+    checked = catalog.check(catalog_name, parse(text))
 
-    assert list(checked) == catalog.arguments(kind, parse(text).name)
+    assert list(checked) == catalog.arguments(catalog_name, parse(text).name)
     assert values is None or checked == values
 
 
 @pytest.mark.parametrize(
-    ("kind", "text", "words"),
+    ("catalog_name", "text", "words"),
     [
         ("optimizer", "Adm(lr=0.1)", "there is no optimizer 'Adm'; did you mean 'Adam'?"),
         ("optimizer", "LBFGS()", "known are SGD, Adam"),
@@ -158,7 +160,7 @@ def test_a_right_call_is_given_its_defaults(kind: str, text: str, values: dict[s
         ("loss", "MSELoss()", "known are CrossEntropyLoss, NLLLoss"),
         ("loss", "CrossEntropyLoss(label_smoothing=1.5)", "between 0 and 1"),
         ("loss", "NLLLoss(1)", "too many positional"),
-        ("transform", "ToTensor()", "not needed here: it is always done"),
+        ("transform", "ToTensor()", "not needed here: images are always converted to tensors"),
         ("transform", "Normalize((0.1307,), (0.3081,))", "normalize = [mean, std]"),
         ("transform", "Compose([CenterCrop(22)])", "write its transforms as a list"),
         ("transform", "RandomRotatoin(15)", "did you mean 'RandomRotation'?"),
@@ -174,18 +176,18 @@ def test_a_right_call_is_given_its_defaults(kind: str, text: str, values: dict[s
         ("transform", "RandomApply([Adam()])", "there is no transform 'Adam'"),
     ],
 )
-def test_a_wrong_call_is_explained(kind: str, text: str, words: str) -> None:
+def test_a_wrong_call_is_explained(catalog_name: str, text: str, words: str) -> None:
     """The error names what is wrong and, where it can, what was meant."""
     with pytest.raises(CallError) as caught:
-        catalog.check(kind, parse(text))
+        catalog.check(catalog_name, parse(text))
     assert words in str(caught.value)
 
 
 def test_every_bound_belongs_to_an_argument_and_holds_its_default() -> None:
     """A misspelt bound would check nothing; a bound that excludes a default would refuse PyTorch's own call."""
     defaults: dict[str, list[object]] = {}
-    for kind, name in NAMES:
-        for key, parameter in signature(catalog.CATALOGS[kind][name]).parameters.items():
+    for catalog_name, name in NAMES:
+        for key, parameter in signature(catalog.CATALOGS[catalog_name][name]).parameters.items():
             defaults.setdefault(key, []).append(parameter.default)
 
     for name, (low, high) in catalog._BOUNDS.items():

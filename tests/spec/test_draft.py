@@ -1,11 +1,12 @@
-"""A draft: texts over a preset become a spec, or say all that is wrong, each at its place."""
+"""A draft: texts over a preset become a spec, or every mistake is reported at its field."""
 
 import pytest
 
 from mnist_tui.spec import presets
 from mnist_tui.spec.catalog import CATALOGS
 from mnist_tui.spec.draft import Draft
-from mnist_tui.spec.run_spec import RunSpec, Target, TrainSpec
+from mnist_tui.spec.recipe import Target, TrainSpec
+from mnist_tui.spec.run_spec import RunSpec
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +17,7 @@ def base() -> RunSpec:
 
 @pytest.mark.parametrize("name", presets.builtin_names())
 def test_every_preset_is_a_draft_of_itself(name: str) -> None:
-    """Nothing is typed, nothing is changed, and the fields show what the preset has."""
+    """Nothing is typed, nothing is changed, and the fields show the preset's values."""
     spec = presets.load(name)
     draft = Draft.of(spec, spec)
 
@@ -26,7 +27,7 @@ def test_every_preset_is_a_draft_of_itself(name: str) -> None:
 
 
 def test_every_setting_has_a_field(base: RunSpec) -> None:
-    """What is declared in a spec is in the form, without being listed a second time."""
+    """Every field that is declared in a spec is in the form, without being listed a second time."""
     paths = {field.path for field in Draft(base).fields}
 
     assert paths >= set(TrainSpec.model_fields)
@@ -35,11 +36,9 @@ def test_every_setting_has_a_field(base: RunSpec) -> None:
 
 
 def test_the_text_of_every_field_can_be_typed_again(base: RunSpec) -> None:
-    """What a field shows is what it reads: typing it leaves the run as it is."""
+    """Typing the text that a field shows leaves the run as it is."""
     for field in Draft(base).fields:
-        checked = Draft(base).with_text(field.path, field.text).result
-
-        assert checked.spec == base, field.path
+        assert Draft(base).with_text(field.path, field.text).result.spec == base, field.path
 
 
 @pytest.mark.parametrize(
@@ -64,30 +63,48 @@ def test_the_text_of_every_field_can_be_typed_again(base: RunSpec) -> None:
         ("validation_images", "60000", "validation_images", "less than or equal to"),
     ],
 )
-def test_what_is_wrong_is_said_at_its_field(path: str, text: str, where: str, words: str, base: RunSpec) -> None:
-    """A wrong text is refused under its own field, and no spec is made of it."""
-    checked = Draft(base).with_text(path, text).result
+def test_a_wrong_text_is_reported_at_its_field(path: str, text: str, where: str, words: str, base: RunSpec) -> None:
+    """With its reason, and no spec is made."""
+    result = Draft(base).with_text(path, text).result
 
     if text == "0.9":  # Only PyTorch itself looks at it.
         return
-    assert checked.spec is None
-    assert words in checked.errors.get(where, checked.layer_error[1] if checked.layer_error else ""), checked
+    assert result.spec is None
+    assert words in result.errors.get(where, result.layer_error[1] if result.layer_error else ""), result
+
+
+def test_the_argument_that_is_wrong_is_named_by_the_error(base: RunSpec) -> None:
+    """Not by its name in the message: the letter d, an argument of Adafactor, is in every message on Adafactor."""
+    draft = Draft(base).with_text("optimizer", "Adafactor").with_text("optimizer.lr", "-1")
+    result = draft.with_text("optimizer.d", "2.0").result
+
+    assert result.errors == {"optimizer.lr": "Adafactor: lr=-1 must be between 0 and 10000"}
+
+
+def test_a_knob_may_be_called_like_the_words_of_an_error(base: RunSpec) -> None:
+    """Only a knob that nothing uses is reported as unused."""
+    unused = Draft(base).with_knob("it", "1").result
+    wrong = Draft(base).with_text("knobs.dropout", "no layer and no argument uses it").result
+
+    assert unused.unused == {"knobs.it"}
+    assert wrong.unused == frozenset()
+    assert "enter a number such as" in wrong.errors["knobs.dropout"]
 
 
 def test_all_mistakes_at_once(base: RunSpec) -> None:
-    """Every wrong field is named, and the wrong line of the layers too; the table stays as it last was."""
+    """Every wrong field is named, and the wrong line of the layers; the table stays the last valid one."""
     draft = Draft(base).with_text("epochs", "0").with_text("batch_size", "x").with_text("optimizer.lr", "nan")
-    checked = draft.with_layers(base.layers.replace("MaxPool2d(2)", "MaxPool2d(two)", 1)).result
+    result = draft.with_layers(base.layers.replace("MaxPool2d(2)", "MaxPool2d(two)", 1)).result
 
-    assert set(checked.errors) == {"epochs", "batch_size", "optimizer.lr"}
-    assert checked.layer_error is not None
-    assert checked.layer_error[0] == 4
-    assert checked.rows == base.rows
-    assert checked.spec is None
+    assert set(result.errors) == {"epochs", "batch_size", "optimizer.lr"}
+    assert result.layer_error is not None
+    assert result.layer_error[0] == 4
+    assert result.rows == base.rows
+    assert result.spec is None
 
 
 def test_another_optimizer_takes_over_the_rate_and_nothing_else(base: RunSpec) -> None:
-    """A choice takes the other arguments of the one before away; coming back, the preset's own stand again."""
+    """Another choice drops the other arguments; the preset's choice again brings the preset's arguments again."""
     adam = Draft(base).with_text("optimizer.lr", "0.5")
     sgd = adam.with_text("optimizer", "SGD").with_text("optimizer.momentum", "0.9")
     again = sgd.with_text("optimizer.lr", Draft(base).text_of("optimizer.lr")).with_text("optimizer", "Adam")
@@ -99,8 +116,8 @@ def test_another_optimizer_takes_over_the_rate_and_nothing_else(base: RunSpec) -
     assert again.result.spec == base
 
 
-def test_one_cycle_arrives_with_the_length_of_the_run(base: RunSpec) -> None:
-    """And with the optimizer's rate as its peak: a run at once, which the form shows whole."""
+def test_one_cycle_begins_with_the_length_of_the_run(base: RunSpec) -> None:
+    """And with the optimizer's learning rate as its peak, so that the choice alone is a valid run."""
     draft = Draft(base).with_text("scheduler", "OneCycleLR")
     spec = draft.result.spec
 
@@ -114,15 +131,15 @@ def test_a_text_that_is_the_default_again_is_no_change(base: RunSpec) -> None:
     """Of a preset's argument, and of one that PyTorch has a default for."""
     draft = Draft(base)
     for path in ("epochs", "optimizer.lr", "optimizer.eps"):
-        before = draft.text_of(path)
-        draft = draft.with_text(path, "7").with_text(path, before)
+        first_text = draft.text_of(path)
+        draft = draft.with_text(path, "7").with_text(path, first_text)
 
     assert draft == Draft(base)
     assert draft.changed_count == 0
 
 
 def test_transforms_are_switched_off_and_on_in_their_places(base: RunSpec) -> None:
-    """What is off is not used, and stays where it was."""
+    """A transform that is off is not used, and keeps its position."""
     listed = [("RandomRotation(7)", False), ("RandomErasing(p=0.1)", True), ("RandomInvert()", False)]
     draft = Draft(base).with_transforms(listed)
     spec = draft.result.spec
@@ -151,7 +168,7 @@ def test_no_scheduler(base: RunSpec) -> None:
 
 
 def test_a_draft_of_another_run(base: RunSpec) -> None:
-    """What differs from the preset is typed; the draft comes to the other run."""
+    """The differences from the preset are the typed texts; the result is the other run."""
     other = base.with_settings({"optimizer.lr": "0.01", "epochs": "3", "dropout": "0.2", "scheduler": "None"})
     draft = Draft.of(other, base)
 

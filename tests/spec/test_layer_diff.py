@@ -1,25 +1,25 @@
-"""What differs between two networks, layer beside layer."""
+"""The differences of two networks, layer by layer."""
 
 from mnist_tui.spec import presets
 from mnist_tui.spec.layer_diff import layer_changes
-from mnist_tui.spec.network import LayerRow
+from mnist_tui.spec.layers import LayerRow
 from mnist_tui.spec.run_spec import RunSpec
 
 
-def changed(base: RunSpec, old: str, new: str) -> tuple[LayerRow, ...]:
+def rows_with(base: RunSpec, old: str, new: str) -> tuple[LayerRow, ...]:
     """The layer table with a piece of the layers exchanged, once."""
     assert old in base.layers
     return base.with_settings({"layers": base.layers.replace(old, new, 1)}).rows
 
 
-def kinds(base: RunSpec, after: tuple[LayerRow, ...]) -> dict[str, list[str]]:
-    """The types of the layers of every kind of change but `same`."""
-    found: dict[str, list[str]] = {}
+def changed_types(base: RunSpec, after: tuple[LayerRow, ...]) -> dict[str, list[str]]:
+    """The types of the layers that changed, were added or removed, by which of these it is."""
+    types: dict[str, list[str]] = {}
     for change in layer_changes(base.rows, after):
         row = change.row or change.before
         if change.kind != "same" and row is not None:
-            found.setdefault(change.kind, []).append(row.type)
-    return found
+            types.setdefault(change.kind, []).append(row.type)
+    return types
 
 
 def test_nothing() -> None:
@@ -32,27 +32,27 @@ def test_nothing() -> None:
 def test_another_argument_also_changes_what_follows() -> None:
     """More channels change the layer, and those behind it whose parameters they change."""
     base = presets.load("iter5")
-    after = changed(base, "Conv2d(16, 3", "Conv2d(20, 3")
+    after = rows_with(base, "Conv2d(16, 3", "Conv2d(20, 3")
     changes = layer_changes(base.rows, after)
 
-    assert kinds(base, after) == {"changed": ["Conv2d", "BatchNorm2d", "Conv2d"]}
+    assert changed_types(base, after) == {"changed": ["Conv2d", "BatchNorm2d", "Conv2d"]}
     assert sum(change.parameters for change in changes) == sum(r.parameters for r in after) - base.parameters
 
 
-def test_a_layer_comes_and_goes() -> None:
-    """A layer that is put in is added, one that is taken out removed, with its parameters."""
+def test_a_layer_is_added_and_removed() -> None:
+    """With its parameters."""
     base = presets.load("iter5")
-    more, less = changed(base, "Flatten()", "Dropout(0.1)\nFlatten()"), changed(base, "BatchNorm2d()\n", "")
+    more, less = rows_with(base, "Flatten()", "Dropout(0.1)\nFlatten()"), rows_with(base, "BatchNorm2d()\n", "")
     removed = [change for change in layer_changes(base.rows, less) if change.kind == "removed"]
 
-    assert kinds(base, more) == {"added": ["Dropout"]}
+    assert changed_types(base, more) == {"added": ["Dropout"]}
     assert [(change.parameters, change.row) for change in removed] == [(-16, None)]
 
 
 def test_every_layer_of_both_is_there_once() -> None:
     """Also between two networks that share little."""
-    before, after = presets.load("era5").rows, presets.load("exp17").rows
-    changes = layer_changes(before, after)
+    old_rows, new_rows = presets.load("era5").rows, presets.load("exp17").rows
+    changes = layer_changes(old_rows, new_rows)
 
-    assert [change.row for change in changes if change.row] == list(after)
-    assert sorted(c.before.index for c in changes if c.before) == [row.index for row in before]
+    assert [change.row for change in changes if change.row] == list(new_rows)
+    assert sorted(c.before.index for c in changes if c.before) == [row.index for row in old_rows]

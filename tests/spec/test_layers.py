@@ -1,4 +1,4 @@
-"""Every kind of layer held against the torch.nn module it is named after: sizes, multiply-adds, arguments, refusals."""
+"""Every layer of torch.nn held against the module it is named after: sizes, multiply-adds, arguments, refusals."""
 
 import inspect
 import warnings
@@ -13,7 +13,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from mnist_tui.errors import CallError, LayerError
 from mnist_tui.spec.calls import Call, parse
-from mnist_tui.spec.layers import LAYER_TYPES, Shape, arguments, layer_signature
+from mnist_tui.spec.layers import Shape, arguments, layer_signature
+from mnist_tui.spec.layers.registry import TORCH_LAYERS
 
 Sizes = tuple[Shape, int, int]
 """Output shape, parameters and multiply-adds, per image."""
@@ -235,14 +236,14 @@ LEFT_OUT = {
 
 def torch_module(call: Call, shape: Shape) -> nn.Module:
     """The torch.nn module of a call, built without any of our own rules; only the input size is filled in."""
-    kind = getattr(nn, call.name)
-    positional = [name for name in inspect.signature(kind).parameters if name != MOVED.get(call.name)]
+    module_class = getattr(nn, call.name)
+    positional = [name for name in inspect.signature(module_class).parameters if name != MOVED.get(call.name)]
     values: dict[str, Any] = dict(zip(positional, call.args, strict=False)) | dict(call.kwargs)
     if len(call.args) > len(positional) or len(values) < len(call.args) + len(call.kwargs):
         raise TypeError("too many arguments, or one given twice")
     if (size := INFERRED.get(call.name)) and values.get(size) is None:
         values[size] = shape if size == "normalized_shape" else shape[0]
-    module: nn.Module = kind(**values)
+    module: nn.Module = module_class(**values)
     return module
 
 
@@ -265,8 +266,8 @@ def torch_sizes(call: Call, shape: Shape) -> Sizes:
 
 def our_sizes(call: Call, shape: Shape) -> Sizes:
     """What our rule says; raises `CallError`."""
-    effect = LAYER_TYPES[call.name](shape, **arguments(call))
-    return effect.shape, effect.parameters, effect.multiply_adds
+    info = TORCH_LAYERS[call.name](shape, **arguments(call))
+    return info.shape, info.parameters, info.multiply_adds
 
 
 def assert_agree(call: Call, shape: Shape) -> None:
@@ -283,9 +284,9 @@ def assert_agree(call: Call, shape: Shape) -> None:
     assert ours == expected or (str(ours)[:7] == str(expected)[:7] == "refused"), (str(call), shape)
 
 
-def test_every_kind_has_a_case() -> None:
-    """A new kind of layer comes with a case."""
-    assert {parse(text).name for text, _ in CASES} == set(LAYER_TYPES)
+def test_every_layer_type_has_a_case() -> None:
+    """A new layer type comes with a case."""
+    assert {parse(text).name for text, _ in CASES} == set(TORCH_LAYERS)
 
 
 @pytest.mark.parametrize(("text", "shape"), CASES)
@@ -324,9 +325,9 @@ def normalised(parameter: inspect.Parameter) -> object:
     return value[0] if isinstance(value, tuple) and len(set(value)) == 1 else value
 
 
-@pytest.mark.parametrize("name", LAYER_TYPES)
+@pytest.mark.parametrize("name", TORCH_LAYERS)
 def test_arguments_are_pytorchs(name: str) -> None:
-    """Names, order and defaults of a kind's arguments equal the installed PyTorch's, but for the documented few."""
+    """Names, order and defaults of a layer's arguments equal the installed PyTorch's, but for the documented few."""
     theirs = {
         parameter.name: normalised(parameter)
         for parameter in inspect.signature(getattr(nn, name)).parameters.values()
@@ -344,7 +345,7 @@ def test_arguments_are_pytorchs(name: str) -> None:
     assert list(ours.items()) == list(theirs.items())
 
 
-@pytest.mark.parametrize("name", LAYER_TYPES)
+@pytest.mark.parametrize("name", TORCH_LAYERS)
 def test_positional_arguments_are_at_pytorchs_place(name: str) -> None:
     """No positional argument of ours means another one in PyTorch."""
     theirs = [key for key in inspect.signature(getattr(nn, name)).parameters if key != MOVED.get(name)]

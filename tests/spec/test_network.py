@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from mnist_tui.errors import LayerError
 from mnist_tui.spec.calls import parse_lines
-from mnist_tui.spec.layers import Shape, arguments
-from mnist_tui.spec.network import MAX_LAYERS, MAX_PARAMETERS, Knobs, LayerRow, infer_shapes
+from mnist_tui.spec.layers import LayerRow, Shape, arguments
+from mnist_tui.spec.layers.rows import MAX_PARAMETERS
+from mnist_tui.spec.network import MAX_LAYERS, Knobs, infer_shapes
 
 FUZZ = settings(max_examples=150, deadline=None, derandomize=True)
 
@@ -64,7 +65,7 @@ def test_no_layers_make_no_rows() -> None:
 # --- residual connections --------------------------------------------------------------------------------------------
 
 
-def test_a_residual_adds_its_body_to_what_arrives() -> None:
+def test_a_residual_adds_its_input_to_its_output() -> None:
     """Nested layers come first, one level deeper; the sum has their shape and no parameters of its own."""
     rows = table("Conv2d(4, 3)\nResidual(Conv2d(4, 3, padding=1), BatchNorm2d, ReLU)\nReLU()")
 
@@ -123,16 +124,16 @@ def test_residuals_nest() -> None:
     ("text", "words"),
     [
         ("Residual(Conv2d(8, 3, padding=1))", "shortcut=Conv2d(8, 1)"),
-        ("Residual(Conv2d(1, 3))", "[1, 26, 26], beside it runs [1, 28, 28]"),
-        ("Residual(ReLU, shortcut=MaxPool2d(2))", "[1, 28, 28], beside it runs [1, 14, 14]"),
-        ("Residual()", "takes layers"),
-        ("Residual", "takes layers"),
-        ("Residual(shortcut=ReLU)", "takes layers"),
-        ("Residual(ReLU, skip=ReLU)", "takes layers"),
-        ("Residual(3)", "layers as arguments, not 3"),
-        ("Residual([ReLU, ReLU])", "layers as arguments"),
+        ("Residual(Conv2d(1, 3))", "the layers end in [1, 26, 26], the input is [1, 28, 28]"),
+        ("Residual(ReLU, shortcut=MaxPool2d(2))", "the layers end in [1, 28, 28], the shortcut ends in [1, 14, 14]"),
+        ("Residual()", "layers must be one layer or more"),
+        ("Residual", "layers must be one layer or more"),
+        ("Residual(shortcut=ReLU)", "layers must be one layer or more"),
+        ("Residual(ReLU, skip=ReLU)", "has no argument 'skip'; it takes layers, shortcut"),
+        ("Residual(3)", "layers must all be layers, such as ReLU, but one is '3'"),
+        ("Residual([ReLU, ReLU])", "but one is '[ReLU(), ReLU()]'; write several in a row as Sequential(…)"),
         ("Residual(Relu)", "did you mean 'ReLU'?"),
-        ("Residual(ReLU, shortcut=width)", "layers as arguments, not width"),
+        ("Residual(ReLU, shortcut=width)", "shortcut must be a layer, such as ReLU"),
         ("Residual(Residual(Conv2d(8, 3, padding=1)))", "shortcut=Conv2d(8, 1)"),
         ("Residual(Dropout(2))", "p=2 must be between 0 and 1"),
     ],
@@ -210,12 +211,12 @@ def test_a_network_at_a_limit_passes(text: str) -> None:
 
 def positive_model(text: str, shape: Shape) -> nn.Sequential:
     """The network with every weight 1, so that no path from input to output cancels another."""
-    arriving = [shape, *(row.output_shape for row in table(text, shape=shape))]
+    input_shapes = [shape, *(row.output_shape for row in table(text, shape=shape))]
     modules: list[nn.Module] = []
-    for call, arrives in zip(parse_lines(text), arriving, strict=False):
+    for call, input_shape in zip(parse_lines(text), input_shapes, strict=False):
         values = arguments(call)
         if "in_channels" in values:
-            values["in_channels"] = arrives[0]
+            values["in_channels"] = input_shape[0]
         modules.append(getattr(nn, call.name)(**values))
     model = nn.Sequential(*modules).double()
     for parameter in model.parameters():
@@ -257,11 +258,11 @@ def test_receptive_field_and_jump_are_those_of_the_gradient(text: str) -> None:
     output = positive_model(text, shape)(images)
     y, x = output.shape[-2] // 2, output.shape[-1] // 2
     corner, size = seen_by(output, images, y, x)
-    before, _ = seen_by(output, images, y - 1, x - 1)
+    neighbour_corner, _ = seen_by(output, images, y - 1, x - 1)
 
     assert row.output_shape == tuple(output.shape[1:])
     assert list(row.receptive_field) == size
-    assert list(row.jump) == [corner[0] - before[0], corner[1] - before[1]]
+    assert list(row.jump) == [corner[0] - neighbour_corner[0], corner[1] - neighbour_corner[1]]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import os
 import unicodedata
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,8 @@ import pytest
 from mnist_tui.errors import PresetError
 from mnist_tui.spec import presets
 from mnist_tui.spec.calls import names_in
-from mnist_tui.spec.run_spec import RunSpec, TrainSpec, make_spec
+from mnist_tui.spec.recipe import TrainSpec
+from mnist_tui.spec.run_spec import RunSpec, make_spec
 
 COUNTS = {
     "era5": (9_798, 2_163_840),
@@ -61,12 +61,11 @@ LAYERS = 'layers = """\nFlatten()\nLinear(10)\n"""\n'
 
 
 @pytest.fixture(autouse=True)
-def only_builtin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A working folder and a configuration folder without presets: what this machine's user keeps plays no part."""
+def only_builtin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A working folder and a configuration folder without presets: those of this machine's user are not found."""
     monkeypatch.setattr("platformdirs.user_config_path", lambda *_: tmp_path / "config")
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
-    return
 
 
 def write(path: Path, text: str) -> Path:
@@ -342,6 +341,19 @@ def test_a_preset_of_any_script_is_saved_and_found(name: str) -> None:
     assert presets.load(decomposed).name == presets.load(name).name == name
     with pytest.raises(PresetError, match="there is a preset"):
         presets.check_new_name(name)
+
+
+def test_composite_layers_are_saved_as_they_are_written() -> None:
+    """Line breaks and comments inside of a layer too."""
+    layers = (
+        "Parallel(  # two branches\n    Sequential(Conv2d(width, 1), ReLU),\n    Conv2d(8, 3, padding=1),\n)\n"
+        "SqueezeExcite(ratio)\nFlatten()\nLinear(10)\n"
+    )
+    spec = make_spec({"layers": layers, "knobs": {"width": 4, "ratio": 4}})
+    presets.save(spec, "branches", presets.load("iter5"))
+    saved = presets.load("branches")
+
+    assert (saved.layers, saved.rows, saved.knobs) == (layers, spec.rows, spec.knobs)
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "../x", ".x", "-x", "a b", "x.toml", "\u0301", "a\u202eb", "iter5"])

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from mnist_tui.errors import SpecError
+from mnist_tui.errors import SpecError, UnusedKnobError
 from mnist_tui.spec.calls import parse
-from mnist_tui.spec.run_spec import RunSpec, Target, TrainSpec, make_spec
+from mnist_tui.spec.recipe import Target, TrainSpec
+from mnist_tui.spec.run_spec import RunSpec, make_spec
 
 FUZZ = settings(max_examples=300, deadline=None, derandomize=True)
 
@@ -112,16 +113,16 @@ def test_the_recipe_may_use_epochs_and_steps() -> None:
 )
 def test_a_setting_lands_at_its_place(path: str, text: str, place: str, value: object) -> None:
     """One path changes one value of the document and nothing else."""
-    before = SPEC.model_dump(mode="json")
-    after = SPEC.with_settings({path: text}).model_dump(mode="json")
+    old_document = SPEC.model_dump(mode="json")
+    new_document = SPEC.with_settings({path: text}).model_dump(mode="json")
     *tables, key = place.split(".")
-    old, new = before, after
+    old, new = old_document, new_document
     for table in tables:
         old, new = old[table], new[table]
 
     assert new[key] == value
     old[key] = value
-    assert after == before
+    assert new_document == old_document
 
 
 def test_layers_are_a_setting() -> None:
@@ -322,6 +323,39 @@ def test_a_wrong_document_is_explained(document: dict[str, Any], where: tuple[st
     assert words in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("settings", "place", "argument", "reason"),
+    [
+        ({"optimizer.lr": "-1"}, "train.optimizer", "lr", "SGD: lr=-1 must be between 0 and 10000"),
+        ({"optimizer": "Adam(lr=-1)"}, "train.optimizer", "lr", "Adam: lr=-1 must be between 0 and 10000"),
+        ({"optimizer": "Adam(eps=x)"}, "train.optimizer", "eps", "Adam: unknown name 'x'; known names are width"),
+        ({"optimizer": "Adam(amsgard=True)"}, "train.optimizer", "amsgard", "Adam has no argument 'amsgard'"),
+        ({"epochs": "0"}, "train.epochs", "", "should be greater than or equal to 1, got 0"),
+        ({"epochs": "x"}, "--set epochs", "", "cannot read 'x'; enter a number such as 20"),
+        ({"scheduler.gama": "1"}, "--set scheduler.gama", "", "OneCycleLR has no argument 'gama'"),
+    ],
+)
+def test_an_error_has_its_place_and_its_argument_as_data(
+    settings: dict[str, str], place: str, argument: str, reason: str
+) -> None:
+    """The form shows the reason at the field; the message has both."""
+    with pytest.raises(SpecError) as caught:
+        SPEC.with_settings(settings)
+
+    assert caught.value.place == place
+    assert caught.value.argument == argument
+    assert caught.value.reason.startswith(reason)
+    assert str(caught.value) == f"{place}: {caught.value.reason}"
+
+
+def test_an_unused_knob_is_an_error_of_its_own() -> None:
+    """So that nobody has to read the message."""
+    with pytest.raises(UnusedKnobError, match=r"^knobs\.x: no layer and no argument uses it$") as caught:
+        make_spec(changed(knobs={"width": 4, "dropout": 0.1, "x": 1}))
+
+    assert caught.value.where == ("knobs", "x")
+
+
 @pytest.mark.parametrize("document", [None, [], 3, "layers"])
 def test_a_document_that_is_no_table_is_refused(document: Any) -> None:
     """A JSON file may hold anything."""
@@ -333,8 +367,8 @@ def test_a_document_that_is_no_table_is_refused(document: Any) -> None:
     ("layers", "line", "words"),
     [
         ("", 1, "the network ends in []"),
-        ("ReLU()", 1, "the network ends in [1, 28, 28]; 10 scores, [10], are needed"),
-        ("\nConv2d(10, 28)\n# end", 2, "[10, 1, 1]; 10 scores, [10], are needed; put Flatten() at the end"),
+        ("ReLU()", 1, "the network ends in [1, 28, 28]; the output must be 10 logits, [10]"),
+        ("\nConv2d(10, 28)\n# end", 2, "[10, 1, 1]; the output must be 10 logits, [10]; put Flatten() at the end"),
         ("Flatten()\n\nLinear(11)", 3, "[11]"),
         ("Linear(10)", 1, "put Flatten() before it"),
         ("Conv2d(4, 3)\n\nConv2d(4,", 3, "cannot read 'Conv2d(4,'"),
@@ -429,10 +463,10 @@ def test_the_parts_of_a_spec_are_frozen() -> None:
 
 def test_with_settings_leaves_its_spec_alone() -> None:
     """The run it was called on keeps its knobs and its recipe."""
-    before = SPEC.model_dump_json()
+    first_json = SPEC.model_dump_json()
     SPEC.with_settings({"dropout": "0.5", "optimizer.lr": "0.5", "augment": "[]", "target.epochs": "3"})
 
-    assert SPEC.model_dump_json() == before
+    assert SPEC.model_dump_json() == first_json
 
 
 def test_a_default_spec_needs_only_layers() -> None:

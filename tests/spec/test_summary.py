@@ -45,14 +45,14 @@ def spec(request: pytest.FixtureRequest) -> RunSpec:
 
 def test_totals_are_the_sums_of_the_rows(spec: RunSpec) -> None:
     """Parameters, multiply-adds and memory; as JSON too."""
-    totals, shown = summary.totals(spec.rows), summary.as_json(spec)
+    totals, document = summary.totals(spec.rows), summary.as_json(spec)
 
-    layers = shown["layers"]
+    layers = document["layers"]
     assert totals.parameters == totals.trainable == spec.parameters == sum(layer["parameters"] for layer in layers)
-    assert totals.multiply_adds == shown["multiply_adds"] == sum(layer["multiply_adds"] for layer in layers)
+    assert totals.multiply_adds == document["multiply_adds"] == sum(layer["multiply_adds"] for layer in layers)
     assert totals.forward_backward_mb * MIB == pytest.approx(2 * sum(layer["activation_bytes"] for layer in layers))
     assert totals.total_mb == pytest.approx(totals.input_mb + totals.forward_backward_mb + totals.parameters_mb)
-    assert shown["total_mb"] == totals.total_mb
+    assert document["total_mb"] == totals.total_mb
 
 
 def test_parameters_and_shares_add_up_in_the_text(spec: RunSpec) -> None:
@@ -119,12 +119,12 @@ def test_a_table_keeps_its_columns(spec: RunSpec) -> None:
 
 def test_json_is_made_of_plain_values(spec: RunSpec) -> None:
     """Shapes leave the batch out; the spec in it makes the same run again."""
-    shown = summary.as_json(spec)
+    document = summary.as_json(spec)
 
-    assert make_spec(shown["spec"]) == spec
-    assert [tuple(layer["output_shape"]) for layer in shown["layers"]] == [row.output_shape for row in spec.rows]
-    assert shown["layers"][-1]["output_shape"] == [10]
-    assert {type(layer["receptive_field"]) for layer in shown["layers"]} <= {int, list}
+    assert make_spec(document["spec"]) == spec
+    assert [tuple(layer["output_shape"]) for layer in document["layers"]] == [row.output_shape for row in spec.rows]
+    assert document["layers"][-1]["output_shape"] == [10]
+    assert {type(layer["receptive_field"]) for layer in document["layers"]} <= {int, list}
 
 
 FIELDS = {
@@ -173,7 +173,6 @@ def test_the_receptive_field_in_a_sentence(layers: list[str], says: list[str]) -
 
 def test_a_table_of_nothing_has_no_field() -> None:
     """Half-typed networks have tables too."""
-    assert summary.head_index(()) == 0
     assert summary.layer_counts(()) == {}
     assert "at once" in summary.receptive_field_sentence(())
     assert summary.totals(()).parameters == 0

@@ -11,7 +11,8 @@ from mnist_tui.errors import SpecError
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import EpochEnded
 from mnist_tui.spec import catalog, presets
-from mnist_tui.spec.run_spec import RunSpec, TrainSpec, make_spec
+from mnist_tui.spec.recipe import TrainSpec
+from mnist_tui.spec.run_spec import RunSpec, make_spec
 from mnist_tui.training import build, data, loop
 from mnist_tui.training.data import Dataset, Images
 from mnist_tui.training.loop import Splits, Training

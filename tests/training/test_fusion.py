@@ -35,6 +35,20 @@ CASES = {
         Flatten()
         Linear(10)
     """,
+    "composite layers, before and behind what is fused": """
+        Conv2d(4, 3)
+        BatchNorm2d
+        Residual(Conv2d(4, 3, padding=1), BatchNorm2d, ReLU)
+        MaxPool2d(2)
+        Parallel(Sequential(Conv2d(4, 1), BatchNorm2d, ReLU), Conv2d(2, 3, padding=1), Identity)
+        SqueezeExcite(2)
+        Conv2d(6, 3)
+        BatchNorm2d
+        ReLU
+        MaxPool2d(2)
+        Flatten()
+        Linear(10)
+    """,
     "norms that are PyTorch's own": """
         Conv2d(4, 3)
         BatchNorm2d(momentum=None)

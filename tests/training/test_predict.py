@@ -10,7 +10,7 @@ from helpers.reliability import few_images, new_training, run, small_spec, state
 from torch import Tensor
 
 from mnist_tui.errors import CheckpointError, RunError
-from mnist_tui.runs import storage
+from mnist_tui.runs import history, storage
 from mnist_tui.runs.events import RunStarted, best_of
 from mnist_tui.spec import presets
 from mnist_tui.spec.run_spec import RunSpec, make_spec
@@ -74,12 +74,15 @@ def test_how_far_it_was_trained(steps: int, where: tuple[int, int | None], tmp_p
     assert (predictions.epoch, predictions.step) == where
 
 
-MANY_KINDS = """
+MANY_LAYER_TYPES = """
 Conv2d(4, 3)
 InstanceNorm2d(affine=True, track_running_stats=True)
 PReLU(4)
 GroupNorm(2)
 Residual(Conv2d(4, 3, padding=1), BatchNorm2d())
+Parallel(Sequential(Conv2d(3, 1), BatchNorm2d), Identity)
+SqueezeExcite(2)
+Conv2d(4, 1)
 AvgPool2d(4)
 LayerNorm()
 RMSNorm()
@@ -88,7 +91,9 @@ Linear(16)
 BatchNorm1d(affine=False)
 Linear(10, bias=False)
 """
-SPECS = {name: presets.load(name) for name in presets.builtin_names()} | {"kinds": make_spec({"layers": MANY_KINDS})}
+SPECS = {name: presets.load(name) for name in presets.builtin_names()} | {
+    "many layer types": make_spec({"layers": MANY_LAYER_TYPES})
+}
 
 
 @pytest.mark.parametrize("name", SPECS)
@@ -110,7 +115,7 @@ def test_the_network_of_the_best_epoch(tmp_path: Path) -> None:
     """Without a number that of the best epoch, whose accuracy it has; with a number that of another one."""
     spec = small_spec(epochs=4)
     folder = trained(tmp_path, spec)
-    rows = storage.read_history(folder)
+    rows = history.read_history(folder)
     best = best_of(rows)
     assert best is not None
     images = few_images().test

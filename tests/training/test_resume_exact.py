@@ -31,6 +31,15 @@ RECIPES: dict[str, dict[str, Any]] = {
     },
 }
 
+COMPOSITE = "composite layers"
+COMPOSITE_LAYERS = """
+Conv2d(4, 3, stride=3)
+Parallel(Sequential(Conv2d(4, 1), BatchNorm2d, ReLU), Residual(Conv2d(4, 3, padding=1), Dropout(0.2)))
+SqueezeExcite(2)
+Flatten()
+Linear(10)
+"""
+
 STOPS = sorted({*range(0, 2 * STEPS, 3), STEPS, 2 * STEPS})
 """Every third batch, before the first step, and at the end of each epoch."""
 
@@ -38,6 +47,8 @@ STOPS = sorted({*range(0, 2 * STEPS, 3), STEPS, 2 * STEPS})
 def recipe(name: str) -> RunSpec:
     """A recipe with augmentation, on a network with dropout and batch norm."""
     augment = ["RandomApply([CenterCrop(22)], p=0.3)", "Resize(28)", "RandomRotation(15)"]
+    if name == COMPOSITE:
+        return small_spec(augment=augment).with_settings({"layers": COMPOSITE_LAYERS})
     return small_spec(augment=augment, **RECIPES[name])
 
 
@@ -61,7 +72,7 @@ def resumed(name: str, content: bytes) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("steps", STOPS)
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", [*RECIPES, COMPOSITE])
 def test_a_resumed_run_ends_in_the_same_bits(name: str, steps: int) -> None:
     """Weights, moments, scheduler, random states and rows are those of a run that was never stopped."""
     content = stopped(name, steps)

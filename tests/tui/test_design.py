@@ -290,6 +290,9 @@ async def type_layers(pilot: Pilot[Any], before: str, behind: str = "") -> None:
         ("Upsample(size=(1, 2), ", "", "scale_factor", "="),
         ("Residual(Conv2d(8, 3, padding=1), Conv2d(8, 3, ", "", "stride", "="),
         ("Residual(Conv2d(8, 3), ", "", "AdaptiveAvgPool2d", "("),
+        ("Parallel(", "", "AdaptiveAvgPool2d", "("),
+        ("Parallel(Sequential(ReLU, ", "", "AdaptiveAvgPool2d", "("),
+        ("SqueezeExcite(", "", "ratio", "="),
         ("Conv2d(8, (3, ", "", None, "="),
         ("Conv2d(16", "", None, ""),
         ("Conv2d(16, 3) ", "", None, ""),
@@ -299,7 +302,7 @@ async def type_layers(pilot: Pilot[Any], before: str, behind: str = "") -> None:
     ],
 )
 def test_the_names_that_may_stand_at_the_cursor(line: str, word: str, first: str | None, end: str) -> None:
-    """Layers outside of calls and in a residual one; else the arguments that are not given yet."""
+    """Layers outside of calls and in those that take layers; else the arguments that are not given yet."""
     found, names, follows = names_at(line)
 
     assert (found, next(iter(names), None), follows) == (word, first, end)

@@ -13,7 +13,7 @@ from textual.widgets.option_list import Option
 
 from mnist_tui.spec.calls import signature
 from mnist_tui.spec.catalog import TRANSFORMS
-from mnist_tui.spec.run_spec import transforms_in
+from mnist_tui.spec.typed_settings import transforms_in
 from mnist_tui.text import clean_line
 from mnist_tui.tui.dialogs import AskDialog, ChoiceDialog, Question
 from mnist_tui.tui.key_bar import KeyBar

@@ -12,12 +12,11 @@ from textual import events
 from textual.message import Message
 from textual.widget import Widget
 
+from mnist_tui.analysis.images import SIDE, pixels, ramp_lines
+
 if TYPE_CHECKING:
     from mnist_tui.training.predict import Prediction
 
-SIDE = 28
-RAMP = " .:-=+*#%@"
-"""Grey in ten steps, for terminals that have no colours or no blocks."""
 GAP = 1
 """Cells between two digits."""
 WHOLE_DIGITS = 4
@@ -25,20 +24,6 @@ HIGHEST = 0.99
 """The highest probability that is shown: rounding would make a certainty of 0.996."""
 LEGEND = "label>prediction; "
 """Stands in the caption while a prediction in sight is wrong."""
-
-
-def pixels(digit: bytes, factor: int) -> list[list[int]]:
-    """The grey values row by row; with `factor` 2 every value is the mean of 2x2 pixels."""
-    if factor == 1:
-        return [list(digit[row * SIDE : (row + 1) * SIDE]) for row in range(SIDE)]
-    half = SIDE // 2
-    return [
-        [
-            sum(digit[(2 * row + y) * SIDE + 2 * column + x] for y in (0, 1) for x in (0, 1)) // 4
-            for column in range(half)
-        ]
-        for row in range(half)
-    ]
 
 
 def half_blocks(grey: Sequence[Sequence[int]]) -> list[Text]:
@@ -54,10 +39,7 @@ def half_blocks(grey: Sequence[Sequence[int]]) -> list[Text]:
 
 def ramp(grey: Sequence[Sequence[int]]) -> list[Text]:
     """Two rows of pixels in each line, as one of ten characters."""
-    lines = []
-    for upper, lower in zip(grey[::2], grey[1::2], strict=True):
-        lines.append(Text("".join(RAMP[(a + b) // 2 * len(RAMP) // 256] for a, b in zip(upper, lower, strict=True))))
-    return lines
+    return [Text(line) for line in ramp_lines(grey)]
 
 
 def label_text(label: int, prediction: "Prediction | None", width: int, wrong: StyleType) -> Text:

@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from mnist_tui.spec import summary
 from mnist_tui.spec.layer_diff import Change
-from mnist_tui.spec.network import LayerRow
+from mnist_tui.spec.layers import LayerRow
 
 MARKS = {"same": " ", "changed": "~", "added": "+", "removed": "-"}
 OPTIONAL = (("RF", 6, 5), ("jump", 7, 5), ("MACs", 5, 10), ("share", 4, 6), ("KiB", 8, 7))

@@ -20,7 +20,7 @@ from textual.widgets import OptionList, Static, TextArea
 
 from mnist_tui.errors import CallError
 from mnist_tui.spec.calls import parse
-from mnist_tui.spec.layers import LAYER_TYPES, describe_layers
+from mnist_tui.spec.layers import LAYER_TYPES, describe_layers, takes_layers
 from mnist_tui.text import clean_line, did_you_mean
 from mnist_tui.tui.dialogs import AskDialog, Question
 from mnist_tui.tui.keys import with_ids
@@ -42,7 +42,7 @@ _STYLES = {"comment": "foreground-muted", "string": "secondary", "argument": "fo
 
 @cache
 def signatures() -> dict[str, str]:
-    """How every kind of layer is called, by its name."""
+    """How every layer type is called, by its name."""
     return {line.partition("(")[0]: line for line in describe_layers()}
 
 
@@ -60,7 +60,7 @@ def names_at(line: str) -> tuple[str, list[str], str]:
     if "#" in line or re.search(r"[\w.)\]=]\s*$", before):
         return word, [], ""
     name, inside = _open_call(before)
-    if name in (None, "Residual") or word[:1].isupper():
+    if name is None or takes_layers(name) or word[:1].isupper():
         return word, sorted(LAYER_TYPES), "("
     given = inside.split(",")[:-1]
     taken = {argument.partition("=")[0].strip() for argument in given}

@@ -10,7 +10,8 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from mnist_tui.spec.run_spec import Reported, RunSpec
+from mnist_tui.spec.recipe import Reported
+from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.spec.summary import target_words
 from mnist_tui.text import clean_line
 from mnist_tui.tui.key_bar import KeyBar

@@ -15,7 +15,8 @@ from textual.timer import Timer
 from textual.widget import AwaitMount, Widget
 from textual.widgets import Input, Static
 
-from mnist_tui.spec.draft import Draft, Field
+from mnist_tui.spec.draft import Draft
+from mnist_tui.spec.draft_fields import Field
 from mnist_tui.text import clean_line
 from mnist_tui.tui.charts.curves import number
 from mnist_tui.tui.dialogs import ChoiceDialog

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mnist_tui.runs.record import Run, observations
-from mnist_tui.spec.run_spec import Target
+from mnist_tui.spec.recipe import Target
 from mnist_tui.tui.charts.curves import MOST_SEEDS, Metric
 from mnist_tui.tui.charts.plot import Picture, picture_of
 from mnist_tui.tui.charts.run_curves import RunCurves, SeedGroup

@@ -1,13 +1,14 @@
-"""What a layer's argument may be: each annotation carries the function that checks a value and brings it to full form.
+"""The types of layers' arguments: each annotation carries the function that checks a value and brings it to full form.
 
-`stride: Pair` in a kind of layer means that `stride=2` and `stride=(2, 2)` both arrive as `(2, 2)`.
+`stride: Pair` in the rule of a layer means that the rule gets `(2, 2)` for both `stride=2` and `stride=(2, 2)`.
 """
 
 from collections.abc import Callable
 from typing import Annotated, Any
 
 from mnist_tui.errors import CallError
-from mnist_tui.spec.calls import Call, Value
+from mnist_tui.spec.calls import Call, Value, show
+from mnist_tui.text import shorten
 
 
 def _count(value: Value) -> int:
@@ -102,6 +103,23 @@ def _one_of(*choices: str) -> Callable[[Value], str]:
     return choice
 
 
+def _layer(value: Value) -> Call:
+    if not isinstance(value, Call):
+        raise CallError("must be a layer, such as ReLU")
+    return value
+
+
+def _layers(value: Value) -> tuple[Call, ...]:
+    """The layers of `*layers`; at least one."""
+    if not isinstance(value, tuple) or not value:
+        raise CallError("must be one layer or more, such as Conv2d(8, 1), ReLU")
+    for item in value:
+        if not isinstance(item, Call):
+            advice = "; write several in a row as Sequential(…)" if isinstance(item, tuple) else ""
+            raise CallError(f"must all be layers, such as ReLU, but one is {shorten(show(item))}{advice}")
+    return tuple(item for item in value if isinstance(item, Call))
+
+
 def _optional(check: Callable[[Value], Any]) -> Callable[[Value], Any]:
     return lambda value: None if value is None else check(value)
 
@@ -127,4 +145,6 @@ MaybeScale = Annotated[tuple[float, float] | None, _optional(_scale)]
 PaddingMode = Annotated[str, _one_of("zeros", "reflect", "replicate", "circular")]
 Approximation = Annotated[str, _one_of("none", "tanh")]
 UpsampleMode = Annotated[str, _one_of("nearest", "nearest-exact", "bilinear", "bicubic")]
-Layers = Annotated[Call, lambda value: value]
+MaybeLayer = Annotated[Call | None, _optional(_layer)]
+Layers = Annotated[Call, _layers]
+"""Of `*layers`: the annotation is for each of them, the check for all."""

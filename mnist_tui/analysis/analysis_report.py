@@ -1,0 +1,214 @@
+"""The analysis of a run as lines of text and as JSON: what `mnist-tui analyse RUN [--against RUN] [--json]` prints."""
+
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from mnist_tui.analysis.coach_evidence import Advice
+from mnist_tui.analysis.images import bar, gallery_lines, matrix_lines
+from mnist_tui.analysis.label_errors import CEILING, LABEL_ERRORS
+from mnist_tui.analysis.mistakes import Answer
+from mnist_tui.analysis.run_analysis import Confidence, RunAnalysis, Versus
+from mnist_tui.runs.events import finite
+from mnist_tui.text import clean_line, in_ascii
+
+SHOWN = 12
+"""Mistakes and discordant images that the text names; the JSON names all."""
+BAR = 20
+"""Cells of the bars of the reliability diagram."""
+
+Pictures = Mapping[int, bytes]
+"""784 grey values of a test image by its index."""
+
+
+def report_lines(
+    analysis: RunAnalysis,
+    versus: Versus | None = None,
+    pictures: Pictures | None = None,
+    width: int = 100,
+    ascii_only: bool = False,
+) -> list[str]:
+    """The whole analysis as text, numbers first, the coach's sentences last.
+
+    Mistakes are drawn where `pictures` has their images, as many beside each other as `width` cells hold.
+    """
+    lines = [
+        f"{analysis.run.id}: best epoch {analysis.predictions.epoch}, {analysis.accuracy:.2%} on "
+        f"{len(analysis.predictions):,} test images, {len(analysis.mistakes)} mistakes",
+        "",
+        *matrix_lines(analysis.matrix, ascii_only),
+        "",
+        *_score_lines(analysis),
+        "",
+        *_pair_lines(analysis),
+        "",
+        *_mistake_lines(analysis, pictures or {}, width, ascii_only),
+        "",
+        *_confidence_lines(analysis, ascii_only),
+        *_ceiling_lines(analysis),
+        *(_versus_lines(analysis, versus, ascii_only) if versus else []),
+        "",
+        *_advice_lines(analysis),
+    ]
+    return [in_ascii(line) if ascii_only else line for line in map(_plain, lines)]
+
+
+def _plain(line: str) -> str:
+    """A line that drives no terminal: names and messages come from files."""
+    return clean_line(line, 1_000).rstrip()
+
+
+def _score_lines(analysis: RunAnalysis) -> Iterator[str]:
+    yield "class  precision   recall       F1  support"
+    for one in analysis.scores:
+        yield f"{one.label:>5}  {one.precision:>9.2%}  {one.recall:>7.2%}  {one.f1:>7.2%}  {one.support:>7,}"
+
+
+def _pair_lines(analysis: RunAnalysis) -> Iterator[str]:
+    yield "most confused, true → predicted"
+    for pair in analysis.pairs:
+        yield f"  {pair.label} → {pair.prediction}  {pair.count:>4}"
+    if not analysis.pairs:
+        yield "  none"
+
+
+def _mistake_lines(analysis: RunAnalysis, pictures: Pictures, width: int, ascii_only: bool) -> Iterator[str]:
+    worst = analysis.mistakes[:SHOWN]
+    yield f"mistakes, highest loss first ({len(worst)} of {len(analysis.mistakes)})"
+    for answer in worst:
+        yield f"  {answer_words(answer)}"
+    drawn = [(pictures[answer.index], _caption(answer)) for answer in worst if answer.index in pictures]
+    if drawn:
+        yield ""
+        yield from gallery_lines(drawn, width, ascii_only)
+
+
+def answer_words(answer: Answer) -> str:
+    """One answer on a line: `#947  8 → 9  loss 3.21  9 96 %, 8 4 %, 4 0 %  label wrong by the published study: 9`."""
+    top = ", ".join(f"{label} {probability:.0%}" for label, probability in answer.top)
+    wrong = f"  label wrong by the published study: {answer.published_guess}"
+    marked = wrong if answer.published_guess is not None else ""
+    words = f"#{answer.index:<5} {answer.label} → {answer.prediction}  loss {answer.loss:6.2f}  {top}"
+    return f"{words}{marked}".rstrip()
+
+
+def _caption(answer: Answer) -> list[str]:
+    confidence = "" if answer.confidence is None else f" {answer.confidence:.0%}"
+    mark = "" if answer.published_guess is None else f"label wrong: {answer.published_guess}"
+    return [f"#{answer.index} {answer.label}→{answer.prediction}{confidence}", mark]
+
+
+def _confidence_lines(analysis: RunAnalysis, ascii_only: bool) -> Iterator[str]:
+    confidence = analysis.confidence
+    if confidence is None:
+        yield f"confidence: {analysis.confidence_missing}"
+        return
+    yield f"expected calibration error {confidence.expected_calibration_error:.4f} ({len(confidence.bins)} bins)"
+    yield f"  confidence      images  accuracy  mean confidence  {'accuracy':<{BAR}}"
+    for one in confidence.bins:
+        if one.count:
+            bounds = f"{one.low:.2f}–{one.high:.2f}"
+            numbers = f"{one.count:>9,}  {one.accuracy:>8.2%}  {one.confidence:>15.2%}"
+            yield f"  {bounds:<11}{numbers}  {bar(one.accuracy, BAR, ascii_only)}"
+    for part in confidence.selected:
+        yield f"  only the surest {part.coverage:.0%} answered: {part.accuracy:.2%} of {part.count:,} images"
+
+
+def _ceiling_lines(analysis: RunAnalysis) -> Iterator[str]:
+    ceiling = analysis.ceiling
+    if ceiling is None:
+        return
+    others = len(analysis.predictions) - len(LABEL_ERRORS)
+    yield ""
+    yield (
+        f"{len(LABEL_ERRORS)} labels of the test set are wrong by a published study: {ceiling.counted_wrong} of them "
+        f"count as mistakes here, {ceiling.read_as_guessed} are read as the study reads them;"
+    )
+    yield (
+        f"on the other {others:,} images the accuracy is {ceiling.accuracy_on_others:.2%}. More than {CEILING:.2%} on "
+        "all is possible only by fitting the errors."
+    )
+
+
+def _versus_lines(analysis: RunAnalysis, versus: Versus, ascii_only: bool) -> Iterator[str]:
+    yield ""
+    yield f"against {versus.other.run.id} ({versus.other.accuracy:.2%}): counts of this run less those of the other"
+    yield from matrix_lines(versus.difference, ascii_only, signed=True)
+    for who, indices in (
+        ("this run", versus.images.only_first),
+        ("the other", versus.images.only_second),
+    ):
+        more = f" and {len(indices) - SHOWN} more" if len(indices) > SHOWN else ""
+        named = ", ".join(f"#{index}" for index in indices[:SHOWN])
+        yield f"right in {who} alone: {len(indices)} images{f': {named}{more}' if indices else ''}"
+    yield f"exact McNemar test: p = {versus.test.p:.3g}"
+
+
+def _advice_lines(analysis: RunAnalysis) -> Iterator[str]:
+    yield "coach"
+    for advice in analysis.advice:
+        yield f"  {advice.rule}: {advice.sentence}"
+        yield f"    {advice.suggestion}{_set_options(advice)}"
+    if not analysis.advice:
+        yield "  no rule applies to this run"
+
+
+def _set_options(advice: Advice) -> str:
+    """The change as the command line takes it; layers are too long for one line."""
+    if advice.settings is None:
+        return ""
+    return " " + " ".join(
+        "(in the layers)" if path == "layers" else f"--set {shlex.quote(f'{path}={text}')}"
+        for path, text in advice.settings.items()
+    )
+
+
+# --- JSON ---
+
+
+def as_json(analysis: RunAnalysis, versus: Versus | None = None) -> dict[str, Any]:
+    """The whole analysis as one object; shares are fractions, a loss that is infinite is null."""
+    document = {
+        "run": analysis.run.id,
+        "epoch": analysis.predictions.epoch,
+        "images": len(analysis.predictions),
+        "accuracy": analysis.accuracy,
+        "confusion": analysis.matrix,
+        "per_class": [
+            {"class": one.label, "precision": one.precision, "recall": one.recall, "f1": one.f1, "support": one.support}
+            for one in analysis.scores
+        ],
+        "most_confused": [asdict(pair) for pair in analysis.pairs],
+        "mistakes": [_answer_json(answer) for answer in analysis.mistakes],
+        **_confidence_json(analysis.confidence),
+        "confidence_missing": analysis.confidence_missing,
+        "label_errors": asdict(analysis.ceiling) if analysis.ceiling else None,
+        "coach": [asdict(advice) for advice in analysis.advice],
+    }
+    if versus:
+        document["against"] = {
+            "run": versus.other.run.id,
+            "accuracy": versus.other.accuracy,
+            "difference": versus.difference,
+            "only_this": versus.images.only_first,
+            "only_other": versus.images.only_second,
+            "p": versus.test.p,
+        }
+    plain: dict[str, Any] = finite(document)
+    return plain
+
+
+def _answer_json(answer: Answer) -> dict[str, Any]:
+    top = [{"class": label, "probability": probability} for label, probability in answer.top]
+    return asdict(answer) | {"confidence": answer.confidence, "top": top}
+
+
+def _confidence_json(confidence: Confidence | None) -> dict[str, Any]:
+    if confidence is None:
+        return {"ece": None, "reliability": None, "selective": None}
+    return {
+        "ece": confidence.expected_calibration_error,
+        "reliability": [asdict(one) for one in confidence.bins],
+        "selective": [asdict(one) for one in confidence.selected],
+    }

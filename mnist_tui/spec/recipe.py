@@ -1,0 +1,106 @@
+"""The parts of a run's spec beside its network: how it is trained, what it is judged by, what its author reported."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, StrictBool, StrictFloat, StrictInt
+from pydantic_core import core_schema
+
+from mnist_tui.spec.calls import Call, parse
+
+TRAIN_IMAGES = 60_000
+"""Images of MNIST's training part."""
+
+
+def _read_call(value: object) -> Call:
+    if isinstance(value, Call):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("must be a call in quotes, such as Adam(lr=0.002)")
+    return parse(value)
+
+
+class _CallText:
+    """How pydantic reads and writes a `Call`: as its text."""
+
+    @staticmethod
+    def __get_pydantic_core_schema__(source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            _read_call, serialization=core_schema.to_string_ser_schema()
+        )
+
+
+CallField = Annotated[Call, _CallText]
+Knob = StrictBool | StrictInt | StrictFloat
+Fraction01 = Annotated[float, Field(ge=0, le=1)]
+
+
+class Frozen(BaseModel):
+    """Settings that refuse unknown keys, numbers that are not finite, and changes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True)
+
+
+class TrainSpec(Frozen):
+    """The recipe: everything about the training that is not the network."""
+
+    epochs: StrictInt = Field(default=20, ge=1, le=10_000)
+    """Passes over the training images."""
+    batch_size: StrictInt = Field(default=64, ge=1, le=TRAIN_IMAGES)
+    """Images per optimizer step; the last batch of an epoch may be smaller."""
+    eval_batch_size: StrictInt = Field(default=250, ge=1, le=TRAIN_IMAGES)
+    """Images per evaluation step; it changes the speed, not the result."""
+    optimizer: CallField = parse("Adam(lr=0.001)")
+    """A call of torch.optim, without the parameters."""
+    scheduler: CallField | None = None
+    """A call of torch.optim.lr_scheduler, without the optimizer; its arguments may use `epochs`, `steps_per_epoch`."""
+    scheduler_step: Literal["auto", "batch", "epoch", "burst"] = "auto"
+    """When the scheduler steps. auto: as PyTorch means each one; burst: a whole epoch's batch steps at its end."""
+    loss: CallField = parse("CrossEntropyLoss()")
+    """A call of torch.nn: CrossEntropyLoss or NLLLoss."""
+    augment: tuple[CallField, ...] = ()
+    """Calls of torchvision.transforms.v2 on 28x28 images, applied to training images only."""
+    normalize: tuple[float, Annotated[float, Field(gt=0)]] = (0.1307, 0.3081)
+    """Mean and standard deviation that pixels in 0..1 are normalised with."""
+    validation_images: StrictInt = Field(default=0, ge=0, le=TRAIN_IMAGES - 1)
+    """Images taken out of the 60,000 training images, by the seed, to choose the best epoch on."""
+    seed: StrictInt = Field(default=0, ge=0, le=2**32 - 1)
+    """Decides the initial weights, the split, the order of the images, augmentation and dropout."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """bfloat16: forward and backward under autocast; weights stay float32."""
+    clip_grad_norm: Annotated[float, Field(gt=0)] | None = None
+    """The gradient's largest allowed 2-norm."""
+    patience: Annotated[StrictInt, Field(ge=1)] | None = None
+    """Epochs without a better validation (without a split: test) accuracy after which the run stops."""
+    stop_at_accuracy: Annotated[float, Field(gt=0, le=1)] | None = None
+    """The validation (without a split: test) accuracy at which the run stops."""
+
+
+class Target(Frozen):
+    """The target of a run: the conditions that it is judged by; all are optional."""
+
+    parameters: Annotated[StrictInt, Field(ge=1)] | None = None
+    """The network must have fewer parameters than this."""
+    test_accuracy: Fraction01 | None = None
+    """The lowest accuracy on the 10,000 test images, a fraction."""
+    last_epochs: Annotated[StrictInt, Field(ge=1)] | None = None
+    """The number of last epochs that must each reach the accuracy; without it, the best epoch must."""
+    epochs: Annotated[StrictInt, Field(ge=1)] | None = None
+    """The most epochs that the run may take."""
+
+
+class Reported(Frozen):
+    """The numbers that the author of a preset published."""
+
+    parameters: Annotated[StrictInt, Field(ge=1)] | None = None
+    accuracy: Fraction01 | None = None
+    """In the best epoch, a fraction."""
+    epoch: Annotated[StrictInt, Field(ge=1)] | None = None
+    """The best epoch."""
+    last_accuracy: Fraction01 | None = None
+    """In the last epoch, a fraction."""
+    train_accuracy: Fraction01 | None = None
+    """The best accuracy over an epoch's batches in train mode, a fraction."""
+    measured_on: str = "10,000 test images"
+    """The images that `accuracy` was measured on."""
+    notes: tuple[str, ...] = ()
+    """Where paper and code disagree, and which of them this preset follows."""

@@ -1,0 +1,58 @@
+"""pydantic's errors in plain words: what is wrong with a field of a preset file or of a saved run."""
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from mnist_tui.errors import CallError, LayerError, SpecError
+from mnist_tui.text import clean_line, did_you_mean
+
+
+def first_error(error: ValidationError, model: type[BaseModel]) -> SpecError:
+    """The first error of a document of `model`, with the path of its field."""
+    details = error.errors()[0]
+    where = tuple(clean_line(str(part), 60) for part in details["loc"] if part not in ("bool", "int", "float"))
+    cause = details.get("ctx", {}).get("error")
+    if isinstance(cause, LayerError) or (isinstance(cause, CallError) and not where):
+        return SpecError(str(cause), ("layers",), cause.line)
+    if isinstance(cause, SpecError):
+        cause.place = ".".join(cause.where)
+        return cause
+    return SpecError(_reason(details, where, model), where, place=".".join(where))
+
+
+_PLAIN_WORDS = {
+    "Input should be": "should be",
+    "a valid integer": "a whole number",
+    "a valid number": "a number",
+    "a valid string": "a text in quotes",
+    "a valid tuple": "a list",
+    "a valid dictionary or instance of TrainSpec": "a table",
+    "a valid dictionary or instance of Target": "a table",
+    "a valid dictionary or instance of Reported": "a table",
+    "a valid dictionary": "a table",
+}
+
+
+def _reason(details: ErrorDetails, where: tuple[str, ...], model: type[BaseModel]) -> str:
+    if details["type"] == "extra_forbidden":
+        return "there is no such key" + did_you_mean(where[-1], _fields_at(where[:-1], model))
+    if details["type"] == "missing":
+        return "is missing"
+    if where[:1] == ("knobs",) and details["type"] != "value_error":
+        return f"must be a finite number, got {clean_line(repr(details['input']), 60)}"
+    if details["type"] == "value_error":
+        return str(details["ctx"]["error"])
+    message = details["msg"]
+    for pydantic_words, plain_words in _PLAIN_WORDS.items():
+        message = message.replace(pydantic_words, plain_words)
+    value = details.get("input")
+    return message + (f", got {clean_line(repr(value), 60)}" if isinstance(value, str | int | float) else "")
+
+
+def _fields_at(where: tuple[str, ...], model: type[BaseModel]) -> list[str]:
+    """The names of the fields of the model at a path."""
+    for part in where:
+        annotation = model.model_fields[part].annotation
+        candidates = (annotation, *getattr(annotation, "__args__", ()))
+        model = next(one for one in candidates if isinstance(one, type) and issubclass(one, BaseModel))
+    return list(model.model_fields)
