@@ -13,7 +13,19 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-FIRST = ("files", "text", "editor", "spec", "runs", "analysis", "settings", "cli.main", "cli.runs", "cli.config")
+FIRST = (
+    "files",
+    "text",
+    "editor",
+    "spec",
+    "runs",
+    "analysis",
+    "images",
+    "settings",
+    "cli.main",
+    "cli.runs",
+    "cli.config",
+)
 """Modules and packages whose answer does not wait for torch."""
 
 HEAVY = {"torch", "torchvision", "numpy", "PIL", "sklearn", "textual", "rich", "plotext"}
@@ -88,7 +100,7 @@ def test_no_module_loads_the_dashboard() -> None:
 
 
 def test_training_does_not_wait_for_torchvision_or_scikit_learn() -> None:
-    """One takes two seconds, the other scikit-learn is not installed with the package."""
+    """One takes two seconds, the other is not installed with the package."""
     assert _imported_by("cli.headless", "training.data") & {"sklearn", "torchvision"} == set()
 
 
