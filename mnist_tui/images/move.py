@@ -5,6 +5,7 @@ from mnist_tui.images.prepare import SIDE
 
 def shift(pixels: bytes, right: int, down: int) -> bytes:
     """The digit moved by whole pixels; what leaves the image is lost."""
+    right, down = (max(-SIDE, min(SIDE, pixels_moved)) for pixels_moved in (right, down))
     moved = bytearray(SIDE * SIDE)
     for row in range(max(0, down), min(SIDE, SIDE + down)):
         source = pixels[(row - down) * SIDE : (row - down + 1) * SIDE]
