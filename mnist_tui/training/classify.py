@@ -64,7 +64,7 @@ class Classifier:
         """Loads the network; raises `RunError` where the folder is no run, and `CheckpointError` without weights."""
         self.folder = folder
         self._normalization = load_run(folder).spec.train.normalize
-        self._network: nn.Module = load_network(folder).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._network: nn.Module = load_network(folder).to(memory_format=torch.channels_last)
 
     @torch.inference_mode()
     def classify(self, digits: Sequence[bytes]) -> tuple[Probabilities, ...]:
