@@ -20,6 +20,9 @@ DIVERGED = 4.0
 """The test ends where the smoothed loss is this many times its minimum (fastai; Gugger 2018, "How Do You Find A Good
 Learning Rate")."""
 
+MIN_FALL = 0.01
+"""Where the smoothed loss never falls by this share of itself, no rate of the range trains the network."""
+
 STEEPEST, TENTH = "steepest slope", "minimum / 10"
 
 Ended = Literal["completed", "diverged", "stopped"]
@@ -111,9 +114,11 @@ def _suggest(rates: Sequence[float], smoothed: Sequence[float], span: int) -> tu
     if not usable:
         return ()
     lowest = min(usable, key=lambda step: smoothed[step])
+    if smoothed[lowest] > (1 - MIN_FALL) * smoothed[span]:
+        return ()
     half = max(1, span // 2)
     falls = {step: smoothed[step - half] - smoothed[step + half] for step in range(span + half, lowest - half + 1)}
-    if not falls or max(falls.values()) <= 0:
+    if not falls:
         return ()
     steepest = max(falls, key=lambda step: falls[step])
     return (Suggestion(STEEPEST, rates[steepest]), Suggestion(TENTH, rates[lowest] / 10))

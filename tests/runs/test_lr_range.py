@@ -73,7 +73,7 @@ def test_the_usual_smoothing_at_a_thousand_steps() -> None:
 # --- suggestions ---
 
 
-@pytest.mark.parametrize("curvature", [0.5, 1.0, 10.0, 100.0])
+@pytest.mark.parametrize("curvature", [10.0, 100.0, 1000.0])
 def test_suggestions_on_a_parabola(curvature: float) -> None:
     """Both rates train it, neither is so small that it would take 1,000 steps; it ends where it diverges."""
     result = descend(curvature)
@@ -89,7 +89,7 @@ def test_suggestions_on_a_parabola(curvature: float) -> None:
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.floats(0.5, 50), st.floats(1.5, 8))
+@given(st.floats(10, 500), st.floats(1.5, 8))
 def test_a_steeper_parabola_wants_a_smaller_rate(curvature: float, factor: float) -> None:
     """In inverse proportion, to a few steps of the test."""
     one, other = suggested(descend(curvature)), suggested(descend(curvature * factor))
