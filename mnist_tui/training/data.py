@@ -1,6 +1,8 @@
-"""MNIST, or the small stand-in that scikit-learn ships, as tensors; and its seeded splits."""
+"""MNIST, or the small digits of this package that stand in for it, as tensors; and its seeded splits."""
 
+import gzip
 import os
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -19,6 +21,9 @@ from mnist_tui.training.download import RAW_FILES, RawFile, download, verify
 
 SPLIT_STREAM = 0x5917
 """Added to the seed of the validation split, so that it draws other numbers than the weights do."""
+
+DIGITS_FILE = Path(__file__).parents[1] / "data" / "digits.gz"
+MAX_DIGITS_BYTES = 100_000
 
 
 @dataclass(frozen=True)
@@ -90,9 +95,10 @@ def load(
 ) -> Dataset:
     """The data set; MNIST is downloaded where it is not found.
 
-    `auto` falls back to the digits of scikit-learn, with a warning that cannot be missed, where MNIST can be neither
-    found nor fetched and no folder is named for it. Raises `DataError`: where MNIST is asked for, by `mnist` or by
-    naming its folder, and not to be had; and always when files that are there are damaged: falling back would hide it.
+    `auto` falls back to the small digits of this package, with a warning that cannot be missed, where MNIST can be
+    neither found nor fetched and no folder is named for it. Raises `DataError`: where MNIST is asked for, by `mnist` or
+    by naming its folder, and not to be had; and always when files that are there are damaged: falling back would hide
+    it.
     """
     if choice == "digits":
         return load_digits()
@@ -136,7 +142,7 @@ def _no_mnist(data_dir: Path | None, error: OSError) -> str:
 
 def _banner(error: OSError) -> str:
     return (
-        "NOT MNIST. It was neither found nor fetched, so this run uses the 1,797 small digits of scikit-learn, "
+        "NOT MNIST. It was neither found nor fetched, so this run uses 1,797 small digits, "
         f"scaled to 28x28. Its accuracies mean nothing for MNIST and are never compared with an MNIST run. ({error}) "
         "For MNIST: --data-dir DIR, where DIR/MNIST/raw holds its four raw files."
     )
@@ -167,19 +173,29 @@ def _images(pixels: bytes, labels: bytes) -> Images:
 
 
 def load_digits() -> Dataset:
-    """The 1,797 real handwritten 8x8 digits of scikit-learn (Alpaydin, Kaynak 1998), scaled to 28x28.
+    """1,797 real handwritten 8x8 digits (Alpaydin, Kaynak 1998; mnist_tui/data/README.md), scaled to 28x28.
 
-    They are enlarged to 20x20 and centred, as MNIST's are. 360 are test images, the same ones whatever the seed.
+    They are enlarged to 20x20 and centred, as MNIST's are. 360 are test images, the same ones whatever the seed. Raises
+    `DataError` where the file in the package is damaged.
     """
-    from sklearn.datasets import load_digits as sklearn_digits  # 1 s: only who uses it waits for it.
-
-    bunch = sklearn_digits()
-    small = torch.from_numpy(bunch.images).float()[:, None] * (255 / 16)
+    rows = _read_digits()
+    small = rows[:, :64].reshape(-1, 1, 8, 8).float() * (255 / 16)
     large = torch.nn.functional.interpolate(small, size=(20, 20), mode="bilinear", align_corners=False)
     pixels = torch.nn.functional.pad(large, (4, 4, 4, 4)).round().clamp(0, 255).to(torch.uint8)
-    images = Images(pixels, torch.from_numpy(bunch.target).long())
+    images = Images(pixels, rows[:, 64].long())
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
-    return Dataset("digits", "scikit-learn", images.take(order[360:]), images.take(order[:360]))
+    return Dataset("digits", "mnist-tui", images.take(order[360:]), images.take(order[:360]))
+
+
+def _read_digits() -> Tensor:
+    """Uint8 (1797, 65): 64 pixels, 0 to 16, and the label."""
+    try:
+        content = gzip.decompress(read_bytes(DIGITS_FILE, MAX_DIGITS_BYTES))
+        if len(content) != 1797 * 65:
+            raise EOFError("is not whole")
+    except (OSError, FileError, EOFError, zlib.error) as error:
+        raise DataError(f"{DIGITS_FILE} cannot be read ({error}); install mnist-tui again") from None
+    return torch.frombuffer(bytearray(content), dtype=torch.uint8).reshape(-1, 65)
 
 
 def split(images: Images, validation_images: int, seed: int) -> tuple[Images, Images | None]:
