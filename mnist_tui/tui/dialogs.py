@@ -107,20 +107,21 @@ class AskDialog(Dialog[str]):
 
 
 class ChoiceDialog(Dialog[str]):
-    """Chooses one of several words."""
+    """Selects one of several values; returns it."""
 
     BINDINGS: ClassVar[list[BindingType]] = with_ids([Binding("escape", "dismiss", "Cancel")])
 
-    def __init__(self, words: list[str], word: str) -> None:
+    def __init__(self, title: str, values: list[str], value: str) -> None:
         super().__init__()
-        self._words, self._word = words, word
+        self._title, self._values, self._value = title, values, value
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield OptionList(*[Option(Content(word), id=word) for word in self._words], compact=True)
+            yield Static(Content(self._title), classes="dialog-title")
+            yield OptionList(*[Option(Content(value), id=value) for value in self._values], compact=True)
 
     def on_mount(self) -> None:
-        self.query_one(OptionList).highlighted = self._words.index(self._word)
+        self.query_one(OptionList).highlighted = self._values.index(self._value)
 
     @on(OptionList.OptionSelected)
     def _answer(self, event: OptionList.OptionSelected) -> None:

@@ -51,7 +51,7 @@ class KeyBar(Widget):
         self.screen.bindings_updated_signal.subscribe(self, self._update)
 
     def _update(self, screen: Screen[object]) -> None:
-        keys = active_keys(self.screen)
+        keys = active_keys(screen)
         if keys != self._keys:
             self._keys = keys
             self.refresh()

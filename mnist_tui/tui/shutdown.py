@@ -79,12 +79,11 @@ def log_folder() -> Path:
 
 
 @contextmanager
-def signals(app: "App[ExitState]", runner: Runner, request: "LabRequest") -> Iterator[None]:
+def signals(app: "App[ExitState]", exit_state: ExitState, runner: Runner, request: "LabRequest") -> Iterator[None]:
     """SIGTERM and SIGINT stop the run, save and end; a closed terminal lets it go on, or ends it as asked for.
 
     Plain handlers, since they run also while the event loop waits for a terminal that nobody reads.
     """
-    exit_state: ExitState = app.exit_state  # type: ignore[attr-defined]
     attributes = terminal_attributes()
 
     def end(code: int) -> None:
@@ -192,9 +191,8 @@ def crash_message(what: str, details: str) -> str:
     return f"internal error: {clean_line(what, 300)}; the traceback is in {path}"
 
 
-def finish(app: "App[ExitState]", runner: Runner, report: "Report") -> int:
+def finish(exit_state: ExitState, return_code: int | None, runner: Runner, report: "Report") -> int:
     """After the screen is closed: waits for a run that goes on, says what is to be said; the exit code."""
-    exit_state: ExitState = app.exit_state  # type: ignore[attr-defined]
     runner.listener = None
     if not exit_state.hung_up and not has_terminal():
         os.kill(os.getpid(), signal.SIGHUP)  # The screen found out before the signal came.
@@ -211,8 +209,8 @@ def finish(app: "App[ExitState]", runner: Runner, report: "Report") -> int:
     # A run that has not begun is only being loaded: it has nothing to save, and the process may end under it.
     if not exit_state.abort and (runner.has_begun or exit_state.hung_up or exit_state.leave_running):
         runner.join()
-    if app.return_code and not exit_state.code and not exit_state.hung_up:
-        return app.return_code
+    if return_code and not exit_state.code and not exit_state.hung_up:
+        return return_code
     if exit_state.code:
         return exit_state.code
     has_failed = runner.outcome is not None and runner.outcome.outcome in ("failed", "diverged")

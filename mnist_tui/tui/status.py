@@ -11,12 +11,12 @@ from textual.widgets import Static
 
 from mnist_tui.text import clean_line, duration
 from mnist_tui.tui.charts.run_curves import RunCurves
+from mnist_tui.tui.modes import MODES
 
 BAR_WIDTH = 16
 GAP = 2
 """Cells between two parts of a line."""
-MODES = {"lab": "1 Lab", "runs": "2 Runs", "compare": "3 Compare"}
-"""The modes, as the headline names them: the key, and the name."""
+MODE_NAMES = {mode.name: f"{mode.key} {mode.title}" for mode in MODES}
 
 
 class Part(NamedTuple):
@@ -50,7 +50,7 @@ def fitted(parts: list[Part], width: int) -> str:
 
 
 @dataclass(frozen=True)
-class ActionProgress:
+class SeedProgress:
     """How far an action is: one run, or several seeds of one recipe."""
 
     run: RunCurves
@@ -60,7 +60,7 @@ class ActionProgress:
     """Runs that the action has."""
 
 
-def progress_parts(progress: ActionProgress, ascii_only: bool) -> list[Part]:
+def progress_parts(progress: SeedProgress, ascii_only: bool) -> list[Part]:
     """How far a run is: accuracy, epoch, time of arrival and seed are what goes last."""
     run = progress.run
     started, step = run.started, run.progress
@@ -116,7 +116,7 @@ class StatusLine(OneLine):
         self.device = ""
         """What the device does, in words."""
 
-    def show(self, progress: ActionProgress | None, waiting: str, ascii_only: bool) -> None:
+    def show(self, progress: SeedProgress | None, waiting: str, ascii_only: bool) -> None:
         """Shows a run, or else the reason for waiting."""
         width = self.size.width
         parts = [Part(waiting)] if waiting or progress is None else progress_parts(progress, ascii_only)
@@ -132,8 +132,8 @@ class Headline(Static):
 
     DEFAULT_CSS = "Headline { height: 1; background: $primary 25%; color: $foreground; padding: 0 1; }"
 
-    class ModeChosen(Message):
-        """A mode is wanted."""
+    class ModeClicked(Message):
+        """Posted when the name of a mode is clicked."""
 
         def __init__(self, mode: str) -> None:
             super().__init__()
@@ -167,14 +167,14 @@ class Headline(Static):
         """The modes, the one that is looked at emphasised; only its keys where there is little room."""
         if width < 40:
             return Content("")
-        names = {mode: name if width >= 60 else name[0] for mode, name in MODES.items()}
+        names = {mode: name if width >= 60 else name[0] for mode, name in MODE_NAMES.items()}
         parts = [(f" {name} ", "bold reverse" if mode == self._mode else "") for mode, name in names.items()]
         return Content.assemble(*parts)
 
     def on_click(self, event: Click) -> None:
         at = self.size.width + 1  # One cell of padding at each side.
-        for mode, name in reversed(MODES.items()):
+        for mode, name in reversed(MODE_NAMES.items()):
             at -= (len(name) if self.size.width >= 60 else 1) + 2
             if event.x >= at:
-                self.post_message(self.ModeChosen(mode))
+                self.post_message(self.ModeClicked(mode))
                 return

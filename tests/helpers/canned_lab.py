@@ -35,7 +35,7 @@ def can_jobs(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     monkeypatch.setattr(jobs, "rates", lambda spec: (0.1, 0.2, 0.1))
     monkeypatch.setattr(jobs, "live_run", lambda runs_dir: None)
     monkeypatch.setattr(jobs, "run_spec", lambda folder: presets.load("iter5"))
-    monkeypatch.setattr(jobs, "fed", _fed)
+    monkeypatch.setattr(jobs, "sample_augmented", _fed)
 
 
 def _fed(spec: RunSpec, options: Options, draw: int, is_training: bool) -> AugmentedSample:
@@ -47,7 +47,7 @@ async def lab(name: str = "iter5", size: tuple[int, int] = (120, 40), **changes:
     """The laboratory on a preset, warm."""
     app = LabApp(LabRequest(**{"draft": Draft(presets.load(name))} | changes), CannedRunner())
     async with app.run_test(size=size) as pilot:
-        await until(pilot, lambda: app.lab.is_warm)
+        await until(pilot, lambda: app.lab.previews.is_warm)
         yield pilot
 
 

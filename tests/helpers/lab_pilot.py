@@ -16,7 +16,7 @@ from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.tui.app import LabApp
 from mnist_tui.tui.lab import jobs
-from mnist_tui.tui.lab.recipe import FieldLine, Mistake
+from mnist_tui.tui.lab.field_line import FieldError, FieldLine
 from mnist_tui.tui.lab.screen import LabScreen
 from mnist_tui.tui.messages import RunnerMessage
 from mnist_tui.tui.request import LabRequest
@@ -82,7 +82,7 @@ class CannedJobs:
         monkeypatch.setattr(jobs, "live_run", lambda runs_dir: None)
         monkeypatch.setattr(jobs, "run_spec", lambda folder: presets.load("iter5"))
         monkeypatch.setattr(jobs, "predict", lambda *asked: None)
-        monkeypatch.setattr(jobs, "fed", self._feed)
+        monkeypatch.setattr(jobs, "sample_augmented", self._feed)
         self.fed: list[list[str]] = []
 
     def _feed(self, spec: RunSpec, options: Options, draw: int, is_training: bool) -> AugmentedSample:
@@ -151,7 +151,7 @@ def field(pilot: Pilot[Any], path: str) -> Input:
 
 def mistakes(pilot: Pilot[Any]) -> dict[str, str]:
     """What is said to be wrong in the form, by path."""
-    return {wrong.path: str(wrong.visual) for wrong in screen(pilot).query(Mistake) if wrong.display}
+    return {wrong.path: str(wrong.visual) for wrong in screen(pilot).query(FieldError) if wrong.display}
 
 
 def on_top(pilot: Pilot[Any], selector: str) -> str:

@@ -14,7 +14,6 @@ from mnist_tui.tui import keys
 from mnist_tui.tui.app import LabApp
 from mnist_tui.tui.charts.zoom import ZoomScreen
 from mnist_tui.tui.compare.screen import CompareScreen
-from mnist_tui.tui.lab.design import DesignScreen
 from mnist_tui.tui.lab.layers_editor import Editor, LayersEditor
 from mnist_tui.tui.lab.screen import LabScreen
 from mnist_tui.tui.runs.run_screen import RunScreen
@@ -80,7 +79,7 @@ def opened(tmp_path: Path) -> Iterator[Callable[..., Lab]]:
 
 
 PLACES: dict[str, tuple[tuple[str, ...], tuple[type, ...]]] = {
-    "lab": ((), (LabScreen, DesignScreen, LabApp)),
+    "lab": ((), (LabScreen, LabApp)),
     "layers": (("\x1bOR", "F9 Train"), (Editor, LayersEditor)),
     "runs": (("2", "4 rows of"), (RunTable, RunsScreen)),
     "run": (("2", "4 rows of", "\r", "Curves"), (RunScreen,)),

@@ -102,7 +102,7 @@ async def test_the_keys_of_lines() -> None:
         lower = THREE.replace("ReLU()\nFlatten()", "ReLU()\nFlatten()\nReLU()")
         assert seen[:3] == [(twice, (2, 3)), (lower, (3, 3)), (twice, (2, 3))]
         assert [text for text, _ in seen[3:]] == [lower, twice, THREE, twice]
-        assert screen(pilot).draft.layers == twice
+        assert screen(pilot).design.draft.layers == twice
 
 
 async def test_a_layer_after_every_layer_of_the_kind_at_the_cursor() -> None:
@@ -126,7 +126,7 @@ async def test_a_layer_after_every_layer_of_the_kind_at_the_cursor() -> None:
         after = area(pilot).text
         await pilot.press("ctrl+z")
         await until(pilot, lambda: area(pilot).text == before)
-        unchanged = screen(pilot).draft.changed_count
+        unchanged = screen(pilot).design.draft.changed_count
         area(pilot).text = f"\n{before}"
         area(pilot).move_cursor((0, 0))
         await pilot.press("ctrl+t")

@@ -146,7 +146,7 @@ async def test_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(jobs, "seeds_sentence", sentence)
     async with lab() as pilot:
-        screen(pilot).view.begin_action(2)
+        screen(pilot).view.begin_group(2)
         await finished(pilot)
         first = card(pilot)
         second = replace(STARTED, run="r2", folder="runs/r2", seed=1)
@@ -162,11 +162,11 @@ async def test_a_late_mean_belongs_to_its_own_seeds() -> None:
     """Somebody who trains on at once does not see it on the card of the next run."""
     async with lab() as pilot:
         view = screen(pilot).view
-        view.begin_action(2)
+        view.begin_group(2)
         await finished(pilot)
         accuracies = view.best_accuracies()
-        view.begin_action(1)
-        screen(pilot)._show_seeds(accuracies, "2 seeds: mean best", None)
+        view.begin_group(1)
+        screen(pilot).view._show_seeds(accuracies, "2 seeds: mean best", None)
         await tell(pilot, replace(STARTED, run="r3"), row(1), ended("completed", row(1)))
 
         assert "seeds" not in "\n".join(card(pilot))

@@ -329,9 +329,9 @@ async def test_settings_into_the_lab() -> None:
         lab = pilot.app.screen
         assert isinstance(lab, LabScreen)
 
-        assert lab.draft.result.spec is not None
-        assert str(lab.draft.result.spec.train.optimizer) == "Adam(lr=0.5)"
-        assert lab.base == presets.load("iter5")
+        assert lab.design.draft.result.spec is not None
+        assert str(lab.design.draft.result.spec.train.optimizer) == "Adam(lr=0.5)"
+        assert lab.design.base == presets.load("iter5")
 
 
 async def test_notes_and_tags() -> None:

@@ -91,10 +91,6 @@ class CompareScreen(WorkerScreen):
     def is_useful(self, action: str) -> bool:
         return bool(self.selection.colors) or action in ("help", "leave")
 
-    @on(Headline.ModeChosen)
-    def _choose_mode(self, event: Headline.ModeChosen) -> None:
-        self.run_worker(self.app.action_mode(event.mode))  # type: ignore[attr-defined]
-
     # --- computing, beside the screen ---
 
     def compute(self) -> None:

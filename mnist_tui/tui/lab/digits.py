@@ -98,7 +98,10 @@ class DigitsStrip(Widget, can_focus=True):
     ALLOW_SELECT: ClassVar[bool] = False
 
     class Redraw(Message):
-        """Somebody wants other digits."""
+        """Posted by a click: other digits are to be drawn."""
+
+    class Changed(Message):
+        """Posted when other digits are shown, or none."""
 
     def __init__(self, ascii_only: bool) -> None:
         super().__init__()
@@ -113,16 +116,18 @@ class DigitsStrip(Widget, can_focus=True):
         """Shows digits of 784 grey values each."""
         self.digits, self._labels, self._caption = digits, labels, caption
         self.show_predictions(())
+        self.post_message(self.Changed())
 
     def show_predictions(self, predictions: Sequence["Prediction"]) -> None:
         """Shows below each digit what the network says about it; without any, the labels alone."""
         self._predictions = predictions
         self.refresh()
 
-    def show_waiting(self, reason: str) -> None:
-        """Shows why there are none."""
+    def show_reason(self, reason: str) -> None:
+        """Shows why there are no digits."""
         self.digits, self._caption = (), reason
         self.show_predictions(())
+        self.post_message(self.Changed())
 
     def on_click(self, event: events.Click) -> None:
         event.stop()

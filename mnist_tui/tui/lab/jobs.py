@@ -33,8 +33,8 @@ def rates(spec: RunSpec) -> Sequence[float]:
     return preview.scheduled_rates(spec)
 
 
-def fed(spec: RunSpec, options: "Options", draw: int, is_training: bool) -> "AugmentedSample":
-    """Training digits as the network is fed with them; none while this process trains and they could disturb it."""
+def sample_augmented(spec: RunSpec, options: "Options", draw: int, is_training: bool) -> "AugmentedSample":
+    """Augmented training digits; none while this process trains if drawing them could change its random state."""
     from mnist_tui.training import preview
 
     return preview.sample_augmented(spec, options, DIGITS, draw, is_training)

@@ -25,6 +25,7 @@ from mnist_tui.text import clean_line, did_you_mean
 from mnist_tui.tui.dialogs import AskDialog, Question
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.lab import line_edits
+from mnist_tui.tui.messages import OpenScreen
 from mnist_tui.tui.themes import rgb
 
 if TYPE_CHECKING:
@@ -308,7 +309,7 @@ class LayersEditor(Vertical):
             return
         hint = f"After {count} line{'s' if count > 1 else ''}. Put the cursor on another layer first for another kind."
         question = Question(f"Insert which layer after every {kind}?", hint, "BatchNorm2d()", _wrong_layer)
-        self.app.push_screen(AskDialog(question), partial(self._insert_after, kind))
+        self.post_message(OpenScreen(AskDialog(question), partial(self._insert_after, kind)))
 
     def _insert_after(self, kind: str, layer: str | None) -> None:
         if layer:

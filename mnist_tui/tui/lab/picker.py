@@ -21,6 +21,7 @@ from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.text import clean_line
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.lab.preset_info import PresetDialog, PresetInfo, is_measured_elsewhere
+from mnist_tui.tui.messages import OpenScreen
 from mnist_tui.tui.text_field import TextField
 from mnist_tui.tui.themes import style_of
 
@@ -189,7 +190,7 @@ class PresetPicker(Vertical):
 
     def action_to_list(self) -> None:
         """From the search to the list."""
-        self.screen.set_focus(self.query_one(OptionList))
+        self.query_one(OptionList).focus()
 
     @on(OptionList.OptionHighlighted)
     def _show_info(self, event: OptionList.OptionHighlighted) -> None:
@@ -204,7 +205,7 @@ class PresetPicker(Vertical):
         """All that is known of the preset under the cursor."""
         marked = self.query_one(OptionList).highlighted_option
         if marked is not None and (entry := self._entry(marked.id)) is not None:
-            self.app.push_screen(PresetDialog(entry.name, entry.spec, entry.error))
+            self.post_message(OpenScreen(PresetDialog(entry.name, entry.spec, entry.error)))
 
     @on(OptionList.OptionSelected)
     def _pick(self, event: OptionList.OptionSelected) -> None:

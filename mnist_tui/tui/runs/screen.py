@@ -2,7 +2,7 @@
 
 import gc
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -27,6 +27,7 @@ from mnist_tui.tui.dialogs import AskDialog, ConfirmDialog, MessageDialog, Quest
 from mnist_tui.tui.help import help_on
 from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.keys import with_ids
+from mnist_tui.tui.messages import ResumeRun, UseSettings
 from mnist_tui.tui.runs.columns_dialog import ColumnsDialog
 from mnist_tui.tui.runs.detail import RunDetail
 from mnist_tui.tui.runs.facts import RunFacts
@@ -38,9 +39,6 @@ from mnist_tui.tui.runs.sort_dialog import SortDialog
 from mnist_tui.tui.runs.table import MEASURED_ROWS, RunTable
 from mnist_tui.tui.status import Headline
 from mnist_tui.tui.text_field import TextField
-
-if TYPE_CHECKING:
-    from mnist_tui.tui.app import LabApp
 
 LOOK_SECONDS = 1.0
 """Between two looks at which folders changed."""
@@ -95,11 +93,6 @@ class RunsScreen(WorkerScreen):
         self._facts_timer: Timer | None = None
 
     @property
-    def lab_app(self) -> "LabApp":
-        """The application, with its lab and its runner."""
-        return self.app  # type: ignore[return-value]
-
-    @property
     def table(self) -> RunTable:
         return self.query_one(RunTable)
 
@@ -134,10 +127,6 @@ class RunsScreen(WorkerScreen):
         if action == "resume":
             return self.run is not None and self.run.state in RESUMABLE
         return self.run is not None or action in ("filter", "clear", "help", "leave")
-
-    @on(Headline.ModeChosen)
-    def _choose_mode(self, event: Headline.ModeChosen) -> None:
-        self.run_worker(self.lab_app.action_mode(event.mode))
 
     # --- reading ---
 
@@ -346,7 +335,7 @@ class RunsScreen(WorkerScreen):
         if run is not None and run.spec is None:
             self._warn("this version cannot read the settings of that run")
         elif run is not None and run.spec is not None:
-            self.run_worker(self.lab_app.design(run.spec))
+            self.post_message(UseSettings(run.spec))
 
     def action_resume(self) -> None:
         """Goes on with the run, in the lab."""
@@ -354,7 +343,7 @@ class RunsScreen(WorkerScreen):
         if run is not None and run.state not in RESUMABLE:
             self._warn(f"this run is {run.state}: there is nothing to resume; x extends it")
         elif run is not None:
-            self.run_worker(self.lab_app.resume_run(run.folder))
+            self.post_message(ResumeRun(run.folder))
 
     def action_extend(self) -> None:
         """Asks by how many epochs, and trains them in a new folder."""
@@ -366,7 +355,7 @@ class RunsScreen(WorkerScreen):
 
     def _extend(self, folder: Path, text: str | None) -> None:
         if text:
-            self.run_worker(self.lab_app.resume_run(folder, int(text)))
+            self.post_message(ResumeRun(folder, int(text)))
 
     def action_notes(self) -> None:
         """Edits Target, Result and Analysis."""
