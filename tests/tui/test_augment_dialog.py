@@ -63,6 +63,7 @@ async def test_add_from_the_catalog() -> None:
         empty = listed(dialog)
         await pilot.press("a")
         await until(pilot, lambda: isinstance(pilot.app.screen, ChoiceDialog))
+        title = on_top(pilot, ".dialog-title")
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, AskDialog))
         offered, hint = pilot.app.screen.query_one(Input).value, on_top(pilot, ".dialog-hint")
@@ -79,6 +80,7 @@ async def test_add_from_the_catalog() -> None:
         await until(pilot, lambda: pilot.app.screen is screen(pilot))
 
         assert "a adds a transform" in empty[0]
+        assert title == "Add which transform?"
         assert (offered, hint.partition("(")[0]) == ("RandomRotation(degrees=)", "RandomRotation")
         assert missing.startswith("! ")
         assert is_open
@@ -158,6 +160,21 @@ async def test_digits_go_through_what_is_switched_on(canned: CannedJobs, monkeyp
         assert screen(pilot).design.draft == before
         assert pilot.app.focused is field(pilot, "augment")
         assert pilot.app.return_code is None
+
+
+async def test_digits_are_visible_on_a_small_terminal() -> None:
+    """A row of them at 80x24, with the list and the keys around it."""
+    async with lab(size=(80, 24), draft=draft(TWO)) as pilot:
+        await pilot.press("f4")
+        dialog = await open_dialog(pilot)
+        strip = dialog.query_one(DigitsStrip)
+        await until(pilot, lambda: strip.digits)
+        await pilot.pause(0.1)
+
+        assert strip.size.height == 9
+        assert look(pilot).count("▀") > 4 * 14 * 6
+        assert "RandomInvert()" in look(pilot)
+        assert "a Add  e Edit  space On/off" in look(pilot)
 
 
 async def test_slow_transforms_are_only_named_while_a_run_trains(canned: CannedJobs) -> None:

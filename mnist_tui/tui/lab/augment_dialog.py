@@ -69,6 +69,7 @@ class AugmentDialog(Dialog[Draft]):
 
     def on_mount(self) -> None:
         self.set_class(self.app.size.height < 30, "-short")
+        self.set_class(self.app.size.height < 22, "-flat")
         self.query_one(DigitsStrip).can_focus = False  # The keys are for the list.
         self._show(0)
 

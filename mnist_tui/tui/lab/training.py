@@ -24,6 +24,11 @@ from mnist_tui.tui.lab.run_card import RunCard
 from mnist_tui.tui.messages import OpenScreen
 from mnist_tui.tui.status import SeedProgress
 
+CURVES_LINES = 13
+"""Lines of the pane that the card leaves to the curves and the table, so that a curve can be seen."""
+LEAST_CARD_LINES = 3
+"""Outcome, best epoch, target."""
+
 
 class TrainingView(Vertical):
     """Draws the events of one run, or of several seeds of one recipe that are trained one after the other."""
@@ -54,6 +59,11 @@ class TrainingView(Vertical):
         yield Chart("learning rate", self.ascii_only, "chart-rate")
         yield RunCard(self.ascii_only)
         yield EpochTable()
+
+    def on_resize(self) -> None:
+        card = self.query_one(RunCard)
+        card.max_lines = max(LEAST_CARD_LINES, self.size.height - CURVES_LINES)
+        card.on_resize()
 
     @property
     def run(self) -> RunCurves | None:
