@@ -140,11 +140,11 @@ async def test_digits_go_through_what_is_switched_on(canned: CannedJobs, monkeyp
         dialog = await open_dialog(pilot)
         strip = dialog.query_one(DigitsStrip)
         await until(pilot, lambda: strip.digits)
-        first = strip.digits, canned.fed[-1]
+        first = strip.digits, canned.augmented[-1]
         await pilot.press("r")
         await until(pilot, lambda: strip.digits != first[0])
         await pilot.press("space")
-        await until(pilot, lambda: canned.fed[-1] == ["RandomInvert()"])
+        await until(pilot, lambda: canned.augmented[-1] == ["RandomInvert()"])
         keys = look(pilot)
         monkeypatch.setattr(jobs, "sample_augmented", lambda *asked: arrive.wait(5) and feed(*asked))
         height = strip.size.height
@@ -190,7 +190,7 @@ async def test_slow_transforms_are_only_named_while_a_run_trains(canned: CannedJ
         await until(pilot, lambda: strip.digits)
         runner(pilot).busy = False
         await pilot.press("space", "r")
-        await until(pilot, lambda: canned.fed[-1] and strip.digits)
+        await until(pilot, lambda: canned.augmented[-1] and strip.digits)
 
         assert drawn == ()
-        assert canned.fed[-1] == [f"{SLOW}()"]
+        assert canned.augmented[-1] == [f"{SLOW}()"]

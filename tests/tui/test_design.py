@@ -20,7 +20,8 @@ from mnist_tui.tui.lab import jobs
 from mnist_tui.tui.lab.completions import CompletionList
 from mnist_tui.tui.lab.field_line import FieldError, FieldLine
 from mnist_tui.tui.lab.knob_dialog import KnobDialog
-from mnist_tui.tui.lab.layers_editor import LayersEditor, completion, names_at
+from mnist_tui.tui.lab.layer_names import completion, names_at
+from mnist_tui.tui.lab.layers_editor import LayersEditor
 from mnist_tui.tui.lab.recipe import Heading
 from mnist_tui.tui.lab.screen import LabScreen
 from mnist_tui.tui.request import LabRequest

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnist_tui.tui.dialogs import AskDialog
-from mnist_tui.tui.lab.line_edits import duplicated, kind_of, moved, with_layer_after
+from mnist_tui.tui.lab.line_edits import duplicate, kind_of, move, with_layer_after
 
 LINES = st.lists(
     st.sampled_from(["Conv2d(8, 3)", "  Conv2d(16, 1)", "ReLU()", "# Conv2d(1)", "", "Conv2d"]), min_size=1
@@ -30,7 +30,7 @@ def lines_and_row(draw: st.DrawFn) -> tuple[list[str], int]:
 def test_a_duplicated_line_stands_below_itself(where: tuple[list[str], int]) -> None:
     """There is one line more, and without it all is as before."""
     lines, row = where
-    result = duplicated(lines, row)
+    result = duplicate(lines, row)
 
     assert result[row] == result[row + 1] == lines[row]
     assert [*result[:row], *result[row + 1 :]] == lines
@@ -40,12 +40,12 @@ def test_a_duplicated_line_stands_below_itself(where: tuple[list[str], int]) -> 
 def test_a_moved_line_passes_the_others(where: tuple[list[str], int], steps: int) -> None:
     """It comes as far as there are lines; the others keep their order, and the same steps back undo it."""
     lines, row = where
-    result, to = moved(lines, row, steps)
+    result, to = move(lines, row, steps)
 
     assert to == max(0, min(row + steps, len(lines) - 1))
     assert result[to] == lines[row]
     assert [*result[:to], *result[to + 1 :]] == [*lines[:row], *lines[row + 1 :]]
-    assert moved(result, to, row - to) == (lines, row)
+    assert move(result, to, row - to) == (lines, row)
 
 
 @given(LINES)

@@ -55,7 +55,7 @@ def quiet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
-    for name in ("warm_up", "rates", "fed"):
+    for name in ("warm_up", "rates", "sample_augmented"):
         monkeypatch.setattr(jobs, name, _never)
     monkeypatch.setattr(jobs, "live_run", lambda runs_dir: None)
 

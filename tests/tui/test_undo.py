@@ -13,6 +13,7 @@ from mnist_tui.spec import presets
 from mnist_tui.spec.draft import Draft
 from mnist_tui.tui.app import LabApp
 from mnist_tui.tui.lab.picker import PresetPicker
+from mnist_tui.tui.messages import UseSettings
 from mnist_tui.tui.runs.screen import RunsScreen
 
 UNDO, REDO = "ctrl+z", "ctrl+y"
@@ -46,7 +47,7 @@ async def test_every_kind_of_edit_is_taken_back_and_made_again() -> None:
         drafts.append(screen(pilot).design.draft)
         await pilot.press("escape", "2")
         await until(pilot, lambda: isinstance(app.screen, RunsScreen))
-        await app.design(saved)
+        app.screen.post_message(UseSettings(saved))
         await until(pilot, lambda: app.screen is screen(pilot))
         drafts.append(screen(pilot).design.draft)
         shown = []
