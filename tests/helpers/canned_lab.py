@@ -29,7 +29,7 @@ def ended(outcome: Outcome, *rows: EpochEnded, message: str = "all epochs traine
 
 
 def can_jobs(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Replaces the jobs and changes to a folder; the data is MNIST unless digits are requested, every run is of iter5."""
+    """Replaces the jobs and changes to a folder; data is MNIST unless digits are requested, each run is of iter5."""
     monkeypatch.chdir(folder)
     monkeypatch.setattr(jobs, "warm_up", lambda: None)
     monkeypatch.setattr(jobs, "rates", lambda spec: (0.1, 0.2, 0.1))

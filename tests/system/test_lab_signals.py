@@ -353,7 +353,7 @@ from mnist_tui.cli import main as cli
 def fail(self, specs):
     raise ZeroDivisionError("in the thread of the run")
     yield
-runner.Runner._trained = fail
+runner.Runner._train = fail
 """
 
 FAILING_TRAINING = """

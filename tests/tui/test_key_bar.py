@@ -27,7 +27,7 @@ def bar(pilot: Pilot[Any]) -> KeyBar:
 
 def keys(pilot: Pilot[Any]) -> list[str]:
     """What stands in it."""
-    left, right = bar(pilot).arranged()
+    left, right = bar(pilot).split_keys()
     return [f"{key.label} {key.description}" for key in (*left, *right)]
 
 

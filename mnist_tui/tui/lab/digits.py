@@ -22,9 +22,9 @@ GAP = 1
 """Cells between two digits."""
 WHOLE_DIGITS = 4
 HIGHEST = 0.99
-"""The highest probability that is shown: rounding would make a certainty of 0.996."""
+"""The highest probability that is shown: 0.996 would be rounded to a certainty."""
 LEGEND = "label>prediction; "
-"""Stands in the caption while a prediction in sight is wrong."""
+"""In the caption while a visible prediction is wrong."""
 
 
 def pixels(digit: bytes, factor: int) -> list[list[int]]:
@@ -75,9 +75,9 @@ def label_text(label: int, prediction: "Prediction | None", width: int, wrong: S
 
 
 def layout(width: int, height: int) -> tuple[int, int, int]:
-    """By what digits are made smaller, how many stand side by side, and how many rows of them there are.
+    """The factor by which digits are reduced (1 or 2), their number per row, and the number of rows.
 
-    Whole where at least `WHOLE_DIGITS` have room: rotated and shifted digits are told by looking at several.
+    They are reduced unless at least `WHOLE_DIGITS` fit: an augmentation is judged by looking at several digits.
     """
     for factor in (1, 2):
         side = SIDE // factor
@@ -119,7 +119,7 @@ class DigitsStrip(Widget, can_focus=True):
         self.post_message(self.Changed())
 
     def show_predictions(self, predictions: Sequence["Prediction"]) -> None:
-        """Shows below each digit what the network says about it; without any, the labels alone."""
+        """Shows the prediction below each digit; without any, the labels alone."""
         self._predictions = predictions
         self.refresh()
 
@@ -147,12 +147,12 @@ class DigitsStrip(Widget, can_focus=True):
         return Text("\n", no_wrap=True).join([*lines, *self._caption_lines(caption, width, height - len(lines))])
 
     def _legend(self, count: int) -> str:
-        """What a wrong prediction looks like, where one of the first `count` digits has one."""
+        """The legend for wrong predictions, if one of the first `count` digits has one; else ""."""
         labelled = zip(self._labels[:count], self._predictions, strict=False)
         return LEGEND if any(prediction.label != label for label, prediction in labelled) else ""
 
     def _caption_lines(self, caption: str, width: int, height: int) -> list[Text]:
-        """The caption in as many lines as there are; what has no room in the last is cut."""
+        """The caption in at most `height` lines; the last one is cut."""
         whole = textwrap.wrap(caption, max(1, width))
         last = Text(" ".join(whole[height - 1 :]), "dim", no_wrap=True)
         last.truncate(max(0, width), overflow="crop" if self.ascii_only else "ellipsis")

@@ -1,4 +1,4 @@
-"""What the background worker does for the screen: each a plain function that may load torch or read the disk."""
+"""The jobs of the background worker: plain functions that may load torch or read the disk."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from mnist_tui.training.preview import AugmentedSample
 
 DIGITS = 12
-"""Digits of one draw; the strip shows as many as fit."""
+"""Digits per draw; the strip shows as many as fit."""
 LISTED_RUNS = 200
 
 
 def warm_up() -> None:
-    """Loads torch and what its first use takes, so that a run can begin at once."""
+    """Loads torch and runs what is slow the first time, so that a run can start at once."""
     from mnist_tui.training import preview
 
     preview.warm_up()
@@ -41,21 +41,21 @@ def sample_augmented(spec: RunSpec, options: "Options", draw: int, is_training: 
 
 
 def predict(spec: RunSpec, folder: Path, digits: Sequence[bytes]) -> "Predictions | None":
-    """What the network of a run says about digits, by its newest checkpoint; None where that cannot be read."""
+    """Predictions on digits by the newest checkpoint of a run; None if that cannot be read."""
     from mnist_tui.training import predict
 
     return predict.predict(spec, folder, digits)
 
 
 def run_spec(folder: Path) -> RunSpec:
-    """What a run was set to do."""
+    """The spec that a run was started with."""
     from mnist_tui.runs import storage
 
     return storage.load_run(folder).spec
 
 
 def seeds_sentence(accuracies: Sequence[float]) -> str:
-    """Mean and interval over the best accuracies of the seeds of one action."""
+    """Mean and 95 % interval of the best accuracies of several seeds, as a sentence."""
     from mnist_tui.analysis.statistics import mean_interval  # scipy: a second.
 
     mean = f"{len(accuracies)} seeds: mean best {sum(accuracies) / len(accuracies):.2%}"
@@ -64,7 +64,7 @@ def seeds_sentence(accuracies: Sequence[float]) -> str:
 
 
 def live_run(runs_dir: Path) -> Path | None:
-    """The newest run that some process trains; None where there is none."""
+    """The folder of the newest run that a process is training; None for no such run."""
     from mnist_tui.runs import storage
 
     for folder in _newest_first(runs_dir):
