@@ -1,4 +1,4 @@
-"""The dashboard: its three modes, its themes, and how it ends. What is on the screen is in the screens' own files."""
+"""The dashboard: its modes, its themes, the messages of its screens, and how it ends."""
 
 import os
 import sys
@@ -25,7 +25,7 @@ from mnist_tui.tui.lag import LagLog
 from mnist_tui.tui.messages import OpenRun, ResumeRun, RunnerMessage, UseSettings
 from mnist_tui.tui.modes import MODES
 from mnist_tui.tui.runner import Crashed, Idle, Runner
-from mnist_tui.tui.shutdown import ExitState, crash_message, finish, own_terminal, signals
+from mnist_tui.tui.shutdown import ExitState, crash_message, finish, reserve_terminal, signals
 from mnist_tui.tui.status import Headline
 from mnist_tui.tui.themes import DARK, LIGHT
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class LabApp(App[ExitState]):
-    """The laboratory in a terminal; `runner` goes on without it."""
+    """The laboratory in a terminal; the thread of `runner` outlives it."""
 
     TITLE = "mnist-tui"
     DEFAULT_MODE = "lab"
@@ -66,7 +66,7 @@ class LabApp(App[ExitState]):
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.theme = LIGHT.name if request.light else DARK.name
-        self.set_class(request.ascii, "-ascii")  # For dialogs too, which know nothing of the request.
+        self.set_class(request.ascii, "-ascii")  # For the rules of dialogs too.
         self.set_keymap(usable(request.keymap))
         self.lab = LabScreen(request, runner)
         for mode in MODES:
@@ -77,7 +77,7 @@ class LabApp(App[ExitState]):
 
     async def on_event(self, event: Event) -> None:
         is_key = isinstance(event, Key | Paste) and not event.is_forwarded
-        # Ctrl-C must work also where something holds the keys before it.
+        # Ctrl-C must work even if an earlier key is not handled yet.
         if is_key and not (isinstance(event, Key) and event.key == "ctrl+c"):
             await self._keys.put(event)
         else:
@@ -91,19 +91,19 @@ class LabApp(App[ExitState]):
         self._lag.start()
 
     def on_ready(self) -> None:
-        """Says what is wrong with the keymap; only who has one waits for the screens that it may speak of."""
+        """Shows problems of the keymap; without a keymap, the screens that it may name are not loaded."""
         for problem in problems(self.request.keymap) if self.request.keymap else ():
             self.notify(problem, severity="warning", timeout=10, markup=False)
 
     def action_switch_theme(self) -> None:
-        """From dark to light and back."""
+        """Switches between dark and light."""
         self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
 
     # --- modes ---
 
     @cached_property
     def selection(self) -> "RunSelection":
-        """What Runs and Compare look at."""
+        """The runs and the marks that Runs and Compare share."""
         from mnist_tui.runs.index import RunIndex
         from mnist_tui.tui.runs.selection import RunSelection
 
@@ -188,7 +188,7 @@ class LabApp(App[ExitState]):
         self.exit()
 
     def action_interrupt(self) -> None:
-        """Ctrl-C copies a selection; stops a run after its step, twice aborts it; twice quits where nothing runs."""
+        """Ctrl-C copies a selection, else stops the run; pressed twice, it aborts the run or, without one, quits."""
         if text := self.screen.get_selected_text():
             self.copy_to_clipboard(text)
             return
@@ -205,7 +205,7 @@ class LabApp(App[ExitState]):
             self.notify("Ctrl-C again quits")
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Everything that a key does here, each thing once, whatever has the focus; and a picture of the screen."""
+        """A command for each action of the screen and the application, whatever has the focus, and the screenshot."""
         seen = set()
         for node, binding in [(owner, each) for owner in (screen, self) for each in own_bindings(type(owner))]:
             is_idle = screen is not self.screen_stack[0] and binding.action.startswith(("leave", "mode("))
@@ -217,7 +217,7 @@ class LabApp(App[ExitState]):
         yield SystemCommand("Screenshot", "the screen as an SVG file, in the current folder", after_palette)
 
     def save_picture(self) -> None:
-        """Writes the screen into an SVG file in the current folder, and says where."""
+        """Writes the screen into an SVG file in the current folder."""
         try:
             path = Path.cwd() / f"mnist-tui-{time.strftime('%Y%m%dT%H%M%S')}.svg"
             path.write_text(self.export_screenshot(), encoding="utf-8")
@@ -244,10 +244,10 @@ class LabApp(App[ExitState]):
 
 
 def run_lab(request: "LabRequest", report: "Report") -> int:
-    """Opens the laboratory and stays until it is left and no run of it goes on; the exit code of the process."""
+    """Runs the laboratory until the user quits and its run has ended; returns the exit code of the process."""
     runner = Runner(request.options, report.folder)
     app = LabApp(request, runner)
     with signals(app, app.exit_state, runner, request):
-        with own_terminal():
+        with reserve_terminal():
             app.run(mouse=request.mouse)
         return finish(app.exit_state, app.return_code, runner, report)

@@ -47,7 +47,7 @@ class Runner:
     def __init__(self, options: "Options", on_folder: Callable[[str], None]) -> None:
         self.options = options
         self.on_folder = on_folder
-        """Called with the folder of a run that starts here and with "" at its end; the supervisor prints it after a kill."""
+        """Gets the folder of a run that starts here, and "" at its end: the supervisor prints it after a kill."""
         self.listener: Callable[[RunnerEvent], None] | None = None
         """Called in the thread with every event; None once the screen is closed."""
         self.outcome: RunEnded | None = None

@@ -328,7 +328,7 @@ jobs.warm_up = noisy
 WITHOUT_LOG = """
 import contextlib
 import mnist_tui.tui.app as app
-app.own_terminal = contextlib.nullcontext
+app.reserve_terminal = contextlib.nullcontext
 """
 
 

@@ -28,7 +28,7 @@ class CompletionList(OptionList, can_focus=False):
         self.display = False
 
     def show(self, names: Sequence[str], cursor: Offset, room: Size) -> None:
-        """Shows names at a cursor inside a widget of the size `room`; the same name stays highlighted if it is there."""
+        """Shows names at a cursor inside a widget of the size `room`; the same one stays highlighted if it is there."""
         highlighted = self.highlighted_option.id if self.display and self.highlighted_option else None
         self.clear_options()
         self.add_options([Option(Content(name), id=name) for name in names])
@@ -43,7 +43,7 @@ class CompletionList(OptionList, can_focus=False):
         self.styles.offset = (x, cursor.y - height if is_above else cursor.y + 1)
         self.display = True
 
-    def handle_key(self, key: str) -> bool:
+    def run_key(self, key: str) -> bool:
         """Runs the action of a key; whether the open list has one for it."""
         actions = {
             "up": self.action_cursor_up,

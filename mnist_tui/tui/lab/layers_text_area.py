@@ -54,7 +54,7 @@ class LayersTextArea(TextArea):
         """The list of completions, once it was opened."""
 
     def on_key(self, event: Key) -> None:
-        if self.names is not None and self.names.handle_key(event.key):
+        if self.names is not None and self.names.run_key(event.key):
             event.stop()
             event.prevent_default()  # Enter must not break the line.
 
