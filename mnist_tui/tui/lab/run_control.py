@@ -19,11 +19,6 @@ class RunControl:
     def __init__(self, runner: Runner) -> None:
         self.runner = runner
 
-    @property
-    def is_watching(self) -> bool:
-        """Whether another process trains the run."""
-        return self.runner.is_watching and self.runner.is_busy
-
     def train(self, specs: Sequence[RunSpec], options: Options) -> None:
         """Trains the specs one after the other."""
         self._free_runner()

@@ -30,7 +30,7 @@ from mnist_tui.tui.background import WorkerScreen
 from mnist_tui.tui.dialogs import AskDialog, MessageDialog
 from mnist_tui.tui.help import HelpScreen, sections
 from mnist_tui.tui.key_bar import KeyBar
-from mnist_tui.tui.lab import jobs, titles
+from mnist_tui.tui.lab import jobs
 from mnist_tui.tui.lab.copying import text_of_pane
 from mnist_tui.tui.lab.design import LabDesign
 from mnist_tui.tui.lab.design_panes import DesignPanes
@@ -82,7 +82,7 @@ class LabScreen(WorkerScreen):
         self.previews = Previews(self.submit, self.design, runner, self._show_rates, strip)
         self.panes = DesignPanes(request, self.design, self.previews.sample, [training, digits])
         self.folding = self.panes.folding
-        self.lines = LabLines(self.submit, self.design, self.view, request.ascii)
+        self.lines = LabLines(self.submit, self.design, self.previews, runner, training, self.view)
         self._predictor = Predictor(self.submit, strip, digits)
         self.is_quitting = False
         """Whether the application exits when the run has ended."""
@@ -134,23 +134,6 @@ class LabScreen(WorkerScreen):
             self.lines.waiting = error or READY
         self.lines.show_progress()
 
-    def _show_lines(self) -> None:
-        self.lines.show(self.run_control.is_watching)
-
-    def _show_title(self) -> None:
-        """Shows in the training pane which run it draws, and a banner while that is not MNIST."""
-        title = titles.training_title(self.view.run, self.lines.is_other_design)
-        self.folding.panes["training"].retitle(title)
-        self.lines.show_banner(self._is_digits)
-
-    @property
-    def _is_digits(self) -> bool:
-        """Whether the current run is on another data set than MNIST or, once it has ended, the next one would be."""
-        started = self.view.run.started if self.view.run else None
-        if started is not None and (started.dataset != "mnist" or self.runner.is_busy):
-            return started.dataset != "mnist"
-        return self.design.run_texts["dataset"] == "digits" or self.previews.lacks_mnist
-
     def is_useful(self, action: str) -> bool:
         return self.runner.is_busy if action in RUN_ACTIONS else action != "start" or not self.runner.is_training
 
@@ -178,7 +161,7 @@ class LabScreen(WorkerScreen):
         self.set_class(self.folding.enlarged is not None, "-enlarged")
         if self.focused is not None and not all(node.display for node in self.focused.ancestors_with_self[:-2]):
             self.set_focus(None)  # A hidden widget must not receive keys.
-        self.call_after_refresh(self._show_lines)
+        self.call_after_refresh(self.lines.show)
 
     @on(PaneName.Selected)
     def _select_pane(self, event: PaneName.Selected) -> None:
@@ -232,8 +215,7 @@ class LabScreen(WorkerScreen):
 
     @on(DesignPanes.Changed)
     def _on_design_changed(self) -> None:
-        self._show_lines()
-        self._show_title()
+        self.lines.show()
         self.previews.update()
         if self._remember_timer is not None:
             self._remember_timer.stop()
@@ -291,8 +273,7 @@ class LabScreen(WorkerScreen):
     def _predict(self) -> None:
         """Predicts other digits, or by another run; the banner and the titles may depend on them too."""
         self._predictor.request_soon(self.view.run, self.view.spec)
-        self._show_lines()
-        self._show_title()
+        self.lines.show()
 
     # --- the run ---
 
@@ -319,8 +300,8 @@ class LabScreen(WorkerScreen):
     def _begin_group(self, waiting: str, planned_seeds: int = 1, takes_focus: bool = True) -> None:
         """Shows the training pane, empty; it gets the focus unless the user is typing."""
         self.view.begin_group(planned_seeds)
-        self._show_title()
         self.lines.waiting = waiting
+        self.lines.show()
         if not takes_focus or isinstance(self.focused, Input | TextArea):
             self._show_pane("training")
         else:
@@ -368,7 +349,6 @@ class LabScreen(WorkerScreen):
                 self.lines.waiting = text
                 self.app.push_screen(MessageDialog("The run did not begin", text))
             case Idle():
-                self._show_title()
                 if self.lines.waiting and self.view.run is None:
                     self.lines.waiting = READY
                 self.previews.update()
@@ -378,7 +358,7 @@ class LabScreen(WorkerScreen):
             case event:
                 self._add_event(event)
         if not isinstance(message.event, Progress):  # Ten a second; the timer shows them.
-            self._show_lines()
+            self.lines.show()
             self.refresh_bindings()
 
     def _add_event(self, event: Event) -> None:
@@ -386,7 +366,6 @@ class LabScreen(WorkerScreen):
         match event:
             case RunStarted():
                 self.lines.waiting = ""
-                self._show_title()
             case EpochEnded():
                 self._predictor.request_soon(self.view.run, self.view.spec)
             case RunEnded(outcome="failed" | "diverged") if not self.is_quitting:
