@@ -5,10 +5,13 @@ folder is written as the run goes. Each package has its own folder; imports poin
 bottom, and `lint-imports` checks it:
 
     cli/        the command line: main.py (arguments, exit codes), runs.py (commands on saved runs), config.py,
-                headless.py (events as lines or JSON), watch.py (those of another process), doctor.py
-    tui/        the dashboard: app.py and its three modes; runner.py, the thread that trains; what all screens share
-      lab/      screen.py (train, watch) over design.py (a form, a network, previews); a file for every pane and dialog
-      runs/     screen.py, the table of every run folder and what is told of one; run_screen.py, an opened run
+                headless.py (events as lines or JSON), doctor.py
+    tui/        the dashboard: app.py and its modes (modes.py); runner.py, the thread that trains; what all screens
+                share: messages.py, background.py (a worker thread), dialogs.py, help.py, keys.py, status.py, themes.py
+      lab/      screen.py connects the parts: design.py (what is designed, undo), design_panes.py (the panes that edit
+                it), run_control.py, training.py (the run as curves), previews.py, predictor.py, lines.py, jobs.py (for
+                the worker thread); panes.py folds; a file for each pane and dialog
+      runs/     screen.py, the table of all run folders and details of one; run_screen.py, the views of an opened run
       compare/  screen.py and overlay.py, the curves of several runs
       charts/   track.py (a run as it is drawn), curves.py, canvas.py (braille dots), plot.py, chart.py, zoom.py
     training/   from a spec to a trained network: session.py (a run from end to end, resume, extend), loop.py, step.py,

@@ -19,7 +19,7 @@ from mnist_tui.spec.draft import Draft  # noqa: E402
 from mnist_tui.spec.run_options import Options  # noqa: E402
 from mnist_tui.tui.app import LabApp  # noqa: E402
 from mnist_tui.tui.compare.overlay import Overlay  # noqa: E402
-from mnist_tui.tui.lab.recipe import EditAsked  # noqa: E402
+from mnist_tui.tui.lab.field_line import EditRequested  # noqa: E402
 from mnist_tui.tui.request import LabRequest  # noqa: E402
 from mnist_tui.tui.runner import Runner  # noqa: E402
 
@@ -50,7 +50,7 @@ async def first_minute(folder: Path, runs_dir: Path) -> None:
     app = LabApp(LabRequest(draft=Draft(spec), options=runner.options), runner)
     async with app.run_test(size=SIZE) as pilot:
         lab = app.lab
-        await until(pilot, lambda: lab.is_warm)
+        await until(pilot, lambda: lab.previews.is_warm)
         await pilot.press("slash", *"batch norm")
         await pilot.pause(1)
         save(pilot, folder / "1-pick.svg")
@@ -59,7 +59,7 @@ async def first_minute(folder: Path, runs_dir: Path) -> None:
         await pilot.pause(1)
         save(pilot, folder / "2-change.svg")
         await pilot.press("ctrl+z")
-        lab.post_message(EditAsked("augment"))
+        lab.panes.post_message(EditRequested("augment"))
         await pilot.pause(2)
         save(pilot, folder / "3-augment.svg")
         await pilot.press("escape", "escape", "t")

@@ -14,8 +14,9 @@ from mnist_tui.errors import MnistTuiError, SpecError
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import Notice
 from mnist_tui.runs.lr_range import MAX_STEPS, MIN_STEPS, RangeTest, RatesFound, RateTried, geometric_rates
+from mnist_tui.spec.recipe import TRAIN_IMAGES
 from mnist_tui.spec.run_options import Options
-from mnist_tui.spec.run_spec import TRAIN_IMAGES, RunSpec
+from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.text import clean_line
 from mnist_tui.training import environment
 from mnist_tui.training.data import Dataset, download_notice, load, split

@@ -5,6 +5,7 @@ every frame the cells that are as they were.
 """
 
 import re
+from functools import cached_property
 
 from rich.cells import cell_len
 from textual.drivers.linux_driver import LinuxDriver
@@ -123,9 +124,13 @@ def _characters(text: str) -> list[tuple[str, int]]:
 
 
 class DiffDriver(LinuxDriver):
-    """Textual's driver for Linux and macOS; what it writes goes through the `screen_memory` of the application."""
+    """Textual's driver for Linux and macOS; it leaves out what the terminal shows already."""
+
+    @cached_property
+    def memory(self) -> ScreenMemory:
+        """What the terminal shows."""
+        return ScreenMemory()
 
     def write(self, data: str) -> None:
-        memory: ScreenMemory = self._app.screen_memory  # type: ignore[attr-defined]
-        if reduced := memory.reduce(data):
+        if reduced := self.memory.reduce(data):
             super().write(reduced)

@@ -62,7 +62,7 @@ async def test_the_lab_copies_the_pane_with_the_focus() -> None:
         assert epochs.splitlines()[0].startswith("| epoch | train loss |")
         assert epochs.splitlines()[-1].startswith("| 2* | 0.0500 | 97.00% | 0.0500 | 99.12% |")
         assert recipe == presets.as_toml(spec).rstrip("\n") + "\n"
-        assert screen(pilot).draft.layers == f"y{spec.layers}"
+        assert screen(pilot).design.draft.layers == f"y{spec.layers}"
         assert pilot.app.clipboard == recipe
 
 

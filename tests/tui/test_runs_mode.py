@@ -55,7 +55,7 @@ def quiet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
-    for name in ("warm_up", "rates", "fed"):
+    for name in ("warm_up", "rates", "sample_augmented"):
         monkeypatch.setattr(jobs, name, _never)
     monkeypatch.setattr(jobs, "live_run", lambda runs_dir: None)
 
@@ -329,9 +329,9 @@ async def test_settings_into_the_lab() -> None:
         lab = pilot.app.screen
         assert isinstance(lab, LabScreen)
 
-        assert lab.draft.result.spec is not None
-        assert str(lab.draft.result.spec.train.optimizer) == "Adam(lr=0.5)"
-        assert lab.base == presets.load("iter5")
+        assert lab.design.draft.result.spec is not None
+        assert str(lab.design.draft.result.spec.train.optimizer) == "Adam(lr=0.5)"
+        assert lab.design.base == presets.load("iter5")
 
 
 async def test_notes_and_tags() -> None:
