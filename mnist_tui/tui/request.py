@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from mnist_tui.settings.settings import Settings
+from mnist_tui.settings.model import DEFAULTS
 from mnist_tui.spec.draft import Draft
 from mnist_tui.spec.run_options import Options
 
@@ -32,9 +32,9 @@ class LabRequest:
     light: bool = False
     mouse: bool = True
     on_hangup: Literal["continue", "stop"] = "continue"
-    columns: tuple[str, ...] = Settings.columns
+    columns: tuple[str, ...] = DEFAULTS.columns
     """Of the table of runs."""
-    sort: str = Settings.sort
+    sort: str = DEFAULTS.sort
     """The column that the runs are sorted by."""
     keymap: Mapping[str, str] = field(default_factory=dict)
     """Other keys for actions, several with commas."""
