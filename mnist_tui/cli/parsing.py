@@ -34,7 +34,7 @@ class MainCommand(TyperGroup):
 
 
 def _check_batch(words: Sequence[str]) -> None:
-    for word, following in zip(words, [*words[1:], "-"], strict=True):
+    for word, following in zip(words, [*words[1:], "-"], strict=False):
         if word == "--batch" and following.startswith("-"):
             raise UsageError("--batch: expected at least one NAME or FILE.toml; mnist-tui --list shows the names")
 

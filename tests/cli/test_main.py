@@ -228,7 +228,7 @@ def test_each_command_has_help_of_its_own(name: str, command: Command) -> None:
     """Which begins with how it is used."""
     answer = command(name, "--help")
 
-    assert answer.out[0].startswith(f"usage: mnist-tui {name}")
+    assert answer.out[0].startswith(f"Usage: mnist-tui {name} ")
     assert (answer.code, answer.err) == (0, [])
 
 

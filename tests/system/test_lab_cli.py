@@ -13,6 +13,7 @@ import pytest
 from helpers.command import Command
 from helpers.lab_terminal import MAIN, ROOT, Lab
 
+from mnist_tui.cli import lab as lab_commands
 from mnist_tui.cli import main as cli
 from mnist_tui.runs import storage
 from mnist_tui.settings import last_used
@@ -67,7 +68,7 @@ def requested(monkeypatch: pytest.MonkeyPatch) -> Request:
             found.append(request)
             raise SystemExit(0)
 
-        monkeypatch.setattr(cli, "_open", note)
+        monkeypatch.setattr(lab_commands, "open_dashboard", note)
         monkeypatch.setattr(sys, "argv", ["mnist-tui", *arguments])
         with pytest.raises(SystemExit) as ended:
             cli.main()
