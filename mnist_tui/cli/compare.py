@@ -32,7 +32,7 @@ def compare(
     what: Annotated[
         list[str],
         typer.Argument(
-            metavar="RUN|PRESET|FILTER...",
+            metavar="RUN|PRESET|FILTER",
             help="Two or more; a preset or a filter means all completed seeds of one recipe.",
             autocompletion=complete_runs_and_presets,
             show_default=False,
@@ -46,7 +46,10 @@ def compare(
     *,
     given: Given,
 ) -> int:
-    """Compare runs, or the seeds of recipes: what differs, and whether noise could explain the difference."""
+    """Compare runs, or the seeds of recipes.
+
+    Prints what differs, and whether noise could explain the difference.
+    """
     from mnist_tui.analysis import comparison, tables
 
     refuse_plot_as_json(has_plot, as_json)

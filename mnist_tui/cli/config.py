@@ -51,7 +51,7 @@ HEAD = """\
     ),
 )
 def print_settings(context: typer.Context, as_json: AsJson = False) -> int:
-    """Print every setting with its value and its origin, or change settings."""
+    """Print every setting and where it comes from; change settings."""
     if context.invoked_subcommand is None:
         resolved = settings.resolved()
         print(_as_json(resolved) if as_json else clean("\n".join(table(resolved)), 1_000_000))
@@ -85,7 +85,10 @@ def set_setting(
     text: Annotated[str, typer.Argument(metavar="VALUE", help="As `config get` prints it.", show_default=False)],
     is_project: IsProject = False,
 ) -> int:
-    """Set a setting in your own file, or in the project's; comments in it stay."""
+    """Set a setting in your own file, or in the project's.
+
+    Comments in the file stay.
+    """
     settings.check_key("config set", key)
     if key == "keymap":
         raise SettingsError("config set keymap: one action at a time, as in: mnist-tui config set keymap.leave ctrl+q")
@@ -110,8 +113,7 @@ def _check_keymap(action: str, keys: str) -> None:
 
     if wrong := next(bindings.unknown({action: keys}), None):
         raise SettingsError(f"config set: {wrong}")
-    kept = {name: one.value for name, one in settings.resolved().items() if name.startswith("keymap.")}
-    keymap = {name.removeprefix("keymap."): value for name, value in kept.items()} | {action: keys}
+    keymap = {**settings.load().keymap, action: keys}
     for problem in set(bindings.problems(keymap)) - set(bindings.unknown(keymap)):
         print(clean_line(f"mnist-tui: {problem}"), file=sys.stderr)
 
@@ -139,7 +141,10 @@ def _write(path: Path, write: Callable[[], None]) -> None:
 
 @app.command("edit", epilog=examples("mnist-tui config edit", "mnist-tui config edit --project"))
 def edit_file(is_project: IsProject = False) -> int:
-    """Open the file in $VISUAL or $EDITOR, and check it afterwards; a new file documents every key."""
+    """Open the file in your editor, and check it afterwards.
+
+    The editor is $VISUAL or $EDITOR. A new file documents every key.
+    """
     path = _file(is_project)
     if not path.exists():
         _write(path, lambda: settings.save(path, template()))

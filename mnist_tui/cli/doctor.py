@@ -26,7 +26,10 @@ app = typer.Typer()
 )
 @takes_settings("data_dir", "runs_dir")
 def doctor(as_json: AsJson = False, *, given: Given) -> int:
-    """Check whether this machine is ready: versions, device, threads, data, folders."""
+    """Check whether this machine is ready to train.
+
+    Checks versions, device, threads, data and folders, and changes nothing.
+    """
     values = settings_with(given)
     if "data_dir" in given and values.data_dir is not None:  # One in the settings is a finding.
         settings.check_data_dir("--data-dir", values.data_dir)

@@ -173,7 +173,7 @@ def watch(
     run: Annotated[
         str | None,
         typer.Argument(
-            metavar="[RUN]",
+            metavar="RUN",
             help=f"{RUN}; without it the newest that is being trained.",
             autocompletion=complete_runs,
         ),
@@ -183,7 +183,7 @@ def watch(
     *,
     given: Given,
 ) -> int:
-    """Show a run that another process trains, live; pause or stop it."""
+    """Show a run live that another process trains; pause or stop it."""
     values, options = settings_with(given), run_options(given)
     from mnist_tui.runs import follow, index, storage
     from mnist_tui.spec.draft import Draft

@@ -61,7 +61,10 @@ def show(
     changes: Changes = None,
     models: Models = None,
 ) -> int:
-    """Print the layer table and the recipe of a preset; a mistake is named with its file and line."""
+    """Print the layer table and the recipe of a preset.
+
+    A mistake in a file is named with its line.
+    """
     (spec,) = apply_changes([presets.load(name, models)], read_changes(changes), models)
     if as_json:
         print(json.dumps(summary.as_json(spec)))

@@ -51,7 +51,7 @@ MAX_LINES = 1_000_000
 @takes_settings("runs_dir")
 def list_runs(
     words: Annotated[
-        list[str] | None, typer.Argument(metavar="[FILTER]...", help="Conditions; without any, every run.")
+        list[str] | None, typer.Argument(metavar="FILTER", help="Conditions; without any, every run.")
     ] = None,
     sort: Annotated[str | None, typer.Option(metavar="COLUMN", help="-best: the highest first.")] = None,
     named_columns: Annotated[
@@ -66,7 +66,7 @@ def list_runs(
     *,
     given: Given,
 ) -> int:
-    """List saved runs, the newest first; a filter chooses among them."""
+    """List saved runs, the newest first, or those that a filter chooses."""
     from mnist_tui.analysis import tables
 
     runs_dir = settings_with(given).runs_dir
@@ -89,7 +89,10 @@ def list_runs(
 @app.command("open", epilog=examples("mnist-tui open a17f", "mnist-tui open a17f --plot"))
 @takes_settings("runs_dir")
 def show_run(run: Run, as_json: AsJson = False, has_plot: HasPlot = False, *, given: Given) -> int:
-    """Print a run: settings, what changed against earlier runs, epochs, notes."""
+    """Print a run: settings, changes, epochs, notes.
+
+    Changes are against the nearest earlier run.
+    """
     from mnist_tui.analysis import tables
 
     refuse_plot_as_json(has_plot, as_json)
@@ -138,7 +141,7 @@ def read_index(runs_dir: Path) -> list[SavedRun]:
 @takes_settings("runs_dir")
 def tag_run(
     run: Run,
-    tags: Annotated[list[str] | None, typer.Argument(metavar="[TAG]...", help="Tags to add.")] = None,
+    tags: Annotated[list[str] | None, typer.Argument(metavar="TAG", help="Tags to add.")] = None,
     remove: Annotated[list[str] | None, typer.Option(metavar="TAG", help="Remove a tag; may be repeated.")] = None,
     *,
     given: Given,
@@ -164,7 +167,10 @@ def _find_own_run(runs_dir: Path, named: str) -> SavedRun:
 @app.command("note", epilog=examples("mnist-tui note a17f"))
 @takes_settings("runs_dir")
 def edit_notes(run: Run, *, given: Given) -> int:
-    """Edit the notes of a run (Target, Result, Analysis) in $VISUAL or $EDITOR."""
+    """Edit the notes of a run in your editor.
+
+    The notes are Target, Result and Analysis; the editor is $VISUAL or $EDITOR.
+    """
     folder = _find_own_run(settings_with(given).runs_dir, run).folder
     annotations.write_notes(folder, annotations.read_notes(folder))  # Creates it, and replaces a link.
     return edit(folder / "notes.md")
@@ -175,13 +181,13 @@ def edit_notes(run: Run, *, given: Given) -> int:
 def delete_runs(
     runs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[RUN]...", help=f"Each {RUN}.", autocompletion=complete_runs),
+        typer.Argument(metavar="RUN", help=f"Each {RUN}.", autocompletion=complete_runs),
     ] = None,
     empty_trash: Annotated[bool, typer.Option("--empty-trash", help="Remove for good what is in the trash.")] = False,
     *,
     given: Given,
 ) -> int:
-    """Move runs to the trash, from which restore takes them; with --empty-trash remove what is in it."""
+    """Move runs to the trash, or empty it."""
     if not runs and not empty_trash:
         raise UsageError("delete which run? mnist-tui runs --columns run,name,seed lists them")
     runs_dir = settings_with(given).runs_dir
@@ -199,12 +205,12 @@ def delete_runs(
 def restore_run(
     run: Annotated[
         str | None,
-        typer.Argument(metavar="[RUN]", help="A run in the trash, or the end of its name; without it lists them."),
+        typer.Argument(metavar="RUN", help="A run in the trash, or the end of its name; without it lists them."),
     ] = None,
     *,
     given: Given,
 ) -> int:
-    """Take a run out of the trash; without RUN list what is in it."""
+    """Take a run out of the trash, or list what is in it."""
     trash = annotations.trashed(settings_with(given).runs_dir)
     if run is None:
         print("\n".join(folder.name for folder in trash) or "the trash is empty")

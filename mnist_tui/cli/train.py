@@ -54,7 +54,7 @@ def resume(
     run: Annotated[
         str | None,
         typer.Argument(
-            metavar="[RUN]",
+            metavar="RUN",
             help=f"{RUN}; without it the newest that was interrupted or stopped.",
             autocompletion=complete_runs,
         ),
@@ -65,7 +65,10 @@ def resume(
     *,
     given: Given,
 ) -> int:
-    """Resume an interrupted or stopped run; on a CPU it ends bit for bit as if it had never stopped."""
+    """Resume an interrupted or stopped run.
+
+    On a CPU it ends bit for bit as if it had never stopped.
+    """
     options = resume_options(given)
     from mnist_tui.cli import headless
     from mnist_tui.runs import index, storage
@@ -89,7 +92,10 @@ def extend(
     *,
     given: Given,
 ) -> int:
-    """Train a completed run for N more epochs, in a new folder that continues from its last checkpoint."""
+    """Train a completed run for N more epochs.
+
+    A new folder continues from the last checkpoint of the run.
+    """
     count = whole_number("epochs", epochs, 1, MAX_EPOCHS)
     options = resume_options(given)
     from mnist_tui.cli import headless

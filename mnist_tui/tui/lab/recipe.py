@@ -15,6 +15,7 @@ from textual.timer import Timer
 from textual.widget import AwaitMount, Widget
 from textual.widgets import Input, Static
 
+from mnist_tui.settings.model import choices_of
 from mnist_tui.spec.draft import Draft, Field
 from mnist_tui.text import clean_line
 from mnist_tui.tui.charts.curves import number
@@ -33,7 +34,7 @@ MISTAKE_SECONDS = 0.3
 ACTIONS = {"knobs": "+ new", "augmentation": "as a list"}
 """What a click on the heading of a group does."""
 
-RUN_FIELDS = (("device", ()), ("dataset", ("auto", "mnist", "digits")), ("seeds", ()))
+RUN_FIELDS = (*((name, choices_of(name)) for name in ("device", "dataset")), ("seeds", ()))
 """What a run needs beside its spec: path, and choices."""
 
 

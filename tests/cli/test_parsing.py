@@ -1,0 +1,98 @@
+"""Command lines: which words are options, names and commands."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from helpers.command import Command
+
+from mnist_tui.cli import start
+from mnist_tui.cli.parsing import repeat_batch
+
+
+@pytest.mark.parametrize(
+    ("line", "repeated"),
+    [
+        ("--batch a", "--batch a"),
+        ("--batch a b c", "--batch a --batch b --batch c"),
+        ("--batch a b --seeds 2 --json", "--batch a --batch b --seeds 2 --json"),
+        ("--batch=a b", "--batch=a --batch b"),
+        ("--seeds 2 --batch a --batch b", "--seeds 2 --batch a --batch b"),
+        ("runs iter5", "runs iter5"),
+    ],
+)
+def test_every_name_of_a_batch_gets_an_option(line: str, repeated: str) -> None:
+    """Typer's options take one value; words behind another option are left alone."""
+    assert repeat_batch(line.split()) == repeated.split()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--batch", "--json"), "--batch: expected at least one NAME or FILE.toml"),
+        (("--batch", "iter5", "--json", "runs"), "--batch cannot be combined with the command runs"),
+        (("--no-mouse", "watch"), "--mouse cannot be combined with the command watch"),
+        (("--batch", "iter5", "--seeds", "2", "iter4"), "there is no command 'iter4'"),
+        (("--batch", "iter5", "--seeds"), "--seeds"),
+        (("--batch", "iter5", "--dataset", "fashion"), "--dataset fashion: must be one of auto, mnist, digits"),
+        (("--batch", "iter5", "--runs-dir", ""), "--runs-dir : must be a path"),
+        (("--no-fusee",), "did you mean '--no-fuse'?"),
+        (("--json=1",), "--json"),
+        (("compare", "a", "b", "--measure", "bset"), "did you mean 'best'?"),
+        (("runs", "--limit", "0"), "--limit 0: must be a whole number between 1 and"),
+        (("extend", "x", "1.5"), "epochs 1.5: must be a whole number between 1 and 10,000"),
+    ],
+)
+def test_a_wrong_command_line_is_one_line(arguments: tuple[str, ...], message: str, command: Command) -> None:
+    """With exit code 2, in our words, without typer's frames."""
+    code, out, err = command(*arguments)
+
+    assert (code, out) == (2, "")
+    assert message in err
+    assert err.startswith("mnist-tui: ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["", "show", "layers", "resume", "extend", "watch", "runs", "open", "tag", "config set"])
+def test_help_is_plain_text_of_80_columns(name: str, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without colours or boxes even where a terminal has both; examples are as they are typed."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+
+    code, out, err = command(*name.split(), "--help")
+
+    assert (code, err) == (0, "")
+    assert re.fullmatch(r"[\x20-\x7e…\n]*", out)
+    assert all(len(line) <= 100 for line in out.splitlines())
+
+
+@pytest.mark.parametrize("name", ["resume", "extend", "doctor", ""])
+def test_help_names_the_exit_codes_where_they_matter(name: str, command: Command) -> None:
+    """Of everything that trains, and of the check of the machine."""
+    assert "Exit codes: 0 " in command(*name.split(), "--help")[1]
+
+
+def test_help_without_a_reader_is_no_error(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`mnist-tui --list | head -1` ends with 0."""
+
+    def fail(*arguments: object) -> int:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(start, "list_presets", fail)
+
+    assert command("--list") == (0, "", "")
+
+
+@pytest.mark.parametrize(("flags", "fuse"), [((), True), (("--fuse",), True), (("--no-fuse",), False)])
+def test_the_plain_network_is_trained_on_request(
+    flags: tuple[str, ...], fuse: bool, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--no-fuse` reaches the options of the run."""
+    from mnist_tui.cli import headless
+
+    seen: list[bool] = []
+    note: Callable[..., int] = lambda specs, options, *more: seen.append(options.fuse) or 0  # noqa: E731
+    monkeypatch.setattr(headless, "batch", note)
+
+    assert command("--batch", "iter5", *flags)[0] == 0
+    assert seen == [fuse]
