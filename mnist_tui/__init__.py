@@ -4,8 +4,10 @@ A model and a recipe are PyTorch calls as data, a `RunSpec` holds them, training
 folder is written as the run goes. Each package has its own folder; imports point from the top of this list to its
 bottom, and `lint-imports` checks it:
 
-    cli/        the command line: main.py (arguments, exit codes), runs.py (commands on saved runs), config.py,
-                headless.py (events as lines or JSON), doctor.py
+    cli/        the command line: main.py (the typer app, the entry point); commands in start.py (`mnist-tui` alone,
+                --list, --batch), lab.py (opens the dashboard; watch), train.py, presets.py, runs.py, compare.py,
+                config.py, doctor.py; what they share in arguments.py (options made from settings), changes.py (--set),
+                parsing.py, completion.py, exit_code.py; headless.py prints the events of a run as lines or JSON
     tui/        the dashboard: app.py and its three modes; runner.py, the thread that trains; what all screens share
       lab/      screen.py (train, watch) over design.py (a form, a network, previews); a file for every pane and dialog
       runs/     screen.py, the table of every run folder and what is told of one; run_screen.py, an opened run
@@ -20,9 +22,10 @@ bottom, and `lint-imports` checks it:
                 (writer and readers), follow.py (a run that another process trains), record.py (a run as facts),
                 index.py (the folders of a runs directory), annotations.py (notes, tags, trash); what is shown of it:
                 columns.py, filters.py, sparkline.py, verdict.py (the target, part by part)
-    settings/   settings.py (what a person set for good, and where each value comes from), kinds.py, last_used.py
+    settings/   model.py (the settings: type, default and help of each), settings.py (files, environment, and where a
+                value comes from), last_used.py
     spec/       what a person may write: calls.py (one PyTorch call as data), layers.py, layer_arguments.py, catalog.py
-                (optimizers, schedulers, losses, transforms), run_spec.py, run_options.py (device, data, folders),
+                (optimizers, schedulers, losses, transforms), run_spec.py, run_options.py (device, data, folders, …),
                 presets.py; what follows from it: network.py (shapes, parameters, cost, receptive field), summary.py,
                 layer_diff.py; draft.py and draft_history.py, a run while it is designed
     editor.py   the user's editor on one file

@@ -53,7 +53,9 @@ def test_a_wrong_command_line_is_one_line(arguments: tuple[str, ...], message: s
     assert err.count("\n") == 1
 
 
-@pytest.mark.parametrize("name", ["", "show", "layers", "resume", "extend", "watch", "runs", "open", "tag", "config set"])
+@pytest.mark.parametrize(
+    "name", ["", "show", "layers", "resume", "extend", "watch", "runs", "open", "tag", "config set"]
+)
 def test_help_is_plain_text_of_80_columns(name: str, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without colours or boxes even where a terminal has both; examples are as they are typed."""
     monkeypatch.setenv("FORCE_COLOR", "1")
