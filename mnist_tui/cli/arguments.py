@@ -123,7 +123,8 @@ def _value(name: str, typed: str | bool) -> Any:
     value = from_text(name, typed) if isinstance(typed, str) else typed
     values = validate({name: value})
     if isinstance(values, WrongSetting):
-        raise UsageError(f"--{name.replace('_', '-')} {clean_line(str(typed), 40)}: must be {must_be(name)}")
+        shown = clean_line(str(typed), 40) or "''"
+        raise UsageError(f"--{name.replace('_', '-')} {shown}: must be {must_be(name)}")
     return getattr(values, name)
 
 

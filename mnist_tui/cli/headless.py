@@ -197,7 +197,7 @@ class _Run:
             case Paused(epoch=epoch, step=step):
                 output.talk(f"paused in epoch {epoch} after {step} steps, from another terminal")
             case Unpaused():
-                output.talk("going on")
+                output.talk("resumed")
             case LearningRateChanged(learning_rate=rate):
                 output.talk(f"learning rate {rate:g} from here on, set from another terminal", always=True)
             case EpochEnded() if not output.as_json:
@@ -241,14 +241,14 @@ def _banner(text: str) -> str:
 def _started_line(event: RunStarted) -> str:
     val = f", {event.val_images:,} validation" if event.val_images else ""
     threads = f"{event.threads} thread" + ("s" if event.threads > 1 else "")
-    again = f"; going on after {event.epochs_done} epochs and {event.steps_done} steps" if _goes_on(event) else ""
+    again = f"; resumed after {event.epochs_done} epochs and {event.steps_done} steps" if _is_resumed(event) else ""
     return (
         f"{event.name}, seed {event.seed}: {event.parameters:,} parameters, {event.dataset} "
         f"({event.train_images:,} train{val}, {event.test_images:,} test), {event.device}, {threads}{again}"
     )
 
 
-def _goes_on(event: RunStarted) -> bool:
+def _is_resumed(event: RunStarted) -> bool:
     return bool(event.epochs_done or event.steps_done)
 
 

@@ -112,7 +112,7 @@ def show_run(run: Run, as_json: AsJson = False, has_plot: HasPlot = False, *, gi
 
 
 def refuse_plot_as_json(has_plot: bool, as_json: bool) -> None:
-    """Raises `UsageError` where both are asked for."""
+    """Raises `UsageError` for both together."""
     if has_plot and as_json:
         raise UsageError("--plot is not allowed with --json, which has the numbers")
 

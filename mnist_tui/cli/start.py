@@ -103,7 +103,7 @@ def start(
 def _refuse_options(context: typer.Context, command: str) -> None:
     """Raises `UsageError` for an option before a command, such as `--batch iter5 --json runs`."""
     for parameter in context.command.params:
-        if context.params.get(parameter.name) not in (None, False, [], ()):
+        if context.params.get(parameter.name, parameter.default) not in (parameter.default, ()):
             raise UsageError(
                 f"{parameter.opts[0]} cannot be combined with the command {command}, whose options follow its name; "
                 f"see mnist-tui {command} --help"

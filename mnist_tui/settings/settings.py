@@ -67,7 +67,7 @@ def _of_text(path: Path, text: str) -> dict[str, ResolvedSetting]:
 
 
 def _of_pyproject() -> dict[str, ResolvedSetting]:
-    """What `[tool.mnist-tui]` sets; a file that does not speak of it is not parsed."""
+    """What `[tool.mnist-tui]` sets; a file without the word is not parsed."""
     text = _read(PYPROJECT, MAX_PYPROJECT) if _is_there(PYPROJECT) else ""
     tools = _parse(PYPROJECT, text).get("tool") if "mnist-tui" in text else None
     ours = tools.get("mnist-tui", {}) if isinstance(tools, dict) else {}
@@ -88,7 +88,7 @@ def _of_environment() -> dict[str, ResolvedSetting]:
 
 
 def _is_there(path: Path) -> bool:
-    """Whether something is; what cannot be looked at is something, and reading it tells why."""
+    """Whether there is something at `path`; if that cannot be told, reading it says why."""
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -117,9 +117,9 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
 def _of_document(where: str, document: Mapping[str, Any]) -> dict[str, ResolvedSetting]:
     """The validated settings of a file or a variable; each entry of the keymap is a setting of its own."""
     values = _validate(where, document)
-    found = {key: ResolvedSetting(getattr(values, key), where) for key in document if key != "keymap"}
+    settings = {key: ResolvedSetting(getattr(values, key), where) for key in document if key != "keymap"}
     actions = values.keymap if "keymap" in document else {}
-    return found | {f"keymap.{action}": ResolvedSetting(keys, where) for action, keys in actions.items()}
+    return settings | {f"keymap.{action}": ResolvedSetting(keys, where) for action, keys in actions.items()}
 
 
 def _validate(where: str, document: Mapping[str, Any]) -> Settings:
