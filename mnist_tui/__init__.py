@@ -7,7 +7,8 @@ bottom, and `lint-imports` checks it:
     cli/        the command line: main.py (the typer app, the entry point); commands in start.py (`mnist-tui` alone,
                 --list, --batch), lab.py (opens the dashboard; watch), train.py, presets.py, runs.py, compare.py,
                 config.py, doctor.py; what they share in arguments.py (options made from settings), changes.py (--set),
-                parsing.py, completion.py, exit_code.py; headless.py prints the events of a run as lines or JSON
+                parsing.py, completion.py, exit_code.py; headless.py (events as lines or JSON), watch.py
+                (those of another process)
     tui/        the dashboard: app.py and its three modes; runner.py, the thread that trains; what all screens share
       lab/      screen.py (train, watch) over design.py (a form, a network, previews); a file for every pane and dialog
       runs/     screen.py, the table of every run folder and what is told of one; run_screen.py, an opened run
@@ -18,12 +19,21 @@ bottom, and `lint-imports` checks it:
                 batch_norm.py and flat_parameters.py make it fast; preview.py and predict.py, for the laboratory.
                 Only here is torch used.
     analysis/   what saved runs say: statistics.py, comparison.py, run_diff.py; tables.py, markdown.py, plots.py (text)
+<<<<<<< HEAD
     runs/       what happens in a run: events.py, control.py (stop, pause, another rate); what is on disk: storage.py
                 (writer and readers), follow.py (a run that another process trains), record.py (a run as facts),
                 index.py (the folders of a runs directory), annotations.py (notes, tags, trash); what is shown of it:
                 columns.py, filters.py, sparkline.py, verdict.py (the target, part by part)
     settings/   model.py (the settings: type, default and help of each), settings.py (files, environment, and where a
                 value comes from), last_used.py
+=======
+    runs/       what happens in a run: events.py, metrics.py (the registry of an epoch's numbers), control.py (stop,
+                pause, another rate); what is on disk: storage.py (the writer, checkpoints), history.py (rows),
+                annotations.py (notes, tags), lock.py, reader.py (run.json, end.json), record.py and spec_text.py (a run
+                as facts), index.py (the scan of a runs directory), follow.py (a run that another process trains),
+                trash.py, archive.py (copies); what is shown of it: columns.py, filters.py, sparkline.py, verdict.py
+    settings/   settings.py (what a person set for good, and where each value comes from), kinds.py, last_used.py
+>>>>>>> main
     spec/       what a person may write: calls.py (one PyTorch call as data), layers.py, layer_arguments.py, catalog.py
                 (optimizers, schedulers, losses, transforms), run_spec.py, run_options.py (device, data, folders, …),
                 presets.py; what follows from it: network.py (shapes, parameters, cost, receptive field), summary.py,

@@ -32,7 +32,8 @@ from helpers.reliability import (  # noqa: E402
 from helpers.typing_model import Typist  # noqa: E402
 
 from mnist_tui.errors import StorageError  # noqa: E402
-from mnist_tui.runs.storage import RunFolder, list_runs, load_run  # noqa: E402
+from mnist_tui.runs.index import list_runs  # noqa: E402
+from mnist_tui.runs.storage import RunFolder, load_run  # noqa: E402
 
 
 def kill(folder: Path, options: argparse.Namespace) -> Iterator[str]:

@@ -1,7 +1,7 @@
-"""Runs beside each other: their results, whether the difference can be told from noise, and what must not be compared.
+"""Comparisons of runs: whether their results differ by more than noise, and which runs must not be compared.
 
-A arm is one run, or several seeds of one; repeats of a seed count as one observation. The words are ours, the
-statistics are scipy's.
+An arm is one run, or several seeds of one recipe; repeats of a seed count as one observation. The statistics are
+scipy's.
 """
 
 import io
@@ -17,8 +17,8 @@ from mnist_tui.analysis.statistics import Interval, Paired, Unpaired
 from mnist_tui.errors import FileError
 from mnist_tui.files import read_bytes
 from mnist_tui.runs.events import EpochEnded
+from mnist_tui.runs.history import TIMINGS
 from mnist_tui.runs.record import Run, observations
-from mnist_tui.runs.storage import TIMINGS
 
 Measure = Literal["best", "last", "mean"]
 MEASURES: dict[Measure, str] = {
@@ -27,33 +27,32 @@ MEASURES: dict[Measure, str] = {
     "mean": "mean test accuracy of the last epochs",
 }
 SIGNIFICANT = 0.05
-"""The p below which a difference is told: one in twenty where there is none."""
+"""The p value below which a difference is reported: without one, one comparison in twenty falls below it."""
 MAX_PREDICTIONS = 16 * 2**20
 MAX_IMAGES = 1_000_000
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One run, or several seeds of one."""
+    """One run, or several seeds of one recipe."""
 
     label: str
     runs: tuple[Run, ...]
-    """One for each observation."""
+    """One run for each observation."""
     repeats: tuple[Run, ...] = ()
-    """Runs that newer ones among `runs` repeat; they are not counted."""
+    """Older runs that those in `runs` repeat; they are not counted."""
 
     def values(self, measure: Measure) -> list[float]:
         """The accuracies of its runs, as fractions; runs without one are left out."""
-        found = [value_of(run, measure) for run in self.runs]
-        return [value for value in found if value is not None]
+        return [value for run in self.runs if (value := value_of(run, measure)) is not None]
 
     def mean(self, measure: Measure) -> float | None:
-        """Over its seeds."""
+        """The mean accuracy over its seeds; None without any."""
         values = self.values(measure)
         return fmean(values) if values else None
 
     def interval(self, measure: Measure) -> Interval | None:
-        """Where the mean lies over all seeds; of one run, where its accuracy lies over all images of this kind."""
+        """The 95% interval of the mean over all seeds; of one run that of its accuracy over all images of this kind."""
         values = self.values(measure)
         if len(values) > 1:
             return statistics.mean_interval(values)
@@ -75,15 +74,15 @@ def value_of(run: Run, measure: Measure) -> float | None:
 
 
 def labelled(groups: Sequence[Sequence[Run]]) -> list[Arm]:
-    """Sides whose labels tell them apart: the name, with the seed of one run, and the folder's end where it must be."""
-    arms = [_side(runs) for runs in groups]
+    """Arms with distinct labels: the name, the seed of a single run, and the end of the folder's name where needed."""
+    arms = [_arm(runs) for runs in groups]
     labels = [arm.label for arm in arms]
     return [
         replace(arm, label=f"{arm.label} {arm.runs[0].id[-4:]}") if labels.count(arm.label) > 1 else arm for arm in arms
     ]
 
 
-def _side(runs: Sequence[Run]) -> Arm:
+def _arm(runs: Sequence[Run]) -> Arm:
     counted = observations(runs)
     return Arm(_label(counted), tuple(counted), tuple(run for run in runs if run not in counted))
 
@@ -94,31 +93,33 @@ def _label(runs: Sequence[Run]) -> str:
 
 
 def refusals(arms: Sequence[Arm], measure: Measure) -> list[str]:
-    """Why these must not be compared, a sentence each; [] where they may."""
-    found = []
+    """The reasons why arms must not be compared, a sentence each; [] where they may be."""
+    reasons = []
     runs = [run for arm in arms for run in arm.runs]
     for run in runs:
         if not run.is_run:
-            found.append(f"{run.id}: {run.state}: {run.reason}")
+            reasons.append(f"{run.id}: {run.state}: {run.reason}")
         elif value_of(run, measure) is None:
-            found.append(f"{run.id} has no {MEASURES[measure]}: {run.epochs} epochs are done")
-    found += _shared(arms)
-    if found:
-        return list(dict.fromkeys(found))
-    first, *others = [arm.runs[0] for arm in arms]  # The seeds of a arm are all alike in this.
+            reasons.append(f"{run.id} has no {MEASURES[measure]}: {run.epochs} epochs are done")
+    reasons += _find_shared_runs(arms)
+    if reasons:
+        return list(dict.fromkeys(reasons))
+    first, *others = [arm.runs[0] for arm in arms]  # The seeds of an arm are all alike in this.
     for run in others:
         if run.data != first.data:
-            found.append(f"{_data(first)} and {_data(run)}: other images give other accuracies; they are not compared")
+            reasons.append(
+                f"{_data(first)} and {_data(run)}: other images give other accuracies; they are not compared"
+            )
         elif measure == "best" and run.chosen_by != first.chosen_by:
-            found.append(
+            reasons.append(
                 f"the best epoch of {_name(first)} was chosen on the {first.chosen_by} images, that of {_name(run)} on "
                 f"the {run.chosen_by} images: choosing on the test images flatters; compare the last epochs"
             )
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(reasons))
 
 
-def _shared(arms: Sequence[Arm]) -> Iterator[str]:
-    """A sentence for arms that have runs, or seeds, in common. Two single runs may repeat each other."""
+def _find_shared_runs(arms: Sequence[Arm]) -> Iterator[str]:
+    """Yields a sentence for two arms that share runs, or repeats of one seed; two single runs may repeat each other."""
     for one, other in combinations(arms, 2):
         by_observation = {run.observation: run for run in other.runs}
         pairs = [(run, by_observation[run.observation]) for run in one.runs if run.observation in by_observation]
@@ -134,7 +135,7 @@ REPEATS = "repeats of one seed (same recipe, data, device and versions)"
 
 
 def is_repeat(one: Arm, other: Arm) -> bool:
-    """Whether both are single runs of which one repeats the other."""
+    """Whether both arms are single runs of which one repeats the other."""
     return len(one.runs) == len(other.runs) == 1 and one.runs[0].observation == other.runs[0].observation
 
 
@@ -149,25 +150,25 @@ def _data(run: Run) -> str:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What can be said of two arms."""
+    """The outcome of comparing two arms."""
 
     sentence: str
     better: str | None
-    """The label of the better arm; None where it cannot be told."""
+    """The label of the better arm; None where the difference may be noise."""
     test: Paired | Unpaired | None
     p: float | None
-    """As it is judged: made larger where several comparisons are made at once (Holm)."""
+    """The p value that is judged: adjusted by Holm's method where several comparisons are made at once."""
 
 
 def compare(arms: Sequence[Arm], measure: Measure) -> list[Verdict]:
-    """The first arm against each of the others; call it where `refusals` has none."""
-    tests = [_tested(arms[0], arm, measure) for arm in arms[1:]]
+    """Compares the first arm with each of the others; call it only where `refusals` returns nothing."""
+    tests = [_run_test(arms[0], arm, measure) for arm in arms[1:]]
     adjusted = holm([None if test is None else test.p for test in tests])
     pairs = zip(arms[1:], tests, adjusted, strict=True)
     return [_verdict(arms[0], arm, test, p, measure, len(tests)) for arm, test, p in pairs]
 
 
-def _tested(first: Arm, second: Arm, measure: Measure) -> Paired | Unpaired | None:
+def _run_test(first: Arm, second: Arm, measure: Measure) -> Paired | Unpaired | None:
     if is_repeat(first, second):
         return None
     if len(first.runs) == len(second.runs) == 1:
@@ -176,7 +177,10 @@ def _tested(first: Arm, second: Arm, measure: Measure) -> Paired | Unpaired | No
 
 
 def holm(ps: Sequence[float | None]) -> list[float | None]:
-    """The p values, made larger, so that one false difference in all of them stays as rare as in one (Holm, 1979)."""
+    """The p values adjusted for several comparisons, so that the chance of any false difference stays that of one.
+
+    Holm, Scandinavian Journal of Statistics 6 (1979) 65.
+    """
     known = sorted((p, index) for index, p in enumerate(ps) if p is not None)
     adjusted: list[float | None] = [None] * len(ps)
     largest = 0.0
@@ -187,7 +191,7 @@ def holm(ps: Sequence[float | None]) -> list[float | None]:
 
 
 def paired(first: Run, second: Run) -> Paired | None:
-    """McNemar's test on the answers of two runs' best epochs; None where they are not stored, or of other images."""
+    """McNemar's test on the predictions of two runs' best epochs; None without predictions on the same images."""
     one, two = read_predictions(first.folder), read_predictions(second.folder)
     if one is None or two is None or one[0] != two[0]:
         return None
@@ -195,7 +199,7 @@ def paired(first: Run, second: Run) -> Paired | None:
 
 
 def read_predictions(folder: Path) -> tuple[bytes, Any] | None:
-    """The labels of the test images as bytes, and for each whether the run had it right; None without them."""
+    """The labels of the test images as bytes, and a bool array of the images that are right; None where unreadable."""
     import zipfile
 
     import numpy as np
@@ -205,15 +209,15 @@ def read_predictions(folder: Path) -> tuple[bytes, Any] | None:
         if sum(part.file_size for part in zipfile.ZipFile(io.BytesIO(content)).infolist()) > 4 * MAX_PREDICTIONS:
             return None
         with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-            labels, answers = stored["labels"], stored["predictions"]
+            labels, predictions = stored["labels"], stored["predictions"]
     except (FileError, ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, MemoryError):
         return None
-    if labels.ndim != 1 or labels.shape != answers.shape or not 0 < len(labels) <= MAX_IMAGES:
+    if labels.ndim != 1 or labels.shape != predictions.shape or not 0 < len(labels) <= MAX_IMAGES:
         return None
-    return labels.astype(np.uint8).tobytes(), labels == answers
+    return labels.astype(np.uint8).tobytes(), labels == predictions
 
 
-# --- the words ---
+# --- sentences ---
 
 
 def _verdict(
@@ -264,7 +268,7 @@ def _unpaired_words(
 
 
 def _repeat_words(first: Arm, second: Arm) -> str:
-    """What a repeat shows: whether the numbers came out the same."""
+    """A sentence on two repeats: whether their numbers are the same."""
     rows = [[_numbers(row) for row in arm.runs[0].rows] for arm in (first, second)]
     epochs = min(map(len, rows))
     same = next((n for n, pair in enumerate(zip(*rows, strict=False)) if pair[0] != pair[1]), epochs)
@@ -280,7 +284,7 @@ def _repeat_words(first: Arm, second: Arm) -> str:
 
 
 def _numbers(row: EpochEnded) -> Hashable:
-    """A row without what differs between any two runs."""
+    """The values of a row but for its timings, to compare repeats by."""
     return tuple((name, repr(value)) for name, value in asdict(row).items() if name not in TIMINGS)
 
 

@@ -1,4 +1,4 @@
-"""Runs and comparisons as Markdown, to be pasted into a README or a report."""
+"""Runs and comparisons as Markdown, to paste into a README or a report."""
 
 import re
 from collections.abc import Sequence
@@ -8,31 +8,32 @@ from mnist_tui.analysis.comparison import Arm, Measure
 from mnist_tui.errors import StorageError
 from mnist_tui.runs import columns, verdict
 from mnist_tui.runs.annotations import read_notes
+from mnist_tui.runs.events import EpochEnded
 from mnist_tui.runs.record import Run, observations
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.spec.summary import receptive_field_sentence, target_words
 from mnist_tui.text import clean_line
 
 SEED_COLUMNS = ("seed", "best", "last", "gap", "target", "run")
-"""What is said of each of several seeds."""
+"""The columns of the table of several seeds."""
 _MARKUP = re.compile(r"[\\`\[]|\*(?=\S)|(?<!\w)_(?=\S)|<(?=[\w/!?])")
-"""What would begin markup, a link or HTML."""
+"""Characters that would begin markup, a link or HTML."""
 
 
 def plain(text: str) -> str:
-    """One line that Markdown shows as it is."""
+    """A text on one line, escaped so that Markdown shows it as it is."""
     return _MARKUP.sub(r"\\\g<0>", clean_line(text).strip())
 
 
 def code(text: str) -> str:
-    """One line as code, between as many backticks as it takes."""
+    """A text on one line as inline code, between one backtick more than it has in a row."""
     longest = max(map(len, re.findall("`+", text)), default=0)
     fence, gap = "`" * (longest + 1), " " if longest else ""
     return f"{fence}{gap}{clean_line(text)}{gap}{fence}"
 
 
 def table(rows: Sequence[Sequence[str]], is_right: Sequence[bool]) -> list[str]:
-    """A table whose first row is its heading."""
+    """The lines of a table whose first row is its heading."""
     heads, *others = [[plain(text).replace("|", "\\|") for text in row] for row in rows]
     rule = ["---:" if right else "---" for right in is_right]
     return [f"| {' | '.join(cells)} |" for cells in (heads, rule, *others)]
@@ -47,7 +48,7 @@ def run_lines(runs: Sequence[Run]) -> list[str]:
     which = f"seed {run.seed}" if is_one else columns.seed_words(runs)
     facts = [*_recipe_facts(run), *(_result_facts(run) if is_one else _mean_facts(runs)), ("data", _data(run))]
     bullets = [f"- {name}: {text}" for name, text in facts if text]
-    body = [*_analysis(run), *epoch_lines(run)] if is_one else _seed_lines(runs)
+    body = [*_analysis(run), *epoch_lines(run.rows, run.best_epoch)] if is_one else _seed_lines(runs)
     return [f"### {plain(run.name)}, {which}", "", *bullets, "", *body]
 
 
@@ -85,8 +86,8 @@ def _result_facts(run: Run) -> list[tuple[str, str]]:
 
 def _mean_facts(runs: Sequence[Run]) -> list[tuple[str, str]]:
     """Mean and standard deviation over the seeds."""
-    found = [(key, columns.column(key).of(runs)) for key in ("best", "last")]
-    return [(f"{key}, mean ± standard deviation", text) for key, text in found if text != "-"]
+    texts = [(key, columns.column(key).of(runs)) for key in ("best", "last")]
+    return [(f"{key}, mean ± standard deviation", text) for key, text in texts if text != "-"]
 
 
 def _data(run: Run) -> str:
@@ -96,7 +97,7 @@ def _data(run: Run) -> str:
 
 
 def _analysis(run: Run) -> list[str]:
-    """What somebody wrote about the run."""
+    """The lines of the run's analysis, from its notes."""
     try:
         text = read_notes(run.folder).analysis.strip()
     except StorageError:
@@ -104,16 +105,16 @@ def _analysis(run: Run) -> list[str]:
     return [*text.splitlines(), ""] if text else []
 
 
-def epoch_lines(run: Run) -> list[str]:
-    """The epochs of a run as a table."""
-    rows = tables.epoch_table(run)
-    return table(rows, [True] * len(rows[0])) if len(rows) > 1 else ["No epoch was finished."]
+def epoch_lines(rows: Sequence[EpochEnded], best_epoch: int | None) -> list[str]:
+    """Epochs as a table; the best is marked with *."""
+    cells = tables.epoch_table(rows, best_epoch)
+    return table(cells, [True] * len(cells[0])) if rows else ["No epoch was finished."]
 
 
 def _seed_lines(runs: Sequence[Run]) -> list[str]:
-    shown = [columns.column(key) for key in SEED_COLUMNS]
-    rows = [[column.of([run]) for column in shown] for run in sorted(observations(runs), key=_seed)]
-    return table([[column.heading for column in shown], *rows], [column.is_number for column in shown])
+    seed_columns = [columns.column(key) for key in SEED_COLUMNS]
+    rows = [[column.of([run]) for column in seed_columns] for run in sorted(observations(runs), key=_seed)]
+    return table([[column.heading for column in seed_columns], *rows], [column.is_number for column in seed_columns])
 
 
 def _seed(run: Run) -> int:
@@ -124,14 +125,14 @@ def _seed(run: Run) -> int:
 
 
 def comparison_lines(arms: Sequence[Arm], sentences: Sequence[str], measure: Measure) -> list[str]:
-    """Runs beside each other: what can be said, the results, the settings and the layers that differ."""
+    """A comparison: the sentences, the results, and the settings and layers that differ."""
     labels = [arm.label for arm in arms]
     lines = [f"### {plain(' and '.join(labels))}", ""]
     for sentence in sentences:
         lines += [f"**{plain(sentence)}**", ""]
-    lines += _side_table([_judged(row) for row in tables.comparison_table(arms, measure)])
+    lines += _arm_table([_mark_judged(row) for row in tables.comparison_table(arms, measure)])
     if differences := tables.difference_table(arms):
-        lines += ["", *_side_table([["only what differs", *labels], *differences])]
+        lines += ["", *_arm_table([["only what differs", *labels], *differences])]
     for arm in arms[1:]:
         if layers := tables.layer_lines(arms[0], arm):
             lines += ["", f"Layers, from {plain(f'{labels[0]} to {arm.label}')}:", ""]
@@ -139,11 +140,11 @@ def comparison_lines(arms: Sequence[Arm], sentences: Sequence[str], measure: Mea
     return lines
 
 
-def _judged(row: Sequence[str]) -> list[str]:
-    """A row of results; the measure that is judged by is marked with a word instead of a sign."""
+def _mark_judged(row: Sequence[str]) -> list[str]:
+    """A row of results, in which the judged measure is marked with a word instead of >."""
     name, *values = row
     return [f"{name.removeprefix('> ')} (judged)" if name.startswith("> ") else name, *values]
 
 
-def _side_table(rows: Sequence[Sequence[str]]) -> list[str]:
+def _arm_table(rows: Sequence[Sequence[str]]) -> list[str]:
     return table(rows, [False] * len(rows[0]))

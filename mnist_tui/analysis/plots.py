@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from mnist_tui.text import in_ascii
 
 SETTLED = 0.25
-"""The share of the epochs, from the first, that may lie below the plot: their accuracies would flatten all others."""
+"""The share of the epochs, from the first, that may lie below the plot: they would flatten the rest."""
 MARKERS = ("dot", "x", "o", "+", "*")
 """One for each curve, so that curves differ without colours."""
 
@@ -31,9 +31,9 @@ def accuracy_plot(curves: Mapping[str, Sequence[float]], width: int, height: int
     plotext.xticks(_epoch_ticks(last))
     markers = (".", *MARKERS[1:]) if ascii_only else MARKERS
     for (name, values), marker in zip(drawn.items(), markers * len(drawn), strict=False):
-        seen = {epoch: value for epoch, value in enumerate(values, start=1) if value >= low}
+        visible = {epoch: value for epoch, value in enumerate(values, start=1) if value >= low}
         plotext.plot(
-            list(seen), list(seen.values()), label=name, marker="." if ascii_only and marker == "dot" else marker
+            list(visible), list(visible.values()), label=name, marker="." if ascii_only and marker == "dot" else marker
         )
     text = plotext.uncolorize(plotext.build())
     text = in_ascii(text) if ascii_only else text
@@ -47,7 +47,7 @@ def _epoch_ticks(last: int) -> list[int]:
 
 
 def _limits(curves: Sequence[Sequence[float]]) -> tuple[float, float]:
-    """The lowest and the highest accuracy in sight, with a little room between curve and frame."""
+    """The lowest and the highest accuracy of the axis, with a little room between curve and frame."""
     settled = [value for values in curves for value in values[int(SETTLED * len(values)) :]]
     low, high = min(settled), max(value for values in curves for value in values)
     room = max(0.05 * (high - low), 0.01)

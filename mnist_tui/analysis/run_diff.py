@@ -1,4 +1,4 @@
-"""What differs between runs, found by comparing what they recorded: settings, layers and the provenance around them."""
+"""Differences between runs by what they recorded: settings, layers, and provenance (data, device, versions)."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -22,7 +22,7 @@ Recipe = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class Difference:
-    """A setting that is not the same everywhere."""
+    """A setting that is not the same in all runs."""
 
     name: str
     values: tuple[str, ...]
@@ -30,55 +30,55 @@ class Difference:
 
 
 def settings(run: Run) -> dict[str, str]:
-    """Everything but the layers that may change a result, by name: the recipe, call by call and with its defaults."""
-    return {**_settings(_recipe(run), run.knobs), SEED: _shown(run.seed)}
+    """The settings of a run by name, its layers left out: the recipe with every argument of its calls, and the seed."""
+    return {**_settings(_recipe(run), run.knobs), SEED: _text(run.seed)}
 
 
 def _recipe(run: Run) -> Recipe:
-    """The recipe but for the seed, as something that many runs share."""
+    """The recipe without the seed, as a hashable value that many runs share."""
     recipe = run.section("train").items()
-    return tuple((name, _shown(value)) for name, value in recipe if name not in (SEED, "eval_batch_size"))
+    return tuple((name, _text(value)) for name, value in recipe if name not in (SEED, "eval_batch_size"))
 
 
 @lru_cache(maxsize=20_000)
 def _settings(recipe: Recipe, knobs: Knobs) -> dict[str, str]:
-    found = {name: value for name, value in recipe if name not in (*CALLS, "augment")}
-    given = dict(recipe)
+    values = dict(recipe)
+    settings = {name: value for name, value in recipe if name not in (*CALLS, "augment")}
     for name in CALLS:
-        found |= _call_settings(name, given.get(name, "none"), knobs)
-    found["augment"] = given.get("augment") or "none"
-    return found | {f"knob {name}": f"{value:g}" for name, value in knobs}
+        settings |= _call_settings(name, values.get(name, "none"), knobs)
+    settings["augment"] = values.get("augment") or "none"
+    return settings | {f"knob {name}": f"{value:g}" for name, value in knobs}
 
 
 def provenance(run: Run) -> dict[str, str]:
-    """What nobody set, and may change a result all the same: data, device, threads, versions, steering."""
-    found = {name: _shown(run.record.get(name)) for name in ("device_name", "threads", "extends")}
-    found |= {f"version of {name}": _shown(value) for name, value in run.part("versions").items() if name in VERSIONS}
-    found["data"] = f"{run.dataset or '-'} {(run.data[1] or '')[:8]}".strip()
-    found["steered by hand"] = "yes" if run.is_steered else "no"
-    return found
+    """What may change a result without being a setting: data, device, threads, versions, steering; by name."""
+    values = {name: _text(run.record.get(name)) for name in ("device_name", "threads", "extends")}
+    values |= {f"version of {name}": _text(value) for name, value in run.part("versions").items() if name in VERSIONS}
+    values["data"] = f"{run.dataset or '-'} {(run.data[1] or '')[:8]}".strip()
+    values["steered by hand"] = "yes" if run.is_steered else "no"
+    return values
 
 
 def differing(runs: Sequence[Run], with_seed: bool = True) -> list[Difference]:
-    """The settings that are not the same in all the runs, and then what differs in the provenance around them."""
-    found: list[Difference] = []
+    """The settings that differ between runs, then what differs in their provenance."""
+    differences: list[Difference] = []
     for read in (settings, provenance):
         each = [read(run) for run in runs]
         for name in dict.fromkeys(name for values in each for name in values):
             values = tuple(one.get(name, "-") for one in each)
             if len(set(values)) > 1 and (with_seed or name != SEED):
-                found.append(Difference(name, values))
-    return found
+                differences.append(Difference(name, values))
+    return differences
 
 
 def layer_differences(before: Run, after: Run) -> list[Change]:
-    """The layers of two runs beside each other; [] where they are all the same."""
+    """The layers of two runs, aligned; [] where they are all the same."""
     changes = layer_changes(before.layers, after.layers)
     return changes if any(change.kind != "same" for change in changes) else []
 
 
 def change_words(before: Run, after: Run) -> list[str]:
-    """What changed from a run to a later one, a line each; what nobody set comes last."""
+    """The changes from a run to a later one, a line each; provenance comes last."""
     set_before, set_after = settings(before), settings(after)
     lines = []
     for change in layer_differences(before, after):
@@ -94,7 +94,7 @@ def change_words(before: Run, after: Run) -> list[str]:
 
 
 def layer_words(change: Change) -> str:
-    """A layer's change on one line, with what it costs."""
+    """A layer's change on one line, with the parameters that it adds."""
     cost = f" ({change.parameters:+,} params)" if change.parameters else ""
     old, new = (f"{row.type}({row.arguments})" if row else "" for row in (change.before, change.row))
     match change.kind:
@@ -106,7 +106,7 @@ def layer_words(change: Change) -> str:
 
 
 def distance(before: Run, after: Run) -> int:
-    """How many things differ: settings other than the seed, and layers."""
+    """The number of differences between two runs: settings other than the seed, and layers."""
     recipes = _changed_settings(_recipe(before), before.knobs, _recipe(after), after.knobs)
     return recipes + _edits(before.layer_text, after.layer_text)
 
@@ -132,7 +132,7 @@ def _edits(before: str, after: str) -> int:
 def nearest(run: Run, runs: Sequence[Run]) -> Run | None:
     """The earlier run that differs least, the newest of equals; None where there is no earlier one.
 
-    Runs of the same settings with another seed do not count: nothing was changed there.
+    Runs of the same settings with another seed are skipped, since nothing was changed there.
     """
     earlier = (other for other in runs if other.is_run and other.created < run.created)
     by_distance = [(distance(other, run), other) for other in sorted(earlier, key=_created, reverse=True)]
@@ -144,21 +144,21 @@ def _created(run: Run) -> str:
 
 
 def _call_settings(kind: str, text: str, knobs: Knobs) -> dict[str, str]:
-    """A call of the recipe as settings: its name, and its arguments, defaults filled in."""
+    """A call of the recipe as settings: its name and its arguments, with their defaults."""
     if text == "none":
         return {kind: text}
     try:
         call = parse(text)
     except CallError:
-        return {kind: _shown(text)}
+        return {kind: _text(text)}
     # `epochs` and `steps_per_epoch` stay as they are written: the number of epochs is a difference of its own.
     with suppress(CallError):
         values = catalog.check(kind, resolve_call(call, dict(knobs)))
-        return {kind: call.name} | {f"{kind}.{name}": _shown(show(value)) for name, value in values.items()}
-    return {kind: _shown(text)}
+        return {kind: call.name} | {f"{kind}.{name}": _text(show(value)) for name, value in values.items()}
+    return {kind: _text(text)}
 
 
-def _shown(value: Any) -> str:
+def _text(value: Any) -> str:
     if isinstance(value, list | tuple):
-        return ", ".join(_shown(item) for item in value)
+        return ", ".join(_text(item) for item in value)
     return "none" if value is None else clean_line(str(value), 200)

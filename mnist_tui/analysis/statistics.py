@@ -1,4 +1,4 @@
-"""What can be said of accuracies with few seeds and 10,000 images. scipy is loaded by what is asked for.
+"""Intervals and tests for accuracies of few seeds on 10,000 images. scipy is loaded by the functions that need it.
 
 Sources: Wilson, JASA 22 (1927) 209, for the interval of a share; McNemar, Psychometrika 12 (1947) 153, in its exact
 form, for two classifiers on the same images; Welch, Biometrika 34 (1947) 28, for two means with their own spreads;
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 
 LEVEL = 0.95
-"""Of every interval."""
+"""The confidence level of every interval."""
 POWER = 0.8
-"""How surely a difference is to be found, where seeds are counted."""
+"""The probability with which `seeds_needed` seeds find a difference."""
 ROUNDING = 1e-9
 """A standard deviation of accuracies below this is rounding: one image of a million changes an accuracy by more."""
 MAX_SEEDS = 100_000
@@ -26,10 +26,10 @@ class Paired:
     """Two classifiers on the same images."""
 
     only_first: int
-    """Images that the first alone has right."""
+    """The number of images that only the first classifies right."""
     only_second: int
     p: float
-    """Probability of a split that uneven, or more so, were both as good: the exact two-sided McNemar test."""
+    """The p value of the exact two-sided McNemar test."""
 
 
 @dataclass(frozen=True)
@@ -37,17 +37,17 @@ class Unpaired:
     """Two groups of results."""
 
     difference: float
-    """Mean of the second less mean of the first."""
+    """Mean of the second group − mean of the first."""
     p: float | None
-    """Of Welch's t test, two-sided; None where the groups have no spread or fewer than two results."""
+    """The p value of Welch's two-sided t test; None where the groups have no spread or fewer than two results."""
     interval: Interval | None
-    """Of the difference, by Welch's t too: it leaves out 0 exactly where `p` is below 0.05. None where `p` is."""
+    """The 95% interval of the difference, by Welch's t too: it excludes 0 exactly where `p` is below 0.05."""
     seeds_needed: int | None
-    """Seeds in each group to tell a difference of this size; None where it cannot be said."""
+    """The number of seeds in each group that finds a difference of this size; None where it cannot be computed."""
 
 
 def mean_interval(values: Sequence[float]) -> Interval | None:
-    """The interval of the mean of accuracies, shares in 0..1, of several seeds; None with fewer than two.
+    """The 95% interval of the mean accuracy of several seeds, fractions in 0..1; None with fewer than two.
 
     Student's t around the logit of the mean, with the standard error by the delta method, as survey statistics do it
     (`svy: tabulate` of Stata, `svyciprop(method="xlogit")` of R): it contains the mean and stays inside 0..1. Of 2 to
@@ -64,26 +64,26 @@ def mean_interval(values: Sequence[float]) -> Interval | None:
 
     error = spread / math.sqrt(len(values)) / (mean * (1 - mean))
     half = float(t.ppf((1 + LEVEL) / 2, len(values) - 1)) * error
-    # Where `half` is tiny, rounding may put an end on the wrong arm of the mean.
+    # Where `half` is tiny, rounding may put an end on the wrong side of the mean.
     return min(mean, float(expit(logit(mean) - half))), max(mean, float(expit(logit(mean) + half)))
 
 
 def _spread(values: Sequence[float]) -> float:
-    """The standard deviation; 0 where it is rounding alone."""
+    """The standard deviation; 0 where it is no more than rounding."""
     spread = stdev(values)
     return spread if spread > ROUNDING else 0.0
 
 
 def wilson(right: int, total: int) -> Interval:
-    """Of the share of images that a classifier has right, from how many of `total` it had right."""
+    """Wilson's 95% interval of the accuracy of a classifier that had `right` of `total` images right."""
     from scipy.stats import binomtest
 
-    found = binomtest(right, total).proportion_ci(LEVEL, method="wilson")
-    return float(found.low), float(found.high)
+    interval = binomtest(right, total).proportion_ci(LEVEL, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def mcnemar(first: Sequence[bool], second: Sequence[bool]) -> Paired:
-    """Whether two classifiers differ, from which images each has right, in the same order."""
+    """McNemar's test of two classifiers, from whether each has an image right, in the same order."""
     from scipy.stats import binomtest
 
     pairs = list(zip(first, second, strict=True))
@@ -94,7 +94,7 @@ def mcnemar(first: Sequence[bool], second: Sequence[bool]) -> Paired:
 
 
 def welch(first: Sequence[float], second: Sequence[float]) -> Unpaired:
-    """Whether the mean accuracies of two groups differ; each needs two results or more for that.
+    """Welch's t test of the mean accuracies of two groups; each needs two results or more.
 
     The interval is that of the same test. The percentile bootstrap is none for few seeds: where nothing differed, its
     95% interval left out 0 in 30 of 100 simulated comparisons of 2 seeds with 2, and in 22 of 3 with 3.
@@ -115,7 +115,7 @@ def welch(first: Sequence[float], second: Sequence[float]) -> Unpaired:
 
 
 def seeds_needed(difference: float, first: Sequence[float], second: Sequence[float]) -> int | None:
-    """Seeds in each group with which a difference of this size, at this spread, is found with 80 % probability.
+    """The number of seeds in each group that finds a difference of this size, at this spread, with 80 % probability.
 
     By the normal approximation, and two more for Student's t; None where there is no difference to find.
     """

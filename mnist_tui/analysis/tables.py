@@ -1,4 +1,4 @@
-"""Runs and comparisons as text and as JSON, for a terminal without a screen and for pipes."""
+"""Runs and comparisons as tables of text and as JSON, for the command line and the dashboard."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +14,7 @@ from mnist_tui.analysis.run_diff import (
     provenance,
     settings,
 )
+from mnist_tui.runs import metrics
 from mnist_tui.runs.columns import Column
 from mnist_tui.runs.events import EpochEnded
 from mnist_tui.runs.index import repeats
@@ -29,21 +30,21 @@ SHORT: dict[Measure, str] = {
 """The measures in a table's first column."""
 
 
-def runs_table(groups: Sequence[Sequence[Run]], shown: Sequence[Column]) -> list[str]:
-    """A heading, and a line for every run or every group of seeds."""
-    rows = [[column.of(runs) for column in shown] for runs in groups]
-    heads = [column.heading for column in shown]
-    return _aligned([heads, *rows], [column.is_number for column in shown])
+def runs_table(groups: Sequence[Sequence[Run]], columns: Sequence[Column]) -> list[str]:
+    """A heading line, then a line for every run or group of seeds."""
+    rows = [[column.of(runs) for column in columns] for runs in groups]
+    heads = [column.heading for column in columns]
+    return _align([heads, *rows], [column.is_number for column in columns])
 
 
-def _aligned(rows: Sequence[Sequence[str]], is_right: Sequence[bool]) -> list[str]:
+def _align(rows: Sequence[Sequence[str]], is_right: Sequence[bool]) -> list[str]:
     widths = [min(MAX_CELL, max(map(cell_width, column))) for column in zip(*rows, strict=True)]
     return ["  ".join(map(fitted, row, widths, is_right)).rstrip() for row in rows]
 
 
-def details(run: Run, runs: Sequence[Run], shown: Sequence[Column], notes: str) -> list[str]:
-    """All that is known of a run: its facts, what changed against the nearest earlier one, epochs and notes."""
-    facts = [(column.heading, column.of([run])) for column in shown if column.key != "curve"]
+def details(run: Run, runs: Sequence[Run], columns: Sequence[Column], notes: str) -> list[str]:
+    """A run in full: its facts, the changes against the nearest earlier run, epochs and notes."""
+    facts = [(column.heading, column.of([run])) for column in columns if column.key != "curve"]
     if newer := repeats(runs).get(run.id):
         facts.append(("not counted", f"{newer} repeats it: same recipe, seed, data, device and versions"))
     lines = [f"{heading:<14} {text}" for heading, text in facts if text not in ("", "-")]
@@ -51,7 +52,7 @@ def details(run: Run, runs: Sequence[Run], shown: Sequence[Column], notes: str) 
 
 
 def changes(run: Run, runs: Sequence[Run]) -> list[str]:
-    """What changed against the earlier run that is nearest, a line each."""
+    """The changes against the nearest earlier run, a line each."""
     before = nearest(run, runs)
     if before is None:
         return ["changes: no earlier run to compare with"]
@@ -60,49 +61,26 @@ def changes(run: Run, runs: Sequence[Run]) -> list[str]:
 
 
 def epoch_lines(run: Run) -> list[str]:
-    """The history as a table."""
-    rows = epoch_table(run)
-    return _aligned(rows, [True] * len(rows[0])) if len(rows) > 1 else ["no epoch was finished"]
+    """The epochs of a run as an aligned table."""
+    rows = epoch_table(run.rows, run.best_epoch)
+    return _align(rows, [True] * len(rows[0])) if len(rows) > 1 else ["no epoch was finished"]
 
 
-def epoch_table(run: Run) -> list[list[str]]:
-    """The history: a heading row, then a row for each epoch; the best is marked with *."""
-    has_val = any(row.val_accuracy is not None for row in run.rows)
-    heads = ["epoch", "train loss", "train acc", *(["val acc"] if has_val else []), "test loss", "test acc", "lr", "s"]
-    rows = [
-        [
-            f"{row.epoch}{'*' if row.epoch == run.best_epoch else ' '}",
-            f"{row.train_loss:.4f}",
-            f"{row.train_accuracy:.2%}",
-            *(["" if row.val_accuracy is None else f"{row.val_accuracy:.2%}"] if has_val else []),
-            f"{row.test_loss:.4f}",
-            f"{row.test_accuracy:.2%}",
-            f"{row.learning_rate:.3g}",
-            f"{row.seconds:.1f}",
-        ]
-        for row in run.rows
-    ]
-    return [heads, *rows]
-
-
-def epochs_as_markdown(rows: Sequence[EpochEnded]) -> str:
-    """Epochs as a table in Markdown."""
-    heads = ["epoch", "train loss", "train acc", "test loss", "test acc", "learning rate", "seconds"]
-    lines = [f"| {' | '.join(heads)} |", f"|{' ---: |' * len(heads)}"]
+def epoch_table(rows: Sequence[EpochEnded], best_epoch: int | None) -> list[list[str]]:
+    """A heading row, then a row for each epoch with every metric that was measured; the best is marked with *."""
+    recorded = [metric for metric in metrics.measured(rows) if metric.compute is None]
+    table = [["epoch", *(metric.heading for metric in recorded)]]
     for row in rows:
-        train, test = (
-            f"{row.train_loss:.4f} | {row.train_accuracy:.2%}",
-            f"{row.test_loss:.4f} | {row.test_accuracy:.2%}",
-        )
-        lines.append(f"| {row.epoch} | {train} | {test} | {row.learning_rate:.3g} | {row.seconds:.1f} |")
-    return "\n".join(lines) + "\n"
+        mark = "*" if row.epoch == best_epoch else " "
+        table.append([f"{row.epoch}{mark}", *(metric.text(metric.of(row)) for metric in recorded)])
+    return table
 
 
 # --- comparisons ---
 
 
 def comparison_table(arms: Sequence[Arm], measure: Measure) -> list[list[str]]:
-    """Results arm by arm: a heading row, then a row for each fact; the judged measure is marked with >."""
+    """Results, a column for each arm: a heading row, then a row for each fact; the judged measure is marked with >."""
     rows = [["", *(arm.label for arm in arms)]]
     rows.append(["seeds", *(_seeds(arm) for arm in arms)])
     rows.append(["parameters", *(f"{arm.runs[0].parameters or 0:,}" for arm in arms)])
@@ -128,8 +106,8 @@ def _mean(arm: Arm, measure: Measure) -> str:
 
 
 def _interval(arm: Arm, measure: Measure) -> str:
-    found = arm.interval(measure)
-    return "-" if found is None else f"{100 * found[0]:.2f}–{found[1]:.2%}"
+    interval = arm.interval(measure)
+    return "-" if interval is None else f"{100 * interval[0]:.2f}–{interval[1]:.2%}"
 
 
 def _gap(arm: Arm) -> str:
@@ -138,10 +116,10 @@ def _gap(arm: Arm) -> str:
 
 
 def difference_table(arms: Sequence[Arm]) -> list[list[str]]:
-    """The settings that differ between the arms, a row each; a arm of several seeds is told by its first run."""
+    """The settings that differ between the arms, a row each; of several seeds those of the first run."""
     several = any(len(arm.runs) > 1 for arm in arms)
-    found = differing([arm.runs[0] for arm in arms], with_seed=not several)
-    return [[difference.name, *difference.values] for difference in found]
+    differences = differing([arm.runs[0] for arm in arms], with_seed=not several)
+    return [[difference.name, *difference.values] for difference in differences]
 
 
 def setting_table(arms: Sequence[Arm]) -> list[list[str]]:
@@ -156,7 +134,7 @@ def _all_seeds(arm: Arm) -> str:
 
 
 def layer_lines(before: Arm, after: Arm) -> list[str]:
-    """The layers that differ, with what they change in parameters, multiply-adds and receptive field."""
+    """The layers that differ, with the change of parameters, multiply-adds and receptive field."""
     lines = []
     for change in layer_differences(before.runs[0], after.runs[0]):
         if change.kind == "same":
@@ -168,12 +146,12 @@ def layer_lines(before: Arm, after: Arm) -> list[str]:
 
 
 def comparison_lines(arms: Sequence[Arm], verdicts: Sequence[Verdict], measure: Measure) -> list[str]:
-    """The whole comparison as text, the sentence last."""
+    """A comparison as text: results, differences, and the verdicts last."""
     rows = comparison_table(arms, measure)
-    lines = _aligned(rows, [False] * len(rows[0]))
+    lines = _align(rows, [False] * len(rows[0]))
     if differences := difference_table(arms):
         heads = ["only what differs", *(arm.label for arm in arms)]
-        lines += ["", *_aligned([heads, *differences], [False] * len(heads))]
+        lines += ["", *_align([heads, *differences], [False] * len(heads))]
     for arm in arms[1:]:
         if layers := layer_lines(arms[0], arm):
             lines += ["", f"layers, from {arms[0].label} to {arm.label}", *(f"  {line}" for line in layers)]
@@ -181,7 +159,7 @@ def comparison_lines(arms: Sequence[Arm], verdicts: Sequence[Verdict], measure: 
 
 
 def comparison_json(arms: Sequence[Arm], verdicts: Sequence[Verdict], measure: Measure) -> dict[str, Any]:
-    """The whole comparison as one object; accuracies are fractions."""
+    """A comparison as one JSON object; accuracies are fractions."""
     return {
         "measure": measure,
         "sides": [

@@ -13,7 +13,7 @@ from statistics import fmean
 from typing import Any, TextIO
 
 from mnist_tui.errors import ExitCode, MnistTuiError
-from mnist_tui.runs import verdict
+from mnist_tui.runs import metrics, verdict
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import (
     EpochEnded,
@@ -254,14 +254,15 @@ def _is_resumed(event: RunStarted) -> bool:
 
 def epoch_line(row: EpochEnded, epochs: int) -> str:
     """An epoch on one line of at most 80 columns."""
+    text = metrics.texts(row)
     has_val = row.val_accuracy is not None
     # Beside a validation accuracy there is no room for the test loss; the history has it.
-    evaluated = f"val {row.val_accuracy:7.2%}  test" if has_val else f"test {_loss(row.test_loss)}"
+    evaluated = f"val {text['val_accuracy']:>7}  test" if has_val else f"test {_loss(row.test_loss)}"
     parts = [
         f"epoch {row.epoch:>{len(str(epochs))}}/{epochs}",
-        f"train {_loss(row.train_loss)} {row.train_accuracy:7.2%}",
-        f"{evaluated} {row.test_accuracy:7.2%}",
-        f"lr {row.learning_rate:.3g}",
+        f"train {_loss(row.train_loss)} {text['train_accuracy']:>7}",
+        f"{evaluated} {text['test_accuracy']:>7}",
+        f"lr {text['learning_rate']}",
         f"{row.seconds:.1f} s" if row.seconds < 100 else f"{row.seconds:.0f} s",
     ]
     while len(line := "  ".join(parts)) > 80:
@@ -270,7 +271,8 @@ def epoch_line(row: EpochEnded, epochs: int) -> str:
 
 
 def _loss(value: float) -> str:
-    return f"{value:.4f}" if value < 1_000 else f"{value:.2e}"
+    """A loss in at most eight characters."""
+    return metrics.metric("test_loss").text(value) if value < 1_000 else f"{value:.2e}"
 
 
 def result_lines(ended: RunEnded) -> list[str]:

@@ -185,11 +185,12 @@ def watch(
 ) -> int:
     """Show a run live that another process trains; pause or stop it."""
     values, options = settings_with(given), run_options(given)
-    from mnist_tui.runs import follow, index, storage
+    from mnist_tui.cli import watch as watch_lines
+    from mnist_tui.runs import index, storage
     from mnist_tui.spec.draft import Draft
 
-    folder = index.find_run(run, options.runs_dir).folder if run else follow.newest_run(options.runs_dir)
+    folder = index.find_run(run, options.runs_dir).folder if run else index.newest_run(options.runs_dir)
     if plain or as_json or not terminal.is_terminal() or terminal.is_dumb():
-        return follow.print_events(folder, as_json)
+        return watch_lines.print_events(folder, as_json)
     saved = storage.load_run(folder).spec
     return open_dashboard(replace(_request(Draft(saved), given, values), watch=folder))

@@ -23,7 +23,7 @@ from mnist_tui.cli.completion import complete_runs
 from mnist_tui.cli.parsing import WordsCommand
 from mnist_tui.editor import edit
 from mnist_tui.errors import RunError, UsageError
-from mnist_tui.runs import annotations, columns, filters
+from mnist_tui.runs import annotations, archive, columns, filters, trash
 from mnist_tui.runs.index import RunIndex, find_run, grouped, matching, repeats
 from mnist_tui.runs.record import Run as SavedRun
 from mnist_tui.settings import settings
@@ -192,10 +192,10 @@ def delete_runs(
         raise UsageError("delete which run? mnist-tui runs --columns run,name,seed lists them")
     runs_dir = settings_with(given).runs_dir
     if empty_trash:
-        count = annotations.empty_trash(runs_dir)
+        count = trash.empty_trash(runs_dir)
         print(f"removed for good: {count} run{'s' if count != 1 else ''} in the trash of {runs_dir}")
     for saved in [find_run(name, runs_dir) for name in runs or ()]:
-        annotations.delete(saved.folder)
+        trash.delete(saved.folder)
         print(f"in the trash: {saved.id}; to restore it: mnist-tui restore {saved.id}")
     return 0
 
@@ -211,15 +211,15 @@ def restore_run(
     given: Given,
 ) -> int:
     """Take a run out of the trash, or list what is in it."""
-    trash = annotations.trashed(settings_with(given).runs_dir)
+    deleted = trash.trashed(settings_with(given).runs_dir)
     if run is None:
-        print("\n".join(folder.name for folder in trash) or "the trash is empty")
+        print("\n".join(folder.name for folder in deleted) or "the trash is empty")
         return 0
-    names = matching(Path(run).name, [folder.name for folder in trash])
+    names = matching(Path(run).name, [folder.name for folder in deleted])
     if len(names) != 1:
         why = f"{len(names)} runs in the trash are called that" if names else "is not in the trash"
         raise RunError(f"{clean_line(run, 100)}: {why}; mnist-tui restore lists what is")
-    print(annotations.restore(next(folder for folder in trash if folder.name == names[0])))
+    print(trash.restore(next(folder for folder in deleted if folder.name == names[0])))
     return 0
 
 
@@ -239,7 +239,7 @@ def export_run(
 ) -> int:
     """Copy a run to a folder or an archive."""
     saved = _find_own_run(settings_with(given).runs_dir, run)
-    if wrong := annotations.wrong_destination(destination):
+    if wrong := archive.wrong_destination(destination):
         raise RunError(wrong)
-    print(annotations.export(saved.folder, destination, checkpoints=not no_checkpoints))
+    print(archive.export(saved.folder, destination, checkpoints=not no_checkpoints))
     return 0

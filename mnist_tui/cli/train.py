@@ -72,10 +72,9 @@ def resume(
     options = resume_options(given)
     from mnist_tui.cli import headless
     from mnist_tui.runs import index, storage
-    from mnist_tui.training import session
 
     if run is None:
-        saved = session.newest_resumable(options.runs_dir)
+        saved = index.newest_resumable(options.runs_dir)
     else:
         saved = storage.load_run(index.find_run(run, options.runs_dir).folder)
     return headless.resume(saved, options, headless.Output(as_json, quiet), require_target)

@@ -1,4 +1,4 @@
-"""The columns of the table of runs: what each one is called, what it says of a run, and of several seeds of one."""
+"""The columns of the table of runs: their headings, and their text for a run and for several seeds of one recipe."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,13 +8,14 @@ from statistics import fmean, stdev
 from typing import Any
 
 from mnist_tui.errors import ColumnError
+from mnist_tui.runs.metrics import metric
 from mnist_tui.runs.record import Run, observations
 from mnist_tui.runs.sparkline import HELP, MOST_CELLS, mean_curve, scale_of, sparkline
 from mnist_tui.settings.settings import ResolvedSetting
 from mnist_tui.text import clean_line, did_you_mean, duration
 
 NOT_MNIST = "not MNIST: its accuracies do not compare with MNIST's"
-"""What is said of a run on other images."""
+"""The warning about a run on other images."""
 
 Value = str | int | float | bool | tuple[Any, ...] | None
 
@@ -27,28 +28,28 @@ class Column:
     """Its name in filters, in settings and in JSON."""
     heading: str
     value: Callable[[Run], Value]
-    """None where a run does not have it."""
+    """Returns the value for a run; None where it has none."""
     text: Callable[[Any], str] = str
-    """A value that is not None, for a person."""
+    """Formats a value that is not None."""
     is_number: bool = False
-    """Whether it stands at the right, and can be less or more."""
+    """Whether it is aligned to the right, and can be compared with < and >."""
     is_result: bool = False
-    """Whether it is measured: then several seeds have a mean and a spread."""
+    """Whether it is measured: several seeds then show mean ± standard deviation."""
     help: str = ""
     is_accuracy: bool = False
-    """Whether it is an accuracy, or a difference of two: the runs of one data set alone can be ranked by it."""
+    """Whether it is an accuracy, or a difference of two: sorting by it ranks the runs of each data set apart."""
 
     @property
     def is_falling(self) -> bool:
-        """Whether rows that are to be sorted by it begin with the highest, or newest."""
+        """Whether sorting by it begins with the highest value, or the newest run."""
         return self.is_number or self.is_accuracy or self.key == "when"
 
     def has_value(self, run: Run) -> bool:
-        """Whether a run has anything to show in it."""
+        """Whether a run has a value in this column."""
         return self.value(run) not in (None, "", ())
 
     def of(self, runs: Sequence[Run]) -> str:
-        """What stands in the cell of a run, or of several seeds of one; a seed's repeats are not counted."""
+        """The text of the cell of a run, or of several seeds of one recipe; repeats of a seed are not counted."""
         if self.key == "seed" and len(runs) > 1:
             return seed_words(runs)
         values = [value for run in observations(runs) if (value := self.value(run)) not in (None, "", ())]
@@ -67,7 +68,7 @@ class Column:
         return ", ".join(f"{count} {text}" for count, text in counts) if len(counts) <= 3 else f"{len(counts)} values"
 
     def mean(self, runs: Sequence[Run]) -> Value:
-        """What several seeds of a run are sorted by."""
+        """The value by which a row of several seeds is sorted: the mean of numbers, else the first."""
         values: list[Any] = [value for run in observations(runs) if (value := self.value(run)) is not None]
         if self.is_number and values:
             return fmean(values)
@@ -77,7 +78,7 @@ class Column:
 class CurveColumn(Column):
     """The test accuracy over the epochs as a sparkline, of several seeds their mean; sorted by the last epoch.
 
-    Its value is read from the disk: `has_value` and `mean` do without it.
+    Its value is read from the disk, so `has_value` and `mean` do not use it.
     """
 
     def has_value(self, run: Run) -> bool:
@@ -87,7 +88,7 @@ class CurveColumn(Column):
         return self.drawn(runs, MOST_CELLS)
 
     def drawn(self, runs: Sequence[Run], width: int) -> str:
-        """The sparkline in at most so many cells."""
+        """The sparkline in at most `width` cells."""
         curves = [run.accuracies for run in observations(runs) if run.accuracies]
         return sparkline(mean_curve(curves), scale_of(runs[0].dataset), width) if curves else "-"
 
@@ -96,7 +97,7 @@ class CurveColumn(Column):
 
 
 def seed_words(runs: Sequence[Run]) -> str:
-    """How many seeds several runs are of, and how many of the runs are repeats, which are not counted."""
+    """The seeds of several runs in words: how many there are, and how many runs are repeats, which are not counted."""
     counted = observations(runs)
     seeds = {run.seed for run in counted}
     if len(counted) == 1:
@@ -112,16 +113,12 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def _percent(value: float) -> str:
-    return f"{value:.2%}"
-
-
-def _points(value: float) -> str:
-    return f"{100 * value:+.2f}"
+_percent = metric("test_accuracy").text
+_points = metric("gap").text
 
 
 def _when(created: str) -> str:
-    """In local time, to the minute."""
+    """A time in UTC as local time, to the minute."""
     try:
         return datetime.fromisoformat(created).replace(tzinfo=UTC).astimezone().strftime("%Y-%m-%d %H:%M")
     except ValueError:
@@ -213,39 +210,39 @@ def chosen(names: Sequence[str]) -> list[Column]:
 
 
 def shown_columns(groups: Sequence[Sequence[Run]], names: Sequence[str]) -> list[Column]:
-    """The columns of several names that say anything of the rows; and the data set's, where there are several."""
+    """The columns of several names that have a value in any row, and the data set's where there are several."""
     return without_empty(with_data(groups, names), groups)
 
 
 def with_data(groups: Sequence[Sequence[Run]], names: Sequence[str]) -> list[Column]:
     """The columns of several names; where the rows are of several data sets, theirs too, before the accuracies."""
-    found, data = chosen(names), column("data")
-    if data in found or len({runs[0].dataset for runs in groups} - {None}) < 2:
-        return found
-    at = next((index for index, each in enumerate(found) if each.is_accuracy), len(found))
-    return [*found[:at], data, *found[at:]]
+    named, data = chosen(names), column("data")
+    if data in named or len({runs[0].dataset for runs in groups} - {None}) < 2:
+        return named
+    at = next((index for index, each in enumerate(named) if each.is_accuracy), len(named))
+    return [*named[:at], data, *named[at:]]
 
 
-def without_empty(shown: Sequence[Column], groups: Sequence[Sequence[Run]]) -> list[Column]:
-    """The columns in which any of the rows has a value; all of them where there is no row."""
-    return [each for each in shown if not groups or any(each.has_value(run) for runs in groups for run in runs)]
+def without_empty(columns: Sequence[Column], groups: Sequence[Sequence[Run]]) -> list[Column]:
+    """The columns in which any of the rows has a value; all of them without rows."""
+    return [each for each in columns if not groups or any(each.has_value(run) for runs in groups for run in runs)]
 
 
-def from_settings(found: Mapping[str, ResolvedSetting]) -> tuple[tuple[str, ...], str]:
-    """The columns and the order that the settings ask for; raises `ColumnError`, which names where they are set."""
+def from_settings(settings: Mapping[str, ResolvedSetting]) -> tuple[tuple[str, ...], str]:
+    """The columns and the sort order of the settings; raises `ColumnError`, which names where they are set."""
     for key in ("columns", "sort"):
-        names = found[key].value if key == "columns" else (found[key].value.removeprefix("-"),)
+        names = settings[key].value if key == "columns" else (settings[key].value.removeprefix("-"),)
         try:
             chosen(names)
         except ColumnError as error:
-            raise ColumnError(f"{found[key].origin}: {key}: {error}") from None
-    return tuple(found["columns"].value), str(found["sort"].value)
+            raise ColumnError(f"{settings[key].origin}: {key}: {error}") from None
+    return tuple(settings["columns"].value), str(settings["sort"].value)
 
 
 def ordered(groups: Sequence[Sequence[Run]], by: str) -> list[Sequence[Run]]:
-    """Rows by a column, `-best` for the highest first; those without a value last, equal ones as they were.
+    """Sorts rows by a column, `-best` for the highest first; those without a value come last, equals keep their order.
 
-    An accuracy ranks the runs of each data set apart: those of MNIST first, whichever way it goes.
+    An accuracy ranks the runs of each data set apart: those of MNIST come first in either direction.
     """
     key, is_falling = column(by.removeprefix("-")), by.startswith("-")
     valued = [(key.mean(runs), runs) for runs in groups]

@@ -1,7 +1,7 @@
-"""What someone outside may ask of a run: to stop, to wait, to take one step, to train at another rate.
+"""Requests to a run under way: stop, pause, unpause, take one step, change the learning rate.
 
-A thread of the same process holds the run's `Control`; another process writes into the run's folder, which is the only
-channel between processes.
+A thread of the same process calls the run's `Control`; another process writes requests into the run's folder, which is
+the only channel between processes.
 """
 
 import json
@@ -17,14 +17,14 @@ Request = Literal["stop", "pause", "unpause", "step", "learning_rate"]
 
 FILE = "control.jsonl"
 MAX_BYTES = 2**20
-"""Of requests in a run's folder; what comes after is not read."""
+"""Bytes of requests that are read from a run's folder; later ones are ignored."""
 MAX_LINE = 200
 POLL_SECONDS = 0.1
 MAX_RATE = 1e4
 
 
 class Control:
-    """The stop flag of a run, with a pause and a learning rate; every method may be called from any thread."""
+    """Stop flag, pause and learning rate of a run; every method may be called from any thread."""
 
     def __init__(self) -> None:
         self._stop = threading.Event()
@@ -34,35 +34,35 @@ class Control:
         self._steps = 0
         self._rate: float | None = None
         self.source: Callable[[], None] | None = None
-        """Where requests from other processes come from; asked by `poll`."""
+        """Reads the requests of other processes; called by `poll`."""
 
     def poll(self) -> None:
-        """Looks for requests from other processes; the trainer does so a few times a second, paused or not."""
+        """Reads the requests of other processes; the trainer calls it a few times a second, paused or not."""
         if self.source is not None:
             self.source()
 
     @property
     def is_paused(self) -> bool:
-        """Whether the run is to wait before its next step."""
+        """Whether the run should wait before its next step."""
         return self._is_paused and self._steps == 0 and not self.should_stop
 
     @property
     def should_stop(self) -> bool:
-        """Whether the run is to end after the step under way."""
+        """Whether the run should end after the current step."""
         return self._stop.is_set()
 
     def wait_for_stop(self, seconds: float) -> bool:
-        """Sleeps until the run is to end, at most so long; whether it is."""
+        """Sleeps until `stop` is called, at most `seconds`; returns whether it was."""
         return self._stop.wait(seconds)
 
     def stop(self) -> None:
-        """Ends the run after the step under way; it saves."""
+        """Ends the run after the current step; it saves a checkpoint."""
         self._stop.set()
         with self._changed:
             self._changed.notify_all()
 
     def pause(self) -> None:
-        """Waits after the step under way."""
+        """Pauses the run after the current step."""
         with self._changed:
             self._is_paused, self._steps = True, 0
             self._changed.notify_all()
@@ -74,41 +74,41 @@ class Control:
             self._changed.notify_all()
 
     def step(self) -> None:
-        """Takes one step, then waits."""
+        """Takes one step, then pauses."""
         with self._changed:
             self._is_paused, self._steps = True, self._steps + 1
             self._changed.notify_all()
 
     @property
     def is_stepping(self) -> bool:
-        """Whether the next step was asked for alone."""
+        """Whether the next step is one that `step` asked for."""
         return self._steps > 0
 
     def consume_step(self) -> bool:
-        """RunnerMessage by the trainer after every step: whether to report it at once, alone or before a pause."""
+        """Counts a step as taken; returns whether the trainer should report it at once, because a pause follows."""
         with self._changed:
             self._steps = max(0, self._steps - 1)
             return self._is_paused
 
     def set_learning_rate(self, rate: float) -> None:
-        """Trains at `rate` from the next step on; raises `ValueError` for what is no rate."""
+        """Trains at `rate` from the next step on; raises `ValueError` for a number that is no learning rate."""
         with self._changed:
-            self._rate = _checked(rate)
+            self._rate = _check_rate(rate)
             self._changed.notify_all()
 
     def consume_learning_rate(self) -> float | None:
-        """The rate that was asked for since the last call."""
+        """Returns the learning rate that was requested since the last call; None without a request."""
         with self._changed:
             rate, self._rate = self._rate, None
         return rate
 
     def wait_for_change(self, seconds: float) -> None:
-        """Sleeps until something is asked for, at most so long."""
+        """Sleeps until there is a request, at most `seconds`."""
         with self._changed:
             self._changed.wait(seconds)
 
     def apply(self, request: Request, value: float | None = None) -> None:
-        """Does what a request says; raises `ValueError` for a rate that is none."""
+        """Carries out a request; raises `ValueError` for a wrong learning rate."""
         match request:
             case "stop":
                 self.stop()
@@ -122,16 +122,19 @@ class Control:
                 self.set_learning_rate(math.nan if value is None else value)
 
 
-def _checked(rate: float) -> float:
+def _check_rate(rate: float) -> float:
     if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate <= MAX_RATE:
         raise ValueError(f"a learning rate must be greater than 0 and at most {MAX_RATE:,.0f}, got {rate}")
     return float(rate)
 
 
 def send(folder: Path, request: Request, value: float | None = None) -> None:
-    """Asks the run in `folder`, which another process trains; raises `ValueError` for a wrong rate, `OSError`."""
+    """Sends a request to the run in `folder`, which another process trains.
+
+    Raises `ValueError` for a wrong learning rate, `OSError` where the folder cannot be written.
+    """
     if request == "learning_rate":
-        value = _checked(math.nan if value is None else value)
+        value = _check_rate(math.nan if value is None else value)
     line = json.dumps({"request": request} | ({} if value is None else {"value": value})) + "\n"
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     descriptor = os.open(folder / FILE, flags, 0o644)
@@ -142,7 +145,7 @@ def send(folder: Path, request: Request, value: float | None = None) -> None:
 
 
 class Requests:
-    """The requests in a run's folder, each obeyed once; those from before the run began are thrown away."""
+    """The requests in a run's folder, each carried out once; those from before the run began are deleted."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
@@ -157,7 +160,7 @@ class Requests:
             return 0
 
     def dispatch(self, control: Control) -> list[str]:
-        """Has `control` apply what is new; returns the lines that nobody can apply, for the log."""
+        """Has `control` apply the new requests; returns the lines that are no requests, for the log."""
         size = min(self._size(), MAX_BYTES)
         if size <= self._offset:
             return []
@@ -171,19 +174,17 @@ class Requests:
             return []
         finally:
             os.close(descriptor)
-        whole = content.rfind(b"\n") + 1  # A line that is being written is read when it is done.
-        self._offset += whole
-        return [
-            line.decode(errors="replace") for line in content[:whole].splitlines() if not _apply_line(line, control)
-        ]
+        end = content.rfind(b"\n") + 1  # A line that is being written is read when it is complete.
+        self._offset += end
+        return [line.decode(errors="replace") for line in content[:end].splitlines() if not _apply_line(line, control)]
 
 
 def _apply_line(line: bytes, control: Control) -> bool:
     try:
-        wanted = json.loads(line[: MAX_LINE + 1])
-        if wanted["request"] not in get_args(Request):
+        document = json.loads(line[: MAX_LINE + 1])
+        if document["request"] not in get_args(Request):
             return False
-        control.apply(wanted["request"], wanted.get("value"))
+        control.apply(document["request"], document.get("value"))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return False
     return True

@@ -1,7 +1,7 @@
-"""What happens in a run, as facts in the order they happen: numbers and strings only, no tensors.
+"""The events of a run, in the order in which they happen: numbers and strings only, no tensors.
 
-Every run begins with `RunStarted`, before which only a `Notice` may come, and ends with `RunEnded`; `session.run`
-yields them, screens and lines show them.
+Every run begins with `RunStarted`, before which only a `Notice` may come, and ends with `RunEnded`. `session.run`
+yields them; the dashboard and the command line show them.
 """
 
 import math
@@ -13,16 +13,16 @@ Outcome = Literal["completed", "stopped", "diverged", "failed"]
 
 @dataclass(frozen=True)
 class Notice:
-    """Something the user should know, in one sentence or two."""
+    """A message to the user, of one sentence or two."""
 
     text: str
     is_warning: bool = False
-    """A banner that cannot be missed, rather than a remark."""
+    """Whether it is shown as a warning rather than a remark."""
 
 
 @dataclass(frozen=True)
 class RunStarted:
-    """A run begins or goes on; its folder exists."""
+    """A run begins or is resumed; its folder exists."""
 
     run: str
     """The name of the run's folder."""
@@ -39,14 +39,14 @@ class RunStarted:
     device: str
     threads: int
     epochs_done: int = 0
-    """Epochs that were finished before, when the run is resumed."""
+    """Epochs that were finished before the run was resumed."""
     steps_done: int = 0
-    """Steps of the epoch under way that were taken before."""
+    """Steps of the current epoch that were taken before the run was resumed."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """A look at the epoch under way, a few times a second."""
+    """The state of the current epoch, reported a few times a second."""
 
     epoch: int
     step: int
@@ -55,13 +55,13 @@ class Progress:
     loss: float
     """Mean over the images since the last `Progress` of this epoch."""
     learning_rate: float
-    """The rate in use."""
+    """The learning rate of the last step."""
     images_per_second: float
 
 
 @dataclass(frozen=True)
 class Paused:
-    """The run waits between two steps, because it was asked to."""
+    """The run was paused between two steps."""
 
     epoch: int
     step: int
@@ -78,7 +78,7 @@ class Unpaused:
 
 @dataclass(frozen=True)
 class LearningRateChanged:
-    """Somebody changed the learning rate while the run was under way; what is scheduled later is scaled by it."""
+    """Somebody changed the learning rate of a run under way; the schedule goes on, scaled to the new rate."""
 
     epoch: int
     step: int
@@ -89,7 +89,7 @@ class LearningRateChanged:
 
 @dataclass(frozen=True)
 class EpochEnded:
-    """An epoch is trained, evaluated and on disk. Losses are means per image; accuracies are fractions."""
+    """An epoch was trained, evaluated and saved. Losses are means per image; accuracies are fractions."""
 
     epoch: int
     train_loss: float
@@ -102,9 +102,9 @@ class EpochEnded:
     test_loss: float
     test_accuracy: float
     learning_rate: float
-    """The rate that the epoch's last step used."""
+    """The learning rate of the epoch's last step."""
     seconds: float
-    """Training and evaluation."""
+    """Of training and evaluation."""
     images_per_second: float
     """Of the training pass."""
     steered: bool = False
@@ -134,7 +134,7 @@ class RunEnded:
     last: EpochEnded | None
     chosen_by: Literal["validation", "test"]
     target: dict[str, bool | None] | None
-    """The verdict on each part of the target, None for a part that is not judged; None where the preset has none."""
+    """Whether each part of the target is met, None for a part that is not judged; None without a target."""
     seconds: float
 
 
@@ -142,12 +142,12 @@ Event = Notice | RunStarted | Progress | Paused | Unpaused | LearningRateChanged
 
 
 def as_record(event: Event) -> dict[str, Any]:
-    """The event as a JSON object: its fields, and `event`, its name."""
+    """The event as a JSON object: its fields, and under `event` the name of its class."""
     return {"event": type(event).__name__, **finite(asdict(event))}
 
 
 def finite(value: Any) -> Any:
-    """`value`, of numbers, texts, lists and dictionaries, with None for what JSON cannot say: NaN and infinities."""
+    """`value` with None in place of NaN and infinities, which JSON cannot hold; lists and dictionaries are searched."""
     if isinstance(value, dict):
         return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -1,8 +1,8 @@
 """The small language that chooses runs: `iter* params<20000 acc>0.994 opt:sgd tag:x state:failed -note:old`.
 
-Every word must hold; `or`, brackets and their like are refused. A word without a sign is a part of the name, or a
-pattern with * and ?; `key:word` is a part of that column, `key<number` and its like compare, and `-` before a word
-takes it away. Accuracies may be written as fractions or in percent. Quotes hold words together.
+A run is chosen where every word of the filter holds; `or` and brackets are refused. A word without a sign matches a
+part of the name, or is a pattern with * and ?; `key:word` matches a part of that column, `key<number` compares, and `-`
+before a word negates it. Accuracies may be written as fractions or in percent. Quotes hold words together.
 """
 
 import math
@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 
 from mnist_tui.errors import ColumnError, FilterError
-from mnist_tui.runs.columns import Column, column
+from mnist_tui.runs import columns
+from mnist_tui.runs.columns import Column
 from mnist_tui.runs.record import Run
 from mnist_tui.text import as_name, clean_line
 
@@ -27,7 +28,7 @@ COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "!=": lambda a, b: not math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12),
 }
 EXAMPLES = {"parameters": "20000", "lr": "0.001", "gap": "0.5"}
-"""Numbers of columns that are neither accuracies nor counts of epochs."""
+"""Example values for columns that are neither accuracies nor counts of epochs."""
 _TERM = re.compile(r"(-?)(?:([A-Za-z_]+)(<=|>=|!=|<|>|=|:))?(.*)", re.DOTALL)
 
 
@@ -45,10 +46,10 @@ def choose(runs: Sequence[Run], text: str) -> list[Run]:
         words = shlex.split(text)
     except ValueError:
         raise FilterError(f"{clean_line(text, 60)}: a quotation mark is not closed") from None
-    chosen = list(runs)
+    kept = list(runs)
     for test in [_term(word) for word in words]:
-        chosen = [run for run in chosen if test(run)]
-    return chosen
+        kept = [run for run in kept if test(run)]
+    return kept
 
 
 def _term(word: str) -> Test:
@@ -60,15 +61,15 @@ def _term(word: str) -> Test:
         test = _name_test(value)
     else:
         try:
-            found = column(key.lower())
+            column = columns.column(key.lower())
         except ColumnError as error:
             raise FilterError(f"{clean_line(word, 60)}: {error}") from None
-        test = _column_test(found, sign, value, word)
+        test = _column_test(column, sign, value, word)
     return (lambda run: not test(run)) if minus else test
 
 
 def _check_name(value: str, word: str) -> None:
-    """Refuses an operator of another language: as a part of a name it would choose nothing, without a word.
+    """Raises `FilterError` for an operator of another language: as part of a name it would silently choose nothing.
 
     A preset with such a name is found by `name:`.
     """
@@ -83,51 +84,53 @@ def _name_test(value: str) -> Test:
 
 
 def _matcher(value: str) -> Callable[[str], bool]:
-    """Whether a text has `value` in it or, where it is a pattern, is like it; small letters are like capitals."""
-    wanted = as_name(value).lower()
-    if any(sign in wanted for sign in "*?["):
-        return lambda text: fnmatchcase(text, wanted)
-    return lambda text: wanted in text
+    """A test whether a text contains `value` or, where it is a pattern, matches it; case is ignored."""
+    pattern = as_name(value).lower()
+    if any(sign in pattern for sign in "*?["):
+        return lambda text: fnmatchcase(text, pattern)
+    return lambda text: pattern in text
 
 
-def _column_test(found: Column, sign: str, value: str, word: str) -> Test:
+def _column_test(column: Column, sign: str, value: str, word: str) -> Test:
     if not value:
-        raise FilterError(f"{clean_line(word, 60)}: what should {found.key} be? write it after the {sign}")
-    if found.is_number and sign != ":":
-        return _number_test(found, sign, value, word)
+        raise FilterError(f"{clean_line(word, 60)}: what should {column.key} be? write it after the {sign}")
+    if column.is_number and sign != ":":
+        return _number_test(column, sign, value, word)
     if sign not in (":", "=", "!="):
-        raise FilterError(f"{clean_line(word, 60)}: {found.key} is not a number; write {found.key}:WORD")
-    return _text_test(found, sign, value)
+        raise FilterError(f"{clean_line(word, 60)}: {column.key} is not a number; write {column.key}:WORD")
+    return _text_test(column, sign, value)
 
 
-def _number_test(found: Column, sign: str, value: str, word: str) -> Test:
+def _number_test(column: Column, sign: str, value: str, word: str) -> Test:
     try:
-        wanted = float(value.replace("_", "").removesuffix("%"))
+        number = float(value.replace("_", "").removesuffix("%"))
     except ValueError:
-        wanted = math.nan
-    if not math.isfinite(wanted):
-        example = EXAMPLES.get(found.key, "99.4" if found.is_accuracy else "20")
-        raise FilterError(f"{clean_line(word, 60)}: enter a number such as {found.key}{sign}{example}")
-    if found.key in ("best", "last", "mean") and (wanted > 1 or value.endswith("%")):
-        wanted /= 100  # 99.4 is meant in percent.
-    elif found.key == "gap":
-        wanted /= 100  # As it is shown: in points.
+        number = math.nan
+    if not math.isfinite(number):
+        example = EXAMPLES.get(column.key, "99.4" if column.is_accuracy else "20")
+        raise FilterError(f"{clean_line(word, 60)}: enter a number such as {column.key}{sign}{example}")
+    if column.key in ("best", "last", "mean") and (number > 1 or value.endswith("%")):
+        number /= 100  # 99.4 is meant in percent.
+    elif column.key == "gap":
+        number /= 100  # The table shows points.
     compare = COMPARISONS[sign]
 
     def test(run: Run) -> bool:
-        held = found.value(run)
-        return isinstance(held, int | float) and compare(held, wanted)
+        actual = column.value(run)
+        return isinstance(actual, int | float) and compare(actual, number)
 
     return test
 
 
-def _text_test(found: Column, sign: str, value: str) -> Test:
+def _text_test(column: Column, sign: str, value: str) -> Test:
     matches = _matcher(value)
 
     def test(run: Run) -> bool:
-        held = found.value(run)
-        each = held if isinstance(held, tuple) else () if held is None else (held,)
-        texts = [text if isinstance(text, str) else found.text((text,) if held is each else text) for text in each]
+        actual = column.value(run)
+        values = actual if isinstance(actual, tuple) else () if actual is None else (actual,)
+        texts = [
+            each if isinstance(each, str) else column.text((each,) if actual is values else each) for each in values
+        ]
         if sign == ":":
             return any(matches(text.lower()) for text in texts)
         return any(text.lower() == as_name(value).lower() for text in texts) is (sign == "=")

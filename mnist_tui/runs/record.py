@@ -1,26 +1,27 @@
-"""A run as facts for tables and comparisons, out of the files of its folder; slow ones are read when asked for.
+"""A run as facts for tables and comparisons; what is slow to read is read on first use.
 
-Nothing in a file is believed to be of the right kind: a fact that is missing or wrong is None. No torch.
+No file is trusted: a fact that is missing or of the wrong type is None. Training needs more than that:
+`storage.load_run` refuses a run of which anything is wrong. No torch.
 """
 
 import json
-import math
 from collections.abc import Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from statistics import fmean
 from typing import Any, TypeVar
 
-from mnist_tui.errors import CallError, LayerError, SpecError, StorageError
+from mnist_tui.errors import SpecError, StorageError
+from mnist_tui.runs import spec_text
 from mnist_tui.runs.annotations import read_notes, read_tags
 from mnist_tui.runs.events import EpochEnded, best_of
-from mnist_tui.runs.storage import read_history
+from mnist_tui.runs.history import read_history
+from mnist_tui.runs.spec_text import Knobs, finite_number
 from mnist_tui.runs.verdict import Whole, whole
-from mnist_tui.spec.calls import Call, Value, parse, parse_lines, resolve, signature
-from mnist_tui.spec.catalog import OPTIMIZERS
-from mnist_tui.spec.network import LayerRow, infer_shapes
+from mnist_tui.spec.calls import Call
+from mnist_tui.spec.network import LayerRow
 from mnist_tui.spec.run_spec import RunSpec, make_spec
 from mnist_tui.spec.summary import layers_in_words
 from mnist_tui.text import clean_line
@@ -28,13 +29,15 @@ from mnist_tui.text import clean_line
 T = TypeVar("T")
 
 ENDED = ("completed", "stopped", "diverged", "failed")
-"""How a run says that it ended; `training` and `interrupted` are the states of one that does not."""
+"""The states of runs that have ended, as end.json says."""
+OPEN = ("training", "interrupted")
+"""The states of runs that have not ended."""
 NO_RUN = ("damaged", "half written", "newer format", "link", "no run")
 """The states of folders that hold no run that this version can read."""
 VERSIONS = ("mnist-tui", "torch", "torchvision")
 """The packages whose versions may change a result."""
 LAST_EPOCHS = 3
-"""Epochs that the mean of the last ones is over, where the target does not say otherwise."""
+"""The number of last epochs that are averaged, where the target does not say otherwise."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Run:
 
     folder: Path
     state: str
-    """One of `ENDED` or `NO_RUN`, or `training` or `interrupted`."""
+    """One of `ENDED`, `OPEN` or `NO_RUN`."""
     reason: str = ""
     """Why it ended, or what is wrong with it."""
     record: Mapping[str, Any] = field(default_factory=dict)
@@ -70,7 +73,7 @@ class Run:
 
     @cached_property
     def created(self) -> str:
-        """When it began, in UTC, as ISO 8601; "" where it is not known."""
+        """The time it began, in UTC, as ISO 8601; "" where it is not known."""
         return clean_line(_get(self.record, str, "created") or "", 40)
 
     @property
@@ -83,12 +86,12 @@ class Run:
 
     @cached_property
     def dataset(self) -> str | None:
-        """Of MNIST, or of the small digits: mnist, digits."""
+        """Name of the data set: mnist or digits."""
         return _text(_get(self.record, str, "dataset", "name"))
 
     @property
     def data(self) -> tuple[str | None, str | None, int | None]:
-        """What makes two results comparable: the data's name and SHA-256, and how many test images there are."""
+        """Name and SHA-256 of the data set, and its number of test images: equal where two results can be compared."""
         sha = _get(self.record, str, "dataset", "sha256")
         return self.dataset, sha, _get(self.record, int, "dataset", "test_images")
 
@@ -98,7 +101,7 @@ class Run:
 
     @property
     def extends(self) -> str | None:
-        """The run that it goes on from, where it is an extension."""
+        """The id of the run that this one extends; None where it began from its seed."""
         return _text(_get(self.record, str, "extends"))
 
     # --- what the recipe in it says ---
@@ -113,15 +116,15 @@ class Run:
 
     @property
     def optimizer(self) -> str | None:
-        """Its name alone."""
+        """The optimizer's name, without its arguments."""
         call = self._call("optimizer")
         return call.name if call else None
 
     @property
     def learning_rate(self) -> float | None:
-        """The optimizer's; of a schedule the rate that it is a factor of."""
+        """The optimizer's base learning rate."""
         call = self._call("optimizer")
-        return _learning_rate(call, self.knobs) if call else None
+        return spec_text.learning_rate(call, self.knobs) if call else None
 
     @property
     def scheduler(self) -> str | None:
@@ -130,7 +133,7 @@ class Run:
 
     @property
     def augmentation(self) -> str | None:
-        """The names of the transforms; "none" where the training images are as they are."""
+        """The names of the transforms; "none" without any."""
         calls = self._recipe(list, "augment")
         if calls is None:
             return None
@@ -139,67 +142,67 @@ class Run:
     @property
     def dropout(self) -> tuple[float, ...]:
         """The rates of the dropout layers, each once."""
-        return _dropout_rates(self.layer_text, self.knobs)
+        return spec_text.dropout_rates(self.layer_text, self.knobs)
 
     @property
     def layers(self) -> tuple[LayerRow, ...]:
         """The layer table; () where it cannot be read."""
-        return _layer_rows(self.layer_text, self.knobs)
+        return spec_text.layer_rows(self.layer_text, self.knobs)
 
     @property
     def layer_kinds(self) -> str:
-        """How many layers of each kind."""
+        """The number of layers of each kind, in words."""
         return layers_in_words(self.layers)
 
     @property
     def layer_text(self) -> str:
-        """The layers as they were written."""
+        """The text of the layers, as it was written."""
         return _get(self.record, str, "spec", "layers") or ""
 
     @property
-    def knobs(self) -> tuple[tuple[str, float], ...]:
-        """Names and numbers."""
+    def knobs(self) -> Knobs:
+        """Names and values of the knobs."""
         knobs = _get(self.record, dict, "spec", "knobs") or {}
         return tuple((name, value) for name, value in knobs.items() if isinstance(value, int | float))
 
     def section(self, name: str) -> Mapping[str, Any]:
-        """A part of the spec that has parts of its own, such as `train`; {} where there is none."""
+        """A table of the spec, such as `train`; {} where there is none."""
         return _get(self.record, dict, "spec", name) or {}
 
     def part(self, name: str) -> Mapping[str, Any]:
-        """A part of run.json that has parts of its own, such as `versions`; {} where there is none."""
+        """An object in run.json, such as `versions`; {} where there is none."""
         return _get(self.record, dict, name) or {}
 
     def _recipe(self, kind: type[T], name: str) -> T | None:
         return _get(self.record, kind, "spec", "train", name)
 
     def _call(self, name: str) -> Call | None:
-        return _parsed(self._recipe(str, name) or "")
+        return spec_text.parse_call(self._recipe(str, name) or "")
 
     @cached_property
     def spec(self) -> RunSpec | None:
-        """The whole spec, checked; None where this version cannot read it."""
+        """The validated spec; None where this version cannot read it."""
         with suppress(SpecError, KeyError, TypeError):
             return make_spec(self.record["spec"])
         return None
 
     @cached_property
     def recipe(self) -> str:
-        """Equal for runs that were set to do the same, but for the seed."""
+        """A key that is equal for runs whose specs differ in nothing but the seed."""
         train = {name: value for name, value in self.section("train").items() if name != "seed"}
         return json.dumps([self.layer_text, self.knobs, train, self.name], sort_keys=True)
 
     @cached_property
     def group(self) -> Hashable:
-        """Equal for completed runs of one recipe on the same data; a steered one is alone."""
+        """A key that is equal for completed runs of one recipe on the same data; a steered run has one of its own."""
         is_alone = self.is_steered or self.state != "completed"
         return self.recipe, self.data, self.id if is_alone else ""
 
     @cached_property
     def observation(self) -> Hashable:
-        """Equal for runs that repeat one another: one recipe and seed, on the same data, device and versions.
+        """A key that is equal for repeats: runs of one recipe and seed, on the same data, device and versions.
 
-        They draw the same random numbers, so together they say no more than one of them. A steered run repeats none.
+        They draw the same random numbers, so together they count as one observation. A steered run is no repeat.
         """
         versions = [str(self.part("versions").get(name)) for name in VERSIONS]
         device = f"{_get(self.record, str, 'device')}".partition(":")[0], self.device
@@ -211,19 +214,19 @@ class Run:
     @cached_property
     def rows(self) -> list[EpochEnded]:
         """The epochs, in order; [] where the history cannot be read."""
-        return self._history()
+        return self._read_history()
 
     @cached_property
     def accuracies(self) -> tuple[float, ...]:
-        """The test accuracy of each epoch; much less to keep of ten thousand runs than their `rows`."""
-        return tuple(row.test_accuracy for row in self._history())
+        """The test accuracy of each epoch; takes much less memory than `rows`, for tables of ten thousand runs."""
+        return tuple(row.test_accuracy for row in self._read_history())
 
     @property
     def has_accuracies(self) -> bool:
-        """Whether `accuracies` were read already."""
+        """Whether `accuracies` were read from the disk already."""
         return "accuracies" in vars(self)
 
-    def _history(self) -> list[EpochEnded]:
+    def _read_history(self) -> list[EpochEnded]:
         if self.is_run:
             with suppress(StorageError):
                 return read_history(self.folder)
@@ -231,7 +234,7 @@ class Run:
 
     @cached_property
     def epochs(self) -> int:
-        """Epochs done."""
+        """The number of epochs done."""
         if self.end:
             return _get(self.end, int, "epochs") or 0
         return len(self.rows) if self.is_run else 0
@@ -239,24 +242,24 @@ class Run:
     @cached_property
     def best(self) -> Mapping[str, Any]:
         """The best epoch, as a row of the history; {} before the first."""
-        return self._row("best") or self._of(best_of(self.rows))
+        return self._stored_row("best") or self._as_mapping(best_of(self.rows))
 
     @cached_property
     def last(self) -> Mapping[str, Any]:
         """The last epoch, as a row of the history; {} before the first."""
-        return self._row("last") or self._of(self.rows[-1] if self.rows else None)
+        return self._stored_row("last") or self._as_mapping(self.rows[-1] if self.rows else None)
 
-    def _row(self, name: str) -> Mapping[str, Any]:
+    def _stored_row(self, name: str) -> Mapping[str, Any]:
         return _get(self.end, dict, name) or {}
 
     @staticmethod
-    def _of(row: EpochEnded | None) -> Mapping[str, Any]:
+    def _as_mapping(row: EpochEnded | None) -> Mapping[str, Any]:
         return {} if row is None else vars(row)
 
     @cached_property
     def best_accuracy(self) -> float | None:
-        """On the test images, in the best epoch."""
-        return _number(self.best.get("test_accuracy"))
+        """The test accuracy in the best epoch."""
+        return finite_number(self.best.get("test_accuracy"))
 
     @property
     def best_epoch(self) -> int | None:
@@ -264,33 +267,33 @@ class Run:
 
     @cached_property
     def last_accuracy(self) -> float | None:
-        return _number(self.last.get("test_accuracy"))
+        return finite_number(self.last.get("test_accuracy"))
 
     @property
     def mean_of_last(self) -> float | None:
-        """Of the test accuracies of the last epochs, as many as `last_epochs`; None where there are fewer."""
-        found = self.accuracies[-self.last_epochs :]
-        return fmean(found) if len(found) == self.last_epochs else None
+        """The mean test accuracy of the last `last_epochs` epochs; None where there are fewer."""
+        last = self.accuracies[-self.last_epochs :]
+        return fmean(last) if len(last) == self.last_epochs else None
 
     @property
     def last_epochs(self) -> int:
-        """Last epochs that count: the target's, or `LAST_EPOCHS`."""
+        """The number of epochs that `mean_of_last` averages: the target's, or `LAST_EPOCHS`."""
         count = _get(self.record, int, "spec", "target", "last_epochs") or LAST_EPOCHS
         return count if 1 <= count <= 10_000 else LAST_EPOCHS
 
     @property
     def measured_on(self) -> str | None:
-        """What the accuracies were measured on, and what the best epoch was chosen on."""
+        """A sentence on which images measured the accuracies, and on which the best epoch was chosen."""
         if not self.is_run:
             return None
         count = self.data[2]
-        chosen = _get(self.end, str, "chosen_by") or ("validation" if self._has_validation else "test")
-        on = {"test": "the test set", "validation": "the validation images"}.get(chosen, clean_line(chosen, 20))
+        basis = _get(self.end, str, "chosen_by") or ("validation" if self._has_validation else "test")
+        on = {"test": "the test set", "validation": "the validation images"}.get(basis, clean_line(basis, 20))
         return f"{self.dataset} test{f' {count:,}' if count else ''}, best epoch chosen on {on}"
 
     @property
     def chosen_by(self) -> str:
-        """On which images the best epoch is the best: validation, or test."""
+        """The images whose accuracy chose the best epoch: validation or test."""
         return "validation" if self._has_validation else "test"
 
     @property
@@ -299,20 +302,20 @@ class Run:
 
     @property
     def gap(self) -> float | None:
-        """Train − test accuracy in the last epoch: how much it overfits."""
-        train, test = _number(self.last.get("train_accuracy")), self.last_accuracy
+        """Train − test accuracy in the last epoch, as a fraction: how much the network overfits."""
+        train, test = finite_number(self.last.get("train_accuracy")), self.last_accuracy
         return None if train is None or test is None else train - test
 
     @property
     def seconds(self) -> float | None:
-        """Of training and evaluation, as the run counted them."""
+        """Seconds of training and evaluation, as the run measured them."""
         if self.end:
-            return _number(self.end.get("seconds"))
+            return finite_number(self.end.get("seconds"))
         return sum(row.seconds for row in self.rows) if self.rows else None
 
     @cached_property
     def target_parts(self) -> Mapping[str, bool | None]:
-        """Whether each part of the target is met, None where it is not judged; {} without one and before the end."""
+        """For each part of the target whether it is met, None where it is not judged; {} without a target or an end."""
         parts = _get(self.end, dict, "target") or {}
         if not self.epochs:
             parts = {part: met if part == "parameters" else None for part, met in parts.items()}
@@ -352,13 +355,13 @@ class Run:
 
 
 def observations(runs: Sequence[Run]) -> list[Run]:
-    """The runs without repeats: of those that repeat one another the newest, in the place of the first."""
+    """The runs without repeats: of runs with equal `observation` the newest, in the place of the first."""
     if len(runs) == 1:
         return list(runs)
     newest: dict[Hashable, Run] = {}
     for run in runs:
-        known = newest.get(run.observation, run)
-        newest[run.observation] = max(known, run, key=lambda each: (each.created, each.id))
+        previous = newest.get(run.observation, run)
+        newest[run.observation] = max(previous, run, key=lambda each: (each.created, each.id))
     return list(newest.values())
 
 
@@ -367,60 +370,10 @@ def _text(value: str | None) -> str | None:
 
 
 def _get(document: Any, kind: type[T], *path: str) -> T | None:
-    """What stands at a path of nested objects, if it is of the kind that it should be."""
+    """The value at a path in nested objects; None where it is missing or not of type `kind`."""
     for name in path:
         if not isinstance(document, Mapping):
             return None
         document = document.get(name)
     is_right = isinstance(document, kind) and not (kind is int and isinstance(document, bool))
     return document if is_right else None
-
-
-def _number(value: Any) -> float | None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return float(value) if is_number else None
-
-
-# Many runs share their recipes: what is read out of a text is kept by the text.
-
-
-@lru_cache(maxsize=20_000)
-def _parsed(text: str) -> Call | None:
-    with suppress(CallError):
-        return parse(text)
-    return None
-
-
-@lru_cache(maxsize=20_000)
-def _learning_rate(call: Call, knobs: tuple[tuple[str, float], ...]) -> float | None:
-    given = call.args[0] if call.args else dict(call.kwargs).get("lr")
-    if given is None and call.name in OPTIMIZERS:
-        given = signature(OPTIMIZERS[call.name]).parameters["lr"].default
-    with suppress(CallError):
-        return _number(resolve(given, dict(knobs)))
-    return None
-
-
-@lru_cache(maxsize=20_000)
-def _calls(layers: str) -> tuple[Call, ...]:
-    with suppress(CallError):
-        return parse_lines(layers)
-    return ()
-
-
-@lru_cache(maxsize=20_000)
-def _dropout_rates(layers: str, knobs: tuple[tuple[str, float], ...]) -> tuple[float, ...]:
-    rates: set[float] = set()
-    for call in _calls(layers):
-        if "Dropout" in call.name:
-            given: Value = call.args[0] if call.args else dict(call.kwargs).get("p", 0.5)
-            with suppress(CallError):
-                rates |= {rate for rate in [_number(resolve(given, dict(knobs)))] if rate is not None}
-    return tuple(sorted(rates))
-
-
-@lru_cache(maxsize=2_000)
-def _layer_rows(layers: str, knobs: tuple[tuple[str, float], ...]) -> tuple[LayerRow, ...]:
-    with suppress(CallError, LayerError, SpecError):
-        return infer_shapes(_calls(layers), dict(knobs))
-    return ()

@@ -1,4 +1,4 @@
-"""Accuracies over the epochs as one line of block characters, on a scale that shows differences near 100 %."""
+"""Sparklines: accuracies over the epochs as one line of block characters, on a logarithmic scale of the error rate."""
 
 import math
 from collections.abc import Sequence
@@ -8,23 +8,23 @@ from statistics import fmean
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 MOST_CELLS = 20
-"""Cells of the longest line; more epochs share cells."""
+"""Cells of the longest sparkline; with more epochs several share a cell."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """The accuracies of the lowest and the highest block; in between each block divides the error rate by the same."""
+    """The accuracies of the lowest and the highest block; from block to block the error rate falls by one factor."""
 
     low: float
     high: float
 
     @property
     def words(self) -> str:
-        """`98–99.7%`."""
+        """The range in words: `98–99.7%`."""
         return f"{100 * self.low:g}–{100 * self.high:g}%"
 
     def block(self, accuracy: float) -> str:
-        """The block of an accuracy, a fraction."""
+        """The block character of an accuracy, a fraction."""
         decades = math.log10((1 - self.low) / max(1 - accuracy, 1e-9))
         share = decades / math.log10((1 - self.low) / (1 - self.high))
         return BLOCKS[min(len(BLOCKS) - 1, max(0, int(len(BLOCKS) * share)))]
@@ -32,7 +32,7 @@ class Scale:
 
 MNIST = Scale(0.98, 0.997)
 OTHER = Scale(0.8, 0.99)
-"""Of scikit-learn's digits, on which networks for 28x28 images do worse."""
+"""The scale of scikit-learn's digits, on which networks for 28x28 images do worse."""
 HELP = f"each epoch: {BLOCKS[0]} {MNIST.low:.0%} or less, {BLOCKS[-1]} {MNIST.high:.1%}; digits {OTHER.words}"
 
 
@@ -42,7 +42,7 @@ def scale_of(dataset: str | None) -> Scale:
 
 
 def sparkline(accuracies: Sequence[float], scale: Scale, width: int = MOST_CELLS) -> str:
-    """A block for each epoch or, where there are more than `width`, for the mean of several."""
+    """A block for each epoch; with more epochs than `width` a block for the mean of several."""
     count = len(accuracies)
     cells = min(count, width)
     shares = [accuracies[cell * count // cells : (cell + 1) * count // cells] for cell in range(cells)]

@@ -1,4 +1,4 @@
-"""Whether a run met its target, part by part: met, missed, or not judged."""
+"""The verdict on a run's target, part by part: met, missed, or not judged."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -7,11 +7,11 @@ from mnist_tui.runs.events import EpochEnded
 from mnist_tui.spec.run_spec import RunSpec
 
 Whole = Literal["met", "MISSED", "not judged"]
-"""The verdict on a target as it is shown."""
+"""The verdict on a whole target, as the screen shows it."""
 
 
 def before_training(spec: RunSpec) -> dict[str, bool]:
-    """The parts of the target that the network and the recipe decide alone."""
+    """For each part of the target that the spec alone decides, whether it is met."""
     target = spec.target
     parts = {}
     if target.parameters is not None:
@@ -24,8 +24,8 @@ def before_training(spec: RunSpec) -> dict[str, bool]:
 def after_training(spec: RunSpec, rows: Sequence[EpochEnded], is_mnist: bool) -> dict[str, bool | None] | None:
     """The verdict on every part of the target; None where there is no target.
 
-    The accuracy is asked of the best epoch or, with `last_epochs`, of each of so many last ones. A part that is not
-    judged is None: an accuracy on other images than MNIST's, and what an epoch decides before one is finished.
+    The best epoch must reach the test accuracy or, with `last_epochs`, each of that many last epochs. A part that
+    cannot be judged is None: an accuracy on other images than MNIST's, and what needs an epoch before one is finished.
     """
     target = spec.target
     parts: dict[str, bool | None] = {**before_training(spec)}
@@ -37,15 +37,15 @@ def after_training(spec: RunSpec, rows: Sequence[EpochEnded], is_mnist: bool) ->
 
 
 def _reaches(spec: RunSpec, rows: Sequence[EpochEnded]) -> bool:
-    """Whether the epochs that the target asks about have its test accuracy."""
-    count, wanted = spec.target.last_epochs, spec.target.test_accuracy or 0.0
+    """Whether the epochs that the target names reach its test accuracy."""
+    count, threshold = spec.target.last_epochs, spec.target.test_accuracy or 0.0
     accuracies = [row.test_accuracy for row in rows]
     judged = accuracies[-count:] if count else [max(accuracies)]
-    return len(judged) >= (count or 1) and min(judged) >= wanted
+    return len(judged) >= (count or 1) and min(judged) >= threshold
 
 
 def whole(parts: Mapping[str, bool | None]) -> Whole:
-    """The verdict on all parts together: met where each is; missed where one is, whatever is not judged."""
+    """The verdict on all parts together: missed where any part is, met where all are, else not judged."""
     return "MISSED" if False in parts.values() else "not judged" if None in parts.values() else "met"
 
 

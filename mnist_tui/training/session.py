@@ -7,16 +7,16 @@ wrong afterwards is the last event, `RunEnded`.
 
 import time
 import traceback
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from mnist_tui.errors import CheckpointError, DataError, DeviceError, RunError, SpecError, StorageError
+from mnist_tui.runs.annotations import ended_notes
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import (
     EpochEnded,
@@ -30,12 +30,11 @@ from mnist_tui.runs.events import (
     Unpaused,
     best_of,
 )
-from mnist_tui.runs.storage import RunFolder, SavedRun, is_running, list_runs, read_checkpoint, readable_checkpoints
-from mnist_tui.runs.verdict import in_words
+from mnist_tui.runs.lock import is_running
+from mnist_tui.runs.storage import RunFolder, SavedRun, read_checkpoint, readable_checkpoints
 from mnist_tui.spec.calls import names_in
 from mnist_tui.spec.run_options import Choice, Options
 from mnist_tui.spec.run_spec import RECIPE_NAMES, TRAIN_IMAGES, RunSpec
-from mnist_tui.spec.summary import target_words
 from mnist_tui.text import clean_line
 from mnist_tui.training import build, checkpoint, environment
 from mnist_tui.training.data import Dataset, Images, download_notice, load, split
@@ -132,14 +131,6 @@ def expected_cost(spec: RunSpec, options: Options) -> dict[str, Any]:
         "device": str(device),
         "threads": torch.get_num_threads(),
     }
-
-
-def newest_resumable(runs_dir: Path) -> SavedRun:
-    """The newest run of a folder that was interrupted or stopped; raises `RunError` where there is none."""
-    for saved in list_runs(runs_dir):
-        if saved.can_resume and not is_running(saved.folder):
-            return saved
-    raise RunError(f"{runs_dir}: no run in it was interrupted or stopped")
 
 
 def _training_again(saved: SavedRun, options: Options) -> tuple[Training, Dataset]:
@@ -251,7 +242,7 @@ def _written(training: Training, folder: RunFolder, dataset: Dataset, control: C
         elif isinstance(event, RunEnded):
             if event.outcome == "stopped":
                 _save(training, folder)
-            folder.end(event, notes(training.spec, event, dataset.name, training.steered))
+            folder.end(event, ended_notes(training.spec, event, dataset.name, training.steered))
         yield event
 
 
@@ -458,25 +449,6 @@ def _what_failed(error: BaseException, folder: RunFolder) -> str:
 def _end(folder: RunFolder, training: Training, dataset: Dataset, ended: RunEnded) -> None:
     """Marks a failed run; where even that cannot be written, the run counts as interrupted."""
     try:
-        folder.end(ended, notes(training.spec, ended, dataset.name, training.steered))
+        folder.end(ended, ended_notes(training.spec, ended, dataset.name, training.steered))
     except OSError as error:
         folder.log(f"cannot write end.json: {error}")
-
-
-def notes(spec: RunSpec, ended: RunEnded, dataset: str, steered: Sequence[LearningRateChanged] = ()) -> str:
-    """The text of notes.md: the target, the result as measured, and room for the analysis."""
-    target = target_words(spec) or "none"
-    result = [f"{ended.outcome}: {ended.message}", f"{spec.parameters:,} parameters", f"data: {dataset}"]
-    if ended.best and ended.last:
-        chosen_on = "validation images" if ended.chosen_by == "validation" else "test set"
-        accuracy = f"test accuracy {ended.best.test_accuracy:.2%}"
-        result.append(f"best epoch {ended.best.epoch}, chosen on the {chosen_on}: {accuracy}")
-        result.append(f"last epoch {ended.last.epoch}: test accuracy {ended.last.test_accuracy:.2%}")
-    if ended.target:
-        result.append(in_words(ended.target, ended.epochs))
-    if steered:
-        places = [f"epoch {one.epoch}, step {one.step}: {one.learning_rate:g}" for one in steered[:10]]
-        more = f"; {len(steered)} times in all" if len(steered) > len(places) else ""
-        result.append(f"steered, the learning rate was set by hand: {'; '.join(places)}{more}")
-    lines = "\n".join(f"- {line}" for line in result)
-    return f"# {spec.name}, seed {spec.train.seed}\n\n## Target\n\n{target}\n\n## Result\n\n{lines}\n\n## Analysis\n\n"

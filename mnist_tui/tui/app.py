@@ -134,7 +134,7 @@ class LabApp(App[ExitState]):
 
     def open_run(self, folder: Path) -> None:
         """Opens a run on top of the lab."""
-        from mnist_tui.runs.index import read_run
+        from mnist_tui.runs.reader import read_run
         from mnist_tui.tui.runs.run_screen import RunScreen
 
         self.push_screen(RunScreen([read_run(folder)], self.selection, self.request.ascii))

@@ -36,8 +36,8 @@ def arms(tmp_path: Path) -> list[tuple[int, Arm]]:
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("only", [True, False])
-def test_two_sides_stand_beside_each_other(only: bool, width: int, arms: list[tuple[int, Arm]]) -> None:
-    """In the results and in all settings: no table is wider than its place, and no arm goes below the other."""
+def test_two_arms_stand_beside_each_other(only: bool, width: int, arms: list[tuple[int, Arm]]) -> None:
+    """No table is wider than its place, and both arms have their columns in it."""
     lines = report(arms, "best", only, width, tint).plain.splitlines()
     headings = [line for line in lines if "●" in line]
 
@@ -51,7 +51,7 @@ def test_two_sides_stand_beside_each_other(only: bool, width: int, arms: list[tu
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
 def test_a_table_of_any_size_fits(count: int, width: int) -> None:
-    """Every value is in the column that its heading begins, cut where it must be; arms without room go below."""
+    """Every value begins where its heading does, cut where needed; arms without room go below."""
     rows = [["settings", *(f"arm {n}" for n in range(count))]]
     rows += [[f"name {'x' * length}", *["值" * length] * count] for length in (1, 6, 40)]
     arms: Any = [(index, None) for index in range(count)]
@@ -67,7 +67,7 @@ def test_a_table_of_any_size_fits(count: int, width: int) -> None:
 
 
 def test_where_all_fits_nothing_is_cut() -> None:
-    """And no column is wider than what stands in it."""
+    """With enough room nothing is cut, and no column is wider than its text."""
     rows = [
         ["results", "a", "b"],
         ["> best epoch", "99.41% (99.38–99.44%)", "99.32%"],

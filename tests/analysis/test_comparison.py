@@ -11,7 +11,8 @@ from helpers.saved_runs import answer, make_run
 from mnist_tui.analysis import comparison, run_diff, tables
 from mnist_tui.analysis.comparison import Arm
 from mnist_tui.runs import columns
-from mnist_tui.runs.index import RunIndex, read_run
+from mnist_tui.runs.index import RunIndex
+from mnist_tui.runs.reader import read_run
 from mnist_tui.runs.record import Run
 from mnist_tui.spec import presets
 from mnist_tui.spec.run_spec import RunSpec
@@ -32,7 +33,7 @@ def iter5() -> RunSpec:
 
 
 def test_only_differences(tmp_path: Path, iter5: RunSpec) -> None:
-    """Call by call, with defaults filled in: what is written differently and means the same is no difference."""
+    """Calls are compared argument by argument with their defaults, so other notations are no differences."""
     first = saved(tmp_path, iter5.with_settings({"optimizer": "Adam(0.002)"}))
     second = saved(tmp_path, iter5.with_settings({"optimizer": "Adam(lr=0.002, weight_decay=0.1)", "batch_size": "32"}))
     found = {difference.name: difference.values for difference in run_diff.differing([first, second])}
@@ -41,7 +42,7 @@ def test_only_differences(tmp_path: Path, iter5: RunSpec) -> None:
 
 
 def test_silent_changes_are_told(tmp_path: Path, iter5: RunSpec) -> None:
-    """A lost augmentation, another torch and another number of threads are changes that nobody typed."""
+    """A lost augmentation, another torch and another number of threads are listed."""
     first = saved(tmp_path, iter5)
     second = saved(tmp_path, iter5.with_settings({"augment": "[]"}), index=1, threads=2, versions={"torch": "2.12"})
     words = run_diff.change_words(first, second)
@@ -53,7 +54,7 @@ def test_silent_changes_are_told(tmp_path: Path, iter5: RunSpec) -> None:
 
 
 def test_layers_with_what_they_cost(tmp_path: Path, iter5: RunSpec) -> None:
-    """A dropout that moved, a convolution that grew."""
+    """A moved dropout and a grown convolution are listed with their parameters."""
     changed = iter5.layers.replace("Conv2d(8, 1)", "Conv2d(8, 1)\nDropout(0.1)").replace("Conv2d(16, 3", "Conv2d(12, 3")
     first, second = saved(tmp_path, iter5), saved(tmp_path, iter5.with_settings({"layers": changed}), index=1)
     words = run_diff.change_words(first, second)
@@ -64,7 +65,7 @@ def test_layers_with_what_they_cost(tmp_path: Path, iter5: RunSpec) -> None:
 
 
 def test_knobs_are_resolved(tmp_path: Path) -> None:
-    """The same layers with another rate differ in the knob, and in the layers that use it."""
+    """Another value of a knob is a difference of the knob and of the layers that use it."""
     spec = presets.load("v2")
     first, second = saved(tmp_path, spec), saved(tmp_path, spec.with_settings({"dropout": "0.3"}), index=1)
     found = {difference.name: difference.values for difference in run_diff.differing([first, second])}
@@ -73,7 +74,7 @@ def test_knobs_are_resolved(tmp_path: Path) -> None:
 
 
 def test_the_nearest_earlier_run(tmp_path: Path, iter5: RunSpec) -> None:
-    """The one with the fewest changes; never a later one, nor another seed of the same."""
+    """The nearest run is the earlier one with the fewest changes, never another seed of the same settings."""
     saved(tmp_path, presets.load("v2"), index=0)
     near = saved(tmp_path, iter5, index=1)
     saved(tmp_path, presets.load("era5"), index=2)
@@ -89,7 +90,7 @@ def test_the_nearest_earlier_run(tmp_path: Path, iter5: RunSpec) -> None:
 
 
 def test_replacing_an_optimizer_is_one_change(tmp_path: Path, iter5: RunSpec) -> None:
-    """Not one for each of its arguments."""
+    """Another optimizer counts as one change, not as one for each argument."""
     first = saved(tmp_path, iter5)
 
     assert run_diff.distance(first, saved(tmp_path, iter5.with_settings({"optimizer": "SGD(lr=0.1)"}))) == 1
@@ -100,7 +101,7 @@ def test_replacing_an_optimizer_is_one_change(tmp_path: Path, iter5: RunSpec) ->
 
 
 def test_two_runs_on_the_same_images(tmp_path: Path, iter5: RunSpec) -> None:
-    """Exact McNemar, and a sentence that says for what it holds."""
+    """Two runs are compared by the exact McNemar test, and the sentence says for what it holds."""
     first, second = saved(tmp_path, iter5), saved(tmp_path, presets.load("iter4"), index=1)
     answer(first.folder, wrong=list(range(20)))
     answer(second.folder, wrong=list(range(15, 20)))
@@ -113,7 +114,7 @@ def test_two_runs_on_the_same_images(tmp_path: Path, iter5: RunSpec) -> None:
 
 
 def test_two_runs_that_cannot_be_told_apart(tmp_path: Path, iter5: RunSpec) -> None:
-    """The higher accuracy is not called better."""
+    """Without significance the run with the higher accuracy is not called better."""
     first, second = saved(tmp_path, iter5), saved(tmp_path, presets.load("iter4"), index=1)
     answer(first.folder, wrong=[1, 2, 3])
     answer(second.folder, wrong=[4])
@@ -143,7 +144,7 @@ def _bomb(folder: Path) -> None:
     ],
 )
 def test_without_answers_nothing_is_claimed(damage: Any, tmp_path: Path, iter5: RunSpec) -> None:
-    """Missing, damaged, of other images, or too large: never a crash, never code that is run."""
+    """Missing, damaged, foreign or huge predictions give no verdict, no crash, and run no code."""
     first, second = saved(tmp_path, iter5), saved(tmp_path, presets.load("iter4"), index=1)
     answer(first.folder, wrong=list(range(20)))
     answer(second.folder, wrong=[])
@@ -163,7 +164,7 @@ def group(tmp_path: Path, spec: RunSpec, accuracies: list[float], **record: Any)
 
 
 def test_seeds_that_can_be_told_apart(tmp_path: Path, iter5: RunSpec) -> None:
-    """Welch's t, the interval, and by how many points."""
+    """Groups of seeds are compared by Welch's t, with the interval of the difference."""
     arms = comparison.labelled(
         [
             group(tmp_path, iter5, [0.9931, 0.9934, 0.9932, 0.9930]),
@@ -179,7 +180,7 @@ def test_seeds_that_can_be_told_apart(tmp_path: Path, iter5: RunSpec) -> None:
 
 
 def test_seeds_that_cannot(tmp_path: Path, iter5: RunSpec) -> None:
-    """And how many would be needed."""
+    """Without significance the sentence says how many seeds would be needed."""
     arms = comparison.labelled(
         [group(tmp_path, iter5, [0.992, 0.994]), group(tmp_path, presets.load("iter4"), [0.9922, 0.9942])]
     )
@@ -190,8 +191,8 @@ def test_seeds_that_cannot(tmp_path: Path, iter5: RunSpec) -> None:
     assert "seeds each would be needed to tell." in verdict.sentence
 
 
-def test_three_sides_are_judged_together(tmp_path: Path, iter5: RunSpec) -> None:
-    """Each against the first, p made larger."""
+def test_three_arms_are_judged_together(tmp_path: Path, iter5: RunSpec) -> None:
+    """Each arm is compared with the first, with p adjusted for several comparisons."""
     runs = [
         group(tmp_path, iter5.with_settings({"batch_size": str(size)}), [0.99, 0.9902, a])
         for size, a in ((64, 0.9901), (32, 0.9911), (16, 0.9921))
@@ -207,7 +208,7 @@ def test_three_sides_are_judged_together(tmp_path: Path, iter5: RunSpec) -> None
 
 
 def test_one_run_against_seeds(tmp_path: Path, iter5: RunSpec) -> None:
-    """Has no spread of its own: nothing is claimed."""
+    """A single run has no spread, so nothing is claimed against a group."""
     arms = comparison.labelled([[saved(tmp_path, presets.load("v2"))], group(tmp_path, iter5, [0.98, 0.981])])
     (verdict,) = comparison.compare(arms, "best")
 
@@ -224,7 +225,7 @@ def refused(*groups: list[Run], measure: Any = "best") -> str:
 
 
 def test_other_data_is_refused(tmp_path: Path, iter5: RunSpec) -> None:
-    """Digits and MNIST, or MNIST and a changed MNIST."""
+    """Digits against MNIST, and MNIST against a changed MNIST, are refused."""
     mnist = saved(tmp_path, iter5)
     digits = saved(tmp_path, iter5, dataset={"name": "digits", "sha256": "1" * 64, "test_images": 360})
     changed = saved(tmp_path, iter5, dataset={"name": "mnist", "sha256": "2" * 64, "test_images": 10_000})
@@ -235,7 +236,7 @@ def test_other_data_is_refused(tmp_path: Path, iter5: RunSpec) -> None:
 
 
 def test_another_measure_is_refused(tmp_path: Path, iter5: RunSpec) -> None:
-    """A best epoch that was chosen on the test images against one chosen on others; the last epochs compare."""
+    """Best epochs that were chosen on different images are refused; their last epochs are compared."""
     split = {"name": "mnist", "sha256": "0" * 64, "test_images": 10_000, "val_images": 5_000}
     by_test, by_validation = saved(tmp_path, iter5), saved(tmp_path, iter5, index=1, dataset=split)
 
@@ -243,8 +244,8 @@ def test_another_measure_is_refused(tmp_path: Path, iter5: RunSpec) -> None:
     assert refused([by_test], [by_validation], measure="last") == ""
 
 
-def test_a_run_without_results_or_on_both_sides_is_refused(tmp_path: Path, iter5: RunSpec) -> None:
-    """And what is no run at all."""
+def test_a_run_without_results_or_in_both_arms_is_refused(tmp_path: Path, iter5: RunSpec) -> None:
+    """A run without results, a damaged run, and one run in both arms are refused."""
     run, empty = saved(tmp_path, iter5), saved(tmp_path, presets.load("iter4"), index=1)
     (empty.folder / "end.json").unlink()
     (empty.folder / "history.jsonl").unlink()
@@ -257,7 +258,7 @@ def test_a_run_without_results_or_on_both_sides_is_refused(tmp_path: Path, iter5
 
 
 def test_intervals(tmp_path: Path, iter5: RunSpec) -> None:
-    """Of one run over the images, of several over the seeds."""
+    """The interval of one run is over the images, that of several runs over the seeds."""
     one = Arm("one", (saved(tmp_path, iter5, accuracy=0.994),))
     several = Arm("several", tuple(group(tmp_path, iter5, [0.99, 0.992, 0.994])))
 
@@ -267,7 +268,7 @@ def test_intervals(tmp_path: Path, iter5: RunSpec) -> None:
 
 
 def test_labels_tell_apart(tmp_path: Path, iter5: RunSpec) -> None:
-    """Two runs of one preset and seed get the end of their folders' names."""
+    """Two runs of one preset and seed get the end of their folders' names as a label."""
     runs = [saved(tmp_path, iter5), saved(tmp_path, iter5.with_settings({"batch_size": "8"}), index=1)]
     labels = [arm.label for arm in comparison.labelled([[run] for run in runs])]
 
@@ -278,7 +279,7 @@ def test_labels_tell_apart(tmp_path: Path, iter5: RunSpec) -> None:
 # --- repeats of a seed ---
 
 
-OTHER_WORLDS: dict[str, dict[str, Any]] = {
+OTHER_ENVIRONMENTS: dict[str, dict[str, Any]] = {
     "another torch": {"versions": {"torch": "2.12"}},
     "another mnist-tui": {"versions": {"torch": "2.11", "mnist-tui": "9"}},
     "another processor": {"device_name": "another processor"},
@@ -287,7 +288,7 @@ OTHER_WORLDS: dict[str, dict[str, Any]] = {
 
 
 def test_a_repeat_is_no_observation(tmp_path: Path, iter5: RunSpec) -> None:
-    """Three seeds trained twice are three: the newest stand, for the mean, the interval and the number of seeds."""
+    """Of seeds that were trained twice only the newest runs count, for mean, interval and number of seeds."""
     old = group(tmp_path, iter5, [0.95, 0.96, 0.97])
     new = [saved(tmp_path, iter5, seed, 0.99 + seed / 1000, 10 + seed) for seed in range(3)]
     (arm,) = comparison.labelled([[*old, *new]])
@@ -297,15 +298,17 @@ def test_a_repeat_is_no_observation(tmp_path: Path, iter5: RunSpec) -> None:
     assert arm.interval("best") == comparison.labelled([new])[0].interval("best")
     assert tables.comparison_table([arm], "best")[1] == ["seeds", "3 (+3 repeats not counted)"]
     assert ["seed", "0, 1, 2"] in tables.setting_table([arm])
-    record = tables.comparison_json([arm], [], "best")["arms"][0]
+    record = tables.comparison_json([arm], [], "best")["sides"][0]
     assert (record["runs"], record["repeats"]) == ([run.id for run in new], [run.id for run in old])
 
 
-@pytest.mark.parametrize("world", OTHER_WORLDS.values(), ids=OTHER_WORLDS)
-def test_a_seed_in_another_world_is_no_repeat(world: dict[str, Any], tmp_path: Path, iter5: RunSpec) -> None:
-    """It may draw other random numbers there; with other threads, or on the other GPU, it draws the same."""
+@pytest.mark.parametrize("environment", OTHER_ENVIRONMENTS.values(), ids=OTHER_ENVIRONMENTS)
+def test_a_seed_in_another_environment_is_no_repeat(
+    environment: dict[str, Any], tmp_path: Path, iter5: RunSpec
+) -> None:
+    """Another device or version may draw other random numbers; other threads or another GPU of the same kind do not."""
     first = saved(tmp_path, iter5)
-    elsewhere = saved(tmp_path, iter5, index=1, **world)
+    elsewhere = saved(tmp_path, iter5, index=1, **environment)
     again = saved(tmp_path, iter5, index=2, threads=2, device=f"{first.record['device']}:1")
 
     assert first.observation != elsewhere.observation
@@ -314,7 +317,7 @@ def test_a_seed_in_another_world_is_no_repeat(world: dict[str, Any], tmp_path: P
 
 
 def test_a_run_and_its_repeat(tmp_path: Path, iter5: RunSpec) -> None:
-    """That they repeat each other is said, whether or not their numbers are the same; no test is made of them."""
+    """Two repeats are named as such, whether or not their numbers are equal, and not tested."""
     runs = [saved(tmp_path, iter5, 0, accuracy, index) for index, accuracy in enumerate((0.99, 0.99, 0.98))]
     for run in runs:
         answer(run.folder, wrong=list(range(20)) if run is runs[0] else [])
@@ -327,7 +330,7 @@ def test_a_run_and_its_repeat(tmp_path: Path, iter5: RunSpec) -> None:
 
 
 def test_threads_are_named_where_a_repeat_differs(tmp_path: Path, iter5: RunSpec) -> None:
-    """They add in another order."""
+    """A repeat with another number of threads rounds differently, and the sentence says so."""
     first, second = saved(tmp_path, iter5), saved(tmp_path, iter5, 0, 0.991, 1, threads=8)
     (verdict,) = comparison.compare(comparison.labelled([[first], [second]]), "last")
 
@@ -335,7 +338,7 @@ def test_threads_are_named_where_a_repeat_differs(tmp_path: Path, iter5: RunSpec
 
 
 def test_a_repeat_cannot_stand_against_its_own_group(tmp_path: Path, iter5: RunSpec) -> None:
-    """One observation would be on two arms; neither can a steered run's double be, which repeats nothing."""
+    """One observation cannot be in both arms; a steered run repeats none."""
     seeds = group(tmp_path, iter5, [0.99, 0.991])
     again = saved(tmp_path, iter5, 1, 0.991, 9)
     end = json.loads((again.folder / "end.json").read_text())

@@ -44,7 +44,7 @@ def runs_in(folder: Path) -> list[Run]:
 
 
 def test_a_run(tmp_path: Path) -> None:
-    """Everything a README needs: recipe, target, result, data, analysis, epochs."""
+    """A run has its recipe, target, result, data, analysis and epochs."""
     folder = make_run(tmp_path, presets.load("iter5"), 3, 0.99, epochs=2)
     annotations.write_notes(folder, annotations.Notes(analysis="It overfits.\n**More** dropout."))
 
@@ -52,7 +52,7 @@ def test_a_run(tmp_path: Path) -> None:
 
 
 def test_a_verdict_and_what_went_wrong(tmp_path: Path) -> None:
-    """The target part by part, and the reason of a run that did not complete."""
+    """The result has the target part by part, and the reason why the run did not complete."""
     folder = make_run(tmp_path, presets.load("iter5"), outcome="failed")
     end = json.loads((folder / "end.json").read_text())
     (folder / "end.json").write_text(json.dumps(end | {"target": {"parameters": True, "test_accuracy": False}}))
@@ -63,7 +63,7 @@ def test_a_verdict_and_what_went_wrong(tmp_path: Path) -> None:
 
 
 def test_a_run_without_an_epoch(tmp_path: Path) -> None:
-    """It has no accuracies, and says so."""
+    """A run without an epoch has no accuracies, and says so."""
     folder = make_run(tmp_path, presets.load("iter5"), outcome="failed")
     (folder / "end.json").unlink()
     (folder / "history.jsonl").unlink()
@@ -74,7 +74,7 @@ def test_a_run_without_an_epoch(tmp_path: Path) -> None:
 
 
 def test_several_seeds(tmp_path: Path) -> None:
-    """Mean and standard deviation, and a row for each seed; a repeat is named, and not counted."""
+    """Several seeds have mean and standard deviation and a row each; a repeat is named, and not counted."""
     for index, seed in enumerate((0, 1, 1)):
         make_run(tmp_path, presets.load("iter5"), seed, 0.99 + 0.001 * index, index)
     lines = markdown.run_lines(runs_in(tmp_path))
@@ -99,7 +99,7 @@ def test_other_images_are_named(tmp_path: Path) -> None:
 
 
 def test_a_comparison(tmp_path: Path) -> None:
-    """The sentence, the results, and what differs; arms beside each other."""
+    """A comparison has the sentence, the results in a column for each arm, and the differences."""
     changed = presets.load("iter5").with_settings({"batch_size": "32"})
     for index, spec in enumerate((presets.load("iter5"), changed)):
         answer(make_run(tmp_path, spec, 0, 0.99 + 0.001 * index, index), [7] if index else list(range(20)))

@@ -14,7 +14,7 @@ from mnist_tui.analysis.comparison import holm
 
 @pytest.mark.parametrize(("first", "second", "p"), [(30, 15, 0.0357), (35, 25, 0.2451), (0, 0, 1.0), (5, 5, 1.0)])
 def test_exact_mcnemar(first: int, second: int, p: float) -> None:
-    """As R's binom.test gives it; images that both have right, or both miss, do not count."""
+    """P is that of R's binom.test on the images that only one classifier has right."""
     rights = [True] * first + [False] * second + [True, False] * 50
     others = [False] * first + [True] * second + [True, False] * 50
     found = statistics.mcnemar(rights, others)
@@ -24,14 +24,14 @@ def test_exact_mcnemar(first: int, second: int, p: float) -> None:
 
 
 def test_wilson() -> None:
-    """9940 of 10,000: from 99.23 to 99.53 percent."""
+    """9,940 of 10,000 has the interval 99.23 to 99.53 percent."""
     low, high = statistics.wilson(9940, 10_000)
 
     assert (round(low, 4), round(high, 4)) == (0.9923, 0.9953)
 
 
 def test_mean_interval() -> None:
-    """For seeds that lie close together as Student's t gives it: with two degrees of freedom 4.303 standard errors."""
+    """For seeds close together the interval is that of Student's t: 4.303 standard errors at two degrees of freedom."""
     low, high = statistics.mean_interval([0.4999, 0.5, 0.5001]) or (0.0, 0.0)
 
     assert (low, high) == pytest.approx((0.5 - 0.00043027 / 3**0.5, 0.5 + 0.00043027 / 3**0.5), abs=1e-8)
@@ -39,7 +39,7 @@ def test_mean_interval() -> None:
 
 
 def test_an_accuracy_is_a_share() -> None:
-    """An interval does not reach 100.17 %, as t on the accuracies themselves does for these three seeds."""
+    """The interval stays below 100 %, where t on the accuracies themselves would reach 100.17 %."""
     accuracies = [0.985, 0.994, 0.9935]
     half = t.ppf(0.975, 2) * (variance(accuracies) / 3) ** 0.5
     low, high = statistics.mean_interval(accuracies) or (0.0, 0.0)
@@ -53,7 +53,7 @@ shares = st.floats(0, 1) | st.sampled_from([0.0, 1.0, 0.99, 1 - 2**-53, 5e-324])
 
 @given(st.lists(shares, min_size=2, max_size=8) | shares.map(lambda share: [share] * 3))
 def test_every_interval_of_a_mean_contains_it_and_stays_a_share(accuracies: list[float]) -> None:
-    """Also where all seeds are perfect, where they are equal, and where they are as far apart as can be."""
+    """The interval contains the mean and stays in 0..1, for perfect, equal and distant seeds, too."""
     found = statistics.mean_interval(accuracies)
 
     assert found is not None
@@ -64,7 +64,7 @@ def test_every_interval_of_a_mean_contains_it_and_stays_a_share(accuracies: list
 
 @given(*[st.lists(st.integers(0, 10_000).map(lambda right: right / 10_000), min_size=2, max_size=6)] * 2)
 def test_interval_and_p_of_a_difference_agree(first: list[float], second: list[float]) -> None:
-    """A difference that p tells leaves 0 out of its interval, no other does; the difference lies inside."""
+    """The interval excludes 0 exactly where p is below 0.05, and contains the difference."""
     found = statistics.welch(first, second)
 
     if found.p is None or found.interval is None:
@@ -75,7 +75,7 @@ def test_interval_and_p_of_a_difference_agree(first: list[float], second: list[f
 
 
 def test_rounding_is_no_spread() -> None:
-    """Equal means of other epochs differ in the last binary digit; that is no difference to be sure of."""
+    """Accuracies that differ only in their last binary digit have no spread, so there is no test."""
     rounded = [0.3, 0.1 + 0.2]
     found = statistics.welch(rounded, [share + 1e-16 for share in rounded])
 
@@ -84,7 +84,7 @@ def test_rounding_is_no_spread() -> None:
 
 
 def test_welch() -> None:
-    """As scipy gives it."""
+    """P and interval are scipy's."""
     first = [0.275, 0.21, 0.19, 0.236, 0.17, 0.179, 0.169, 0.201, 0.219, 0.226, 0.231, 0.196, 0.19, 0.217, 0.214]
     second = [0.271, 0.22, 0.208, 0.234, 0.234, 0.235, 0.258, 0.22, 0.248, 0.202, 0.219, 0.221]
     found, expected = statistics.welch(first, second), ttest_ind(second, first, equal_var=False)
@@ -96,14 +96,14 @@ def test_welch() -> None:
 
 @pytest.mark.parametrize(("first", "second"), [([0.99], [0.98, 0.97]), ([0.99, 0.99], [0.98, 0.98]), ([1.0], [1.0])])
 def test_nothing_to_test(first: list[float], second: list[float]) -> None:
-    """One seed has no spread; neither have equal results."""
+    """A group of one seed, or two groups of equal results, cannot be tested."""
     found = statistics.welch(first, second)
 
     assert (found.p, found.interval, found.seeds_needed) == (None, None, None)
 
 
 def test_false_alarms_are_as_rare_as_they_say() -> None:
-    """Of groups that do not differ, one in twenty is told apart."""
+    """Of groups that do not differ one in twenty comparisons is significant."""
     chance = random.Random(7)
     draws = [[chance.gauss(0.994, 0.0004) for _ in range(6)] for _ in range(800)]
     ps = [statistics.welch(one, two).p or 1.0 for one, two in zip(draws[::2], draws[1::2], strict=True)]
@@ -112,7 +112,7 @@ def test_false_alarms_are_as_rare_as_they_say() -> None:
 
 
 def test_with_as_many_seeds_as_needed_it_is_told() -> None:
-    """Four times in five, as `POWER` says; with a fifth of them it is not."""
+    """With that many seeds a difference is found four times in five, with a fifth of them it is not."""
     chance = random.Random(3)
     one, two = [0.9940, 0.9944, 0.9948], [0.9944, 0.9948, 0.9952]
     needed = statistics.seeds_needed(0.0004, one, two)
@@ -129,12 +129,12 @@ def test_with_as_many_seeds_as_needed_it_is_told() -> None:
 
 
 def test_no_difference_needs_no_number() -> None:
-    """No number of seeds tells what is equal, and a million would be no advice."""
+    """There is no number of seeds for equal groups, nor one above `MAX_SEEDS`."""
     assert statistics.seeds_needed(0.0, [1.0, 2.0], [1.0, 2.0]) is None
     assert statistics.seeds_needed(1e-9, [1.0, 2.0], [1.0, 2.0]) is None
 
 
 def test_holm() -> None:
-    """The smallest is judged hardest, and the order stays."""
+    """The smallest p is multiplied by the number of comparisons, and the order stays."""
     assert holm([0.01, None, 0.04, 0.03]) == pytest.approx([0.03, None, 0.06, 0.06])
     assert holm([0.9, 0.8]) == pytest.approx([1.0, 1.0])

@@ -388,12 +388,12 @@ def test_resume_takes_the_folders_and_leaves_the_rest_to_the_run(
 ) -> None:
     """On the run's own device and threads it goes on bit for bit; a flag changes them."""
     from mnist_tui.cli import headless
-    from mnist_tui.training import session
+    from mnist_tui.runs import index
 
     seen: list[Options] = []
     looked: list[Path] = []
     monkeypatch.setattr(headless, "resume", lambda saved, options, *more: seen.append(options) or 0)
-    monkeypatch.setattr(session, "newest_resumable", looked.append)
+    monkeypatch.setattr(index, "newest_resumable", looked.append)
     Path("mnist-tui.toml").write_text(PROJECT)
 
     assert command("resume")[0] == command("resume", *FLAGS)[0] == 0
@@ -404,13 +404,13 @@ def test_resume_takes_the_folders_and_leaves_the_rest_to_the_run(
 
 def test_doctor_and_watch_take_the_folders(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """And so does every command on saved runs."""
-    from mnist_tui.cli import doctor
-    from mnist_tui.runs import follow
+    from mnist_tui.cli import doctor, watch
+    from mnist_tui.runs import index
 
     seen: list[tuple[Path | None, Path | None]] = []
     monkeypatch.setattr(doctor, "examine", lambda data_dir, runs_dir: seen.append((data_dir, runs_dir)) or [])
-    monkeypatch.setattr(follow, "newest_run", lambda runs_dir: seen.append((None, runs_dir)))
-    monkeypatch.setattr(follow, "print_events", lambda folder, as_json: 0)
+    monkeypatch.setattr(index, "newest_run", lambda runs_dir: seen.append((None, runs_dir)))
+    monkeypatch.setattr(watch, "print_events", lambda folder, as_json: 0)
     Path("mnist-tui.toml").write_text(PROJECT)
 
     assert command("doctor")[0] == command("watch", "--json")[0] == 0

@@ -29,7 +29,8 @@ from mnist_tui.errors import StorageError
 from mnist_tui.runs import storage
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import EpochEnded, Event, RunEnded, RunStarted
-from mnist_tui.runs.storage import TIMINGS, RunFolder, load_run
+from mnist_tui.runs.history import TIMINGS
+from mnist_tui.runs.storage import RunFolder, load_run
 from mnist_tui.spec.run_spec import RunSpec, make_spec
 from mnist_tui.training import checkpoint, environment, loop, session
 from mnist_tui.training.data import Dataset, Images

@@ -1,4 +1,4 @@
-"""Run folders as if trained: written by the program's own writer, with made-up curves."""
+"""Run folders without a training: written by the program's own writer, with made-up curves."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from mnist_tui.runs.events import EpochEnded, Outcome, RunEnded, best_of
-from mnist_tui.runs.storage import RunFolder, history_line
+from mnist_tui.runs.history import history_line
+from mnist_tui.runs.storage import RunFolder
 from mnist_tui.spec import presets
 from mnist_tui.spec.run_spec import RunSpec
 
@@ -17,7 +18,7 @@ MNIST = {"name": "mnist", "sha256": "0" * 64, "test_images": 10_000, "val_images
 
 
 def make_runs(runs_dir: Path, count: int) -> None:
-    """So many runs: the presets in turn, their seeds counted up, accuracies that differ."""
+    """Makes `count` runs: of all presets in turn, with growing seeds and different accuracies."""
     specs = list(presets.load_all(None))
     for index in range(count):
         spec = specs[index % len(specs)]
@@ -34,10 +35,11 @@ def make_run(
     outcome: Outcome = "completed",
     **record: Any,
 ) -> Path:
-    """A run whose test accuracy rises to `accuracy`, begun `index` minutes into 2026; its folder."""
+    """Makes a run whose test accuracy rises to `accuracy`, begun `index` minutes into 2026; returns its folder."""
     seeded = spec.model_copy(update={"train": spec.train.model_copy(update={"seed": seed, "epochs": epochs})})
+    created = (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=index)).isoformat(timespec="seconds")
     provenance = {
-        "created": (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=index)).isoformat(timespec="seconds"),
+        "created": created,
         "name": spec.name,
         "seed": seed,
         "parameters": spec.parameters,
@@ -53,7 +55,7 @@ def make_run(
     message = "all epochs trained" if outcome == "completed" else f"it {outcome} for a test"
     folder.end(RunEnded(outcome, message, epochs, best_of(rows), rows[-1], "test", None, 9.0 * epochs), NOTES)
     folder.close()
-    begun = provenance["created"].replace("-", "").replace(":", "").replace("+0000", "Z")
+    begun = created.replace("-", "").replace(":", "").replace("+0000", "Z")
     while (named := runs_dir / f"{begun}-{spec.name}-s{seed}-{index:04x}").exists():
         index += 0x1000
     return folder.folder.rename(named)
@@ -65,7 +67,7 @@ def _row(epoch: int, epochs: int, accuracy: float) -> EpochEnded:
 
 
 def answer(folder: Path, wrong: list[int], images: int = 100) -> None:
-    """Predictions of the best epoch that are wrong on these images of a hundred."""
+    """Writes predictions of the best epoch, wrong on the images with the indices `wrong`."""
     labels = np.arange(images, dtype=np.uint8) % 10
     predictions = labels.copy()
     predictions[wrong] = (labels[wrong] + 1) % 10

@@ -1,24 +1,22 @@
-"""Notes, tags, the trash and copies: what a person adds survives, and nothing leads out of the runs directory."""
+"""Notes and tags: a person's words survive whatever the program writes, and no link is followed."""
 
 import os
-import tarfile
 import unicodedata
-import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 from helpers.reliability import StopAfter, options, quick_world, resume, run, small_spec, started_folder
 from helpers.saved_runs import NOTES, make_run
 
+from mnist_tui import files
 from mnist_tui.errors import StorageError
 from mnist_tui.runs import annotations, filters, storage
 from mnist_tui.runs.annotations import Notes
 from mnist_tui.runs.events import EpochEnded, LearningRateChanged, Outcome, RunEnded, RunStarted
-from mnist_tui.runs.index import read_run
-from mnist_tui.runs.storage import load_run
+from mnist_tui.runs.reader import read_run
+from mnist_tui.runs.storage import RunFolder, load_run
 from mnist_tui.spec import presets
 from mnist_tui.training import session
 
@@ -30,17 +28,17 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_notes(folder: Path) -> None:
-    """Written, read back; the heading above them stays."""
+    """Notes are written and read back; the title above them stays."""
     annotations.write_notes(folder, Notes("99.4 %", "- 99.1 %", "too few\n\n## epochs, and <b>no</b> markup"))
-    found = annotations.read_notes(folder)
+    notes = annotations.read_notes(folder)
 
-    assert found == Notes("99.4 %", "- 99.1 %", "too few\n\n## epochs, and <b>no</b> markup")
+    assert notes == Notes("99.4 %", "- 99.1 %", "too few\n\n## epochs, and <b>no</b> markup")
     assert annotations.notes_text(folder).startswith("# iter5, seed 0\n\n## Target\n\n99.4 %\n\n## Result")
     assert (folder / "notes.md").read_text() != NOTES
 
 
 def test_notes_that_are_not_there_yet(folder: Path) -> None:
-    """Are empty, and can be written."""
+    """Missing notes are empty, and can be written; control characters are replaced."""
     (folder / "notes.md").unlink()
     assert annotations.read_notes(folder) == Notes()
     annotations.write_notes(folder, Notes(analysis="x\x1b[2J"))
@@ -48,14 +46,14 @@ def test_notes_that_are_not_there_yet(folder: Path) -> None:
 
 
 def test_empty_notes_are_still_the_programs_to_fill(folder: Path) -> None:
-    """Saving nothing leaves the end of the file as the writer of a run knows it."""
+    """Saving unchanged notes leaves the file as the writer of a run left it, byte for byte."""
     annotations.write_notes(folder, annotations.read_notes(folder))
 
     assert (folder / "notes.md").read_bytes() == NOTES.encode()
 
 
 def test_notes_that_are_a_link_or_too_long(folder: Path, tmp_path: Path) -> None:
-    """Neither read nor written through."""
+    """A link is neither read nor written through, and too long notes are refused."""
     outside = tmp_path / "outside.md"
     outside.write_text("mine")
     (folder / "notes.md").unlink()
@@ -79,7 +77,7 @@ def test_notes_that_are_a_link_or_too_long(folder: Path, tmp_path: Path) -> None
     ],
 )
 def test_what_is_written_beside_the_parts(text: str, folder: Path) -> None:
-    """Other headings and what stands above the first survive, byte for byte."""
+    """Other headings and text above the first heading survive saving, byte for byte."""
     (folder / "notes.md").write_text(text)
     annotations.write_notes(folder, annotations.read_notes(folder))
 
@@ -87,7 +85,7 @@ def test_what_is_written_beside_the_parts(text: str, folder: Path) -> None:
 
 
 def test_notes_of_other_editors(folder: Path) -> None:
-    """Their line ends, tabs, byte order marks, small letters and a heading that comes twice."""
+    """Line ends, tabs, byte order marks, lower-case headings and repeated headings of other editors are read."""
     (folder / "notes.md").write_bytes(
         b"\xef\xbb\xbf## analysis \r\n\r\na\tb\r\n\r\n## Target\r\n\r\n## Analysis\r\nc\r\n"
     )
@@ -105,7 +103,7 @@ def test_notes_of_other_editors(folder: Path) -> None:
     ],
 )
 def test_notes_that_are_none(make: Callable[[Path], object], reason: str, folder: Path) -> None:
-    """Neither read nor replaced; it is said what to do."""
+    """A notes.md that is no readable text is neither read nor replaced; the error says what to do."""
     path = folder / "notes.md"
     path.unlink()
     make(path)
@@ -117,7 +115,7 @@ def test_notes_that_are_none(make: Callable[[Path], object], reason: str, folder
 
 
 def test_a_disk_that_refuses(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One error, with the place."""
+    """A full disk is one error that names the file."""
 
     def full(path: Path, content: bytes) -> None:
         raise OSError(28, "No space left on device")
@@ -130,9 +128,9 @@ def test_a_disk_that_refuses(folder: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_what_was_not_edited_is_not_written(folder: Path) -> None:
-    """A run that ends while somebody writes keeps its result."""
-    shown = Notes()
-    annotations.write_notes(folder, replace(shown, analysis="mine"), shown)
+    """A result that a run wrote while somebody edited the notes stays."""
+    previous = Notes()
+    annotations.write_notes(folder, replace(previous, analysis="mine"), previous)
 
     assert annotations.read_notes(folder) == Notes("none", "- completed", "mine")
 
@@ -151,7 +149,7 @@ def annotated_while_trained(runs_dir: Path, notes: Notes) -> Path:
 
 
 def test_words_from_before_the_end_stay(tmp_path: Path) -> None:
-    """All three parts are the person's; the title is added."""
+    """All three parts that a person wrote during the run stay; the title is added."""
     notes = Notes("99.4 %", "as I thought", "because")
     folder = annotated_while_trained(tmp_path, notes)
 
@@ -161,7 +159,7 @@ def test_words_from_before_the_end_stay(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("notes", [Notes(), Notes("99.4 %"), Notes(analysis="because"), Notes("99.4 %", "", "because")])
 def test_the_result_is_added_to_what_a_person_wrote(notes: Notes, tmp_path: Path) -> None:
-    """Where there is none; and the target where there is none."""
+    """The end of a run fills an empty result and an empty target, nothing else."""
     found = annotations.read_notes(annotated_while_trained(tmp_path, notes))
 
     assert found.result.startswith("- completed: all epochs trained\n- ")
@@ -169,7 +167,7 @@ def test_the_result_is_added_to_what_a_person_wrote(notes: Notes, tmp_path: Path
 
 
 def test_free_text_stays_too(tmp_path: Path) -> None:
-    """What stands under no heading, or under another, is the person's."""
+    """Text under no heading or under another heading stays when the run ends."""
     folder = started_folder(list(run(tmp_path, small_spec(), 3)))
     (folder / "notes.md").write_text("only this\n\n## Todo\n\nmore epochs")
     list(resume(folder))
@@ -180,7 +178,7 @@ def test_free_text_stays_too(tmp_path: Path) -> None:
 
 
 def test_the_result_of_a_stopped_run_gives_way(tmp_path: Path) -> None:
-    """Beside an analysis too; one that somebody changed stays."""
+    """The result of a stopped run is replaced when the run is resumed, unless somebody changed it."""
     for changed in ("", "\n- but see the other run"):
         folder = started_folder(list(run(tmp_path, small_spec(), 3)))
         before = annotations.read_notes(folder)
@@ -194,29 +192,110 @@ def test_the_result_of_a_stopped_run_gives_way(tmp_path: Path) -> None:
         assert found.result.endswith(changed or "%")
 
 
-@pytest.mark.parametrize("outcome", ["completed", "stopped", "diverged", "failed"])
-@pytest.mark.parametrize("steered", [(), (LearningRateChanged(1, 2, 0.1),) * 20])
-def test_a_result_of_the_program_is_known_as_such(outcome: Outcome, steered: tuple[LearningRateChanged, ...]) -> None:
-    """Whatever it says; else the next one would not replace it."""
-    row = EpochEnded(1, 0.4, 0.9, None, None, 0.3, 0.9, 0.002, 9.0, 7_000.0)
-    for best in (row, None):
-        target = {"parameters": True, "epochs": None}
-        ended = RunEnded(outcome, "as (it) did: so", 1, best, best, "test", target, 1.0)
-        text = session.notes(small_spec(), ended, "digits", steered)
+ROW = EpochEnded(1, 0.4, 0.9, None, None, 0.3, 0.9, 0.002, 9.0, 7_000.0)
+MNIST_RUN = {"dataset": {"name": "mnist"}}
 
-        assert storage.merged_notes(text, text.replace("did: so", "does now")) == text.replace("did: so", "does now")
+
+def ended(outcome: Outcome, best: EpochEnded | None, message: str = "as (it) did: so") -> RunEnded:
+    """The end of a run of one epoch, or none."""
+    target = {"parameters": True, "epochs": None}
+    return RunEnded(outcome, message, 1, best, best, "test", target, 1.0)
+
+
+@pytest.mark.parametrize("outcome", ["completed", "stopped", "diverged", "failed"])
+@pytest.mark.parametrize("steered", [[], [LearningRateChanged(1, 2, 0.1)] * 20])
+@pytest.mark.parametrize("best", [ROW, None])
+def test_a_result_of_the_program_is_emptied_when_the_run_is_resumed(
+    outcome: Outcome, steered: list[LearningRateChanged], best: EpochEnded | None, tmp_path: Path
+) -> None:
+    """Whatever it says: end.json, run.json and steering.jsonl tell what the program wrote."""
+    run_folder = RunFolder.create(tmp_path, small_spec(), MNIST_RUN)
+    end = ended(outcome, best)
+    run_folder.save_steering(steered)
+    run_folder.end(end, annotations.ended_notes(small_spec(), end, "mnist", steered))
+    before = annotations.read_notes(run_folder.folder)
+    run_folder.begin_again({})
+    after = annotations.read_notes(run_folder.folder)
+    run_folder.close()
+
+    assert before.result.startswith(f"- {outcome}: as (it) did: so\n- ")
+    assert after == replace(before, result="")
+
+
+@pytest.mark.parametrize("has_data", [True, False])
+def test_a_result_that_an_older_version_wrote_is_emptied_too(has_data: bool, tmp_path: Path) -> None:
+    """Version 0.1 worded the line of the best epoch differently, and its first runs had no line for the data."""
+    run_folder = RunFolder.create(tmp_path, small_spec(), MNIST_RUN)
+    run_folder.end(ended("stopped", ROW), "")
+    lines = ["stopped: as (it) did: so", f"{small_spec().parameters:,} parameters", *["data: mnist"] * has_data]
+    lines += ["best epoch 1, by test: test accuracy 90.00%", "last epoch 1: test accuracy 90.00%"]
+    result = "\n".join(f"- {line}" for line in lines)
+    (run_folder.folder / "notes.md").write_text(f"# small\n\n## Result\n\n{result}\n\n## Analysis\n\nmine\n")
+    run_folder.begin_again({})
+    run_folder.close()
+
+    assert annotations.read_notes(run_folder.folder) == Notes(analysis="mine")
+
+
+def test_a_result_in_the_programs_words_that_it_did_not_write_stays(tmp_path: Path) -> None:
+    """A result is recognised by what end.json says, not by the form of its lines."""
+    run_folder = RunFolder.create(tmp_path, small_spec(), MNIST_RUN)
+    run_folder.end(ended("stopped", ROW), "")
+    words = "- stopped: by me\n- 7 parameters\n- data: mnist"
+    annotations.write_notes(run_folder.folder, Notes(result=words))
+    run_folder.begin_again({})
+    run_folder.close()
+
+    assert annotations.read_notes(run_folder.folder).result == words
+
+
+@pytest.mark.parametrize("end", ['{"outcome": "stopped"}', '{"outcome": "stopped", "epochs": 1, "best": {"epoch": 1}}'])
+def test_an_end_that_does_not_tell_what_was_written_leaves_the_notes(end: str, tmp_path: Path) -> None:
+    """An end.json without its parts leaves the notes as they are, and the run can be resumed."""
+    run_folder = RunFolder.create(tmp_path, small_spec(), MNIST_RUN)
+    annotations.write_notes(run_folder.folder, Notes(result="- stopped: x"))
+    (run_folder.folder / "end.json").write_text(end)
+    run_folder.begin_again({})
+    run_folder.close()
+
+    assert annotations.read_notes(run_folder.folder).result == "- stopped: x"
+    assert load_run(run_folder.folder).end is None
+
+
+def test_a_run_that_fails_while_it_ends_has_the_result_of_its_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The notes were written already when the disk refused end.json."""
+    run_folder = RunFolder.create(tmp_path, small_spec(), MNIST_RUN)
+    write = files.write_atomically
+
+    def full(path: Path, content: bytes) -> None:
+        if path.name == "end.json":
+            raise OSError(28, "No space left on device")
+        write(path, content)
+
+    completed = ended("completed", ROW)
+    monkeypatch.setattr(storage, "write_atomically", full)
+    with pytest.raises(OSError, match="No space"):
+        run_folder.end(completed, annotations.ended_notes(small_spec(), completed, "mnist"))
+    monkeypatch.undo()
+    failed = ended("failed", ROW, "cannot write the run")
+    run_folder.end(failed, annotations.ended_notes(small_spec(), failed, "mnist"))
+    run_folder.close()
+
+    assert annotations.read_notes(run_folder.folder).result.startswith("- failed: cannot write the run\n")
 
 
 @pytest.mark.parametrize("make", [lambda path: path.symlink_to("/etc/hostname"), lambda path: path.mkdir()])
 def test_a_run_ends_beside_notes_that_are_none(make: Callable[[Path], None], tmp_path: Path) -> None:
-    """They are left alone; the run has ended all the same, and its log says it."""
+    """Notes that cannot be read are left alone; the run ends all the same, and its log says so."""
     with quick_world():
         events = session.run(small_spec(), options(tmp_path), StopAfter(3))
         folder = started_folder([next(events)])
         make(folder / "notes.md")
         list(events)
 
-    assert load_run(folder).end["outcome"] == "stopped"
+    assert (load_run(folder).end or {})["outcome"] == "stopped"
     assert (folder / "notes.md").is_symlink() or (folder / "notes.md").is_dir()
     assert "the result is in end.json" in (folder / "run.log").read_text()
 
@@ -225,7 +304,7 @@ def test_a_run_ends_beside_notes_that_are_none(make: Callable[[Path], None], tmp
 
 
 def test_tags(folder: Path) -> None:
-    """Sorted, each once; a wrong one is refused and nothing is written."""
+    """Tags are sorted, each once; a wrong tag is refused and nothing is written."""
     annotations.write_tags(folder, ["x", "best-so-far", "x"])
     with pytest.raises(ValueError, match="is no tag"):
         annotations.write_tags(folder, ["two words"])
@@ -239,7 +318,7 @@ def test_tags(folder: Path) -> None:
     "tag", ["", "two words", "x" * 41, "é" * 41, "a/b", "a\n", "\x1b", "-x", ".x", "\u0301", "a\u202eb", "a\u200bb"]
 )
 def test_a_wrong_tag(tag: str, folder: Path) -> None:
-    """Is refused in a sentence, and the others stay."""
+    """A wrong tag is refused in a sentence, and the tags that are there stay."""
     annotations.write_tags(folder, ["kept"])
     with pytest.raises(ValueError, match="is no tag: 1 to 40 letters"):
         annotations.write_tags(folder, ["fine", tag])
@@ -248,7 +327,7 @@ def test_a_wrong_tag(tag: str, folder: Path) -> None:
 
 
 def test_tags_of_any_script(folder: Path) -> None:
-    """Kept in one normal form, so that the same word typed another way is the same tag; counted in bytes."""
+    """Tags are kept in Unicode's normal form C and limited in bytes, so that the same word is the same tag."""
     decomposed = unicodedata.normalize("NFD", "größe")
     annotations.write_tags(folder, ["测试", decomposed, "größe", "नमस्ते"])
     read = annotations.read_tags(folder)
@@ -263,7 +342,7 @@ def test_tags_of_any_script(folder: Path) -> None:
 
 
 def test_damaged_tags(folder: Path, tmp_path: Path) -> None:
-    """What is valid is read, of a link nothing; writing replaces the link, not what it leads to."""
+    """The valid tags of a damaged file are read, none through a link; writing replaces the link, not its target."""
     (folder / "tags.txt").write_bytes(b"b\n\xff\xfe\ntwo words\n  a  \r\nb\n" + b"x" * 50 + b"\nc")
     assert annotations.read_tags(folder) == ("a", "b", "c")
     (tmp_path / "outside").write_text("secret\n")
@@ -274,217 +353,3 @@ def test_damaged_tags(folder: Path, tmp_path: Path) -> None:
 
     assert annotations.read_tags(folder) == ("mine",)
     assert (tmp_path / "outside").read_text() == "secret\n"
-
-
-# --- the trash ---
-
-
-def test_deleted_and_back(folder: Path) -> None:
-    """In the trash, of which the newest comes first; back with every byte."""
-    before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    other = make_run(folder.parent, presets.load("v2"))
-    annotations.delete(other)
-    moved = annotations.delete(folder)
-
-    assert not folder.exists()
-    assert [path.name for path in annotations.trashed(folder.parent)] == [folder.name, other.name]
-    assert annotations.restore(moved) == folder
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
-
-
-def test_the_same_name_twice_in_the_trash(folder: Path) -> None:
-    """Nothing in the trash is overwritten, and nothing outside it by what comes back."""
-    name = folder.name
-    annotations.delete(folder)
-    (folder.parent / name).mkdir()
-    (folder.parent / name / "run.json").write_text("{}")
-    second = annotations.delete(folder.parent / name)
-    assert second.name == f"{name}.2"
-    (folder.parent / name).mkdir()
-    with pytest.raises(StorageError, match="is there already"):
-        annotations.restore(folder.parent / ".trash" / name)
-
-
-def test_what_is_not_deleted(folder: Path, tmp_path: Path) -> None:
-    """A run under way, a link, a folder that is no run."""
-    with FileLock(folder / "run.lock"), pytest.raises(StorageError, match="is being trained"):
-        annotations.delete(folder)
-    link = folder.parent / "link"
-    link.symlink_to(folder)
-    (tmp_path / "pictures").mkdir()
-    for wrong in (link, tmp_path / "pictures"):
-        with pytest.raises(StorageError, match="is no run folder"):
-            annotations.delete(wrong)
-
-    assert folder.is_dir()
-
-
-def test_what_is_in_no_runs_directory(folder: Path) -> None:
-    """Paths that lead round the trash, and runs that are in it already."""
-    moved = annotations.delete(folder)
-    with pytest.raises(StorageError, match="is in the trash already"):
-        annotations.delete(moved)
-    (moved / "below").mkdir()
-    with pytest.raises(StorageError, match="is no run folder"):
-        annotations.delete(moved / "below" / "..")
-    back = annotations.restore(moved)
-    with pytest.raises(StorageError, match="is in no trash"):
-        annotations.restore(back)
-    outside = back.parent.parent / "outside.json"
-    (back / "run.json").rename(outside)
-    (back / "run.json").symlink_to(outside)
-    with pytest.raises(StorageError, match="is no run folder"):
-        annotations.delete(back)
-
-    assert back.is_dir()
-
-
-def test_who_trains_a_run_in_the_trash(folder: Path) -> None:
-    """Keeps it there."""
-    moved = annotations.delete(folder)
-    with FileLock(moved / "run.lock"):
-        with pytest.raises(StorageError, match="is being trained"):
-            annotations.restore(moved)
-        with pytest.raises(StorageError, match="is being trained"):
-            annotations.empty_trash(folder.parent)
-
-    assert annotations.trashed(folder.parent) == [moved]
-
-
-def test_a_run_is_held_while_it_moves(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody begins to train it at that moment; afterwards its lock is free."""
-    held: list[bool] = []
-    move = annotations._move
-
-    def noted(source: Path, target: Path) -> None:
-        held.append(storage.is_running(source))
-        move(source, target)
-
-    monkeypatch.setattr(annotations, "_move", noted)
-    moved = annotations.delete(folder)
-    annotations.restore(moved)
-
-    assert held == [True, True]
-    assert not storage.is_running(folder)
-
-
-def test_the_trash_is_emptied(folder: Path, tmp_path: Path) -> None:
-    """For good, and nothing that a link leads to."""
-    outside = tmp_path / "outside"
-    outside.mkdir()
-    (outside / "kept").write_text("mine")
-    (folder / "link").symlink_to(outside)
-    annotations.delete(folder)
-    annotations.delete(make_run(folder.parent, presets.load("v2")))
-    (folder.parent / ".trash" / "link").symlink_to(outside)
-
-    assert annotations.empty_trash(folder.parent) == 2
-    assert annotations.empty_trash(folder.parent) == 0
-    assert [path.name for path in (folder.parent / ".trash").iterdir()] == ["link"]
-    assert (outside / "kept").read_text() == "mine"
-    assert annotations.empty_trash(tmp_path / "nowhere") == 0
-
-
-def test_a_run_that_cannot_be_moved(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stays, and it is said why."""
-
-    def refused(*_: Path) -> None:
-        raise OSError(18, "Invalid cross-device link", str(folder))
-
-    monkeypatch.setattr(annotations, "_move", refused)
-    with pytest.raises(StorageError, match="Invalid cross-device link"):
-        annotations.delete(folder)
-
-    assert folder.is_dir()
-
-
-def test_a_trash_that_is_a_link(folder: Path, tmp_path: Path) -> None:
-    """Is neither filled nor listed."""
-    (tmp_path / "outside").mkdir()
-    (folder.parent / ".trash").symlink_to(tmp_path / "outside")
-    with pytest.raises(StorageError, match="is a link"):
-        annotations.delete(folder)
-
-    assert annotations.trashed(folder.parent) == []
-    assert folder.is_dir()
-
-
-# --- copies ---
-
-
-@pytest.mark.parametrize("name", ["copy", "copy.zip", "copy.tar.gz"])
-def test_export(name: str, folder: Path, tmp_path: Path) -> None:
-    """Regular files only; the same bytes; nothing is overwritten."""
-    (tmp_path / "secret").write_text("secret")
-    (folder / "link").symlink_to(tmp_path / "secret")
-    (folder / "ckpt-00000001.safetensors").write_bytes(b"weights")
-    (folder / "ckpt-00000002.damaged").write_bytes(b"weights")
-    (folder / ".notes.md.1.tmp").write_bytes(b"half")
-    os.utime(folder / "run.json", (0, 0))  # Before the first year of a ZIP file.
-    path = annotations.export(folder, tmp_path / name)
-    content = _content(path, folder.name)
-
-    assert content["history.jsonl"] == (folder / "history.jsonl").read_bytes()
-    assert {"link", "run.lock", ".notes.md.1.tmp"}.isdisjoint(content)
-    assert "ckpt-00000001.safetensors" in content
-    with pytest.raises(StorageError, match="nothing is overwritten"):
-        annotations.export(folder, path)
-    light = annotations.export(folder, tmp_path / f"light-{name}", checkpoints=False)
-    assert not [file for file in _content(light, folder.name) if file.startswith("ckpt-")]
-    with pytest.raises(StorageError, match="No such file"):
-        annotations.export(folder, tmp_path / "none" / name)
-    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
-
-
-def test_what_is_not_exported(folder: Path, tmp_path: Path) -> None:
-    """What is no run; and no run into itself."""
-    with pytest.raises(StorageError, match="is no run folder"):
-        annotations.export(tmp_path, tmp_path / "copy")
-    with pytest.raises(StorageError, match="lies in the run itself"):
-        annotations.export(folder, folder / "copy.zip")
-    with pytest.raises(
-        ValueError, match=r"copy\.md: a run is exported to a new folder, or to a file that ends in \.zip"
-    ):
-        annotations.export(folder, tmp_path / "copy.md")
-
-    assert not (folder / "copy.zip").exists()
-    assert not (tmp_path / "copy.md").exists()
-
-
-@pytest.mark.parametrize("name", ["copy", "iter5-0.2", "2026.11.21", "copy.x-y"])
-def test_names_of_folders(name: str, folder: Path, tmp_path: Path) -> None:
-    """They may be called after versions and dates."""
-    assert annotations.export(folder, tmp_path / name).is_dir()
-
-
-@pytest.mark.parametrize("name", ["a.b.zip", "copy.tgz", "COPY.ZIP", "Copy.Tar.GZ"])
-def test_names_of_archives(name: str, folder: Path, tmp_path: Path) -> None:
-    """In capitals too."""
-    assert annotations.export(folder, tmp_path / name).is_file()
-
-
-@pytest.mark.parametrize("name", ["copy", "copy.zip", "copy.tar.gz"])
-def test_an_export_that_is_broken_off(name: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leaves nothing behind."""
-    pack = annotations._pack
-
-    def broken(*arguments: object) -> None:
-        pack(*arguments)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(annotations, "_pack", broken)
-    with pytest.raises(KeyboardInterrupt):
-        annotations.export(folder, tmp_path / name)
-
-    assert [path.name for path in tmp_path.iterdir() if "copy" in path.name] == []
-
-
-def _content(path: Path, name: str) -> dict[str, bytes]:
-    if path.is_dir():
-        return {file.name: file.read_bytes() for file in path.iterdir()}
-    if path.suffix == ".zip":
-        with zipfile.ZipFile(path) as archive:
-            return {each.removeprefix(f"{name}/"): archive.read(each) for each in archive.namelist()}
-    with tarfile.open(path) as packed:
-        members = {member.name: packed.extractfile(member) for member in packed.getmembers()}
-        return {each.removeprefix(f"{name}/"): file.read() for each, file in members.items() if file}

@@ -81,7 +81,7 @@ def _each_step(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_single_steps_are_reported_one_by_one() -> None:
-    """Before the pause everything is reported; then each step alone, with the loss of that step."""
+    """During a pause each single step is reported, with the loss of that step."""
     training, ask = new_training(small_spec()), Control()
     wishes = itertools.chain([ask.step, ask.step], itertools.repeat(ask.unpause))
     training.optimizer.register_step_post_hook(lambda *_: ask.pause() if training.steps_done == 1 else None)
@@ -97,7 +97,7 @@ def test_single_steps_are_reported_one_by_one() -> None:
 
 
 def test_the_loss_of_a_single_step_is_that_steps() -> None:
-    """Not a mean with the steps before it."""
+    """The loss of a single step is not averaged with the steps before it."""
     training, ask = new_training(small_spec(epochs=1)), Control()
     ask.pause()
     seen: list[tuple[float, float]] = []
@@ -115,7 +115,7 @@ def test_the_loss_of_a_single_step_is_that_steps() -> None:
 
 
 def test_a_pause_changes_nothing() -> None:
-    """A run that waited and went on, step by step, ends in the same bits."""
+    """A run that was paused and stepped through ends in the same bits."""
     ask = Control()
     paused = new_training(small_spec())
     ask.pause()
@@ -127,7 +127,7 @@ def test_a_pause_changes_nothing() -> None:
 
 
 def test_paused_time_does_not_count(tmp_path: Path) -> None:
-    """Neither the epoch's seconds nor the run's hold the time it waited, nor does it cost any CPU."""
+    """Neither the seconds of the epoch nor those of the run include a pause, and a pause uses no CPU."""
     ask = Control()
     ask.pause()
     cpu: list[float] = []
@@ -167,7 +167,7 @@ def seconds_to_stop(ask: Control, events: Iterator[Event]) -> tuple[float, list[
 
 
 def test_a_paused_run_stops_at_once() -> None:
-    """Within 0.3 s, and it does not say that it went on."""
+    """A paused run stops within 0.3 s, without reporting that it was unpaused."""
     ask = Control()
     ask.pause()
     seconds, seen = seconds_to_stop(ask, loop.train(new_training(small_spec()), ask))
@@ -193,7 +193,7 @@ def slow_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("slow_evaluation")
 def test_a_run_that_evaluates_stops_at_once() -> None:
-    """It does not wait for the rest of 4 s; every step of the epoch is taken, and there is no row."""
+    """A stop during evaluation is not delayed to its end; all steps of the epoch are taken, and it has no row."""
     training, ask = new_training(small_spec(eval_batch_size=1)), Control()
     seconds, seen = seconds_to_stop(ask, loop.train(training, ask))
 
@@ -215,7 +215,7 @@ def run_stopped_in_evaluation(runs_dir: Path, **recipe: Any) -> Path:
 
 @pytest.mark.parametrize("name", SCHEDULERS)
 def test_a_run_stopped_in_its_evaluation_is_resumed_there(tmp_path: Path, name: str) -> None:
-    """History, rates and weights are those of a run that nobody stopped."""
+    """History, learning rates and weights are those of a run that nobody stopped."""
     folder = run_stopped_in_evaluation(tmp_path / "stopped", **SCHEDULERS[name])
     before = load_run(folder)
     ended = list(resume(folder))[-1]
@@ -229,7 +229,7 @@ def test_a_run_stopped_in_its_evaluation_is_resumed_there(tmp_path: Path, name: 
 
 
 def test_an_epoch_evaluated_after_a_resume_is_on_disk(tmp_path: Path) -> None:
-    """Its checkpoint has the number of steps of the one before the evaluation, and replaces it."""
+    """The checkpoint of the evaluated epoch replaces the one before the evaluation, which has the same step."""
     folder = run_stopped_in_evaluation(tmp_path)
     for event in resume(folder):
         if isinstance(event, EpochEnded):
@@ -240,7 +240,7 @@ def test_an_epoch_evaluated_after_a_resume_is_on_disk(tmp_path: Path) -> None:
 
 
 def test_without_the_last_rate_the_row_would_differ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Negative control: the scheduler has moved on since the last step, so the rate has to be kept."""
+    """Negative control: the scheduler has moved on since the last step, so the checkpoint must keep the rate."""
     folder = run_stopped_in_evaluation(tmp_path / "stopped")
     restore = checkpoint.restore
 
@@ -261,7 +261,7 @@ def test_without_the_last_rate_the_row_would_differ(tmp_path: Path, monkeypatch:
 
 @pytest.mark.parametrize("name", SCHEDULERS)
 def test_later_rates_are_in_proportion(name: str) -> None:
-    """From the change on every scheduled rate is half of what it would have been, whatever kind of scheduler it is."""
+    """After the change every scheduled rate is half of what it would have been, for every kind of scheduler."""
     plain = rates_of(new_training(small_spec(**SCHEDULERS[name])))
     steered = rates_of(new_training(small_spec(**SCHEDULERS[name])), steer_at=3)
 
@@ -271,7 +271,7 @@ def test_later_rates_are_in_proportion(name: str) -> None:
 
 
 def test_a_schedule_that_stands_at_zero_gives_no_proportion() -> None:
-    """The rate holds for now, and what is scheduled later is not scaled."""
+    """A rate set while the schedule is at zero holds for now, and later rates are not scaled."""
     training = new_training(small_spec(scheduler=None, optimizer="SGD(lr=0.1)"))
     for group in training.optimizer.param_groups:
         group["lr"] = 0.0
@@ -282,7 +282,7 @@ def test_a_schedule_that_stands_at_zero_gives_no_proportion() -> None:
 
 
 def test_every_change_is_told_where_it_was_made() -> None:
-    """`LearningRateChanged` comes before the step that uses the rate, and rows say so from then on."""
+    """`LearningRateChanged` comes before the step that uses the rate, and later rows are marked as steered."""
     training, ask = new_training(small_spec(epochs=3, scheduler=None)), Control()
 
     def answer(event: Event) -> None:
@@ -298,7 +298,7 @@ def test_every_change_is_told_where_it_was_made() -> None:
 
 @pytest.mark.parametrize("rate", [0, -1, math.nan, math.inf, 1e5, True, "0.1", None])
 def test_what_is_no_rate_is_refused(rate: Any, tmp_path: Path) -> None:
-    """It is said at once, to whoever asks, and nothing is written."""
+    """A wrong rate is refused at once, by threads and through the folder, and nothing is written."""
     with pytest.raises(ValueError, match="must be greater than 0"):
         Control().set_learning_rate(rate)
     with pytest.raises(ValueError, match="must be greater than 0"):
@@ -328,7 +328,7 @@ def steered_run(runs_dir: Path, stop_after: int | None = None, **recipe: Any) ->
 @pytest.mark.parametrize("stop_after", [3, 5, 8, 9])
 @pytest.mark.parametrize("name", SCHEDULERS)
 def test_a_steered_run_is_resumed_in_the_same_bits(tmp_path: Path, name: str, stop_after: int) -> None:
-    """Whenever it stops after it was steered, it ends as one that was steered there and never stopped."""
+    """Wherever a steered run is stopped, it ends in the bits of one that was never stopped."""
     whole = steered_run(tmp_path / "whole", **SCHEDULERS[name])
     folder = steered_run(tmp_path / "stopped", stop_after, **SCHEDULERS[name])
     if stop_after < 7:  # It is steered a second time by who goes on.
@@ -380,7 +380,7 @@ def test_what_a_checkpoint_keeps_of_the_steering_is_needed(
 
 
 def test_a_run_is_labelled_steered(tmp_path: Path) -> None:
-    """In its history from there on, in steering.jsonl and in the notes, with the places."""
+    """Later rows, steering.jsonl and the notes say that the rate was changed, and where."""
     folder = steered_run(tmp_path, scheduler=None)
     lines = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
     steering = [json.loads(line) for line in (folder / "steering.jsonl").read_text().splitlines()]
@@ -395,7 +395,7 @@ def test_a_run_is_labelled_steered(tmp_path: Path) -> None:
 
 
 def test_a_run_that_nobody_steered_says_nothing_of_it(tmp_path: Path) -> None:
-    """Its rows are what they always were, and there is no file."""
+    """Without a change there is no mark in the rows and no steering.jsonl."""
     with quick_world():
         list(session.run(small_spec(), options(tmp_path), Control()))
     folder = only_folder(tmp_path)
@@ -406,7 +406,7 @@ def test_a_run_that_nobody_steered_says_nothing_of_it(tmp_path: Path) -> None:
 
 
 def test_a_kill_after_steering_loses_nothing(tmp_path: Path) -> None:
-    """When the change is reported, the newest checkpoint has it: what is resumed after a kill is the steered run."""
+    """A reported change is in the newest checkpoint, so a resume after a kill goes on with it."""
     ask = Control()
     with quick_world():
         events = session.run(small_spec(), options(tmp_path), ask)
@@ -423,7 +423,7 @@ def test_a_kill_after_steering_loses_nothing(tmp_path: Path) -> None:
 
 
 def test_steering_that_no_checkpoint_has_is_taken_back(tmp_path: Path) -> None:
-    """steering.jsonl says after a resume what the resumed run is, whatever a crash left there."""
+    """After a resume steering.jsonl holds the changes of the checkpoint, whatever a crash left in it."""
     folder = steered_run(tmp_path, 3)
     for path in folder.glob("ckpt-*"):
         path.unlink()
@@ -435,7 +435,7 @@ def test_steering_that_no_checkpoint_has_is_taken_back(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("key", ["steered", "rate_factor", "scheduled", "last_rate"])
 def test_older_checkpoints_go_on(key: str) -> None:
-    """A checkpoint from before runs could be steered has none of the keys."""
+    """A checkpoint of a version without steering lacks these keys, and can be resumed."""
     content = checkpoint.dump(new_training(small_spec()))
     tensors, state = checkpoint.read(content)
     del state[key]
@@ -462,7 +462,7 @@ def ask_through_the_folder(runs_dir: Path, requests: dict[str, tuple[Request, fl
 
 
 def test_a_run_is_stopped_through_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What another process writes there is done."""
+    """A run carries out what another process writes into its folder."""
     monkeypatch.setattr(loop, "PROGRESS_SECONDS", 0)
     ended = ask_through_the_folder(tmp_path, {"Progress": ("stop", None)})[-1]
 
@@ -473,7 +473,7 @@ def test_a_run_is_stopped_through_its_folder(tmp_path: Path, monkeypatch: pytest
 def test_a_paused_run_is_steered_and_goes_on_through_its_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A run that waits still looks into its folder."""
+    """A paused run reads requests from its folder, too."""
     monkeypatch.setattr(loop, "PROGRESS_SECONDS", 0)
     wishes: dict[str, tuple[Request, float | None]] = {
         "Progress": ("pause", None),
@@ -493,7 +493,7 @@ def test_a_paused_run_is_steered_and_goes_on_through_its_folder(
 
 @pytest.mark.usefixtures("slow_evaluation")
 def test_a_run_that_evaluates_is_stopped_through_its_folder(tmp_path: Path) -> None:
-    """Not only after the evaluation."""
+    """A request in the folder is carried out during an evaluation, not only after it."""
     seen: list[Event] = []
     with quick_world():
         for event in session.run(small_spec(eval_batch_size=1), options(tmp_path), Control()):
@@ -535,7 +535,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("line", HOSTILE, ids=lambda line: ascii(line[:40]))
 def test_what_is_no_request_is_left_out(tmp_path: Path, line: bytes) -> None:
-    """It is handed back for the log; what stands behind it is still done."""
+    """A line that is no request is returned for the log; the requests after it are carried out."""
     requests, ask = Requests(tmp_path), Control()
     (tmp_path / control.FILE).write_bytes(line + b'{"request": "pause"}\n')
     refused = requests.dispatch(ask)
@@ -546,7 +546,7 @@ def test_what_is_no_request_is_left_out(tmp_path: Path, line: bytes) -> None:
 
 
 def test_what_is_no_request_is_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And the run goes on."""
+    """A line that is no request goes to run.log, and the run goes on."""
     monkeypatch.setattr(loop, "PROGRESS_SECONDS", 0)
     with quick_world():
         for event in session.run(small_spec(), options(tmp_path), Control()):
@@ -559,7 +559,7 @@ def test_what_is_no_request_is_logged(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_half_a_line_is_read_when_it_is_whole(tmp_path: Path) -> None:
-    """Whoever writes may be interrupted."""
+    """A request that is half written is carried out once, when its line is complete."""
     requests, ask = Requests(tmp_path), Control()
     path = tmp_path / control.FILE
     path.write_bytes(b'{"request": "pa')
@@ -573,7 +573,7 @@ def test_half_a_line_is_read_when_it_is_whole(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
 def test_only_a_file_is_read_and_written(tmp_path: Path, kind: str) -> None:
-    """Neither a link out of the folder nor a pipe that nobody fills."""
+    """Neither a link out of the folder nor a pipe that nobody fills is read or written."""
     elsewhere = tmp_path / "elsewhere"
     elsewhere.write_bytes(b'{"request": "stop"}\n')
     run_folder = tmp_path / "run"
@@ -596,7 +596,7 @@ def test_only_a_file_is_read_and_written(tmp_path: Path, kind: str) -> None:
 
 
 def test_a_flood_of_requests_is_bounded(tmp_path: Path) -> None:
-    """No more than a megabyte is ever read."""
+    """No more than a megabyte of requests is ever read."""
     requests, ask = Requests(tmp_path), Control()
     line = b'{"request": "step"}\n'
     (tmp_path / control.FILE).write_bytes(line * (2 * control.MAX_BYTES // len(line)))
@@ -607,7 +607,7 @@ def test_a_flood_of_requests_is_bounded(tmp_path: Path) -> None:
 
 
 def test_a_control_may_be_asked_from_many_threads() -> None:
-    """No step is lost, whoever asks for it."""
+    """Steps that many threads ask for are all counted."""
     ask = Control()
     threads = [threading.Thread(target=lambda: [ask.step() for _ in range(1000)]) for _ in range(8)]
     for thread in threads:
@@ -619,7 +619,7 @@ def test_a_control_may_be_asked_from_many_threads() -> None:
 
 
 def test_a_locked_run_leaves_no_thread_behind(tmp_path: Path) -> None:
-    """Batches made ahead end with the run that could not begin."""
+    """The thread that makes batches ends with the run that could not begin."""
     folder = run_stopped_in_evaluation(tmp_path)
     holder = RunFolder(folder)
     before = threading.active_count()

@@ -76,7 +76,7 @@ PICTURES = ("pictures", None)
     ],
 )
 def test_what_a_filter_chooses(text: str, expected: set[tuple[str, int | None]], runs: RunIndex) -> None:
-    """Every word holds."""
+    """A filter chooses the runs for which every word holds."""
     assert chosen(runs, text) == expected
 
 
@@ -107,7 +107,7 @@ def test_what_a_filter_chooses(text: str, expected: set[tuple[str, int | None]],
     ],
 )
 def test_what_is_wrong(text: str, message: str) -> None:
-    """The word, and what to do; nothing is chosen by a default instead."""
+    """The error names the word and what to do; no default takes its place."""
     with pytest.raises(FilterError) as caught:
         filters.choose([], text)
 
@@ -116,14 +116,14 @@ def test_what_is_wrong(text: str, message: str) -> None:
 
 @pytest.mark.parametrize("text", ["name:or", "name:and", "name:not", "name:a|b", "name:(a)", "notes", "orange"])
 def test_a_name_may_have_such_a_word(text: str) -> None:
-    """Asked for by `name:` it is found; a word that only begins so is no operator."""
+    """A name that is an operator of other languages is found by `name:`; a word that only begins so is no operator."""
     run = Run(Path("x"), "completed", record={"name": text.removeprefix("name:")})
 
     assert filters.choose([run], text) == [run]
 
 
 def test_order(runs: RunIndex) -> None:
-    """Falling and rising; who has no value is last in both."""
+    """Runs are sorted rising and falling; those without a value are last in both."""
     singles = [[run] for run in runs.all]
     falling = [group[0].name for group in columns.ordered(singles, "-best")]
     rising = [group[0].name for group in columns.ordered(singles, "best")]
@@ -156,7 +156,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> list[list[Run]]:
     [("-best", [98.6, 98.0, 99.5, 80.0]), ("best", [98.0, 98.6, 80.0, 99.5]), ("-last", [98.6, 98.0, 99.5, 80.0])],
 )
 def test_an_accuracy_ranks_data_sets_apart(by: str, expected: list[float], mixed: list[list[Run]]) -> None:
-    """The digits never stand among MNIST's, falling or rising; what has no accuracy comes last."""
+    """Runs on digits never stand among those on MNIST, rising or falling; those without an accuracy are last."""
     rows = [run for (run,) in columns.ordered(mixed, by)]
 
     assert [round(100 * (run.best_accuracy or 0), 1) for run in rows] == [*expected, 0]
@@ -164,12 +164,12 @@ def test_an_accuracy_ranks_data_sets_apart(by: str, expected: list[float], mixed
 
 
 def test_what_is_no_accuracy_ranks_them_together(mixed: list[list[Run]]) -> None:
-    """By the seed, or by when."""
+    """Sorting by the seed does not separate the data sets."""
     assert [run.dataset for (run,) in columns.ordered(mixed, "seed")] == ["digits", "mnist", "digits", "mnist", None]
 
 
 def test_the_data_set_is_a_column_where_there_are_several(mixed: list[list[Run]]) -> None:
-    """Before the accuracies, or last without one; not where all rows are of one, and never twice."""
+    """The column stands before the accuracies, or last without one; once, and only with several data sets."""
     alike = [runs for runs in mixed if runs[0].dataset != "digits"]
 
     def keys(rows: list[list[Run]], *names: str) -> list[str]:
@@ -183,7 +183,7 @@ def test_the_data_set_is_a_column_where_there_are_several(mixed: list[list[Run]]
 
 
 def test_a_column_without_a_value_is_left_out(runs: RunIndex) -> None:
-    """Among the rows that are shown; without any row all columns stand there."""
+    """Only columns in which a shown row has a value stand in the table; without rows all do."""
     tagged = [[run] for run in runs.all if run.name == "iter5"]
     names = ("name", "curve", "best", "target", "tag", "reason")
 
@@ -197,7 +197,7 @@ def test_a_column_without_a_value_is_left_out(runs: RunIndex) -> None:
 
 
 def test_the_curve(runs: RunIndex) -> None:
-    """Of several seeds their mean; sorted by the last epoch, of the data sets apart; drawn in the cells there are."""
+    """Several seeds have the curve of their mean; the column sorts by the last epoch."""
     curve = columns.column("curve")
     group = next(group for group in grouped(runs.all) if len(group) == 2)
     singles = [[run] for run in runs.all]
@@ -208,7 +208,7 @@ def test_the_curve(runs: RunIndex) -> None:
 
 
 def test_a_list_does_not_read_the_curves(runs: RunIndex) -> None:
-    """Whether there is one is known without, and so is the order: ten thousand histories take seconds to read."""
+    """Choosing and sorting columns reads no history: ten thousand of them take seconds."""
     fresh = RunIndex(runs.runs_dir)
     fresh.refresh()
     rows = columns.ordered([[run] for run in fresh.all], "-curve")
@@ -218,14 +218,14 @@ def test_a_list_does_not_read_the_curves(runs: RunIndex) -> None:
 
 
 def test_a_spread_has_no_sign() -> None:
-    """Also where the mean has one."""
+    """The standard deviation has no sign where the mean has one."""
     runs: Any = [SimpleNamespace(gap=gap, observation=gap, created="", id="") for gap in (0.001, 0.003)]
 
     assert columns.column("gap").of(runs) == "+0.20 ±0.14"
 
 
 def test_several_seeds_in_a_row(runs: RunIndex) -> None:
-    """Mean and spread of what is measured, the number of seeds, and what they share."""
+    """A row of several seeds shows mean and spread, the number of seeds, and what they share."""
     group = next(group for group in grouped(runs.all) if len(group) == 2)
     cells = {column.key: column.of(group) for column in columns.ALL}
 

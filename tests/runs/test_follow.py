@@ -24,7 +24,8 @@ from mnist_tui.runs.events import (
     RunStarted,
     Unpaused,
 )
-from mnist_tui.runs.storage import RunFolder, is_running
+from mnist_tui.runs.lock import is_running
+from mnist_tui.runs.storage import RunFolder
 from mnist_tui.spec.run_spec import make_spec
 from mnist_tui.training import loop, session
 
@@ -55,14 +56,14 @@ def comparable(events: list[Event]) -> list[Event]:
 
 
 def test_a_finished_run_is_told_as_it_was(tmp_path: Path) -> None:
-    """Start, steps, epochs and end: the events that the trainer's own screen got, in their order."""
+    """A watcher gets the events that the trainer's own screen got, in their order."""
     trained = list(run(tmp_path, small_spec()))
 
     assert comparable(seen(only_folder(tmp_path))) == comparable(trained)
 
 
 def test_a_steered_run_is_told_as_it_was(tmp_path: Path) -> None:
-    """With the change where it was made."""
+    """A change of the learning rate is in the place where it was made."""
     trained: list[Event] = []
     ask = Control()
     with quick_world():
@@ -77,7 +78,7 @@ def test_a_steered_run_is_told_as_it_was(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path) -> None:
-    """Nobody trains it and it has no end: it was killed."""
+    """A run that was killed ends as stopped, with the command that resumes it."""
     for event in run(tmp_path, small_spec(epochs=3)):
         if isinstance(event, EpochEnded):
             break
@@ -92,7 +93,7 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path) -> None:
 
 
 def test_steps_that_a_crash_took_back_are_not_told(tmp_path: Path) -> None:
-    """After a kill the run goes on from its checkpoint: each step is told once, the pause of the dead is not."""
+    """After a resume each step is reported once, and the pause of the killed process is not."""
     list(run(tmp_path, small_spec(), 3))
     folder = only_folder(tmp_path)
     with open(folder / "steps.jsonl", "a") as file:
@@ -109,7 +110,7 @@ def test_steps_that_a_crash_took_back_are_not_told(tmp_path: Path) -> None:
 
 
 def test_many_steps_are_thinned(tmp_path: Path) -> None:
-    """Enough for a curve, evenly chosen, with the last."""
+    """Many steps become an evenly chosen part of them, with the last."""
     list(run(tmp_path, small_spec()))
     folder = only_folder(tmp_path)
     lines = [json.dumps({"epoch": 1, "step": step, "loss": 1.0, "learning_rate": 0.1}) for step in range(1, 10 * 2_000)]
@@ -122,7 +123,7 @@ def test_many_steps_are_thinned(tmp_path: Path) -> None:
 
 
 def test_an_older_runs_lines_are_read(tmp_path: Path) -> None:
-    """Runs from before lines had a speed."""
+    """Lines without a speed, as an older version wrote them, are read."""
     list(run(tmp_path, small_spec()))
     folder = only_folder(tmp_path)
     (folder / "steps.jsonl").write_text('{"epoch": 1, "step": 2, "loss": 0.5, "learning_rate": 0.1}\n')
@@ -147,7 +148,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text[:40]))
 def test_a_line_that_is_none_is_left_out(tmp_path: Path, text: str) -> None:
-    """Whatever stands in the files of a run, what can be read of it is shown."""
+    """Damaged lines are left out, and the others read."""
     list(run(tmp_path, small_spec()))
     folder = only_folder(tmp_path)
     (folder / "steps.jsonl").write_text(text)
@@ -159,7 +160,7 @@ def test_a_line_that_is_none_is_left_out(tmp_path: Path, text: str) -> None:
 
 @pytest.mark.parametrize("end", [{"outcome": 3}, {"outcome": ["x"], "seconds": "long"}, {"message": "\x1b[2J\n"}, {}])
 def test_an_end_of_another_kind_is_told_as_failed(tmp_path: Path, end: dict[str, Any]) -> None:
-    """An end.json from elsewhere stops no screen."""
+    """An end.json with unknown values ends the watching with an event, not with an error."""
     list(run(tmp_path, small_spec()))
     folder = only_folder(tmp_path)
     (folder / "end.json").write_text(json.dumps(end | {"format": 1}))
@@ -172,7 +173,7 @@ def test_an_end_of_another_kind_is_told_as_failed(tmp_path: Path, end: dict[str,
 
 @pytest.mark.parametrize("name", ["run.json", "history.jsonl", "end.json"])
 def test_a_link_out_of_the_folder_is_refused(tmp_path: Path, name: str) -> None:
-    """A run's files lie in its folder."""
+    """A link in place of a file of the run is refused."""
     list(run(tmp_path, small_spec()))
     folder = only_folder(tmp_path)
     (folder / name).rename(tmp_path / name)
@@ -184,7 +185,7 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["steps.jsonl", "steering.jsonl"])
 def test_a_link_to_lines_elsewhere_is_not_followed(tmp_path: Path, name: str) -> None:
-    """Nothing of another file is shown."""
+    """Nothing of a file outside the folder is shown."""
     list(run(tmp_path, small_spec()))
     folder = only_folder(tmp_path)
     line = {"epoch": 1, "step": 1, "loss": 7.0, "learning_rate": 7.0}
@@ -196,7 +197,7 @@ def test_a_link_to_lines_elsewhere_is_not_followed(tmp_path: Path, name: str) ->
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
-    """In one sentence."""
+    """A folder that is no run is refused in one sentence."""
     with pytest.raises(StorageError, match=r"run\.json"):
         seen(tmp_path)
 
@@ -232,7 +233,7 @@ class Watcher:
 
 
 def test_a_run_under_way_is_told_to_its_end(tmp_path: Path) -> None:
-    """Whoever comes in the middle sees what was before, what is, and the end, each once and in order."""
+    """A watcher that begins in the middle gets every event once and in order, up to the end."""
     trained: list[Event] = []
     ask = Control()
     watcher: Watcher | None = None
@@ -249,7 +250,7 @@ def test_a_run_under_way_is_told_to_its_end(tmp_path: Path) -> None:
 
 
 def test_pause_steering_and_going_on_are_seen_and_asked_for(tmp_path: Path) -> None:
-    """A watcher sees the run wait, changes its rate, and lets it go on: through the folder alone."""
+    """A watcher sees a pause, changes the rate and unpauses, through the folder alone."""
     watcher: Watcher | None = None
 
     def trains() -> None:
@@ -283,7 +284,7 @@ def test_pause_steering_and_going_on_are_seen_and_asked_for(tmp_path: Path) -> N
 
 
 def test_who_stops_watching_stops_nothing(tmp_path: Path) -> None:
-    """The watcher leaves within 0.3 s, the run goes on."""
+    """A watcher stops within 0.3 s, and the run goes on."""
     events = run(tmp_path, small_spec())
     next(event for event in events if isinstance(event, RunStarted))
     watcher = Watcher(only_folder(tmp_path))
@@ -302,7 +303,7 @@ def test_who_stops_watching_stops_nothing(tmp_path: Path) -> None:
 
 
 def test_a_half_written_row_is_told_when_it_is_whole(tmp_path: Path) -> None:
-    """Neither lost nor told twice."""
+    """A row that is half written is reported once, when its line is complete."""
     list(run(tmp_path, small_spec()))
     folder = only_folder(tmp_path)
     path = folder / "history.jsonl"
@@ -317,7 +318,7 @@ def test_a_half_written_row_is_told_when_it_is_whole(tmp_path: Path) -> None:
 
 
 def test_a_run_that_is_being_resumed_has_not_ended(tmp_path: Path) -> None:
-    """The end of a stopped run stays on the disk until it goes on; while somebody holds the lock it is not told."""
+    """The old end.json is not reported while somebody holds the lock."""
     list(run(tmp_path, small_spec(), 3))
     folder = only_folder(tmp_path)
     holder = RunFolder(folder)
@@ -351,7 +352,7 @@ def cpu_of_watching(folder: Path, period: float, seconds: float) -> float:
 
 
 def test_watching_costs_next_to_nothing(tmp_path: Path) -> None:
-    """Under 1 % of a core while nothing happens; the control looks without a pause, and costs a core."""
+    """Watching an idle run uses under 1 % of a core; the control, without a pause between reads, uses a whole one."""
     list(run(tmp_path, small_spec(), 3))
     folder = only_folder(tmp_path)
     cpu_of_watching(folder, 0.2, 0.5)  # The first look reads what was before.
@@ -361,7 +362,7 @@ def test_watching_costs_next_to_nothing(tmp_path: Path) -> None:
 
 
 def test_the_target_is_judged_as_the_trainer_judged_it(tmp_path: Path) -> None:
-    """A watcher's verdict is the run's."""
+    """The watcher's verdict on the target is the run's own."""
     spec = make_spec(small_spec().model_dump(mode="json") | {"target": {"parameters": 100, "epochs": 5}})
     trained = list(run(tmp_path, spec))[-1]
 

@@ -11,7 +11,9 @@ from helpers.saved_runs import make_run, make_runs
 
 from mnist_tui.errors import StorageError
 from mnist_tui.runs import columns
-from mnist_tui.runs.index import RunIndex, grouped, read_run, repeats
+from mnist_tui.runs.events import Outcome
+from mnist_tui.runs.index import RunIndex, grouped, repeats
+from mnist_tui.runs.reader import read_run
 from mnist_tui.runs.record import Run, observations
 from mnist_tui.spec import presets
 
@@ -19,7 +21,8 @@ from mnist_tui.spec import presets
 @pytest.fixture
 def runs_dir(tmp_path: Path) -> Path:
     """A directory with a completed, a stopped and a failed run."""
-    for index, outcome in enumerate(("completed", "stopped", "failed")):
+    outcomes: tuple[Outcome, ...] = ("completed", "stopped", "failed")
+    for index, outcome in enumerate(outcomes):
         make_run(tmp_path / "runs", presets.load("iter5"), index, 0.99, index, outcome=outcome)
     return tmp_path / "runs"
 
@@ -37,7 +40,7 @@ def the_run(runs_dir: Path, state: str) -> Path:
 
 
 def test_facts(runs_dir: Path) -> None:
-    """What run.json, end.json and the history say."""
+    """A run has the facts of its run.json, end.json and history."""
     run = read_run(the_run(runs_dir, "completed"))
 
     assert (run.name, run.seed, run.parameters, run.epochs, run.best_epoch) == ("iter5", 0, 18_422, 20, 20)
@@ -52,7 +55,7 @@ def test_facts(runs_dir: Path) -> None:
 
 @pytest.mark.parametrize("outcome", ["stopped", "failed"])
 def test_a_run_that_did_not_complete_keeps_its_row_and_reason(outcome: str, runs_dir: Path) -> None:
-    """Both are in the table."""
+    """A stopped or failed run stands in the table with its reason."""
     run = read_run(the_run(runs_dir, outcome))
 
     assert (run.state, run.reason, run.epochs) == (outcome, f"it {outcome} for a test", 20)
@@ -60,7 +63,7 @@ def test_a_run_that_did_not_complete_keeps_its_row_and_reason(outcome: str, runs
 
 
 def test_interrupted_and_trained(runs_dir: Path) -> None:
-    """Without an end, the lock tells whether somebody trains it; the history has its epochs."""
+    """The lock of a run without an end tells whether somebody trains it."""
     folder = the_run(runs_dir, "completed")
     (folder / "end.json").unlink()
     runs = RunIndex(runs_dir)
@@ -86,7 +89,7 @@ DAMAGES: dict[str, tuple[str, Callable[[Path], object]]] = {
     "no format": ("damaged", lambda folder: (folder / "run.json").write_text('{"format": "x", "spec": {}}')),
     "half an end": ("damaged", lambda folder: (folder / "end.json").write_text('{"outcome": "comp')),
     "another end": ("damaged", lambda folder: (folder / "end.json").write_text('{"outcome": "won"}')),
-    "nothing": ("half written", lambda folder: [path.unlink() for path in folder.iterdir()]),
+    "nothing": ("half written", lambda folder: list(map(os.unlink, folder.iterdir()))),
     "a link for a file": ("damaged", lambda folder: _linked(folder / "run.json")),
     "a pipe": ("damaged", lambda folder: _piped(folder / "run.json")),
     "a folder for a file": ("damaged", lambda folder: _made_folder(folder / "run.json")),
@@ -110,7 +113,7 @@ def _made_folder(path: Path) -> None:
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damage_is_told(damage: str, runs_dir: Path) -> None:
-    """The row says what is wrong; the others stay, every cell can be shown, and nothing is believed."""
+    """The row of a damaged run says what is wrong, every cell can be shown, and the other rows stay."""
     state, do = DAMAGES[damage]
     folder = the_run(runs_dir, "completed")
     do(folder)
@@ -126,7 +129,7 @@ def test_damage_is_told(damage: str, runs_dir: Path) -> None:
 
 @pytest.mark.parametrize("value", [None, [], {}, "x", -1, 1e999, "\x1b]0;title\x07", [[1]], {"train": 3}, True])
 def test_any_value_anywhere(value: object, runs_dir: Path) -> None:
-    """A part of another kind than it should be is not there; control characters are not shown."""
+    """A value of a wrong type counts as missing, and control characters are not shown."""
     folder = the_run(runs_dir, "completed")
     for name in ("run.json", "end.json"):
         document = json.loads((folder / name).read_text())
@@ -160,7 +163,7 @@ def _check_with(folder: Path, name: str, document: object, path: tuple[str, ...]
 
 
 def test_links_and_other_peoples_folders(runs_dir: Path, tmp_path: Path) -> None:
-    """Shown as what they are; a link is not followed, and files and hidden folders are no rows."""
+    """A link is listed and not followed; files and hidden folders are no rows."""
     make_run(tmp_path / "elsewhere", presets.load("iter5"), 7)
     (runs_dir / "link").symlink_to(next((tmp_path / "elsewhere").iterdir()))
     (runs_dir / "dangling").symlink_to(tmp_path / "nowhere")
@@ -175,7 +178,7 @@ def test_links_and_other_peoples_folders(runs_dir: Path, tmp_path: Path) -> None
 
 
 def test_a_history_that_is_a_link_is_not_read(runs_dir: Path, tmp_path: Path) -> None:
-    """Nothing is followed out of the directory."""
+    """A history outside the run's folder is not read."""
     folder = the_run(runs_dir, "completed")
     (folder / "history.jsonl").rename(tmp_path / "outside")
     (folder / "history.jsonl").symlink_to(tmp_path / "outside")
@@ -184,7 +187,7 @@ def test_a_history_that_is_a_link_is_not_read(runs_dir: Path, tmp_path: Path) ->
 
 
 def test_only_what_changed_is_read_again(runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A look without a change reads no folder; a replaced file, one; a folder that went is gone."""
+    """A refresh without a change reads no folder; one with a replaced file reads that folder alone."""
     reads: list[str] = []
 
     def counted(folder: Path) -> Run:
@@ -236,7 +239,7 @@ def test_a_growing_history_is_seen(runs_dir: Path) -> None:
 
 
 def test_no_directory_and_one_that_cannot_be_read(tmp_path: Path) -> None:
-    """The first is empty; the second is told."""
+    """A missing runs directory is empty; one that cannot be read is an error."""
     runs = RunIndex(tmp_path / "none")
     assert not runs.refresh()
     (tmp_path / "file").write_text("")
@@ -245,7 +248,7 @@ def test_no_directory_and_one_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_groups(tmp_path: Path) -> None:
-    """Completed runs that differ by nothing but the seed are one; other data, recipes, ends and hands are not."""
+    """Completed runs that differ only in the seed are one group; other data, recipes, ends and steered runs are not."""
     spec = presets.load("iter5")
     for seed in range(3):
         make_run(tmp_path, spec, seed, index=seed)
@@ -263,7 +266,7 @@ def test_groups(tmp_path: Path) -> None:
 
 
 def test_a_group_with_repeats(tmp_path: Path) -> None:
-    """All its folders are in it; what is measured and sorted by is of one run a seed, the newest."""
+    """A group holds all its runs, but means and spreads count only the newest run of each seed."""
     spec = presets.load("iter5")
     for index, (seed, accuracy) in enumerate([(0, 0.90), (1, 0.91), (0, 0.98), (1, 0.99), (0, 0.97)]):
         make_run(tmp_path, spec, seed, accuracy, index)
@@ -283,7 +286,7 @@ def test_a_group_with_repeats(tmp_path: Path) -> None:
 
 
 def test_folders_that_hold_no_run_repeat_nothing(tmp_path: Path) -> None:
-    """They are alike in that nothing is known of them."""
+    """Two folders of which nothing is known are no repeats of each other."""
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
 
@@ -291,7 +294,7 @@ def test_folders_that_hold_no_run_repeat_nothing(tmp_path: Path) -> None:
 
 
 def test_the_newest_first(tmp_path: Path) -> None:
-    """By when they began, whatever their folders are called."""
+    """Runs are sorted by the time they began, whatever their folders are called."""
     make_runs(tmp_path, 12)
     runs = RunIndex(tmp_path)
     runs.refresh()

@@ -7,7 +7,7 @@ from mnist_tui.text import in_ascii
 
 
 def test_the_scale_divides_the_error_rate_by_the_same_from_block_to_block() -> None:
-    """Eight blocks from 2 % to 0.3 % wrong; what lies outside has the lowest or the highest."""
+    """Eight blocks cover 2 % to 0.3 % errors; what lies outside has the lowest or the highest."""
     ends = [0.02 * (0.003 / 0.02) ** (step / 8) for step in range(9)]
     middles = [(ends[step] * ends[step + 1]) ** 0.5 for step in range(8)]
 
@@ -17,7 +17,7 @@ def test_the_scale_divides_the_error_rate_by_the_same_from_block_to_block() -> N
 
 
 def test_differences_that_matter_on_mnist_are_seen() -> None:
-    """98.9 % to 99.5 %, where linear blocks from 0 % would all be full."""
+    """98.9 % and 99.5 % have different blocks, where a linear scale from 0 % would fill both."""
     assert sparkline([0.95, 0.989, 0.992, 0.9932, 0.9941, 0.9956], MNIST) == "▁▃▄▅▆▇"
 
 
@@ -30,23 +30,23 @@ def test_other_images_have_a_scale_of_their_own() -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 7, 20, 21, 100])
 def test_the_length(count: int) -> None:
-    """A block an epoch, and never more than there is room for."""
+    """There is a block for each epoch, but never more than cells."""
     assert len(sparkline([0.99] * count, MNIST)) == min(count, 20)
     assert len(sparkline([0.99] * count, MNIST, 10)) == min(count, 10)
 
 
 def test_epochs_that_share_a_cell_are_averaged() -> None:
-    """In their order, each in one cell."""
+    """Neighbouring epochs share a cell, each epoch in one."""
     assert sparkline([0.9, 0.9, 0.9, 0.999, 0.999, 0.999], MNIST, 2) == "▁█"
     assert sparkline([0.98, 1.0] * 4, MNIST, 4) == MNIST.block(0.99) * 4
 
 
 def test_the_mean_of_several_seeds() -> None:
-    """Of each epoch, over those that have it."""
+    """The mean of an epoch is over the curves that have it."""
     assert mean_curve([[0.5, 0.7]]) == [0.5, 0.7]
     assert mean_curve([[0.5, 0.7, 0.9], [0.7, 0.9]]) == pytest.approx([0.6, 0.8, 0.9])
 
 
 def test_in_ascii() -> None:
-    """The blocks become characters of growing darkness."""
+    """The blocks become ASCII characters of growing darkness."""
     assert in_ascii(BLOCKS) == ".:-=+*#@"

@@ -34,10 +34,12 @@ from hypothesis import strategies as st
 from mnist_tui import files
 from mnist_tui.cli import headless
 from mnist_tui.errors import DataError, StorageError
-from mnist_tui.runs import storage
+from mnist_tui.runs import history, lock, storage
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import EpochEnded, Notice, Progress, RunEnded, RunStarted
-from mnist_tui.runs.storage import RunFolder, is_running, list_runs, load_run
+from mnist_tui.runs.index import list_runs, newest_resumable
+from mnist_tui.runs.lock import is_running
+from mnist_tui.runs.storage import RunFolder, load_run
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.training import data, loop, session
 
@@ -90,7 +92,7 @@ def strict_json(text: str) -> Any:
 
 
 def test_run_json_is_there_before_the_first_step(tmp_path: Path) -> None:
-    """Whoever watches knows what is being trained before anything is."""
+    """run.json is complete before the first step, so a watcher knows what is trained."""
     events = run(tmp_path, small_spec())
     first = next(event for event in events if isinstance(event, RunStarted))
     before = sorted(path.name for path in Path(first.folder).iterdir())
@@ -126,9 +128,9 @@ def test_a_checkpoint_at_the_last_step_does_not_stand_in_for_the_epochs(tmp_path
 
 
 def test_end_json_is_written_last(tmp_path: Path) -> None:
-    """A run that has an end has everything."""
+    """end.json is written last, so a run that has one has everything."""
     names = []
-    write = storage.write_atomically
+    write = files.write_atomically
 
     def note(path: Path, content: bytes) -> None:
         names.append(path.name)
@@ -144,7 +146,7 @@ def test_end_json_is_written_last(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("fail_at", [1, 2, 3, 4])
 def test_end_json_is_whole_or_not_there(tmp_path: Path, fail_at: int) -> None:
-    """Neither create, write, sync nor rename leaves a part of it behind."""
+    """A failing create, write, sync or rename leaves no part of end.json behind."""
     folder = new_folder(tmp_path)
     (folder.folder / "notes.md").write_text("mine")
     with mock.patch.object(files, "os", FailingDisk(fail_at, "short")), pytest.raises(OSError, match="No space left"):
@@ -156,7 +158,7 @@ def test_end_json_is_whole_or_not_there(tmp_path: Path, fail_at: int) -> None:
 
 
 def test_the_users_notes_are_kept(tmp_path: Path) -> None:
-    """notes.md is written once; what the user makes of it stays."""
+    """Notes that the user wrote stay as they are."""
     folder = new_folder(tmp_path)
     (folder.folder / "notes.md").write_text("mine")
     folder.end(ended(), "ours")
@@ -165,28 +167,18 @@ def test_the_users_notes_are_kept(tmp_path: Path) -> None:
     assert (folder.folder / "notes.md").read_text() == "mine"
 
 
-def test_notes_without_an_analysis_follow_a_resume(tmp_path: Path) -> None:
-    """The result of a stopped run gives way to the result of its continuation."""
-    folder = new_folder(tmp_path)
-    folder.end(ended(outcome="stopped"), "stopped\n\n## Analysis\n\n")
-    folder.end(ended(), "completed\n\n## Analysis\n\n")
-    folder.close()
-
-    assert (folder.folder / "notes.md").read_text().startswith("completed")
-
-
 @pytest.mark.parametrize("line", ['{"epoch": 1, "crc32": ²}\n', '{"epoch": 1, "crc32": 1}\n', "[]\n", "\n"])
 def test_a_line_that_is_no_row_is_left_out(tmp_path: Path, line: str) -> None:
-    """Whatever a history holds, what can be read of it is read."""
+    """A damaged line is left out of the history."""
     path = tmp_path / "history.jsonl"
     path.write_text(line)
 
-    assert storage._read_rows(path) == ([], len(line.encode()))
+    assert history.read_rows(path) == ([], len(line.encode()))
 
 
 @pytest.mark.parametrize("part", ["dataset", "versions"])
 def test_a_record_of_the_wrong_kind_is_refused(tmp_path: Path, part: str) -> None:
-    """A run.json from elsewhere gets one line."""
+    """A run.json with a part of a wrong type is refused in one sentence."""
     folder = new_folder(tmp_path)
     folder.close()
     path = folder.folder / "run.json"
@@ -197,7 +189,7 @@ def test_a_record_of_the_wrong_kind_is_refused(tmp_path: Path, part: str) -> Non
 
 
 def test_a_run_on_digits_says_so(tmp_path: Path) -> None:
-    """Accuracies on the stand-in are never taken for MNIST's."""
+    """A run on the digits records their name, SHA-256 and number of images."""
     events = session.run(small_spec(), options(tmp_path), Control())
     started = next(event for event in events if isinstance(event, RunStarted))
     events.close()
@@ -229,7 +221,7 @@ def test_a_run_on_digits_says_so(tmp_path: Path) -> None:
     ids=ascii,
 )
 def test_hostile_names_become_safe_folder_names(tmp_path: Path, name: str) -> None:
-    """A run's folder lies in the folder of runs, under a name that no shell and no system minds."""
+    """A run's folder lies in the runs directory, under a name of plain ASCII."""
     spec = small_spec().model_copy(update={"name": name})
     folder = new_folder(tmp_path / "runs", spec)
     folder.close()
@@ -241,7 +233,7 @@ def test_hostile_names_become_safe_folder_names(tmp_path: Path, name: str) -> No
 
 
 def test_runs_of_one_second_get_folders_of_their_own(tmp_path: Path) -> None:
-    """The same spec and seed many times at once: as many folders."""
+    """Runs of one spec and seed that begin in the same second get different folders."""
     folders = [new_folder(tmp_path) for _ in range(20)]
     for folder in folders:
         folder.close()
@@ -273,7 +265,7 @@ def test_json_never_holds_what_json_cannot_say(
 
 
 def test_every_row_ends_in_its_crc32(tmp_path: Path) -> None:
-    """Plain JSON lines, whose last key is the checksum of what stands before it."""
+    """The last key of each row is the checksum of the line without it."""
     folder = new_folder(tmp_path)
     for epoch in (1, 2):
         folder.append(row(epoch))
@@ -306,7 +298,7 @@ def history_torn_at(runs_dir: Path, keep: float) -> Path:
 
 @pytest.mark.parametrize("keep", [0, 0.3, 0.9, 1])
 def test_a_torn_row_is_healed_before_the_next(tmp_path: Path, keep: float) -> None:
-    """What a crash left of a row is cut, and the rows after it begin on lines of their own."""
+    """A row that a crash cut off is removed, and the next rows begin on lines of their own."""
     folder = history_torn_at(tmp_path, keep)
 
     assert stored_epochs(folder) == [1, 2, 3]
@@ -314,14 +306,14 @@ def test_a_torn_row_is_healed_before_the_next(tmp_path: Path, keep: float) -> No
 
 
 def test_without_healing_a_torn_row_takes_the_next_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Negative control: this is what the cut is for."""
-    monkeypatch.setattr(RunFolder, "_heal_history", lambda folder: None)
+    """Negative control: without the cut the next row is lost."""
+    monkeypatch.setattr(history.HistoryWriter, "cut_torn_row", lambda writer: None)
 
     assert stored_epochs(history_torn_at(tmp_path, 0.3)) != [1, 2, 3]
 
 
 def test_a_failed_append_leaves_no_part_of_a_row(tmp_path: Path) -> None:
-    """A disk that fills up in the middle of a row: the next row does not suffer for it."""
+    """After a row that the disk refused, the next row is written whole."""
     folder = new_folder(tmp_path)
     folder.append(row(1))
     with mock.patch.object(files, "os", FailingDisk(2, "short")), pytest.raises(OSError, match="No space left"):
@@ -334,7 +326,7 @@ def test_a_failed_append_leaves_no_part_of_a_row(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damaged", [None, 0, 1], ids=["whole", "first damaged", "middle damaged"])
 def test_a_valid_row_is_never_cut(tmp_path: Path, damaged: int | None) -> None:
-    """Opening a run takes away what is no row, and nothing else."""
+    """Opening a run removes a torn last line and nothing else."""
     folder = new_folder(tmp_path)
     for epoch in (1, 2, 3):
         folder.append(row(epoch))
@@ -352,7 +344,7 @@ def test_a_valid_row_is_never_cut(tmp_path: Path, damaged: int | None) -> None:
 
 @pytest.mark.parametrize("test_loss", [0.3, math.nan])
 def test_a_row_computed_again_is_not_written_twice(tmp_path: Path, test_loss: float) -> None:
-    """After a resume epochs come again: equal ones, whatever time they took, leave the history as it is."""
+    """A row that is computed again after a resume, timings apart, leaves the history as it is."""
     folder = new_folder(tmp_path)
     folder.append(row(1, test_loss=test_loss))
     path = folder.folder / "history.jsonl"
@@ -368,7 +360,7 @@ def test_a_row_computed_again_is_not_written_twice(tmp_path: Path, test_loss: fl
 
 
 def test_a_row_that_differs_is_kept_beside_the_old_one_and_said(tmp_path: Path) -> None:
-    """A continuation that came out differently is visible: a segment of its own, and a sentence."""
+    """A row that came out differently after a resume is added in a new segment, with a sentence."""
     folder = new_folder(tmp_path)
     folder.append(row(1))
     folder.append(row(2))
@@ -387,7 +379,7 @@ def test_a_row_that_differs_is_kept_beside_the_old_one_and_said(tmp_path: Path) 
 
 @pytest.mark.parametrize(("best", "kept"), [(None, [6, 5]), (2, [6, 5, 2]), (5, [6, 5]), (6, [6, 5])])
 def test_the_newest_two_and_the_best_checkpoint_stay(tmp_path: Path, best: int | None, kept: list[int]) -> None:
-    """Older ones are removed once the new one is on disk."""
+    """Older checkpoints are removed, but the newest two and the best stay."""
     folder = new_folder(tmp_path)
     for step in range(1, 7):
         folder.save_checkpoint(b"content", step, best)
@@ -397,7 +389,7 @@ def test_the_newest_two_and_the_best_checkpoint_stay(tmp_path: Path, best: int |
 
 
 def test_a_failed_checkpoint_takes_no_older_one_with_it(tmp_path: Path) -> None:
-    """Old checkpoints are removed after the new one is durable, never before."""
+    """Old checkpoints are removed only after the new one is on disk."""
     folder = new_folder(tmp_path)
     for step in (1, 2):
         folder.save_checkpoint(b"content", step, None)
@@ -419,7 +411,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 @pytest.mark.parametrize("damaged", [1, 2, 3])
 def test_behind_damaged_checkpoints_the_one_before_is_used(tmp_path: Path, whole: dict[str, Any], damaged: int) -> None:
-    """Each damaged one is named in a warning, and the run still ends in the same bits; without any it begins anew."""
+    """Each damaged checkpoint is named in a warning, and the run ends in the same bits from an earlier one."""
     list(run(tmp_path, small_spec(epochs=3), steps=12))
     folder = only_folder(tmp_path)
     paths = storage.checkpoints(folder)
@@ -458,7 +450,7 @@ RUBBISH: dict[str, bytes] = {
 
 @pytest.mark.parametrize("content", RUBBISH.values(), ids=RUBBISH)
 def test_a_folder_that_is_no_run_is_refused_in_one_sentence(tmp_path: Path, content: bytes) -> None:
-    """Whatever run.json holds, there is one kind of error, and it names the folder."""
+    """Whatever run.json holds, there is one type of error, and it names the folder."""
     folder = tmp_path / "rubbish"
     folder.mkdir()
     (folder / "run.json").write_bytes(content)
@@ -468,7 +460,7 @@ def test_a_folder_that_is_no_run_is_refused_in_one_sentence(tmp_path: Path, cont
 
 
 def test_runs_are_listed_among_rubbish(tmp_path: Path) -> None:
-    """One bad folder hides no good one; pipes do not block and folders in a file's place do not end it."""
+    """Pipes, folders and damaged files in place of a run hide no good run and do not block."""
     good = new_folder(tmp_path)
     good.append(row(1))
     good.close()
@@ -499,7 +491,7 @@ def test_a_rubbish_history_has_no_rows(tmp_path: Path, content: bytes) -> None:
 
 
 def test_there_is_no_such_run(tmp_path: Path) -> None:
-    """A folder that is not there, and one without run.json, are told apart."""
+    """A missing folder and a folder without run.json have different errors."""
     with pytest.raises(StorageError, match="no such run folder"):
         load_run(tmp_path / "nowhere")
     with pytest.raises(StorageError, match=r"no run\.json"):
@@ -510,7 +502,7 @@ def test_there_is_no_such_run(tmp_path: Path) -> None:
 
 
 def test_a_second_process_is_refused_until_the_first_is_gone(tmp_path: Path) -> None:
-    """Both refusals name the owner, within a second; after SIGKILL the lock is free without any clean-up."""
+    """The refusal names the owner within a second; after SIGKILL the lock is free."""
     new_folder(tmp_path).close()
     folder = only_folder(tmp_path)
     process, connection = holder(folder)
@@ -537,7 +529,7 @@ def test_a_second_process_is_refused_until_the_first_is_gone(tmp_path: Path) -> 
 
 
 def test_one_of_many_gets_the_lock(tmp_path: Path) -> None:
-    """Processes that want one run at the same time: one trains it, the others are refused."""
+    """Of processes that want one run at the same time one trains it."""
     folder = new_folder(tmp_path)
     folder.close()
 
@@ -545,7 +537,7 @@ def test_one_of_many_gets_the_lock(tmp_path: Path) -> None:
 
 
 def test_without_the_lock_many_would_train(tmp_path: Path) -> None:
-    """Negative control: this is what the lock is for."""
+    """Negative control: without the lock all of them train."""
     folder = new_folder(tmp_path)
     folder.close()
 
@@ -553,7 +545,7 @@ def test_without_the_lock_many_would_train(tmp_path: Path) -> None:
 
 
 def test_resuming_a_run_that_is_trained_is_refused(tmp_path: Path) -> None:
-    """A run has one trainer; who comes second learns who the first is, and changes nothing."""
+    """A resume of a run under way is refused with the owner's name, and changes nothing."""
     events = run(tmp_path, small_spec())
     folder = started_folder([next(event for event in events if isinstance(event, RunStarted))])
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
@@ -566,7 +558,7 @@ def test_resuming_a_run_that_is_trained_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_lock_is_held_for_the_runs_life(tmp_path: Path) -> None:
-    """At every event but the last the run counts as running; afterwards it does not, also where nobody listened on."""
+    """The lock is held until the last event, and released when the events are no longer read."""
     running = []
     for event in run(tmp_path / "whole", small_spec()):
         if isinstance(event, EpochEnded):
@@ -582,7 +574,7 @@ def test_the_lock_is_held_for_the_runs_life(tmp_path: Path) -> None:
 
 
 def test_a_run_that_could_not_begin_gives_its_lock_back(tmp_path: Path) -> None:
-    """Also while its error is still being shown."""
+    """A run that could not begin holds no lock, even while its error is handled."""
     disk = FailingDisk(1, "full")
     with mock.patch.object(files, "os", disk), pytest.raises(StorageError) as raised:
         new_folder(tmp_path)
@@ -599,14 +591,14 @@ def test_a_running_run_is_not_the_newest_to_resume(tmp_path: Path) -> None:
     writer = new_folder(tmp_path)
     writer.folder.rename(tmp_path / "99999999T000000Z-newer")
     try:
-        found = session.newest_resumable(tmp_path).folder
+        found = newest_resumable(tmp_path).folder
     finally:
         writer.close()
 
     assert found == stopped
 
 
-# --- resuming in another world ---------------------------------------------------------------------------------------
+# --- resuming in another environment ---------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -621,8 +613,8 @@ def warnings_of(folder: Path, **changes: Any) -> list[str]:
     return [event.text for event in resume(folder, **changes) if isinstance(event, Notice) and event.is_warning]
 
 
-def test_resuming_in_the_same_world_warns_of_nothing(stopped: Path) -> None:
-    """Negative control of the warnings."""
+def test_resuming_in_the_same_environment_warns_of_nothing(stopped: Path) -> None:
+    """Negative control: the same device, threads and versions give no warning."""
     assert warnings_of(stopped) == []
 
 
@@ -639,7 +631,7 @@ SLUGS = {
 
 @pytest.mark.parametrize(("name", "slug"), SLUGS.items(), ids=SLUGS)
 def test_a_run_of_any_name_has_a_folder_in_ascii(name: str, slug: str, tmp_path: Path) -> None:
-    """The name itself is in run.json."""
+    """The folder's name is the run's name in ASCII; run.json has the name itself."""
     spec = small_spec().model_copy(update={"name": name})
     folder = storage.RunFolder.create(tmp_path, spec, {})
     folder.close()
@@ -650,13 +642,13 @@ def test_a_run_of_any_name_has_a_folder_in_ascii(name: str, slug: str, tmp_path:
 
 @given(st.text(min_size=1, max_size=100))
 def test_every_part_of_a_folders_name_is_ascii(name: str) -> None:
-    """Small letters and digits with single hyphens between them, at most 40."""
+    """A slug has at most 40 lower-case letters and digits, with single hyphens between them."""
     assert re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", storage._slug(name))
     assert len(storage._slug(name)) <= 40
 
 
 def test_a_completed_run_is_not_resumed(tmp_path: Path) -> None:
-    """There is nothing left to do, and it is said."""
+    """Resuming a completed run is an error that says so."""
     list(run(tmp_path, small_spec()))
 
     with pytest.raises(StorageError, match="has completed; there is nothing to resume"):
@@ -670,13 +662,13 @@ def test_a_run_is_not_resumed_on_other_data(stopped: Path) -> None:
 
 
 def test_other_threads_are_warned_of(stopped: Path) -> None:
-    """They change the bits."""
+    """Another number of threads changes the rounding, and is warned about."""
     assert warnings_of(stopped, threads=2) == ["resumed with threads 2, begun with 1: the numbers may differ"]
 
 
 @pytest.mark.parametrize("name", ["torch", "torchvision"])
 def test_other_versions_are_warned_of(stopped: Path, name: str) -> None:
-    """They change the bits."""
+    """Another version of torch or torchvision is warned about, without control characters."""
     record = json.loads((stopped / "run.json").read_text())
     now = record["versions"][name]
     record["versions"][name] = "1.0\x1b[2J"
@@ -688,7 +680,7 @@ def test_other_versions_are_warned_of(stopped: Path, name: str) -> None:
 
 
 def test_a_resumed_run_says_where_and_goes_on_where_it_was(stopped: Path) -> None:
-    """What it goes on with is recorded, and the events say how far it was."""
+    """resumed.jsonl records device, threads and versions, and the first event says how far the run was."""
     started = next(event for event in resume(stopped) if isinstance(event, RunStarted))
     (line,) = (stopped / "resumed.jsonl").read_text().splitlines()
 
@@ -697,7 +689,7 @@ def test_a_resumed_run_says_where_and_goes_on_where_it_was(stopped: Path) -> Non
 
 
 def test_what_a_kill_left_is_cleaned_up(stopped: Path) -> None:
-    """A process killed in an atomic write leaves its temporary file; who resumes takes it away."""
+    """A temporary file of a killed process is removed at the next resume."""
     (stopped / ".ckpt-00000005.safetensors.123.abcdef01.tmp").write_bytes(b"half")
     list(resume(stopped))
 
@@ -709,7 +701,7 @@ def test_what_a_kill_left_is_cleaned_up(stopped: Path) -> None:
 
 @pytest.mark.parametrize("runs_dir", ["file", "file/below"])
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path, runs_dir: str) -> None:
-    """A file stands in the way, for which a superuser has no remedy either."""
+    """A file in place of the runs directory is one error that names the option."""
     (tmp_path / "file").write_text("x")
 
     with pytest.raises(StorageError, match="--runs-dir"):
@@ -717,7 +709,7 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path, runs_dir: str) 
 
 
 def test_a_lock_that_cannot_be_made_is_one_clear_error(stopped: Path) -> None:
-    """A folder in the lock's place, as permissions would: an error that names the folder, not a traceback."""
+    """A folder in place of run.lock is one error that names the run."""
     (stopped / "run.lock").unlink()
     (stopped / "run.lock").mkdir()
 
@@ -726,12 +718,12 @@ def test_a_lock_that_cannot_be_made_is_one_clear_error(stopped: Path) -> None:
 
 
 def test_a_full_disk_at_resume_is_one_clear_error(stopped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The owner's name cannot even be written into the lock."""
+    """A disk too full to write the owner into the lock is one error that names the run."""
 
     def full(*arguments: Any) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(storage, "open", full, raising=False)
+    monkeypatch.setattr(lock, "open", full, raising=False)
 
     with pytest.raises(StorageError, match=stopped.name):
         list(resume(stopped))

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from helpers.reliability import only_folder, resume, run, small_spec
 
-from mnist_tui.cli import headless
-from mnist_tui.runs import annotations, columns, follow, verdict
+from mnist_tui.cli import headless, watch
+from mnist_tui.runs import annotations, columns, verdict
 from mnist_tui.runs.events import EpochEnded, RunEnded
-from mnist_tui.runs.index import read_run
+from mnist_tui.runs.reader import read_run
 from mnist_tui.spec.run_spec import RunSpec, make_spec
 
 
@@ -53,7 +53,7 @@ def test_each_part_is_judged(
 
 
 def test_other_images_are_not_judged_by_an_accuracy() -> None:
-    """What the network decides alone is judged all the same; the whole is not met."""
+    """On other images the accuracy is not judged, so the target is not met; the parameters are judged."""
     parts = verdict.after_training(spec_with(parameters=9_000, test_accuracy=0.1), rows(1.0), is_mnist=False)
 
     assert parts == {"parameters": True, "test_accuracy": None}
@@ -68,13 +68,13 @@ def test_other_images_are_not_judged_by_an_accuracy() -> None:
     [({"a": True}, "met"), ({"a": True, "b": False, "c": None}, "MISSED"), ({"a": True, "b": None}, "not judged")],
 )
 def test_the_whole_is_met_where_every_part_is(parts: dict[str, bool | None], whole: str) -> None:
-    """One part missed is all missed."""
+    """One missed part makes the whole target missed."""
     assert verdict.whole(parts) == whole
     assert verdict.in_words(parts, epochs=3).startswith(f"target {whole}: a met")
 
 
 def test_a_run_stopped_before_its_first_epoch_is_not_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """In the result's lines, the table of runs, the notes, a watcher's line and JSON, with the reason; missed later."""
+    """Lines, table, notes, watcher and JSON say that nothing is judged and why; after a resume it is missed."""
     target = {"parameters": 10_000, "epochs": 1}
     spec = make_spec(small_spec().model_dump(mode="json") | {"target": target})
     ended = list(run(tmp_path, spec, 1))[-1]
@@ -88,7 +88,7 @@ def test_a_run_stopped_before_its_first_epoch_is_not_judged(tmp_path: Path, caps
     assert columns.column("target").of([stopped]) == "not judged"
     assert columns.as_record(stopped)["target"] is None
     assert f"- target not judged: {words}\n" in annotations.notes_text(folder)
-    follow.print_events(folder, as_json=False)
+    watch.print_events(folder, as_json=False)
     assert capsys.readouterr().out.endswith(f"; target not judged: {words}\n")
 
     list(resume(folder))
@@ -100,7 +100,7 @@ def test_a_run_stopped_before_its_first_epoch_is_not_judged(tmp_path: Path, caps
 
 
 def test_a_run_of_an_older_version_that_was_stopped_at_once_is_not_judged_either(tmp_path: Path) -> None:
-    """It stored False for what nothing was known of."""
+    """An older version stored False for parts that could not be judged."""
     list(run(tmp_path, small_spec(), 1))
     path = only_folder(tmp_path) / "end.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"target": {"epochs": False, "test_accuracy": False}}))

@@ -7,7 +7,7 @@ from helpers.reliability import DiskFailures, FailingDisk, check_same, only_fold
 
 from mnist_tui import files
 from mnist_tui.errors import CheckpointError, StorageError
-from mnist_tui.runs import storage
+from mnist_tui.runs import history
 
 POINTS = 28
 
@@ -66,6 +66,6 @@ def test_a_careless_writer_is_found_out(
         files.os.close(descriptor)
 
     monkeypatch.setattr(files, "write_all", careless)
-    monkeypatch.setattr(storage, "write_all", careless)
+    monkeypatch.setattr(history, "write_all", careless)
 
     assert runs_with_parts(failures, tmp_path) >= 3

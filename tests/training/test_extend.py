@@ -26,6 +26,7 @@ from mnist_tui.errors import DataError, SpecError, StorageError
 from mnist_tui.runs import storage
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import EpochEnded, Event, LearningRateChanged, Notice, RunEnded, RunStarted, best_of
+from mnist_tui.runs.lock import is_running
 from mnist_tui.runs.storage import RunFolder, load_run
 from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
@@ -391,7 +392,7 @@ def test_a_folder_that_cannot_be_filled(old: Path, tmp_path: Path) -> None:
         list(extend(old, 1, tmp_path / "new"))
     (folder,) = (tmp_path / "new").iterdir()
 
-    assert not storage.is_running(folder)
+    assert not is_running(folder)
 
 
 def test_another_machine_is_said(old: Path, tmp_path: Path) -> None:

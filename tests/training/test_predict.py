@@ -10,7 +10,7 @@ from helpers.reliability import few_images, new_training, run, small_spec, state
 from torch import Tensor
 
 from mnist_tui.errors import CheckpointError, RunError
-from mnist_tui.runs import storage
+from mnist_tui.runs import history, storage
 from mnist_tui.runs.events import RunStarted, best_of
 from mnist_tui.spec import presets
 from mnist_tui.spec.run_spec import RunSpec, make_spec
@@ -110,7 +110,7 @@ def test_the_network_of_the_best_epoch(tmp_path: Path) -> None:
     """Without a number that of the best epoch, whose accuracy it has; with a number that of another one."""
     spec = small_spec(epochs=4)
     folder = trained(tmp_path, spec)
-    rows = storage.read_history(folder)
+    rows = history.read_history(folder)
     best = best_of(rows)
     assert best is not None
     images = few_images().test

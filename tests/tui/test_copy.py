@@ -13,7 +13,7 @@ from helpers.saved_runs import make_run
 from textual.pilot import Pilot
 
 from mnist_tui.analysis import markdown
-from mnist_tui.runs.index import read_run
+from mnist_tui.runs.reader import read_run
 from mnist_tui.spec import presets, summary
 from mnist_tui.tui.compare.screen import CompareScreen
 from mnist_tui.tui.runs.run_screen import RunScreen
@@ -60,7 +60,7 @@ async def test_the_lab_copies_the_pane_with_the_focus() -> None:
 
         assert layers == summary.table(spec) + "\n"
         assert epochs.splitlines()[0].startswith("| epoch | train loss |")
-        assert epochs.splitlines()[-1].startswith("| 2 | 0.0500 | 97.00% | 0.0500 | 99.12% |")
+        assert epochs.splitlines()[-1].startswith("| 2* | 0.0500 | 97.00% | 0.0500 | 99.12% |")
         assert recipe == presets.as_toml(spec).rstrip("\n") + "\n"
         assert screen(pilot).draft.layers == f"y{spec.layers}"
         assert pilot.app.clipboard == recipe
@@ -84,8 +84,9 @@ async def test_runs_an_opened_run_and_compare_copy_markdown() -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, CompareScreen))
         compared = await copied(pilot)
 
-        assert run == "\n".join(markdown.run_lines([read_run(folders[1])])).rstrip("\n") + "\n"
-        assert curves == "\n".join(markdown.epoch_lines(read_run(folders[1]))) + "\n"
+        opened = read_run(folders[1])
+        assert run == "\n".join(markdown.run_lines([opened])).rstrip("\n") + "\n"
+        assert curves == "\n".join(markdown.epoch_lines(opened.rows, opened.best_epoch)) + "\n"
         assert layers.rstrip() == summary.table(presets.load("iter5")).rstrip()
         assert compared.startswith("### iter5 s0 and v1 s0\n")
         assert "| parameters |" in compared

@@ -13,7 +13,7 @@ from rich.text import Text
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Static, TextArea
 
-from mnist_tui.runs import annotations
+from mnist_tui.runs import annotations, trash
 from mnist_tui.spec import presets
 from mnist_tui.spec.draft import Draft
 from mnist_tui.spec.run_options import Options
@@ -377,7 +377,7 @@ async def test_delete_asks_and_is_undone() -> None:
         await pilot.press("y")
         await until(pilot, lambda: names(pilot) == [])
 
-        assert len(annotations.trashed(Path("runs"))) == 12
+        assert len(trash.trashed(Path("runs"))) == 12
         assert pilot.app.screen.selection.colors == {}  # type: ignore[attr-defined]
 
 

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from mnist_tui.runs.events import EpochEnded
+from mnist_tui.runs import metrics
+from mnist_tui.runs.metrics import CHARTS, ChartName
 from mnist_tui.tui.charts.run_curves import RunCurves, SeedGroup
 
-Metric = Literal["loss", "accuracy", "learning rate"]
-METRICS: tuple[Metric, ...] = ("accuracy", "loss", "learning rate")
+Metric = ChartName
+"""What one chart shows; its lines stand in the registry, runs/metrics.py."""
+METRICS: tuple[Metric, ...] = tuple(CHARTS)
 
-Role = Literal["train", "test", "val", "raw", "seed", "pinned"]
+Role = metrics.Role | Literal["raw", "seed", "pinned"]
 """What a line is; a role has one colour and one marker everywhere."""
 
 SMOOTHINGS = (0.0, 0.1, 0.5)
@@ -33,66 +35,46 @@ class Curve:
 
 
 def curves_of(metric: Metric, group: SeedGroup, pinned: RunCurves | None, smoothing: float) -> list[Curve]:
-    """The lines of a metric, those drawn last on top; those without a point are left out."""
+    """The lines of a chart, those drawn last on top; those without a point are left out."""
     *earlier, newest = group.runs or (None,)
+    main = metrics.main_line(metric)
     lines: list[Curve] = []
     if pinned is not None:
-        lines.append(_per_epoch(f"{pinned.name} s{pinned.seed}", "pinned", pinned, _PINNED[metric]))
-    if metric == "learning rate":
-        lines += [] if newest is None else [_rates(newest)]
-    else:
+        lines.append(_per_epoch(f"{pinned.name} s{pinned.seed}", "pinned", pinned, main))
+    if metric != "learning rate":  # The seeds of an action share their schedule.
         seeds = [run for run in earlier if run is not None][-MOST_SEEDS:]
-        lines += [_per_epoch(f"seed {run.seed}", "seed", run, _PINNED[metric]) for run in seeds]
-        lines += [] if newest is None else _lines(metric, newest, smoothing)
+        lines += [_per_epoch(f"seed {run.seed}", "seed", run, main) for run in seeds]
+    lines += [] if newest is None else _lines(metric, newest, smoothing)
     return [line for line in lines if line.xs]
 
 
-def _loss_train(row: EpochEnded) -> float | None:
-    return row.train_loss
-
-
-def _loss_test(row: EpochEnded) -> float | None:
-    return row.test_loss
-
-
-def _percent(value: float | None) -> float | None:
-    return None if value is None else 100 * value
-
-
-_PINNED: dict[Metric, Callable[[EpochEnded], float | None]] = {
-    "loss": _loss_test,
-    "accuracy": lambda row: _percent(row.test_accuracy),
-    "learning rate": lambda row: row.learning_rate,
-}
-
-
 def _lines(metric: Metric, run: RunCurves, smoothing: float) -> list[Curve]:
-    if metric == "accuracy":
-        return [
-            _per_epoch("train", "train", run, lambda row: _percent(row.train_accuracy)),
-            _per_epoch("val", "val", run, lambda row: _percent(row.val_accuracy)),
-            _per_epoch("test", "test", run, lambda row: _percent(row.test_accuracy)),
-        ]
-    xs, raw = [point.epoch for point in run.points], [point.loss for point in run.points]
+    """The lines of the newest run: of its steps, where the chart has them and they are known, else of its epochs."""
+    lines = [_per_epoch(each.line or each.role, each.role, run, each) for each in metrics.lines_of(metric) if each.role]
     # A pinned or watched run may have no steps left: then its epochs' means are its training curve.
-    train = [Curve("train", "train", xs, smooth(xs, raw, smoothing))] if xs else []
-    return [
-        *([Curve("steps", "raw", xs, raw)] if smoothing and xs else []),
-        *(train or [_per_epoch("train", "train", run, _loss_train)]),
-        _per_epoch("val", "val", run, lambda row: row.val_loss),
-        _per_epoch("test", "test", run, _loss_test),
-    ]
+    if not CHARTS[metric].has_steps or not run.points:
+        return lines
+    return [*_step_lines(metric, run, smoothing), *lines[1:]]
 
 
-def _rates(run: RunCurves) -> Curve:
-    if run.points:
-        return Curve("rate", "train", [p.epoch for p in run.points], [p.learning_rate for p in run.points])
-    return _per_epoch("rate", "train", run, lambda row: row.learning_rate)
+def _step_lines(metric: Metric, run: RunCurves, smoothing: float) -> list[Curve]:
+    """The first line of a chart, step by step; the loss averaged, before it the losses as they are."""
+    xs = [point.epoch for point in run.points]
+    if metric == "learning rate":
+        return [Curve("rate", "train", xs, [point.learning_rate for point in run.points])]
+    losses = [point.loss for point in run.points]
+    raw = [Curve("steps", "raw", xs, losses)] if smoothing else []
+    return [*raw, Curve("train", "train", xs, smooth(xs, losses, smoothing))]
 
 
-def _per_epoch(label: str, role: Role, run: RunCurves, value: Callable[[EpochEnded], float | None]) -> Curve:
-    found = [(float(row.epoch), y) for row in run.rows if (y := value(row)) is not None]
-    return Curve(label, role, [x for x, _ in found], [y for _, y in found])
+def _per_epoch(label: str, role: Role, run: RunCurves, metric: metrics.Metric) -> Curve:
+    points = [(float(row.epoch), y) for row in run.rows if (y := metric.scaled(row)) is not None]
+    return Curve(label, role, [x for x, _ in points], [y for _, y in points])
+
+
+def unit_text(metric: Metric, value: float, plain: Callable[[float], str]) -> str:
+    """A value with the unit of its chart: percent with two digits, other numbers as `plain` writes them."""
+    return f"{value:.2f}%" if CHARTS[metric].unit == "%" else plain(value)
 
 
 def smooth(xs: Sequence[float], ys: Sequence[float], epochs: float) -> list[float]:
@@ -102,26 +84,26 @@ def smooth(xs: Sequence[float], ys: Sequence[float], epochs: float) -> list[floa
     """
     if epochs <= 0:
         return list(ys)
-    smoothed, average, total, before = [], 0.0, 0.0, xs[0] if xs else 0.0
+    smoothed, average, total, previous_x = [], 0.0, 0.0, xs[0] if xs else 0.0
     for x, y in zip(xs, ys, strict=True):
         if not math.isfinite(y):
             smoothed.append(y)
             continue
-        weight = math.exp((before - x) / epochs)
-        average, total, before = weight * average + y, weight * total + 1, x
+        weight = math.exp((previous_x - x) / epochs)
+        average, total, previous_x = weight * average + y, weight * total + 1, x
         smoothed.append(average / total)
     return smoothed
 
 
 def quantile_band(curve: Curve, edges: Sequence[float]) -> list[tuple[float, float] | None]:
     """Between two edges each, in which most values lie: the 10 % and the 90 % quantile; None without five values."""
-    found: list[tuple[float, float] | None] = []
+    bands: list[tuple[float, float] | None] = []
     for low, high in pairwise(edges):
         values = sorted(curve.ys[bisect_left(curve.xs, low) : bisect_left(curve.xs, high)])
         values = [value for value in values if math.isfinite(value)]
         last = len(values) - 1
-        found.append((values[round(0.1 * last)], values[round(0.9 * last)]) if last >= 4 else None)
-    return found
+        bands.append((values[round(0.1 * last)], values[round(0.9 * last)]) if last >= 4 else None)
+    return bands
 
 
 def thin(xs: Sequence[float], ys: Sequence[float], columns: int) -> tuple[list[float], list[float]]:

@@ -12,9 +12,21 @@ from rich.style import Style, StyleType
 from rich.text import Text
 from textual.widget import Widget
 
+from mnist_tui.runs.metrics import CHARTS
 from mnist_tui.spec.run_spec import Target
 from mnist_tui.tui.charts.canvas import Canvas, Frame, with_axis
-from mnist_tui.tui.charts.curves import Curve, Metric, Role, curves_of, limits, number, quantile_band, thin, ticks
+from mnist_tui.tui.charts.curves import (
+    Curve,
+    Metric,
+    Role,
+    curves_of,
+    limits,
+    number,
+    quantile_band,
+    thin,
+    ticks,
+    unit_text,
+)
 from mnist_tui.tui.charts.run_curves import RunCurves, SeedGroup
 from mnist_tui.tui.themes import rgb
 
@@ -27,6 +39,7 @@ COLOURS: dict[Role, str] = {
     "train": "primary",
     "test": "secondary",
     "val": "accent",
+    "weights": "secondary",
     "raw": "chart-band",
     "seed": "chart-seed",
     "pinned": "foreground-muted",
@@ -37,6 +50,7 @@ POINTS: dict[Role, tuple[str, str]] = {
     "train": ("", "."),
     "test": ("●", "o"),
     "val": ("✕", "x"),
+    "weights": ("◆", "#"),
     "raw": ("", ":"),
     "seed": ("○", "'"),
     "pinned": ("◇", "+"),
@@ -72,7 +86,7 @@ def picture_of(
     x_max = float(_axis_end(run) if run else len(pinned.rows) if pinned else 1)
     planned = float(run.planned_epochs if run else x_max)
     marks = [x for x, _ in run.marks] if run else []
-    steps = len(run.points) if run and metric != "accuracy" else 0
+    steps = len(run.points) if run and CHARTS[metric].has_steps else 0
     return Picture(
         lines=curves_of(metric, group, pinned, smoothing),
         marks=marks,
@@ -135,8 +149,7 @@ class Drawing:
         if frame is None:
             return Text()
         if not self.picture.lines:
-            words = "no epoch yet" if self.view.metric == "accuracy" else "no step yet"
-            return Text(f"  {words}"[: self.width], self.style("foreground-muted"))
+            return Text(f"  {self._why_empty()}"[: self.width], self.style("foreground-muted"))
         canvas = Canvas(frame)
         self._draw_grounds(canvas, frame)
         for line in self.picture.lines:
@@ -152,6 +165,11 @@ class Drawing:
         muted = self.style("foreground-muted")
         lines = with_axis(canvas.lines(), frame, self._ticks(frame), muted, AXIS)
         return Text("\n").join([*lines, epoch_axis(frame, self.style("foreground-muted"))])
+
+    def _why_empty(self) -> str:
+        if self.picture.best is not None:  # Of an epoch that has other metrics.
+            return "not measured in this run"
+        return "no step yet" if CHARTS[self.view.metric].has_steps else "no epoch yet"
 
     def frame(self) -> Frame | None:
         """The part of the data that is seen; None where there is no room."""
@@ -222,7 +240,7 @@ class Drawing:
     def legend(self) -> Text:
         """The last values, the test value first, since it is the last that may be cut; then what the lines are."""
         text = Text(" ", no_wrap=True)
-        order = ("test", "val", "train", "pinned")
+        order = ("test", "val", "train", "weights", "pinned")
         lines = [line for role in order for line in self.picture.lines if line.role == role]
         for line in lines[:1]:
             self._append_value(text, line)
@@ -244,7 +262,7 @@ class Drawing:
 
     def shown(self, value: float) -> str:
         """A value with its unit, short."""
-        return f"{value:.2f}%" if self.view.metric == "accuracy" else number(value)
+        return unit_text(self.view.metric, value, number)
 
 
 class Plot(Widget):

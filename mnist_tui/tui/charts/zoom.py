@@ -13,8 +13,9 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Static
 
+from mnist_tui.runs.metrics import CHARTS
 from mnist_tui.tui.charts.chart import MAX_SECONDS, SHARE
-from mnist_tui.tui.charts.curves import METRICS, SMOOTHINGS, Metric, number
+from mnist_tui.tui.charts.curves import METRICS, SMOOTHINGS, Metric, number, unit_text
 from mnist_tui.tui.charts.plot import AXIS, COLOURS, POINTS, Drawing, Picture, Plot
 from mnist_tui.tui.help import HelpScreen, sections
 from mnist_tui.tui.key_bar import KeyBar
@@ -54,7 +55,7 @@ class Readout(Static):
         for line in drawing.picture.lines:
             nearest = min(range(len(line.xs)), key=lambda index: abs(line.xs[index] - cursor))
             y = line.ys[nearest]
-            value = f"{y:.2f}%" if drawing.view.metric == "accuracy" else f"{y:.5g}"
+            value = unit_text(drawing.view.metric, y, "{:.5g}".format)
             marker = POINTS[line.role][drawing.ascii_only] or "-"
             at = f"@{number(line.xs[nearest])}" if abs(line.xs[nearest] - cursor) > 0.01 else ""
             colour = "foreground-muted" if line.role == "raw" else COLOURS[line.role]
@@ -98,7 +99,7 @@ class ZoomScreen(LeanScreen[None]):
     def __init__(self, zoomed: Zoomed, metric: Metric, smoothing: float, ascii_only: bool) -> None:
         super().__init__()
         self._zoomed, self._smoothing = zoomed, smoothing
-        self._plot = CursorPlot(metric, ascii_only, log_y=metric == "loss")
+        self._plot = CursorPlot(metric, ascii_only, log_y=CHARTS[metric].is_log)
         self._is_whole = True
         self._shown_at = 0.0
         self._later: Timer | None = None
@@ -178,7 +179,7 @@ class ZoomScreen(LeanScreen[None]):
     def action_metric(self, steps: int) -> None:
         """The next metric, or the one before."""
         metric = METRICS[(METRICS.index(self._plot.view.metric) + steps) % len(METRICS)]
-        self._show(metric=metric, log_y=metric == "loss")
+        self._show(metric=metric, log_y=CHARTS[metric].is_log)
 
     def action_log(self) -> None:
         """A logarithmic axis, or a linear one."""

@@ -12,7 +12,8 @@ from textual.message import Message
 from textual.widget import Widget
 
 from mnist_tui.analysis.comparison import Arm
-from mnist_tui.runs.events import EpochEnded
+from mnist_tui.runs import metrics
+from mnist_tui.runs.metrics import Metric
 from mnist_tui.tui.charts.canvas import Canvas, Frame, with_axis
 from mnist_tui.tui.charts.curves import Curve, limits, ticks
 from mnist_tui.tui.charts.plot import epoch_axis
@@ -20,15 +21,15 @@ from mnist_tui.tui.runs.selection import colour, marker
 
 AXIS = 9
 """Cells of the axis at the left."""
-COMPARED = ("accuracy", "loss", "gap", "learning rate")
-"""What can be drawn of an epoch: on the test images, but for the gap, which is train − test accuracy in points."""
+COMPARED = metrics.comparable()
+"""The metrics that can be drawn, by their names: on the test images, but for the gap and what has no images."""
 
 Points = tuple[list[float], list[float]]
 
 
 @dataclass(frozen=True)
 class Lines:
-    """The curves of a arm: one for each seed, and their mean where there are several."""
+    """The curves of an arm: one for each seed, and their mean where there are several."""
 
     label: str
     color: int
@@ -42,30 +43,22 @@ class Lines:
         return ys[index] if index < len(xs) and xs[index] == epoch else None
 
 
-def value(row: EpochEnded, what: str) -> float:
-    """One of `COMPARED`, accuracies and gaps in percent."""
-    match what:
-        case "accuracy":
-            return 100 * row.test_accuracy
-        case "loss":
-            return row.test_loss
-        case "gap":
-            return 100 * (row.train_accuracy - row.test_accuracy)
-    return row.learning_rate
-
-
 def lines_of(arms: Sequence[tuple[int, Arm]], what: str) -> list[Lines]:
-    """The curves of the arms."""
-    found = []
-    for color, arm in arms:
-        seeds = [([float(row.epoch) for row in run.rows], [value(row, what) for row in run.rows]) for run in arm.runs]
-        by_epoch: dict[float, list[float]] = {}
-        for xs, ys in seeds:
-            for x, y in zip(xs, ys, strict=True):
-                by_epoch.setdefault(x, []).append(y)
-        epochs = sorted(by_epoch)
-        found.append(Lines(arm.label, color, seeds, (epochs, [fmean(by_epoch[epoch]) for epoch in epochs])))
-    return found
+    """The curves of the arms in one of `COMPARED`; epochs without a value are left out."""
+    return [Lines(arm.label, color, *_points(arm, COMPARED[what])) for color, arm in arms]
+
+
+def _points(arm: Arm, metric: Metric) -> tuple[list[Points], Points]:
+    """The points of each seed, and of their mean."""
+    seeds: list[Points] = []
+    by_epoch: dict[float, list[float]] = {}
+    for run in arm.runs:
+        points = [(float(row.epoch), y) for row in run.rows if (y := metric.scaled(row)) is not None]
+        seeds.append(([x for x, _ in points], [y for _, y in points]))
+        for x, y in points:
+            by_epoch.setdefault(x, []).append(y)
+    epochs = sorted(by_epoch)
+    return seeds, (epochs, [fmean(by_epoch[epoch]) for epoch in epochs])
 
 
 class Overlay(Widget):
@@ -79,7 +72,7 @@ class Overlay(Widget):
     def __init__(self, ascii_only: bool) -> None:
         super().__init__()
         self.ascii_only = ascii_only
-        self.what = COMPARED[0]
+        self.what = next(iter(COMPARED))
         self.lines: Sequence[Lines] = ()
         self.log_y = False
         self.cursor = 0.0
@@ -105,10 +98,10 @@ class Overlay(Widget):
         """Every arm with its marker, and its value under the cursor."""
         text = Text(f" {self.what}, epoch {self.cursor:g}", "bold")
         for lines in self.lines:
-            found = lines.at(self.cursor)
-            unit = "%" if self.what in ("accuracy", "gap") else ""
-            shown = "-" if found is None else f"{found:.2f}%" if unit else f"{found:.4g}"
-            text.append(f"  {marker(lines.color, self.ascii_only)} {lines.label} {shown}", self._style(lines.color))
+            y = lines.at(self.cursor)
+            is_percent = COMPARED[self.what].unit in ("%", "points")
+            value = "-" if y is None else f"{y:.2f}%" if is_percent else f"{y:.4g}"
+            text.append(f"  {marker(lines.color, self.ascii_only)} {lines.label} {value}", self._style(lines.color))
         return text
 
     def _style(self, color: int, dim: bool = False) -> Style:

@@ -48,7 +48,7 @@ class CompareScreen(WorkerScreen):
                 tooltip="reads all of them in one epoch",
             ),
             Binding("right,l", "move(1)", "Epoch after", show=False),
-            Binding("n", "metric", "Curve", tooltip="accuracy, loss, train − test gap, learning rate"),
+            Binding("n", "metric", "Curve", tooltip="accuracy, loss, train − test gap, learning rate, norms"),
             Binding("Y", "log", "Log y", show=False, tooltip="a logarithmic axis, or a linear one"),
             Binding(
                 "m", "measure", "Measure", tooltip="judge by the best epoch, the last one, or the mean of the last"
@@ -65,7 +65,7 @@ class CompareScreen(WorkerScreen):
         super().__init__()
         self.selection, self.ascii_only = selection, ascii_only
         self.measure: Measure = "best"
-        self.what = COMPARED[0]
+        self.what = next(iter(COMPARED))
         self.only_differences = True
 
     def compose(self) -> ComposeResult:
@@ -149,7 +149,8 @@ class CompareScreen(WorkerScreen):
 
     def action_metric(self) -> None:
         """The next curve."""
-        self.what = COMPARED[(COMPARED.index(self.what) + 1) % len(COMPARED)]
+        names = list(COMPARED)
+        self.what = names[(names.index(self.what) + 1) % len(names)]
         self.query_one(Overlay).log_y = self.what == "loss"
         self.compute()
 

@@ -1,66 +1,52 @@
 """The epoch log: a row an epoch, the newest in sight, as many columns as there is room for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.text import Text
 from textual import events
 from textual.widgets import DataTable
 
+from mnist_tui.runs import metrics
 from mnist_tui.runs.events import EpochEnded
+from mnist_tui.runs.metrics import Metric
 
-CELLS = {
-    "epoch": 7,
-    "train loss": 12,
-    "loss": 8,
-    "train %": 9,
-    "val loss": 10,
-    "val %": 7,
-    "test loss": 11,
-    "test %": 8,
-    "gap": 7,
-    "rate": 9,
-    "s": 6,
-}
-"""What a column takes, its padding included."""
-SPARED = ("s", "gap", "val %")
-"""The columns that go, one after the other, where even the fewest have no room."""
+EPOCH = "epoch"
+EPOCH_CELLS = 5
+"""Characters of an epoch's number with its marks."""
+PADDING = 2
+"""Cells of a column beside its text."""
+FULL_RANK = 5
+"""From this rank on several losses are shown, so that each is called by its full heading."""
 
 
-def columns(width: int, has_val: bool) -> list[str]:
-    """The columns that have room, in their order."""
-    val = ["val %"] if has_val else []
-    val_loss = ["val loss"] if has_val else []
-    wide = ["epoch", "train loss", "train %", *val_loss, *val, "test loss", "test %", "gap", "rate", "s"]
-    middle = ["epoch", "loss", "train %", *val, "test %", "gap", "rate", "s"]
-    fewest = ["epoch", "train %", *val, "test %", "gap", "s"]
-    less = [[column for column in fewest if column not in SPARED[:count]] for count in range(len(SPARED) + 1)]
-    fitting = (shown for shown in (wide, middle, *less) if sum(CELLS[column] for column in shown) <= width)
-    return next(fitting, less[-1])
+def columns(width: int, measured: Sequence[Metric]) -> dict[str, Metric | None]:
+    """The columns that have room, by their headings, in their order; the first is the epoch, which is no metric."""
+    ranks = sorted({metric.rank for metric in measured}, reverse=True)
+    layouts = ({EPOCH: None, **_headings(measured, rank)} for rank in ranks)
+    return next((layout for layout in layouts if _cells(layout) <= width), {EPOCH: None, **_headings(measured, 0)})
 
 
-def cell(column: str, row: EpochEnded, is_best: bool) -> str:
-    """What stands in a column; the gap is train minus test accuracy, in points."""
-    match column:
-        case "epoch":
-            return f"{row.epoch}{'!' if row.steered else ''}{'*' if is_best else ' '}"
-        case "train loss" | "loss":
-            return f"{row.train_loss:.4f}"
-        case "train %":
-            return f"{100 * row.train_accuracy:.2f}"
-        case "val loss":
-            return "" if row.val_loss is None else f"{row.val_loss:.4f}"
-        case "val %":
-            return "" if row.val_accuracy is None else f"{100 * row.val_accuracy:.2f}"
-        case "test loss":
-            return f"{row.test_loss:.4f}"
-        case "test %":
-            return f"{100 * row.test_accuracy:.2f}"
-        case "gap":
-            return f"{100 * (row.train_accuracy - row.test_accuracy):+.2f}"
-        case "rate":
-            return f"{row.learning_rate:.3g}"
-        case _:
-            return f"{row.seconds:.1f}"
+def _headings(measured: Sequence[Metric], highest_rank: int) -> dict[str, Metric]:
+    """The metrics up to a rank, by their headings."""
+    is_narrow = highest_rank < FULL_RANK
+    return {
+        (is_narrow and metric.narrow_heading) or metric.log_heading: metric
+        for metric in measured
+        if metric.rank <= highest_rank
+    }
+
+
+def _cells(layout: Mapping[str, Metric | None]) -> int:
+    """The cells that columns take, their padding included."""
+    numbers = {heading: metric.cells if metric else EPOCH_CELLS for heading, metric in layout.items()}
+    return sum(max(len(heading), cells) + PADDING for heading, cells in numbers.items())
+
+
+def cell(metric: Metric | None, row: EpochEnded, is_best: bool) -> str:
+    """The text in a column of an epoch; without a metric the epoch's number with its marks."""
+    if metric is None:
+        return f"{row.epoch}{'!' if row.steered else ''}{'*' if is_best else ' '}"
+    return metric.number(metric.of(row))
 
 
 class EpochTable(DataTable[Text]):
@@ -72,10 +58,10 @@ class EpochTable(DataTable[Text]):
         super().__init__(cursor_type="row", zebra_stripes=True, cell_padding=1)
         self._rows: list[EpochEnded] = []
         self._best: EpochEnded | None = None
-        self._shown: list[str] = []
+        self._columns: dict[str, Metric | None] = {}
 
     def on_resize(self, event: events.Resize) -> None:
-        if columns(event.size.width, self._has_val()) != self._shown:
+        if self._fitting_columns(event.size.width) != self._columns:
             self._fill()
 
     def show(self, rows: Sequence[EpochEnded], best: EpochEnded | None = None) -> None:
@@ -86,33 +72,33 @@ class EpochTable(DataTable[Text]):
     def add(self, row: EpochEnded, best: EpochEnded | None) -> None:
         """Adds an epoch; an epoch that is there already is shown anew."""
         is_next = not self._rows or row.epoch > self._rows[-1].epoch
-        before, self._best = self._best, best
+        previous_best, self._best = self._best, best
         self._rows = [old for old in self._rows if old.epoch != row.epoch] + [row]
-        if not is_next or columns(self.size.width, self._has_val()) != self._shown:
+        if not is_next or self._fitting_columns(self.size.width) != self._columns:
             self._fill()
             return
         self._add_row(row)
-        if before is not None and before is not best:
-            for column in self._shown:
-                self.update_cell(str(before.epoch), column, self._cell(column, before))
+        if previous_best is not None and previous_best is not best:
+            for heading, metric in self._columns.items():
+                self.update_cell(str(previous_best.epoch), heading, self._cell(metric, previous_best))
         self.move_cursor(row=len(self._rows) - 1)
 
-    def _has_val(self) -> bool:
-        return any(row.val_accuracy is not None for row in self._rows)
+    def _fitting_columns(self, width: int) -> dict[str, Metric | None]:
+        return columns(width, metrics.measured(self._rows[-1:]))  # The epochs of a run measure the same.
 
     def _fill(self) -> None:
-        self._shown = columns(self.size.width, self._has_val())
+        self._columns = self._fitting_columns(self.size.width)
         self.clear(columns=True)
-        for column in self._shown:
-            self.add_column(Text(column, justify="right"), key=column)
+        for heading in self._columns:
+            self.add_column(Text(heading, justify="right"), key=heading)
         for row in self._rows:
             self._add_row(row)
         if self._rows:
             self.move_cursor(row=len(self._rows) - 1)
 
     def _add_row(self, row: EpochEnded) -> None:
-        self.add_row(*(self._cell(column, row) for column in self._shown), key=str(row.epoch))
+        self.add_row(*(self._cell(metric, row) for metric in self._columns.values()), key=str(row.epoch))
 
-    def _cell(self, column: str, row: EpochEnded) -> Text:
+    def _cell(self, metric: Metric | None, row: EpochEnded) -> Text:
         is_best = self._best is not None and row.epoch == self._best.epoch
-        return Text(cell(column, row, is_best), "bold" if is_best else "", justify="right")
+        return Text(cell(metric, row, is_best), "bold" if is_best else "", justify="right")

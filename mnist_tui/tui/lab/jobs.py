@@ -1,10 +1,10 @@
 """What the background worker does for the screen: each a plain function that may load torch or read the disk."""
 
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnist_tui.errors import StorageError
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.tui.charts.run_curves import RunCurves
 from mnist_tui.tui.dialogs import SavedLine
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 DIGITS = 12
 """Digits of one draw; the strip shows as many as fit."""
 LISTED_RUNS = 200
+"""Runs that the dialog to pin one lists."""
 
 
 def warm_up() -> None:
@@ -65,34 +66,22 @@ def seeds_sentence(accuracies: Sequence[float]) -> str:
 
 def live_run(runs_dir: Path) -> Path | None:
     """The newest run that some process trains; None where there is none."""
-    from mnist_tui.runs import storage
+    from mnist_tui.runs import index
 
-    for folder in _newest_first(runs_dir):
-        if not (folder / "end.json").exists() and storage.is_running(folder):
-            return folder
-    return None
-
-
-def _newest_first(runs_dir: Path) -> list[Path]:
-    if not runs_dir.is_dir():
-        return []
-    return sorted((path.parent for path in runs_dir.glob("*/run.json")), reverse=True)[:LISTED_RUNS]
+    return index.live_run(runs_dir)
 
 
 def saved_lines(runs_dir: Path) -> list[SavedLine]:
     """One line for every readable run, the newest first."""
-    from mnist_tui.runs import storage
+    from mnist_tui.runs import index
 
     lines = []
-    for folder in _newest_first(runs_dir):
-        try:
-            saved = storage.load_run(folder)
-        except StorageError:
-            continue
+    for saved in islice(index.list_runs(runs_dir), LISTED_RUNS):
         best = max((row.test_accuracy for row in saved.rows), default=None)
         accuracy = f"{best:.2%}" if best is not None else "no epoch"
         outcome = str(saved.end.get("outcome")) if saved.end else "not ended"
-        lines.append(SavedLine(folder.name, f"{accuracy:>8}  {saved.spec.parameters:>9,}  {outcome:<9}  {folder.name}"))
+        name = saved.folder.name
+        lines.append(SavedLine(name, f"{accuracy:>8}  {saved.spec.parameters:>9,}  {outcome:<9}  {name}"))
     return lines
 
 

@@ -17,7 +17,7 @@ from textual.widgets import Input, TextArea
 
 from mnist_tui.editor import edit
 from mnist_tui.errors import EditorError, PresetError
-from mnist_tui.runs.events import EpochEnded, Notice, Progress, RunEnded, RunStarted
+from mnist_tui.runs.events import EpochEnded, Notice, Progress, RunEnded, RunStarted, best_of
 from mnist_tui.settings.last_used import remember
 from mnist_tui.spec import presets, summary
 from mnist_tui.spec.draft import Draft
@@ -399,12 +399,13 @@ class LabScreen(DesignScreen):
 
     def action_copy(self) -> None:
         """Copies what the focus is on, as text: the epochs in the training pane, else the layer table."""
-        from mnist_tui.analysis.tables import epochs_as_markdown  # The first frame does not wait for them.
+        from mnist_tui.analysis.markdown import epoch_lines  # The first frame does not wait for them.
         from mnist_tui.tui.clipboard import copy
 
         pane, spec = self.focused_pane, self.draft.result.spec
         if pane is not None and pane.id == "training" and self.rows:
-            copy(self, epochs_as_markdown(self.rows).splitlines(), "the epochs")
+            best = best_of(self.rows)
+            copy(self, epoch_lines(self.rows, best.epoch if best else None), "the epochs")
         elif pane is not None and pane.id == "architecture":
             copy(self, self.draft.layers.splitlines(), "the layers")
         elif spec is not None and pane is not None and pane.id == "recipe":

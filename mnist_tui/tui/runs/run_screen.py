@@ -165,7 +165,8 @@ class RunScreen(WorkerScreen):
         """Copies what the view shows; the epochs as a Markdown table."""
         what = f"{self.view.lower()} of {self.run.name}, seed {self.run.seed}"
         if self.view in (CURVES, "Epochs"):
-            clipboard.copy(self, markdown.epoch_lines(self.run), f"epochs of {what.partition(' of ')[2]}, as Markdown")
+            lines = markdown.epoch_lines(self.run.rows, self.run.best_epoch)
+            clipboard.copy(self, lines, f"epochs of {what.partition(' of ')[2]}, as Markdown")
         else:
             clipboard.copy(self, self._text.splitlines(), what)
 

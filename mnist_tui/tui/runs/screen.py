@@ -14,7 +14,7 @@ from textual.widgets import Input, Static
 
 from mnist_tui.analysis import markdown
 from mnist_tui.errors import ColumnError, FilterError, SettingsError, StorageError
-from mnist_tui.runs import annotations, columns
+from mnist_tui.runs import annotations, archive, columns, trash
 from mnist_tui.runs.columns import seed_words
 from mnist_tui.runs.record import Run
 from mnist_tui.settings import settings
@@ -396,7 +396,7 @@ class RunsScreen(WorkerScreen):
 
     def _export(self, folder: Path, text: str | None) -> None:
         if text:
-            self.submit("export", lambda: annotations.export(folder, Path(text).expanduser()), self._exported)
+            self.submit("export", lambda: archive.export(folder, Path(text).expanduser()), self._exported)
 
     def _exported(self, path: Path | None, error: str | None) -> None:
         self._warn(error) if error else self.notify(f"exported: {path}", markup=False)
@@ -410,7 +410,7 @@ class RunsScreen(WorkerScreen):
         self.app.push_screen(dialog, lambda is_sure: self._delete(group) if is_sure else None)
 
     def _delete(self, group: RunGroup) -> None:
-        if self._does(lambda: [annotations.delete(run.folder) for run in group]):
+        if self._does(lambda: [trash.delete(run.folder) for run in group]):
             self.selection.colors = {
                 names: color for names, color in self.selection.colors.items() if group[0].id not in names
             }
@@ -418,11 +418,11 @@ class RunsScreen(WorkerScreen):
 
     def action_undelete(self) -> None:
         """Takes the run that was deleted last out of the trash."""
-        trash = annotations.trashed(self.selection.runs.runs_dir)
-        if not trash:
+        deleted = trash.trashed(self.selection.runs.runs_dir)
+        if not deleted:
             self._warn("the trash is empty")
-        elif self._does(lambda: annotations.restore(trash[0])):
-            self.notify(f"restored {clean_line(trash[0].name, 200)}", markup=False)
+        elif self._does(lambda: trash.restore(deleted[0])):
+            self.notify(f"restored {clean_line(deleted[0].name, 200)}", markup=False)
             self._look()
 
     def _does(self, what: Any) -> bool:
@@ -470,4 +470,4 @@ def _wrong_path(text: str) -> str | None:
             return f"{path.parent}: there is no such folder"
     except (RuntimeError, OSError, ValueError) as error:
         return f"{text}: {error}"
-    return annotations.wrong_destination(path)
+    return archive.wrong_destination(path)

@@ -1,0 +1,85 @@
+"""The one reader of run.json and end.json: what a folder among the runs holds, whatever state it is in. No torch."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from mnist_tui.errors import FileError, StorageError
+from mnist_tui.files import read_text
+from mnist_tui.runs import lock
+from mnist_tui.runs.record import ENDED, OPEN, Run
+from mnist_tui.text import clean_line
+
+FORMAT = 1
+"""The version of run.json and end.json."""
+MAX_JSON = 16 * 2**20
+
+
+def read_run(folder: Path) -> Run:
+    """A folder as it stands; never raises for what is in it."""
+    if folder.is_symlink():
+        return Run(folder, "link", "leads out of the runs directory, and is not followed")
+    run = read_files(folder)
+    return with_live_state(run) if run.state in OPEN else run
+
+
+def read_files(folder: Path) -> Run:
+    """A folder as its run.json and end.json tell it; without looking at the lock, so no run is `training`."""
+    try:
+        record = _read_json(folder / "run.json")
+        end = _read_json(folder / "end.json") or {}
+    except FileError as error:
+        return Run(folder, "damaged", clean_line(f"{error.path.name} {error.why}", 200))
+    if record is None:
+        is_ours = (folder / lock.FILE).exists() or _FOLDER_NAME.fullmatch(folder.name)
+        return Run(folder, *(("half written", "died before it began: it has no run.json") if is_ours else _NOT_OURS))
+    if record.get("format") != FORMAT:
+        version = record.get("format")
+        is_newer = isinstance(version, int) and version > FORMAT
+        reason = f"run.json has format {clean_line(str(version), 20)}; this version reads {FORMAT}"
+        return Run(folder, "newer format" if is_newer else "damaged", reason)
+    if not isinstance(record.get("spec"), dict):
+        return Run(folder, "damaged", "run.json holds no spec")
+    outcome = end.get("outcome")
+    if outcome in ENDED:
+        return Run(folder, str(outcome), clean_line(str(end.get("message", "")), 500), record, end)
+    if end:
+        return Run(folder, "damaged", "end.json does not say how the run ended", record, end)
+    return Run(folder, "interrupted", _REASONS["interrupted"], record)
+
+
+def with_live_state(run: Run) -> Run:
+    """A run that has not ended as its lock tells it, `training` or `interrupted`; itself where nothing changed."""
+    path = run.folder / lock.FILE
+    is_held = path.is_file() and not path.is_symlink() and lock.is_running(run.folder)
+    state = "training" if is_held else "interrupted"
+    return run if state == run.state else Run(run.folder, state, _REASONS[state], run.record)
+
+
+def check_is_run(folder: Path) -> None:
+    """Raises `StorageError` for a link, `..` and a folder without a run.json of its own."""
+    record = folder / "run.json"
+    is_run = folder.name not in ("", "..") and not folder.is_symlink() and not record.is_symlink() and record.is_file()
+    if not is_run:
+        raise StorageError(f"{folder}: is no run folder; name one that holds a run.json, and is no link")
+
+
+_REASONS = {"training": "some process trains it", "interrupted": "ended without saying so; it can be resumed"}
+_NOT_OURS = ("no run", "somebody else's folder: it has no run.json")
+_FOLDER_NAME = re.compile(r"\d{8}T\d{6}Z-.+-s\d+-[0-9a-f]{4}")
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    """The object in a file, None where there is no file; raises `FileError`."""
+    try:
+        document = json.loads(read_text(path, MAX_JSON, follow=False))
+    except FileError as error:
+        if error.is_missing:
+            return None
+        raise
+    except (ValueError, RecursionError):
+        raise FileError(path, "is no JSON") from None
+    if not isinstance(document, dict):
+        raise FileError(path, "is no JSON object")
+    return document
