@@ -7,8 +7,8 @@ import typer
 
 from mnist_tui.cli.arguments import (
     EXIT_CODES,
+    RESUME_OPTIONS,
     RUN,
-    RUN_OPTIONS,
     EventsAsJson,
     Given,
     Quiet,
@@ -49,7 +49,7 @@ def train_batch(
 @app.command(
     epilog=examples("mnist-tui resume", "mnist-tui resume a17f", "mnist-tui resume a17f --device cpu", more=EXIT_CODES)
 )
-@takes_settings(*RUN_OPTIONS)
+@takes_settings(*RESUME_OPTIONS)
 def resume(
     run: Annotated[
         str | None,
@@ -81,7 +81,7 @@ def resume(
 
 
 @app.command(epilog=examples("mnist-tui extend a17f 5", more=EXIT_CODES))
-@takes_settings(*RUN_OPTIONS)
+@takes_settings(*RESUME_OPTIONS)
 def extend(
     run: Run,
     epochs: Annotated[str, typer.Argument(metavar="N", help="How many more epochs.", show_default=False)],

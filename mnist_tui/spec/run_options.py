@@ -32,7 +32,7 @@ def _as_path(value: Any) -> Path:
 
 
 Choice = Literal["auto", "mnist", "digits"]
-"""The data set: auto is MNIST or, where MNIST cannot be had, the small digits, with a warning."""
+"""The data set; auto: MNIST, or scikit-learn's small digits with a warning where MNIST cannot be loaded."""
 
 Device = Annotated[
     str,
@@ -66,12 +66,15 @@ Threads = Annotated[
     ),
     MustBe(f"a whole number between 1 and {MAX_THREADS}"),
 ]
-Fuse = Annotated[bool, Field(description="Fuse layers for speed; without it the plain network is trained.")]
+Fuse = Annotated[
+    bool,
+    Field(description="Fuse layers for speed, or train the plain network; a resumed run trains as it was begun."),
+]
 
 
 @dataclass(frozen=True)
 class Options:
-    """How a run is done on this machine; none of it changes what the run is."""
+    """Where a run is trained, on which data, and where it is stored."""
 
     device: Device = "auto"
     dataset: Dataset = "auto"
@@ -80,6 +83,11 @@ class Options:
     threads: Threads = None
     """None: all cores but one."""
     fuse: Fuse = True
-    """False trains the plain network instead of the fused one."""
+    """Whether layers are fused and the optimizer updates all weights as one vector.
+
+    Without, the forward pass is that of PyTorch's own modules and the optimizer updates the network's parameters one by
+    one: slower, to check the fused path against. Data, order, augmentation and random numbers are the same, so losses
+    agree to rounding. A resumed or extended run ignores this: it trains as it was begun.
+    """
     command: tuple[str, ...] = field(default=())
-    """The arguments of the command line, for the record of the run."""
+    """The command line, to be stored with the run."""

@@ -52,7 +52,7 @@ class Answer:
     err: list[str]
 
     @property
-    def objects(self) -> list[dict[str, Any]]:
+    def objects(self) -> list[Any]:
         """Every line of stdout as JSON, which knows no NaN."""
         return [json.loads(line, parse_constant=_no_constant) for line in self.out]
 

@@ -1,13 +1,20 @@
 """Command lines: which words are options, names and commands."""
 
 import re
-from collections.abc import Callable
 
 import pytest
 from helpers.command import Command
 
 from mnist_tui.cli import start
+from mnist_tui.cli.arguments import RUN_OPTIONS, SCREEN_OPTIONS
 from mnist_tui.cli.parsing import repeat_batch
+from mnist_tui.settings import model
+from mnist_tui.settings.model import DEFAULTS
+from mnist_tui.spec import presets
+from mnist_tui.spec.draft import Draft
+from mnist_tui.spec.run_options import Options
+from mnist_tui.tui.lab.recipe import RUN_FIELDS
+from mnist_tui.tui.request import LabRequest
 
 
 @pytest.mark.parametrize(
@@ -40,6 +47,7 @@ def test_every_name_of_a_batch_gets_an_option(line: str, repeated: str) -> None:
         (("--json=1",), "--json"),
         (("compare", "a", "b", "--measure", "bset"), "did you mean 'best'?"),
         (("runs", "--limit", "0"), "--limit 0: must be a whole number between 1 and"),
+        (("resume", "--no-fuse"), "there is no option --no-fuse"),
         (("extend", "x", "1.5"), "epochs 1.5: must be a whole number between 1 and 10,000"),
     ],
 )
@@ -93,8 +101,33 @@ def test_the_plain_network_is_trained_on_request(
     from mnist_tui.cli import headless
 
     seen: list[bool] = []
-    note: Callable[..., int] = lambda specs, options, *more: seen.append(options.fuse) or 0  # noqa: E731
+
+    def note(specs: object, options: Options, *more: object) -> int:
+        seen.append(options.fuse)
+        return 0
+
     monkeypatch.setattr(headless, "batch", note)
 
     assert command("--batch", "iter5", *flags)[0] == 0
     assert seen == [fuse]
+
+
+@pytest.mark.parametrize("name", [*RUN_OPTIONS, *SCREEN_OPTIONS])
+def test_help_of_an_option_is_that_of_the_setting(name: str, command: Command) -> None:
+    """It is declared once: as a setting."""
+    shown = " ".join(command("--help")[1].split())
+
+    assert f"--{name.replace('_', '-')}" in shown or name == "theme"
+    assert model.help_of(name) in shown
+    assert all(choice in shown for choice in model.choices_of(name))
+
+
+def test_form_and_laboratory_take_their_choices_and_defaults_from_the_settings() -> None:
+    """So does what a run is started with."""
+    request = LabRequest(draft=Draft(presets.load("iter5")))
+
+    assert dict(RUN_FIELDS)["dataset"] == model.choices_of("dataset")
+    assert {name: getattr(request, name) for name in ("ascii", "mouse", "on_hangup", "columns", "sort", "keymap")} == {
+        name: getattr(DEFAULTS, name) for name in ("ascii", "mouse", "on_hangup", "columns", "sort", "keymap")
+    }
+    assert request.light == (DEFAULTS.theme == "light")
