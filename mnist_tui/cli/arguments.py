@@ -75,7 +75,7 @@ METAVARS = {"data_dir": "DIR", "runs_dir": "DIR", "threads": "N", "device": "DEV
 FLAGS = {"theme": "--dark/--light"}
 """The flags of a setting with two values, the first of which is its default."""
 
-Given = Mapping[str, str | bool]
+Given = Mapping[str, str | bool | list[bool]]
 """The settings that the command line names, as typed."""
 
 
@@ -100,8 +100,11 @@ def takes_settings(*names: str) -> Callable[[Callable[..., int]], Callable[..., 
 def _parameter(name: str) -> inspect.Parameter:
     """The parameter of a command that typer makes the option of a setting from."""
     flag = f"--{name.replace('_', '-')}"
-    if name in FLAGS or is_flag(name):
-        option = typer.Option(FLAGS.get(name, f"{flag}/--no-{flag[2:]}"), help=help_of(name))
+    if name in FLAGS:
+        option = typer.Option(FLAGS[name], help=help_of(name))
+        return inspect.Parameter(name, _KEYWORD, default=None, annotation=Annotated[list[bool] | None, option])
+    if is_flag(name):
+        option = typer.Option(f"{flag}/--no-{flag[2:]}", help=help_of(name))
         return inspect.Parameter(name, _KEYWORD, default=None, annotation=Annotated[bool | None, option])
     choices = choices_of(name)
     metavar = METAVARS.get(name, "|".join(choices))
@@ -118,10 +121,12 @@ def settings_with(given: Given, base: Settings | None = None) -> Settings:
     return base.model_copy(update={name: _value(name, typed) for name, typed in given.items()})
 
 
-def _value(name: str, typed: str | bool) -> Any:
-    if name in FLAGS and isinstance(typed, bool):
+def _value(name: str, typed: str | bool | list[bool]) -> Any:
+    if isinstance(typed, list):
+        if len(set(typed)) > 1:
+            raise UsageError(FLAGS[name].replace("/", " is not allowed with "))
         default, other = choices_of(name)
-        return default if typed else other
+        return default if typed[0] else other
     value = from_text(name, typed) if isinstance(typed, str) else typed
     values = validate({name: value})
     if isinstance(values, WrongSetting):

@@ -196,7 +196,7 @@ def test_without_utf8_nothing_but_ascii_is_drawn(requested: Request, monkeypatch
         (("--preset", "none.toml"), "none.toml: No such file"),
         (("--set", "epochs"), "expected KEY=VALUE"),
         (("--epochs", "-1"), "train.epochs"),
-        (("--seeds", "0"), "--seeds must be between 1 and 1000"),
+        (("--seeds", "0"), "--seeds 0: must be a whole number between 1 and 1,000"),
         (("--threads", "0"), "--threads 0: must be a whole number between 1 and 1024"),
         (("--device", "gpu"), "--device gpu: must be auto"),
         (("--light", "--dark"), "not allowed with"),
@@ -206,7 +206,7 @@ def test_without_utf8_nothing_but_ascii_is_drawn(requested: Request, monkeypatch
         (("--require-target",), "--require-target goes with --batch NAME"),
         (("--batch", "iter5", "--start"), "open the laboratory"),
         (("--batch", "iter5", "--preset", "iter4"), "open the laboratory"),
-        (("watch", "--epochs", "3"), "unrecognized arguments: --epochs"),
+        (("watch", "--epochs", "3"), "there is no option --epochs; see mnist-tui watch --help"),
     ],
 )
 def test_a_wrong_argument_is_one_line(
