@@ -29,10 +29,11 @@ def resolve_device(name: str) -> torch.device:
     kind, _, index = name.partition(":")
     if kind not in ("cpu", "cuda", "mps") or (index and (kind != "cuda" or not index.isdigit())):
         raise DeviceError(f"--device {name[:40]}: must be auto, cpu, cuda, cuda:0, cuda:1, … or mps")
-    if kind == "cuda" and (reason := _no_cuda(int(index or 0))):
-        raise DeviceError(f"--device {name}: {reason}; --device auto takes what there is")
+    if kind == "cuda" and (why := _no_cuda(int(index or 0))):
+        raise DeviceError(f"--device {name}: {why}; --device auto takes what there is", why)
     if kind == "mps" and not torch.backends.mps.is_available():
-        raise DeviceError("--device mps: there is no Apple GPU, or this PyTorch is built without it")
+        why = "there is no Apple GPU, or this PyTorch is built without it"
+        raise DeviceError(f"--device mps: {why}", why)
     return torch.device(name)
 
 

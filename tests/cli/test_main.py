@@ -52,7 +52,7 @@ class Answer:
     err: list[str]
 
     @property
-    def objects(self) -> list[dict[str, Any]]:
+    def objects(self) -> list[Any]:
         """Every line of stdout as JSON, which knows no NaN."""
         return [json.loads(line, parse_constant=_no_constant) for line in self.out]
 
@@ -228,7 +228,7 @@ def test_each_command_has_help_of_its_own(name: str, command: Command) -> None:
     """Which begins with how it is used."""
     answer = command(name, "--help")
 
-    assert answer.out[0].startswith(f"usage: mnist-tui {name}")
+    assert answer.out[0].startswith(f"Usage: mnist-tui {name} ")
     assert (answer.code, answer.err) == (0, [])
 
 

@@ -12,6 +12,7 @@ from textual.timer import Timer
 from textual.widget import AwaitMount, Widget
 from textual.widgets import Static
 
+from mnist_tui.settings.model import choices_of
 from mnist_tui.spec.draft import Draft
 from mnist_tui.spec.draft_fields import Field
 from mnist_tui.tui.keys import with_ids
@@ -27,7 +28,7 @@ ERROR_SECONDS = 0.3
 ACTIONS = {"knobs": "+ new", "augmentation": "as a list"}
 """What a click on the heading of a group does."""
 
-RUN_FIELDS = (("device", ()), ("dataset", ("auto", "mnist", "digits")), ("seeds", ()))
+RUN_FIELDS = (*((name, choices_of(name)) for name in ("device", "dataset")), ("seeds", ()))
 """What a run needs beside its spec: path, and choices."""
 
 

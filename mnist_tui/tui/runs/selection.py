@@ -8,7 +8,7 @@ from mnist_tui.analysis.comparison import Arm
 from mnist_tui.runs import columns, filters
 from mnist_tui.runs.index import RunIndex, grouped
 from mnist_tui.runs.record import Run
-from mnist_tui.settings.settings import Settings
+from mnist_tui.settings.model import DEFAULTS
 
 RunGroup = Sequence[Run]
 """A row of the table: one run, or the seeds of one recipe."""
@@ -34,8 +34,8 @@ class RunSelection:
     """The state of both modes."""
 
     runs: RunIndex
-    columns: tuple[str, ...] = Settings.columns
-    sort: str = Settings.sort
+    columns: tuple[str, ...] = DEFAULTS.columns
+    sort: str = DEFAULTS.sort
     filter: str = ""
     is_grouped: bool = False
     colors: dict[Names, int] = field(default_factory=dict)
