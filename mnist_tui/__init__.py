@@ -20,7 +20,8 @@ bottom, and `lint-imports` checks it:
                 saved_predictions.py (the reader of predictions.npz), confusion.py, mistakes.py, label_errors.py (of
                 MNIST's test set), calibration.py; run_analysis.py (all of it for one run or two), analysis_report.py
                 (as text and JSON), images.py (pictures and matrices as text); coach.py (the rules' registry) over
-                coach_curves.py, coach_network.py, coach_target.py (the rules), coach_evidence.py, coach_edits.py
+                coach_curves.py, coach_rates.py, coach_network.py, coach_target.py (the rules), coach_evidence.py,
+                coach_edits.py (the settings that rules suggest)
     runs/       what happens in a run: events.py, control.py (stop, pause, another rate); what is on disk: storage.py
                 (writer and readers), follow.py (a run that another process trains), record.py (a run as facts),
                 index.py (the folders of a runs directory), annotations.py (notes, tags, trash); what is shown of it:
