@@ -15,7 +15,6 @@ from mnist_tui.spec.network import LayerRow, image_row, layer_rows
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.training import augment
 from mnist_tui.training.augment import Augmentation
-from mnist_tui.training.batch_norm import BatchNorm2d
 
 FUSED = frozenset({"SGD", "Adam", "AdamW", "Adagrad"})
 """Optimizers with one fused kernel for all weights, on the CPU and on CUDA."""
@@ -66,8 +65,7 @@ def _module(call: Call, before: LayerRow) -> nn.Module:
     if "inplace" in values:
         # It saves nothing here, and overwrites what a `Residual` adds or a backward pass needs.
         values["inplace"] = False
-    kind = BatchNorm2d if call.name == "BatchNorm2d" else getattr(nn, call.name)
-    module: nn.Module = kind(**values)
+    module: nn.Module = getattr(nn, call.name)(**values)
     return module
 
 

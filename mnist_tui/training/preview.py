@@ -1,8 +1,5 @@
 """What the laboratory shows before a run begins: digits as the network is fed them, and the learning rate to come."""
 
-import atexit
-import gc
-import importlib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,7 +10,7 @@ import torch
 from mnist_tui.spec.calls import names_in
 from mnist_tui.spec.run_options import Choice, Options
 from mnist_tui.spec.run_spec import TRAIN_IMAGES, RunSpec
-from mnist_tui.training import build, environment
+from mnist_tui.training import build
 from mnist_tui.training.data import Dataset, find, load_digits, load_mnist, split
 
 RATES = 200
@@ -36,19 +33,6 @@ class AugmentedSample:
     """28 rows of 28 grey values each, 0 (background) to 255."""
     slow: tuple[str, ...] = ()
     """The transforms that go image by image; while this process trains they are not run, and there are no digits."""
-
-
-def warm_up() -> None:
-    """Loads what a first run would wait for: torch, torchvision, the machinery behind the first optimizer."""
-    torch.set_num_threads(environment.default_threads())
-    importlib.import_module("torchvision.transforms.v2")
-    weight = torch.nn.Parameter(torch.zeros(1))
-    weight.grad = torch.zeros(1)
-    torch.optim.Adam([weight], fused=True).step()
-    # A full collection over torch's 330,000 objects holds the screen for 0.2 s; frozen ones are passed over.
-    gc.collect()
-    gc.freeze()
-    atexit.register(gc.unfreeze)  # Else a compiler that torch brings along complains on stderr about leaks.
 
 
 _loading = Lock()

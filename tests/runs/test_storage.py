@@ -40,6 +40,7 @@ from mnist_tui.runs.events import EpochEnded, Notice, Progress, RunEnded, RunSta
 from mnist_tui.runs.storage import RunFolder, is_running, list_runs, load_run
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.training import data, loop, session
+from mnist_tui.training import resume as resuming
 
 NO_NUMBERS = [math.nan, math.inf, -math.inf]
 
@@ -666,7 +667,7 @@ def test_a_completed_run_is_not_resumed(tmp_path: Path) -> None:
 def test_a_run_is_not_resumed_on_other_data(stopped: Path) -> None:
     """A run trained on one data set is not continued on another."""
     with pytest.raises(DataError, match="other data"):
-        list(session.resume(load_run(stopped), options(stopped.parent), Control()))
+        list(resuming.resume(load_run(stopped), options(stopped.parent), Control()))
 
 
 def test_other_threads_are_warned_of(stopped: Path) -> None:

@@ -14,7 +14,7 @@ from mnist_tui.spec import catalog, presets
 from mnist_tui.spec.run_spec import RunSpec, TrainSpec, make_spec
 from mnist_tui.training import build, data, loop
 from mnist_tui.training.data import Dataset, Images
-from mnist_tui.training.loop import Splits, Training
+from mnist_tui.training.state import Splits, Training
 
 PRESETS = presets.builtin_names()
 
@@ -340,7 +340,7 @@ def history(digits: Dataset, settings: dict[str, object]) -> tuple[list[EpochEnd
     images, val = data.split(digits.train.take(torch.arange(100)), spec.train.validation_images, spec.train.seed)
     training = Training(spec, Splits(images, val, digits.test.take(torch.arange(50))))
     sizes = []
-    training.fused_model.register_forward_hook(
+    training.forward_model.register_forward_hook(
         lambda model, inputs, _: None if model.training else sizes.append(len(inputs[0]))
     )
     events = loop.train(training, Control())

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from mnist_tui.spec import presets
 from mnist_tui.spec.run_spec import make_spec
 from mnist_tui.training import build
-from mnist_tui.training.batch_norm import BatchNorm2d
 from mnist_tui.training.fusion import ConvBatchNorm, FlatLinear, fuse_layers
 
 PRESETS = presets.builtin_names()
@@ -109,7 +108,7 @@ def test_a_norm_whose_weights_are_not_positive_pools_last() -> None:
 
     def turned(model: nn.Sequential) -> nn.Sequential:
         with torch.no_grad():
-            next(module for module in model if isinstance(module, BatchNorm2d)).weight[0] *= -1
+            next(module for module in model if isinstance(module, nn.BatchNorm2d)).weight[0] *= -1
         return model
 
     exact, found = everything(turned(network("iter5")).double()), everything(fuse_layers(turned(network("iter5"))))

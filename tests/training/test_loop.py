@@ -16,7 +16,8 @@ from mnist_tui.runs.events import EpochEnded, Event, Progress, RunEnded
 from mnist_tui.spec.run_spec import RunSpec, make_spec
 from mnist_tui.training import batches, build, loop
 from mnist_tui.training.data import Dataset, Images
-from mnist_tui.training.loop import Evaluation, Splits, Training
+from mnist_tui.training.evaluation import Evaluation, evaluate
+from mnist_tui.training.state import ORDER_STREAM, Splits, Training
 from mnist_tui.training.step import TrainStep
 
 DEEP = "Conv2d(4, 3)\nConv2d(4, 3)\nMaxPool2d(4)\nFlatten()\nLinear(10)"
@@ -138,7 +139,7 @@ def test_it_trains_as_a_plain_loop_does(
     torch.manual_seed(3)
     model = build.network(spec)
     stepper = reference(model.parameters(), lr=0.01, foreach=False)  # type: ignore[call-arg]  # each one's argument
-    generator = torch.Generator().manual_seed(3 + loop.ORDER_STREAM)
+    generator = torch.Generator().manual_seed(3 + ORDER_STREAM)
     expected = []
     for _ in range(2):
         model.train()
@@ -501,16 +502,16 @@ def state(training: Training) -> list[Tensor]:
 def test_evaluation_changes_nothing(is_evaluation: bool, trained: Training) -> None:
     """No weight, statistic or random number is touched; negative control: a pass in train mode touches them."""
     test = trained.splits.test
-    trained.fused_model.train()
+    trained.forward_model.train()
     before = state(trained)
     if is_evaluation:
-        loop.evaluate(trained.fused_model, test, 30, (0.1307, 0.3081))
+        evaluate(trained.forward_model, test, 30, (0.1307, 0.3081))
     else:
-        trained.fused_model(batches.normalise(test.pixels, 0.1307, 0.3081))
+        trained.forward_model(batches.normalise(test.pixels, 0.1307, 0.3081))
     equal = [torch.equal(a, b) for a, b in zip(before, state(trained), strict=True)]
 
-    assert trained.fused_model.training
-    assert all(module.training for module in trained.fused_model)
+    assert trained.forward_model.training
+    assert all(module.training for module in trained.forward_model)
     assert all(equal) == is_evaluation
 
 
@@ -518,7 +519,7 @@ def test_evaluation_changes_nothing(is_evaluation: bool, trained: Training) -> N
 def test_evaluation_is_plain_evaluation(batch_size: int, trained: Training) -> None:
     """Loss, accuracy and answers are those of one pass over all images, whatever the batch size."""
     test = trained.splits.test
-    found = loop.evaluate(trained.fused_model, test, batch_size, (0.1307, 0.3081))
+    found = evaluate(trained.forward_model, test, batch_size, (0.1307, 0.3081))
     with torch.no_grad():
         scores = trained.model.eval()(plain(test.pixels))
     of_truth = scores.softmax(1)[torch.arange(100), test.labels]
@@ -531,7 +532,7 @@ def test_evaluation_is_plain_evaluation(batch_size: int, trained: Training) -> N
 
 def test_the_row_is_evaluate_on_the_epochs_weights(trained: Training) -> None:
     """What the history says of an epoch is what evaluation finds on the weights the epoch ended with."""
-    found = loop.evaluate(trained.model, trained.splits.test, 250, (0.1307, 0.3081))
+    found = evaluate(trained.model, trained.splits.test, 250, (0.1307, 0.3081))
 
     assert trained.rows[-1].test_loss == pytest.approx(found.loss, abs=1e-6)
     assert trained.rows[-1].test_accuracy == found.accuracy

@@ -21,9 +21,9 @@ LISTED_RUNS = 200
 
 def warm_up() -> None:
     """Loads torch and what its first use takes, so that a run can begin at once."""
-    from mnist_tui.training import preview
+    from mnist_tui.training import warm_up
 
-    preview.warm_up()
+    warm_up.warm_up()
 
 
 def rates(spec: RunSpec) -> Sequence[float]:
