@@ -480,6 +480,44 @@ def test_a_short_gradient_is_left_alone(small_spec: RunSpec, splits: Splits) -> 
     assert limited == rows_of(run(Training(small_spec, splits)))
 
 
+def norms_by_hand(spec: RunSpec, splits: Splits) -> tuple[float, float, float]:
+    """A plain float64 loop over one epoch: the gradient's mean norm before and after clipping, the weights' norm."""
+    torch.manual_seed(spec.train.seed)
+    model = build.network(spec).double()
+    parameters = list(model.parameters())
+    optimizer = torch.optim.SGD(parameters, lr=0.1)
+    generator = torch.Generator().manual_seed(spec.train.seed + ORDER_STREAM)
+    before, after = [], []
+    for index in torch.randperm(300, generator=generator).split(64):
+        optimizer.zero_grad()
+        logits = model(plain(splits.train.pixels[index]).double())
+        nn.functional.cross_entropy(logits, splits.train.labels[index]).backward()
+        before.append(norm_of([one.grad for one in parameters if one.grad is not None]))
+        nn.utils.clip_grad_norm_(parameters, spec.train.clip_grad_norm or math.inf)
+        after.append(norm_of([one.grad for one in parameters if one.grad is not None]))
+        optimizer.step()
+    return sum(before) / len(before), sum(after) / len(after), norm_of([one.detach() for one in parameters])
+
+
+def norm_of(tensors: list[Tensor]) -> float:
+    """The 2-norm of all numbers of some tensors, one by one."""
+    return math.sqrt(math.fsum(number * number for tensor in tensors for number in tensor.flatten().tolist()))
+
+
+@pytest.mark.parametrize("clip", [None, 0.5])
+@pytest.mark.parametrize("fuse", [True, False])
+def test_the_norms_of_an_epoch(fuse: bool, clip: float | None, small_spec: RunSpec, splits: Splits) -> None:
+    """They are those of a plain float64 loop; negative control: clipped gradients have another mean norm."""
+    settings = {"epochs": "1", "dropout": "0", "optimizer": "SGD(lr=0.1)", "clip_grad_norm": str(clip)}
+    spec = small_spec.with_settings(settings)
+    (row,) = rows_of(run(Training(spec, splits, fuse)))
+    gradient_norm, clipped_norm, weight_norm = norms_by_hand(spec, splits)
+
+    assert row.gradient_norm == pytest.approx(gradient_norm, rel=1e-4)
+    assert row.weight_norm == pytest.approx(weight_norm, rel=1e-5)
+    assert clip is None or row.gradient_norm != pytest.approx(clipped_norm, rel=0.1)
+
+
 # --- evaluation ------------------------------------------------------------------------------------------------------
 
 
