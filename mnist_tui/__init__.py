@@ -11,9 +11,9 @@ bottom, and `lint-imports` checks it:
       runs/     screen.py, the table of every run folder and what is told of one; run_screen.py, an opened run
       compare/  screen.py and overlay.py, the curves of several runs
       charts/   track.py (a run as it is drawn), curves.py, canvas.py (braille dots), plot.py, chart.py, zoom.py
-    training/   from a spec to a trained network: session.py (a run from end to end), resume.py (resume, extend), loop.py
-                (the generator of events), state.py (Training, the state between two steps), step.py, evaluation.py,
-                checkpoint.py, batches.py, augment.py, data.py, download.py, build.py (PyTorch's objects),
+    training/   from a spec to a trained network: session.py (a run from end to end), resume.py (resume, extend),
+                loop.py (the generator of events), state.py (Training, the state between two steps), step.py,
+                evaluation.py, checkpoint.py, batches.py, augment.py, data.py, download.py, build.py,
                 environment.py, estimate.py (expected seconds); fusion.py, batch_norm.py and flat_parameters.py make it
                 fast; preview.py, predict.py and warm_up.py, for the laboratory. Only here is torch used.
     analysis/   what saved runs say: statistics.py, comparison.py, run_diff.py; tables.py, markdown.py, plots.py (text)

@@ -1,4 +1,4 @@
-"""From calls to PyTorch objects: the network, its loss, its optimizer and its scheduler."""
+"""PyTorch objects from the calls of a spec: network, loss, optimizer, scheduler, augmentation."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,13 +17,13 @@ from mnist_tui.training import augment
 from mnist_tui.training.augment import Augmentation
 
 FUSED = frozenset({"SGD", "Adam", "AdamW", "Adagrad"})
-"""Optimizers with one fused kernel for all weights, on the CPU and on CUDA."""
+"""Optimizers with a fused kernel on the CPU and on CUDA."""
 
 BY_SHAPE = frozenset({"Adafactor"})
-"""Optimizers that see rows and columns of a weight; the others treat each number alone, whatever weight it is in."""
+"""Optimizers that depend on the shape of a weight; all others are elementwise."""
 
 CAPTURABLE = frozenset({"Adam", "AdamW", "NAdam", "RAdam", "Adamax", "Adadelta", "ASGD", "RMSprop", "Rprop"})
-"""Optimizers that keep their step count on the device when asked to, so that a captured CUDA graph can hold them."""
+"""Optimizers with the option `capturable`, which keeps the step count on the device, as a CUDA graph needs it."""
 
 
 class Residual(nn.Module):
@@ -105,7 +105,7 @@ def optimizer(spec: RunSpec, parameters: list[nn.Parameter]) -> Optimizer:
         values["fused"] = True
     if device == "cuda" and can_capture(spec):
         values |= {"capturable": True} if call.name in CAPTURABLE else {}
-        # A rate on the device can change between two replays of a captured step.
+        # As a tensor on the device the learning rate can change between two replays of a captured step.
         values["lr"] = torch.tensor(float(values["lr"]), device=parameters[0].device)
     built: Optimizer = _construct(lambda: getattr(torch.optim, call.name)(parameters, **values), "optimizer")
     return built
@@ -164,9 +164,9 @@ def augmentation(spec: RunSpec) -> Augmentation | None:
 
 
 def slow_transforms(spec: RunSpec) -> tuple[str, ...]:
-    """Names of the transforms of a run that go image by image and set torch's global random state meanwhile.
+    """Names of the transforms of a run that run image by image and set torch's global random state.
 
-    Telling them draws no random number. Raises `SpecError`.
+    Draws no random number. Raises `SpecError`.
     """
     calls = [spec.resolved(call) for call in spec.train.augment]
     return tuple(_construct(lambda: augment.slow_transforms(calls), "augment"))

@@ -1,4 +1,4 @@
-"""MNIST, or the small stand-in that scikit-learn ships, as tensors; and its seeded splits."""
+"""MNIST, or its stand-in, the digits of scikit-learn, as tensors; and the seeded validation split."""
 
 import os
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from mnist_tui.spec.run_options import Choice
 from mnist_tui.training.download import RAW_FILES, RawFile, download, verify
 
 SPLIT_STREAM = 0x5917
-"""Added to the seed of the validation split, so that it draws other numbers than the weights do."""
+"""Added to the seed of the run for the generator of the validation split."""
 
 
 @dataclass(frozen=True)
@@ -42,17 +42,17 @@ class Images:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A training and a test part, and what they are."""
+    """Training and test images, and where they come from."""
 
     name: Literal["mnist", "digits"]
     origin: str
-    """The folder, or the package, that it was read from."""
+    """The folder or the package that the images were read from."""
     train: Images
     test: Images
 
     @property
     def sha256(self) -> str:
-        """Of all pixels and labels: two runs with the same digest saw the same data."""
+        """SHA-256 of all pixels and labels."""
         digest = sha256()
         for images in (self.train, self.test):
             digest.update(images.pixels.numpy().tobytes())
@@ -61,13 +61,13 @@ class Dataset:
 
 
 def folders(data_dir: Path | None) -> list[Path]:
-    """Where MNIST is looked for: the named folder alone; where none is named, the user's cache folder and `./data`."""
+    """The folders searched for MNIST: only the named one; where none is named, the user's cache folder and `./data`."""
     named = _named(data_dir)
     return [named] if named else [platformdirs.user_cache_path("mnist-tui") / "data", Path("data")]
 
 
 def _named(data_dir: Path | None) -> Path | None:
-    """The folder that somebody named: `data_dir`, else `MNIST_TUI_DATA_DIR`."""
+    """The folder the user named: `data_dir`, else `MNIST_TUI_DATA_DIR`."""
     variable = os.environ.get("MNIST_TUI_DATA_DIR")
     return data_dir or (Path(variable) if variable else None)
 
@@ -90,9 +90,9 @@ def load(
 ) -> Dataset:
     """The data set; MNIST is downloaded where it is not found.
 
-    `auto` falls back to the digits of scikit-learn, with a warning that cannot be missed, where MNIST can be neither
-    found nor fetched and no folder is named for it. Raises `DataError`: where MNIST is asked for, by `mnist` or by
-    naming its folder, and not to be had; and always when files that are there are damaged: falling back would hide it.
+    Where MNIST cannot be downloaded either, `auto` without a named folder falls back to the digits of scikit-learn and
+    passes a warning to `notify`. Raises `DataError` where MNIST is required, by `mnist` or by a named folder, but not
+    available, and always for damaged files.
     """
     if choice == "digits":
         return load_digits()
@@ -110,7 +110,7 @@ def load(
 
 
 def download_notice(choice: Choice, data_dir: Path | None) -> Notice | None:
-    """What to say before `load`, where it will have to download."""
+    """A notice that `load` is going to download MNIST; None where it is not."""
     if choice == "digits" or find(data_dir) is not None:
         return None
     return Notice(f"MNIST is not in {_looked_in(data_dir)}; downloading it (11 MB) to {_download_folder(data_dir)}")
@@ -143,7 +143,7 @@ def _banner(error: OSError) -> str:
 
 
 def load_mnist(raw: Path) -> Dataset:
-    """MNIST from the four files in `raw`; raises `DataError` when one is not the real one."""
+    """MNIST from the four files in `raw`; raises `DataError` where one differs from the published file."""
     pixels_train, labels_train, pixels_test, labels_test = (_read(raw / file.name, file) for file in RAW_FILES)
     return Dataset("mnist", str(raw), _images(pixels_train, labels_train), _images(pixels_test, labels_test))
 
@@ -160,7 +160,7 @@ def _read(path: Path, file: RawFile) -> bytes:
 
 
 def _images(pixels: bytes, labels: bytes) -> Images:
-    """From IDX files: after a header of 16 and 8 bytes, one byte a pixel and one byte a label."""
+    """Images from two IDX files: headers of 16 and 8 bytes, then one byte per pixel and one per label."""
     image_bytes = torch.frombuffer(bytearray(pixels), dtype=torch.uint8)[16:]
     label_bytes = torch.frombuffer(bytearray(labels), dtype=torch.uint8)[8:]
     return Images(image_bytes.reshape(-1, 1, 28, 28), label_bytes.long())
@@ -171,7 +171,7 @@ def load_digits() -> Dataset:
 
     They are enlarged to 20x20 and centred, as MNIST's are. 360 are test images, the same ones whatever the seed.
     """
-    from sklearn.datasets import load_digits as sklearn_digits  # 1 s: only who uses it waits for it.
+    from sklearn.datasets import load_digits as sklearn_digits  # Takes 1 s, so not at import time.
 
     bunch = sklearn_digits()
     small = torch.from_numpy(bunch.images).float()[:, None] * (255 / 16)
@@ -183,7 +183,7 @@ def load_digits() -> Dataset:
 
 
 def split(images: Images, validation_images: int, seed: int) -> tuple[Images, Images | None]:
-    """Training and validation images, drawn by `seed` alone; no validation images where none are asked for."""
+    """Training and validation images, selected by `seed`; None for validation where `validation_images` is 0."""
     if not validation_images:
         return images, None
     generator = torch.Generator().manual_seed(seed + SPLIT_STREAM)

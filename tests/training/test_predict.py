@@ -100,7 +100,7 @@ def test_every_network_is_built_whole(name: str) -> None:
     images = torch.rand(16, 1, 28, 28)
     network(images)  # Moves the running statistics from where a new network has them.
     tensors = {f"model.{key}": value for key, value in network.state_dict().items()}
-    rebuilt = predict._trained_network(spec, tensors | {"losses": torch.zeros(1)})
+    rebuilt = predict._load_weights(spec, tensors | {"losses": torch.zeros(1)})
 
     with torch.no_grad():
         assert torch.equal(rebuilt(images), network.eval()(images))
