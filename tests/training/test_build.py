@@ -42,15 +42,15 @@ def pictures(count: int, seed: int = 0) -> Tensor:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_builds(name: str) -> None:
-    """Each network has as many parameters as its table counts, scores 10 classes and can be trained."""
+    """Each network has as many parameters as its table counts, logits 10 classes and can be trained."""
     spec = presets.load(name)
     model = build.network(spec)
-    scores = model(pictures(2))
-    build.loss(spec)(scores, torch.tensor([3, 7])).backward()
+    logits = model(pictures(2))
+    build.loss(spec)(logits, torch.tensor([3, 7])).backward()
     gradients = [parameter.grad for parameter in model.parameters()]
 
     assert sum(parameter.numel() for parameter in model.parameters()) == spec.parameters
-    assert scores.shape == (2, 10)
+    assert logits.shape == (2, 10)
     assert all(gradient is not None and gradient.isfinite().all() for gradient in gradients)
 
 

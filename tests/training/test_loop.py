@@ -143,20 +143,20 @@ def test_it_trains_as_a_plain_loop_does(
     expected = []
     for _ in range(2):
         model.train()
-        total = hits = 0.0
+        total = correct = 0.0
         for index in torch.randperm(300, generator=generator).split(64):
             labels = splits.train.labels[index]
-            scores = model(plain(splits.train.pixels[index]))
-            loss = nn.functional.cross_entropy(scores, labels)
+            logits = model(plain(splits.train.pixels[index]))
+            loss = nn.functional.cross_entropy(logits, labels)
             stepper.zero_grad()
             loss.backward()
             stepper.step()
             total += loss.item() * len(index)
-            hits += (scores.argmax(1) == labels).sum().item()
+            correct += (logits.argmax(1) == labels).sum().item()
         model.eval()
         with torch.no_grad():
             test_loss = nn.functional.cross_entropy(model(plain(splits.test.pixels)), splits.test.labels).item()
-        expected.append((total / 300, hits / 300, test_loss))
+        expected.append((total / 300, correct / 300, test_loss))
 
     for row, (train_loss, train_accuracy, test_loss) in zip(rows, expected, strict=True):
         assert row.train_loss == pytest.approx(train_loss, abs=1e-4)
@@ -559,12 +559,12 @@ def test_evaluation_is_plain_evaluation(batch_size: int, trained: Training) -> N
     test = trained.splits.test
     found = evaluate(trained.forward_model, test, batch_size, (0.1307, 0.3081))
     with torch.no_grad():
-        scores = trained.model.eval()(plain(test.pixels))
-    of_truth = scores.softmax(1)[torch.arange(100), test.labels]
+        logits = trained.model.eval()(plain(test.pixels))
+    of_truth = logits.softmax(1)[torch.arange(100), test.labels]
 
-    assert found.loss == pytest.approx(nn.functional.cross_entropy(scores, test.labels).item(), abs=1e-6)
-    assert found.accuracy == pytest.approx((scores.argmax(1) == test.labels).float().mean().item(), abs=1e-6)
-    assert torch.equal(found.predictions, scores.argmax(1).to(torch.uint8))
+    assert found.loss == pytest.approx(nn.functional.cross_entropy(logits, test.labels).item(), abs=1e-6)
+    assert found.accuracy == pytest.approx((logits.argmax(1) == test.labels).float().mean().item(), abs=1e-6)
+    assert torch.equal(found.predictions, logits.argmax(1).to(torch.uint8))
     torch.testing.assert_close(found.probabilities, of_truth, rtol=0, atol=1e-6)
 
 
