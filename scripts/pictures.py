@@ -3,25 +3,21 @@
 import argparse
 import asyncio
 import re
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+from textual.pilot import Pilot
 
-from textual.pilot import Pilot  # noqa: E402
-
-from mnist_tui.spec import presets  # noqa: E402
-from mnist_tui.spec.draft import Draft  # noqa: E402
-from mnist_tui.spec.run_options import Options  # noqa: E402
-from mnist_tui.tui.app import LabApp  # noqa: E402
-from mnist_tui.tui.compare.overlay import Overlay  # noqa: E402
-from mnist_tui.tui.lab.field_line import EditRequested  # noqa: E402
-from mnist_tui.tui.request import LabRequest  # noqa: E402
-from mnist_tui.tui.runner import Runner  # noqa: E402
+from mnist_tui.spec import presets
+from mnist_tui.spec.draft import Draft
+from mnist_tui.spec.run_options import Options
+from mnist_tui.tui.app import LabApp
+from mnist_tui.tui.compare.overlay import Overlay
+from mnist_tui.tui.lab.field_line import EditRequested
+from mnist_tui.tui.request import LabRequest
+from mnist_tui.tui.runner import Runner
 
 SIZE = (120, 40)
 EPOCHS = 6

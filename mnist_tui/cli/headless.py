@@ -32,7 +32,8 @@ from mnist_tui.spec import summary
 from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.text import clean, duration, fitted
-from mnist_tui.training import session
+from mnist_tui.training import estimate, session
+from mnist_tui.training import resume as resuming
 
 
 @dataclass
@@ -140,7 +141,7 @@ def batch(specs: Sequence[RunSpec], options: Options, output: Output, require_ta
 def resume(saved: SavedRun, options: Options, output: Output, require_target: bool) -> ExitCode:
     """Resumes a run and trains it to its end."""
     with interruptible() as interruption:
-        run = _Run(saved.spec).follow(session.resume(saved, options, interruption.control), output)
+        run = _Run(saved.spec).follow(resuming.resume(saved, options, interruption.control), output)
     _summarise([run], output)
     return interruption.code or _exit_code([run], require_target)
 
@@ -148,7 +149,7 @@ def resume(saved: SavedRun, options: Options, output: Output, require_target: bo
 def extend(saved: SavedRun, epochs: int, options: Options, output: Output, require_target: bool) -> ExitCode:
     """Trains a completed run for more epochs, in a new folder."""
     with interruptible() as interruption:
-        run = _Run(saved.spec).follow(session.extend(saved, epochs, options, interruption.control), output)
+        run = _Run(saved.spec).follow(resuming.extend(saved, epochs, options, interruption.control), output)
     _summarise([run], output)
     return interruption.code or _exit_code([run], require_target)
 
@@ -335,7 +336,7 @@ def dry_run(specs: Sequence[RunSpec], options: Options, output: Output) -> ExitC
     """Prints table, steps, verdict and expected time of runs; trains and writes nothing."""
     for spec in specs:
         session.check(spec)
-        cost = session.expected_cost(spec, options)
+        cost = estimate.expected_cost(spec, options)
         parts = verdict.before_training(spec)
         if output.as_json:
             record = {**summary.as_json(spec), **cost, "target": parts}

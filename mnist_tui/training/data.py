@@ -20,7 +20,7 @@ from mnist_tui.spec.run_options import Choice
 from mnist_tui.training.download import RAW_FILES, RawFile, download, verify
 
 SPLIT_STREAM = 0x5917
-"""Added to the seed of the validation split, so that it draws other numbers than the weights do."""
+"""Added to the seed of the run for the generator of the validation split."""
 
 DIGITS_FILE = Path(__file__).parents[1] / "data" / "digits.gz"
 MAX_DIGITS_BYTES = 100_000
@@ -47,17 +47,17 @@ class Images:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A training and a test part, and what they are."""
+    """Training and test images, and where they come from."""
 
     name: Literal["mnist", "digits"]
     origin: str
-    """The folder, or the package, that it was read from."""
+    """The folder or the package that the images were read from."""
     train: Images
     test: Images
 
     @property
     def sha256(self) -> str:
-        """Of all pixels and labels: two runs with the same digest saw the same data."""
+        """SHA-256 of all pixels and labels."""
         digest = sha256()
         for images in (self.train, self.test):
             digest.update(images.pixels.numpy().tobytes())
@@ -66,13 +66,13 @@ class Dataset:
 
 
 def folders(data_dir: Path | None) -> list[Path]:
-    """Where MNIST is looked for: the named folder alone; where none is named, the user's cache folder and `./data`."""
+    """The folders searched for MNIST: only the named one; where none is named, the user's cache folder and `./data`."""
     named = _named(data_dir)
     return [named] if named else [platformdirs.user_cache_path("mnist-tui") / "data", Path("data")]
 
 
 def _named(data_dir: Path | None) -> Path | None:
-    """The folder that somebody named: `data_dir`, else `MNIST_TUI_DATA_DIR`."""
+    """The folder the user named: `data_dir`, else `MNIST_TUI_DATA_DIR`."""
     variable = os.environ.get("MNIST_TUI_DATA_DIR")
     return data_dir or (Path(variable) if variable else None)
 
@@ -116,7 +116,7 @@ def load(
 
 
 def download_notice(choice: Choice, data_dir: Path | None) -> Notice | None:
-    """What to say before `load`, where it will have to download."""
+    """A notice that `load` is going to download MNIST; None where it is not."""
     if choice == "digits" or find(data_dir) is not None:
         return None
     return Notice(f"MNIST is not in {_looked_in(data_dir)}; downloading it (11 MB) to {_download_folder(data_dir)}")
@@ -149,7 +149,7 @@ def _banner(error: OSError) -> str:
 
 
 def load_mnist(raw: Path) -> Dataset:
-    """MNIST from the four files in `raw`; raises `DataError` when one is not the real one."""
+    """MNIST from the four files in `raw`; raises `DataError` where one differs from the published file."""
     pixels_train, labels_train, pixels_test, labels_test = (_read(raw / file.name, file) for file in RAW_FILES)
     return Dataset("mnist", str(raw), _images(pixels_train, labels_train), _images(pixels_test, labels_test))
 
@@ -166,7 +166,7 @@ def _read(path: Path, file: RawFile) -> bytes:
 
 
 def _images(pixels: bytes, labels: bytes) -> Images:
-    """From IDX files: after a header of 16 and 8 bytes, one byte a pixel and one byte a label."""
+    """Images from two IDX files: headers of 16 and 8 bytes, then one byte per pixel and one per label."""
     image_bytes = torch.frombuffer(bytearray(pixels), dtype=torch.uint8)[16:]
     label_bytes = torch.frombuffer(bytearray(labels), dtype=torch.uint8)[8:]
     return Images(image_bytes.reshape(-1, 1, 28, 28), label_bytes.long())
@@ -199,7 +199,7 @@ def _read_digits() -> Tensor:
 
 
 def split(images: Images, validation_images: int, seed: int) -> tuple[Images, Images | None]:
-    """Training and validation images, drawn by `seed` alone; no validation images where none are asked for."""
+    """Training and validation images, selected by `seed`; None for validation where `validation_images` is 0."""
     if not validation_images:
         return images, None
     generator = torch.Generator().manual_seed(seed + SPLIT_STREAM)

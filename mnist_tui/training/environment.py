@@ -1,4 +1,4 @@
-"""The world a run happens in: device, threads, versions, git."""
+"""The machine and software of a run: device, threads, versions, git commit."""
 
 import importlib.metadata
 import os
@@ -17,12 +17,12 @@ def cores() -> int:
 
 
 def default_threads() -> int:
-    """All cores but one: with as many threads as busy cores, PyTorch's threads wait for each other (5 to 30 times)."""
+    """All cores but one: where a core is busy, PyTorch's threads wait for each other (5 to 30 times slower)."""
     return max(1, cores() - 1)
 
 
 def resolve_device(name: str) -> torch.device:
-    """The device called auto, cpu, cuda, cuda:1 or mps; raises `DeviceError` where it is not there."""
+    """The device named auto, cpu, cuda, cuda:1 or mps; raises `DeviceError` where it is not available."""
     if name == "auto":
         has_mps = torch.backends.mps.is_available()
         return torch.device("cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu")
@@ -50,14 +50,14 @@ def _no_cuda(index: int) -> str:
 
 
 def device_name(device: torch.device) -> str:
-    """What the device is, for people."""
+    """The product name of the device."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return platform.processor() or platform.machine()
 
 
 def versions() -> dict[str, str]:
-    """The versions that decide a run's numbers."""
+    """Versions of Python and of the packages that affect a run's numbers."""
     names = ("mnist-tui", "torch", "torchvision", "numpy", "safetensors")
     return {"python": platform.python_version()} | {name: _version(name) for name in names}
 

@@ -20,7 +20,7 @@ from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.text import clean_line
 from mnist_tui.training import environment
 from mnist_tui.training.data import Dataset, download_notice, load, split
-from mnist_tui.training.loop import Splits, Training
+from mnist_tui.training.state import Splits, Training
 
 
 def find_learning_rate(

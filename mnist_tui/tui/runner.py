@@ -166,15 +166,15 @@ class Runner:
 
     def _resume(self, folder: Path) -> Iterator[Event]:
         from mnist_tui.runs import storage
-        from mnist_tui.training import session
+        from mnist_tui.training import resume
 
-        yield from session.resume(storage.load_run(folder), self.options, self._control)
+        yield from resume.resume(storage.load_run(folder), self.options, self._control)
 
     def _extend(self, folder: Path, epochs: int) -> Iterator[Event]:
         from mnist_tui.runs import storage
-        from mnist_tui.training import session
+        from mnist_tui.training import resume
 
-        yield from session.extend(storage.load_run(folder), epochs, self.options, self._control)
+        yield from resume.extend(storage.load_run(folder), epochs, self.options, self._control)
 
     def _watch(self, folder: Path) -> Iterator[Event]:
         from mnist_tui.runs import follow

@@ -547,16 +547,16 @@ def test_an_exception_in_training_is_one_line_and_a_log(
 ) -> None:
     """The run fails, the next one is tried, the traceback lies in the run's folder."""
     from mnist_tui.training import loop
-    from mnist_tui.training.loop import Training
+    from mnist_tui.training.state import Training
 
-    original = loop._evaluated
+    original = loop._evaluate_epoch
 
     def fail(training: Training, *arguments: Any) -> Any:
         if training.spec.name == "small":
             raise ZeroDivisionError("oops\x1b")
         return original(training, *arguments)
 
-    monkeypatch.setattr(loop, "_evaluated", fail)
+    monkeypatch.setattr(loop, "_evaluate_epoch", fail)
 
     answer = command(*TRAIN, "small.toml", "plain.toml", "--epochs", "1", "-q")
 

@@ -358,10 +358,10 @@ runner.Runner._train = fail
 
 FAILING_TRAINING = """
 import mnist_tui.cli.headless
-import mnist_tui.training.loop as loop
+from mnist_tui.training.state import Training
 def fail(*arguments):
     raise ZeroDivisionError("in the training")
-loop.Training.begin_epoch = fail
+Training.begin_epoch = fail
 """
 
 FAILING_THREAD = """

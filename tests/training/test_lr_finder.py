@@ -18,8 +18,8 @@ from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec, make_spec
 from mnist_tui.training import lr_finder, session
 from mnist_tui.training.data import Dataset
-from mnist_tui.training.loop import Splits, Training
 from mnist_tui.training.lr_finder import find_learning_rate
+from mnist_tui.training.state import Splits, Training
 from mnist_tui.training.step import TrainStep
 
 DIGITS = Options(device="cpu", dataset="digits", threads=1)

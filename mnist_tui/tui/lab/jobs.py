@@ -21,10 +21,10 @@ LISTED_RUNS = 200
 
 
 def warm_up() -> None:
-    """Loads torch and runs what is slow the first time, so that a run can start at once."""
-    from mnist_tui.training import preview
+    """Loads torch and what its first use takes, so that a run can begin at once."""
+    from mnist_tui.training import warm_up
 
-    preview.warm_up()
+    warm_up.warm_up()
 
 
 def rates(spec: RunSpec) -> Sequence[float]:
