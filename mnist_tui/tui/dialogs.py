@@ -62,7 +62,7 @@ class QuitDialog(Dialog[QuitChoice]):
 
 @dataclass(frozen=True)
 class Question:
-    """A question for one line: heading, hint, initial value, and what tells the error in an answer (None: valid)."""
+    """A question for one line: heading, hint, initial value, and a check that returns an error or None."""
 
     title: str
     hint: str

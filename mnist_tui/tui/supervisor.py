@@ -87,7 +87,7 @@ def run_supervised(main: Callable[[Report], int]) -> NoReturn:
 
 
 def terminal_attributes() -> list[Any] | None:
-    """Echo, line mode and the like, as termios tells them; None where there is no terminal."""
+    """The attributes of the terminal from termios, such as echo; None without a terminal."""
     try:
         return termios.tcgetattr(0)
     except (OSError, termios.error):

@@ -23,7 +23,7 @@ from mnist_tui.tui.runs.table import RunTable
 
 @pytest.fixture
 def canned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CannedJobs:
-    """No test waits for torch or for a run folder."""
+    """Replaces the background jobs, so that no test waits for torch or the disk."""
     return CannedJobs(monkeypatch, tmp_path)
 
 

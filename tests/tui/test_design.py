@@ -32,7 +32,7 @@ WIDE, MIDDLE, NARROW = (120, 40), (80, 24), (60, 18)
 
 @pytest.fixture(autouse=True)
 def no_torch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The background jobs are canned: no test waits for torch or for a run folder."""
+    """Replaces the background jobs, so that no test waits for torch or the disk."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(jobs, "warm_up", lambda: None)
     monkeypatch.setattr(jobs, "rates", lambda spec: (0.1, 0.2, 0.1))
@@ -52,13 +52,13 @@ async def lab(name: str = "iter5", size: tuple[int, int] = WIDE, **changes: Any)
 
 
 async def until(pilot: Pilot[Any], is_so: Callable[[], object]) -> None:
-    """Waits for something that comes after a message or two."""
+    """Waits until `is_so` returns true; fails after 2,000 polls."""
     for _ in range(2000):
         await pilot.pause(0.01)
         if is_so():
             await pilot.pause()
             return
-    raise AssertionError("it did not come to pass")
+    raise AssertionError("the condition never became true")
 
 
 def screen(pilot: Pilot[Any]) -> LabScreen:
@@ -81,7 +81,7 @@ def knobs(pilot: Pilot[Any]) -> dict[str, str]:
 
 
 def said(pilot: Pilot[Any]) -> dict[str, str]:
-    """What is wrong in the form, by path."""
+    """The errors in the form, by path."""
     return {wrong.path: str(wrong.visual) for wrong in screen(pilot).query(FieldError) if wrong.display}
 
 
@@ -91,7 +91,7 @@ def asks(pilot: Pilot[Any]) -> bool:
 
 
 def refused(pilot: Pilot[Any]) -> dict[str, str]:
-    """What is wrong in the dialog, by its field."""
+    """The errors in the dialog, by field."""
     found = pilot.app.screen.query(".wrong").results(Static)
     return {str(line.id).split("-")[1]: str(line.visual) for line in found if line.display}
 

@@ -88,7 +88,7 @@ class CannedJobs:
 
 @pytest.fixture
 def canned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CannedJobs:
-    """No test waits for torch or for a run folder."""
+    """Replaces the background jobs, so that no test waits for torch or the disk."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(predictor, "SECONDS", 0.0)
     found = CannedJobs()
@@ -111,19 +111,19 @@ async def lab(spec: RunSpec | None = None, size: tuple[int, int] = (120, 40)) ->
 
 
 async def until(pilot: Pilot[Any], is_so: Callable[[], object]) -> None:
-    """Waits for something that comes after a message or two."""
+    """Waits until `is_so` returns true; fails after 2,000 polls."""
     for _ in range(2000):
         await pilot.pause(0.01)
         if is_so():
             await pilot.pause()
             return
-    raise AssertionError(f"it did not come to pass; on the screen: {said(pilot)}")
+    raise AssertionError(f"the condition never became true; on the screen: {said(pilot)}")
 
 
-async def tell(pilot: Pilot[Any], *news: RunnerEvent) -> None:
-    """Has the run tell events."""
-    for item in news:
-        pilot.app.screen.post_message(RunnerMessage(item))
+async def tell(pilot: Pilot[Any], *events: RunnerEvent) -> None:
+    """Posts events as the runner does."""
+    for event in events:
+        pilot.app.screen.post_message(RunnerMessage(event))
     await pilot.pause(0.05)
 
 

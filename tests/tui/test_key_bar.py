@@ -16,7 +16,7 @@ from mnist_tui.tui.status import Headline
 
 @pytest.fixture(autouse=True)
 def canned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Nothing is waited for."""
+    """Replaces the background jobs, so that no test waits for torch or the disk."""
     can_jobs(monkeypatch, tmp_path)
 
 

@@ -63,7 +63,7 @@ def row(epoch: int, test: float = 0.98, **changes: Any) -> EpochEnded:
 
 
 class CannedRunner(Runner):
-    """A runner that trains nothing and remembers what it was asked."""
+    """A runner that does not train; it records its calls."""
 
     def __init__(self) -> None:
         super().__init__(Options(), lambda folder: None)
@@ -86,7 +86,7 @@ class CannedRunner(Runner):
 
 @pytest.fixture(autouse=True)
 def no_torch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The background jobs are canned: no test waits for torch or for a run folder."""
+    """Replaces the background jobs, so that no test waits for torch or the disk."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(jobs, "warm_up", lambda: None)
     monkeypatch.setattr(jobs, "rates", lambda spec: (0.1, 0.2, 0.1))
@@ -117,7 +117,7 @@ async def settled(pilot: Pilot[Any], until: Callable[[], bool] = lambda: True) -
         if until() and screen(pilot).panes._draft_timer is None:
             await pilot.pause()
             return
-    raise AssertionError("it did not come to pass")
+    raise AssertionError("the condition never became true")
 
 
 def screen(pilot: Pilot[Any]) -> LabScreen:
@@ -142,10 +142,10 @@ def legend(chart: Chart) -> str:
     return str(chart.query_one(Static).visual)
 
 
-async def tell(pilot: Pilot[Any], *news: RunnerEvent) -> None:
-    """Has the run tell events."""
-    for item in news:
-        screen(pilot).post_message(RunnerMessage(item))
+async def tell(pilot: Pilot[Any], *events: RunnerEvent) -> None:
+    """Posts events as the runner does."""
+    for event in events:
+        screen(pilot).post_message(RunnerMessage(event))
     await settled(pilot)
 
 
@@ -231,7 +231,7 @@ def field(pilot: Pilot[Any], path: str) -> FieldLine:
 
 
 def said(pilot: Pilot[Any]) -> list[str]:
-    """What is said to be wrong under the fields."""
+    """The errors under the fields."""
     return [str(line.visual) for line in screen(pilot).query(FieldError) if line.display]
 
 

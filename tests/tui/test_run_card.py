@@ -134,7 +134,7 @@ async def test_in_ascii() -> None:
 
 @pytest.fixture
 def canned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Nothing is waited for."""
+    """Replaces the background jobs, so that no test waits for torch or the disk."""
     can_jobs(monkeypatch, tmp_path)
 
 

@@ -19,7 +19,7 @@ DEVICE = "cpu 97%  mem 818 MB"
 
 @pytest.fixture
 def canned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Nothing is waited for."""
+    """Replaces the background jobs, so that no test waits for torch or the disk."""
     can_jobs(monkeypatch, tmp_path)
 
 

@@ -89,7 +89,7 @@ async def until(pilot: Pilot[None], is_so: Callable[[], bool]) -> None:
         if is_so():
             return
         await pilot.pause(0.01)
-    raise AssertionError("it did not come to pass")
+    raise AssertionError("the condition never became true")
 
 
 # --- the budget ---

@@ -134,7 +134,7 @@ class BudgetCard(Static):
         self._spec = spec
         lines = budget_lines(spec, (), is_mnist=True)
         texts = [self._line(spec, line) for line in lines]
-        if max(text.cell_len for text in texts) > self.size.width:  # The verdict, at the right, must stay in sight.
+        if max(text.cell_len for text in texts) > self.size.width:  # The standing, at the right, must stay visible.
             texts = [self._short_line(line) for line in lines]
         shown = Text("\n").join(texts)
         if shown != self._shown:

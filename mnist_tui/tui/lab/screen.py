@@ -112,7 +112,7 @@ class LabScreen(WorkerScreen):
         self.post_message(RunnerMessage(event))
 
     def _begin(self) -> None:
-        """Starts what the first frame does not wait for: torch, the disk, the timers, and a run that was asked for."""
+        """Starts what the first frame does not wait for: torch, the disk, the timers, and a requested run."""
         gc.enable()
         if self.request.notice:
             self.notify(self.request.notice, severity="warning", timeout=10, markup=False)

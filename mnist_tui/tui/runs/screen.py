@@ -350,7 +350,7 @@ class RunsScreen(WorkerScreen):
         """Asks by how many epochs, and trains them in a new folder."""
         run = self._run_or_warning()
         if run is not None:
-            hint = "In a new run folder that goes on from this one's last checkpoint; this one stays as it is."
+            hint = "In a new run folder that continues from this one's last checkpoint; this one stays as it is."
             question = Question("Extend by how many epochs?", hint, "5", _wrong_count)
             self.app.push_screen(AskDialog(question), lambda text: self._extend(run.folder, text))
 

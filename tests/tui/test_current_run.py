@@ -1,4 +1,4 @@
-"""The run in sight, the design beside it and runs that are saved are told apart: titles, budgets, banner, zoom."""
+"""The current run, the design beside it and saved runs are distinguished: titles, budgets, banner, zoom."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +31,7 @@ DIGITS: dict[str, Any] = {"dataset": "digits", "train_images": 1_437, "test_imag
 
 @pytest.fixture(autouse=True)
 def canned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Nothing is waited for."""
+    """Replaces the background jobs, so that no test waits for torch or the disk."""
     can_jobs(monkeypatch, tmp_path)
 
 
