@@ -58,8 +58,8 @@ def loss(weights: dict, images: jax.Array, labels: jax.Array) -> jax.Array:
     x = jax.nn.relu(conv(x, weights["conv3"], 1))
     x = jax.nn.relu(conv(x, weights["conv4"], 3))
     x = jax.nn.relu(conv(x, weights["conv5"], 1))
-    scores = x.reshape(len(x), -1) @ weights["linear"][0] + weights["linear"][1]
-    return -jnp.take_along_axis(jax.nn.log_softmax(scores), labels[:, None], 1).mean()
+    logits = x.reshape(len(x), -1) @ weights["linear"][0] + weights["linear"][1]
+    return -jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], 1).mean()
 
 
 @jax.jit

@@ -9,13 +9,10 @@ import json
 import os
 import random
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-
-sys.path.append(str(Path(__file__).parent.parent / "tests"))
 
 from helpers.saved_runs import make_runs
 from textual.app import App

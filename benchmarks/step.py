@@ -20,7 +20,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from mnist_tui.spec import presets
 from mnist_tui.training import data
-from mnist_tui.training.loop import Splits, Training
+from mnist_tui.training.state import Splits, Training
 
 STEPS = 200
 

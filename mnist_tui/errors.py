@@ -12,6 +12,7 @@
         FilterError                    a filter of saved runs
         ColumnError                    a column of the table of runs
         EditorError                    $VISUAL or $EDITOR
+        ImageError                     a drawn or photographed digit
       MachineError                  3  this machine lacks something; another try may help
         FileError                      a file cannot be read
         DataError                      the data set
@@ -128,6 +129,10 @@ class ColumnError(InputError):
 
 class EditorError(InputError):
     """The user's editor cannot be opened; the message says why and what to do."""
+
+
+class ImageError(InputError):
+    """An image without a digit, or one that cannot be read as an image; the message says what to do."""
 
 
 class FileError(MachineError, ValueError):

@@ -3,25 +3,21 @@
 import argparse
 import asyncio
 import re
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+from textual.pilot import Pilot
 
-from textual.pilot import Pilot  # noqa: E402
-
-from mnist_tui.spec import presets  # noqa: E402
-from mnist_tui.spec.draft import Draft  # noqa: E402
-from mnist_tui.spec.run_options import Options  # noqa: E402
-from mnist_tui.tui.app import LabApp  # noqa: E402
-from mnist_tui.tui.compare.overlay import Overlay  # noqa: E402
-from mnist_tui.tui.lab.recipe import EditAsked  # noqa: E402
-from mnist_tui.tui.request import LabRequest  # noqa: E402
-from mnist_tui.tui.runner import Runner  # noqa: E402
+from mnist_tui.spec import presets
+from mnist_tui.spec.draft import Draft
+from mnist_tui.spec.run_options import Options
+from mnist_tui.tui.app import LabApp
+from mnist_tui.tui.compare.overlay import Overlay
+from mnist_tui.tui.lab.field_line import EditRequested
+from mnist_tui.tui.request import LabRequest
+from mnist_tui.tui.runner import Runner
 
 SIZE = (120, 40)
 EPOCHS = 6
@@ -50,7 +46,7 @@ async def first_minute(folder: Path, runs_dir: Path) -> None:
     app = LabApp(LabRequest(draft=Draft(spec), options=runner.options), runner)
     async with app.run_test(size=SIZE) as pilot:
         lab = app.lab
-        await until(pilot, lambda: lab.is_warm)
+        await until(pilot, lambda: lab.previews.is_warm)
         await pilot.press("slash", *"batch norm")
         await pilot.pause(1)
         save(pilot, folder / "1-pick.svg")
@@ -59,7 +55,7 @@ async def first_minute(folder: Path, runs_dir: Path) -> None:
         await pilot.pause(1)
         save(pilot, folder / "2-change.svg")
         await pilot.press("ctrl+z")
-        lab.post_message(EditAsked("augment"))
+        lab.panes.post_message(EditRequested("augment"))
         await pilot.pause(2)
         save(pilot, folder / "3-augment.svg")
         await pilot.press("escape", "escape", "t")

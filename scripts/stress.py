@@ -1,6 +1,7 @@
 """The long versions of the reliability tests: kills, failing disks, locks, typing, traffic, lag, stops and quits.
 
-Prints the seed, so that a failure can be had again with `--seed`, and keeps the folder where something was wrong.
+Prints the seed, so that a failure can be repeated with `--seed`, and keeps the folder of a failure. The helpers are
+those of the tests, which an editable install (CONTRIBUTING.md) finds.
 """
 
 import argparse
@@ -16,24 +17,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+import psutil
+from helpers.lab_terminal import PRESET, Lab
+from helpers.reliability import DiskFailures, KilledRuns, holder, race, small_spec, started
+from helpers.typing_model import Typist
 
-import psutil  # noqa: E402
-from helpers.lab_terminal import PRESET, Lab  # noqa: E402  # the tests are no package
-from helpers.reliability import (  # noqa: E402
-    DiskFailures,
-    KilledRuns,
-    holder,
-    race,
-    small_spec,
-    started,
-)
-from helpers.typing_model import Typist  # noqa: E402
-
-from mnist_tui.errors import StorageError  # noqa: E402
-from mnist_tui.runs.index import list_runs  # noqa: E402
-from mnist_tui.runs.storage import RunFolder, load_run  # noqa: E402
+from mnist_tui.errors import StorageError
+from mnist_tui.runs.index import list_runs
+from mnist_tui.runs.storage import RunFolder, load_run
 
 
 def kill(folder: Path, options: argparse.Namespace) -> Iterator[str]:

@@ -13,10 +13,22 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-FIRST = ("files", "text", "editor", "spec", "runs", "analysis", "settings", "cli.main", "cli.runs", "cli.config")
+FIRST = (
+    "files",
+    "text",
+    "editor",
+    "spec",
+    "runs",
+    "analysis",
+    "images",
+    "settings",
+    "cli.main",
+    "cli.runs",
+    "cli.config",
+)
 """Modules and packages whose answer does not wait for torch."""
 
-HEAVY = {"torch", "torchvision", "numpy", "sklearn", "textual", "rich", "plotext"}
+HEAVY = {"torch", "torchvision", "numpy", "PIL", "sklearn", "textual", "rich", "plotext"}
 
 ASKED_FOR = """
 import json, sys
@@ -88,8 +100,8 @@ def test_no_module_loads_the_dashboard() -> None:
     assert imported & {"textual", "rich", "plotext"} == set()
 
 
-def test_digits_are_not_loaded_before_they_are_needed() -> None:
-    """scikit-learn takes a second, torchvision two: only who uses them waits."""
+def test_training_does_not_wait_for_torchvision_or_scikit_learn() -> None:
+    """One takes two seconds, the other is not installed with the package."""
     assert _imported_by("cli.headless", "training.data") & {"sklearn", "torchvision"} == set()
 
 

@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mnist_tui.analysis import coach_curves, coach_network, coach_target
+from mnist_tui.analysis import coach_curves, coach_network, coach_rates, coach_target
 from mnist_tui.analysis.coach_evidence import Advice, Evidence
 from mnist_tui.errors import UsageError
 from mnist_tui.text import clean_line, did_you_mean
@@ -33,15 +33,15 @@ class Rule:
 
 
 RULES = (
-    Rule(coach_curves.learning_rate_too_high, "Goodfellow, Bengio, Courville 2016, Deep Learning, section 11.4.1"),
+    Rule(coach_rates.learning_rate_too_high, "Goodfellow, Bengio, Courville 2016, Deep Learning, section 11.4.1"),
     Rule(
-        coach_curves.schedule_frozen, "Bengio 2012, arXiv:1206.5533, section 3.1; Krishnakanth1993/Learnings, exp01-06"
+        coach_rates.schedule_frozen, "Bengio 2012, arXiv:1206.5533, section 3.1; Krishnakanth1993/Learnings, exp01-06"
     ),
-    Rule(coach_curves.learning_rate_too_low, "Smith 2015, arXiv:1506.01186; Bengio 2012, arXiv:1206.5533"),
+    Rule(coach_rates.learning_rate_too_low, "Smith 2015, arXiv:1506.01186; Bengio 2012, arXiv:1206.5533"),
     Rule(coach_curves.overfitting, "Prechelt 1998, Early Stopping - But When?; Simard et al. 2003 (augmentation)"),
     Rule(coach_curves.underfitting, "Goodfellow, Bengio, Courville 2016, Deep Learning, section 5.2"),
     Rule(coach_curves.strong_augmentation, "Touvron et al. 2019, arXiv:1906.06423, on train and test distributions"),
-    Rule(coach_curves.plateau, "He et al. 2015, arXiv:1512.03385, section 3.4"),
+    Rule(coach_rates.plateau, "He et al. 2015, arXiv:1512.03385, section 3.4"),
     Rule(coach_curves.still_improving, "Hoffer, Hubara, Soudry 2017, arXiv:1705.08741"),
     Rule(coach_network.small_receptive_field, "Araujo et al. 2019, Distill; LeCun et al. 1998 (the 20x20 box)"),
     Rule(

@@ -1,31 +1,37 @@
-"""`mnist-tui config`: prints the settings with their origins, sets one, opens their file."""
+"""`mnist-tui config`: prints the settings with their origins, sets them, opens their file."""
 
-import argparse
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
+
+from mnist_tui.cli.arguments import AsJson, examples
+from mnist_tui.cli.completion import complete_settings
+from mnist_tui.cli.parsing import WordsCommand
 from mnist_tui.editor import edit
 from mnist_tui.errors import SettingsError
 from mnist_tui.settings import settings
-from mnist_tui.settings.settings import ResolvedSetting, Settings
-from mnist_tui.text import clean, clean_line, did_you_mean
+from mnist_tui.settings.model import DEFAULTS, Settings, from_text, help_of
+from mnist_tui.settings.settings import ResolvedSetting
+from mnist_tui.text import clean, clean_line
 
-EPILOG = """\
-  mnist-tui config                              every setting, its value, and where it comes from
-  mnist-tui config get KEY                      one value
-  mnist-tui config set KEY VALUE [--project]    columns as name,seed,best; keymap.ACTION for a key of the dashboard
-  mnist-tui config unset KEY [--project]
-  mnist-tui config edit [--project]             in $VISUAL or $EDITOR; a new file documents every key
-  mnist-tui config path [--project]             where the file is
+app = typer.Typer()
 
+Key = Annotated[
+    str,
+    typer.Argument(
+        metavar="KEY", help="A setting; keymap.ACTION.", autocompletion=complete_settings, show_default=False
+    ),
+]
+IsProject = Annotated[bool, typer.Option("--project", help="./mnist-tui.toml instead of your own file.")]
+
+ORDER = """\
 The command line comes before the environment (MNIST_TUI_THEME, and so on for every key; MNIST_TUI_KEYMAP is
 "ACTION=KEYS ACTION=KEYS"), that before ./mnist-tui.toml, that before [tool.mnist-tui] in ./pyproject.toml, and that
-before the user's file. --project means ./mnist-tui.toml instead of the user's file.
-"""
+before your own file."""
 
 HEAD = """\
 # The settings of mnist-tui. `mnist-tui config` prints those in force, and where each comes from.
@@ -33,85 +39,97 @@ HEAD = """\
 """
 
 
-def run(arguments: Sequence[str], new_parser: Callable[..., argparse.ArgumentParser]) -> int:
-    """The command with its arguments; the exit code. Raises `SettingsError`."""
-    parser = new_parser(
-        prog="mnist-tui config",
-        usage="mnist-tui config [get | set | unset | edit | path] [--project] [--json]",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
-    parser.add_argument("--project", action="store_true", help="./mnist-tui.toml, not the user's file")
-    parser.add_argument("--json", action="store_true", help="JSON, with value and origin")
-    flags = [word for word in arguments if word.startswith("--") or word == "-h"]
-    words = [word for word in arguments if word not in flags]  # `-best` is a value here, not an option.
-    options = parser.parse_args([*flags, "--", *words])
-    return _do(options.words, settings.PROJECT_FILE if options.project else settings.user_file(), options.json)
-
-
-def _do(words: Sequence[str], path: Path, as_json: bool) -> int:
-    if not words:
-        print(_as_json(settings.resolved()) if as_json else clean("\n".join(table(settings.resolved())), 1_000_000))
-        return 0
-    if words[0] not in ACTIONS:
-        near = did_you_mean(words[0], ACTIONS) or f"; known are {', '.join(ACTIONS)}"
-        raise SettingsError(f"there is no config {clean_line(words[0], 60)!r}{near}")
-    wanted, do = ACTIONS[words[0]]
-    if len(words) - 1 != len(wanted):
-        raise SettingsError(f"config {words[0]} takes {' and '.join(wanted) or 'nothing more'}")
-    do(path, as_json, *words[1:])
+@app.callback(
+    invoke_without_command=True,
+    epilog=examples(
+        "mnist-tui config",
+        "mnist-tui config get device",
+        "mnist-tui config set columns name,seed,best",
+        "mnist-tui config set keymap.leave ctrl+q",
+        "mnist-tui config unset device --project",
+        more=ORDER,
+    ),
+)
+def print_settings(context: typer.Context, as_json: AsJson = False) -> int:
+    """Print every setting and where it comes from; change settings."""
+    if context.invoked_subcommand is None:
+        resolved = settings.resolved()
+        print(_as_json(resolved) if as_json else clean("\n".join(table(resolved)), 1_000_000))
     return 0
 
 
-def _get(path: Path, as_json: bool, key: str) -> None:
-    found = settings.resolved()
-    chosen = {name: one for name, one in found.items() if key in (name, name.partition(".")[0])}
-    if not chosen:
-        settings.type_of("config get", key)
+@app.command("get", epilog=examples("mnist-tui config get device", "mnist-tui config get keymap"))
+def print_setting(key: Key, as_json: AsJson = False) -> int:
+    """Print the value of one setting, as `config set` takes it."""
+    resolved = {name: setting for name, setting in settings.resolved().items() if key in (name, name.partition(".")[0])}
+    if not resolved:
+        settings.check_key("config get", key)
         raise SettingsError(f"{key} is not set; mnist-tui config lists what is")
     if as_json:
-        print(_as_json(chosen))
+        print(_as_json(resolved))
     elif key == "keymap":
-        print(clean(" ".join(f"{name.partition('.')[2]}={one.value}" for name, one in chosen.items() if one.value)))
+        actions = (f"{name.partition('.')[2]}={setting.value}" for name, setting in resolved.items() if setting.value)
+        print(clean(" ".join(actions)))
     else:
-        print(clean(as_text(chosen[key].value)))
+        print(clean(as_text(resolved[key].value)))
+    return 0
 
 
-def _set(path: Path, as_json: bool, key: str, text: str) -> None:
-    kind = settings.type_of("config set", key)
+@app.command(
+    "set",
+    cls=WordsCommand,
+    epilog=examples("mnist-tui config set sort -best", "mnist-tui config set runs_dir ~/runs --project"),
+)
+def set_setting(
+    key: Key,
+    text: Annotated[str, typer.Argument(metavar="VALUE", help="As `config get` prints it.", show_default=False)],
+    is_project: IsProject = False,
+) -> int:
+    """Set a setting in your own file, or in the project's.
+
+    Comments in the file stay.
+    """
+    settings.check_key("config set", key)
     if key == "keymap":
         raise SettingsError("config set keymap: one action at a time, as in: mnist-tui config set keymap.leave ctrl+q")
-    value = settings.checked("config set", key, kind.from_text(text))
+    value = settings.check_value("config set", key, from_text(key, text))
     if key == "data_dir":
         settings.check_data_dir("config set data_dir", value)
     if action := key.removeprefix("keymap.") if key.startswith("keymap.") else "":
         _check_keymap(action, text)
-    _write(path, lambda: settings.write(key, kind.from_text(text), path))
-    _say_if_hidden(path, key)
+    path = _file(is_project)
+    _write(path, lambda: settings.write(key, from_text(key, text), path))
+    _warn_if_hidden(path, key)
+    return 0
+
+
+def _file(is_project: bool) -> Path:
+    return settings.PROJECT_FILE if is_project else settings.user_file()
 
 
 def _check_keymap(action: str, keys: str) -> None:
-    """Refuses an action or a key that there is none of; an action that this leaves without a key is said."""
-    from mnist_tui.tui import keys as bindings  # Only who sets a key waits for the screens.
+    """Raises `SettingsError` for an unknown action or key; warns of an action that has no key left."""
+    from mnist_tui.tui import keys as bindings  # 0.3 s: only here.
 
     if wrong := next(bindings.unknown({action: keys}), None):
         raise SettingsError(f"config set: {wrong}")
-    kept = {name: one.value for name, one in settings.resolved().items() if name.startswith("keymap.")}
-    keymap = {name.removeprefix("keymap."): value for name, value in kept.items()} | {action: keys}
+    keymap = {**settings.load().keymap, action: keys}
     for problem in set(bindings.problems(keymap)) - set(bindings.unknown(keymap)):
         print(clean_line(f"mnist-tui: {problem}"), file=sys.stderr)
 
 
-def _say_if_hidden(path: Path, key: str) -> None:
+def _warn_if_hidden(path: Path, key: str) -> None:
     origin = settings.resolved()[key].origin
     if origin != str(path):
         print(clean_line(f"mnist-tui: {path}: {key} is set, but {origin} comes before it"), file=sys.stderr)
 
 
-def _unset(path: Path, as_json: bool, key: str) -> None:
+@app.command("unset", epilog=examples("mnist-tui config unset device"))
+def unset_setting(key: Key, is_project: IsProject = False) -> int:
+    """Remove a setting from your own file, or from the project's."""
+    path = _file(is_project)
     _write(path, lambda: settings.unset(key, path))
+    return 0
 
 
 def _write(path: Path, write: Callable[[], None]) -> None:
@@ -121,11 +139,13 @@ def _write(path: Path, write: Callable[[], None]) -> None:
         raise SettingsError(f"{path} cannot be written: {error.strerror}") from None
 
 
-def _edit(path: Path, as_json: bool) -> None:
-    """Opens the file; raises `SettingsError` where what is in it afterwards cannot be used, and leaves it so.
+@app.command("edit", epilog=examples("mnist-tui config edit", "mnist-tui config edit --project"))
+def edit_file(is_project: IsProject = False) -> int:
+    """Open the file in your editor, and check it afterwards.
 
-    Raises `EditorError` where the editor cannot be opened.
+    The editor is $VISUAL or $EDITOR. A new file documents every key.
     """
+    path = _file(is_project)
     if not path.exists():
         _write(path, lambda: settings.save(path, template()))
     if not path.is_file():
@@ -134,28 +154,23 @@ def _edit(path: Path, as_json: bool) -> None:
     settings.of_file(path)
     if code:
         raise SettingsError(f"the editor ended with exit code {code}; {path} can be used as it is")
+    return 0
 
 
-def _path(path: Path, as_json: bool) -> None:
+@app.command("path")
+def print_path(is_project: IsProject = False, as_json: AsJson = False) -> int:
+    """Print where your own file is, or the project's."""
+    path = _file(is_project)
     print(json.dumps(str(path)) if as_json else clean_line(str(path)))
-
-
-ACTIONS: dict[str, tuple[tuple[str, ...], Callable[..., None]]] = {
-    "get": (("KEY",), _get),
-    "set": (("KEY", "VALUE"), _set),
-    "unset": (("KEY",), _unset),
-    "edit": ((), _edit),
-    "path": ((), _path),
-}
-"""For each word: the words behind it, and what does it."""
+    return 0
 
 
 # --- settings as text ---
 
 
-def table(found: Mapping[str, ResolvedSetting]) -> list[str]:
+def table(resolved: Mapping[str, ResolvedSetting]) -> list[str]:
     """Aligned lines of key, value and origin."""
-    rows = [(key, as_text(one.value) or "-", one.origin) for key, one in found.items()]
+    rows = [(key, as_text(setting.value) or "-", setting.origin) for key, setting in resolved.items()]
     wide = max(len(key) for key, _, _ in rows)
     wider = min(40, max(len(value) for _, value, _ in rows))  # A long value does not push the others' origins away.
     return [clean_line(f"{key:<{wide}}  {value:<{wider}}  {origin}", 10_000) for key, value, origin in rows]
@@ -170,8 +185,9 @@ def as_text(value: object) -> str:
     return str(value) if value not in (None, {}) else ""
 
 
-def _as_json(found: Mapping[str, ResolvedSetting]) -> str:
-    return json.dumps({key: {"value": _plain(one.value), "origin": one.origin} for key, one in found.items()})
+def _as_json(resolved: Mapping[str, ResolvedSetting]) -> str:
+    values = {key: {"value": _plain(setting.value), "origin": setting.origin} for key, setting in resolved.items()}
+    return json.dumps(values)
 
 
 def _plain(value: Any) -> Any:
@@ -181,9 +197,9 @@ def _plain(value: Any) -> Any:
 def template() -> str:
     """A file that sets nothing and documents every key."""
     parts = [HEAD]
-    for item in fields(Settings):
-        value = item.metadata["example"] or getattr(Settings(), item.name)
-        parts.append(f"# {item.metadata['words']}\n{_commented(item.name, value)}\n")
+    for key, field in Settings.model_fields.items():
+        value = field.examples[0] if field.examples else getattr(DEFAULTS, key)
+        parts.append(f"# {help_of(key)}\n{_commented(key, value)}\n")
     return "\n".join(parts)
 
 

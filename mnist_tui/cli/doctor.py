@@ -1,36 +1,64 @@
-"""What `mnist-tui doctor` finds: versions, device, threads, data, folders."""
+"""`mnist-tui doctor`: checks versions, device, threads, data and folders."""
 
+import json
 import os
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-import platformdirs
-import torch
+import typer
 
-from mnist_tui.errors import DataError, DeviceError
+from mnist_tui.cli.arguments import AsJson, Given, examples, settings_with, takes_settings
+from mnist_tui.errors import DataError, DeviceError, ExitCode
 from mnist_tui.files import no_place
-from mnist_tui.training import data, environment
+from mnist_tui.settings import settings
+from mnist_tui.text import clean
+
+app = typer.Typer()
+
+
+@app.command(
+    epilog=examples(
+        "mnist-tui doctor",
+        "mnist-tui doctor --data-dir ~/data",
+        more="Exit codes: 0 this machine is ready, 3 something keeps runs from working.",
+    )
+)
+@takes_settings("data_dir", "runs_dir")
+def doctor(as_json: AsJson = False, *, given: Given) -> int:
+    """Check whether this machine is ready to train.
+
+    Checks versions, device, threads, data and folders, and changes nothing.
+    """
+    values = settings_with(given)
+    if "data_dir" in given and values.data_dir is not None:  # One in the settings is a finding.
+        settings.check_data_dir("--data-dir", values.data_dir)
+    findings = examine(values.data_dir, values.runs_dir)
+    print(json.dumps([asdict(finding) for finding in findings]) if as_json else clean(as_text(findings)))
+    return ExitCode.OK if all(finding.is_usable for finding in findings) else ExitCode.ENVIRONMENT
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at."""
+    """The result of one check."""
 
     what: str
     found: str
     is_usable: bool = True
-    """False where no run can go well."""
+    """False where no run can work."""
 
 
 def examine(data_dir: Path | None, runs_dir: Path) -> list[Finding]:
-    """Looks at everything a run needs; changes nothing."""
+    """Checks everything that a run needs; changes nothing."""
+    import platformdirs
+
+    from mnist_tui.training import environment  # torch: 2 s.
+
     versions = ", ".join(f"{name} {number}" for name, number in environment.versions().items())
     device = environment.resolve_device("auto")
     return [
         Finding("versions", versions),
-        Finding("device", f"{device} ({environment.device_name(device)})" + _why_no_gpu(device)),
+        Finding("device", f"{device} ({environment.device_name(device)})" + _why_no_gpu(device.type)),
         Finding("threads", _threads(environment.default_threads(), environment.cores())),
         _data(data_dir),
         _folder("runs", runs_dir),
@@ -44,24 +72,28 @@ def _threads(count: int, cores: int) -> str:
     return f"{count} of {cores} cores{hint}"
 
 
-def _why_no_gpu(device: torch.device) -> str:
-    if device.type != "cpu":
+def _why_no_gpu(device_type: str) -> str:
+    from mnist_tui.training import environment
+
+    if device_type != "cpu":
         return ""
     try:
         environment.resolve_device("cuda")
     except DeviceError as error:
-        return "; no GPU: " + str(error).partition(": ")[2].partition(";")[0]
+        return f"; no GPU: {error.why}"
     return ""
 
 
 def _data(data_dir: Path | None) -> Finding:
+    from mnist_tui.training import data
+
     raw = data.find(data_dir)
     if raw is None:
         first, *others = data.folders(data_dir)
         if not others and (why := no_place(first)):  # The default one is made with all above it.
             return Finding("MNIST", f"{first}: {why}", is_usable=False)
-        looked = " or ".join(map(str, [first, *others]))
-        return Finding("MNIST", f"not found in {looked}; the first run downloads it to {first}")
+        searched = " or ".join(map(str, [first, *others]))
+        return Finding("MNIST", f"not found in {searched}; the first run downloads it to {first}")
     try:
         data.load_mnist(raw)
     except DataError as error:
@@ -84,8 +116,3 @@ def as_text(findings: list[Finding]) -> str:
     return "\n".join(
         f"{'ok' if finding.is_usable else '!!'}  {finding.what:<12} {finding.found}" for finding in findings
     )
-
-
-def as_json(findings: list[Finding]) -> list[dict[str, Any]]:
-    """The findings as JSON objects."""
-    return [asdict(finding) for finding in findings]

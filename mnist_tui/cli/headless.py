@@ -1,4 +1,4 @@
-"""Runs as lines: events to text or JSON on stdout, talk and progress on stderr, the outcome as an exit code."""
+"""Runs as lines: events as text or JSON on stdout, messages and progress on stderr, the outcome as an exit code."""
 
 import json
 import os
@@ -32,7 +32,8 @@ from mnist_tui.spec import summary
 from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.text import clean, duration, fitted
-from mnist_tui.training import session
+from mnist_tui.training import estimate, session
+from mnist_tui.training import resume as resuming
 
 
 @dataclass
@@ -44,7 +45,7 @@ class Interruption:
 
 
 class Output:
-    """stdout for data, stderr for talk; what can no longer be written to is left alone, and the run goes on."""
+    """stdout for data, stderr for messages; a stream that cannot be written to any more is ignored."""
 
     def __init__(self, as_json: bool, quiet: bool) -> None:
         self.as_json = as_json
@@ -58,7 +59,7 @@ class Output:
         _write(sys.stdout, clean(text, 1_000_000) + "\n")
 
     def talk(self, text: str, always: bool = False) -> None:
-        """A line on stderr; with --quiet only what must not be missed."""
+        """A line on stderr; with --quiet only if `always`."""
         if always or not self.quiet:
             self._clear_bar()
             _write(sys.stderr, clean(text) + "\n")
@@ -90,7 +91,7 @@ def _write(stream: TextIO, text: str) -> None:
 
 @contextmanager
 def interruptible() -> Iterator[Interruption]:
-    """Ctrl-C and SIGTERM set the stop event; a second Ctrl-C aborts; a closed terminal lets the run go on."""
+    """Ctrl-C and SIGTERM set the stop event; a second Ctrl-C aborts; the run continues when the terminal is closed."""
     interruption = Interruption(Control())
 
     def stop(code: ExitCode) -> Callable[[int, Any], None]:
@@ -117,7 +118,7 @@ def interruptible() -> Iterator[Interruption]:
 
 
 def batch(specs: Sequence[RunSpec], options: Options, output: Output, require_target: bool) -> ExitCode:
-    """Trains every spec, one after the other; all are tried, whatever happens to one."""
+    """Trains every spec, one after the other; a run that fails does not keep the others from being trained."""
     for spec in specs:
         session.check(spec)
     with interruptible() as interruption:
@@ -138,17 +139,17 @@ def batch(specs: Sequence[RunSpec], options: Options, output: Output, require_ta
 
 
 def resume(saved: SavedRun, options: Options, output: Output, require_target: bool) -> ExitCode:
-    """Goes on with a run to its end."""
+    """Resumes a run and trains it to its end."""
     with interruptible() as interruption:
-        run = _Run(saved.spec).follow(session.resume(saved, options, interruption.control), output)
+        run = _Run(saved.spec).follow(resuming.resume(saved, options, interruption.control), output)
     _summarise([run], output)
     return interruption.code or _exit_code([run], require_target)
 
 
 def extend(saved: SavedRun, epochs: int, options: Options, output: Output, require_target: bool) -> ExitCode:
-    """Trains a completed run for so many more epochs, in a new folder."""
+    """Trains a completed run for more epochs, in a new folder."""
     with interruptible() as interruption:
-        run = _Run(saved.spec).follow(session.extend(saved, epochs, options, interruption.control), output)
+        run = _Run(saved.spec).follow(resuming.extend(saved, epochs, options, interruption.control), output)
     _summarise([run], output)
     return interruption.code or _exit_code([run], require_target)
 
@@ -161,7 +162,7 @@ def _exit_code(runs: Sequence["_Run"], require_target: bool) -> ExitCode:
 
 
 class _Run:
-    """One run as it goes: what was said of it, and how it ended."""
+    """One run: its events so far, as lines, and how it ended."""
 
     def __init__(self, spec: RunSpec) -> None:
         self.spec = spec
@@ -171,11 +172,11 @@ class _Run:
 
     @property
     def epochs(self) -> int:
-        """Those it will have; an extension has more than the run that it goes on from."""
+        """Epochs in all; an extension has more than the run that it extends."""
         return self.started.epochs if self.started else self.spec.train.epochs
 
     def follow(self, events: Iterator[Event], output: Output) -> "_Run":
-        """Shows every event."""
+        """Prints every event."""
         for event in events:
             if output.as_json:
                 output.data(json.dumps(as_record(event), allow_nan=False))
@@ -197,7 +198,7 @@ class _Run:
             case Paused(epoch=epoch, step=step):
                 output.talk(f"paused in epoch {epoch} after {step} steps, from another terminal")
             case Unpaused():
-                output.talk("going on")
+                output.talk("resumed")
             case LearningRateChanged(learning_rate=rate):
                 output.talk(f"learning rate {rate:g} from here on, set from another terminal", always=True)
             case EpochEnded() if not output.as_json:
@@ -241,14 +242,14 @@ def _banner(text: str) -> str:
 def _started_line(event: RunStarted) -> str:
     val = f", {event.val_images:,} validation" if event.val_images else ""
     threads = f"{event.threads} thread" + ("s" if event.threads > 1 else "")
-    again = f"; going on after {event.epochs_done} epochs and {event.steps_done} steps" if _goes_on(event) else ""
+    again = f"; resumed after {event.epochs_done} epochs and {event.steps_done} steps" if _is_resumed(event) else ""
     return (
         f"{event.name}, seed {event.seed}: {event.parameters:,} parameters, {event.dataset} "
         f"({event.train_images:,} train{val}, {event.test_images:,} test), {event.device}, {threads}{again}"
     )
 
 
-def _goes_on(event: RunStarted) -> bool:
+def _is_resumed(event: RunStarted) -> bool:
     return bool(event.epochs_done or event.steps_done)
 
 
@@ -332,10 +333,10 @@ def _seed_means(runs: Sequence[_Run]) -> Iterator[str]:
 
 
 def dry_run(specs: Sequence[RunSpec], options: Options, output: Output) -> ExitCode:
-    """What a run would be and cost: table, steps, verdict, expected time; nothing is trained or written."""
+    """Prints table, steps, verdict and expected time of runs; trains and writes nothing."""
     for spec in specs:
         session.check(spec)
-        cost = session.expected_cost(spec, options)
+        cost = estimate.expected_cost(spec, options)
         parts = verdict.before_training(spec)
         if output.as_json:
             record = {**summary.as_json(spec), **cost, "target": parts}
@@ -344,8 +345,7 @@ def dry_run(specs: Sequence[RunSpec], options: Options, output: Output) -> ExitC
         output.data(summary.table(spec))
         output.data(summary.recipe(spec))
         if parts:
-            judged = ", ".join(f"{part} {'met' if is_met else 'MISSED'}" for part, is_met in parts.items())
-            output.data(f"verdict          {judged}; accuracy is judged after training")
+            output.data(f"verdict          {verdict.parts_in_words(parts)}; accuracy is judged after training")
         output.data(
             f"expected         {duration(cost['seconds_per_epoch'])} an epoch, {duration(cost['seconds'])} in all "
             f"on {cost['device']} with {cost['threads']} thread{'s' if cost['threads'] > 1 else ''}\n"

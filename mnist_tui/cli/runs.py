@@ -1,314 +1,245 @@
-"""The commands on saved runs: list, look at, compare, tag, annotate, delete, restore, export, extend."""
+"""Commands on saved runs: list, print, tag, annotate, delete, restore, export."""
 
-import argparse
 import json
-import re
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Annotated
 
-from mnist_tui.analysis import comparison, plots, tables
+import typer
+
+from mnist_tui.cli.arguments import (
+    RUN,
+    AsJson,
+    Given,
+    HasPlot,
+    Run,
+    examples,
+    settings_with,
+    takes_settings,
+    whole_number,
+)
+from mnist_tui.cli.completion import complete_runs
+from mnist_tui.cli.parsing import WordsCommand
 from mnist_tui.editor import edit
-from mnist_tui.errors import RunError
+from mnist_tui.errors import RunError, UsageError
 from mnist_tui.runs import annotations, archive, columns, filters, trash
 from mnist_tui.runs.index import RunIndex, find_run, grouped, matching, repeats
-from mnist_tui.runs.record import Run
-from mnist_tui.runs.sparkline import mean_curve
+from mnist_tui.runs.record import Run as SavedRun
 from mnist_tui.settings import settings
 from mnist_tui.text import as_name, clean_line
 from mnist_tui.tui.terminal import has_utf8
 
-if TYPE_CHECKING:
-    from mnist_tui.analysis.comparison import Measure
+app = typer.Typer()
+
+MAX_PLOT_WIDTH, PLOT_LINES = 100, 18
+"""Size of a plot in characters; in a narrow terminal it is as wide as the terminal."""
+
+MAX_LINES = 1_000_000
 
 
-MOST_PLOT_CELLS, PLOT_LINES = 100, 18
-"""The size of a plot; in a narrow terminal it is as wide as the terminal."""
+@app.command(
+    "runs",
+    cls=WordsCommand,
+    epilog=examples(
+        "mnist-tui runs 'acc>99.3' -tag:old --sort -best    all conditions must hold",
+        "mnist-tui runs iter5 --group                       mean and spread over the seeds",
+        "mnist-tui runs --json | jq '.[] | select(.best > 0.994) | .run'",
+        more="Filter: iter* params<20000 acc>99.4 opt:sgd tag:x state:failed -note:old",
+    ),
+)
+@takes_settings("runs_dir")
+def list_runs(
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="FILTER", help="Conditions; without any, every run.")
+    ] = None,
+    sort: Annotated[str | None, typer.Option(metavar="COLUMN", help="-best: the highest first.")] = None,
+    named_columns: Annotated[
+        str | None,
+        typer.Option("--columns", metavar="A,B", help=f"Of {', '.join(column.key for column in columns.ALL)}."),
+    ] = None,
+    group: Annotated[
+        bool, typer.Option("--group", help="The seeds of one recipe on one line; repeats are not counted.")
+    ] = False,
+    limit: Annotated[str | None, typer.Option(metavar="N", help="Print only the first N lines.")] = None,
+    as_json: AsJson = False,
+    *,
+    given: Given,
+) -> int:
+    """List saved runs, the newest first, or those that a filter chooses."""
+    from mnist_tui.analysis import tables
 
-
-def list_runs(runs_dir: Path, words: Sequence[str], options: argparse.Namespace) -> int:
-    """Prints the runs that a filter chooses."""
-    kept, order = columns.from_settings(settings.resolved())
-    named = columns.chosen(options.columns.split(",")) if options.columns else None
-    runs = filters.choose(_read_index(runs_dir), " ".join(words))
-    groups = columns.ordered(grouped(runs) if options.group else [[run] for run in runs], options.sort or order)
-    groups = groups[: options.limit] if options.limit else groups
-    if options.json:
+    runs_dir = settings_with(given).runs_dir
+    usual_columns, usual_sort = columns.from_settings(settings.resolved())
+    shown = columns.chosen(named_columns.split(",")) if named_columns else None
+    runs = filters.choose(read_index(runs_dir), " ".join(words or ()))
+    rows = columns.ordered(grouped(runs) if group else [[run] for run in runs], sort or usual_sort)
+    rows = rows[: whole_number("--limit", limit, 1, MAX_LINES)] if limit else rows
+    if as_json:
         newer = repeats(runs)
-        records = [[columns.as_record(run) | {"repeated_by": newer.get(run.id)} for run in group] for group in groups]
-        print(json.dumps(records if options.group else [record for (record,) in records], allow_nan=False))
-    elif groups:
-        print("\n".join(tables.runs_table(groups, named or columns.shown_columns(groups, kept))))
+        records = [[columns.as_record(run) | {"repeated_by": newer.get(run.id)} for run in row] for row in rows]
+        print(json.dumps(records if group else [record for (record,) in records], allow_nan=False))
+    elif rows:
+        print("\n".join(tables.runs_table(rows, shown or columns.shown_columns(rows, usual_columns))))
     else:
         print(f"no run in {runs_dir}" + (f" is chosen by {clean_line(' '.join(words), 100)!r}" if words else ""))
     return 0
 
 
-def show_run(runs_dir: Path, named: str, as_json: bool, has_plot: bool = False) -> int:
-    """Prints all that is known of a run; with `has_plot`, its test accuracies as a plot as well."""
-    runs = _read_index(runs_dir)
-    run = find_run(named, runs_dir)
-    if as_json:
-        changes = tables.changes(run, runs)
-        more = {"repeated_by": repeats(runs).get(run.id), "changes": changes, "epochs": [vars(row) for row in run.rows]}
-        print(json.dumps(columns.as_record(run) | more))
-        return 0
-    notes = annotations.notes_text(run.folder) if run.is_run else ""
-    print("\n".join(tables.details(run, runs, columns.ALL, notes)))
-    if has_plot:
-        _print_plot({f"{run.name} s{run.seed}": run.accuracies})
-    return 0
+@app.command("open", epilog=examples("mnist-tui open a17f", "mnist-tui open a17f --plot"))
+@takes_settings("runs_dir")
+def show_run(run: Run, as_json: AsJson = False, has_plot: HasPlot = False, *, given: Given) -> int:
+    """Print a run: settings, changes, epochs, notes.
 
-
-def compare_runs(
-    runs_dir: Path, named: Sequence[str], measure: "Measure", as_json: bool, has_plot: bool = False
-) -> int:
-    """Prints runs, or seeds of runs, beside each other, and whether their difference can be told from noise.
-
-    With `has_plot`, the test accuracies of each as a plot as well: of several seeds their mean.
+    Changes are against the nearest earlier run.
     """
-    runs = _read_index(runs_dir)
-    arms = comparison.labelled([_arm(name, runs_dir, runs) for name in named])
-    if wrong := comparison.refusals(arms, measure):
-        raise RunError("; ".join(wrong))
-    verdicts = comparison.compare(arms, measure)
+    from mnist_tui.analysis import tables
+
+    refuse_plot_as_json(has_plot, as_json)
+    runs_dir = settings_with(given).runs_dir
+    runs = read_index(runs_dir)
+    saved = find_run(run, runs_dir)
     if as_json:
-        print(json.dumps(tables.comparison_json(arms, verdicts, measure), allow_nan=False))
-    else:
-        print("\n".join(tables.comparison_lines(arms, verdicts, measure)))
+        changes, newer = tables.changes(saved, runs), repeats(runs).get(saved.id)
+        more = {"repeated_by": newer, "changes": changes, "epochs": [vars(row) for row in saved.rows]}
+        print(json.dumps(columns.as_record(saved) | more))
+        return 0
+    notes = annotations.notes_text(saved.folder) if saved.is_run else ""
+    print("\n".join(tables.details(saved, runs, columns.ALL, notes)))
     if has_plot:
-        _print_plot({arm.label: mean_curve([run.accuracies for run in arm.runs]) for arm in arms})
+        print_plot({f"{saved.name} s{saved.seed}": saved.accuracies})
     return 0
 
 
-def _print_plot(curves: Mapping[str, Sequence[float]]) -> None:
-    width = min(MOST_PLOT_CELLS, shutil.get_terminal_size().columns)
+def refuse_plot_as_json(has_plot: bool, as_json: bool) -> None:
+    """Raises `UsageError` for both together."""
+    if has_plot and as_json:
+        raise UsageError("--plot is not allowed with --json, which has the numbers")
+
+
+def print_plot(curves: Mapping[str, Sequence[float]]) -> None:
+    """Prints accuracies over the epochs as a plot of text, by the name of each curve."""
+    from mnist_tui.analysis import plots
+
+    width = min(MAX_PLOT_WIDTH, shutil.get_terminal_size().columns)
     names = {clean_line(name, 30): values for name, values in curves.items()}
     lines = plots.accuracy_plot(names, width, PLOT_LINES, ascii_only=not has_utf8())
     print("\n".join(["", *(lines or ["no epoch was finished: there is nothing to plot"])]))
 
 
-def _read_index(runs_dir: Path) -> list[Run]:
-    runs = RunIndex(runs_dir)
-    runs.refresh()
-    return runs.all
-
-
-def _arm(named: str, runs_dir: Path, runs: Sequence[Run]) -> list[Run]:
-    """A run by its name, or the completed runs of one recipe: of that preset, or chosen by a filter."""
-    try:
-        return [find_run(named, runs_dir)]
-    except RunError as error:
-        no_run = error
-    found = [run for run in runs if run.name == named] or filters.choose(runs, named)
-    completed = [run for run in found if run.state == "completed"]
-    if not completed:
-        raise RunError(f"{no_run}; and no completed run is chosen by it" if not found else _unfinished(named, found))
-    groups = grouped(completed)
-    if len(groups) > 1:
-        raise RunError(_ambiguous(named, groups))
-    return groups[0]
-
-
-def _unfinished(named: str, found: Sequence[Run]) -> str:
-    states = ", ".join(f"{run.id} {run.state}" for run in found[:5])
-    return f"{clean_line(named, 100)}: no run of it is completed ({states}); name one run to compare it all the same"
-
-
-def _ambiguous(named: str, groups: Sequence[Sequence[Run]]) -> str:
-    from mnist_tui.analysis.run_diff import differing
-
-    found = differing([group[0] for group in groups], with_seed=False)
-    what = ", ".join(f"{one.name} ({' or '.join(dict.fromkeys(one.values))})" for one in found[:4]) or "their layers"
-    return (
-        f"{clean_line(named, 100)}: {len(groups)} different recipes are chosen, which differ in {what}; "
-        f"say which{_example(named, groups)}, or name single runs"
-    )
-
-
-def _example(named: str, groups: Sequence[Sequence[Run]]) -> str:
-    """How one of the groups is chosen, where a number tells them apart."""
-    for key in ("epochs", "batch", "lr", "parameters"):
-        values = [columns.column(key).value(group[0]) for group in groups]
-        if None not in values and len(set(values)) == len(values):
-            return f", such as '{clean_line(named, 100)} {key}={values[0]}'"
-    return ""
+def read_index(runs_dir: Path) -> list[SavedRun]:
+    """Every run of a folder, the newest first."""
+    index = RunIndex(runs_dir)
+    index.refresh()
+    return index.all
 
 
 # --- commands that change something ---
 
 
-def tag_run(runs_dir: Path, named: str, add: Sequence[str], remove: Sequence[str]) -> int:
-    """Adds and takes away tags; prints those there are."""
-    run = _writable(runs_dir, named)
+@app.command("tag", epilog=examples("mnist-tui tag a17f best-so-far", "mnist-tui tag a17f --remove old"))
+@takes_settings("runs_dir")
+def tag_run(
+    run: Run,
+    tags: Annotated[list[str] | None, typer.Argument(metavar="TAG", help="Tags to add.")] = None,
+    remove: Annotated[list[str] | None, typer.Option(metavar="TAG", help="Remove a tag; may be repeated.")] = None,
+    *,
+    given: Given,
+) -> int:
+    """Add tags to a run, remove tags, and print those it has."""
+    saved = _find_own_run(settings_with(given).runs_dir, run)
     try:
-        annotations.write_tags(run.folder, {*run.tags, *map(as_name, add)} - {*map(as_name, remove)})
+        annotations.write_tags(saved.folder, {*saved.tags, *map(as_name, tags or ())} - {*map(as_name, remove or ())})
     except ValueError as error:
         raise RunError(str(error)) from None
-    print(" ".join(annotations.read_tags(run.folder)))
+    print(" ".join(annotations.read_tags(saved.folder)))
     return 0
 
 
-def _writable(runs_dir: Path, named: str) -> Run:
-    run = find_run(named, runs_dir)
-    if not run.is_run:
-        raise RunError(f"{run.folder}: {run.state}: {run.reason}")
-    return run
+def _find_own_run(runs_dir: Path, named: str) -> SavedRun:
+    """The run of a name; raises `RunError` for a folder that this program did not write."""
+    saved = find_run(named, runs_dir)
+    if not saved.is_run:
+        raise RunError(f"{saved.folder}: {saved.state}: {saved.reason}")
+    return saved
 
 
-def edit_notes(runs_dir: Path, named: str) -> int:
-    """Opens notes.md in the user's editor; the editor's exit code."""
-    folder = _writable(runs_dir, named).folder
-    annotations.write_notes(folder, annotations.read_notes(folder))  # Now it is there, and no link.
+@app.command("note", epilog=examples("mnist-tui note a17f"))
+@takes_settings("runs_dir")
+def edit_notes(run: Run, *, given: Given) -> int:
+    """Edit the notes of a run in your editor.
+
+    The notes are Target, Result and Analysis; the editor is $VISUAL or $EDITOR.
+    """
+    folder = _find_own_run(settings_with(given).runs_dir, run).folder
+    annotations.write_notes(folder, annotations.read_notes(folder))  # Creates it, and replaces a link.
     return edit(folder / "notes.md")
 
 
-def delete_runs(runs_dir: Path, named: Sequence[str], is_for_good: bool) -> int:
-    """Moves runs to the trash and prints how each is restored; or empties the trash, which nothing restores."""
-    if is_for_good:
+@app.command("delete", epilog=examples("mnist-tui delete a17f b203", "mnist-tui delete --empty-trash"))
+@takes_settings("runs_dir")
+def delete_runs(
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="RUN", help=f"Each {RUN}.", autocompletion=complete_runs),
+    ] = None,
+    empty_trash: Annotated[bool, typer.Option("--empty-trash", help="Remove for good what is in the trash.")] = False,
+    *,
+    given: Given,
+) -> int:
+    """Move runs to the trash, or empty it."""
+    if not runs and not empty_trash:
+        raise UsageError("delete which run? mnist-tui runs --columns run,name,seed lists them")
+    runs_dir = settings_with(given).runs_dir
+    if empty_trash:
         count = trash.empty_trash(runs_dir)
         print(f"removed for good: {count} run{'s' if count != 1 else ''} in the trash of {runs_dir}")
-    for run in [find_run(name, runs_dir) for name in named]:
-        trash.delete(run.folder)
-        print(f"in the trash: {run.id}; to restore it: mnist-tui restore {run.id}")
+    for saved in [find_run(name, runs_dir) for name in runs or ()]:
+        trash.delete(saved.folder)
+        print(f"in the trash: {saved.id}; to restore it: mnist-tui restore {saved.id}")
     return 0
 
 
-def restore_run(runs_dir: Path, named: str | None) -> int:
-    """Takes a run out of the trash, by its name or the end of it; without one lists what is in it."""
-    deleted = trash.trashed(runs_dir)
-    if named is None:
+@app.command("restore", epilog=examples("mnist-tui restore", "mnist-tui restore a17f"))
+@takes_settings("runs_dir")
+def restore_run(
+    run: Annotated[
+        str | None,
+        typer.Argument(metavar="RUN", help="A run in the trash, or the end of its name; without it lists them."),
+    ] = None,
+    *,
+    given: Given,
+) -> int:
+    """Take a run out of the trash, or list what is in it."""
+    deleted = trash.trashed(settings_with(given).runs_dir)
+    if run is None:
         print("\n".join(folder.name for folder in deleted) or "the trash is empty")
         return 0
-    found = matching(Path(named).name, [folder.name for folder in deleted])
-    if len(found) != 1:
-        why = f"{len(found)} runs in the trash are called that" if found else "is not in the trash"
-        raise RunError(f"{clean_line(named, 100)}: {why}; mnist-tui restore lists what is")
-    print(trash.restore(next(folder for folder in deleted if folder.name == found[0])))
+    names = matching(Path(run).name, [folder.name for folder in deleted])
+    if len(names) != 1:
+        why = f"{len(names)} runs in the trash are called that" if names else "is not in the trash"
+        raise RunError(f"{clean_line(run, 100)}: {why}; mnist-tui restore lists what is")
+    print(trash.restore(next(folder for folder in deleted if folder.name == names[0])))
     return 0
 
 
-def export_run(runs_dir: Path, named: str, destination: Path, checkpoints: bool) -> int:
-    """Copies a run to a folder or an archive; prints where."""
-    run = _writable(runs_dir, named)
+@app.command("export", epilog=examples("mnist-tui export a17f a17f.zip", "mnist-tui export a17f copy --no-checkpoints"))
+@takes_settings("runs_dir")
+def export_run(
+    run: Run,
+    destination: Annotated[
+        Path,
+        typer.Argument(metavar="DESTINATION", help="A new folder, or FILE.zip, or FILE.tar.gz.", show_default=False),
+    ],
+    no_checkpoints: Annotated[
+        bool, typer.Option("--no-checkpoints", help="Copy the history without the weights.")
+    ] = False,
+    *,
+    given: Given,
+) -> int:
+    """Copy a run to a folder or an archive."""
+    saved = _find_own_run(settings_with(given).runs_dir, run)
     if wrong := archive.wrong_destination(destination):
         raise RunError(wrong)
-    print(archive.export(run.folder, destination, checkpoints=checkpoints))
+    print(archive.export(saved.folder, destination, checkpoints=not no_checkpoints))
     return 0
-
-
-# --- the command line ---
-
-NewParser = Callable[..., argparse.ArgumentParser]
-
-_NOT_AN_OPTION = re.compile(r"-[^-].+")
-"""`-tag:old` is a word of the filter; no option of `runs` is like it."""
-_FALLING = re.compile(r"-[a-z_]+")
-"""`-best` after `--sort` is its value."""
-
-
-def run(command: str, arguments: Sequence[str], new_parser: NewParser, runs_dir: Callable[[Path | None], Path]) -> int:
-    """One of `COMMANDS`, with its arguments; the exit code."""
-    parser = new_parser(prog=f"mnist-tui {command}", allow_abbrev=False)
-    parser.add_argument("--runs-dir", type=Path, metavar="DIR", help="where the run folders are (default: ./runs)")
-    add, do = COMMANDS[command]
-    add(parser)
-    arguments = _joined(arguments)
-    words = [word for word in arguments if command == "runs" and _NOT_AN_OPTION.fullmatch(word)]
-    options = parser.parse_args([word for word in arguments if word not in words])
-    if words:
-        options.filter += words
-    return do(runs_dir(options.runs_dir), options)
-
-
-def _joined(arguments: Sequence[str]) -> list[str]:
-    """The arguments with `--sort -best` as one word: argparse takes the second for an option."""
-    joined: list[str] = []
-    for word in arguments:
-        if joined and joined[-1] == "--sort" and _FALLING.fullmatch(word):
-            joined[-1] = f"--sort={word}"
-        else:
-            joined.append(word)
-    return joined
-
-
-def _add_runs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("filter", nargs="*", help="iter* params<20000 acc>0.994 opt:sgd tag:x state:failed -note:old")
-    parser.add_argument("--sort", metavar="COLUMN", help="-best for the highest first (default: -when)")
-    parser.add_argument("--columns", metavar="A,B", help=f"of {', '.join(column.key for column in columns.ALL)}")
-    parser.add_argument(
-        "--group", action="store_true", help="the seeds of one recipe on one line, mean ± spread; repeats not counted"
-    )
-    parser.add_argument("--limit", type=int, metavar="N", help="only the first N lines")
-    parser.add_argument("--json", action="store_true", help="one JSON array, with every column")
-
-
-def _add_open(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", help="a run folder, its name, or the end of its name")
-    _add_output(parser)
-
-
-def _add_output(parser: argparse.ArgumentParser) -> None:
-    output = parser.add_mutually_exclusive_group()
-    output.add_argument("--json", action="store_true", help="one JSON object")
-    output.add_argument("--plot", action="store_true", help="the test accuracy over the epochs as well, as text")
-
-
-def _add_compare(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", nargs="+", metavar="RUN|PRESET|FILTER", help="two or more; a preset is all its seeds")
-    parser.add_argument("--measure", choices=list(comparison.MEASURES), default="best", help="the accuracy to judge by")
-    _add_output(parser)
-
-
-def _add_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", help="a run folder, its name, or the end of its name")
-
-
-def _add_tag(parser: argparse.ArgumentParser) -> None:
-    _add_run(parser)
-    parser.add_argument("tags", nargs="*", help="tags to add; none only prints them")
-    parser.add_argument("--remove", action="append", default=[], metavar="TAG", help="a tag to take away")
-
-
-def _add_delete(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("runs", nargs="*", metavar="RUN", help="run folders, their names, or the ends of their names")
-    parser.add_argument("--empty-trash", action="store_true", help="remove for good what is in the trash")
-
-
-def _add_restore(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", nargs="?", help="a run in the trash, or the end of its name; without it lists them")
-
-
-def _add_export(parser: argparse.ArgumentParser) -> None:
-    _add_run(parser)
-    parser.add_argument("destination", type=Path, help="a new folder, or FILE.zip, or FILE.tar.gz")
-    parser.add_argument("--no-checkpoints", action="store_true", help="the history alone, without weights")
-
-
-def _compare(runs_dir: Path, options: argparse.Namespace) -> int:
-    if len(options.what) < 2:
-        raise RunError("compare takes two or more: mnist-tui compare iter4 iter5")
-    return compare_runs(runs_dir, options.what, options.measure, options.json, options.plot)
-
-
-def _delete(runs_dir: Path, options: argparse.Namespace) -> int:
-    if not options.runs and not options.empty_trash:
-        raise RunError("delete which run? mnist-tui runs --columns run,name,seed lists them")
-    return delete_runs(runs_dir, options.runs, options.empty_trash)
-
-
-COMMANDS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], Callable[[Path, argparse.Namespace], int]]] = {
-    "runs": (_add_runs, lambda runs_dir, options: list_runs(runs_dir, options.filter, options)),
-    "open": (_add_open, lambda runs_dir, options: show_run(runs_dir, options.run, options.json, options.plot)),
-    "compare": (_add_compare, _compare),
-    "tag": (_add_tag, lambda runs_dir, options: tag_run(runs_dir, options.run, options.tags, options.remove)),
-    "note": (_add_run, lambda runs_dir, options: edit_notes(runs_dir, options.run)),
-    "delete": (_add_delete, _delete),
-    "restore": (_add_restore, lambda runs_dir, options: restore_run(runs_dir, options.run)),
-    "export": (
-        _add_export,
-        lambda runs_dir, options: export_run(runs_dir, options.run, options.destination, not options.no_checkpoints),
-    ),
-}
-"""For each command: what adds its arguments, and what does it."""

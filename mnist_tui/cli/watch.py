@@ -44,7 +44,7 @@ def _line(event: Event) -> str:
             train, test = f"train {text['train_loss']} {text['train_accuracy']}", f"test {text['test_accuracy']}"
             return f"epoch {event.epoch}  {train}  {test}  lr {text['learning_rate']}  {text['seconds']} s"
         case Paused() | Unpaused():
-            return "paused" if isinstance(event, Paused) else "going on"
+            return "paused" if isinstance(event, Paused) else "resumed"
         case LearningRateChanged():
             return f"learning rate {event.learning_rate:g} from here on, set by hand"
         case RunEnded():

@@ -51,7 +51,11 @@ def whole(parts: Mapping[str, bool | None]) -> Whole:
 
 def in_words(parts: Mapping[str, bool | None], epochs: int) -> str:
     """`target MISSED: parameters met, epochs MISSED`, and why a part is not judged, of a run with so many epochs."""
-    words = {True: "met", False: "MISSED", None: "not judged"}
-    each = ", ".join(f"{part} {words[met]}" for part, met in parts.items())
     why = "these are not MNIST's images" if epochs else "no epoch was finished"
-    return f"target {whole(parts)}: {each}" + (f" ({why})" if None in parts.values() else "")
+    return f"target {whole(parts)}: {parts_in_words(parts)}" + (f" ({why})" if None in parts.values() else "")
+
+
+def parts_in_words(parts: Mapping[str, bool | None]) -> str:
+    """`parameters met, epochs MISSED`."""
+    words = {True: "met", False: "MISSED", None: "not judged"}
+    return ", ".join(f"{part} {words[met]}" for part, met in parts.items())

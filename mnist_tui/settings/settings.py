@@ -1,18 +1,20 @@
-"""What a user has set for good: small files in the user's own folder, and the project's."""
+"""Where the settings come from: the environment, the project's files, the user's file; and writing them.
+
+The command line comes before the environment, that before ./mnist-tui.toml, that before [tool.mnist-tui] in
+./pyproject.toml, and that before the user's file.
+"""
 
 import os
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import platformdirs
 
 from mnist_tui.errors import FileError, SettingsError
 from mnist_tui.files import no_place, read_text, write_atomically
-from mnist_tui.settings import types
-from mnist_tui.settings.types import SettingType, is_line
-from mnist_tui.spec.run_options import Choice
+from mnist_tui.settings.model import DEFAULTS, Settings, WrongSetting, from_text, must_be, validate
 from mnist_tui.text import clean_line, did_you_mean
 
 if TYPE_CHECKING:
@@ -23,68 +25,6 @@ MAX_PYPROJECT = 2**20
 
 PROJECT_FILE = Path("mnist-tui.toml")
 PYPROJECT = Path("pyproject.toml")
-
-
-def _about(kind: SettingType, words: str, example: object = None) -> dict[str, Any]:
-    return {"kind": kind, "words": words, "example": example}
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Defaults; the command line comes before the environment, the project's files and the user's.
-
-    A relative path begins where mnist-tui is started, which is the folder that the project's files are in.
-    """
-
-    preset: str = field(
-        default="iter5",
-        metadata=_about(types.NAME, "What the laboratory opens on where nothing was used last: a name, or FILE.toml."),
-    )
-    device: str = field(
-        default="auto",
-        metadata=_about(types.DEVICE, "auto, cpu, cuda, cuda:0, cuda:1, … or mps; a resumed run keeps its own."),
-    )
-    dataset: Choice = field(
-        default="auto",
-        metadata=_about(types.one_of("auto", "mnist", "digits"), "auto, mnist or digits; auto falls back, loudly."),
-    )
-    threads: int | None = field(
-        default=None,
-        metadata=_about(types.COUNT, "Torch threads; without it all cores but one. A resumed run keeps its own.", 4),
-    )
-    runs_dir: Path = field(default=Path("runs"), metadata=_about(types.PATH, "Where run folders are made."))
-    data_dir: Path | None = field(
-        default=None,
-        metadata=_about(types.PATH, "Where MNIST/raw is, or is downloaded to; no other folder is looked in.", "~/data"),
-    )
-    on_hangup: Literal["continue", "stop"] = field(
-        default="continue",
-        metadata=_about(
-            types.one_of("continue", "stop"), "What becomes of a run whose terminal is closed: continue or stop."
-        ),
-    )
-    theme: Literal["dark", "light"] = field(
-        default="dark", metadata=_about(types.one_of("dark", "light"), "dark or light.")
-    )
-    ascii: bool = field(default=False, metadata=_about(types.BOOLEAN, "Neither braille nor blocks nor boxes."))
-    mouse: bool = field(default=True, metadata=_about(types.BOOLEAN, "Use it, or leave it to the terminal."))
-    columns: tuple[str, ...] = field(
-        default=(  # Where there is little room, some of them give way: see tui/fitting.py.
-            *("name", "seed", "state", "parameters", "curve", "best", "last"),
-            *("gap", "epochs", "target", "when", "tag", "note"),
-        ),
-        metadata=_about(types.COLUMNS, "Columns of the table of runs, in their order."),
-    )
-    sort: str = field(
-        default="-when", metadata=_about(types.NAME, "The column that the runs are sorted by; with - for falling.")
-    )
-    keymap: Mapping[str, str] = field(
-        default_factory=dict,
-        metadata=_about(types.KEYMAP, "Other keys for an action, several with commas.", {"leave": "ctrl+q"}),
-    )
-
-
-# --- where they come from ---
 
 
 @dataclass(frozen=True)
@@ -102,19 +42,19 @@ def user_file() -> Path:
 
 
 def load() -> Settings:
-    """The settings in force; raises `SettingsError`."""
-    found = {key: one.value for key, one in resolved().items()}
-    keymap = {key.removeprefix("keymap."): found.pop(key) for key in list(found) if key.startswith("keymap.")}
-    return Settings(**found | {"keymap": keymap})
+    """The settings in force, without the command line; raises `SettingsError`."""
+    values = {key: setting.value for key, setting in resolved().items()}
+    keymap = {action: values.pop(key) for key in list(values) if (action := _action(key)) is not None}
+    return DEFAULTS.model_copy(update=values | {"keymap": keymap})
 
 
 def resolved() -> dict[str, ResolvedSetting]:
-    """Every setting with its origin, and one `keymap.ACTION` for each that has other keys; raises `SettingsError`."""
-    found = {item.name: ResolvedSetting(getattr(Settings(), item.name), "default") for item in fields(Settings)}
-    found |= of_file(user_file()) | _of_pyproject() | of_file(PROJECT_FILE) | _of_environment()
-    if any(key.startswith("keymap.") for key in found):
-        del found["keymap"]
-    return found
+    """Every setting with its origin, and `keymap.ACTION` for each action with other keys; raises `SettingsError`."""
+    settings = {key: ResolvedSetting(getattr(DEFAULTS, key), "default") for key in Settings.model_fields}
+    settings |= of_file(user_file()) | _of_pyproject() | of_file(PROJECT_FILE) | _of_environment()
+    if any(key.startswith("keymap.") for key in settings):
+        del settings["keymap"]
+    return settings
 
 
 def of_file(path: Path) -> dict[str, ResolvedSetting]:
@@ -123,13 +63,13 @@ def of_file(path: Path) -> dict[str, ResolvedSetting]:
 
 
 def _of_text(path: Path, text: str) -> dict[str, ResolvedSetting]:
-    return _of_document(str(path), _parsed(path, text))
+    return _of_document(str(path), _parse(path, text))
 
 
 def _of_pyproject() -> dict[str, ResolvedSetting]:
-    """What `[tool.mnist-tui]` sets; a file that does not speak of it is not parsed."""
+    """What `[tool.mnist-tui]` sets; a file without the word is not parsed."""
     text = _read(PYPROJECT, MAX_PYPROJECT) if _is_there(PYPROJECT) else ""
-    tools = _parsed(PYPROJECT, text).get("tool") if "mnist-tui" in text else None
+    tools = _parse(PYPROJECT, text).get("tool") if "mnist-tui" in text else None
     ours = tools.get("mnist-tui", {}) if isinstance(tools, dict) else {}
     where = f"{PYPROJECT} [tool.mnist-tui]"
     if not isinstance(ours, dict):
@@ -139,16 +79,16 @@ def _of_pyproject() -> dict[str, ResolvedSetting]:
 
 def _of_environment() -> dict[str, ResolvedSetting]:
     """What variables set; an empty one sets nothing."""
-    found: dict[str, ResolvedSetting] = {}
-    for item in fields(Settings):
-        variable = f"MNIST_TUI_{item.name.upper()}"
+    values: dict[str, ResolvedSetting] = {}
+    for key in Settings.model_fields:
+        variable = f"MNIST_TUI_{key.upper()}"
         if text := os.environ.get(variable):
-            found |= _of_document(variable, {item.name: item.metadata["kind"].from_text(text)})
-    return found
+            values |= _of_document(variable, {key: from_text(key, text)})
+    return values
 
 
 def _is_there(path: Path) -> bool:
-    """Whether something is; what cannot be looked at is something, and reading it tells why."""
+    """Whether there is something at `path`; if that cannot be told, reading it says why."""
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -165,7 +105,7 @@ def _read(path: Path, limit: int) -> str:
         raise SettingsError(str(error)) from None
 
 
-def _parsed(path: Path, text: str) -> dict[str, Any]:
+def _parse(path: Path, text: str) -> dict[str, Any]:
     import tomllib
 
     try:
@@ -175,38 +115,51 @@ def _parsed(path: Path, text: str) -> dict[str, Any]:
 
 
 def _of_document(where: str, document: Mapping[str, Any]) -> dict[str, ResolvedSetting]:
-    """The checked settings of a file or a variable, with a setting of its own for each entry of the keymap."""
-    flat = dict(document)
-    if isinstance(flat.get("keymap"), dict):
-        flat |= {f"keymap.{action}": keys for action, keys in flat.pop("keymap").items()}
-    return {key: ResolvedSetting(checked(where, key, value), where) for key, value in flat.items()}
+    """The validated settings of a file or a variable; each entry of the keymap is a setting of its own."""
+    values = _validate(where, document)
+    settings = {key: ResolvedSetting(getattr(values, key), where) for key in document if key != "keymap"}
+    actions = values.keymap if "keymap" in document else {}
+    return settings | {f"keymap.{action}": ResolvedSetting(keys, where) for action, keys in actions.items()}
 
 
-def checked(where: str, key: str, value: Any) -> Any:
-    """What the program uses where a file says `value`; raises `SettingsError`, which begins with `where`."""
-    kind = type_of(where, key)
-    if not kind.is_right(value):
-        shown = {True: "true", False: "false"}[value] if isinstance(value, bool) else clean_line(str(value), 60)
-        raise SettingsError(f"{where}: {clean_line(key, 60)} must be {kind.must_be}, got {shown!r}")
-    return kind.value(value)
+def _validate(where: str, document: Mapping[str, Any]) -> Settings:
+    values = validate(document)
+    if isinstance(values, WrongSetting):
+        if not values.is_known:
+            raise _unknown(where, values.key)
+        value = str(values.value).lower() if isinstance(values.value, bool) else str(values.value)
+        key = clean_line(values.key, 60)
+        raise SettingsError(f"{where}: {key} must be {must_be(values.key)}, got {clean_line(value, 60)!r}")
+    return values
+
+
+def _unknown(where: str, key: str) -> SettingsError:
+    near = did_you_mean(key, Settings.model_fields) or f"; known are {', '.join(Settings.model_fields)}"
+    return SettingsError(f"{where}: there is no setting {clean_line(key, 60)!r}{near}")
+
+
+def check_key(where: str, key: str) -> None:
+    """Raises `SettingsError`, beginning with `where`, unless there is a setting `key`; `keymap.ACTION` is one."""
+    if key not in Settings.model_fields and not key.startswith("keymap."):
+        raise _unknown(where, key)
+
+
+def check_value(where: str, key: str, value: Any) -> Any:
+    """The value that the program uses where a file says `value`; raises `SettingsError`, beginning with `where`."""
+    action = _action(key)
+    values = _validate(where, {"keymap": {action: value}} if action is not None else {key: value})
+    return values.keymap[action] if action is not None else getattr(values, key)
+
+
+def _action(key: str) -> str | None:
+    """The action of a key `keymap.ACTION`; None for other keys."""
+    return key.removeprefix("keymap.") if key.startswith("keymap.") else None
 
 
 def check_data_dir(where: str, folder: Path) -> None:
     """Raises `SettingsError`, beginning with `where`, for a folder that MNIST can be neither in nor downloaded to."""
     if why := no_place(folder):
         raise SettingsError(f"{where} {clean_line(str(folder), 200)}: {why}; name another one, or make it first")
-
-
-def type_of(where: str, key: str) -> SettingType:
-    """What a setting may be; raises `SettingsError` for an unknown one, with the nearest known."""
-    if key.startswith("keymap.") and is_line(key):
-        return types.KEYS
-    known = {item.name: item.metadata["kind"] for item in fields(Settings)}
-    if key not in known:
-        near = did_you_mean(key, known) or f"; known are {', '.join(known)}"
-        raise SettingsError(f"{where}: there is no setting {clean_line(key, 60)!r}{near}")
-    kind: SettingType = known[key]
-    return kind
 
 
 # --- writing them ---
@@ -220,20 +173,20 @@ def write(key: str, value: object, path: Path | None = None) -> None:
     import tomlkit
 
     path = path or user_file()
-    wanted = of_file(path) | {key: ResolvedSetting(checked(str(path), key, value), str(path))}
+    expected = of_file(path) | {key: ResolvedSetting(check_value(str(path), key, value), str(path))}
     document = _document(path)
     if key.startswith("keymap.") and "keymap" not in document:
         document["keymap"] = tomlkit.table()
     table, name = _place(document, key)
     table[name] = value
     text = tomlkit.dumps(document)
-    if _of_text(path, text) != wanted:
+    if _of_text(path, text) != expected:
         raise SettingsError(f"{path}: {key} cannot be set without changing something else; mnist-tui config edit can")
     save(path, text)
 
 
 def unset(key: str, path: Path | None = None) -> None:
-    """Takes a key, known or not, out of the user's file or `path`; raises `SettingsError` if absent, and `OSError`."""
+    """Removes a key, known or not, from the user's file or `path`; raises `SettingsError` if absent, and `OSError`."""
     import tomlkit
 
     path = path or user_file()
@@ -249,7 +202,7 @@ def _document(path: Path) -> "TOMLDocument":
     import tomlkit
 
     text = _read(path, MAX_BYTES) if _is_there(path) else ""
-    _parsed(path, text)
+    _parse(path, text)
     try:
         return tomlkit.parse(text)
     except (ValueError, RecursionError) as error:
@@ -269,7 +222,7 @@ def save(path: Path, text: str) -> None:
     content = text.encode()
     if len(content) > MAX_BYTES:
         raise SettingsError(f"{path}: would be larger than {MAX_BYTES:,} bytes")
-    _parsed(path, text)
+    _parse(path, text)
     real = path.resolve()
     real.parent.mkdir(parents=True, exist_ok=True)
     rights = real.stat().st_mode & 0o777 if real.exists() else None

@@ -1,22 +1,93 @@
-"""The options of a run that are not part of its spec: device, data set, folders, threads."""
+"""Options of a run that belong to this machine: declared here for settings, command line and form. No torch.
+
+An annotation holds the type of an option, what its values must be, and its help; `Options` holds the defaults.
+"""
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+MAX_THREADS = 1024
+
+
+@dataclass(frozen=True)
+class MustBe:
+    """In an annotation: what an error message says that a value must be."""
+
+    words: str
+
+
+def _as_path(value: Any) -> Path:
+    """A text as a path, with `~` replaced; raises `ValueError`."""
+    if isinstance(value, Path):
+        return value
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise ValueError
+    try:
+        return Path(value).expanduser()
+    except RuntimeError:  # There is no such user.
+        raise ValueError from None
+
 
 Choice = Literal["auto", "mnist", "digits"]
 """The data set; auto: MNIST, or scikit-learn's small digits with a warning where MNIST cannot be loaded."""
+
+Device = Annotated[
+    str,
+    Field(
+        pattern=r"^(auto|cpu|mps|cuda(:[0-9]+)?)$",
+        description="Device to train on: auto, cpu, cuda, cuda:1 or mps; a resumed run keeps its own.",
+    ),
+    MustBe("auto, cpu, cuda, cuda:0, cuda:1, … or mps"),
+]
+Dataset = Annotated[
+    Choice,
+    Field(description="Data set; auto: MNIST, or with a warning the small digits where it is missing."),
+]
+DataDir = Annotated[
+    Path | None,
+    BeforeValidator(_as_path),
+    Field(
+        description="Folder with MNIST/raw, the only one searched; MNIST is downloaded to it if missing.",
+        examples=["~/data"],
+    ),
+    MustBe("a path"),
+]
+RunsDir = Annotated[Path, BeforeValidator(_as_path), Field(description="Folder of the run folders."), MustBe("a path")]
+Threads = Annotated[
+    int | None,
+    Field(
+        ge=1,
+        le=MAX_THREADS,
+        description="CPU threads of PyTorch; without it all cores but one. A resumed run keeps its own.",
+        examples=[4],
+    ),
+    MustBe(f"a whole number between 1 and {MAX_THREADS}"),
+]
+Fuse = Annotated[
+    bool,
+    Field(description="Fuse layers for speed, or train the plain network; a resumed run trains as it was begun."),
+]
 
 
 @dataclass(frozen=True)
 class Options:
     """Where a run is trained, on which data, and where it is stored."""
 
-    device: str = "auto"
-    dataset: Choice = "auto"
-    data_dir: Path | None = None
-    runs_dir: Path = Path("runs")
-    threads: int | None = None
-    """Torch threads; None takes all cores but one."""
+    device: Device = "auto"
+    dataset: Dataset = "auto"
+    data_dir: DataDir = None
+    runs_dir: RunsDir = Path("runs")
+    threads: Threads = None
+    """None: all cores but one."""
+    fuse: Fuse = True
+    """Whether layers are fused and the optimizer updates all weights as one vector.
+
+    Without, the forward pass is that of PyTorch's own modules and the optimizer updates the network's parameters one by
+    one: slower, to check the fused path against. Data, order, augmentation and random numbers are the same, so losses
+    agree to rounding. A resumed or extended run ignores this: it trains as it was begun.
+    """
     command: tuple[str, ...] = field(default=())
     """The command line, to be stored with the run."""

@@ -1,10 +1,10 @@
-"""Augmentation of a whole batch at once, on the device, each image with a random draw of its own.
+"""Augmentation of whole batches, on the device, with random parameters for each image.
 
-An `Augmentation` is a pure function of images and parameters, which are sampled before an epoch begins, so a run that
-is resumed in the middle of an epoch sees the same images, and a test can hold given angles against torchvision.
-Transforms outside the batched family run image by image through torchvision.transforms.v2, slower, and say so.
+An `Augmentation` is a pure function of images and parameters. The parameters are sampled before an epoch begins, so a
+run that is resumed within an epoch sees the same images, and tests can compare given angles with torchvision.
+Transforms without a batched form run image by image through torchvision.transforms.v2, which is slower.
 
-Images here are float32 (N, 1, H, W) with the values 0 to 255 of their uint8 pixels.
+Images are float32 (N, 1, H, W) with the values 0 to 255 of their uint8 pixels.
 """
 
 from abc import ABC, abstractmethod
@@ -28,28 +28,28 @@ class Transform(ABC):
     """One step of an augmentation."""
 
     num_random = 0
-    """Random numbers in [0, 1) that it takes per image."""
+    """Random numbers per image that the transform needs."""
 
-    def make_params(self, num_random: Tensor) -> Tensor:
-        """The parameters of every image of an epoch from its num_random; both float32 (N, `num_random`)."""
-        return num_random
+    def make_params(self, random: Tensor) -> Tensor:
+        """The parameters of N images from uniform random numbers in [0, 1); both float32 (N, `num_random`)."""
+        return random
 
     @abstractmethod
     def apply(self, images: Tensor, parameters: Tensor) -> Tensor:
         """The transformed images; `parameters` are the rows of `make_params` for these images."""
 
     def side(self, side: int) -> int:
-        """Height and width of what comes out, where `side` comes in; raises `CallError` where that cannot be."""
+        """Height and width of the output for inputs of `side` pixels; raises `CallError` where they are too small."""
         return side
 
 
 def _affine_parameters(
     angle: Tensor, translate: Tensor, scale: Tensor, shear: Tensor, center: tuple[float, float]
 ) -> Tensor:
-    """Rows (a, b, c, d, e, f) that lead from an output pixel to its source: x' = ax + by + c, y' = dx + ey + f.
+    """Rows (a, b, c, d, e, f) that map an output pixel to its source: x' = ax + by + c, y' = dx + ey + f; (N, 6).
 
-    `angle` (N,) and `shear` (N, 2) in degrees, counted as torchvision's `affine` counts them; `translate` (N, 2) and
-    `center` in pixels from the middle. The formula is torchvision's `_get_inverse_affine_matrix`, for N images.
+    `angle` (N,) and `shear` (N, 2) in degrees with the signs of torchvision's `affine`; `translate` (N, 2) and `center`
+    in pixels from the middle. The formula is torchvision's `_get_inverse_affine_matrix`, for N images.
     """
     rotation, shear_x, shear_y = (torch.deg2rad(value) for value in (angle, shear[:, 0], shear[:, 1]))
     a = torch.cos(rotation - shear_y) / torch.cos(shear_y)
@@ -65,17 +65,17 @@ def _affine_parameters(
 
 
 def warp(images: Tensor, parameters: Tensor, fill: float, is_bilinear: bool) -> Tensor:
-    """Every image sampled at its own affine source positions; outside the image is `fill`."""
+    """Images (N, 1, H, W), each transformed by its own affine `parameters` (N, 6); outside the image is `fill`."""
     count, _, height, width = images.shape
     x = torch.arange(width, device=images.device) - (width - 1) / 2
     y = torch.arange(height, device=images.device) - (height - 1) / 2
     a, b, c, d, e, f = parameters.unsqueeze(2).unbind(1)
-    # An affine map is a sum of a part per column and a part per row, so one broadcast addition makes all positions.
+    # An affine map is the sum of a term per column and a term per row: one broadcast addition gives all positions.
     source_x = (a * x)[:, None, :] + (b * y + (c + (width - 1) / 2))[:, :, None]
     source_y = (d * x)[:, None, :] + (e * y + (f + (height - 1) / 2))[:, :, None]
     if is_bilinear:
         return _sample_bilinear(images, source_x, source_y, fill)
-    # A border of one pixel holds the fill; every position outside is brought to it.
+    # A border of one pixel holds the fill; positions outside are clamped to it.
     bordered = F.pad(images, (1, 1, 1, 1), value=fill).view(count, -1)
     index = source_y.round_().clamp_(-1, height).add_(1).mul_(width + 2)
     index += source_x.round_().clamp_(-1, width).add_(1)
@@ -93,7 +93,7 @@ def _sample_bilinear(images: Tensor, source_x: Tensor, source_y: Tensor, fill: f
 
 @dataclass
 class Affine(Transform):
-    """RandomAffine, and RandomRotation as its case without shift, scale and shear."""
+    """RandomAffine; and RandomRotation, which is RandomAffine without translation, scale and shear."""
 
     degrees: tuple[float, float]
     translate: tuple[float, float] = (0.0, 0.0)
@@ -103,13 +103,13 @@ class Affine(Transform):
     fill: float = 0.0
     center: tuple[float, float] = (0.0, 0.0)
     width: int = SIDE
-    """Pixels of the square that arrives; `translate` is a share of them."""
+    """Side of the input images in pixels; `translate` is a fraction of it."""
 
     num_random = 6
 
-    def make_params(self, num_random: Tensor) -> Tensor:
-        unit = num_random.double()
-        limit = torch.tensor(self.translate, dtype=torch.float64, device=num_random.device) * self.width
+    def make_params(self, random: Tensor) -> Tensor:
+        unit = random.double()
+        limit = torch.tensor(self.translate, dtype=torch.float64, device=random.device) * self.width
         shear = torch.stack([_between(unit[:, 4], *self.shear[:2]), _between(unit[:, 5], *self.shear[2:])], dim=1)
         translate = ((2 * unit[:, 1:3] - 1) * limit).round()
         angle, scale = _between(unit[:, 0], *self.degrees), _between(unit[:, 3], *self.scale)
@@ -164,7 +164,7 @@ class Resize(Transform):
 
 @dataclass
 class Pad(Transform):
-    """A border: left, right, top and bottom equal, so that images stay square."""
+    """A border of `width` pixels on all four sides."""
 
     width: int
     fill: float = 0.0
@@ -204,7 +204,7 @@ class RandomCrop(Transform):
 
 @dataclass
 class Flip(Transform):
-    """A mirror image with probability `p`; `axis` 2 is upside down, 3 left to right."""
+    """A flip with probability `p`: vertical for `axis` 2, horizontal for `axis` 3."""
 
     p: float
     axis: int
@@ -217,7 +217,7 @@ class Flip(Transform):
 
 @dataclass
 class Invert(Transform):
-    """Black for white with probability `p`."""
+    """Inverted grey values with probability `p`."""
 
     p: float
 
@@ -229,7 +229,7 @@ class Invert(Transform):
 
 @dataclass
 class Chain(Transform):
-    """Transforms one after the other, each for a share `p` of the images."""
+    """Transforms in sequence, applied to each image with probability `p`."""
 
     transforms: Sequence[Transform]
     p: float = 1.0
@@ -238,19 +238,19 @@ class Chain(Transform):
         self._widths = [1, *(transform.num_random for transform in self.transforms)]
         self.num_random = sum(self._widths)
 
-    def make_params(self, num_random: Tensor) -> Tensor:
-        own, *parts = num_random.split(self._widths, dim=1)
+    def make_params(self, random: Tensor) -> Tensor:
+        own, *parts = random.split(self._widths, dim=1)
         params = (transform.make_params(part) for transform, part in zip(self.transforms, parts, strict=True))
         return torch.cat([own, *params], dim=1)
 
     def apply(self, images: Tensor, parameters: Tensor) -> Tensor:
         if self.p >= 1:
             return self._chain(images, parameters)
-        chosen = parameters[:, 0] < self.p
+        is_selected = parameters[:, 0] < self.p
         if images.device.type != "cpu":
-            # Work on every image and choose: sizes that depend on random numbers make the host wait for the device.
-            return torch.where(chosen[:, None, None, None], self._chain(images, parameters), images)
-        index = chosen.nonzero()[:, 0]
+            # Transform all images and select: sizes that depend on random numbers make the host wait for the device.
+            return torch.where(is_selected[:, None, None, None], self._chain(images, parameters), images)
+        index = is_selected.nonzero()[:, 0]
         return images.index_copy(0, index, self._chain(images[index], parameters[index])) if len(index) else images
 
     def _chain(self, images: Tensor, parameters: Tensor) -> Tensor:
@@ -269,7 +269,7 @@ class Chain(Transform):
 
 
 class ImageByImage(Transform):
-    """A torchvision transform, for what has no batched form; its random numbers are seeded by the image's draw."""
+    """A torchvision transform that has no batched form; its seed for each image comes from the random number."""
 
     num_random = 1
 
@@ -281,15 +281,19 @@ class ImageByImage(Transform):
         pixels = images.to(torch.uint8).cpu()
         seeds = (parameters[:, 0].double() * 2**31).long().tolist()
         with torch.random.fork_rng(devices=[]):
-            return torch.stack([self._one(image, seed) for image, seed in zip(pixels, seeds, strict=True)]).to(images)
+            return torch.stack(
+                [self._transform_one(image, seed) for image, seed in zip(pixels, seeds, strict=True)]
+            ).to(images)
 
-    def _one(self, image: Tensor, seed: int) -> Tensor:
+    def _transform_one(self, image: Tensor, seed: int) -> Tensor:
         torch.manual_seed(seed)
         transformed: Tensor = self.transform(image)
         return transformed
 
     def side(self, side: int) -> int:
-        shapes = {tuple(self._one(torch.zeros(1, side, side, dtype=torch.uint8), seed).shape) for seed in range(16)}
+        shapes = {
+            tuple(self._transform_one(torch.zeros(1, side, side, dtype=torch.uint8), seed).shape) for seed in range(16)
+        }
         if len(shapes) > 1:
             raise CallError(f"{self.call.name} makes images of several sizes; put Resize({side}) inside it")
         shape = shapes.pop()
@@ -299,7 +303,7 @@ class ImageByImage(Transform):
 
 
 class Augmentation:
-    """The augmentation of a recipe, built once; raises `CallError` where it does not end in 28x28 images."""
+    """The augmentation of a recipe; raises `CallError` where its output is not 28x28 pixels."""
 
     def __init__(self, calls: Sequence[Call]) -> None:
         self.sequence = Chain([_transform(call) for call in _pull_resize(calls)])
@@ -310,7 +314,7 @@ class Augmentation:
         """The transforms that run image by image."""
 
     def sample_params(self, count: int, generator: torch.Generator) -> Tensor:
-        """The parameters of an epoch's images, float32 (`count`, K), on the CPU."""
+        """Random parameters for `count` images, float32 (`count`, K), on the CPU."""
         return self.sequence.make_params(torch.rand(count, self.sequence.num_random, generator=generator))
 
     def __call__(self, images: Tensor, parameters: Tensor) -> Tensor:
@@ -319,7 +323,7 @@ class Augmentation:
 
 
 def slow_transforms(calls: Sequence[Call]) -> list[str]:
-    """Names of the calls that run image by image; unlike an `Augmentation`, found without drawing a random number.
+    """Names of the calls that run image by image; draws no random number, unlike an `Augmentation`.
 
     Raises `CallError` for arguments that torchvision refuses.
     """
@@ -328,9 +332,9 @@ def slow_transforms(calls: Sequence[Call]) -> list[str]:
 
 
 def _pull_resize(calls: Sequence[Call]) -> list[Call]:
-    """Moves a `Resize` behind a `RandomApply` into it as well, so that a batch never holds images of two sizes.
+    """Copies a `Resize` after a `RandomApply` into it, so that all images of a batch have one size.
 
-    The result is the same: images that are not chosen have their size already, and `Resize` leaves them alone.
+    The result is the same: images that are not selected already have that size, and `Resize` does not change them.
     """
     pulled = list(calls)
     for index, (call, after) in enumerate(pairwise(calls)):
@@ -344,7 +348,7 @@ def _pull_resize(calls: Sequence[Call]) -> list[Call]:
 
 
 def _transform(call: Call) -> Transform:
-    """The batched form of a call, or torchvision's own."""
+    """The batched transform of a call, or torchvision's where there is none."""
     arguments = catalog.check("transform", call)
     batched = _BATCHED.get(call.name)
     transform = batched(arguments) if batched else None
@@ -471,12 +475,12 @@ _BATCHED: dict[str, Callable[[dict[str, Value]], Transform | None]] = {
     "RandomApply": _random_apply,
     "Identity": lambda arguments: Chain([]),
 }
-"""Each gives the batched transform, or None where these arguments have no batched form."""
+"""Functions from the arguments of a call to its batched transform, or None where they have no batched form."""
 
 
 def _torchvision(call: Call) -> Callable[[Tensor], Tensor]:
     """The torchvision.transforms.v2 object of a call; raises `CallError` in torchvision's words."""
-    from torchvision.transforms import v2  # 2 s: only who needs it waits for it.
+    from torchvision.transforms import v2  # Takes 2 s, so not at import time.
 
     def value_of(value: Value) -> Any:
         if isinstance(value, Call):

@@ -1,7 +1,7 @@
-"""An epoch's training batches: gathered, augmented and normalised ahead of the steps that take them.
+"""An epoch's training batches: gathered, augmented and normalised before the steps that take them.
 
-Work goes by chunks of many batches, since a batch of 64 small images costs more in calls than in pixels. On the CPU the
-next chunk is made in a thread beside the step under way; on a GPU everything is on its stream anyway.
+Batches are made in chunks of several, since for 64 small images the calls cost more than the pixels. On the CPU the
+next chunk is prefetched in a thread; on a GPU the calls are asynchronous anyway.
 """
 
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,17 +14,17 @@ from mnist_tui.training.data import Images
 from mnist_tui.training.environment import cores
 
 CHUNK_IMAGES = 512
-"""About so many images are prepared at once: with more, what is worked on leaves the processor's cache (measured)."""
+"""Images in a chunk, rounded down to whole batches; more do not fit the processor's cache (measured)."""
 
 
 def normalise(pixels: Tensor, mean: float, std: float) -> Tensor:
-    """Pixels 0 to 255, any dtype, as float32 in channels_last with the given mean and deviation of 0..1 taken out."""
+    """(pixels / 255 - mean) / std, as float32 in channels_last; pixels (N, 1, 28, 28) of any dtype, 0 to 255."""
     scaled = pixels.float().mul(1 / (255 * std)).sub_(mean / std)
     return scaled.contiguous(memory_format=torch.channels_last)
 
 
 class Batches:
-    """The batches of the epochs of one run; `begin` an epoch, then `take` batch after batch."""
+    """The training batches of a run: `begin` an epoch, then `take` one batch after the other."""
 
     def __init__(
         self, images: Images, batch_size: int, normalization: tuple[float, float], augmentation: Augmentation | None
@@ -42,40 +42,40 @@ class Batches:
         self._params = torch.empty(0, 0)
 
     def _can_prefetch(self) -> bool:
-        """Whether chunks can be made in a thread: on the CPU, with a core to spare.
+        """Whether chunks are made in a thread: on the CPU, with a core to spare.
 
-        Not where images are augmented one by one: that borrows torch's global random state, which dropout needs too.
+        Not with transforms that run image by image: they set torch's global random state, which dropout uses.
         """
         has_core = self.images.labels.device.type == "cpu" and cores() > torch.get_num_threads()
         return has_core and not (self.augmentation and self.augmentation.slow)
 
     def begin(self, order: Tensor, params: Tensor, first: int) -> None:
-        """Sets the order (N,) of an epoch's images, their augmentation (N, K), and the first image to take.
+        """Sets the order int64 (N,) of an epoch's images, their augmentation parameters (N, K), and the first image.
 
-        Chunks begin at the same images whatever `first` is, so that a resumed epoch computes the same numbers.
+        Chunks do not depend on `first`, so a resumed epoch computes the same numbers.
         """
         device = self.images.labels.device
         self._order, self._params = order.to(device), params.to(device)
         self._first = first
         self._chunk = None
-        self._next = self._start(first // self._chunk_size)
+        self._next = self._prefetch(first // self._chunk_size)
 
     def take(self) -> tuple[Tensor, Tensor]:
         """The next batch: inputs float32 (B, 1, 28, 28), channels_last, and labels int64 (B,)."""
         number, offset = divmod(self._first, self._chunk_size)
         if self._chunk is None or offset == 0:
             self._chunk = self._next.result() if self._next is not None else self._make_chunk(number)
-            self._next = self._start(number + 1)
+            self._next = self._prefetch(number + 1)
         inputs, labels = (part[offset : offset + self.batch_size] for part in self._chunk)
         self._first += len(labels)
         return inputs, labels
 
     def close(self) -> None:
-        """Ends the thread that makes batches ahead."""
+        """Ends the prefetching thread."""
         if self._prefetcher is not None:
             self._prefetcher.shutdown(cancel_futures=True)
 
-    def _start(self, number: int) -> "Future[tuple[Tensor, Tensor]] | None":
+    def _prefetch(self, number: int) -> "Future[tuple[Tensor, Tensor]] | None":
         if self._prefetcher is None or number * self._chunk_size >= len(self._order):
             return None
         return self._prefetcher.submit(self._make_chunk, number)
@@ -84,8 +84,8 @@ class Batches:
     def _make_chunk(self, number: int) -> tuple[Tensor, Tensor]:
         """The chunk of the given number, from 0."""
         part = slice(number * self._chunk_size, (number + 1) * self._chunk_size)
-        chosen = self._order[part]
-        pixels = self.images.pixels[chosen]
+        index = self._order[part]
+        pixels = self.images.pixels[index]
         if self.augmentation is not None:
             pixels = self.augmentation(pixels.float(), self._params[part])
-        return normalise(pixels, *self.normalization), self.images.labels[chosen]
+        return normalise(pixels, *self.normalization), self.images.labels[index]

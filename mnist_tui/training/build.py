@@ -1,4 +1,4 @@
-"""From calls to PyTorch objects: the network, its loss, its optimizer and its scheduler."""
+"""PyTorch objects from the calls of a spec: network, loss, optimizer, scheduler, augmentation."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,17 +16,16 @@ from mnist_tui.spec.layers.signatures import composite_arguments
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.training import augment
 from mnist_tui.training.augment import Augmentation
-from mnist_tui.training.batch_norm import BatchNorm2d
 from mnist_tui.training.composite_modules import Parallel, Residual, SqueezeExcite
 
 FUSED = frozenset({"SGD", "Adam", "AdamW", "Adagrad"})
-"""Optimizers with one fused kernel for all weights, on the CPU and on CUDA."""
+"""Optimizers with a fused kernel on the CPU and on CUDA."""
 
 BY_SHAPE = frozenset({"Adafactor"})
-"""Optimizers that see rows and columns of a weight; the others treat each number alone, whatever weight it is in."""
+"""Optimizers that depend on the shape of a weight; all others are elementwise."""
 
 CAPTURABLE = frozenset({"Adam", "AdamW", "NAdam", "RAdam", "Adamax", "Adadelta", "ASGD", "RMSprop", "Rprop"})
-"""Optimizers that keep their step count on the device when asked to, so that a captured CUDA graph can hold them."""
+"""Optimizers with the option `capturable`, which keeps the step count on the device, as a CUDA graph needs it."""
 
 
 def network(spec: RunSpec) -> nn.Sequential:
@@ -54,8 +53,7 @@ def _make_module(input_row: LayerRow, call: Call) -> nn.Module:
     if "inplace" in values:
         # It saves nothing here, and overwrites what a `Residual` adds or a backward pass needs.
         values["inplace"] = False
-    module_class = BatchNorm2d if call.name == "BatchNorm2d" else getattr(nn, call.name)
-    module: nn.Module = module_class(**values)
+    module: nn.Module = getattr(nn, call.name)(**values)
     return module
 
 
@@ -118,7 +116,7 @@ def optimizer(spec: RunSpec, parameters: list[nn.Parameter]) -> Optimizer:
         values["fused"] = True
     if device == "cuda" and can_capture(spec):
         values |= {"capturable": True} if call.name in CAPTURABLE else {}
-        # A rate on the device can change between two replays of a captured step.
+        # As a tensor on the device the learning rate can change between two replays of a captured step.
         values["lr"] = torch.tensor(float(values["lr"]), device=parameters[0].device)
     built: Optimizer = _construct(lambda: getattr(torch.optim, call.name)(parameters, **values), "optimizer")
     return built
@@ -177,9 +175,9 @@ def augmentation(spec: RunSpec) -> Augmentation | None:
 
 
 def slow_transforms(spec: RunSpec) -> tuple[str, ...]:
-    """Names of the transforms of a run that go image by image and set torch's global random state meanwhile.
+    """Names of the transforms of a run that run image by image and set torch's global random state.
 
-    Telling them draws no random number. Raises `SpecError`.
+    Draws no random number. Raises `SpecError`.
     """
     calls = [spec.resolved(call) for call in spec.train.augment]
     return tuple(_construct(lambda: augment.slow_transforms(calls), "augment"))

@@ -1,11 +1,12 @@
-"""A training's whole state as bytes and back: safetensors and JSON, verified by SHA-256, with no pickle.
+"""A training's whole state as bytes and back: safetensors and JSON, verified by SHA-256, without pickle.
 
-It holds what a bit-exact continuation needs: weights, optimizer, scheduler, every random state, the state of the
-order's generator at the epoch's start and the steps taken since, running sums, and all history rows. So the one file
-moves everything, and the history is derived from it.
+A checkpoint holds what a bit-exact continuation needs: weights, optimizer, scheduler, every random state, the state of
+the order's generator at the epoch's start and the steps taken since, losses, correct predictions and gradient norms of
+the epoch so far, and all history rows. The history can therefore be written again from it.
 """
 
 import json
+import math
 from dataclasses import asdict
 from hashlib import sha256
 from typing import Any
@@ -18,14 +19,16 @@ from torch import Tensor
 from mnist_tui.errors import CheckpointError
 from mnist_tui.runs.events import EpochEnded, LearningRateChanged
 from mnist_tui.training.flat_parameters import parameter_views
-from mnist_tui.training.loop import Training
+from mnist_tui.training.state import Training
 
 FORMAT = 1
 CORRECT = "hits"
-"""The name that files of format 1 have for the counts of correct predictions."""
+"""The name of `TrainStep.correct` in files of format 1."""
+RATE_CHANGES = "steered"
+"""The name of `Training.rate_changes` in files of format 1."""
 
-OF_DEVICE = frozenset({"params", "fused", "foreach", "capturable"})
-"""What a device, not the recipe, decides in an optimizer: a run may go on on another one."""
+DEVICE_OPTIONS = frozenset({"params", "fused", "foreach", "capturable"})
+"""Optimizer options that depend on the device and not on the recipe: a run may be resumed on another device."""
 
 
 def dump(training: Training) -> bytes:
@@ -34,6 +37,7 @@ def dump(training: Training) -> bytes:
     tensors |= {f"model.{name}": value for name, value in training.model.state_dict().items()}
     tensors |= _random_states(training)
     tensors |= {"losses": training.step.losses, CORRECT: training.step.correct}
+    tensors["gradient_norms"] = training.step.gradient_norms
     tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     state = {
         "format": FORMAT,
@@ -42,7 +46,7 @@ def dump(training: Training) -> bytes:
         "steps_done": training.steps_done,
         "seconds": training.seconds,
         "last_rate": training.last_rate,
-        "steered": [asdict(event) for event in training.steered],
+        RATE_CHANGES: [asdict(event) for event in training.rate_changes],
         "rate_factor": training.rate_factor,
         "scheduled": training.scheduled,
         "rows": [asdict(row) for row in training.rows],
@@ -56,7 +60,7 @@ def dump(training: Training) -> bytes:
 
 
 def restore(training: Training, content: bytes) -> None:
-    """Brings a training just made from the same spec to the state in `content`; raises `CheckpointError`."""
+    """Brings a new training of the same spec to the state in `content`; raises `CheckpointError`."""
     tensors, state = read(content)
     if state.get("recipe") != _recipe(training):
         raise CheckpointError("does not fit this run: it was written with other layers or another recipe")
@@ -88,7 +92,7 @@ def read(content: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def _recipe(training: Training) -> str:
-    """A digest of what decides how a training goes on."""
+    """SHA-256 of the parts of the spec that decide how a training continues."""
     spec = training.spec.model_dump_json(include={"layers", "knobs", "train"})
     return sha256(spec.encode()).hexdigest()
 
@@ -103,9 +107,9 @@ def _digest(text: str, tensors: dict[str, Tensor]) -> str:
 
 
 def _optimizer_state(training: Training) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors of an optimizer's state by weight and name, and its plain numbers."""
+    """The tensors of the optimizer's state, by weight and name, and its plain numbers."""
     tensors, scalars = {}, {}
-    for index, values in _by_weight(training).items():
+    for index, values in _state_by_weight(training).items():
         for key, value in values.items():
             if isinstance(value, Tensor):
                 tensors[f"optimizer.{index}.{key}"] = value
@@ -114,11 +118,11 @@ def _optimizer_state(training: Training) -> tuple[dict[str, Tensor], dict[str, A
     return tensors, scalars
 
 
-def _by_weight(training: Training) -> dict[int, dict[str, Any]]:
-    """An optimizer's state for each weight, also where it was given all of them as one vector."""
+def _state_by_weight(training: Training) -> dict[int, dict[str, Any]]:
+    """The optimizer's state for each weight, also where the optimizer works on all weights as one vector."""
     if training.vector not in training.optimizer.state:
-        of_each: dict[int, dict[str, Any]] = training.optimizer.state_dict()["state"]
-        return of_each
+        by_weight: dict[int, dict[str, Any]] = training.optimizer.state_dict()["state"]
+        return by_weight
     weights = list(training.model.parameters())
     split: dict[int, dict[str, Any]] = {index: {} for index in range(len(weights))}
     for key, value in training.optimizer.state[training.vector].items():
@@ -128,17 +132,17 @@ def _by_weight(training: Training) -> dict[int, dict[str, Any]]:
     return split
 
 
-def _of_vector(training: Training, of_each: dict[int, dict[str, Any]]) -> dict[int, dict[str, Any]]:
-    """The reverse of `_by_weight`, for an optimizer that was given one vector."""
+def _state_for_optimizer(training: Training, by_weight: dict[int, dict[str, Any]]) -> dict[int, dict[str, Any]]:
+    """The reverse of `_state_by_weight`: the state as the optimizer wants it, for each weight or for one vector."""
     weights = list(training.model.parameters())
-    if training.optimizer.param_groups[0]["params"][0] is not training.vector or not of_each:
-        return of_each
-    merged = dict(of_each[0])
+    if training.optimizer.param_groups[0]["params"][0] is not training.vector or not by_weight:
+        return by_weight
+    merged = dict(by_weight[0])
     for key, value in merged.items():
         if isinstance(value, Tensor) and value.shape == weights[0].shape:
             merged[key] = torch.zeros_like(training.vector)
             for index, part in enumerate(parameter_views(merged[key], weights)):
-                part.copy_(of_each[index][key])
+                part.copy_(by_weight[index][key])
     return {0: merged}
 
 
@@ -150,7 +154,7 @@ def _random_states(training: Training) -> dict[str, Tensor]:
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    """What of a state dictionary is numbers, words, or lists and dictionaries of them."""
+    """The entries of a state dictionary that JSON can hold: numbers, strings, and lists or dictionaries of them."""
     kept: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, Tensor) and value.numel() == 1:
@@ -174,14 +178,16 @@ def _restore(training: Training, tensors: dict[str, Tensor], state: dict[str, An
     training.epoch, training.steps_done = state["epoch"], state["steps_done"]
     training.seconds = state["seconds"]
     training.last_rate = float(state.get("last_rate", training.learning_rate))
-    training.steered = [LearningRateChanged(**event) for event in state.get("steered", ())]
+    training.rate_changes = [LearningRateChanged(**event) for event in state.get(RATE_CHANGES, ())]
     training.rate_factor = float(state.get("rate_factor", 1.0))
     training.scheduled = [float(rate) for rate in state.get("scheduled", ())]
-    # Its steps were taken by another process; else a scheduler that is due before the next one warns of none.
+    # Another process took the optimizer's steps; without this the scheduler warns that there was none.
     training.optimizer._opt_called = True  # type: ignore[attr-defined]
     training.step.losses.copy_(tensors["losses"])
     training.step.correct.copy_(tensors[CORRECT])
-    # The order of the epoch under way is drawn again, from where it was drawn first.
+    # Version 0.1 did not keep the norms: NaN makes the epoch's mean unknown, too.
+    training.step.gradient_norms.copy_(tensors.get("gradient_norms", torch.full((1,), math.nan)))
+    # The order of the current epoch is drawn again, from the same state as the first time.
     training.epoch_start = tensors["random.epoch_start"]
     training.generator.set_state(training.epoch_start)
     torch.set_rng_state(tensors["random.cpu"])
@@ -199,10 +205,10 @@ def _restore_optimizer(training: Training, tensors: dict[str, Tensor], state: di
     for name, scalar in state["optimizer"].items():
         index, key = name.split(".", 1)
         moments.setdefault(int(index), {})[key] = scalar
-    document["state"] = _of_vector(training, moments)
+    document["state"] = _state_for_optimizer(training, moments)
     training.optimizer.load_state_dict(document)
     for group, saved in zip(training.optimizer.param_groups, state["groups"], strict=True):
-        _update(group, {key: value for key, value in saved.items() if key not in OF_DEVICE})
+        _update(group, {key: value for key, value in saved.items() if key not in DEVICE_OPTIONS})
 
 
 def _restore_scheduler(scheduler: Any, saved: dict[str, Any]) -> None:
@@ -212,7 +218,7 @@ def _restore_scheduler(scheduler: Any, saved: dict[str, Any]) -> None:
 
 
 def _update(values: dict[str, Any], saved: dict[str, Any]) -> None:
-    """Sets the saved values, each in the type it has: numbers on the device stay there, tuples stay tuples."""
+    """Sets the saved values, keeping types: a tensor on the device is filled in place, a tuple stays a tuple."""
     for key, value in saved.items():
         if isinstance(values.get(key), Tensor):
             values[key].fill_(value)

@@ -1,6 +1,8 @@
-"""MNIST, or the small stand-in that scikit-learn ships, as tensors; and its seeded splits."""
+"""MNIST, or the small digits of this package that stand in for it, as tensors; and its seeded splits."""
 
+import gzip
 import os
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -18,7 +20,10 @@ from mnist_tui.spec.run_options import Choice
 from mnist_tui.training.download import RAW_FILES, RawFile, download, verify
 
 SPLIT_STREAM = 0x5917
-"""Added to the seed of the validation split, so that it draws other numbers than the weights do."""
+"""Added to the seed of the run for the generator of the validation split."""
+
+DIGITS_FILE = Path(__file__).parents[1] / "data" / "digits.gz"
+MAX_DIGITS_BYTES = 100_000
 
 
 @dataclass(frozen=True)
@@ -42,17 +47,17 @@ class Images:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A training and a test part, and what they are."""
+    """Training and test images, and where they come from."""
 
     name: Literal["mnist", "digits"]
     origin: str
-    """The folder, or the package, that it was read from."""
+    """The folder or the package that the images were read from."""
     train: Images
     test: Images
 
     @property
     def sha256(self) -> str:
-        """Of all pixels and labels: two runs with the same digest saw the same data."""
+        """SHA-256 of all pixels and labels."""
         digest = sha256()
         for images in (self.train, self.test):
             digest.update(images.pixels.numpy().tobytes())
@@ -61,13 +66,13 @@ class Dataset:
 
 
 def folders(data_dir: Path | None) -> list[Path]:
-    """Where MNIST is looked for: the named folder alone; where none is named, the user's cache folder and `./data`."""
+    """The folders searched for MNIST: only the named one; where none is named, the user's cache folder and `./data`."""
     named = _named(data_dir)
     return [named] if named else [platformdirs.user_cache_path("mnist-tui") / "data", Path("data")]
 
 
 def _named(data_dir: Path | None) -> Path | None:
-    """The folder that somebody named: `data_dir`, else `MNIST_TUI_DATA_DIR`."""
+    """The folder the user named: `data_dir`, else `MNIST_TUI_DATA_DIR`."""
     variable = os.environ.get("MNIST_TUI_DATA_DIR")
     return data_dir or (Path(variable) if variable else None)
 
@@ -90,9 +95,10 @@ def load(
 ) -> Dataset:
     """The data set; MNIST is downloaded where it is not found.
 
-    `auto` falls back to the digits of scikit-learn, with a warning that cannot be missed, where MNIST can be neither
-    found nor fetched and no folder is named for it. Raises `DataError`: where MNIST is asked for, by `mnist` or by
-    naming its folder, and not to be had; and always when files that are there are damaged: falling back would hide it.
+    `auto` falls back to the small digits of this package, with a warning that cannot be missed, where MNIST can be
+    neither found nor fetched and no folder is named for it. Raises `DataError`: where MNIST is asked for, by `mnist` or
+    by naming its folder, and not to be had; and always when files that are there are damaged: falling back would hide
+    it.
     """
     if choice == "digits":
         return load_digits()
@@ -110,7 +116,7 @@ def load(
 
 
 def download_notice(choice: Choice, data_dir: Path | None) -> Notice | None:
-    """What to say before `load`, where it will have to download."""
+    """A notice that `load` is going to download MNIST; None where it is not."""
     if choice == "digits" or find(data_dir) is not None:
         return None
     return Notice(f"MNIST is not in {_looked_in(data_dir)}; downloading it (11 MB) to {_download_folder(data_dir)}")
@@ -136,14 +142,14 @@ def _no_mnist(data_dir: Path | None, error: OSError) -> str:
 
 def _banner(error: OSError) -> str:
     return (
-        "NOT MNIST. It was neither found nor fetched, so this run uses the 1,797 small digits of scikit-learn, "
+        "NOT MNIST. It was neither found nor fetched, so this run uses 1,797 small digits, "
         f"scaled to 28x28. Its accuracies mean nothing for MNIST and are never compared with an MNIST run. ({error}) "
         "For MNIST: --data-dir DIR, where DIR/MNIST/raw holds its four raw files."
     )
 
 
 def load_mnist(raw: Path) -> Dataset:
-    """MNIST from the four files in `raw`; raises `DataError` when one is not the real one."""
+    """MNIST from the four files in `raw`; raises `DataError` where one differs from the published file."""
     pixels_train, labels_train, pixels_test, labels_test = (_read(raw / file.name, file) for file in RAW_FILES)
     return Dataset("mnist", str(raw), _images(pixels_train, labels_train), _images(pixels_test, labels_test))
 
@@ -160,30 +166,40 @@ def _read(path: Path, file: RawFile) -> bytes:
 
 
 def _images(pixels: bytes, labels: bytes) -> Images:
-    """From IDX files: after a header of 16 and 8 bytes, one byte a pixel and one byte a label."""
+    """Images from two IDX files: headers of 16 and 8 bytes, then one byte per pixel and one per label."""
     image_bytes = torch.frombuffer(bytearray(pixels), dtype=torch.uint8)[16:]
     label_bytes = torch.frombuffer(bytearray(labels), dtype=torch.uint8)[8:]
     return Images(image_bytes.reshape(-1, 1, 28, 28), label_bytes.long())
 
 
 def load_digits() -> Dataset:
-    """The 1,797 real handwritten 8x8 digits of scikit-learn (Alpaydin, Kaynak 1998), scaled to 28x28.
+    """1,797 real handwritten 8x8 digits (Alpaydin, Kaynak 1998; mnist_tui/data/README.md), scaled to 28x28.
 
-    They are enlarged to 20x20 and centred, as MNIST's are. 360 are test images, the same ones whatever the seed.
+    They are enlarged to 20x20 and centred, as MNIST's are. 360 are test images, the same ones whatever the seed. Raises
+    `DataError` where the file in the package is damaged.
     """
-    from sklearn.datasets import load_digits as sklearn_digits  # 1 s: only who uses it waits for it.
-
-    bunch = sklearn_digits()
-    small = torch.from_numpy(bunch.images).float()[:, None] * (255 / 16)
+    rows = _read_digits()
+    small = rows[:, :64].reshape(-1, 1, 8, 8).float() * (255 / 16)
     large = torch.nn.functional.interpolate(small, size=(20, 20), mode="bilinear", align_corners=False)
     pixels = torch.nn.functional.pad(large, (4, 4, 4, 4)).round().clamp(0, 255).to(torch.uint8)
-    images = Images(pixels, torch.from_numpy(bunch.target).long())
+    images = Images(pixels, rows[:, 64].long())
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
-    return Dataset("digits", "scikit-learn", images.take(order[360:]), images.take(order[:360]))
+    return Dataset("digits", "mnist-tui", images.take(order[360:]), images.take(order[:360]))
+
+
+def _read_digits() -> Tensor:
+    """Uint8 (1797, 65): 64 pixels, 0 to 16, and the label."""
+    try:
+        content = gzip.decompress(read_bytes(DIGITS_FILE, MAX_DIGITS_BYTES))
+        if len(content) != 1797 * 65:
+            raise EOFError("is not whole")
+    except (OSError, FileError, EOFError, zlib.error) as error:
+        raise DataError(f"{DIGITS_FILE} cannot be read ({error}); install mnist-tui again") from None
+    return torch.frombuffer(bytearray(content), dtype=torch.uint8).reshape(-1, 65)
 
 
 def split(images: Images, validation_images: int, seed: int) -> tuple[Images, Images | None]:
-    """Training and validation images, drawn by `seed` alone; no validation images where none are asked for."""
+    """Training and validation images, selected by `seed`; None for validation where `validation_images` is 0."""
     if not validation_images:
         return images, None
     generator = torch.Generator().manual_seed(seed + SPLIT_STREAM)

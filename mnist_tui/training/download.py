@@ -1,4 +1,4 @@
-"""Fetches the four files of MNIST: https only, bounded, verified, in limited time, and never half written."""
+"""Download of the four files of MNIST: https only, limited in size and time, verified, written whole or not at all."""
 
 import http.client
 import threading
@@ -16,15 +16,15 @@ from mnist_tui.errors import DownloadError
 from mnist_tui.files import write_atomically
 
 SECONDS = 300.0
-"""For all four files, 11 MB compressed."""
+"""Time limit for all four files, 11 MB compressed."""
 CONNECT_SECONDS = 10.0
 MAX_COMPRESSED = 20_000_000
-"""Bytes of one compressed file; the largest real one has 9,912,422."""
+"""Size limit of one compressed file in bytes; the largest has 9,912,422."""
 
 
 @dataclass(frozen=True)
 class RawFile:
-    """One of the four files, as it must be once it is unpacked."""
+    """Name, size and digest of one of the four files, unpacked."""
 
     name: str
     bytes: int
@@ -37,7 +37,7 @@ RAW_FILES = (
     RawFile("t10k-images-idx3-ubyte", 7_840_016, "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"),
     RawFile("t10k-labels-idx1-ubyte", 10_008, "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"),
 )
-"""The digests are of the files that torchvision's MD5 sums (`torchvision.datasets.MNIST.resources`) describe."""
+"""SHA-256 of the files with torchvision's MD5 sums (`torchvision.datasets.MNIST.resources`)."""
 
 
 class _HttpsOnly(urllib.request.HTTPRedirectHandler):
@@ -60,14 +60,14 @@ def _check_https(url: str) -> None:
 
 
 def open_https(url: str) -> Any:
-    """The response of a https address; redirects to anything else are refused."""
+    """The response of a https URL; redirects to other schemes raise `DownloadError`."""
     _check_https(url)
     return urllib.request.build_opener(_HttpsOnly).open(url, timeout=CONNECT_SECONDS)
 
 
 def mirrors() -> list[str]:
-    """Where torchvision fetches MNIST from, less what is not https."""
-    from torchvision.datasets import MNIST  # 2 s: only who downloads waits for it.
+    """The https mirrors of torchvision's MNIST."""
+    from torchvision.datasets import MNIST  # Takes 2 s, so not at import time.
 
     return [mirror for mirror in MNIST.mirrors if mirror.startswith("https://")]
 
@@ -79,10 +79,10 @@ def download(
     open_url: Callable[[str], Any] = open_https,
     seconds: float = SECONDS,
 ) -> None:
-    """Puts `files` into `folder`, each only once it is verified; files already there are kept.
+    """Downloads `files` into `folder`, each written once it is verified; existing files are kept.
 
-    Raises `DownloadError`, at the latest after `seconds`: also a server that stalls, or sends a byte at a time,
-    cannot hold the program, since the fetching thread is left behind.
+    Raises `DownloadError`, after `seconds` at the latest, even if the server stalls: the download runs in a daemon
+    thread, which is then abandoned.
     """
     failure: list[BaseException] = []
     deadline = time.monotonic() + seconds
@@ -124,7 +124,7 @@ def _fetch_from_any(
 
 
 def _fetch(url: str, file: RawFile, open_url: Callable[[str], Any], deadline: float) -> bytes:
-    """The unpacked, verified content behind a URL."""
+    """The unpacked and verified content of a URL."""
     unpacker = zlib.decompressobj(wbits=31)  # 31: gzip, with its checksum.
     content = bytearray()
     received = 0
@@ -141,7 +141,7 @@ def _fetch(url: str, file: RawFile, open_url: Callable[[str], Any], deadline: fl
 
 
 def verify(content: bytes, file: RawFile) -> None:
-    """Raises `DownloadError` unless `content` has the size and the SHA-256 of the real file."""
+    """Raises `DownloadError` unless `content` has the size and SHA-256 of `file`."""
     if len(content) != file.bytes:
         raise DownloadError(f"{file.name} has {len(content):,} bytes, not {file.bytes:,}")
     if sha256(content).hexdigest() != file.sha256:

@@ -1,4 +1,4 @@
-"""The world a run happens in: device, threads, versions, git."""
+"""The machine and software of a run: device, threads, versions, git commit."""
 
 import importlib.metadata
 import os
@@ -17,22 +17,23 @@ def cores() -> int:
 
 
 def default_threads() -> int:
-    """All cores but one: with as many threads as busy cores, PyTorch's threads wait for each other (5 to 30 times)."""
+    """All cores but one: where a core is busy, PyTorch's threads wait for each other (5 to 30 times slower)."""
     return max(1, cores() - 1)
 
 
 def resolve_device(name: str) -> torch.device:
-    """The device called auto, cpu, cuda, cuda:1 or mps; raises `DeviceError` where it is not there."""
+    """The device named auto, cpu, cuda, cuda:1 or mps; raises `DeviceError` where it is not available."""
     if name == "auto":
         has_mps = torch.backends.mps.is_available()
         return torch.device("cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu")
     kind, _, index = name.partition(":")
     if kind not in ("cpu", "cuda", "mps") or (index and (kind != "cuda" or not index.isdigit())):
         raise DeviceError(f"--device {name[:40]}: must be auto, cpu, cuda, cuda:0, cuda:1, … or mps")
-    if kind == "cuda" and (reason := _no_cuda(int(index or 0))):
-        raise DeviceError(f"--device {name}: {reason}; --device auto takes what there is")
+    if kind == "cuda" and (why := _no_cuda(int(index or 0))):
+        raise DeviceError(f"--device {name}: {why}; --device auto takes what there is", why)
     if kind == "mps" and not torch.backends.mps.is_available():
-        raise DeviceError("--device mps: there is no Apple GPU, or this PyTorch is built without it")
+        why = "there is no Apple GPU, or this PyTorch is built without it"
+        raise DeviceError(f"--device mps: {why}", why)
     return torch.device(name)
 
 
@@ -49,14 +50,14 @@ def _no_cuda(index: int) -> str:
 
 
 def device_name(device: torch.device) -> str:
-    """What the device is, for people."""
+    """The product name of the device."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return platform.processor() or platform.machine()
 
 
 def versions() -> dict[str, str]:
-    """The versions that decide a run's numbers."""
+    """Versions of Python and of the packages that affect a run's numbers."""
     names = ("mnist-tui", "torch", "torchvision", "numpy", "safetensors")
     return {"python": platform.python_version()} | {name: _version(name) for name in names}
 

@@ -1,4 +1,4 @@
-"""All weights of a network in one vector, their gradients in another: one call works on all of them."""
+"""All weights of a network as one vector and their gradients as another, so that one operator call covers them all."""
 
 from collections.abc import Sequence
 
@@ -7,10 +7,10 @@ from torch import Tensor, nn
 
 
 def flatten_parameters(weights: Sequence[nn.Parameter]) -> nn.Parameter:
-    """Moves weights and their gradients into one vector (P,) of all P numbers, which it returns.
+    """Moves weights of P numbers in total, and their gradients, into one vector (P,), and returns it.
 
-    From then on a weight is a view of the vector, and its gradient, at first 0, one of the vector's `grad`. The vector
-    may be given, in their place, to an optimizer that treats each number alone, whose cost is by tensor.
+    Afterwards every weight is a view of the vector, and its gradient, initially 0, a view of the vector's `grad`. An
+    elementwise optimizer may be given the vector instead of the weights; it is faster, since its cost is per tensor.
     """
     first = weights[0].detach()
     vector = nn.Parameter(first.new_zeros(sum(weight.numel() for weight in weights)))
@@ -23,7 +23,7 @@ def flatten_parameters(weights: Sequence[nn.Parameter]) -> nn.Parameter:
 
 
 def parameter_views(vector: Tensor, weights: Sequence[Tensor]) -> list[Tensor]:
-    """Views of a vector (P,), one for each weight, in its shape and lying in memory as it does."""
+    """Views of a vector (P,), one for each weight, with its shape and strides."""
     views, offset = [], 0
     for weight in weights:
         views.append(vector.as_strided(weight.shape, weight.stride(), offset))

@@ -1,7 +1,7 @@
-"""The network of a run, from a checkpoint in its folder, and what it says about a few images, beside the training.
+"""Predictions of a run's network, loaded from a checkpoint in the run folder, also while the run is being trained.
 
-Nothing that a training in this process uses is changed: no random number is drawn, and inference mode and the `meta`
-device are set for the calling thread alone.
+A training in another thread is not disturbed: no random number is drawn, and inference mode and the `meta` device are
+set for the calling thread only.
 """
 
 from collections.abc import Sequence
@@ -25,37 +25,37 @@ MAX_BYTES = 64 * 2**20
 
 
 class Prediction(NamedTuple):
-    """What a network says about one image."""
+    """The prediction of a network for one image."""
 
     label: int
-    """The class of the highest probability."""
+    """The most probable class, 0 to 9."""
     probability: float
-    """Of that class, 0 to 1."""
+    """The probability of that class, 0 to 1."""
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a network says about N images, and how far it was trained."""
+    """The predictions of a network for N images, and how far it was trained."""
 
     of_images: tuple[Prediction, ...]
     epoch: int
     """The epoch of the newest optimizer step, from 1; 0 before the first step."""
     step: int | None
-    """Steps taken in that epoch; None at its end."""
+    """Steps taken in that epoch; None when it is finished."""
 
 
 def predict(spec: RunSpec, folder: Path, digits: Sequence[bytes]) -> Predictions | None:
     """The predictions of the newest checkpoint of a run, for images of 28 rows of 28 grey values, 0 to 255.
 
     They are computed on the CPU, in eval mode, from images normalised as in training. None where there is no
-    checkpoint, where it was deleted since the folder was listed, and where it is larger than `MAX_BYTES`. Raises
-    `CheckpointError` for a damaged one, or one of another network than the spec's.
+    checkpoint, or where it is larger than `MAX_BYTES`. Raises `CheckpointError` for a damaged checkpoint, or one of
+    another network than the spec's.
     """
     content = _newest_checkpoint(folder)
     if content is None:
         return None
     tensors, state = checkpoint.read(content)
-    log_probs = _log_probs(_trained_network(spec, tensors), _inputs(spec, digits))
+    log_probs = _log_probs(_load_weights(spec, tensors), _normalise_digits(spec, digits))
     probabilities, labels = log_probs.exp().max(dim=1)
     of_images = tuple(map(Prediction, labels.tolist(), probabilities.tolist()))
     epoch, step = state["epoch"], state["steps_done"]
@@ -63,36 +63,36 @@ def predict(spec: RunSpec, folder: Path, digits: Sequence[bytes]) -> Predictions
 
 
 def load_network(folder: Path, epoch: int | None = None) -> nn.Module:
-    """The trained network of a run folder, on the CPU and in eval mode: of its best epoch, or of a given one.
+    """The trained network of a run folder, on the CPU and in eval mode, after its best epoch or the given one.
 
-    It takes float32 (N, 1, 28, 28), pixels in 0..1 normalised with the recipe's `normalize`, and returns (N, 10).
-    Weights are kept of the best epoch and of the newest two checkpoints. Raises `RunError` where the folder is no run,
-    and `CheckpointError` where the weights of that epoch are not there.
+    It takes float32 (N, 1, 28, 28), pixels in 0..1 normalised with the recipe's `normalize`, and returns (N, 10). A run
+    keeps the weights of its best epoch and of its newest two checkpoints. Raises `RunError` where the folder is no run,
+    and `CheckpointError` where the weights of that epoch were not kept.
     """
     saved = load_run(folder)
     best = best_of(saved.rows)
-    wanted = epoch or (best.epoch if best else 0)
+    number = epoch or (best.epoch if best else 0)
     for _, content in readable_checkpoints(folder):
         tensors, state = checkpoint.read(content)
-        if (state["epoch"] - 1, state["steps_done"]) == (wanted, 0):
-            return _trained_network(saved.spec, tensors)
+        if (state["epoch"] - 1, state["steps_done"]) == (number, 0):
+            return _load_weights(saved.spec, tensors)
     raise CheckpointError(
-        f"{folder}: no weights are kept of epoch {wanted}" if wanted else f"{folder}: has no epoch yet"
+        f"{folder}: no weights are kept of epoch {number}" if number else f"{folder}: has no epoch yet"
     )
 
 
 def _newest_checkpoint(folder: Path) -> bytes | None:
-    """Its content; None where there is none to be read."""
+    """The content of the newest checkpoint; None where none can be read."""
     try:
         return next((read_bytes(path, MAX_BYTES) for path in checkpoints(folder)), None)
     except FileError:
         return None
 
 
-def _trained_network(spec: RunSpec, tensors: dict[str, Tensor]) -> nn.Module:
-    """The network of a spec with the weights of a checkpoint; raises `CheckpointError` where they do not fit."""
+def _load_weights(spec: RunSpec, tensors: dict[str, Tensor]) -> nn.Module:
+    """The network of a spec with the weights in `tensors`; raises `CheckpointError` where they do not fit."""
     weights = {name.removeprefix("model."): value for name, value in tensors.items() if name.startswith("model.")}
-    with torch.device("meta"):  # Initial weights would be drawn from the random state that the training uses.
+    with torch.device("meta"):  # Initialising weights would use the random state of a training in another thread.
         network = build.network(spec)
     try:
         network.load_state_dict(weights, assign=True)
@@ -101,7 +101,7 @@ def _trained_network(spec: RunSpec, tensors: dict[str, Tensor]) -> nn.Module:
     return network.eval()
 
 
-def _inputs(spec: RunSpec, digits: Sequence[bytes]) -> Tensor:
+def _normalise_digits(spec: RunSpec, digits: Sequence[bytes]) -> Tensor:
     """The digits as float32 (N, 1, 28, 28), normalised as in training."""
     pixels = torch.frombuffer(bytearray(b"".join(digits)), dtype=torch.uint8)
     return normalise(pixels.view(-1, 1, 28, 28), *spec.train.normalize)
@@ -109,6 +109,6 @@ def _inputs(spec: RunSpec, digits: Sequence[bytes]) -> Tensor:
 
 @torch.inference_mode()
 def _log_probs(network: nn.Module, inputs: Tensor) -> Tensor:
-    """Float32 (N, 10)."""
+    """Log-probabilities, float32 (N, 10), of inputs (N, 1, 28, 28)."""
     logits: Tensor = network(inputs)
     return torch.log_softmax(logits.float(), dim=1)

@@ -1,8 +1,5 @@
-"""What the laboratory shows before a run begins: digits as the network is fed them, and the learning rate to come."""
+"""Previews for the laboratory before a run begins: augmented training digits and the learning rate schedule."""
 
-import atexit
-import gc
-import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -16,42 +13,29 @@ from mnist_tui.spec.calls import names_in
 from mnist_tui.spec.recipe import TRAIN_IMAGES
 from mnist_tui.spec.run_options import Choice, Options
 from mnist_tui.spec.run_spec import RunSpec
-from mnist_tui.training import build, environment
+from mnist_tui.training import build
 from mnist_tui.training.data import Dataset, find, load_digits, load_mnist, split
 
 RATES = 200
-"""Points at which the learning rate is sampled."""
+"""Number of samples of the learning rate schedule."""
 MAX_STEPS = 20_000
-"""Scheduler steps that are simulated, where fewer show the same curve; more would be felt while typing."""
-MOST_STEPS = 200_000
-"""Scheduler steps that are simulated at all: 2 s."""
-CHOICE_STREAM = 0xD161
-"""Added to the number of the draw, so that it draws other numbers than a run's seed does."""
+"""Scheduler steps that are simulated where fewer give the same curve; more would delay typing."""
+MAX_SIMULATED_STEPS = 200_000
+"""The largest number of scheduler steps that is simulated; it takes 2 s."""
+SAMPLE_STREAM = 0xD161
+"""Added to the number of the sample for its generator, which then differs from that of a run with this seed."""
 
 
 @dataclass(frozen=True)
 class AugmentedSample:
-    """Digits as a network is fed them, before they are normalised."""
+    """Augmented training digits, before normalisation."""
 
     dataset: str
     labels: tuple[int, ...]
     digits: tuple[bytes, ...]
     """28 rows of 28 grey values each, 0 (background) to 255."""
     slow: tuple[str, ...] = ()
-    """The transforms that go image by image; while this process trains they are not run, and there are no digits."""
-
-
-def warm_up() -> None:
-    """Loads what a first run would wait for: torch, torchvision, the machinery behind the first optimizer."""
-    torch.set_num_threads(environment.default_threads())
-    importlib.import_module("torchvision.transforms.v2")
-    weight = torch.nn.Parameter(torch.zeros(1))
-    weight.grad = torch.zeros(1)
-    torch.optim.Adam([weight], fused=True).step()
-    # A full collection over torch's 330,000 objects holds the screen for 0.2 s; frozen ones are passed over.
-    gc.collect()
-    gc.freeze()
-    atexit.register(gc.unfreeze)  # Else a compiler that torch brings along complains on stderr about leaks.
+    """The transforms that run image by image; while this process trains they are not run, and there are no digits."""
 
 
 _loading = Lock()
@@ -63,7 +47,7 @@ def _read(raw: Path | None) -> Dataset:
 
 
 def _dataset(choice: Choice, data_dir: Path | None) -> Dataset:
-    """The data that a run would use, as far as it is on the disk, read once: a preview never downloads."""
+    """The data set that a run would use, without downloading; cached."""
     with _loading:
         return _read(None if choice == "digits" else find(data_dir))
 
@@ -71,11 +55,11 @@ def _dataset(choice: Choice, data_dir: Path | None) -> Dataset:
 def sample_augmented(
     spec: RunSpec, options: Options, count: int, draw: int, is_training: bool = False
 ) -> AugmentedSample:
-    """`count` training digits, augmented as in training; another `draw`, other digits and another augmentation.
+    """`count` training digits, augmented as in training; `draw` selects digits and augmentation.
 
     Where MNIST is not on this machine they are the small digits that a run falls back to; nothing is downloaded.
-    Transforms that go image by image set the global random state that dropout draws from, so with `is_training`, while
-    another thread trains, they are only named (`AugmentedSample.slow`).
+    Transforms that run image by image set the global random state that dropout uses, so while another thread trains
+    (`is_training`) they are only named, in `AugmentedSample.slow`.
 
     Raises `DataError` where MNIST's files are damaged, and `SpecError` where PyTorch refuses the augmentation.
     """
@@ -84,21 +68,21 @@ def sample_augmented(
     if slow and is_training:
         return AugmentedSample(dataset.name, (), (), slow)
     share = spec.train.validation_images / TRAIN_IMAGES
-    wanted = min(round(share * len(dataset.train)), len(dataset.train) - 1)
-    images, _ = split(dataset.train, wanted, spec.train.seed)
-    generator = torch.Generator().manual_seed(CHOICE_STREAM + draw)
-    chosen = images.take(torch.randperm(len(images), generator=generator)[:count])
-    pixels = chosen.pixels.float()
+    val_count = min(round(share * len(dataset.train)), len(dataset.train) - 1)
+    images, _ = split(dataset.train, val_count, spec.train.seed)
+    generator = torch.Generator().manual_seed(SAMPLE_STREAM + draw)
+    sample = images.take(torch.randperm(len(images), generator=generator)[:count])
+    pixels = sample.pixels.float()
     random_state = torch.get_rng_state()
     augmentation = build.augmentation(spec)
     if augmentation is not None:
-        pixels = augmentation(pixels, augmentation.sample_params(len(chosen), generator))
-        if augmentation.slow:  # Only these change it; a training thread may draw from it meanwhile.
+        pixels = augmentation(pixels, augmentation.sample_params(len(sample), generator))
+        if augmentation.slow:  # Only these change the state; else a training thread may be using it.
             torch.set_rng_state(random_state)
     grey = pixels.round().clamp(0, 255).to(torch.uint8)
     return AugmentedSample(
         dataset=dataset.name,
-        labels=tuple(int(label) for label in chosen.labels),
+        labels=tuple(int(label) for label in sample.labels),
         digits=tuple(bytes(image.reshape(-1).tolist()) for image in grey),
         slow=slow,
     )
@@ -107,8 +91,8 @@ def sample_augmented(
 def test_images(name: str, sha256: str, data_dir: Path | None, indices: Sequence[int]) -> dict[int, bytes]:
     """784 grey values, row by row, of the test images at `indices`, by their index.
 
-    `name` and `sha256` are those of a run's data set. Nothing is downloaded; raises `DataError` where the data set is not
-    on this machine, or is another one.
+    `name` and `sha256` are those of a run's data set. Nothing is downloaded; raises `DataError` where that data set is
+    not on this machine.
     """
     dataset = _dataset("digits" if name == "digits" else "mnist", data_dir)
     if dataset.name != name or _digest(dataset) != sha256:
@@ -125,8 +109,8 @@ def _digest(dataset: Dataset) -> str:
 def scheduled_rates(spec: RunSpec) -> tuple[float, ...]:
     """The learning rate at up to `RATES` evenly spaced steps of the run, the first included, from PyTorch's scheduler.
 
-    A schedule that follows the loss is flat here, since nobody knows the loss yet. Empty where the schedule is too long
-    to be simulated. Raises `SpecError` where PyTorch refuses the recipe.
+    `ReduceLROnPlateau` gives a constant, since it depends on losses to come. Empty where the schedule is too long to be
+    simulated. Raises `SpecError` where PyTorch refuses the recipe.
     """
     weight = torch.nn.Parameter(torch.zeros(1))
     optimizer = build.optimizer(spec, [weight])
@@ -137,11 +121,11 @@ def scheduled_rates(spec: RunSpec) -> tuple[float, ...]:
     rates: list[float] = []
     stepped = 0
     count = min(RATES, steps)
-    optimizer.step()  # Schedulers warn where none came before them; without a gradient it does nothing.
+    optimizer.step()  # Without a gradient it does nothing; schedulers warn if there was no optimizer step before.
     for step in (index * steps // count for index in range(count)):
         if scheduler is not None and not follows_loss:
             due = step if when == "batch" else step // per_epoch * (per_epoch if when == "burst" else 1)
-            if due > MOST_STEPS:
+            if due > MAX_SIMULATED_STEPS:
                 return ()
             for _ in range(due - stepped):
                 scheduler.step()
@@ -151,7 +135,7 @@ def scheduled_rates(spec: RunSpec) -> tuple[float, ...]:
 
 
 def _steps_per_epoch(spec: RunSpec) -> int:
-    """The steps of an epoch; of a long run fewer, where its schedule is said in `steps_per_epoch` and only scales."""
+    """Steps per epoch; fewer for a long run whose schedule is given in `steps_per_epoch`, which scales with it."""
     call, per_epoch = spec.train.scheduler, spec.steps_per_epoch()
     if call is None or "steps_per_epoch" not in names_in(call):
         return per_epoch

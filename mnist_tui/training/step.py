@@ -1,6 +1,6 @@
-"""One training step on the device: forward, backward, a look at what is finite, optimizer.
+"""One training step on the device: forward, backward, check for finite values, optimizer.
 
-Everything a step reads and writes lies in tensors whose place does not change between steps, so that on CUDA the step
+Everything a step reads and writes is in tensors whose address does not change between steps, so that on CUDA the step
 is captured once as a graph and then replayed; elsewhere the same code runs eagerly.
 """
 
@@ -9,18 +9,18 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import clip_grad_norm_
+from torch.nn.utils import clip_grads_with_norm_
 from torch.optim import Optimizer
 
 from mnist_tui.spec.recipe import TrainSpec
 from mnist_tui.training.build import FUSED
 
 WARM_UP_STEPS = 3
-"""Eager steps before a capture, in which libraries set up their workspaces (PyTorch's notes on CUDA graphs)."""
+"""Eager steps before a capture, in which libraries allocate their workspaces (PyTorch's notes on CUDA graphs)."""
 
 
 class TrainStep:
-    """Takes optimizer steps, and keeps each one's mean loss and right answers until the epoch is over."""
+    """Takes optimizer steps, and keeps loss, correct predictions and gradient norm of every step of the epoch."""
 
     def __init__(
         self,
@@ -42,11 +42,13 @@ class TrainStep:
         self.vector = vector
         """All weights (P,)."""
         self.gradient = vector.grad
-        """Their gradients (P,)."""
+        """The gradients of all weights (P,)."""
         self.losses = torch.zeros(steps_per_epoch, device=device)
-        """The mean loss of every step of the epoch so far."""
+        """The batch's mean loss, for every step of the epoch; float32 (S,), 0 for steps to come."""
         self.correct = torch.zeros(steps_per_epoch, dtype=torch.int64, device=device)
-        """The right answers of every step of the epoch so far."""
+        """The number of correct predictions, for every step of the epoch; int64 (S,)."""
+        self.gradient_norms = torch.zeros(steps_per_epoch, device=device)
+        """The gradient's 2-norm before clipping, for every step of the epoch; float32 (S,), NaN where not measured."""
         self.found_nonfinite = torch.zeros((), device=device)
         """1 once a loss or a gradient was not finite; a scalar, since fused Adam subtracts it from its step counts."""
         self._one = torch.ones(1, device=device)
@@ -54,23 +56,23 @@ class TrainStep:
         self._graph: Any = None
         self._graph_inputs: tuple[Tensor, Tensor] | None = None
         self._eager_steps = 0
-        # BatchNorm(momentum=None) reads its count of batches back, which a capture forbids.
+        # BatchNorm(momentum=None) reads its batch count on the host, which a capture forbids.
         reads_back = any(getattr(module, "momentum", 0) is None for module in model.modules())
         self.is_captured = device.type == "cuda" and can_capture and not reads_back
         if device.type == "cuda" and type(optimizer).__name__ in FUSED:
-            # The fused kernels leave the weights alone where this is 1 (made for torch.amp's gradient scaler).
+            # Where this is 1 the fused kernels do not update the weights (it is there for torch.amp's gradient scaler).
             optimizer.found_inf = self.found_nonfinite  # type: ignore[attr-defined]
 
     def begin(self, steps_done: int) -> None:
-        """Sets how many steps of the epoch were taken."""
+        """Sets how many steps of the epoch are done, and clears what is kept of the steps to come."""
         self._index.fill_(steps_done)
-        self.losses[steps_done:].zero_()
-        self.correct[steps_done:].zero_()
+        for of_each_step in (self.losses, self.correct, self.gradient_norms):
+            of_each_step[steps_done:].zero_()
 
     def __call__(self, inputs: Tensor, labels: Tensor) -> bool:
-        """Steps on a batch; False where loss or gradient was not finite and no step was taken.
+        """Takes a step on a batch; False where loss or gradient was not finite, and then the weights are unchanged.
 
-        On CUDA nothing is read, so the answer is True; `found_nonfinite` tells it when it is looked at.
+        On CUDA always True, since the host does not wait for the device: read `found_nonfinite` from time to time.
         """
         if not self.is_captured or len(labels) != self.settings.batch_size:
             return self._step(inputs, labels)
@@ -80,31 +82,33 @@ class TrainStep:
         if self._graph_inputs is None:
             self._graph_inputs = (inputs.clone(), labels.clone())
             self._capture(*self._graph_inputs)
-        for place, value in zip(self._graph_inputs, (inputs, labels), strict=True):
-            place.copy_(value)
+        for graph_input, value in zip(self._graph_inputs, (inputs, labels), strict=True):
+            graph_input.copy_(value)
         self._graph.replay()
         return True
 
     def _step(self, inputs: Tensor, labels: Tensor) -> bool:
         self.gradient.zero_()
-        half = self.settings.precision == "bfloat16"
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=half, cache_enabled=False):
+        is_bfloat16 = self.settings.precision == "bfloat16"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=is_bfloat16, cache_enabled=False):
             logits = self.model(inputs)
         loss = self.loss(logits.float(), labels)
         loss.backward()
         if not self._is_finite(loss.detach()):
             return False
+        gradient_norm = torch.linalg.vector_norm(self.gradient)
         if self.settings.clip_grad_norm is not None:
-            clip_grad_norm_(self.vector, self.settings.clip_grad_norm)
+            clip_grads_with_norm_(self.vector, self.settings.clip_grad_norm, gradient_norm)
         self.optimizer.step()
         self.losses.index_copy_(0, self._index, loss.detach()[None])
         self.correct.index_copy_(0, self._index, (logits.argmax(1) == labels).sum()[None])
+        self.gradient_norms.index_copy_(0, self._index, gradient_norm[None])
         self._index += 1
         return True
 
     def _is_finite(self, loss: Tensor) -> bool:
-        """Whether loss and gradients are finite, also kept in `found_nonfinite`; on CUDA without a synchronisation."""
-        # torch.amp's own look at gradients in one call; they are multiplied by 1.
+        """Whether loss and gradients are finite; also kept in `found_nonfinite`. Does not synchronise on CUDA."""
+        # torch.amp's check of all gradients in one call; it multiplies them by 1.
         torch._amp_foreach_non_finite_check_and_unscale_([self.gradient], self.found_nonfinite, self._one)
         if self.device.type == "cuda":
             self.found_nonfinite.copy_(torch.maximum(self.found_nonfinite, (~torch.isfinite(loss)).float()))
@@ -117,13 +121,13 @@ class TrainStep:
         stream = torch.cuda.Stream(self.device)
         stream.wait_stream(torch.cuda.current_stream(self.device))
         with torch.cuda.stream(stream):
-            taken = self._step(inputs, labels)
+            is_taken = self._step(inputs, labels)
         torch.cuda.current_stream(self.device).wait_stream(stream)
-        return taken
+        return is_taken
 
     def _capture(self, inputs: Tensor, labels: Tensor) -> None:
-        """Records a step on a full batch; recording runs nothing."""
+        """Captures a step on a full batch as a graph, without running it."""
         self._graph = torch.cuda.CUDAGraph()
-        # Without a stream of its own device, `graph` captures on device 0 whatever device is trained on.
+        # Without a stream on this device `torch.cuda.graph` captures on device 0, whichever device is used.
         with torch.cuda.graph(self._graph, stream=torch.cuda.Stream(self.device)):
             self._step(inputs, labels)

@@ -1,4 +1,4 @@
-"""The dashboard: its three modes, its themes, and how it ends. What is on the screen is in the screens' own files."""
+"""The dashboard: its modes, its themes, the messages of its screens, and how it ends."""
 
 import os
 import sys
@@ -9,19 +9,24 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import on
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.events import Event, Key, Paste
 from textual.screen import Screen
 
-from mnist_tui.spec.run_spec import RunSpec
-from mnist_tui.tui.diff_driver import DiffDriver, ScreenMemory
+from mnist_tui.settings.last_used import remember
+from mnist_tui.tui.dialogs import QuitChoice, QuitDialog
+from mnist_tui.tui.diff_driver import DiffDriver
 from mnist_tui.tui.key_queue import KeyQueue
 from mnist_tui.tui.keys import own_bindings, problems, usable, with_ids
 from mnist_tui.tui.lab.screen import LabScreen
 from mnist_tui.tui.lag import LagLog
-from mnist_tui.tui.runner import Runner
-from mnist_tui.tui.shutdown import ExitState, crash_message, finish, own_terminal, signals
+from mnist_tui.tui.messages import OpenRun, ResumeRun, RunnerMessage, UseSettings
+from mnist_tui.tui.modes import MODES
+from mnist_tui.tui.runner import Crashed, Idle, Runner
+from mnist_tui.tui.shutdown import ExitState, crash_message, finish, reserve_terminal, signals
+from mnist_tui.tui.status import Headline
 from mnist_tui.tui.themes import DARK, LIGHT
 
 if TYPE_CHECKING:
@@ -31,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class LabApp(App[ExitState]):
-    """The laboratory in a terminal; `runner` goes on without it."""
+    """The laboratory in a terminal; the thread of `runner` outlives it."""
 
     TITLE = "mnist-tui"
     DEFAULT_MODE = "lab"
@@ -45,19 +50,15 @@ class LabApp(App[ExitState]):
             ),
             Binding("ctrl+z", "suspend_process", "To the shell", show=False),
             Binding("ctrl+l", "switch_theme", "Light or dark", show=False),
-            Binding("1", "mode('lab')", "Lab", show=False, tooltip="design, train, watch"),
-            Binding(
-                "2", "mode('runs')", "Runs", show=False, tooltip="every run folder: find, open, tag, resume, delete"
+            *(
+                Binding(mode.key, f"mode('{mode.name}')", mode.title, show=False, tooltip=mode.tooltip)
+                for mode in MODES
             ),
-            Binding("4", "mode('analyse')", "Analyse", show=False, tooltip="why a run is wrong, and what to change"),
-            Binding("3", "mode('compare')", "Compare", show=False, tooltip="what is marked in Runs"),
         ]
     )
 
     def __init__(self, request: "LabRequest", runner: Runner) -> None:
         super().__init__(driver_class=None if os.environ.get("TEXTUAL_DRIVER") else DiffDriver)
-        self.screen_memory = ScreenMemory()
-        """What the terminal shows; the driver writes what differs from it."""
         self.request = request
         self.runner = runner
         self.exit_state = ExitState()
@@ -65,94 +66,133 @@ class LabApp(App[ExitState]):
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.theme = LIGHT.name if request.light else DARK.name
-        self.set_class(request.ascii, "-ascii")  # For dialogs too, which know nothing of the request.
+        self.set_class(request.ascii, "-ascii")  # For the rules of dialogs too.
         self.set_keymap(usable(request.keymap))
         self.lab = LabScreen(request, runner)
-        for mode in ("lab", "runs", "compare", "analyse"):
-            self.add_mode(mode, partial(self._make_screen, mode))
+        for mode in MODES:
+            self.add_mode(mode.name, partial(self._make_screen, mode.name))
         self._keys = KeyQueue(self, super().on_event)
         self._interrupted_at = -10.0
         self._lag = LagLog(os.environ.get("MNIST_TUI_LAG_LOG"))
 
     async def on_event(self, event: Event) -> None:
         is_key = isinstance(event, Key | Paste) and not event.is_forwarded
-        # Ctrl-C must work also where something holds the keys before it.
+        # Ctrl-C must work even if an earlier key is not handled yet.
         if is_key and not (isinstance(event, Key) and event.key == "ctrl+c"):
             await self._keys.put(event)
         else:
             await super().on_event(event)
 
     def on_resize(self) -> None:
-        self.screen_memory.forget()  # The terminal has moved what it shows to other cells, in its own way.
+        if isinstance(self._driver, DiffDriver):
+            self._driver.memory.forget()  # The terminal has moved its cells in a way of its own.
 
     async def on_load(self) -> None:
         self._lag.start()
 
     def on_ready(self) -> None:
-        """Says what is wrong with the keymap; only who has one waits for the screens that it may speak of."""
+        """Shows problems of the keymap; without a keymap, the screens that it may name are not loaded."""
         for problem in problems(self.request.keymap) if self.request.keymap else ():
             self.notify(problem, severity="warning", timeout=10, markup=False)
 
     def action_switch_theme(self) -> None:
-        """From dark to light and back."""
+        """Switches between dark and light."""
         self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
 
     # --- modes ---
 
     @cached_property
     def selection(self) -> "RunSelection":
-        """What Runs and Compare look at."""
+        """The runs and the marks that Runs and Compare share."""
         from mnist_tui.runs.index import RunIndex
         from mnist_tui.tui.runs.selection import RunSelection
 
         return RunSelection(RunIndex(self.request.options.runs_dir), self.request.columns, self.request.sort)
 
     async def action_mode(self, mode: str) -> None:
-        """Goes to a mode; the others stay as they are, and a run goes on."""
+        """Switches to a mode; the screens of the others stay as they are, and a run continues."""
         if len(self.screen_stack) > 1:
-            return  # Something on top wants an answer first.
+            return  # A dialog must be answered first.
         await self.switch_mode(mode)
 
     def _make_screen(self, mode: str) -> Screen[None]:
-        if mode == "lab":
-            return self.lab
-        # Loaded when they are first looked at: the first frame does not wait for them.
-        from mnist_tui.tui.analyse.screen import AnalyseScreen
-        from mnist_tui.tui.compare.screen import CompareScreen
+        """The screen of a mode, made when it is first shown: the first frame does not wait for the others."""
+        match mode:
+            case "runs":
+                from mnist_tui.tui.runs.screen import RunsScreen
 
-        if mode == "analyse":
-            return AnalyseScreen(self.selection, self.request.options.data_dir, self.request.ascii)
-        from mnist_tui.tui.runs.screen import RunsScreen
+                return RunsScreen(self.selection, self.request.ascii)
+            case "compare":
+                from mnist_tui.tui.compare.screen import CompareScreen
 
-        made = RunsScreen if mode == "runs" else CompareScreen
-        return made(self.selection, self.request.ascii)
+                return CompareScreen(self.selection, self.request.ascii)
+            case "analyse":
+                from mnist_tui.tui.analyse.screen import AnalyseScreen
 
-    async def design(self, spec: RunSpec) -> None:
-        """Takes a saved run's settings into the lab."""
-        await self.action_mode("lab")
-        self.lab.take(spec)
+                return AnalyseScreen(self.selection, self.request.options.data_dir, self.request.ascii)
+        return self.lab
 
-    async def resume_run(self, folder: Path, epochs: int = 0) -> None:
-        """Resumes a run in the lab; with `epochs`, extends it by so many."""
-        await self.action_mode("lab")
-        self.lab.resume_run(folder, epochs)
+    # --- messages of screens and widgets ---
 
-    def open_run(self, folder: Path) -> None:
-        """Opens a run on top of the lab."""
+    @on(Headline.ModeClicked)
+    async def _open_mode(self, message: Headline.ModeClicked) -> None:
+        await self.action_mode(message.mode)
+
+    @on(OpenRun)
+    def _open_run(self, message: OpenRun) -> None:
         from mnist_tui.runs.reader import read_run
         from mnist_tui.tui.runs.run_screen import RunScreen
 
-        self.push_screen(RunScreen([read_run(folder)], self.selection, self.request.ascii))
+        self.push_screen(RunScreen([read_run(message.folder)], self.selection, self.request.ascii))
+
+    @on(UseSettings)
+    async def _use_settings(self, message: UseSettings) -> None:
+        await self.action_mode("lab")
+        self.lab.use_settings(message.spec)
+
+    @on(ResumeRun)
+    async def _resume_run(self, message: ResumeRun) -> None:
+        await self.action_mode("lab")
+        self.lab.resume_run(message.folder, message.epochs)
+
+    @on(RunnerMessage)
+    def _on_runner_message(self, message: RunnerMessage) -> None:
+        """Exits after a mistake in the runner's thread, and at the end of the run if the user wants to quit."""
+        match message.event:
+            case Crashed(message=text, details=details):
+                self._crash(text, details)
+            case Idle():
+                # The end of the run answers the question of what becomes of it, also below a dialog about that end.
+                is_asking = any(isinstance(screen, QuitDialog) for screen in self.screen_stack)
+                if self.lab.is_quitting or is_asking:
+                    self._quit()
+
+    # --- quitting ---
 
     async def action_leave(self) -> None:
-        """Quits; asks first where a run would be ended by it."""
-        if len(self.screen_stack) == 1:
-            self.lab.leave()
-        else:
+        """Quits; asks first if that would end a run."""
+        if len(self.screen_stack) > 1:
             self.screen.dismiss()
+        elif self.runner.is_training:
+            self.push_screen(QuitDialog(str(self.runner.folder or "starting")), self._answer_quit)
+        else:
+            self._quit()
+
+    def _answer_quit(self, choice: QuitChoice | None) -> None:
+        if choice == "stop":
+            self.lab.stop_and_quit()
+            if not self.runner.is_busy or not self.runner.has_begun:
+                self._quit()
+        elif choice == "leave":
+            self.exit_state.leave_running = True
+            self._quit()
+
+    def _quit(self) -> None:
+        remember(self.lab.design.last_used())
+        self.exit()
 
     def action_interrupt(self) -> None:
-        """Ctrl-C copies a selection; stops a run after its step, twice aborts it; twice quits where nothing runs."""
+        """Ctrl-C copies a selection, else stops the run; pressed twice, it aborts the run or, without one, quits."""
         if text := self.screen.get_selected_text():
             self.copy_to_clipboard(text)
             return
@@ -169,7 +209,7 @@ class LabApp(App[ExitState]):
             self.notify("Ctrl-C again quits")
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Everything that a key does here, each thing once, whatever has the focus; and a picture of the screen."""
+        """A command for each action of the screen and the application, whatever has the focus, and the screenshot."""
         seen = set()
         for node, binding in [(owner, each) for owner in (screen, self) for each in own_bindings(type(owner))]:
             is_idle = screen is not self.screen_stack[0] and binding.action.startswith(("leave", "mode("))
@@ -181,7 +221,7 @@ class LabApp(App[ExitState]):
         yield SystemCommand("Screenshot", "the screen as an SVG file, in the current folder", after_palette)
 
     def save_picture(self) -> None:
-        """Writes the screen into an SVG file in the current folder, and says where."""
+        """Writes the screen into an SVG file in the current folder."""
         try:
             path = Path.cwd() / f"mnist-tui-{time.strftime('%Y%m%dT%H%M%S')}.svg"
             path.write_text(self.export_screenshot(), encoding="utf-8")
@@ -190,10 +230,10 @@ class LabApp(App[ExitState]):
         else:
             self.notify(f"saved: {path}", markup=False)
 
-    def crash(self, what: str, details: str) -> None:
-        """Leaves with one sentence; the traceback goes to a log."""
+    def _crash(self, error: str, details: str) -> None:
+        """Exits with one sentence; the traceback goes to a log."""
         self.exit_state.failed = True
-        self.exit_state.message = crash_message(what, details)
+        self.exit_state.message = crash_message(error, details)
         self.exit(return_code=1)
 
     def _fatal_error(self) -> None:
@@ -208,10 +248,10 @@ class LabApp(App[ExitState]):
 
 
 def run_lab(request: "LabRequest", report: "Report") -> int:
-    """Opens the laboratory and stays until it is left and no run of it goes on; the exit code of the process."""
+    """Runs the laboratory until the user quits and its run has ended; returns the exit code of the process."""
     runner = Runner(request.options, report.folder)
     app = LabApp(request, runner)
-    with signals(app, runner, request):
-        with own_terminal():
+    with signals(app, app.exit_state, runner, request):
+        with reserve_terminal():
             app.run(mouse=request.mouse)
-        return finish(app, runner, report)
+        return finish(app.exit_state, app.return_code, runner, report)

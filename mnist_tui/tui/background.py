@@ -15,10 +15,12 @@ from mnist_tui.tui.repaint import LeanScreen
 Job = Callable[[], Any]
 OnResult = Callable[[Any, str | None], None]
 """Gets the result of a job and None, or None and one sentence that says why there is no result."""
+Submit = Callable[[str, Job, OnResult], None]
+"""`WorkerScreen.submit`, for parts of a screen that do not know the screen."""
 
 
 class BackgroundWorker:
-    """A thread that runs jobs in their order; of the waiting jobs of one kind only the newest is run."""
+    """A thread that runs jobs in order of submission; of the waiting jobs of one kind only the newest is run."""
 
     def __init__(self) -> None:
         self._queue: SimpleQueue[str] = SimpleQueue()
@@ -28,7 +30,7 @@ class BackgroundWorker:
         threading.Thread(target=self._work, daemon=True, name="background").start()
 
     def submit(self, kind: str, job: Job, done: Callable[[Any], None], failed: Callable[[Exception], None]) -> None:
-        """Runs `job` in the thread, then calls `done` with its result or `failed`, in the thread too."""
+        """Runs `job` in the thread, then `done` with its result or `failed` with its exception, in the thread too."""
         with self._lock:
             is_waiting = kind in self._jobs
             self._jobs[kind] = (job, done, failed)

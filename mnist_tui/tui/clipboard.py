@@ -8,11 +8,11 @@ from textual.screen import Screen
 from mnist_tui.text import clean, clean_line
 
 SAFE_BYTES = 74_994
-"""Of a text; in base64 that is the 100,000 bytes that tmux and many terminals take at most."""
+"""Longest text that tmux and many terminals accept: 100,000 bytes in base64."""
 
 
 def copy(screen: Screen[Any], lines: Sequence[str], what: str) -> None:
-    """Copies lines, and says what was copied."""
+    """Copies lines and shows a notice that names them `what`."""
     text = "\n".join(clean(line, len(line)) for line in lines).rstrip("\n") + "\n"
     screen.app.copy_to_clipboard(text)
     count = text.count("\n")

@@ -1,4 +1,4 @@
-"""What the laboratory asks: each a small screen that returns a typed value, or None where it is cancelled."""
+"""Dialogs: small screens that return a typed value, or None when they are cancelled."""
 
 import re
 from collections.abc import Callable
@@ -22,7 +22,7 @@ QuitChoice = Literal["stop", "leave"]
 
 
 class QuitDialog(Dialog[QuitChoice]):
-    """What becomes of the run under way when the laboratory is left."""
+    """Asks what to do with the current run before quitting."""
 
     BINDINGS: ClassVar[list[BindingType]] = with_ids(
         [
@@ -62,7 +62,7 @@ class QuitDialog(Dialog[QuitChoice]):
 
 @dataclass(frozen=True)
 class Question:
-    """One line to type: its heading, what stands there at first, and what is wrong with an answer (None: nothing)."""
+    """A question for one line: heading, hint, initial value, and a check that returns an error or None."""
 
     title: str
     hint: str
@@ -71,7 +71,7 @@ class Question:
 
 
 class AskDialog(Dialog[str]):
-    """Asks for a line; a wrong one is named under the field and stays. Wide: over the width of the screen."""
+    """Asks for a line; stays open with the error of a wrong one. `is_wide`: over the width of the screen."""
 
     BINDINGS: ClassVar[list[BindingType]] = with_ids([Binding("escape", "dismiss", "Cancel")])
 
@@ -89,9 +89,9 @@ class AskDialog(Dialog[str]):
 
     @property
     def _gap(self) -> int | None:
-        """Where the first argument is to be typed that the text leaves open, as in `Resize(size=)`."""
-        found = re.search(r"=(?=[,)])", self._question.value)
-        return found.end() if found else None
+        """Index of the first missing argument in the text, as in `Resize(size=)`."""
+        match = re.search(r"=(?=[,)])", self._question.value)
+        return match.end() if match else None
 
     def on_mount(self) -> None:
         if self._gap is not None:
@@ -99,28 +99,29 @@ class AskDialog(Dialog[str]):
 
     @on(Input.Submitted)
     def _answer(self, event: Input.Submitted) -> None:
-        wrong = self._question.wrong(event.value.strip())
-        if wrong is None:
+        error = self._question.wrong(event.value.strip())
+        if error is None:
             self.dismiss(event.value.strip())
         else:
-            self.query_one("#dialog-error", Static).update(Content(f"! {clean_line(wrong, 300)}"))
+            self.query_one("#dialog-error", Static).update(Content(f"! {clean_line(error, 300)}"))
 
 
 class ChoiceDialog(Dialog[str]):
-    """Chooses one of several words."""
+    """Selects one of several values; returns it."""
 
     BINDINGS: ClassVar[list[BindingType]] = with_ids([Binding("escape", "dismiss", "Cancel")])
 
-    def __init__(self, words: list[str], word: str) -> None:
+    def __init__(self, title: str, values: list[str], value: str) -> None:
         super().__init__()
-        self._words, self._word = words, word
+        self._title, self._values, self._value = title, values, value
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield OptionList(*[Option(Content(word), id=word) for word in self._words], compact=True)
+            yield Static(Content(self._title), classes="dialog-title")
+            yield OptionList(*[Option(Content(value), id=value) for value in self._values], compact=True)
 
     def on_mount(self) -> None:
-        self.query_one(OptionList).highlighted = self._words.index(self._word)
+        self.query_one(OptionList).highlighted = self._values.index(self._value)
 
     @on(OptionList.OptionSelected)
     def _answer(self, event: OptionList.OptionSelected) -> None:
@@ -136,7 +137,7 @@ class SavedLine:
 
 
 class RunDialog(Dialog[str]):
-    """Chooses one of the saved runs; returns the name of its folder, and "" for none of them."""
+    """Selects a saved run; returns the name of its folder, or "" for none of them."""
 
     BINDINGS: ClassVar[list[BindingType]] = with_ids([Binding("escape", "dismiss", "Cancel")])
 
@@ -152,12 +153,12 @@ class RunDialog(Dialog[str]):
 
     @on(OptionList.OptionSelected)
     def _answer(self, event: OptionList.OptionSelected) -> None:
-        chosen = str(event.option_id)
-        self.dismiss("" if chosen == "none" else chosen)
+        run = str(event.option_id)
+        self.dismiss("" if run == "none" else run)
 
 
 class MessageDialog(Dialog[None]):
-    """Says something that must be read."""
+    """Shows a message until it is closed."""
 
     BINDINGS: ClassVar[list[BindingType]] = with_ids([Binding("escape,enter,space,q", "dismiss", "Close")])
 
@@ -173,7 +174,7 @@ class MessageDialog(Dialog[None]):
 
 
 class ConfirmDialog(Dialog[bool]):
-    """Whether something is really meant."""
+    """Asks for confirmation."""
 
     BINDINGS: ClassVar[list[BindingType]] = with_ids(
         [

@@ -5,12 +5,13 @@ every frame the cells that are as they were.
 """
 
 import re
+from functools import cached_property
 
 from rich.cells import cell_len
 from textual.drivers.linux_driver import LinuxDriver
 
 Cell = tuple[str, str]
-"""A character with what combines with it ("" behind a wide one), and its style as the parameters of a `CSI … m`."""
+"""A character with its combining ones ("" for the second cell of a wide one), and the parameters of `CSI … m`."""
 
 _TOKENS = re.compile(
     r"\x1b\[(?P<row>\d+);(?P<column>\d+)H|\x1b\[(?P<style>[\d;:]*)m|(?P<text>[^\x00-\x1f\x7f\x1b]+)|"
@@ -20,29 +21,29 @@ _TOKENS = re.compile(
 _HARMLESS = re.compile(
     r"\x1b\[\?(?:25|1000|1002|1003|1004|1006|1015|1016|2004|2026|2048)[hl]|\x1b\]52;.*|\x07", re.DOTALL
 )
-"""What changes no cell and moves no cursor: modes, the clipboard, the bell."""
+"""Sequences that change no cell and do not move the cursor: modes, the clipboard, the bell."""
 _BRIDGED = 4
-"""Unchanged cells that are written again between two changed ones of their style: a position takes more bytes."""
+"""Most unchanged cells between two changed ones that are written again: setting the position takes more bytes."""
 
 
 class ScreenMemory:
-    """What a terminal shows, from what was written to it."""
+    """The cells that a terminal shows, from what was written to it."""
 
     def __init__(self) -> None:
         self._cells: dict[tuple[int, int], Cell] = {}
-        """By row and column, from 1; what is not known is missing."""
+        """By row and column, from 1; unknown cells are missing."""
         self._cursor: tuple[int, int] | None = None
-        """Where the terminal's cursor is; None where that is not known."""
+        """Row and column of the terminal's cursor; None if unknown."""
         self._style = ""
-        """The style that the terminal is set to."""
+        """The current style of the terminal."""
 
     def forget(self) -> None:
-        """Takes everything for unknown, so that it is written again."""
+        """Makes every cell unknown, so that it is written again."""
         self._cells.clear()
         self._cursor = None
 
     def reduce(self, data: str) -> str:
-        """What is to be written for `data`: the same but for the cells that the terminal shows already."""
+        """`data` without the cells that the terminal shows already."""
         output: list[str] = []
         row, column = self._cursor or (0, 0)
         style = ""
@@ -51,10 +52,10 @@ class ScreenMemory:
             if kind == "column":
                 row, column = int(token["row"]), int(token["column"])
             elif kind == "style":
-                style = _joined(style, token["style"])
+                style = _join_style(style, token["style"])
             elif kind == "text" and row:
                 column = self._write(output, row, column, style, token["text"])
-            elif token[0] != "\n":  # Textual ends lines with it, and always goes on at a position.
+            elif token[0] != "\n":  # Textual ends lines with it, and always sets the position next.
                 self._set_style(output, "")
                 output.append(token[0])
                 if not _HARMLESS.fullmatch(token[0]):
@@ -66,7 +67,7 @@ class ScreenMemory:
         return "".join(output)
 
     def _write(self, output: list[str], row: int, column: int, style: str, text: str) -> int:
-        """Writes the cells of a text that differ; the column behind it."""
+        """Writes the cells of a text that differ; returns the column behind it."""
         cells = self._cells
         for character, width in _characters(text):
             cell = (character, style)
@@ -99,8 +100,8 @@ class ScreenMemory:
             self._style = style
 
 
-def _joined(style: str, parameters: str) -> str:
-    """The style after `CSI parameters m`; a 0 at its beginning ends what was set before."""
+def _join_style(style: str, parameters: str) -> str:
+    """The style after `CSI parameters m`; a 0 at its beginning resets the previous style."""
     if parameters in ("", "0"):
         return ""
     if parameters.startswith("0;"):
@@ -109,23 +110,27 @@ def _joined(style: str, parameters: str) -> str:
 
 
 def _characters(text: str) -> list[tuple[str, int]]:
-    """The characters of a text with their cells; what takes none belongs to the one before it."""
+    """The characters of a text with their widths in cells; one of width 0 is joined to the previous one."""
     if text.isascii():
         return [(character, 1) for character in text]
-    found: list[tuple[str, int]] = []
+    characters: list[tuple[str, int]] = []
     for character in text:
         width = cell_len(character)
-        if width or not found:
-            found.append((character, width))
+        if width or not characters:
+            characters.append((character, width))
         else:
-            found[-1] = (found[-1][0] + character, found[-1][1])
-    return found
+            characters[-1] = (characters[-1][0] + character, characters[-1][1])
+    return characters
 
 
 class DiffDriver(LinuxDriver):
-    """Textual's driver for Linux and macOS; what it writes goes through the `screen_memory` of the application."""
+    """Textual's driver for Linux and macOS; it leaves out what the terminal shows already."""
+
+    @cached_property
+    def memory(self) -> ScreenMemory:
+        """What the terminal shows."""
+        return ScreenMemory()
 
     def write(self, data: str) -> None:
-        memory: ScreenMemory = self._app.screen_memory  # type: ignore[attr-defined]
-        if reduced := memory.reduce(data):
+        if reduced := self.memory.reduce(data):
             super().write(reduced)

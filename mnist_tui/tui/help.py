@@ -1,4 +1,4 @@
-"""Help for the focused pane, made from the bindings themselves: what dispatches the keys also explains them."""
+"""Help on the keys that work where the focus is, made from the bindings."""
 
 from textwrap import wrap
 from typing import Any, ClassVar
@@ -33,22 +33,21 @@ KEY_CELLS = 20
 LINE_CELLS = 70
 """Cells of a line, where the terminal is that wide."""
 
-UNTOLD = frozenset({"scroll_left", "scroll_right", "page_left", "page_right", "copy_text"})
-"""What every textual widget has and nobody looks for."""
+LEFT_OUT = frozenset({"scroll_left", "scroll_right", "page_left", "page_right", "copy_text"})
+"""Actions of textual's widgets that the help leaves out."""
 
 
 def sections(active: dict[str, ActiveBinding], names: dict[str, str]) -> list[tuple[str, list[tuple[str, str]]]]:
-    """The bindings by the widget that they belong to: its name, then each key with what it does.
+    """The bindings grouped by widget: its name, then each key with what it does.
 
-    This program's own come first, which have ids; then those that every widget of textual's has. `names` tells what a
-    widget's class is called on the screen.
+    This program's own bindings, which have ids, come before textual's. `names` maps a widget's class to its heading.
     """
     own: dict[str, dict[str, tuple[list[str], str]]] = {}
     general: dict[str, dict[str, tuple[list[str], str]]] = {}
     # What works everywhere comes after what works here.
     for active_binding in sorted(active.values(), key=lambda one: isinstance(one.node, App)):
         binding, node = active_binding.binding, active_binding.node
-        if not binding.description or binding.action.rpartition(".")[2] in UNTOLD:
+        if not binding.description or binding.action.rpartition(".")[2] in LEFT_OUT:
             continue
         owner = _owner(node, names)
         actions = own.setdefault(owner, {}) if binding.id else general.setdefault(f"{owner}, as everywhere", {})

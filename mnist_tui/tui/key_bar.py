@@ -1,4 +1,4 @@
-"""The bottom line: the keys that do something where the focus is; help and quit are always in sight."""
+"""The bottom line: the keys that work where the focus is; help and quit are always shown."""
 
 from itertools import accumulate
 from typing import ClassVar, NamedTuple
@@ -13,16 +13,16 @@ from mnist_tui.tui.keys import key_label
 from mnist_tui.tui.repaint import LeanScreen
 
 ALWAYS = ("help", "leave")
-"""Actions that stand at the right end, whatever else has no room."""
+"""Actions at the right end, which always have room."""
 GAP = 2
 """Cells between two keys."""
 
 
 class ShownKey(NamedTuple):
-    """A key of the line."""
+    """A key in the line."""
 
     key: str
-    """As textual names it."""
+    """Textual's name of the key."""
     label: str
     description: str
     action: str
@@ -34,9 +34,9 @@ class ShownKey(NamedTuple):
 
 
 class KeyBar(Widget):
-    """One line of text; a click on a key is the key.
+    """One line of text; a click on a key presses it.
 
-    Textual's `Footer` has a widget for every key and builds them anew, with a layout of the screen, whenever the focus
+    Textual's `Footer` has a widget for every key and mounts them anew, with a layout of the screen, whenever the focus
     moves.
     """
 
@@ -51,12 +51,12 @@ class KeyBar(Widget):
         self.screen.bindings_updated_signal.subscribe(self, self._update)
 
     def _update(self, screen: Screen[object]) -> None:
-        keys = active_keys(self.screen)
+        keys = active_keys(screen)
         if keys != self._keys:
             self._keys = keys
             self.refresh()
 
-    def arranged(self) -> tuple[list[ShownKey], list[ShownKey]]:
+    def split_keys(self) -> tuple[list[ShownKey], list[ShownKey]]:
         """The keys at the left, as many as fit, and those at the right."""
         right = [key for action in ALWAYS for key in self._keys if key.action == action]
         room = self.size.width - 1 - sum(key.width + GAP for key in right)
@@ -65,7 +65,7 @@ class KeyBar(Widget):
         return [key for key, end in zip(others, ends, strict=True) if end <= room], right
 
     def render(self) -> Text:
-        left, right = self.arranged()
+        left, right = self.split_keys()
         text = Text(" ", no_wrap=True, overflow="crop")
         for key in left:
             _append(text, key)
@@ -79,8 +79,8 @@ class KeyBar(Widget):
             self.app.simulate_key(key)
 
     def key_at(self, x: int) -> str | None:
-        """The key that stands at a column."""
-        left, right = self.arranged()
+        """The key at a column; None between two keys."""
+        left, right = self.split_keys()
         for keys, at in ((left, 1), (right, self.size.width - sum(key.width + GAP for key in right))):
             for key in keys:
                 if at <= x < at + key.width:
@@ -95,27 +95,27 @@ def _append(text: Text, key: ShownKey) -> None:
 
 
 def active_keys(screen: Screen[object]) -> list[ShownKey]:
-    """The keys that work where the focus is and that are to be shown, each action once.
+    """The keys to show for the current focus, each action once.
 
-    Letters are left out while a text field has the focus, since it takes them.
+    Letters are left out while a text field has the focus, since they are typed into it.
     """
-    found: dict[tuple[int, str], ShownKey] = {}
+    keys: dict[tuple[int, str], ShownKey] = {}
     for node, binding, enabled, _ in screen.active_bindings.values():
         is_useful = not isinstance(screen, LeanScreen) or screen.is_useful(binding.action)
         if binding.show and enabled and is_useful and not _is_typed(screen.focused, binding.key):
             label = binding.key_display or key_label(binding.key)
             shown = ShownKey(binding.key, label, binding.description, binding.action)
             place = (id(node), binding.action)
-            found[place] = min(found.get(place, shown), shown, key=_effort)
-    return list(found.values())
+            keys[place] = min(keys.get(place, shown), shown, key=_effort)
+    return list(keys.values())
 
 
 def _is_typed(focused: Widget | None, key: str) -> bool:
-    """Whether the widget with the focus takes a key as a character; textual does not know that `slash` is one."""
+    """Whether the focused widget would insert a key as a character; textual does not know that `slash` is one."""
     label = key_label(key)
     return focused is not None and len(label) == 1 and focused.check_consume_key(key, label)
 
 
 def _effort(key: ShownKey) -> tuple[bool, int]:
-    """Small for keys that are easily found: characters before other keys."""
+    """Smaller for a key that is easier to press: characters before other keys."""
     return key_to_character(key.key) is None, len(key.label)

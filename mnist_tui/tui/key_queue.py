@@ -1,4 +1,4 @@
-"""Keys and pasted text, each handled to its end before the next one is looked at.
+"""Keys and pasted text, each handled completely before the next one is delivered.
 
 Textual gives a letter to the widget with the focus at once, but runs the action of a bound key (Backspace, Enter, the
 arrows, every shortcut) only when the key has gone up through all parents of that widget. In a burst, as SSH delivers
@@ -16,14 +16,14 @@ from textual.events import Callback, Event, Key
 from textual.widgets import Input
 
 ROUNDS = 3
-"""Times that a callback climbs from the focus to the application before a key counts as handled.
+"""Times that a callback passes from the focus to the application before a key counts as handled.
 
-The first climbs behind the key itself. A key may post a message (Enter: `Submitted`) whose handler posts another one
-(`Picked`), which moves the focus or opens a screen: each further climb is behind one of them. A character in an input
+The first passes behind the key itself. A key may post a message (Enter: `Submitted`) whose handler posts another one
+(`Picked`), which moves the focus or opens a screen: each further pass is behind one of them. A character in an input
 field does neither, and needs only the first.
 """
 LONGEST = 1.0
-"""Seconds after which the next key is looked at in any case: a widget that is removed answers no more."""
+"""Seconds after which the next key is delivered in any case: a removed widget no longer answers."""
 
 
 class KeyQueue:
@@ -51,20 +51,20 @@ class KeyQueue:
 
     @property
     def focus(self) -> DOMNode:
-        """The node that a key is given to first."""
+        """The node that gets a key first."""
         return self.app.focused or self.app.screen
 
     def finish(self, climb: "Climb") -> None:
-        """The event of this climb is handled; not said twice."""
+        """Delivers the next event; does nothing when called again for the same one."""
         if climb is self._under_way:
             self._under_way = None
             self.app.call_later(self._deliver_next)
 
 
 class Climb:
-    """Goes on at each node behind the messages that wait there, and from there to its parent, up to the application.
+    """A callback that each node passes to its parent once its waiting messages are handled, up to the application.
 
-    A screen that is being opened answers once all its widgets are there.
+    A screen that is being opened does so once all its widgets are mounted.
     """
 
     def __init__(self, keys: KeyQueue, rounds: int) -> None:
@@ -74,14 +74,14 @@ class Climb:
         self._timer = asyncio.get_running_loop().call_later(LONGEST, keys.finish, self)
 
     def begin(self, node: DOMNode) -> None:
-        """Begins a round at the node that has the focus."""
+        """Begins a pass at a node, usually the one with the focus."""
         self._node = node
         # What `call_later` does, without a new signature to inspect for each of a hundred steps a key.
-        if not node.post_message(Callback(callback=self._go_on)):
+        if not node.post_message(Callback(callback=self._pass_on)):
             self._node = self._keys.app  # The node is being removed.
-            self._keys.app.post_message(Callback(callback=self._go_on))
+            self._keys.app.post_message(Callback(callback=self._pass_on))
 
-    def _go_on(self) -> None:
+    def _pass_on(self) -> None:
         if isinstance(self._node.parent, DOMNode):
             self.begin(self._node.parent)
             return

@@ -1,4 +1,4 @@
-"""How late the event loop is: what `scripts/stress.py lag` measures, where the environment asks for it."""
+"""The lag of the event loop, measured for `scripts/stress.py lag` if an environment variable names a file."""
 
 import asyncio
 import json
@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 PERIOD = 0.01
-"""Seconds of a sleep; what it takes longer is the lag."""
+"""Seconds of a sleep; the lag is the time that it takes longer."""
 
 
 class LagLog:

@@ -39,7 +39,7 @@ class OpenRun(Message):
 
 @dataclass
 class ResumeRun(Message):
-    """Request to the application to resume a run in the lab; with `epochs`, to extend it by that many in a new folder."""
+    """Request to the application to resume a run in the lab or, with `epochs`, to extend it by that many."""
 
     folder: Path
     epochs: int = 0

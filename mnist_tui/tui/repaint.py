@@ -17,27 +17,27 @@ MOST_PARTS = 6
 
 
 class LeanScreen(Screen[Result]):
-    """A screen that is not repainted as a whole when the focus moves, nor for ever while another one is on top."""
+    """A screen that is not repainted as a whole when the focus moves, nor again and again below another screen."""
 
     # Textual's own declaration repaints the whole screen whenever the focus moves; the two widgets repaint themselves.
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
 
     def is_useful(self, action: str) -> bool:
-        """Whether the line of keys should show an action just now; the key itself always answers."""
+        """Whether the key bar should show an action now; its key works in any case."""
         return True
 
     @property
     def is_current(self) -> bool:
-        """Whether any of it can be seen: what lies below an opaque screen is not drawn."""
+        """Whether any of it is visible: below an opaque screen nothing is drawn."""
         stack = self.app.screen_stack if self.is_attached else []
         return self in stack and all(above.styles.background.a < 1 for above in stack[stack.index(self) + 1 :])
 
     def _compositor_refresh(self) -> None:
-        """Draws what changed; seen through the screen on top, it has that screen draw those regions again."""
+        """Draws the regions that changed or, below a transparent screen, lets that one draw them."""
         top = self.app.screen
         if self is top:
-            # Textual draws every widget between the first changed line and the last; each part by itself costs less.
-            for part in _apart(self._compositor._dirty_regions) or [set()]:
+            # Textual draws every widget between the first changed line and the last; separate parts cost less.
+            for part in _separate(self._compositor._dirty_regions) or [set()]:
                 self._compositor._dirty_regions = part
                 super()._compositor_refresh()
             return
@@ -49,7 +49,7 @@ class LeanScreen(Screen[Result]):
             top.refresh(*regions)
 
 
-def _apart(regions: set[Region]) -> list[set[Region]]:
+def _separate(regions: set[Region]) -> list[set[Region]]:
     """Regions in groups that lie together; one group where they are many."""
     groups: list[tuple[Region, set[Region]]] = []
     for region in sorted(regions):
@@ -60,4 +60,4 @@ def _apart(regions: set[Region]) -> list[set[Region]]:
 
 
 class Dialog(ModalScreen[Result], LeanScreen[Result]):  # In this order: textual's CSS knows the first base alone.
-    """A dialog over a screen that goes on below it."""
+    """A dialog over a screen that is still updated below it."""

@@ -5,38 +5,34 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from mnist_tui.settings.settings import Settings
+from mnist_tui.settings.model import DEFAULTS
 from mnist_tui.spec.draft import Draft
 from mnist_tui.spec.run_options import Options
 
 
 @dataclass(frozen=True)
 class LabRequest:
-    """The command line and the settings, resolved."""
+    """The command line and the settings, resolved. What is a setting is explained in settings/model.py."""
 
     draft: Draft
-    """What is designed at first, over the preset that it began from."""
+    """The first draft, over its preset."""
     previous: Draft | None = None
-    """What was designed the last time, where that is something else: undo goes back to it."""
+    """The draft of the last time, if it is another one: undo restores it."""
     options: Options = field(default_factory=Options)
     run_texts: Mapping[str, str] = field(default_factory=dict)
-    """What stands in the fields of the run at first, where it is not what `options` say."""
+    """First texts of the fields of the run, where they differ from `options`."""
     start: bool = False
     """Whether training begins at once."""
     watch: Path | None = None
-    """The folder of a run to look at."""
+    """The folder of a run to watch."""
     models: Path | None = None
     """One more folder of presets."""
-    ascii: bool = False
-    """Neither braille nor blocks nor boxes."""
-    light: bool = False
-    mouse: bool = True
-    on_hangup: Literal["continue", "stop"] = "continue"
-    columns: tuple[str, ...] = Settings.columns
-    """Of the table of runs."""
-    sort: str = Settings.sort
-    """The column that the runs are sorted by."""
+    ascii: bool = DEFAULTS.ascii
+    light: bool = DEFAULTS.theme == "light"
+    mouse: bool = DEFAULTS.mouse
+    on_hangup: Literal["continue", "stop"] = DEFAULTS.on_hangup
+    columns: tuple[str, ...] = DEFAULTS.columns
+    sort: str = DEFAULTS.sort
     keymap: Mapping[str, str] = field(default_factory=dict)
-    """Other keys for actions, several with commas."""
     notice: str = ""
-    """Something to say at first."""
+    """A message to show at first."""

@@ -1,4 +1,4 @@
-"""The thread that trains, or watches another process train: it tells one listener, and outlives the screen."""
+"""The thread that trains, or watches another process train; it has one listener, and outlives the screen."""
 
 import gc
 import threading
@@ -27,12 +27,12 @@ class Refused:
 
 @dataclass(frozen=True)
 class Idle:
-    """Nothing is trained or watched any more."""
+    """The run has ended, or is no longer watched; always the last event."""
 
 
 @dataclass(frozen=True)
 class Crashed:
-    """A mistake of ours in the thread itself; `details` is the traceback, for the log."""
+    """A defect of this program in the thread; `details` is the traceback, for the log."""
 
     message: str
     details: str
@@ -47,18 +47,18 @@ class Runner:
     def __init__(self, options: "Options", on_folder: Callable[[str], None]) -> None:
         self.options = options
         self.on_folder = on_folder
-        """RunnerMessage the folder of every run that begins here; the guard prints it should this process be killed."""
+        """Gets the folder of a run that starts here, and "" at its end: the supervisor prints it after a kill."""
         self.listener: Callable[[RunnerEvent], None] | None = None
-        """Called in the thread, with everything that happens; None once the screen is gone."""
+        """Called in the thread with every event; None once the screen is closed."""
         self.outcome: RunEnded | None = None
         """How the newest run of this process ended."""
         self.folder: Path | None = None
-        """The folder of the run under way, or of the last one."""
+        """The folder of the current run, or of the last one."""
         self.has_begun = False
-        """Whether the run under way has a folder: before, there is nothing to save or to wait for."""
+        """Whether the current run has a folder: before that there is nothing to save or to wait for."""
         self._is_frozen = False
         self.is_watching = False
-        """Whether the run under way is trained by another process."""
+        """Whether another process trains the current run."""
         self._control = Control()
         self._thread: threading.Thread | None = None
         self._is_busy = False
@@ -75,30 +75,30 @@ class Runner:
 
     @property
     def is_paused(self) -> bool:
-        """Whether this process's run was asked to wait."""
+        """Whether a pause of this process's run was requested."""
         return self._control.is_paused
 
     def train(self, specs: Sequence[RunSpec]) -> None:
         """Trains the specs one after the other."""
-        self._start(self._trained(specs), is_watching=False)
+        self._start(self._train(specs), is_watching=False)
 
     def resume(self, folder: Path) -> None:
-        """Goes on with the run in a folder."""
-        self._start(self._resumed(folder), is_watching=False)
+        """Resumes the run in a folder."""
+        self._start(self._resume(folder), is_watching=False)
 
     def extend(self, folder: Path, epochs: int) -> None:
-        """Goes on with a completed run for so many more epochs, in a new folder."""
-        self._start(self._extended(folder, epochs), is_watching=False)
+        """Trains a completed run for more epochs, in a new folder."""
+        self._start(self._extend(folder, epochs), is_watching=False)
 
     def watch(self, folder: Path) -> None:
         """Follows the run in a folder, whichever process trains it."""
         self.folder = folder
-        self._start(self._watched(folder), is_watching=True)
+        self._start(self._watch(folder), is_watching=True)
 
     def send_request(self, request: Request, rate: float | None = None) -> None:
-        """Asks the run under way to stop, pause, go on, take one step or change its rate; returns at once.
+        """Asks the current run to stop, pause, unpause, take one step or change its learning rate; returns at once.
 
-        Raises `ValueError` for a rate that cannot be, `OSError` where another process's folder cannot be written.
+        Raises `ValueError` for a rate that is not allowed, `OSError` if another process's folder cannot be written.
         """
         if self.is_watching and self.folder is not None:
             send(self.folder, request, rate)
@@ -106,7 +106,7 @@ class Runner:
         self._control.apply(request, rate)
 
     def detach(self) -> None:
-        """Stops watching; the run itself goes on."""
+        """Stops watching; the run itself continues."""
         if self.is_watching:
             self._control.stop()
 
@@ -133,7 +133,7 @@ class Runner:
         except Exception as error:
             self._notify(_event_of_error(error))
         finally:
-            self._is_busy = False  # Before the event of it, which nothing comes after.
+            self._is_busy = False  # Before `Idle`, whose handlers may start the next run.
         self._notify(Idle())
 
     def _note(self, event: Event) -> None:
@@ -143,7 +143,7 @@ class Runner:
             if not self.is_watching:
                 self.on_folder(event.folder)
         elif isinstance(event, Progress) and not self._is_frozen:
-            # A collection over all that the first steps loaded would hold the screen for 0.2 s, again and again.
+            # Each collection over all that the first steps loaded would block the screen for 0.2 s.
             gc.freeze()
             self._is_frozen = True
         elif isinstance(event, RunEnded) and not self.is_watching:
@@ -154,7 +154,7 @@ class Runner:
         if self.listener is not None:
             self.listener(event)
 
-    def _trained(self, specs: Sequence[RunSpec]) -> Iterator[Event]:
+    def _train(self, specs: Sequence[RunSpec]) -> Iterator[Event]:
         from mnist_tui.training import session  # torch: seconds, and only in this thread.
 
         for spec in specs:
@@ -164,26 +164,26 @@ class Runner:
             if self._control.should_stop:
                 return
 
-    def _resumed(self, folder: Path) -> Iterator[Event]:
+    def _resume(self, folder: Path) -> Iterator[Event]:
         from mnist_tui.runs import storage
-        from mnist_tui.training import session
+        from mnist_tui.training import resume
 
-        yield from session.resume(storage.load_run(folder), self.options, self._control)
+        yield from resume.resume(storage.load_run(folder), self.options, self._control)
 
-    def _extended(self, folder: Path, epochs: int) -> Iterator[Event]:
+    def _extend(self, folder: Path, epochs: int) -> Iterator[Event]:
         from mnist_tui.runs import storage
-        from mnist_tui.training import session
+        from mnist_tui.training import resume
 
-        yield from session.extend(storage.load_run(folder), epochs, self.options, self._control)
+        yield from resume.extend(storage.load_run(folder), epochs, self.options, self._control)
 
-    def _watched(self, folder: Path) -> Iterator[Event]:
+    def _watch(self, folder: Path) -> Iterator[Event]:
         from mnist_tui.runs import follow
 
         yield from follow.follow(folder, self._control)
 
 
 def _event_of_error(error: Exception) -> RunnerEvent:
-    """What is wrong with the world or the input is refused; everything else is our own mistake."""
+    """`Refused` for an error in the input or the machine, `Crashed` for a defect of this program."""
     if isinstance(error, MnistTuiError):
         return Refused(clean_line(str(error)))
     details = traceback.format_exc()

@@ -1,4 +1,4 @@
-"""How the dashboard ends: signals, a terminal that goes, a run that is left running, and the exit code."""
+"""How the dashboard ends: signals, a closed terminal, a run that is left running, and the exit code."""
 
 import os
 import signal
@@ -26,39 +26,39 @@ if TYPE_CHECKING:
     from mnist_tui.tui.supervisor import Report
 
 GRACE_SECONDS = 2.0
-"""What the screen gets to close itself after the run is saved; then the process ends without it."""
+"""Time for the screen to close itself after the run is saved; then the process ends without it."""
 HANGUP_PERIOD = 0.5
-"""Seconds between two looks at whether the terminal is still there: some are gone without a signal."""
+"""Seconds between two checks of whether the terminal is still there: some close without a signal."""
 
 
 @dataclass
 class ExitState:
-    """Why and how the dashboard is left."""
+    """Why and how the dashboard ends."""
 
     code: int = 0
-    """128 + signal, where a signal ends it."""
+    """128 + signal, if a signal ended it."""
     stop_asked: bool = False
     """Ctrl-C was pressed once."""
     abort: bool = False
-    """The run is not waited for: what it last saved stays."""
+    """The process does not wait for the run: its last checkpoint stays."""
     leave_running: bool = False
-    """The run goes on without a terminal, in this process."""
+    """The run continues without a terminal, in this process."""
     hung_up: bool = False
-    """The terminal is gone; nothing may be written to it."""
+    """The terminal is closed; nothing may be written to it."""
     message: str = ""
-    """To be read after the screen is closed."""
+    """Printed after the screen is closed."""
     failed: bool = False
-    """Something went wrong that was no wish of the user's."""
+    """Whether the dashboard ended by an error."""
 
 
 @contextmanager
-def own_terminal() -> Iterator[None]:
-    """The terminal for the screen alone: what libraries print, from C as well, goes to a log beside crash.log."""
+def reserve_terminal() -> Iterator[None]:
+    """Reserves the terminal for the screen: what libraries print, also from C, goes to a log beside crash.log."""
     log = os.open(log_folder() / "output.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     saved = os.dup(1), os.dup(2)
-    before = sys.__stdout__, sys.__stderr__
+    originals = sys.__stdout__, sys.__stderr__
     sys.stdout.flush()
-    # Textual measures the terminal by the one and draws on the other.
+    # Textual measures the size of one and draws on the other.
     terminal = open(os.dup(2), "w", encoding=sys.stderr.encoding, errors="replace")  # noqa: SIM115
     sys.__stdout__ = sys.__stderr__ = terminal  # type: ignore[misc]
     for descriptor in (1, 2):
@@ -70,21 +70,20 @@ def own_terminal() -> Iterator[None]:
         for descriptor, original in enumerate(saved, start=1):
             os.dup2(original, descriptor)
             os.close(original)
-        sys.__stdout__, sys.__stderr__ = before  # type: ignore[misc]
+        sys.__stdout__, sys.__stderr__ = originals  # type: ignore[misc]
 
 
 def log_folder() -> Path:
-    """Where this program's own logs are."""
+    """The folder of this program's own logs."""
     return platformdirs.user_log_path("mnist-tui", ensure_exists=True)
 
 
 @contextmanager
-def signals(app: "App[ExitState]", runner: Runner, request: "LabRequest") -> Iterator[None]:
-    """SIGTERM and SIGINT stop the run, save and end; a closed terminal lets it go on, or ends it as asked for.
+def signals(app: "App[ExitState]", exit_state: ExitState, runner: Runner, request: "LabRequest") -> Iterator[None]:
+    """Installs handlers: SIGTERM and SIGINT stop the run, save and end; SIGHUP does what `request.on_hangup` says.
 
-    Plain handlers, since they run also while the event loop waits for a terminal that nobody reads.
+    They are not of the event loop, so that they run while it waits for a terminal that nobody reads.
     """
-    exit_state: ExitState = app.exit_state  # type: ignore[attr-defined]
     attributes = terminal_attributes()
 
     def end(code: int) -> None:
@@ -97,13 +96,13 @@ def signals(app: "App[ExitState]", runner: Runner, request: "LabRequest") -> Ite
         if exit_state.hung_up:
             return
         exit_state.hung_up = True
-        restore_attributes(attributes)  # It may be there still, where the guard alone was killed.
-        restore_terminal(_drawn_on())
+        restore_attributes(attributes)  # It is still there if only the supervisor was killed.
+        restore_terminal(_screen_descriptor())
         _forget_terminal()
         if request.on_hangup == "stop" or not runner.is_training:
             end(129 if runner.is_training else 0)
         else:
-            runner.send_request("unpause")  # Nobody is left who could end a pause.
+            runner.send_request("unpause")  # Nobody could end a pause any more.
             _exit_soon(app, exit_state)
 
     handlers: dict[int, Callable[..., None]] = {
@@ -133,16 +132,16 @@ def _exit_soon(app: "App[ExitState]", exit_state: ExitState) -> None:
 
 
 def _enforce(code: int, runner: Runner) -> None:
-    """Ends the process once the run is saved, should the screen not manage to: its terminal may be frozen."""
+    """Ends the process after the run is saved if the screen does not: its terminal may be frozen."""
     if runner.has_begun:
         runner.join()
     time.sleep(GRACE_SECONDS)
-    restore_terminal(_drawn_on())
+    restore_terminal(_screen_descriptor())
     os._exit(code)
 
 
 def _watch_terminal(done: threading.Event, exit_state: ExitState) -> None:
-    """Raises SIGHUP in this process once the terminal is gone, or is the shell's again since the guard is gone."""
+    """Raises SIGHUP in this process when the terminal is closed, or the shell has it since the supervisor is gone."""
     parent = os.getppid()
     while not done.wait(HANGUP_PERIOD):
         if exit_state.hung_up:
@@ -161,23 +160,23 @@ def has_terminal() -> bool:
     return True
 
 
-def _drawn_on() -> int:
+def _screen_descriptor() -> int:
     """The descriptor of the terminal that the screen is drawn on."""
     return sys.__stderr__.fileno() if sys.__stderr__ else 2
 
 
 def _forget_terminal() -> None:
-    """Nothing reads or writes the terminal from here on: a dead one answers every read at once, for ever."""
+    """Closes the terminal for this process: each read of a closed terminal returns at once, in an endless loop."""
     nowhere = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2, _drawn_on()):
+    for descriptor in (0, 1, 2, _screen_descriptor()):
         os.dup2(nowhere, descriptor)
     os.close(nowhere)
 
 
 def _report_crash(app: "App[ExitState]", exit_state: ExitState, failure: threading.ExceptHookArgs) -> None:
-    """An exception in any thread: to the log, and the screen is left with one sentence."""
+    """Writes an exception of any thread to the log and exits with one sentence."""
     if isinstance(failure.exc_value, OSError) and not has_terminal():
-        os.kill(os.getpid(), signal.SIGHUP)  # The thread that writes to the terminal found out before the signal came.
+        os.kill(os.getpid(), signal.SIGHUP)  # The thread that writes to the terminal has noticed before the signal.
         return
     details = "".join(traceback.format_exception(failure.exc_type, failure.exc_value, failure.exc_traceback))
     exit_state.failed = True
@@ -192,40 +191,39 @@ def crash_message(what: str, details: str) -> str:
     return f"internal error: {clean_line(what, 300)}; the traceback is in {path}"
 
 
-def finish(app: "App[ExitState]", runner: Runner, report: "Report") -> int:
-    """After the screen is closed: waits for a run that goes on, says what is to be said; the exit code."""
-    exit_state: ExitState = app.exit_state  # type: ignore[attr-defined]
+def finish(exit_state: ExitState, return_code: int | None, runner: Runner, report: "Report") -> int:
+    """After the screen is closed: waits for a run that continues and prints where it is; returns the exit code."""
     runner.listener = None
     if not exit_state.hung_up and not has_terminal():
-        os.kill(os.getpid(), signal.SIGHUP)  # The screen found out before the signal came.
+        os.kill(os.getpid(), signal.SIGHUP)  # The screen has noticed before the signal.
     if exit_state.hung_up:
-        _forget_terminal()  # Leaving the screen brought it back.
+        _forget_terminal()  # Closing the screen has opened it again.
     if exit_state.leave_running and not exit_state.hung_up:
-        exit_state.hung_up = True  # By choice: that the terminal is gone from here on asks for nothing more.
+        exit_state.hung_up = True  # The user wants it, so the handler need not react.
         runner.send_request("unpause")
-        report.leave(_left_running(runner))
+        report.leave(_describe_run(runner))
     elif not exit_state.hung_up:
         if not exit_state.abort:
             runner.send_request("stop") if runner.is_training else runner.detach()
-        _say(exit_state, runner)
-    # A run that has not begun is only being loaded: it has nothing to save, and the process may end under it.
+        _print_end(exit_state, runner)
+    # A run that has not begun has nothing to save, so the process may end while it is loaded.
     if not exit_state.abort and (runner.has_begun or exit_state.hung_up or exit_state.leave_running):
         runner.join()
-    if app.return_code and not exit_state.code and not exit_state.hung_up:
-        return app.return_code
+    if return_code and not exit_state.code and not exit_state.hung_up:
+        return return_code
     if exit_state.code:
         return exit_state.code
     has_failed = runner.outcome is not None and runner.outcome.outcome in ("failed", "diverged")
     return 1 if exit_state.failed or has_failed else 130 if exit_state.abort else 0
 
 
-def _left_running(runner: Runner) -> str:
+def _describe_run(runner: Runner) -> str:
     name = runner.folder.name if runner.folder else ""
     return f"the run goes on: {runner.folder}\nlook at it with: mnist-tui watch {name}"
 
 
-def _say(exit_state: ExitState, runner: Runner) -> None:
-    """On the terminal as it was before: a mistake, and where the run is."""
+def _print_end(exit_state: ExitState, runner: Runner) -> None:
+    """Prints the error, if any, and where the run is."""
     if exit_state.message:
         print(f"mnist-tui: {exit_state.message}", file=sys.stderr)
     if not runner.has_begun or (not runner.is_training and runner.outcome is None):

@@ -1,4 +1,4 @@
-"""The lines above and below the panes: what is designed, how far the run is, and the device."""
+"""The lines above and below the panes: headline with the modes, progress of the run, device."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -11,12 +11,12 @@ from textual.widgets import Static
 
 from mnist_tui.text import clean_line, duration
 from mnist_tui.tui.charts.run_curves import RunCurves
+from mnist_tui.tui.modes import MODES
 
 BAR_WIDTH = 16
 GAP = 2
 """Cells between two parts of a line."""
-MODES = {"lab": "1 Lab", "runs": "2 Runs", "compare": "3 Compare", "analyse": "4 Analyse"}
-"""The modes, as the headline names them: the key, and the name."""
+MODE_NAMES = {mode.name: f"{mode.key} {mode.title}" for mode in MODES}
 
 
 class Part(NamedTuple):
@@ -24,15 +24,15 @@ class Part(NamedTuple):
 
     text: str
     short: str = ""
-    """What stands for it where there is little room; without it the text."""
+    """Shorter text for little room; "" for none."""
     rank: int = 0
-    """The parts with the highest ranks go first, where there is no room for all."""
+    """Where there is no room for all, the parts with the highest ranks are left out first."""
 
 
 def fitted(parts: list[Part], width: int) -> str:
-    """As many of the parts as fit into a line, in their order; at least a piece of the most important one.
+    """As many of the parts as fit into a line, in their order; at least the beginning of the most important one.
 
-    Those of rank 0 are written short before one of them goes.
+    Parts of rank 0 are shortened before one of them is left out.
     """
     for is_short in (False, True):
         kept = [part for part in parts if part.text]
@@ -50,18 +50,18 @@ def fitted(parts: list[Part], width: int) -> str:
 
 
 @dataclass(frozen=True)
-class ActionProgress:
-    """How far an action is: one run, or several seeds of one recipe."""
+class SeedProgress:
+    """The progress of the current run, and of the seeds that are trained one after the other."""
 
     run: RunCurves
     seeds_done: int = 0
-    """Runs of the action that were begun, this one with them."""
+    """Runs that have started, including the current one."""
     seeds: int = 1
-    """Runs that the action has."""
+    """All runs, including those that have not started."""
 
 
-def progress_parts(progress: ActionProgress, ascii_only: bool) -> list[Part]:
-    """How far a run is: accuracy, epoch, time of arrival and seed are what goes last."""
+def progress_parts(progress: SeedProgress, ascii_only: bool) -> list[Part]:
+    """The progress of a run; state, seed, epoch, accuracy and ETA are left out last."""
     run = progress.run
     started, step = run.started, run.progress
     if started is None:
@@ -73,14 +73,14 @@ def progress_parts(progress: ActionProgress, ascii_only: bool) -> list[Part]:
     eta = run.eta_seconds()
     best, last = run.best, run.rows[-1] if run.rows else None
     seeds = f"seed {progress.seeds_done} of {progress.seeds}" if progress.seeds > 1 else ""
-    test = f"test {last.test_accuracy:.2%}" if last else ""
+    accuracy = f"{last.test_accuracy:.2%}" if last else ""
     return [
         Part(f"{run.name} s{run.seed}", rank=2),
         Part(run.state, rank=0 if run.state != "training" else 2),
         Part(seeds, f"{progress.seeds_done}/{progress.seeds}"),
         Part(f"epoch {epoch}/{started.epochs}", f"{epoch}/{started.epochs}"),
         Part(f"{full * filled}{empty * (BAR_WIDTH - filled)} {fraction:4.0%}", rank=3),
-        Part(test, test.removeprefix("test ")),
+        Part(f"test {accuracy}" if last else "", accuracy),
         Part(f"best {best.test_accuracy:.2%} in {best.epoch}" if best else "", rank=1),
         Part(f"ETA {duration(eta)}", duration(eta).replace(" min", "m").replace(" s", "s")) if eta else Part(""),
         Part(f"loss {step.loss:.4f}" if step else "", rank=4),
@@ -90,16 +90,16 @@ def progress_parts(progress: ActionProgress, ascii_only: bool) -> list[Part]:
 
 
 DEVICE_RANK = 7
-"""What the device does is the first to go."""
+"""The device is left out first."""
 
 
 class OneLine(Static):
-    """A line of text that is drawn again only where it says something else."""
+    """A line of text that is redrawn only when it changes."""
 
     _line = ""
 
     def put(self, line: str) -> None:
-        """Shows a line; what it is made of may come from outside."""
+        """Shows a line, which may contain text from outside."""
         line = clean_line(line)
         if line != self._line:
             self._line = line
@@ -107,17 +107,17 @@ class OneLine(Static):
 
 
 class StatusLine(OneLine):
-    """How far the run under way is, or what is waited for; at the right the device, where there is room."""
+    """The progress of the run or what the user waits for, and at the right the device, if there is room."""
 
     DEFAULT_CSS = "StatusLine { height: 1; padding: 0 1; background: $panel; }"
 
     def __init__(self) -> None:
         super().__init__()
         self.device = ""
-        """What the device does, in words."""
+        """How busy the device is, as text."""
 
-    def show(self, progress: ActionProgress | None, waiting: str, ascii_only: bool) -> None:
-        """Shows a run, or else the reason for waiting."""
+    def show(self, progress: SeedProgress | None, waiting: str, ascii_only: bool) -> None:
+        """Shows what the user waits for or, if that is "", the progress of a run."""
         width = self.size.width
         parts = [Part(waiting)] if waiting or progress is None else progress_parts(progress, ascii_only)
         line = fitted([*parts, Part(self.device, rank=DEVICE_RANK)], width)
@@ -128,12 +128,12 @@ class StatusLine(OneLine):
 
 
 class Headline(Static):
-    """What is looked at, the most important first; at the right the modes, where there is any room for them."""
+    """Facts, the most important first, and at the right the modes, if there is room."""
 
     DEFAULT_CSS = "Headline { height: 1; background: $primary 25%; color: $foreground; padding: 0 1; }"
 
-    class ModeChosen(Message):
-        """A mode is wanted."""
+    class ModeClicked(Message):
+        """Posted when the name of a mode is clicked."""
 
         def __init__(self, mode: str) -> None:
             super().__init__()
@@ -146,7 +146,7 @@ class Headline(Static):
         self._drawn: object = None
 
     def show(self, parts: list[str]) -> None:
-        """Shows as many parts as fit, from the first; they may come from outside."""
+        """Shows as many parts as fit, from the first; they may contain text from outside."""
         self._parts = [clean_line(part) for part in parts]
         width = self.size.width
         if (drawn := (tuple(parts), width)) != self._drawn:
@@ -164,17 +164,17 @@ class Headline(Static):
         return Content.assemble((f"{line:<{max(0, room - cell_len(line) + len(line))}}", "bold"), modes)
 
     def _modes(self, width: int) -> Content:
-        """The modes, the one that is looked at emphasised; only its keys where there is little room."""
+        """The modes, the current one highlighted; only their keys where there is little room."""
         if width < 40:
             return Content("")
-        names = {mode: name if width >= 60 else name[0] for mode, name in MODES.items()}
+        names = {mode: name if width >= 60 else name[0] for mode, name in MODE_NAMES.items()}
         parts = [(f" {name} ", "bold reverse" if mode == self._mode else "") for mode, name in names.items()]
         return Content.assemble(*parts)
 
     def on_click(self, event: Click) -> None:
         at = self.size.width + 1  # One cell of padding at each side.
-        for mode, name in reversed(MODES.items()):
+        for mode, name in reversed(MODE_NAMES.items()):
             at -= (len(name) if self.size.width >= 60 else 1) + 2
             if event.x >= at:
-                self.post_message(self.ModeChosen(mode))
+                self.post_message(self.ModeClicked(mode))
                 return

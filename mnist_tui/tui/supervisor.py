@@ -1,8 +1,8 @@
-"""A small parent of the dashboard: should the dashboard be killed, it restores the terminal and says how to go on.
+"""A small parent process that, if the dashboard is killed, restores the terminal and says how to resume.
 
 A program that is killed with SIGKILL, or for want of memory, cannot put the terminal back; its parent can. The child is
-forked before anything large is loaded, so that the parent costs a few megabytes. The parent ends first when a run is to
-be left running without a terminal: the shell waits for the parent alone.
+forked before anything large is loaded, so that the parent costs a few megabytes. When a run is left running
+without a terminal, the parent ends first, since the shell waits for it alone.
 """
 
 import json
@@ -23,7 +23,7 @@ MODES_OFF = (
 
 
 def restore_terminal(descriptor: int = 2) -> None:
-    """Ends every mode that a dashboard sets; never waits for a terminal that takes nothing."""
+    """Resets every mode that a dashboard sets; never waits for a terminal that does not read."""
     with suppress(OSError, ValueError):
         os.set_blocking(descriptor, False)
         try:
@@ -33,26 +33,26 @@ def restore_terminal(descriptor: int = 2) -> None:
 
 
 def restore_attributes(attributes: list[Any] | None) -> None:
-    """Gives the terminal the attributes that `terminal_attributes` found; None changes nothing."""
+    """Sets the attributes that `terminal_attributes` has returned; None changes nothing."""
     if attributes is not None:
         with suppress(OSError, termios.error):
-            # Who is not in the foreground may not touch the terminal, and would be stopped for trying.
+            # A process in the background would be stopped for this.
             signal.signal(signal.SIGTTOU, signal.SIG_IGN)
             termios.tcsetattr(0, termios.TCSANOW, attributes)
 
 
 class Report:
-    """What the dashboard tells its parent; without one, nobody listens."""
+    """Reports from the dashboard to its parent; without a descriptor they are dropped."""
 
     def __init__(self, descriptor: int | None = None) -> None:
         self._descriptor = descriptor
 
     def folder(self, folder: str) -> None:
-        """The folder of the run under way; "" where none is."""
+        """Reports the folder of the current run; "" for none."""
         self._send({"folder": folder})
 
     def leave(self, text: str) -> None:
-        """Lets the parent say `text` and end; this process goes on without a terminal, in a session of its own."""
+        """Lets the parent print `text` and end; this process continues without a terminal, in a session of its own."""
         nowhere = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1, 2):
             os.dup2(nowhere, descriptor)
@@ -87,7 +87,7 @@ def run_supervised(main: Callable[[Report], int]) -> NoReturn:
 
 
 def terminal_attributes() -> list[Any] | None:
-    """Echo, line mode and the like, as termios tells them; None where there is no terminal."""
+    """The attributes of the terminal from termios, such as echo; None without a terminal."""
     try:
         return termios.tcgetattr(0)
     except (OSError, termios.error):
@@ -110,7 +110,7 @@ def _run_child(main: Callable[[Report], int], report: Report) -> NoReturn:
 
 
 def _wait(child: int, reader: int) -> tuple[int, str]:
-    """How the child ended, as `os.waitpid` tells it, and the folder of the run under way; ends where it leaves."""
+    """The child's status from `os.waitpid` and the folder of its run; ends this process if the child leaves a run."""
     _forward_signals(child)
     folder, rest = "", b""
     while chunk := os.read(reader, 4096):
@@ -152,8 +152,8 @@ def _forward_signals(child: int) -> None:
 
 
 def _end_like(status: int, folder: str, attributes: list[Any] | None) -> NoReturn:
-    """Ends as the child did; where a signal took it, puts the terminal back and says how to go on."""
-    restore_attributes(attributes)  # In any case: a child whose terminal was frozen ends without.
+    """Ends as the child did; after a signal, restores the terminal and says how to resume."""
+    restore_attributes(attributes)  # In any case: a child with a frozen terminal could not.
     if os.WIFEXITED(status):
         os._exit(os.WEXITSTATUS(status))
     number = os.WTERMSIG(status)

@@ -25,7 +25,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class GpuReading:
-    """A GPU at one moment; None for what it does not tell."""
+    """A GPU at one moment; None for what cannot be read."""
 
     name: str
     percent: int | None
@@ -54,12 +54,12 @@ def read(device: str) -> Reading:
 
 @cache
 def _library() -> Any:
-    """NVIDIA's management library, ready to be asked; None where there is none."""
+    """NVIDIA's management library, initialized; None where there is none."""
     try:
         import pynvml
 
         pynvml.nvmlInit()
-    except Exception:  # Each kind of absence has an exception of its own; none of them is event.
+    except Exception:  # Each kind of absence has an exception of its own, and none matters.
         return None
     return pynvml
 
@@ -73,15 +73,15 @@ def _gpu(device: str) -> GpuReading | None:
         name = nvml.nvmlDeviceGetName(handle)
     except (nvml.NVMLError, ValueError, IndexError):
         return None
-    memory = _asked(nvml, lambda: nvml.nvmlDeviceGetMemoryInfo(handle))
-    use = _asked(nvml, lambda: nvml.nvmlDeviceGetUtilizationRates(handle))
-    processes = _asked(nvml, lambda: nvml.nvmlDeviceGetComputeRunningProcesses(handle)) or []
+    memory = _query(nvml, lambda: nvml.nvmlDeviceGetMemoryInfo(handle))
+    use = _query(nvml, lambda: nvml.nvmlDeviceGetUtilizationRates(handle))
+    processes = _query(nvml, lambda: nvml.nvmlDeviceGetComputeRunningProcesses(handle)) or []
     return GpuReading(
         name=name.decode() if isinstance(name, bytes) else str(name),
         percent=use.gpu if use else None,
         used_gib=memory.used / GIB if memory else None,
         total_gib=memory.total / GIB if memory else None,
-        celsius=_asked(nvml, lambda: nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU)),
+        celsius=_query(nvml, lambda: nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU)),
         others=tuple(_other(item) for item in processes if item.pid != os.getpid()),
     )
 
@@ -95,7 +95,7 @@ def _handle(nvml: Any, index: int) -> Any:
     return nvml.nvmlDeviceGetHandleByIndex(int(named)) if named.isdigit() else nvml.nvmlDeviceGetHandleByUUID(named)
 
 
-def _asked(nvml: Any, question: Any) -> Any:
+def _query(nvml: Any, question: Any) -> Any:
     try:
         return question()
     except nvml.NVMLError:
@@ -108,7 +108,7 @@ def _other(process: Any) -> str:
 
 
 def in_words(reading: Reading, width: int) -> str:
-    """One line of at most `width` characters: as many of the parts as fit, the most telling first."""
+    """One line of at most `width` characters: as many of the parts as fit, the most important first."""
     line = ""
     for part in _parts(reading):
         if len(line) + len(part) + 2 <= width or not line:

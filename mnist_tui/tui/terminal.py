@@ -1,4 +1,4 @@
-"""What the terminal can, from the environment alone; and what textual must be told before it is loaded."""
+"""Abilities of the terminal, from the environment alone; and variables that textual reads when it is loaded."""
 
 import locale
 import os
@@ -7,7 +7,7 @@ from collections.abc import MutableMapping
 
 
 def is_terminal() -> bool:
-    """Whether input, output and errors are one: textual reads the first, and draws on the last."""
+    """Whether input, output and errors are terminals: textual reads the first, and draws on the last."""
     try:
         return sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()
     except (AttributeError, ValueError):  # Closed, or none at all.
@@ -31,7 +31,7 @@ def has_utf8() -> bool:
 
 
 def prepare(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Tells textual, which reads it when it is loaded: no animations, and few frames over a slow link."""
+    """Sets variables that textual reads when it is loaded: no animations, fewer frames over SSH."""
     environment.setdefault("TEXTUAL_ANIMATIONS", "none")
     if is_remote(environment):
         environment.setdefault("TEXTUAL_FPS", "10")

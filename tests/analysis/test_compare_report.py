@@ -11,7 +11,7 @@ from mnist_tui.analysis import comparison
 from mnist_tui.analysis.comparison import Arm
 from mnist_tui.runs.index import RunIndex
 from mnist_tui.spec import presets
-from mnist_tui.tui.compare.screen import _headed, report
+from mnist_tui.tui.compare.screen import _table, report
 
 WIDTHS = (40, 58, 80, 118)
 
@@ -55,7 +55,7 @@ def test_a_table_of_any_size_fits(count: int, width: int) -> None:
     rows = [["settings", *(f"arm {n}" for n in range(count))]]
     rows += [[f"name {'x' * length}", *["值" * length] * count] for length in (1, 6, 40)]
     arms: Any = [(index, None) for index in range(count)]
-    lines = _headed(rows, arms, width, tint).plain.splitlines()
+    lines = _table(rows, arms, width, tint).plain.splitlines()
     blocks = -(-count // max(1, min(count, (width - min(45, max(12, 3 * width // 10))) // 14)))
 
     assert len(lines) == blocks * len(rows)
@@ -73,7 +73,7 @@ def test_where_all_fits_nothing_is_cut() -> None:
         ["> best epoch", "99.41% (99.38–99.44%)", "99.32%"],
         ["parameters", "18,422", "20,514"],
     ]
-    text = _headed(rows, [(0, None), (1, None)], 80, tint).plain  # type: ignore[list-item]  # the tint is ours
+    text = _table(rows, [(0, None), (1, None)], 80, tint).plain  # type: ignore[list-item]  # the tint is ours
 
     assert text.splitlines() == [
         "results       ● a                    ■ b   ",

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from helpers.command import Command as InProcess
 
-from mnist_tui.cli import main as cli
+from mnist_tui.cli import start
 
 ROOT = Path(__file__).parents[2]
 ESCAPE = "\x1b"
@@ -106,8 +106,8 @@ ARGUMENTS: dict[str, tuple[tuple[str, ...], str]] = {
     "unknown option of a command": (("show", "iter5", "--jsn"), "did you mean '--json'?"),
     "two things at once": (("--list", "--batch", "iter5"), "not allowed with"),
     "batch without names": (("--batch",), "expected at least one"),
-    "show without a name": (("show",), "name"),
-    "one word too many": (("layers", "x"), "unrecognized arguments: x"),
+    "show without a name": (("show",), "NAME is missing; see mnist-tui show --help"),
+    "one word too many": (("layers", "x"), "unexpected extra argument(s) (x); see mnist-tui layers --help"),
     "unknown preset": (("--batch", "itr5"), "did you mean 'iter5'?"),
     "unknown preset to show": (("show", "exp1"), "did you mean 'exp1"),
     "nothing near": (("show", "zzzzzz"), "mnist-tui --list"),
@@ -126,8 +126,8 @@ ARGUMENTS: dict[str, tuple[tuple[str, ...], str]] = {
     "epochs 1.5": ((*TRAIN, "--epochs", "1.5"), "whole number, got 1.5"),
     "seed -1": ((*TRAIN, "--seed", "-1"), "train.seed: should be greater than or equal to 0"),
     "seed 2^32": ((*TRAIN, "--seed", "4294967296"), "train.seed: should be less than or equal to 4294967295"),
-    "seeds 0": ((*TRAIN, "--seeds", "0"), "--seeds must be between 1 and 1000"),
-    "seeds -3": ((*TRAIN, "--seeds", "-3"), "--seeds must be between 1 and 1000"),
+    "seeds 0": ((*TRAIN, "--seeds", "0"), "must be a whole number between 1 and 1,000"),
+    "seeds -3": ((*TRAIN, "--seeds", "-3"), "must be a whole number between 1 and 1,000"),
     "seeds x": ((*TRAIN, "--seeds", "x"), "--seeds"),
     "seeds past the last": ((*TRAIN, "--seed", "4294967295", "--seeds", "2"), "train.seed"),
     "threads 0": ((*TRAIN, "--threads", "0"), "--threads 0: must be a whole number between 1 and 1024"),
@@ -646,7 +646,7 @@ def test_our_own_mistake_is_one_line_and_the_traceback_a_file(
     def fail(*arguments: object) -> int:
         raise ZeroDivisionError("oops" + ESCAPE)
 
-    monkeypatch.setattr(cli, "_list", fail)
+    monkeypatch.setattr(start, "list_presets", fail)
 
     answer = command("--list")
 

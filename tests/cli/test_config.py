@@ -11,13 +11,14 @@ from typing import Any, NoReturn
 
 import pytest
 from helpers.command import Command
+from textual.binding import Binding
 
 from mnist_tui import editor as editor_module
 from mnist_tui.cli import config as config_commands
-from mnist_tui.cli import main as cli
+from mnist_tui.cli import lab as lab_commands
 from mnist_tui.settings import settings
 from mnist_tui.settings.last_used import LastUsed, remember
-from mnist_tui.settings.settings import Settings
+from mnist_tui.settings.model import Settings
 from mnist_tui.spec import presets
 from mnist_tui.spec.draft import Draft
 from mnist_tui.spec.run_options import Options
@@ -70,7 +71,7 @@ def test_every_value_with_its_origin(command: Command, monkeypatch: pytest.Monke
     rows = {line.split()[0]: line.split(maxsplit=2)[1:] for line in out.splitlines()}
     user = str(settings.user_file())
     assert (code, err) == (0, "")
-    assert list(rows) == [*list(Settings.__dataclass_fields__)[:-1], "keymap.leave"]
+    assert list(rows) == [*list(Settings.model_fields)[:-1], "keymap.leave"]
     assert rows["preset"] == ["iter5", "default"]
     assert rows["data_dir"] == ["-", "default"]
     assert rows["threads"] == ["3", user]
@@ -150,13 +151,13 @@ def test_a_value_that_something_else_hides(command: Command, monkeypatch: pytest
         (("set", "them", "dark"), "config set: there is no setting 'them'; did you mean 'theme'?"),
         (("set", "keymap", "a=b"), "as in: mnist-tui config set keymap.leave ctrl+q"),
         (("set", "keymap.a", "b c"), "keymap.a must be keys, such as ctrl+t"),
-        (("set", "theme"), "config set takes KEY and VALUE"),
+        (("set", "theme"), "VALUE is missing; see mnist-tui config set --help"),
         (("get", "them"), "config get: there is no setting 'them'; did you mean 'theme'?"),
         (("get", "keymap.leave"), "keymap.leave is not set"),
         (("unset", "theme"), "theme is not set there"),
-        (("path", "there"), "config path takes nothing more"),
-        (("edti",), "there is no config 'edti'; did you mean 'edit'?"),
-        (("--projct",), "did you mean '--project'?"),
+        (("path", "there"), "unexpected extra argument(s) (there); see mnist-tui config path --help"),
+        (("edti",), "there is no command 'config edti'; did you mean 'edit'?"),
+        (("path", "--projct"), "did you mean '--project'?"),
         (("get", "\x1b[31mred"), "there is no setting '\ufffd[31mred'"),
     ],
 )
@@ -301,18 +302,20 @@ PROJECT = """
 device = "cpu"
 dataset = "digits"
 threads = 2
+fuse = false
 runs_dir = "from-file"
 data_dir = "data-from-file"
 """
-FLAGS = ("--device", "mps", "--dataset", "mnist", "--threads", "3", "--runs-dir", "r", "--data-dir", "d")
+RESUME_FLAGS = ("--device", "mps", "--dataset", "mnist", "--threads", "3", "--runs-dir", "r", "--data-dir", "d")
+FLAGS = (*RESUME_FLAGS, "--fuse")
 
 
 def _where(options: Options) -> tuple[Any, ...]:
-    return options.device, options.dataset, options.threads, options.runs_dir, options.data_dir
+    return options.device, options.dataset, options.threads, options.fuse, options.runs_dir, options.data_dir
 
 
-BY_FILE = ("cpu", "digits", 2, Path("from-file"), Path("data-from-file"))
-BY_FLAGS = ("mps", "mnist", 3, Path("r"), Path("d"))
+BY_FILE = ("cpu", "digits", 2, False, Path("from-file"), Path("data-from-file"))
+BY_FLAGS = ("mps", "mnist", 3, True, Path("r"), Path("d"))
 
 
 @pytest.fixture
@@ -327,7 +330,7 @@ def requested(command: Command, monkeypatch: pytest.MonkeyPatch) -> Callable[...
         opened.append(request)
         raise SystemExit(0)
 
-    monkeypatch.setattr(cli, "_open", note)
+    monkeypatch.setattr(lab_commands, "open_dashboard", note)
 
     def resolve(*arguments: str) -> LabRequest:
         assert command(*arguments)[0] == 0
@@ -367,13 +370,23 @@ def test_an_unknown_preset_is_refused_with_its_origin(command: Command) -> None:
     assert "did you mean 'iter5'" in err
 
 
+def _note_options(seen: list[Options]) -> Callable[..., int]:
+    """What stands in for a function of `headless`."""
+
+    def note(what: object, options: Options, *more: object) -> int:
+        seen.append(options)
+        return 0
+
+    return note
+
+
 def test_batch_takes_the_settings(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """So do --dry-run and --plain --start."""
     from mnist_tui.cli import headless
 
     seen: list[Options] = []
     for name in ("batch", "dry_run"):
-        monkeypatch.setattr(headless, name, lambda specs, options, *more: seen.append(options) or 0)
+        monkeypatch.setattr(headless, name, _note_options(seen))
     Path("mnist-tui.toml").write_text(PROJECT)
 
     for arguments in (("--batch", "iter5"), ("--batch", "iter5", "--dry-run"), ("--plain", "--start")):
@@ -391,13 +404,13 @@ def test_resume_takes_the_folders_and_leaves_the_rest_to_the_run(
 
     seen: list[Options] = []
     looked: list[Path] = []
-    monkeypatch.setattr(headless, "resume", lambda saved, options, *more: seen.append(options) or 0)
+    monkeypatch.setattr(headless, "resume", _note_options(seen))
     monkeypatch.setattr(index, "newest_resumable", looked.append)
     Path("mnist-tui.toml").write_text(PROJECT)
 
-    assert command("resume")[0] == command("resume", *FLAGS)[0] == 0
-    assert _where(seen[0]) == ("auto", "digits", None, Path("from-file"), Path("data-from-file"))
-    assert _where(seen[1]) == BY_FLAGS
+    assert command("resume")[0] == command("resume", *RESUME_FLAGS)[0] == 0
+    assert _where(seen[0]) == ("auto", "digits", None, False, Path("from-file"), Path("data-from-file"))
+    assert _where(seen[1]) == ("mps", "mnist", 3, False, Path("r"), Path("d"))
     assert looked == [Path("from-file"), Path("r")]
 
 
@@ -407,7 +420,12 @@ def test_doctor_and_watch_take_the_folders(command: Command, monkeypatch: pytest
     from mnist_tui.runs import index
 
     seen: list[tuple[Path | None, Path | None]] = []
-    monkeypatch.setattr(doctor, "examine", lambda data_dir, runs_dir: seen.append((data_dir, runs_dir)) or [])
+
+    def examine(data_dir: Path | None, runs_dir: Path) -> list[doctor.Finding]:
+        seen.append((data_dir, runs_dir))
+        return []
+
+    monkeypatch.setattr(doctor, "examine", examine)
     monkeypatch.setattr(index, "newest_run", lambda runs_dir: seen.append((None, runs_dir)))
     monkeypatch.setattr(watch, "print_events", lambda folder, as_json: 0)
     Path("mnist-tui.toml").write_text(PROJECT)
@@ -415,7 +433,7 @@ def test_doctor_and_watch_take_the_folders(command: Command, monkeypatch: pytest
     assert command("doctor")[0] == command("watch", "--json")[0] == 0
     assert command("doctor", "--data-dir", "d", "--runs-dir", "r")[0] == 0
     assert seen == [(Path("data-from-file"), Path("from-file")), (None, Path("from-file")), (Path("d"), Path("r"))]
-    assert cli._runs_dir(None) == Path("from-file")
+    assert command("runs")[1] == "no run in from-file\n"
 
 
 def test_variables_of_folders(requested: Callable[..., LabRequest], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -503,7 +521,9 @@ def app(monkeypatch: pytest.MonkeyPatch) -> Callable[..., LabApp]:
     monkeypatch.setattr(jobs, "warm_up", lambda: None)
     monkeypatch.setattr(jobs, "rates", lambda spec: (0.1, 0.2, 0.1))
     monkeypatch.setattr(jobs, "live_run", lambda runs_dir: None)
-    monkeypatch.setattr(jobs, "fed", lambda *asked: SimpleNamespace(dataset="mnist", labels=(), digits=(), slow=()))
+    monkeypatch.setattr(
+        jobs, "sample_augmented", lambda *asked: SimpleNamespace(dataset="mnist", labels=(), digits=(), slow=())
+    )
 
     def make(**keymap: str) -> LabApp:
         spec = presets.load("iter5")
@@ -584,5 +604,12 @@ def test_two_actions_may_change_their_keys_one_after_the_other(command: Command)
 
 def test_every_binding_of_the_application_can_be_named() -> None:
     """By its action."""
-    assert {binding.id for binding in LabApp.BINDINGS} >= {"leave", "interrupt", "switch_theme", "mode('runs')"}
-    assert [binding.id for binding in keys.with_ids([("x", "act", "Words")])] == ["act"]
+    assert {binding.id for binding in LabApp.BINDINGS if isinstance(binding, Binding)} >= {
+        "leave",
+        "interrupt",
+        "switch_theme",
+        "mode('runs')",
+    }
+    (named,) = keys.with_ids([("x", "act", "Words")])
+    assert isinstance(named, Binding)
+    assert named.id == "act"

@@ -52,7 +52,7 @@ class Answer:
     err: list[str]
 
     @property
-    def objects(self) -> list[dict[str, Any]]:
+    def objects(self) -> list[Any]:
         """Every line of stdout as JSON, which knows no NaN."""
         return [json.loads(line, parse_constant=_no_constant) for line in self.out]
 
@@ -228,7 +228,7 @@ def test_each_command_has_help_of_its_own(name: str, command: Command) -> None:
     """Which begins with how it is used."""
     answer = command(name, "--help")
 
-    assert answer.out[0].startswith(f"usage: mnist-tui {name}")
+    assert answer.out[0].startswith(f"Usage: mnist-tui {name} ")
     assert (answer.code, answer.err) == (0, [])
 
 
@@ -547,16 +547,16 @@ def test_an_exception_in_training_is_one_line_and_a_log(
 ) -> None:
     """The run fails, the next one is tried, the traceback lies in the run's folder."""
     from mnist_tui.training import loop
-    from mnist_tui.training.loop import Training
+    from mnist_tui.training.state import Training
 
-    original = loop._evaluated
+    original = loop._evaluate_epoch
 
     def fail(training: Training, *arguments: Any) -> Any:
         if training.spec.name == "small":
             raise ZeroDivisionError("oops\x1b")
         return original(training, *arguments)
 
-    monkeypatch.setattr(loop, "_evaluated", fail)
+    monkeypatch.setattr(loop, "_evaluate_epoch", fail)
 
     answer = command(*TRAIN, "small.toml", "plain.toml", "--epochs", "1", "-q")
 

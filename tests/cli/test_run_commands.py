@@ -221,7 +221,7 @@ def test_every_command_finds_a_run_alike(command: Command, monkeypatch: pytest.M
         assert json.loads(command("open", named, "--json")[1])["run"] == folder.name
         assert command("watch", named, "--plain")[1].startswith("iter4, seed 1: ")
         assert f"{folder}: this run has completed" in command("resume", named)[2]
-        assert "must be 1 to 10,000" in command("extend", named, "0")[2]
+        assert "must be a whole number between 1 and 10,000" in command("extend", named, "0")[2]
     monkeypatch.chdir("runs")
     assert json.loads(command("open", folder.name, "--json")[1])["run"] == folder.name
     monkeypatch.chdir(folder.name)

@@ -1,4 +1,4 @@
-"""The laboratory under a pilot: nothing is trained, and no test waits for torch or for a run folder."""
+"""The laboratory under a pilot without torch, run folders and training."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,25 +29,25 @@ def ended(outcome: Outcome, *rows: EpochEnded, message: str = "all epochs traine
 
 
 def can_jobs(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Works in a folder; MNIST is there unless digits are asked for, and every run is one of iter5."""
+    """Replaces the jobs and changes to a folder; data is MNIST unless digits are requested, each run is of iter5."""
     monkeypatch.chdir(folder)
     monkeypatch.setattr(jobs, "warm_up", lambda: None)
     monkeypatch.setattr(jobs, "rates", lambda spec: (0.1, 0.2, 0.1))
     monkeypatch.setattr(jobs, "live_run", lambda runs_dir: None)
     monkeypatch.setattr(jobs, "run_spec", lambda folder: presets.load("iter5"))
-    monkeypatch.setattr(jobs, "fed", _fed)
+    monkeypatch.setattr(jobs, "sample_augmented", _sample)
 
 
-def _fed(spec: RunSpec, options: Options, draw: int, is_training: bool) -> AugmentedSample:
+def _sample(spec: RunSpec, options: Options, draw: int, is_training: bool) -> AugmentedSample:
     return AugmentedSample("digits" if options.dataset == "digits" else "mnist", (), ())
 
 
 @asynccontextmanager
 async def lab(name: str = "iter5", size: tuple[int, int] = (120, 40), **changes: Any) -> AsyncIterator[Pilot[Any]]:
-    """The laboratory on a preset, warm."""
+    """The laboratory on a preset, once its warm-up is done."""
     app = LabApp(LabRequest(**{"draft": Draft(presets.load(name))} | changes), CannedRunner())
     async with app.run_test(size=size) as pilot:
-        await until(pilot, lambda: app.lab.is_warm)
+        await until(pilot, lambda: app.lab.previews.is_warm)
         yield pilot
 
 
@@ -57,5 +57,5 @@ def shown(pilot: Pilot[Any], kind: str | type[Static]) -> str:
 
 
 def with_epochs(epochs: int, **changes: Any) -> RunStarted:
-    """The beginning of a run with another plan."""
+    """The start of a run with another number of epochs."""
     return replace(STARTED, epochs=epochs, **changes)

@@ -1,4 +1,4 @@
-"""The laboratory under a pilot, with canned jobs and a runner that trains nothing: what tests of its screens share."""
+"""The laboratory under a pilot, with canned jobs and a runner that does not train."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -16,7 +16,7 @@ from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.tui.app import LabApp
 from mnist_tui.tui.lab import jobs
-from mnist_tui.tui.lab.recipe import FieldLine, Mistake
+from mnist_tui.tui.lab.field_line import FieldError, FieldLine
 from mnist_tui.tui.lab.screen import LabScreen
 from mnist_tui.tui.messages import RunnerMessage
 from mnist_tui.tui.request import LabRequest
@@ -29,15 +29,15 @@ def refuse():
     raise RuntimeError("PyTorch is not loaded")
 jobs.warm_up = refuse
 """
-"""For `Lab(before=...)`: a laboratory in a terminal that does not load torch."""
+"""For `Lab(before=...)`: torch is not loaded."""
 STARTED = RunStarted("r1", "runs/r1", "iter5", 0, 18_422, 20, 938, 60_000, 0, 10_000, "mnist", "cpu", 1)
 LABELS = (3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8)
 SLOW = "ElasticTransform"
-"""A transform that goes image by image."""
+"""A transform that is applied image by image."""
 
 
 class AugmentedSample(NamedTuple):
-    """What `preview.AugmentedSample` holds, without torch."""
+    """The fields of `preview.AugmentedSample`, without torch."""
 
     dataset: str
     labels: tuple[int, ...]
@@ -51,7 +51,7 @@ def row(epoch: int, test: float = 0.98) -> EpochEnded:
 
 
 class CannedRunner(Runner):
-    """A runner that trains nothing and remembers what it was asked."""
+    """A runner that does not train; it records its calls."""
 
     def __init__(self) -> None:
         super().__init__(Options(), lambda folder: None)
@@ -73,7 +73,7 @@ class CannedRunner(Runner):
 
 
 class CannedJobs:
-    """Stands in for what the background worker does; `fed` holds what it was asked to augment."""
+    """Replaces the jobs of the background worker; `augmented` holds the transforms of each request for digits."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
         monkeypatch.chdir(folder)
@@ -82,12 +82,12 @@ class CannedJobs:
         monkeypatch.setattr(jobs, "live_run", lambda runs_dir: None)
         monkeypatch.setattr(jobs, "run_spec", lambda folder: presets.load("iter5"))
         monkeypatch.setattr(jobs, "predict", lambda *asked: None)
-        monkeypatch.setattr(jobs, "fed", self._feed)
-        self.fed: list[list[str]] = []
+        monkeypatch.setattr(jobs, "sample_augmented", self._sample)
+        self.augmented: list[list[str]] = []
 
-    def _feed(self, spec: RunSpec, options: Options, draw: int, is_training: bool) -> AugmentedSample:
-        """Other digits for every draw; none while a run trains where they are augmented image by image."""
-        self.fed.append([str(call) for call in spec.train.augment])
+    def _sample(self, spec: RunSpec, options: Options, draw: int, is_training: bool) -> AugmentedSample:
+        """Other digits for every draw; none while a run trains if a transform goes image by image."""
+        self.augmented.append([str(call) for call in spec.train.augment])
         slow = tuple(call.name for call in spec.train.augment if call.name == SLOW)
         if slow and is_training:
             return AugmentedSample("mnist", (), (), slow)
@@ -104,24 +104,24 @@ async def lab(name: str = "iter5", size: tuple[int, int] = WIDE, **changes: Any)
 
 
 async def until(pilot: Pilot[Any], is_so: Callable[[], object]) -> None:
-    """Waits for something that comes after a message or two."""
+    """Waits until `is_so` returns true; fails after 2,000 polls."""
     for _ in range(2000):
         await pilot.pause(0.01)
         if is_so():
             await pilot.pause()
             return
-    raise AssertionError(f"it did not come to pass; on the screen:\n{look(pilot)}")
+    raise AssertionError(f"the condition never became true; on the screen:\n{look(pilot)}")
 
 
-async def tell(pilot: Pilot[Any], *news: RunnerEvent) -> None:
-    """Has the run tell events."""
-    for item in news:
-        screen(pilot).post_message(RunnerMessage(item))
+async def tell(pilot: Pilot[Any], *events: RunnerEvent) -> None:
+    """Posts events as the runner does."""
+    for event in events:
+        screen(pilot).post_message(RunnerMessage(event))
     await pilot.pause(0.05)
 
 
 def screen(pilot: Pilot[Any]) -> LabScreen:
-    """The laboratory's screen, whatever lies on top of it."""
+    """The screen of the laboratory, also below others."""
     found = pilot.app.lab  # type: ignore[attr-defined]
     assert isinstance(found, LabScreen)
     return found
@@ -145,13 +145,13 @@ def line_of(pilot: Pilot[Any], path: str) -> FieldLine:
 
 
 def field(pilot: Pilot[Any], path: str) -> Input:
-    """A field of the form that is typed into."""
+    """The text field of a line."""
     return line_of(pilot, path).query_one(Input)
 
 
 def mistakes(pilot: Pilot[Any]) -> dict[str, str]:
-    """What is said to be wrong in the form, by path."""
-    return {wrong.path: str(wrong.visual) for wrong in screen(pilot).query(Mistake) if wrong.display}
+    """The errors shown in the form, by path."""
+    return {wrong.path: str(wrong.visual) for wrong in screen(pilot).query(FieldError) if wrong.display}
 
 
 def on_top(pilot: Pilot[Any], selector: str) -> str:
@@ -160,7 +160,7 @@ def on_top(pilot: Pilot[Any], selector: str) -> str:
 
 
 def notices(pilot: Pilot[Any]) -> list[str]:
-    """The notices that are in sight, the oldest first."""
+    """The visible notices, the oldest first."""
     return [notice.message for notice in pilot.app._notifications]
 
 

@@ -1,4 +1,4 @@
-"""The laboratory in a real pseudo-terminal: keys in, a screen out, signals, and the terminal's own state afterwards."""
+"""The laboratory in a pseudo-terminal: sends keys and signals, reads the screen and the state of the terminal."""
 
 import fcntl
 import os
@@ -34,11 +34,11 @@ epochs = {epochs}
 batch_size = 1
 optimizer = "SGD(lr=0.001)"
 """
-"""1,437 steps an epoch on the digits: a few seconds, so that keys and signals fall into a run."""
+"""1,437 steps an epoch on the small digits: a few seconds, so that keys and signals arrive during a run."""
 
 
 class Lab:
-    """A process of `mnist-tui` whose terminal is ours."""
+    """A process of `mnist-tui` in a pseudo-terminal."""
 
     def __init__(self, folder: Path, *arguments: str, before: str = "", size: tuple[int, int] = (100, 30), **env: str):
         self.folder = folder
@@ -69,12 +69,12 @@ class Lab:
 
     @staticmethod
     def environment(**env: str) -> dict[str, str]:
-        """The environment of a process of the project."""
+        """The environment of the process."""
         inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
         return {**inherited, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "TERM": "xterm-256color"} | env
 
     def read(self, seconds: float = 0.05) -> bool:
-        """Takes in what was written meanwhile; whether there was anything."""
+        """Reads output until there is none for `seconds` at most; whether there was any."""
         if self.master < 0 or not select.select([self.master], [], [], seconds)[0]:
             return False
         try:
@@ -87,42 +87,44 @@ class Lab:
         return True
 
     def text(self) -> str:
-        """What stands on the screen."""
+        """The characters on the screen."""
         return "\n".join(self.screen.display)
 
     def wait(self, what: Callable[[], Any], seconds: float = 40) -> None:
         """Reads until `what` is true."""
         end = time.monotonic() + seconds
         while not what():
-            assert time.monotonic() < end, f"waited in vain; on the screen:\n{self.text()}\n{self.output[-300:]!r}"
+            assert time.monotonic() < end, (
+                f"the condition never became true; on the screen:\n{self.text()}\n{self.output[-300:]!r}"
+            )
             self.read()
 
     def wait_for(self, word: str, seconds: float = 40) -> None:
-        """Reads until `word` stands on the screen."""
+        """Reads until `word` is on the screen."""
         self.wait(lambda: word in self.text(), seconds)
 
     def press(self, keys: str) -> None:
-        """Types."""
+        """Sends keys."""
         os.write(self.master, keys.encode())
 
     def hang_up(self) -> None:
-        """Closes the terminal, as a lost connection does."""
+        """Closes the terminal, as when a connection is lost."""
         os.close(self.master)
         self.master = -1
 
     def child(self) -> int:
-        """The process of the dashboard itself, whose parent is the guard."""
+        """The process of the dashboard itself, a child of the supervisor."""
         return psutil.Process(self.process.pid).children()[0].pid
 
     def ended(self, seconds: float = 40) -> int:
-        """The exit code, and everything that was still written."""
+        """The exit code, after all output was read."""
         self.wait(lambda: self.process.poll() is not None, seconds)
         for _ in range(20):
             self.read(0.02)
         return self.process.wait()
 
     def modes_left_on(self) -> list[str]:
-        """The modes that were set and never ended."""
+        """The terminal modes that were set and not reset."""
         return [
             name
             for name, mode in MODES.items()
@@ -130,7 +132,7 @@ class Lab:
         ]
 
     def is_as_before(self) -> bool:
-        """Whether the terminal has the attributes that it had."""
+        """Whether the terminal has the attributes that it had at first."""
         return bool(termios.tcgetattr(self.master)[:4] == self.attributes[:4])
 
     def run_folders(self) -> list[Path]:
@@ -138,7 +140,7 @@ class Lab:
         return sorted(path.parent for path in self.folder.glob("runs/*/run.json"))
 
     def close(self) -> None:
-        """Ends what is left."""
+        """Kills the processes that are left, and closes the terminal."""
         for kill in (lambda: os.kill(self.child(), signal.SIGKILL), self.process.kill):
             try:
                 kill()

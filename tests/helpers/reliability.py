@@ -31,11 +31,12 @@ from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import EpochEnded, Event, RunEnded, RunStarted
 from mnist_tui.runs.history import TIMINGS
 from mnist_tui.runs.storage import RunFolder, load_run
+from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec, make_spec
 from mnist_tui.training import checkpoint, environment, loop, session
+from mnist_tui.training import resume as resuming
 from mnist_tui.training.data import Dataset, Images
-from mnist_tui.training.loop import Splits, Training
-from mnist_tui.training.session import Options
+from mnist_tui.training.state import Splits, Training
 
 LAYERS = """
 Conv2d(4, 3, stride=2)
@@ -107,6 +108,7 @@ def quick_world() -> Iterator[None]:
     """`session` trains on the few images, and does not ask git where it is."""
     with (
         mock.patch.object(session, "load", return_value=few_images()),
+        mock.patch.object(resuming, "load", return_value=few_images()),
         mock.patch.object(environment, "git", return_value=None),
     ):
         yield
@@ -127,7 +129,7 @@ def resume(folder: Path, **changes: Any) -> Iterator[Event]:
     """The events of the rest of a run on the few images."""
     with quick_world():
         changed = Options(**(vars(options(folder.parent)) | changes))
-        yield from session.resume(load_run(folder), changed, Control())
+        yield from resuming.resume(load_run(folder), changed, Control())
 
 
 def only_folder(runs_dir: Path) -> Path:
@@ -294,7 +296,7 @@ class DiskFailures:
 
 # --- processes that are killed --------------------------------------------------------------------------------------
 
-PRELOADED = ["pytest", "torch._dynamo", "torchvision.transforms.v2", "sklearn.datasets", "reliability_helpers"]
+PRELOADED = ["pytest", "torch._dynamo", "torchvision.transforms.v2", "sklearn.datasets", __name__]
 """What the fork server imports once, so that a child starts in milliseconds."""
 
 KILL_PRESET = """

@@ -1,4 +1,4 @@
-"""What a keyboard sends for a key, as textual's own parser of terminal input reads it."""
+"""The bytes that a terminal sends for a key, by textual's own parser of terminal input."""
 
 from functools import cache
 
@@ -11,14 +11,14 @@ from textual._xterm_parser import XTermParser
 def _sequences() -> dict[str, str]:
     """The bytes of every key that a terminal can send, by the key's name."""
     printable = [chr(code) for code in range(32, 127)]
-    found: dict[str, str] = {"escape": "\x1b"}
+    sequences: dict[str, str] = {"escape": "\x1b"}
     for sequence in (*printable, *ANSI_SEQUENCES_KEYS):
         keys = [event.key for event in XTermParser().feed(sequence) if isinstance(event, events.Key)]
         if len(keys) == 1:
-            found.setdefault(keys[0], sequence)
-    return found
+            sequences.setdefault(keys[0], sequence)
+    return sequences
 
 
 def sequence_of(key: str) -> str | None:
-    """What a terminal sends for a key; None where no keyboard sends it under this name."""
+    """The bytes that a terminal sends for a key; None for a name that textual's parser never produces."""
     return _sequences().get(key)

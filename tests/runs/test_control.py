@@ -28,8 +28,10 @@ from mnist_tui.runs import control
 from mnist_tui.runs.control import Control, Request, Requests, send
 from mnist_tui.runs.events import EpochEnded, Event, LearningRateChanged, Paused, Progress, RunEnded, RunStarted
 from mnist_tui.runs.storage import RunFolder, load_run
-from mnist_tui.training import checkpoint, loop, session
-from mnist_tui.training.loop import Training
+from mnist_tui.training import checkpoint, evaluation, loop, session
+from mnist_tui.training import resume as resuming
+from mnist_tui.training.state import Training
+from mnist_tui.training.step import TrainStep
 
 SCHEDULERS = {
     "none": {"scheduler": None},
@@ -182,13 +184,13 @@ def test_a_paused_run_stops_at_once() -> None:
 @pytest.fixture
 def slow_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
     """An evaluation of 40 batches that take 0.1 s each."""
-    normalise = loop.normalise
+    normalise = evaluation.normalise
 
     def slow(*arguments: Any) -> torch.Tensor:
         time.sleep(0.1)
         return normalise(*arguments)
 
-    monkeypatch.setattr(loop, "normalise", slow)
+    monkeypatch.setattr(evaluation, "normalise", slow)
 
 
 @pytest.mark.usefixtures("slow_evaluation")
@@ -200,7 +202,7 @@ def test_a_run_that_evaluates_stops_at_once() -> None:
     assert seconds < 0.3
     assert (training.epoch, training.steps_done, training.rows) == (1, 5, [])
     assert "before it was evaluated" in vars(seen[-1])["message"]
-    assert training.fused_model.training
+    assert training.forward_model.training
 
 
 def run_stopped_in_evaluation(runs_dir: Path, **recipe: Any) -> Path:
@@ -311,16 +313,16 @@ def steered_run(runs_dir: Path, stop_after: int | None = None, **recipe: Any) ->
     """A run whose rate is changed twice, after 2 and after 7 steps; stopped after so many."""
     ask = Control() if stop_after is None else StopAfter(stop_after)
     taken = itertools.count(1)
-    training_step = loop.TrainStep.__call__
+    training_step = TrainStep.__call__
 
-    def step(self: loop.TrainStep, inputs: torch.Tensor, labels: torch.Tensor) -> bool:
+    def step(self: TrainStep, inputs: torch.Tensor, labels: torch.Tensor) -> bool:
         count = next(taken)
         if count in (2, 7):
             ask.set_learning_rate(0.001 * count)
         return training_step(self, inputs, labels)
 
     with quick_world(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop.TrainStep, "__call__", step)
+        patch.setattr(TrainStep, "__call__", step)
         list(session.run(small_spec(**recipe), options(runs_dir), ask))
     return only_folder(runs_dir)
 
@@ -334,7 +336,7 @@ def test_a_steered_run_is_resumed_in_the_same_bits(tmp_path: Path, name: str, st
     if stop_after < 7:  # It is steered a second time by who goes on.
         ask = Control()
         with quick_world():
-            for event in session.resume(load_run(folder), options(folder.parent), ask):
+            for event in resuming.resume(load_run(folder), options(folder.parent), ask):
                 if isinstance(event, RunStarted):
                     _steer_after(ask, 7 - stop_after)
                 _ = event
@@ -442,7 +444,7 @@ def test_older_checkpoints_go_on(key: str) -> None:
     training = new_training(small_spec())
     checkpoint._restore(training, tensors, state)
 
-    assert (training.steered, training.rate_factor, training.last_rate) == ([], 1.0, training.learning_rate)
+    assert (training.rate_changes, training.rate_factor, training.last_rate) == ([], 1.0, training.learning_rate)
 
 
 # --- from another process --------------------------------------------------------------------------------------------

@@ -42,6 +42,7 @@ from mnist_tui.runs.lock import is_running
 from mnist_tui.runs.storage import RunFolder, load_run
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.training import data, loop, session
+from mnist_tui.training import resume as resuming
 
 NO_NUMBERS = [math.nan, math.inf, -math.inf]
 
@@ -658,7 +659,7 @@ def test_a_completed_run_is_not_resumed(tmp_path: Path) -> None:
 def test_a_run_is_not_resumed_on_other_data(stopped: Path) -> None:
     """A run trained on one data set is not continued on another."""
     with pytest.raises(DataError, match="other data"):
-        list(session.resume(load_run(stopped), options(stopped.parent), Control()))
+        list(resuming.resume(load_run(stopped), options(stopped.parent), Control()))
 
 
 def test_other_threads_are_warned_of(stopped: Path) -> None:

@@ -3,14 +3,13 @@
 import os
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
 from mnist_tui.errors import SettingsError
 from mnist_tui.settings import settings
-from mnist_tui.settings.settings import Settings
+from mnist_tui.settings.model import Settings
 
 
 @pytest.fixture(autouse=True)
@@ -73,6 +72,7 @@ def test_a_wrong_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 LEVELS = [
     ("theme", '"light"', "dark", "light", "dark"),
     ("mouse", "false", "true", False, True),
+    ("fuse", "false", "true", False, True),
     ("threads", "3", "5", 3, 5),
     ("preset", '"iter1"', "iter2", "iter1", "iter2"),
     ("device", '"cpu"', "cuda:1", "cpu", "cuda:1"),
@@ -106,15 +106,15 @@ def test_each_level_comes_before_the_ones_behind_it(
 
 def test_every_key_has_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty one sets nothing."""
-    for item in fields(Settings):
-        monkeypatch.setenv(f"MNIST_TUI_{item.name.upper()}", "")
+    for key in Settings.model_fields:
+        monkeypatch.setenv(f"MNIST_TUI_{key.upper()}", "")
     assert settings.load() == Settings()
 
-    for item in fields(Settings):
-        monkeypatch.setenv(f"MNIST_TUI_{item.name.upper()}", "\x1b")
-        with pytest.raises(SettingsError) if item.name not in ("runs_dir", "data_dir") else nullcontext():
+    for key in Settings.model_fields:
+        monkeypatch.setenv(f"MNIST_TUI_{key.upper()}", "\x1b")
+        with pytest.raises(SettingsError) if key not in ("runs_dir", "data_dir") else nullcontext():
             settings.load()
-        monkeypatch.delenv(f"MNIST_TUI_{item.name.upper()}")
+        monkeypatch.delenv(f"MNIST_TUI_{key.upper()}")
 
 
 def test_keymaps_are_laid_over_each_other(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,6 +175,7 @@ WRONG_VALUES = {
     "columns": ["[]", '"name"', "[1]", '[""]', '["a,b"]'],
     "sort": ['""', "1", '"\\u001b"'],
     "mouse": ['"true"', "1", "[true]"],
+    "fuse": ['"no"', "0"],
     "keymap": ['"x"', "[]", "{leave = 1}", '{leave = ""}', '{leave = "a b"}', '{leave = "a,,b"}'],
 }
 
@@ -318,7 +319,7 @@ def test_any_way_of_writing_can_be_added_to(text: str) -> None:
     settings.write("keymap.b", "y")
     settings.write("sort", "-best")
 
-    assert settings.load() == replace(before, sort="-best", keymap={**before.keymap, "b": "y"})
+    assert settings.load() == before.model_copy(update={"sort": "-best", "keymap": {**before.keymap, "b": "y"}})
 
 
 def test_a_crash_leaves_the_old_file(monkeypatch: pytest.MonkeyPatch) -> None:

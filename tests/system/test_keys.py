@@ -14,8 +14,8 @@ from mnist_tui.tui import keys
 from mnist_tui.tui.app import LabApp
 from mnist_tui.tui.charts.zoom import ZoomScreen
 from mnist_tui.tui.compare.screen import CompareScreen
-from mnist_tui.tui.lab.design import DesignScreen
-from mnist_tui.tui.lab.layers_editor import Editor, LayersEditor
+from mnist_tui.tui.lab.layers_editor import LayersEditor
+from mnist_tui.tui.lab.layers_text_area import LayersTextArea
 from mnist_tui.tui.lab.screen import LabScreen
 from mnist_tui.tui.runs.run_screen import RunScreen
 from mnist_tui.tui.runs.screen import RunsScreen
@@ -80,8 +80,8 @@ def opened(tmp_path: Path) -> Iterator[Callable[..., Lab]]:
 
 
 PLACES: dict[str, tuple[tuple[str, ...], tuple[type, ...]]] = {
-    "lab": ((), (LabScreen, DesignScreen, LabApp)),
-    "layers": (("\x1bOR", "F9 Train"), (Editor, LayersEditor)),
+    "lab": ((), (LabScreen, LabApp)),
+    "layers": (("\x1bOR", "F9 Train"), (LayersTextArea, LayersEditor)),
     "runs": (("2", "4 rows of"), (RunTable, RunsScreen)),
     "run": (("2", "4 rows of", "\r", "Curves"), (RunScreen,)),
     "compare": (("2", "4 rows of", " ", "1 marked", "3", "judged by"), (CompareScreen,)),

@@ -13,6 +13,7 @@ import pytest
 from helpers.command import Command
 from helpers.lab_terminal import MAIN, ROOT, Lab
 
+from mnist_tui.cli import lab as lab_commands
 from mnist_tui.cli import main as cli
 from mnist_tui.runs import storage
 from mnist_tui.settings import last_used
@@ -67,7 +68,7 @@ def requested(monkeypatch: pytest.MonkeyPatch) -> Request:
             found.append(request)
             raise SystemExit(0)
 
-        monkeypatch.setattr(cli, "_open", note)
+        monkeypatch.setattr(lab_commands, "open_dashboard", note)
         monkeypatch.setattr(sys, "argv", ["mnist-tui", *arguments])
         with pytest.raises(SystemExit) as ended:
             cli.main()
@@ -195,7 +196,7 @@ def test_without_utf8_nothing_but_ascii_is_drawn(requested: Request, monkeypatch
         (("--preset", "none.toml"), "none.toml: No such file"),
         (("--set", "epochs"), "expected KEY=VALUE"),
         (("--epochs", "-1"), "train.epochs"),
-        (("--seeds", "0"), "--seeds must be between 1 and 1000"),
+        (("--seeds", "0"), "--seeds 0: must be a whole number between 1 and 1,000"),
         (("--threads", "0"), "--threads 0: must be a whole number between 1 and 1024"),
         (("--device", "gpu"), "--device gpu: must be auto"),
         (("--light", "--dark"), "not allowed with"),
@@ -205,7 +206,7 @@ def test_without_utf8_nothing_but_ascii_is_drawn(requested: Request, monkeypatch
         (("--require-target",), "--require-target goes with --batch NAME"),
         (("--batch", "iter5", "--start"), "open the laboratory"),
         (("--batch", "iter5", "--preset", "iter4"), "open the laboratory"),
-        (("watch", "--epochs", "3"), "unrecognized arguments: --epochs"),
+        (("watch", "--epochs", "3"), "there is no option --epochs; see mnist-tui watch --help"),
     ],
 )
 def test_a_wrong_argument_is_one_line(

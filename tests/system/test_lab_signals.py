@@ -328,7 +328,7 @@ jobs.warm_up = noisy
 WITHOUT_LOG = """
 import contextlib
 import mnist_tui.tui.app as app
-app.own_terminal = contextlib.nullcontext
+app.reserve_terminal = contextlib.nullcontext
 """
 
 
@@ -353,15 +353,15 @@ from mnist_tui.cli import main as cli
 def fail(self, specs):
     raise ZeroDivisionError("in the thread of the run")
     yield
-runner.Runner._trained = fail
+runner.Runner._train = fail
 """
 
 FAILING_TRAINING = """
 import mnist_tui.cli.headless
-import mnist_tui.training.loop as loop
+from mnist_tui.training.state import Training
 def fail(*arguments):
     raise ZeroDivisionError("in the training")
-loop.Training.begin_epoch = fail
+Training.begin_epoch = fail
 """
 
 FAILING_THREAD = """

@@ -84,6 +84,7 @@ def test_a_wheel_holds_the_package_and_its_presets(wheel: Path) -> None:
 
     tops = {name.partition("/")[0] for name in names}
     assert {f"mnist_tui/models/{name}.toml" for name in presets.builtin_names()} <= set(names)
+    assert {"mnist_tui/data/digits.gz", "mnist_tui/data/README.md"} <= set(names)
     sources = [path for kind in ("py", "tcss") for path in (ROOT / "mnist_tui").rglob(f"*.{kind}")]
     assert {str(path.relative_to(ROOT)) for path in sources} <= set(names)
     assert sorted(top for top in tops if not top.endswith(".dist-info")) == ["mnist_tui"]
@@ -106,6 +107,28 @@ def test_control_a_wheel_without_presets_shows_none(wheel: Path, tmp_path: Path)
 
     with pytest.raises(subprocess.CalledProcessError):
         _list(unpacked, tmp_path)
+
+
+def test_the_wheel_alone_has_the_digits(wheel: Path, tmp_path: Path) -> None:
+    """They are read from inside it, by a Python that has no scikit-learn."""
+    unpacked = _unzip(wheel, tmp_path / "unpacked")
+    code = """
+import sys
+sys.modules["sklearn"] = None
+from mnist_tui.training import data
+print(data.DIGITS_FILE, len(data.load_digits().train))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(unpacked)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    assert done.stdout.split() == [str(unpacked / "mnist_tui" / "data" / "digits.gz"), "1437"]
 
 
 def test_a_wheel_names_its_command_and_version(wheel: Path) -> None:

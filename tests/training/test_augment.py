@@ -13,10 +13,10 @@ from mnist_tui.runs.control import Control
 from mnist_tui.spec import catalog
 from mnist_tui.spec.calls import parse
 from mnist_tui.spec.run_spec import RunSpec, make_spec
-from mnist_tui.training import batches, build, loop
+from mnist_tui.training import batches, build, evaluation, loop
 from mnist_tui.training.augment import Augmentation, ImageByImage
 from mnist_tui.training.data import Dataset, Images
-from mnist_tui.training.loop import Splits, Training
+from mnist_tui.training.state import Splits, Training
 
 PUBLISHED = ["RandomApply([CenterCrop(22)], p=0.1)", "Resize(28)", "RandomRotation(15)"]
 """What most published runs train with."""
@@ -452,7 +452,7 @@ def test_only_training_images_are_augmented(digits: Dataset, monkeypatch: pytest
     )
     images = Images(digits.train.pixels[:128], digits.train.labels[:128])
     val, test = Images(digits.test.pixels[:40], digits.test.labels[:40]), digits.test.take(torch.arange(40, 100))
-    seen: dict[str, list[Tensor]] = {"batches": [], "train": []}
+    seen: dict[str, list[Tensor]] = {"batches": [], "evaluation": []}
     normalise = batches.normalise
 
     def record(where: str) -> Callable[..., Tensor]:
@@ -463,10 +463,10 @@ def test_only_training_images_are_augmented(digits: Dataset, monkeypatch: pytest
         return normalised
 
     monkeypatch.setattr(batches, "normalise", record("batches"))
-    monkeypatch.setattr(loop, "normalise", record("train"))
+    monkeypatch.setattr(evaluation, "normalise", record("evaluation"))
     list(loop.train(Training(spec, Splits(images, val, test)), Control()))
     trained_on = torch.cat(seen["batches"]).flatten(1).sum(1).sort().values
     inverted = (255 - images.pixels.float()).flatten(1).sum(1).repeat(2).sort().values
 
-    assert torch.equal(torch.cat(seen["train"]), torch.cat([test.pixels, val.pixels] * 2))
+    assert torch.equal(torch.cat(seen["evaluation"]), torch.cat([test.pixels, val.pixels] * 2))
     assert torch.equal(trained_on, inverted)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mnist_tui.training.batch_norm import BatchNorm2d
+from mnist_tui.training.batch_norm import RowBatchNorm2d
 
 SHAPES = [(64, 8, 28, 28), (2, 1, 14, 14), (7, 10, 28, 15), (3, 15, 196, 1)]
 
@@ -17,9 +17,9 @@ def some_images(shape: tuple[int, ...], dtype: torch.dtype = torch.float32) -> T
     return drawn.contiguous(memory_format=torch.channels_last)
 
 
-def norms(channels: int, **options: Any) -> tuple[nn.BatchNorm2d, BatchNorm2d]:
+def norms(channels: int, **options: Any) -> tuple[nn.BatchNorm2d, RowBatchNorm2d]:
     """PyTorch's and ours with the same random weights."""
-    theirs, ours = nn.BatchNorm2d(channels, **options), BatchNorm2d(channels, **options)
+    theirs, ours = nn.BatchNorm2d(channels, **options), RowBatchNorm2d(channels, **options)
     if theirs.affine:
         torch.manual_seed(2)
         nn.init.normal_(theirs.weight)
@@ -69,7 +69,7 @@ def test_statistics_of_several_batches_are_gathered() -> None:
 
 def test_images_of_one_value_give_the_bias() -> None:
     """Nothing to divide by: no infinity, no NaN."""
-    norm = BatchNorm2d(4)
+    norm = RowBatchNorm2d(4)
     nn.init.constant_(norm.bias, 0.5)
     found = everything(norm, torch.full((4, 4, 28, 28), 7.0).contiguous(memory_format=torch.channels_last))
 

@@ -15,7 +15,7 @@ from mnist_tui.spec.recipe import TrainSpec
 from mnist_tui.spec.run_spec import RunSpec, make_spec
 from mnist_tui.training import build, data, loop
 from mnist_tui.training.data import Dataset, Images
-from mnist_tui.training.loop import Splits, Training
+from mnist_tui.training.state import Splits, Training
 
 PRESETS = presets.builtin_names()
 
@@ -43,15 +43,15 @@ def pictures(count: int, seed: int = 0) -> Tensor:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_builds(name: str) -> None:
-    """Each network has as many parameters as its table counts, scores 10 classes and can be trained."""
+    """Each network has as many parameters as its table counts, logits 10 classes and can be trained."""
     spec = presets.load(name)
     model = build.network(spec)
-    scores = model(pictures(2))
-    build.loss(spec)(scores, torch.tensor([3, 7])).backward()
+    logits = model(pictures(2))
+    build.loss(spec)(logits, torch.tensor([3, 7])).backward()
     gradients = [parameter.grad for parameter in model.parameters()]
 
     assert sum(parameter.numel() for parameter in model.parameters()) == spec.parameters
-    assert scores.shape == (2, 10)
+    assert logits.shape == (2, 10)
     assert all(gradient is not None and gradient.isfinite().all() for gradient in gradients)
 
 
@@ -341,7 +341,7 @@ def history(digits: Dataset, settings: dict[str, object]) -> tuple[list[EpochEnd
     images, val = data.split(digits.train.take(torch.arange(100)), spec.train.validation_images, spec.train.seed)
     training = Training(spec, Splits(images, val, digits.test.take(torch.arange(50))))
     sizes = []
-    training.fused_model.register_forward_hook(
+    training.forward_model.register_forward_hook(
         lambda model, inputs, _: None if model.training else sizes.append(len(inputs[0]))
     )
     events = loop.train(training, Control())

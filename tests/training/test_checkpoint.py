@@ -14,7 +14,7 @@ from safetensors.torch import save
 from mnist_tui.errors import CheckpointError
 from mnist_tui.spec.run_spec import make_spec
 from mnist_tui.training import checkpoint
-from mnist_tui.training.loop import Training
+from mnist_tui.training.state import Training
 
 FORBIDDEN = {
     "pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "yaml",  # modules

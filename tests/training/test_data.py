@@ -1,7 +1,9 @@
 """The data set: found in the documented order, refused where damaged, never silently another one; and its splits."""
 
 import dataclasses
+import gzip
 import os
+import runpy
 import struct
 from collections.abc import Callable
 from hashlib import sha256
@@ -302,6 +304,33 @@ def test_the_digits_are_scikit_learns(digits: Dataset) -> None:
 
     assert torch.equal(digits.test.labels, torch.from_numpy(bunch.target)[order[:360]])
     assert alike > 0.95
+
+
+def test_the_digits_are_the_same_as_in_older_runs(digits: Dataset) -> None:
+    """Their digest is the one in run.json of version 0.1, which read them from scikit-learn, so those runs resume."""
+    assert digits.sha256 == "96d3bb0514e624432c3477ab1e31cc9e1ff935c01c52628222af8b82e1144774"
+
+
+def test_the_script_writes_the_file_that_is_shipped() -> None:
+    """All pixels and labels of scikit-learn's digits, in at most 100 KB."""
+    script = runpy.run_path(str(Path(__file__).parents[2] / "scripts" / "make_digits.py"))
+
+    assert gzip.decompress(data.DIGITS_FILE.read_bytes()) == script["digit_rows"]()
+    assert script["FILE"] == data.DIGITS_FILE
+    assert data.DIGITS_FILE.stat().st_size <= data.MAX_DIGITS_BYTES == 100_000
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"not gzip", data.DIGITS_FILE.read_bytes()[:-9]], ids=["empty", "text", "cut"]
+)
+def test_a_damaged_file_of_digits(content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line that names the file and what to do."""
+    damaged = tmp_path / "digits.gz"
+    damaged.write_bytes(content)
+    monkeypatch.setattr(data, "DIGITS_FILE", damaged)
+
+    with pytest.raises(DataError, match=r"digits\.gz cannot be read .*install mnist-tui again"):
+        data.load_digits()
 
 
 def test_the_digest_is_of_every_pixel_and_label(digits: Dataset) -> None:

@@ -31,6 +31,7 @@ from mnist_tui.runs.storage import RunFolder, load_run
 from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.training import environment, session
+from mnist_tui.training import resume as resuming
 from mnist_tui.training.data import Dataset, Images
 
 STEP = {"scheduler": "StepLR(step_size=1, gamma=0.5)"}
@@ -53,7 +54,7 @@ def extend(folder: Path, epochs: int, runs_dir: Path, control: Control | None = 
     """The events of a run on the few images that goes on from another."""
     torch.manual_seed(999)  # Another process has drawn other numbers.
     with quick_world():
-        yield from session.extend(load_run(folder), epochs, options(runs_dir), control or Control())
+        yield from resuming.extend(load_run(folder), epochs, options(runs_dir), control or Control())
 
 
 def trained(runs_dir: Path, spec: RunSpec, steps: int = 10_000) -> Path:
@@ -101,11 +102,12 @@ def test_on_the_digits(tmp_path: Path, small_spec: RunSpec, digits: Dataset) -> 
     spec = small_spec.with_settings({"scheduler": STEP["scheduler"], "validation_images": "6000"})
     with (
         mock.patch.object(session, "load", return_value=digits),
+        mock.patch.object(resuming, "load", return_value=digits),
         mock.patch.object(environment, "git", return_value=None),
     ):
         folders = [tmp_path / name for name in ("old", "new", "whole")]
         old = started_folder(list(session.run(spec, options(folders[0]), Control())))
-        new = started_folder(list(session.extend(load_run(old), 2, options(folders[1]), Control())))
+        new = started_folder(list(resuming.extend(load_run(old), 2, options(folders[1]), Control())))
         whole = spec.with_settings({"epochs": "4"})
         wanted = started_folder(list(session.run(whole, options(folders[2]), Control())))
 
@@ -409,10 +411,10 @@ def test_another_data_set_in_the_options_changes_nothing(old: Path, tmp_path: Pa
     other = Dataset("mnist", "elsewhere", Images(images.train.pixels.flip(0), images.train.labels), images.test)
     chosen = {"digits": images, "mnist": other}
     with (
-        mock.patch.object(session, "load", side_effect=lambda choice, *_: chosen[choice]),
+        mock.patch.object(resuming, "load", side_effect=lambda choice, *_: chosen[choice]),
         mock.patch.object(environment, "git", return_value=None),
     ):
         wishes = Options(device="cpu", dataset="mnist", runs_dir=tmp_path / "new", threads=1)
-        events = list(session.extend(load_run(old), 1, wishes, Control()))
+        events = list(resuming.extend(load_run(old), 1, wishes, Control()))
 
     assert load_run(started_folder(events)).record["dataset"]["name"] == "digits"

@@ -1,4 +1,4 @@
-"""The fast network is the network: outputs, gradients and statistics are as near to the exact ones as PyTorch's own."""
+"""The fused network equals the original: outputs, gradients and statistics are as accurate as PyTorch's own."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from mnist_tui.spec import presets
 from mnist_tui.spec.run_spec import make_spec
 from mnist_tui.training import build
-from mnist_tui.training.batch_norm import BatchNorm2d
 from mnist_tui.training.fusion import ConvBatchNorm, FlatLinear, fuse_layers
 
 PRESETS = presets.builtin_names()
@@ -77,18 +76,18 @@ def network(name: str) -> nn.Sequential:
 
 
 def everything(model: nn.Module, seed: int = 0) -> list[Tensor]:
-    """Scores, all gradients and running statistics of a training step, and the scores of an evaluation after it."""
+    """Logits, all gradients and running statistics of a training step, and the logits of an evaluation after it."""
     model.train()
     kind = next(model.parameters()).dtype
     torch.manual_seed(seed)  # Dropout draws the same, too.
     inputs = torch.randn(16, 1, 28, 28).to(kind).contiguous(memory_format=torch.channels_last).requires_grad_()
-    scores = model(inputs)
-    nn.functional.cross_entropy(scores, torch.arange(16) % 10).backward()
+    logits = model(inputs)
+    nn.functional.cross_entropy(logits, torch.arange(16) % 10).backward()
     gradients = [
         torch.zeros_like(weight) if weight.grad is None else weight.grad for weight in (inputs, *model.parameters())
     ]
     statistics = [statistic.to(kind) for statistic in model.buffers()]
-    return [scores.detach(), *gradients, *statistics, model.eval()(inputs).detach()]
+    return [logits.detach(), *gradients, *statistics, model.eval()(inputs).detach()]
 
 
 def is_as_near(changed: Callable[[nn.Sequential], nn.Module], name: str) -> bool:
@@ -108,8 +107,8 @@ def is_as_near(changed: Callable[[nn.Sequential], nn.Module], name: str) -> bool
 
 
 @pytest.mark.parametrize("name", [*PRESETS, *CASES])
-def test_the_fast_network_is_the_network(name: str) -> None:
-    """For every preset: what is joined computes the same, on the same weights."""
+def test_the_fused_network_equals_the_original(name: str) -> None:
+    """For every preset: fused layers compute the same, on the same weights."""
     model = network(name)
 
     assert is_as_near(fuse_layers, name)
@@ -123,7 +122,7 @@ def test_a_norm_whose_weights_are_not_positive_pools_last() -> None:
 
     def turned(model: nn.Sequential) -> nn.Sequential:
         with torch.no_grad():
-            next(module for module in model if isinstance(module, BatchNorm2d)).weight[0] *= -1
+            next(module for module in model if isinstance(module, nn.BatchNorm2d)).weight[0] *= -1
         return model
 
     exact, found = everything(turned(network("iter5")).double()), everything(fuse_layers(turned(network("iter5"))))
@@ -131,8 +130,8 @@ def test_a_norm_whose_weights_are_not_positive_pools_last() -> None:
     assert all((own - true).norm() <= 1e-3 * true.norm() + 1e-6 for own, true in zip(found, exact, strict=True))
 
 
-def test_what_is_joined() -> None:
-    """iter5: two blocks and its end are joined, and ReLU comes after pooling."""
+def test_which_layers_are_fused() -> None:
+    """iter5: two blocks and its end are fused, and ReLU comes after pooling."""
     kinds = [type(module) for module in fuse_layers(network("iter5"))]
 
     assert kinds == [

@@ -16,7 +16,8 @@ from mnist_tui.runs.events import EpochEnded, Event, Progress, RunEnded
 from mnist_tui.spec.run_spec import RunSpec, make_spec
 from mnist_tui.training import batches, build, loop
 from mnist_tui.training.data import Dataset, Images
-from mnist_tui.training.loop import Evaluation, Splits, Training
+from mnist_tui.training.evaluation import Evaluation, evaluate
+from mnist_tui.training.state import ORDER_STREAM, Splits, Training
 from mnist_tui.training.step import TrainStep
 
 DEEP = "Conv2d(4, 3)\nConv2d(4, 3)\nMaxPool2d(4)\nFlatten()\nLinear(10)"
@@ -138,24 +139,24 @@ def test_it_trains_as_a_plain_loop_does(
     torch.manual_seed(3)
     model = build.network(spec)
     stepper = reference(model.parameters(), lr=0.01, foreach=False)  # type: ignore[call-arg]  # each one's argument
-    generator = torch.Generator().manual_seed(3 + loop.ORDER_STREAM)
+    generator = torch.Generator().manual_seed(3 + ORDER_STREAM)
     expected = []
     for _ in range(2):
         model.train()
-        total = hits = 0.0
+        total = correct = 0.0
         for index in torch.randperm(300, generator=generator).split(64):
             labels = splits.train.labels[index]
-            scores = model(plain(splits.train.pixels[index]))
-            loss = nn.functional.cross_entropy(scores, labels)
+            logits = model(plain(splits.train.pixels[index]))
+            loss = nn.functional.cross_entropy(logits, labels)
             stepper.zero_grad()
             loss.backward()
             stepper.step()
             total += loss.item() * len(index)
-            hits += (scores.argmax(1) == labels).sum().item()
+            correct += (logits.argmax(1) == labels).sum().item()
         model.eval()
         with torch.no_grad():
             test_loss = nn.functional.cross_entropy(model(plain(splits.test.pixels)), splits.test.labels).item()
-        expected.append((total / 300, hits / 300, test_loss))
+        expected.append((total / 300, correct / 300, test_loss))
 
     for row, (train_loss, train_accuracy, test_loss) in zip(rows, expected, strict=True):
         assert row.train_loss == pytest.approx(train_loss, abs=1e-4)
@@ -479,6 +480,44 @@ def test_a_short_gradient_is_left_alone(small_spec: RunSpec, splits: Splits) -> 
     assert limited == rows_of(run(Training(small_spec, splits)))
 
 
+def norms_by_hand(spec: RunSpec, splits: Splits) -> tuple[float, float, float]:
+    """A plain float64 loop over one epoch: the gradient's mean norm before and after clipping, the weights' norm."""
+    torch.manual_seed(spec.train.seed)
+    model = build.network(spec).double()
+    parameters = list(model.parameters())
+    optimizer = torch.optim.SGD(parameters, lr=0.1)
+    generator = torch.Generator().manual_seed(spec.train.seed + ORDER_STREAM)
+    before, after = [], []
+    for index in torch.randperm(300, generator=generator).split(64):
+        optimizer.zero_grad()
+        logits = model(plain(splits.train.pixels[index]).double())
+        nn.functional.cross_entropy(logits, splits.train.labels[index]).backward()
+        before.append(norm_of([one.grad for one in parameters if one.grad is not None]))
+        nn.utils.clip_grad_norm_(parameters, spec.train.clip_grad_norm or math.inf)
+        after.append(norm_of([one.grad for one in parameters if one.grad is not None]))
+        optimizer.step()
+    return sum(before) / len(before), sum(after) / len(after), norm_of([one.detach() for one in parameters])
+
+
+def norm_of(tensors: list[Tensor]) -> float:
+    """The 2-norm of all numbers of some tensors, one by one."""
+    return math.sqrt(math.fsum(number * number for tensor in tensors for number in tensor.flatten().tolist()))
+
+
+@pytest.mark.parametrize("clip", [None, 0.5])
+@pytest.mark.parametrize("fuse", [True, False])
+def test_the_norms_of_an_epoch(fuse: bool, clip: float | None, small_spec: RunSpec, splits: Splits) -> None:
+    """They are those of a plain float64 loop; negative control: clipped gradients have another mean norm."""
+    settings = {"epochs": "1", "dropout": "0", "optimizer": "SGD(lr=0.1)", "clip_grad_norm": str(clip)}
+    spec = small_spec.with_settings(settings)
+    (row,) = rows_of(run(Training(spec, splits, fuse)))
+    gradient_norm, clipped_norm, weight_norm = norms_by_hand(spec, splits)
+
+    assert row.gradient_norm == pytest.approx(gradient_norm, rel=1e-4)
+    assert row.weight_norm == pytest.approx(weight_norm, rel=1e-5)
+    assert clip is None or row.gradient_norm != pytest.approx(clipped_norm, rel=0.1)
+
+
 # --- evaluation ------------------------------------------------------------------------------------------------------
 
 
@@ -501,16 +540,16 @@ def state(training: Training) -> list[Tensor]:
 def test_evaluation_changes_nothing(is_evaluation: bool, trained: Training) -> None:
     """No weight, statistic or random number is touched; negative control: a pass in train mode touches them."""
     test = trained.splits.test
-    trained.fused_model.train()
+    trained.forward_model.train()
     before = state(trained)
     if is_evaluation:
-        loop.evaluate(trained.fused_model, test, 30, (0.1307, 0.3081))
+        evaluate(trained.forward_model, test, 30, (0.1307, 0.3081))
     else:
-        trained.fused_model(batches.normalise(test.pixels, 0.1307, 0.3081))
+        trained.forward_model(batches.normalise(test.pixels, 0.1307, 0.3081))
     equal = [torch.equal(a, b) for a, b in zip(before, state(trained), strict=True)]
 
-    assert trained.fused_model.training
-    assert all(module.training for module in trained.fused_model)
+    assert trained.forward_model.training
+    assert all(module.training for module in trained.forward_model)
     assert all(equal) == is_evaluation
 
 
@@ -518,21 +557,21 @@ def test_evaluation_changes_nothing(is_evaluation: bool, trained: Training) -> N
 def test_evaluation_is_plain_evaluation(batch_size: int, trained: Training) -> None:
     """Loss, accuracy and answers are those of one pass over all images, whatever the batch size."""
     test = trained.splits.test
-    found = loop.evaluate(trained.fused_model, test, batch_size, (0.1307, 0.3081))
+    found = evaluate(trained.forward_model, test, batch_size, (0.1307, 0.3081))
     with torch.no_grad():
-        scores = trained.model.eval()(plain(test.pixels))
-    of_truth = scores.softmax(1)[torch.arange(100), test.labels]
+        logits = trained.model.eval()(plain(test.pixels))
+    of_truth = logits.softmax(1)[torch.arange(100), test.labels]
 
-    assert found.loss == pytest.approx(nn.functional.cross_entropy(scores, test.labels).item(), abs=1e-6)
-    assert found.accuracy == pytest.approx((scores.argmax(1) == test.labels).float().mean().item(), abs=1e-6)
-    assert torch.equal(found.predictions, scores.argmax(1).to(torch.uint8))
+    assert found.loss == pytest.approx(nn.functional.cross_entropy(logits, test.labels).item(), abs=1e-6)
+    assert found.accuracy == pytest.approx((logits.argmax(1) == test.labels).float().mean().item(), abs=1e-6)
+    assert torch.equal(found.predictions, logits.argmax(1).to(torch.uint8))
     torch.testing.assert_close(found.probabilities, of_truth, rtol=0, atol=1e-6)
-    torch.testing.assert_close(found.log_probs, scores.log_softmax(1), rtol=0, atol=1e-5)
+    torch.testing.assert_close(found.log_probs, logits.log_softmax(1), rtol=0, atol=1e-5)
 
 
 def test_the_row_is_evaluate_on_the_epochs_weights(trained: Training) -> None:
     """What the history says of an epoch is what evaluation finds on the weights the epoch ended with."""
-    found = loop.evaluate(trained.model, trained.splits.test, 250, (0.1307, 0.3081))
+    found = evaluate(trained.model, trained.splits.test, 250, (0.1307, 0.3081))
 
     assert trained.rows[-1].test_loss == pytest.approx(found.loss, abs=1e-6)
     assert trained.rows[-1].test_accuracy == found.accuracy

@@ -17,7 +17,7 @@ from mnist_tui.spec.run_spec import RunSpec, make_spec
 from mnist_tui.training import build, checkpoint, predict
 from mnist_tui.training.batches import normalise
 from mnist_tui.training.data import Images
-from mnist_tui.training.loop import evaluate
+from mnist_tui.training.evaluation import evaluate
 from mnist_tui.training.predict import MAX_BYTES, Predictions, load_network
 
 COUNT = 12
@@ -38,7 +38,7 @@ def evaluated(spec: RunSpec, folder: Path) -> list[tuple[int, float]]:
     pixels, settings = few_images().train.pixels[:COUNT], spec.train
 
     def answer(labels: Tensor) -> Any:
-        return evaluate(training.fused_model, Images(pixels, labels), settings.eval_batch_size, settings.normalize)
+        return evaluate(training.forward_model, Images(pixels, labels), settings.eval_batch_size, settings.normalize)
 
     labels = answer(torch.zeros(COUNT, dtype=torch.int64)).predictions.long()
     return list(zip(labels.tolist(), answer(labels).probabilities.tolist(), strict=True))
@@ -105,7 +105,7 @@ def test_every_network_is_built_whole(name: str) -> None:
     images = torch.rand(16, 1, 28, 28)
     network(images)  # Moves the running statistics from where a new network has them.
     tensors = {f"model.{key}": value for key, value in network.state_dict().items()}
-    rebuilt = predict._trained_network(spec, tensors | {"losses": torch.zeros(1)})
+    rebuilt = predict._load_weights(spec, tensors | {"losses": torch.zeros(1)})
 
     with torch.no_grad():
         assert torch.equal(rebuilt(images), network.eval()(images))

@@ -214,8 +214,8 @@ def test_every_presets_rates_come_at_once(name: str) -> None:
 
 WARM_UP = """
 import gc, sys
-from mnist_tui.training import preview
-preview.warm_up()
+from mnist_tui.training.warm_up import warm_up
+warm_up()
 print(gc.get_freeze_count() > 100_000, "torch._dynamo" in sys.modules, "torchvision.transforms.v2" in sys.modules)
 """
 

@@ -96,7 +96,8 @@ def test_a_run_stopped_at_every_step_ends_in_the_same_bits() -> None:
 
 
 @pytest.mark.parametrize(
-    "lost", ["random.cpu", "random.epoch_start", "optimizer.", "losses", "hits", "model.1.running_mean"]
+    "lost",
+    ["random.cpu", "random.epoch_start", "optimizer.", "losses", "hits", "gradient_norms", "model.1.running_mean"],
 )
 def test_every_saved_tensor_is_needed(lost: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Negative control: with one piece as a new training has it, the run ends elsewhere."""
@@ -137,3 +138,27 @@ def test_two_seeds_end_elsewhere(name: str) -> None:
     other = new_training(recipe(name).with_settings({"seed": "1"}))
 
     assert state_of(checkpoint.dump(advanced(other))) != uninterrupted(name)
+
+
+def test_a_checkpoint_without_gradient_norms(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of version 0.1 is resumed in the same bits; only the mean norm of its own epoch is unknown."""
+    name = "SGD-StepLR"
+    content = stopped(name, 3)
+    read = checkpoint.read
+
+    def read_version_0_1(content: bytes) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+        tensors, state = read(content)
+        del tensors["gradient_norms"]
+        return tensors, state
+
+    training = new_training(recipe(name))
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "read", read_version_0_1)
+        checkpoint.restore(training, content)
+    advanced(training)
+    end, expected = state_of(checkpoint.dump(training)), uninterrupted(name)
+    rows, expected_rows = end.pop("rows"), expected["rows"]
+
+    assert [row["gradient_norm"] for row in rows] == [None, expected_rows[1]["gradient_norm"]]
+    assert [row | {"gradient_norm": 0} for row in rows] == [row | {"gradient_norm": 0} for row in expected_rows]
+    assert end == {key: value for key, value in expected.items() if key != "rows"}

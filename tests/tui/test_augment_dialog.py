@@ -21,7 +21,7 @@ TWO = "RandomRotation(7), RandomInvert()"
 
 @pytest.fixture(autouse=True)
 def canned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CannedJobs:
-    """No test waits for torch or for a run folder."""
+    """Replaces the background jobs, so that no test waits for torch or the disk."""
     return CannedJobs(monkeypatch, tmp_path)
 
 
@@ -32,7 +32,7 @@ def draft(augment: str) -> Draft:
 
 async def open_dialog(pilot: Pilot[Any]) -> AugmentDialog:
     """Opens the list from its field, once torch is loaded."""
-    await until(pilot, lambda: screen(pilot).is_warm)
+    await until(pilot, lambda: screen(pilot).previews.is_warm)
     field(pilot, "augment").focus()
     await pilot.press("enter")
     await until(pilot, lambda: isinstance(pilot.app.screen, AugmentDialog))
@@ -48,7 +48,7 @@ def listed(dialog: AugmentDialog) -> list[str]:
 
 def used(pilot: Pilot[Any]) -> list[str]:
     """What the draft augments with."""
-    spec = screen(pilot).draft.result.spec
+    spec = screen(pilot).design.draft.result.spec
     assert spec is not None
     return [str(call) for call in spec.train.augment]
 
@@ -63,6 +63,7 @@ async def test_add_from_the_catalog() -> None:
         empty = listed(dialog)
         await pilot.press("a")
         await until(pilot, lambda: isinstance(pilot.app.screen, ChoiceDialog))
+        title = on_top(pilot, ".dialog-title")
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, AskDialog))
         offered, hint = pilot.app.screen.query_one(Input).value, on_top(pilot, ".dialog-hint")
@@ -79,6 +80,7 @@ async def test_add_from_the_catalog() -> None:
         await until(pilot, lambda: pilot.app.screen is screen(pilot))
 
         assert "a adds a transform" in empty[0]
+        assert title == "Add which transform?"
         assert (offered, hint.partition("(")[0]) == ("RandomRotation(degrees=)", "RandomRotation")
         assert missing.startswith("! ")
         assert is_open
@@ -98,7 +100,7 @@ async def test_reorder_switch_off_edit_and_remove() -> None:
         shown = listed(dialog)
         await pilot.press("f10")
         await until(pilot, lambda: pilot.app.screen is screen(pilot))
-        after = used(pilot), screen(pilot).draft.transforms()
+        after = used(pilot), screen(pilot).design.draft.transforms()
         await pilot.press("ctrl+z")
         await until(pilot, lambda: len(used(pilot)) == 3)
 
@@ -121,7 +123,7 @@ async def test_two_calls_in_one_answer_are_two_transforms() -> None:
         await until(pilot, lambda: pilot.app.screen is screen(pilot))
 
         assert shown == ["[✓] RandomRotation(7)", "[✓] RandomInvert()", "[ ] RandomErasing()"]
-        assert screen(pilot).draft.transforms() == [(each[4:], each[1] == "✓") for each in shown]
+        assert screen(pilot).design.draft.transforms() == [(each[4:], each[1] == "✓") for each in shown]
 
 
 # --- the digits ---
@@ -132,19 +134,19 @@ async def test_digits_go_through_what_is_switched_on(canned: CannedJobs, monkeyp
 
     Escape changes nothing, and digits that come only after it are dropped.
     """
-    arrive, feed = threading.Event(), jobs.fed
+    arrive, feed = threading.Event(), jobs.sample_augmented
     async with lab(draft=draft(TWO)) as pilot:
-        before = screen(pilot).draft
+        before = screen(pilot).design.draft
         dialog = await open_dialog(pilot)
         strip = dialog.query_one(DigitsStrip)
         await until(pilot, lambda: strip.digits)
-        first = strip.digits, canned.fed[-1]
+        first = strip.digits, canned.augmented[-1]
         await pilot.press("r")
         await until(pilot, lambda: strip.digits != first[0])
         await pilot.press("space")
-        await until(pilot, lambda: canned.fed[-1] == ["RandomInvert()"])
+        await until(pilot, lambda: canned.augmented[-1] == ["RandomInvert()"])
         keys = look(pilot)
-        monkeypatch.setattr(jobs, "fed", lambda *asked: arrive.wait(5) and feed(*asked))
+        monkeypatch.setattr(jobs, "sample_augmented", lambda *asked: arrive.wait(5) and feed(*asked))
         height = strip.size.height
         await pilot.press("d", "escape")
         await until(pilot, lambda: pilot.app.screen is screen(pilot))
@@ -155,15 +157,30 @@ async def test_digits_go_through_what_is_switched_on(canned: CannedJobs, monkeyp
         assert height == 10
         assert "r draws others" in keys
         assert "a Add  e Edit  space On/off" in keys
-        assert screen(pilot).draft == before
+        assert screen(pilot).design.draft == before
         assert pilot.app.focused is field(pilot, "augment")
         assert pilot.app.return_code is None
+
+
+async def test_digits_are_visible_on_a_small_terminal() -> None:
+    """A row of them at 80x24, with the list and the keys around it."""
+    async with lab(size=(80, 24), draft=draft(TWO)) as pilot:
+        await pilot.press("f4")
+        dialog = await open_dialog(pilot)
+        strip = dialog.query_one(DigitsStrip)
+        await until(pilot, lambda: strip.digits)
+        await pilot.pause(0.1)
+
+        assert strip.size.height == 9
+        assert look(pilot).count("▀") > 4 * 14 * 6
+        assert "RandomInvert()" in look(pilot)
+        assert "a Add  e Edit  space On/off" in look(pilot)
 
 
 async def test_slow_transforms_are_only_named_while_a_run_trains(canned: CannedJobs) -> None:
     """They would disturb its random numbers; once it is over, digits come."""
     async with lab(draft=draft(f"{SLOW}()")) as pilot:
-        await until(pilot, lambda: screen(pilot).is_warm)
+        await until(pilot, lambda: screen(pilot).previews.is_warm)
         runner(pilot).busy = True
         dialog = await open_dialog(pilot)
         await until(pilot, lambda: f"{SLOW}: drawn after the run" in look(pilot))
@@ -173,7 +190,7 @@ async def test_slow_transforms_are_only_named_while_a_run_trains(canned: CannedJ
         await until(pilot, lambda: strip.digits)
         runner(pilot).busy = False
         await pilot.press("space", "r")
-        await until(pilot, lambda: canned.fed[-1] and strip.digits)
+        await until(pilot, lambda: canned.augmented[-1] and strip.digits)
 
         assert drawn == ()
-        assert canned.fed[-1] == [f"{SLOW}()"]
+        assert canned.augmented[-1] == [f"{SLOW}()"]

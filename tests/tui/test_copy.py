@@ -23,7 +23,7 @@ from mnist_tui.tui.runs.table import RunTable
 
 @pytest.fixture
 def canned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CannedJobs:
-    """No test waits for torch or for a run folder."""
+    """Replaces the background jobs, so that no test waits for torch or the disk."""
     return CannedJobs(monkeypatch, tmp_path)
 
 
@@ -62,7 +62,7 @@ async def test_the_lab_copies_the_pane_with_the_focus() -> None:
         assert epochs.splitlines()[0].startswith("| epoch | train loss |")
         assert epochs.splitlines()[-1].startswith("| 2* | 0.0500 | 97.00% | 0.0500 | 99.12% |")
         assert recipe == presets.as_toml(spec).rstrip("\n") + "\n"
-        assert screen(pilot).draft.layers == f"y{spec.layers}"
+        assert screen(pilot).design.draft.layers == f"y{spec.layers}"
         assert pilot.app.clipboard == recipe
 
 

@@ -18,9 +18,11 @@ from mnist_tui.tui.dialogs import AskDialog
 from mnist_tui.tui.help import HelpScreen
 from mnist_tui.tui.lab import jobs
 from mnist_tui.tui.lab.completions import CompletionList
+from mnist_tui.tui.lab.field_line import FieldError, FieldLine
 from mnist_tui.tui.lab.knob_dialog import KnobDialog
-from mnist_tui.tui.lab.layers_editor import LayersEditor, completion, names_at
-from mnist_tui.tui.lab.recipe import FieldLine, Heading, Mistake
+from mnist_tui.tui.lab.layer_names import completion, names_at
+from mnist_tui.tui.lab.layers_editor import LayersEditor
+from mnist_tui.tui.lab.recipe import Heading
 from mnist_tui.tui.lab.screen import LabScreen
 from mnist_tui.tui.request import LabRequest
 from mnist_tui.tui.runner import Runner
@@ -30,13 +32,13 @@ WIDE, MIDDLE, NARROW = (120, 40), (80, 24), (60, 18)
 
 @pytest.fixture(autouse=True)
 def no_torch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The background jobs are canned: no test waits for torch or for a run folder."""
+    """Replaces the background jobs, so that no test waits for torch or the disk."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(jobs, "warm_up", lambda: None)
     monkeypatch.setattr(jobs, "rates", lambda spec: (0.1, 0.2, 0.1))
     monkeypatch.setattr(jobs, "live_run", lambda runs_dir: None)
     fed = type("AugmentedSample", (), {"dataset": "mnist", "labels": (), "digits": (), "slow": ()})
-    monkeypatch.setattr(jobs, "fed", lambda *asked: fed)
+    monkeypatch.setattr(jobs, "sample_augmented", lambda *asked: fed)
 
 
 @asynccontextmanager
@@ -50,13 +52,13 @@ async def lab(name: str = "iter5", size: tuple[int, int] = WIDE, **changes: Any)
 
 
 async def until(pilot: Pilot[Any], is_so: Callable[[], object]) -> None:
-    """Waits for something that comes after a message or two."""
+    """Waits until `is_so` returns true; fails after 2,000 polls."""
     for _ in range(2000):
         await pilot.pause(0.01)
         if is_so():
             await pilot.pause()
             return
-    raise AssertionError("it did not come to pass")
+    raise AssertionError("the condition never became true")
 
 
 def screen(pilot: Pilot[Any]) -> LabScreen:
@@ -79,8 +81,8 @@ def knobs(pilot: Pilot[Any]) -> dict[str, str]:
 
 
 def said(pilot: Pilot[Any]) -> dict[str, str]:
-    """What is wrong in the form, by path."""
-    return {wrong.path: str(wrong.visual) for wrong in screen(pilot).query(Mistake) if wrong.display}
+    """The errors in the form, by path."""
+    return {wrong.path: str(wrong.visual) for wrong in screen(pilot).query(FieldError) if wrong.display}
 
 
 def asks(pilot: Pilot[Any]) -> bool:
@@ -89,7 +91,7 @@ def asks(pilot: Pilot[Any]) -> bool:
 
 
 def refused(pilot: Pilot[Any]) -> dict[str, str]:
-    """What is wrong in the dialog, by its field."""
+    """The errors in the dialog, by field."""
     found = pilot.app.screen.query(".wrong").results(Static)
     return {str(line.id).split("-")[1]: str(line.visual) for line in found if line.display}
 
@@ -108,7 +110,7 @@ async def test_a_knob_by_keyboard() -> None:
     async with lab() as pilot:
         await add_knob(pilot, "width", "12")
         await until(pilot, lambda: "width" in knobs(pilot) and said(pilot))
-        before, count = said(pilot), screen(pilot).draft.changed_count
+        before, count = said(pilot), screen(pilot).design.draft.changed_count
         area(pilot).text = area(pilot).text.replace("Conv2d(16,", "Conv2d(width,", 1)
         await until(pilot, lambda: not said(pilot))
         table = str(screen(pilot).query_one("#layer-rows", Static).visual)
@@ -118,7 +120,7 @@ async def test_a_knob_by_keyboard() -> None:
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, AskDialog))
         await pilot.press(*"mine", "enter")
-        await until(pilot, lambda: screen(pilot).base.name == "mine")
+        await until(pilot, lambda: screen(pilot).design.base.name == "mine")
         saved = presets.load("mine")
 
     assert before == {"knobs.width": "! no layer and no argument uses it [remove]"}
@@ -141,13 +143,13 @@ async def test_a_knob_by_mouse() -> None:
         await pilot.click("#add")
         await until(pilot, lambda: said(pilot))
         added = knobs(pilot)
-        await pilot.click(Mistake)
+        await pilot.click(FieldError)
         await until(pilot, lambda: not said(pilot))
 
         assert added == {"rate": "0.25"}
         assert knobs(pilot) == {}
-        assert screen(pilot).draft.result.spec == presets.load("iter5")
-        assert screen(pilot).draft.changed_count == 0
+        assert screen(pilot).design.draft.result.spec == presets.load("iter5")
+        assert screen(pilot).design.draft.changed_count == 0
 
 
 @pytest.mark.parametrize(
@@ -167,7 +169,7 @@ async def test_a_knob_by_mouse() -> None:
 async def test_a_wrong_knob_is_named_under_its_field(name: str, value: str, where: str, words: str) -> None:
     """Nothing changes, what was typed stays, and the focus is where it is wrong; escape leaves it at that."""
     async with lab("iter6") as pilot:
-        before = screen(pilot).draft
+        before = screen(pilot).design.draft
         screen(pilot).set_focus(None)
         await pilot.press("n")
         await until(pilot, lambda: asks(pilot))
@@ -180,7 +182,7 @@ async def test_a_wrong_knob_is_named_under_its_field(name: str, value: str, wher
         assert wrong == {where: words}
         assert focused is not None
         assert focused.id == f"knob-{where}"
-        assert screen(pilot).draft is before
+        assert screen(pilot).design.draft is before
 
 
 async def test_only_a_knob_that_nothing_uses_is_removed() -> None:
@@ -195,10 +197,10 @@ async def test_only_a_knob_that_nothing_uses_is_removed() -> None:
         await until(pilot, lambda: said(pilot))
         await pilot.press("ctrl+r")
         await until(pilot, lambda: not said(pilot))
-        spec = screen(pilot).draft.result.spec
+        spec = screen(pilot).design.draft.result.spec
         area(pilot).text = with_dropout
-        await until(pilot, lambda: screen(pilot).draft.result.layer_error)
-        line, words = screen(pilot).draft.result.layer_error or (0, "")
+        await until(pilot, lambda: screen(pilot).design.draft.result.layer_error)
+        line, words = screen(pilot).design.draft.result.layer_error or (0, "")
 
         assert "dropout" in used
         assert knobs(pilot) == {}
@@ -212,11 +214,11 @@ async def test_a_typed_layer_waits_for_its_knob() -> None:
     """The other way round: the layer first, which is wrong until there is a knob of that name."""
     async with lab() as pilot:
         area(pilot).text = area(pilot).text.replace("Conv2d(16,", "Conv2d(width,", 1)
-        await until(pilot, lambda: screen(pilot).draft.result.layer_error)
+        await until(pilot, lambda: screen(pilot).design.draft.result.layer_error)
         await add_knob(pilot, "width", "8")
         await until(pilot, lambda: knobs(pilot))
 
-        assert screen(pilot).draft.result.spec is not None
+        assert screen(pilot).design.draft.result.spec is not None
         assert said(pilot) == {}
         assert knobs(pilot) == {"width": "8"}
 
@@ -226,12 +228,12 @@ async def test_another_preset_has_its_own_knobs() -> None:
     async with lab() as pilot:
         await add_knob(pilot, "width", "8")
         await until(pilot, lambda: said(pilot))
-        screen(pilot).use(Draft(presets.load("iter6")))
+        screen(pilot).panes.use(Draft(presets.load("iter6")))
         await until(pilot, lambda: "dropout" in knobs(pilot))
         await until(pilot, lambda: not said(pilot))
 
         assert knobs(pilot) == {"dropout": str(presets.load("iter6").knobs["dropout"])}
-        assert screen(pilot).draft.changed_count == 0
+        assert screen(pilot).design.draft.changed_count == 0
 
 
 @pytest.mark.parametrize("name", ["seed", "layers", "device", "width", "lr"])

@@ -88,7 +88,7 @@ class CannedJobs:
 
 @pytest.fixture
 def canned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CannedJobs:
-    """No test waits for torch or for a run folder."""
+    """Replaces the background jobs, so that no test waits for torch or the disk."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(predictor, "SECONDS", 0.0)
     found = CannedJobs()
@@ -96,7 +96,7 @@ def canned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CannedJobs:
     monkeypatch.setattr(jobs, "rates", lambda spec: (0.1, 0.2, 0.1))
     monkeypatch.setattr(jobs, "live_run", lambda runs_dir: None)
     monkeypatch.setattr(jobs, "run_spec", lambda folder: presets.load("iter5"))
-    monkeypatch.setattr(jobs, "fed", found.fed)
+    monkeypatch.setattr(jobs, "sample_augmented", found.fed)
     monkeypatch.setattr(jobs, "predict", found.predict)
     return found
 
@@ -111,19 +111,19 @@ async def lab(spec: RunSpec | None = None, size: tuple[int, int] = (120, 40)) ->
 
 
 async def until(pilot: Pilot[Any], is_so: Callable[[], object]) -> None:
-    """Waits for something that comes after a message or two."""
+    """Waits until `is_so` returns true; fails after 2,000 polls."""
     for _ in range(2000):
         await pilot.pause(0.01)
         if is_so():
             await pilot.pause()
             return
-    raise AssertionError(f"it did not come to pass; on the screen: {said(pilot)}")
+    raise AssertionError(f"the condition never became true; on the screen: {said(pilot)}")
 
 
-async def tell(pilot: Pilot[Any], *news: RunnerEvent) -> None:
-    """Has the run tell events."""
-    for item in news:
-        pilot.app.screen.post_message(RunnerMessage(item))
+async def tell(pilot: Pilot[Any], *events: RunnerEvent) -> None:
+    """Posts events as the runner does."""
+    for event in events:
+        pilot.app.screen.post_message(RunnerMessage(event))
     await pilot.pause(0.05)
 
 
@@ -252,7 +252,7 @@ async def test_predictions_for_digits_that_are_gone_are_dropped(canned: CannedJo
         assert subject is not None
         await pilot.press("f7", "r")
         await until(pilot, lambda: strip(pilot).digits != subject.digits)
-        screen(pilot)._predictor._take(subject, predictions(1), None)
+        screen(pilot)._predictor._on_predictions(subject, predictions(1), None)
 
         assert "97%" not in said(pilot)
 
@@ -303,7 +303,7 @@ async def test_short_epochs_are_asked_about_once_in_a_while(
         await until(pilot, lambda: canned.asked)
         canned.asked.clear()
         monkeypatch.setattr(predictor, "SECONDS", 1.0)
-        screen(pilot)._predictor._asked_at = 0.0
+        screen(pilot)._predictor._requested_at = 0.0
         await tell(pilot, *map(row, range(1, 6)))
         at_first = len(canned.asked)
         await until(pilot, lambda: len(canned.asked) == 2)
@@ -320,7 +320,7 @@ async def test_a_real_run_that_is_watched(canned: CannedJobs, monkeypatch: pytes
     events = [event for event in run(tmp_path / "runs", spec) if isinstance(event, RunStarted | EpochEnded)]
     digits = tuple(bytes(image.flatten().tolist()) for image in few_images().train.pixels[:12])
     monkeypatch.setattr(jobs, "live_run", lambda runs_dir: None)
-    monkeypatch.setattr(jobs, "fed", lambda *asked: AugmentedSample("mnist", LABELS, digits))
+    monkeypatch.setattr(jobs, "sample_augmented", lambda *asked: AugmentedSample("mnist", LABELS, digits))
     async with lab() as pilot:
         await tell(pilot, *events)
         await until(pilot, lambda: "%" in said(pilot).splitlines()[0])

@@ -16,7 +16,7 @@ from mnist_tui.tui.status import Headline
 
 @pytest.fixture(autouse=True)
 def canned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Nothing is waited for."""
+    """Replaces the background jobs, so that no test waits for torch or the disk."""
     can_jobs(monkeypatch, tmp_path)
 
 
@@ -27,7 +27,7 @@ def bar(pilot: Pilot[Any]) -> KeyBar:
 
 def keys(pilot: Pilot[Any]) -> list[str]:
     """What stands in it."""
-    left, right = bar(pilot).arranged()
+    left, right = bar(pilot).split_keys()
     return [f"{key.label} {key.description}" for key in (*left, *right)]
 
 
@@ -157,13 +157,13 @@ async def test_a_click_on_a_key_is_the_key() -> None:
 async def test_a_click_while_a_field_has_the_focus() -> None:
     """It does what is written there, and types nothing."""
     async with lab() as pilot:
-        before = screen(pilot).draft.layers
+        before = screen(pilot).design.draft.layers
         await pilot.press("f3")
         await until(pilot, lambda: "F9 Train" in keys(pilot))
         await pilot.click(KeyBar, offset=(column(pilot, "F9 Train"), 0))
         await until(pilot, lambda: runner(pilot).trained)
 
-        assert screen(pilot).draft.layers == before
+        assert screen(pilot).design.draft.layers == before
 
 
 async def test_a_click_on_a_mode_goes_there() -> None:

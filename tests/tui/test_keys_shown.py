@@ -26,7 +26,7 @@ Found = TypeVar("Found")
 
 @pytest.fixture(autouse=True)
 def canned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CannedJobs:
-    """No test waits for torch or for a run folder."""
+    """Replaces the background jobs, so that no test waits for torch or the disk."""
     return CannedJobs(monkeypatch, tmp_path)
 
 

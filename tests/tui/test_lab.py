@@ -3,7 +3,7 @@
 import os
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,11 +37,11 @@ from mnist_tui.tui.charts.run_curves import RunCurves
 from mnist_tui.tui.charts.zoom import Readout, ZoomScreen
 from mnist_tui.tui.dialogs import AskDialog, MessageDialog, QuitDialog, RunDialog, SavedLine
 from mnist_tui.tui.help import HelpScreen
-from mnist_tui.tui.lab import jobs
+from mnist_tui.tui.lab import jobs, preset_files
 from mnist_tui.tui.lab.budget import BudgetCard
-from mnist_tui.tui.lab.design import DesignScreen
+from mnist_tui.tui.lab.choice import Choice
+from mnist_tui.tui.lab.field_line import FieldError, FieldLine
 from mnist_tui.tui.lab.panes import Pane
-from mnist_tui.tui.lab.recipe import Choice, FieldLine, Mistake
 from mnist_tui.tui.lab.run_card import RunCard
 from mnist_tui.tui.lab.screen import LabScreen
 from mnist_tui.tui.messages import RunnerMessage
@@ -63,7 +63,7 @@ def row(epoch: int, test: float = 0.98, **changes: Any) -> EpochEnded:
 
 
 class CannedRunner(Runner):
-    """A runner that trains nothing and remembers what it was asked."""
+    """A runner that does not train; it records its calls."""
 
     def __init__(self) -> None:
         super().__init__(Options(), lambda folder: None)
@@ -86,7 +86,7 @@ class CannedRunner(Runner):
 
 @pytest.fixture(autouse=True)
 def no_torch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The background jobs are canned: no test waits for torch or for a run folder."""
+    """Replaces the background jobs, so that no test waits for torch or the disk."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(jobs, "warm_up", lambda: None)
     monkeypatch.setattr(jobs, "rates", lambda spec: (0.1, 0.2, 0.1))
@@ -97,7 +97,7 @@ def no_torch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         (),
         {"dataset": "mnist", "labels": (3,) * 12, "digits": (bytes(range(196)) * 4,) * 12, "slow": ()},
     )
-    monkeypatch.setattr(jobs, "fed", lambda *asked: fed)
+    monkeypatch.setattr(jobs, "sample_augmented", lambda *asked: fed)
 
 
 @asynccontextmanager
@@ -114,10 +114,10 @@ async def settled(pilot: Pilot[Any], until: Callable[[], bool] = lambda: True) -
     """Waits until nothing is under way and `until` is true."""
     for _ in range(2000):
         await pilot.pause(0.01)
-        if until() and screen(pilot)._draft_timer is None:
+        if until() and screen(pilot).panes._draft_timer is None:
             await pilot.pause()
             return
-    raise AssertionError("it did not come to pass")
+    raise AssertionError("the condition never became true")
 
 
 def screen(pilot: Pilot[Any]) -> LabScreen:
@@ -142,10 +142,10 @@ def legend(chart: Chart) -> str:
     return str(chart.query_one(Static).visual)
 
 
-async def tell(pilot: Pilot[Any], *news: RunnerEvent) -> None:
-    """Has the run tell events."""
-    for item in news:
-        screen(pilot).post_message(RunnerMessage(item))
+async def tell(pilot: Pilot[Any], *events: RunnerEvent) -> None:
+    """Posts events as the runner does."""
+    for event in events:
+        screen(pilot).post_message(RunnerMessage(event))
     await settled(pilot)
 
 
@@ -231,8 +231,8 @@ def field(pilot: Pilot[Any], path: str) -> FieldLine:
 
 
 def said(pilot: Pilot[Any]) -> list[str]:
-    """What is said to be wrong under the fields."""
-    return [str(mistake.visual) for mistake in screen(pilot).query(Mistake) if mistake.display]
+    """The errors under the fields."""
+    return [str(line.visual) for line in screen(pilot).query(FieldError) if line.display]
 
 
 async def test_a_wrong_value_is_named_under_its_field() -> None:
@@ -251,7 +251,7 @@ async def test_a_wrong_value_is_named_under_its_field() -> None:
         assert "finite" in told[0]
         assert began == []
         assert said(pilot) == []
-        assert str(screen(pilot).draft.result.spec.train.optimizer) == "Adam(lr=0.01)"  # type: ignore[union-attr]
+        assert str(screen(pilot).design.draft.result.spec.train.optimizer) == "Adam(lr=0.01)"  # type: ignore[union-attr]
 
 
 async def test_another_optimizer_has_its_own_fields() -> None:
@@ -263,7 +263,7 @@ async def test_another_optimizer_has_its_own_fields() -> None:
         await settled(pilot, lambda: any(f.field.path == "optimizer.momentum" for f in screen(pilot).query(FieldLine)))
         paths = [line.field.path for line in screen(pilot).query(FieldLine) if line.field.path.startswith("optimizer.")]
 
-        assert choice.word == "SGD"
+        assert choice.value == "SGD"
         assert paths == [f"optimizer.{name}" for name in ("lr", "momentum", "dampening", "weight_decay", "nesterov")]
         assert pilot.app.focused is choice
 
@@ -307,16 +307,21 @@ async def test_revert_and_save(tmp_path: Path) -> None:
 
 async def test_the_editor_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """What comes back from $EDITOR is the draft; what cannot be read is refused, and nothing changes."""
+    written = [presets.as_toml(presets.load("iter5")).replace("lr=0.002", "lr=0.5"), "layers = 1"]
+
+    def edit(path: Path, _: object) -> int:
+        path.write_text(written.pop(0))
+        return 0
+
+    monkeypatch.setattr(preset_files, "edit", edit)
+    monkeypatch.setattr(LabApp, "suspend", nullcontext)
     async with lab() as pilot:
-        path = Path("mine.toml")
-        path.write_text(presets.as_toml(presets.load("iter5")).replace("lr=0.002", "lr=0.5"))
-        screen(pilot)._read_back(path, 0)
-        path.write_text("layers = 1")
-        screen(pilot)._read_back(path, 0)
+        for _ in range(2):
+            screen(pilot).action_editor()
         await settled(pilot)
 
         assert isinstance(pilot.app.screen, MessageDialog)
-        assert str(screen(pilot).draft.result.spec.train.optimizer) == "Adam(lr=0.5)"  # type: ignore[union-attr]
+        assert str(screen(pilot).design.draft.result.spec.train.optimizer) == "Adam(lr=0.5)"  # type: ignore[union-attr]
 
 
 # --- training, as events tell it ---
@@ -343,7 +348,7 @@ async def test_a_run_is_drawn() -> None:
         chart = screen(pilot).query_one("#chart-accuracy", Chart)
         await settled(pilot, lambda: "test 99.00%" in legend(chart))
         table = screen(pilot).query_one(DataTable)
-        screen(pilot)._show_progress()
+        screen(pilot).lines.show_progress()
 
         assert table.row_count == 3
         assert str(table.get_cell("2", "epoch")) == "2*"
@@ -400,11 +405,11 @@ async def test_controls_without_a_run_say_so() -> None:
 async def test_earlier_seeds_are_drawn_behind_the_newest() -> None:
     """Each with its test accuracy; the line of progress says which of how many is trained."""
     async with lab() as pilot:
-        screen(pilot).view.begin_action(3)
+        screen(pilot).view.begin_group(3)
         second = replace(STARTED, run="r2", seed=1)
         await tell(pilot, STARTED, row(1), row(2), second, row(1, 0.97), row(2, 0.96))
         lines = screen(pilot).view.picture("accuracy", 0.0).lines
-        screen(pilot)._show_progress()
+        screen(pilot).lines.show_progress()
 
         assert [list(line.ys) for line in lines if line.role == "seed"] == [[98.0, 98.0]]
         assert "seed 2 of 3" in shown(pilot, StatusLine)
@@ -437,7 +442,7 @@ async def test_the_palette_has_every_action() -> None:
     """What a key does can be found by its name as well."""
     async with lab() as pilot:
         titles = {command.title for command in pilot.app.get_system_commands(screen(pilot))}
-        described = {binding.description for binding in [*LabScreen.BINDINGS, *DesignScreen.BINDINGS]}  # type: ignore[union-attr]
+        described = {binding.description for binding in [*LabScreen.BINDINGS]}  # type: ignore[union-attr]
 
         assert titles >= described
 
@@ -577,7 +582,7 @@ async def test_help_tells_every_key() -> None:
         await pilot.press("question_mark")
         await settled(pilot, lambda: isinstance(pilot.app.screen, HelpScreen))
         text = "\n".join(str(part.visual) for part in pilot.app.screen.query(Static))
-        bindings = [*LabScreen.BINDINGS, *DesignScreen.BINDINGS, *LabApp.BINDINGS]
+        bindings = [*LabScreen.BINDINGS, *LabApp.BINDINGS]
         told = {binding.description for binding in bindings if binding.description in text}  # type: ignore[union-attr]
 
         # In the laboratory Ctrl-Z is undo; the palette leads to the shell.
@@ -703,7 +708,7 @@ async def drawn(pilot: Pilot[Any]) -> None:
     await settled(pilot)
     charts = [chart for chart in screen(pilot).query(Chart) if chart.is_on_screen and chart.size.area]
     await settled(pilot, lambda: all(chart.query_one(Plot).picture.lines for chart in charts))
-    screen(pilot)._show_progress()
+    screen(pilot).lines.show_progress()
     await settled(pilot)
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnist_tui.tui.dialogs import AskDialog
-from mnist_tui.tui.lab.line_edits import duplicated, kind_of, moved, with_layer_after
+from mnist_tui.tui.lab.line_edits import duplicate, kind_of, move, with_layer_after
 
 LINES = st.lists(
     st.sampled_from(["Conv2d(8, 3)", "  Conv2d(16, 1)", "ReLU()", "# Conv2d(1)", "", "Conv2d"]), min_size=1
@@ -30,7 +30,7 @@ def lines_and_row(draw: st.DrawFn) -> tuple[list[str], int]:
 def test_a_duplicated_line_stands_below_itself(where: tuple[list[str], int]) -> None:
     """There is one line more, and without it all is as before."""
     lines, row = where
-    result = duplicated(lines, row)
+    result = duplicate(lines, row)
 
     assert result[row] == result[row + 1] == lines[row]
     assert [*result[:row], *result[row + 1 :]] == lines
@@ -40,12 +40,12 @@ def test_a_duplicated_line_stands_below_itself(where: tuple[list[str], int]) -> 
 def test_a_moved_line_passes_the_others(where: tuple[list[str], int], steps: int) -> None:
     """It comes as far as there are lines; the others keep their order, and the same steps back undo it."""
     lines, row = where
-    result, to = moved(lines, row, steps)
+    result, to = move(lines, row, steps)
 
     assert to == max(0, min(row + steps, len(lines) - 1))
     assert result[to] == lines[row]
     assert [*result[:to], *result[to + 1 :]] == [*lines[:row], *lines[row + 1 :]]
-    assert moved(result, to, row - to) == (lines, row)
+    assert move(result, to, row - to) == (lines, row)
 
 
 @given(LINES)
@@ -83,7 +83,7 @@ THREE = "Conv2d(8, 3)\nReLU()\nFlatten()\nLinear(10)"
 
 @pytest.fixture(autouse=True)
 def canned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CannedJobs:
-    """No test waits for torch or for a run folder."""
+    """Replaces the background jobs, so that no test waits for torch or the disk."""
     return CannedJobs(monkeypatch, tmp_path)
 
 
@@ -102,7 +102,7 @@ async def test_the_keys_of_lines() -> None:
         lower = THREE.replace("ReLU()\nFlatten()", "ReLU()\nFlatten()\nReLU()")
         assert seen[:3] == [(twice, (2, 3)), (lower, (3, 3)), (twice, (2, 3))]
         assert [text for text, _ in seen[3:]] == [lower, twice, THREE, twice]
-        assert screen(pilot).draft.layers == twice
+        assert screen(pilot).design.draft.layers == twice
 
 
 async def test_a_layer_after_every_layer_of_the_kind_at_the_cursor() -> None:
@@ -126,7 +126,7 @@ async def test_a_layer_after_every_layer_of_the_kind_at_the_cursor() -> None:
         after = area(pilot).text
         await pilot.press("ctrl+z")
         await until(pilot, lambda: area(pilot).text == before)
-        unchanged = screen(pilot).draft.changed_count
+        unchanged = screen(pilot).design.draft.changed_count
         area(pilot).text = f"\n{before}"
         area(pilot).move_cursor((0, 0))
         await pilot.press("ctrl+t")

@@ -10,12 +10,13 @@ from textual.widgets import Input
 
 from mnist_tui.tui.dialogs import AskDialog
 from mnist_tui.tui.lab import recipe
-from mnist_tui.tui.lab.recipe import Choice, FieldLine
+from mnist_tui.tui.lab.choice import Choice
+from mnist_tui.tui.lab.field_line import FieldLine
 
 
 @pytest.fixture(autouse=True)
 def canned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CannedJobs:
-    """No test waits for torch or for a run folder."""
+    """Replaces the background jobs, so that no test waits for torch or the disk."""
     return CannedJobs(monkeypatch, tmp_path)
 
 
@@ -39,7 +40,7 @@ async def test_a_text_that_does_not_fit_is_edited_over_the_width_of_the_screen()
         wide.value = "(0.8, 0.99)"
         await pilot.press("enter")
         await until(pilot, lambda: betas.value == "(0.8, 0.99)")
-        spec = screen(pilot).draft.result.spec
+        spec = screen(pilot).design.draft.result.spec
         await pilot.press("ctrl+z")
         await until(pilot, lambda: betas.value == before)
 
@@ -61,7 +62,7 @@ async def test_a_text_that_fits_is_not() -> None:
         focused, top = pilot.app.focused, pilot.app.screen
         augment = field(pilot, "augment")
         augment.value = "RandomRotation("
-        await until(pilot, lambda: "augment" in screen(pilot).draft.result.errors)
+        await until(pilot, lambda: "augment" in screen(pilot).design.draft.result.errors)
         augment.focus()
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, AskDialog))
@@ -76,8 +77,8 @@ async def test_a_text_that_fits_is_not() -> None:
 
 async def choose(pilot: Pilot[Any], path: str, word: str) -> None:
     """Chooses a word in the form, as its list does."""
-    line_of(pilot, path).query_one(Choice).choose(word)
-    await until(pilot, lambda: screen(pilot).draft.text_of(path) == word)
+    line_of(pilot, path).query_one(Choice).select(word)
+    await until(pilot, lambda: screen(pilot).design.draft.text_of(path) == word)
 
 
 async def test_a_new_choice_arrives_filled_and_says_with_what() -> None:
@@ -88,14 +89,14 @@ async def test_a_new_choice_arrives_filled_and_says_with_what() -> None:
         names = ("optimizer.lr", "scheduler.max_lr", "scheduler.epochs", "scheduler.steps_per_epoch")
         await until(pilot, lambda: set(names) <= {line.field.path for line in screen(pilot).query(FieldLine)})
         values = [field(pilot, name).value for name in names]
-        filled = screen(pilot).draft.result.spec
+        filled = screen(pilot).design.draft.result.spec
         await choose(pilot, "optimizer", "NAdam")  # Whose rate is 0.002 anyhow: nothing is said.
 
         assert values == ["0.002", "0.002", "epochs", "steps_per_epoch"]
         assert filled is not None
         assert str(filled.train.optimizer) == "SGD(lr=0.002)"
         assert str(filled.train.scheduler) == "OneCycleLR(max_lr=0.002, epochs=epochs, steps_per_epoch=steps_per_epoch)"
-        assert str(screen(pilot).draft.result.spec.train.optimizer) == "NAdam()"  # type: ignore[union-attr]
+        assert str(screen(pilot).design.draft.result.spec.train.optimizer) == "NAdam()"  # type: ignore[union-attr]
         assert notices(pilot) == [
             "SGD takes over lr=0.002 from Adam",
             "OneCycleLR takes over max_lr=0.002, epochs=epochs, steps_per_epoch=steps_per_epoch",
@@ -110,15 +111,15 @@ async def test_a_mistake_is_said_once_typing_pauses(monkeypatch: pytest.MonkeyPa
     async with lab() as pilot:
         rate = field(pilot, "optimizer.lr")
         rate.focus()
-        monkeypatch.setattr(recipe, "MISTAKE_SECONDS", 60.0)
+        monkeypatch.setattr(recipe, "ERROR_SECONDS", 60.0)
         await pilot.press("x")
         await until(pilot, lambda: line_of(pilot, "optimizer.lr").has_class("-wrong"))
         early = mistakes(pilot)
-        monkeypatch.setattr(recipe, "MISTAKE_SECONDS", 0.1)
+        monkeypatch.setattr(recipe, "ERROR_SECONDS", 0.1)
         await pilot.press("y")
         await until(pilot, lambda: mistakes(pilot))
         said = mistakes(pilot)
-        monkeypatch.setattr(recipe, "MISTAKE_SECONDS", 60.0)
+        monkeypatch.setattr(recipe, "ERROR_SECONDS", 60.0)
         rate.value = "0.1"
         await until(pilot, lambda: not mistakes(pilot))
 
@@ -130,4 +131,4 @@ def test_the_pause_is_that_of_half_a_word() -> None:
     """300 ms."""
     from mnist_tui.tui.lab import layers_editor
 
-    assert recipe.MISTAKE_SECONDS == layers_editor.ERROR_SECONDS == 0.3
+    assert recipe.ERROR_SECONDS == layers_editor.ERROR_SECONDS == 0.3

@@ -17,7 +17,7 @@ from textual.screen import ModalScreen, Screen
 from textual.strip import Strip
 from textual.widgets import Input, Static
 
-from mnist_tui.tui.repaint import MOST_PARTS, Dialog, LeanScreen, _apart
+from mnist_tui.tui.repaint import MOST_PARTS, Dialog, LeanScreen, _separate
 
 WIDTH, HEIGHT = 60, 24
 
@@ -221,7 +221,7 @@ REGIONS = st.sets(st.builds(Region, st.integers(0, 90), st.integers(0, 30), st.i
 @given(REGIONS)
 def test_every_region_is_in_one_part(regions: set[Region]) -> None:
     """Those that touch are in the same, and there are never many parts."""
-    parts = _apart(regions)
+    parts = _separate(regions)
 
     assert sorted(region for part in parts for region in part) == sorted(regions)
     assert len(parts) <= max(1, MOST_PARTS)
@@ -234,7 +234,7 @@ def test_regions_that_touch_are_one_part() -> None:
     left, middle, right = Region(0, 0, 5, 1), Region(5, 1, 5, 1), Region(10, 2, 5, 1)
     far = Region(0, 9, 5, 1)
 
-    assert len(_apart({left, right, far})) == 3
-    assert sorted(_apart({left, middle, right, far}), key=len) == [{far}, {left, middle, right}]
-    assert _apart(set()) == []
-    assert len(_apart({Region(0, 4 * y, 1, 1) for y in range(MOST_PARTS + 1)})) == 1
+    assert len(_separate({left, right, far})) == 3
+    assert sorted(_separate({left, middle, right, far}), key=len) == [{far}, {left, middle, right}]
+    assert _separate(set()) == []
+    assert len(_separate({Region(0, 4 * y, 1, 1) for y in range(MOST_PARTS + 1)})) == 1

@@ -13,11 +13,14 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
 from mnist_tui.runs.events import Event, Outcome, Progress
+from mnist_tui.runs.verdict import after_training
 from mnist_tui.spec import presets
+from mnist_tui.tui.charts.plot import Plot
 from mnist_tui.tui.charts.run_curves import RunCurves
 from mnist_tui.tui.dialogs import MessageDialog
 from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.lab import jobs
+from mnist_tui.tui.lab.budget import budget_lines, budget_text
 from mnist_tui.tui.lab.run_card import RunCard
 from mnist_tui.tui.runs.run_screen import RunScreen
 
@@ -81,6 +84,17 @@ async def test_what_is_open_at_the_end_is_missed() -> None:
     assert "✓ params 18,422  … best 97.00/99.40%" in await said(replace(STARTED, dataset="digits"), *rows)
 
 
+async def test_too_few_epochs_at_the_end_are_missed() -> None:
+    """A target on the last epochs of a run that ended before it had so many, as the saved verdict has it."""
+    spec = presets.load("iter5")
+    spec = spec.model_copy(update={"target": spec.target.model_copy(update={"last_epochs": 5})})
+    lines = budget_lines(spec, [row(1, 0.999)], is_mnist=True)
+
+    assert after_training(spec, [row(1, 0.999)], True) == {"parameters": True, "test_accuracy": False}
+    assert "… last 5 99.90/99.40%" in budget_text(lines, has_ended=False, ascii_only=False).plain
+    assert "✗ last 5 99.90/99.40%" in budget_text(lines, has_ended=True, ascii_only=False).plain
+
+
 async def test_a_run_that_was_stopped() -> None:
     """Why, as it was said, and that `r` goes on with it while `t` begins anew."""
     lines = await said(STARTED, *ROWS, ended("stopped", *ROWS, message="stopped in epoch 4 [/]"))
@@ -120,7 +134,7 @@ async def test_in_ascii() -> None:
 
 @pytest.fixture
 def canned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Nothing is waited for."""
+    """Replaces the background jobs, so that no test waits for torch or the disk."""
     can_jobs(monkeypatch, tmp_path)
 
 
@@ -146,7 +160,7 @@ async def test_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(jobs, "seeds_sentence", sentence)
     async with lab() as pilot:
-        screen(pilot).view.begin_action(2)
+        screen(pilot).view.begin_group(2)
         await finished(pilot)
         first = card(pilot)
         second = replace(STARTED, run="r2", folder="runs/r2", seed=1)
@@ -162,11 +176,11 @@ async def test_a_late_mean_belongs_to_its_own_seeds() -> None:
     """Somebody who trains on at once does not see it on the card of the next run."""
     async with lab() as pilot:
         view = screen(pilot).view
-        view.begin_action(2)
+        view.begin_group(2)
         await finished(pilot)
         accuracies = view.best_accuracies()
-        view.begin_action(1)
-        screen(pilot)._show_seeds(accuracies, "2 seeds: mean best", None)
+        view.begin_group(1)
+        screen(pilot).view._show_seeds(accuracies, "2 seeds: mean best", None)
         await tell(pilot, replace(STARTED, run="r3"), row(1), ended("completed", row(1)))
 
         assert "seeds" not in "\n".join(card(pilot))
@@ -234,3 +248,22 @@ async def test_t_begins_anew() -> None:
 
         assert card(pilot) == []
         assert runner(pilot).resumed == []
+
+
+# --- little room ---
+
+
+@pytest.mark.usefixtures("canned")
+async def test_a_curve_stays_visible_beside_the_card() -> None:
+    """At 80x24, below the banner of another data set: outcome, best epoch and target come first."""
+    async with lab(size=(80, 24)) as pilot:
+        await pilot.press("f6")
+        digits = replace(STARTED, dataset="digits", train_images=1_437, test_images=360)
+        await tell(pilot, digits, *ROWS, ended("completed", *ROWS))
+        await until(pilot, lambda: card(pilot) and any("best 99.51/" in line for line in card(pilot)))
+        await pilot.pause(0.1)
+        plot = screen(pilot).query_one("#chart-accuracy Plot", Plot)
+
+        assert screen(pilot).query_one("#banner").display
+        assert [line.split()[0] for line in card(pilot)] == ["completed", "best", "the", "✓"]
+        assert plot.drawing().frame() is not None

@@ -36,7 +36,7 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 class CannedRunner(Runner):
-    """A runner that trains nothing and remembers what it was asked."""
+    """A runner that does not train; it records its calls."""
 
     def __init__(self) -> None:
         super().__init__(Options(), lambda folder: None)
@@ -55,7 +55,7 @@ def quiet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
-    for name in ("warm_up", "rates", "fed"):
+    for name in ("warm_up", "rates", "sample_augmented"):
         monkeypatch.setattr(jobs, name, _never)
     monkeypatch.setattr(jobs, "live_run", lambda runs_dir: None)
 
@@ -109,7 +109,7 @@ async def until(pilot: Pilot[Any], is_so: Callable[[], bool]) -> None:
             await pilot.pause()
             return
         await pilot.pause(0.01)
-    raise AssertionError("it did not come to pass")
+    raise AssertionError("the condition never became true")
 
 
 def facts(pilot: Pilot[Any]) -> str:
@@ -329,9 +329,9 @@ async def test_settings_into_the_lab() -> None:
         lab = pilot.app.screen
         assert isinstance(lab, LabScreen)
 
-        assert lab.draft.result.spec is not None
-        assert str(lab.draft.result.spec.train.optimizer) == "Adam(lr=0.5)"
-        assert lab.base == presets.load("iter5")
+        assert lab.design.draft.result.spec is not None
+        assert str(lab.design.draft.result.spec.train.optimizer) == "Adam(lr=0.5)"
+        assert lab.design.base == presets.load("iter5")
 
 
 async def test_notes_and_tags() -> None:
@@ -488,7 +488,7 @@ async def test_a_run_goes_on_in_the_other_modes() -> None:
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("what", ["empty", "one", "many"])
 async def test_how_runs_looks(what: str, size: str) -> None:
-    """As the picture in golden/."""
+    """The screen equals the golden file."""
     make = {"empty": None, "one": one, "many": many}[what]
     async with runs_mode(make, SIZES[size]) as pilot:
         if what == "many":
@@ -501,7 +501,7 @@ async def test_how_runs_looks(what: str, size: str) -> None:
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("what", ["empty", "one", "many"])
 async def test_how_compare_looks(what: str, size: str) -> None:
-    """As the picture in golden/."""
+    """The screen equals the golden file."""
     make = {"empty": None, "one": one, "many": many}[what]
     async with runs_mode(make, SIZES[size]) as pilot:
         if what == "many":

@@ -12,14 +12,14 @@ from rich.cells import cell_len
 
 from mnist_tui.runs.events import Event, Paused, Progress
 from mnist_tui.tui.charts.run_curves import RunCurves
-from mnist_tui.tui.status import ActionProgress, Part, StatusLine, fitted, progress_parts
+from mnist_tui.tui.status import Part, SeedProgress, StatusLine, fitted, progress_parts
 
 DEVICE = "cpu 97%  mem 818 MB"
 
 
 @pytest.fixture
 def canned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Nothing is waited for."""
+    """Replaces the background jobs, so that no test waits for torch or the disk."""
     can_jobs(monkeypatch, tmp_path)
 
 
@@ -41,7 +41,7 @@ def track(*events: Event) -> RunCurves:
 
 def line(width: int, seeds: int = 5, *events: Event) -> str:
     """What is said of that run, the second of so many, in so many cells."""
-    progress = ActionProgress(track(*events), min(2, seeds), seeds)
+    progress = SeedProgress(track(*events), min(2, seeds), seeds)
     return fitted([*progress_parts(progress, ascii_only=False), Part(DEVICE, rank=7)], width)
 
 
@@ -147,9 +147,9 @@ async def test_the_line_at_every_size(size: tuple[int, int]) -> None:
     """Seed, epoch and accuracy are in sight; where the terminal has one line, it is this one."""
     async with lab(size=size) as pilot:
         screen(pilot).query_one(StatusLine).device = DEVICE
-        screen(pilot).view.begin_action(5)
+        screen(pilot).view.begin_group(5)
         await tell(pilot, STARTED, row(1), row(2, 0.9912), Progress(3, 469, 938, 0.0123, 0.002, 9_000.0))
-        screen(pilot)._show_progress()
+        screen(pilot).lines.show_progress()
         await pilot.pause()
         seen = look(pilot).splitlines()
 
@@ -166,7 +166,7 @@ async def test_the_device_stands_at_the_right() -> None:
     async with lab(size=(160, 40)) as pilot:
         screen(pilot).query_one(StatusLine).device = DEVICE
         await tell(pilot, replace(STARTED, name="測試"), row(1), Progress(2, 1, 938, 0.3, 0.002, 9_000.0))
-        screen(pilot)._show_progress()
+        screen(pilot).lines.show_progress()
         await pilot.pause()
         seen = next(text for text in look(pilot).splitlines() if DEVICE in text)
 

@@ -13,6 +13,7 @@ from mnist_tui.spec import presets
 from mnist_tui.spec.draft import Draft
 from mnist_tui.tui.app import LabApp
 from mnist_tui.tui.lab.picker import PresetPicker
+from mnist_tui.tui.messages import UseSettings
 from mnist_tui.tui.runs.screen import RunsScreen
 
 UNDO, REDO = "ctrl+z", "ctrl+y"
@@ -21,7 +22,7 @@ F4, DOWN = "\x1bOS", "\x1b[B"
 
 @pytest.fixture
 def canned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CannedJobs:
-    """No test waits for torch or for a run folder."""
+    """Replaces the background jobs, so that no test waits for torch or the disk."""
     return CannedJobs(monkeypatch, tmp_path)
 
 
@@ -33,27 +34,27 @@ async def test_every_kind_of_edit_is_taken_back_and_made_again() -> None:
     async with lab() as pilot:
         app = pilot.app
         assert isinstance(app, LabApp)
-        drafts = [screen(pilot).draft]
+        drafts = [screen(pilot).design.draft]
         field(pilot, "epochs").focus()
         await pilot.press("7")
-        await until(pilot, lambda: screen(pilot).draft != drafts[-1])
-        drafts.append(screen(pilot).draft)
+        await until(pilot, lambda: screen(pilot).design.draft != drafts[-1])
+        drafts.append(screen(pilot).design.draft)
         area(pilot).text = area(pilot).text.replace("Conv2d(16,", "Conv2d(12,", 1)
-        await until(pilot, lambda: screen(pilot).draft != drafts[-1])
-        drafts.append(screen(pilot).draft)
+        await until(pilot, lambda: screen(pilot).design.draft != drafts[-1])
+        drafts.append(screen(pilot).design.draft)
         screen(pilot).query_one(PresetPicker).post_message(PresetPicker.Picked(presets_folder / "iter4.toml"))
-        await until(pilot, lambda: screen(pilot).base.name == "iter4")
-        drafts.append(screen(pilot).draft)
+        await until(pilot, lambda: screen(pilot).design.base.name == "iter4")
+        drafts.append(screen(pilot).design.draft)
         await pilot.press("escape", "2")
         await until(pilot, lambda: isinstance(app.screen, RunsScreen))
-        await app.design(saved)
+        app.screen.post_message(UseSettings(saved))
         await until(pilot, lambda: app.screen is screen(pilot))
-        drafts.append(screen(pilot).draft)
+        drafts.append(screen(pilot).design.draft)
         shown = []
         for key in (*[UNDO] * 4, *[REDO] * 4):
             await pilot.press(key)
             texts = area(pilot).text, field(pilot, "epochs").value
-            shown.append((screen(pilot).draft, texts))
+            shown.append((screen(pilot).design.draft, texts))
 
         wanted = [*drafts[-2::-1], *drafts[1:]]
         assert drafts[-1].result.spec == saved
@@ -68,13 +69,13 @@ async def test_undo_in_a_field_leads_to_what_was_designed_the_last_time() -> Non
     async with lab(previous=last) as pilot:
         field(pilot, "epochs").focus()
         await pilot.press("4", UNDO, UNDO, UNDO, REDO)
-        await until(pilot, lambda: screen(pilot).base.name == "iter5")
-        redone = screen(pilot).draft
+        await until(pilot, lambda: screen(pilot).design.base.name == "iter5")
+        redone = screen(pilot).design.draft
         await pilot.press(UNDO)
         await until(pilot, lambda: field(pilot, "epochs").value == "3")
 
         assert redone == Draft(presets.load("iter5"))
-        assert screen(pilot).draft == last
+        assert screen(pilot).design.draft == last
         assert notices(pilot) == [
             "undone: epochs",
             "undone: preset iter5",

@@ -89,7 +89,7 @@ async def until(pilot: Pilot[None], is_so: Callable[[], bool]) -> None:
         if is_so():
             return
         await pilot.pause(0.01)
-    raise AssertionError("it did not come to pass")
+    raise AssertionError("the condition never became true")
 
 
 # --- the budget ---
@@ -104,7 +104,7 @@ def with_target(spec: RunSpec, planned: int = 20, /, **target: Any) -> RunSpec:
     return spec.model_copy(update=changed)
 
 
-AGREES: dict[bool | None, tuple[str, ...]] = {True: ("met",), False: ("missed", "open"), None: ("open",)}
+AGREES: dict[bool | None, tuple[str, ...]] = {True: ("met",), False: ("missed", "open"), None: ("not judged",)}
 
 
 def test_the_card_never_contradicts_the_verdict(iter5: RunSpec) -> None:
@@ -330,7 +330,7 @@ async def test_digits_in_ascii_and_on_demand() -> None:
     """A ramp of characters; why there are none is said; a click asks for others."""
     strip = DigitsStrip(ascii_only=True)
     async with alone(strip, 34, 9) as pilot:
-        strip.show_waiting("waiting for [PyTorch]")
+        strip.show_reason("waiting for [PyTorch]")
         waiting = await look(pilot)
         strip.show([DIGIT] * 8, list(range(8)), "MNIST")
         lines = await look(pilot)

@@ -28,8 +28,8 @@ class AdviceList(OptionList):
 
     DEFAULT_CSS = """
     AdviceList { height: 1fr; border: none; background: $surface; }
-    AdviceList > .option-list--option-highlighted,
-    AdviceList:focus > .option-list--option-highlighted { color: $foreground; background: $primary 25%; text-style: none; }
+    AdviceList > .option-list--option-highlighted { color: $foreground; background: $primary 25%; text-style: none; }
+    AdviceList:focus > .option-list--option-highlighted { background: $primary 25%; }
     """
 
     class Chosen(Message):

@@ -11,9 +11,10 @@ from textual.events import Click
 from textual.message import Message
 from textual.widget import Widget
 
+from mnist_tui.analysis.images import SIDE, pixels
 from mnist_tui.analysis.mistakes import TOP, Answer
 from mnist_tui.tui.keys import with_ids
-from mnist_tui.tui.lab.digits import SIDE, half_blocks, pixels, ramp
+from mnist_tui.tui.lab.digits import half_blocks, ramp
 
 GAP = 2
 """Cells between two pictures."""

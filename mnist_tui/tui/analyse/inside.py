@@ -7,7 +7,8 @@ from rich.color import Color
 from rich.style import Style
 from rich.text import Text
 
-from mnist_tui.tui.lab.digits import RAMP, SIDE, half_blocks, pixels, ramp
+from mnist_tui.analysis.images import RAMP, SIDE, pixels
+from mnist_tui.tui.lab.digits import half_blocks, ramp
 
 if TYPE_CHECKING:
     from mnist_tui.training.activations import Floats, Inside, LayerOutput

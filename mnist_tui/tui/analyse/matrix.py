@@ -11,8 +11,9 @@ from textual.events import Click
 from textual.message import Message
 from textual.widget import Widget
 
+from mnist_tui.analysis.confusion import Matrix
+from mnist_tui.analysis.run_analysis import RunAnalysis
 from mnist_tui.spec.network import CLASSES
-from mnist_tui.tui.analyse.run_analysis import RunAnalysis
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.themes import rgb
 
@@ -62,15 +63,16 @@ class ConfusionMatrix(Widget, can_focus=True):
         super().__init__()
         self._ascii_only = ascii_only
         self._analysis: RunAnalysis | None = None
+        self._difference: Matrix | None = None
         self._row_height = 1
         self.form: Form = "counts"
         self.cursor = (0, 0)
         """True and predicted class."""
 
-    def show(self, analysis: RunAnalysis) -> None:
-        """Shows another run; the cursor starts on the most confused pair."""
-        self._analysis = analysis
-        if self.form == "difference" and analysis.difference is None:
+    def show(self, analysis: RunAnalysis, difference: Matrix | None) -> None:
+        """Shows another run, and its difference to a baseline; the cursor starts on the most confused pair."""
+        self._analysis, self._difference = analysis, difference
+        if self.form == "difference" and difference is None:
             self.form = "counts"
         if analysis.pairs:
             self.cursor = (analysis.pairs[0].label, analysis.pairs[0].prediction)
@@ -109,8 +111,7 @@ class ConfusionMatrix(Widget, can_focus=True):
 
     def action_next_form(self) -> None:
         """The next form of the numbers; the difference only where there is a baseline."""
-        has_baseline = self._analysis is not None and self._analysis.difference is not None
-        forms = [form for form in FORMS if form != "difference" or has_baseline]
+        forms = [form for form in FORMS if form != "difference" or self._difference is not None]
         self.form = forms[(forms.index(self.form) + 1) % len(forms)]
         self.refresh()
         self.post_message(self.Moved())
@@ -160,8 +161,8 @@ class ConfusionMatrix(Widget, can_focus=True):
         analysis = self._analysis
         assert analysis is not None
         count = analysis.matrix[label][prediction]
-        if self.form == "difference" and analysis.difference is not None:
-            change = analysis.difference[label][prediction]
+        if self.form == "difference" and self._difference is not None:
+            change = self._difference[label][prediction]
             return f"{change:+d}" if change else self._dot
         if not count:
             return self._dot
@@ -182,9 +183,9 @@ class ConfusionMatrix(Widget, can_focus=True):
         analysis = self._analysis
         assert analysis is not None
         is_diagonal = label == prediction
-        if self.form == "difference" and analysis.difference is not None:
-            change = analysis.difference[label][prediction]
-            largest = max(abs(value) for row in analysis.difference for value in row) or 1
+        if self.form == "difference" and self._difference is not None:
+            change = self._difference[label][prediction]
+            largest = max(abs(value) for row in self._difference for value in row) or 1
             is_worse = (change < 0) if is_diagonal else (change > 0)
             return self._blend("error" if is_worse else "success", abs(change) / largest)
         count = analysis.matrix[label][prediction]

@@ -14,7 +14,9 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from mnist_tui.analysis import coach
-from mnist_tui.analysis.mistakes import ORDERS, Answer, Order
+from mnist_tui.analysis.confusion import cell_images
+from mnist_tui.analysis.images import matrix_lines
+from mnist_tui.analysis.mistakes import ORDERS, Answer, Order, answers, mistakes
 from mnist_tui.errors import MnistTuiError, RunError
 from mnist_tui.runs.record import Run
 from mnist_tui.text import clean_line, in_ascii
@@ -23,8 +25,8 @@ from mnist_tui.tui.analyse import jobs, texts
 from mnist_tui.tui.analyse.advice_list import AdviceList
 from mnist_tui.tui.analyse.gallery import Gallery
 from mnist_tui.tui.analyse.inside import inside_lines
+from mnist_tui.tui.analyse.jobs import Analysed
 from mnist_tui.tui.analyse.matrix import ConfusionMatrix
-from mnist_tui.tui.analyse.run_analysis import RunAnalysis, run_line
 from mnist_tui.tui.background import WorkerScreen
 from mnist_tui.tui.dialogs import MessageDialog, RunDialog, SavedLine
 from mnist_tui.tui.help import help_on
@@ -88,7 +90,7 @@ class AnalyseScreen(WorkerScreen):
         super().__init__()
         self.selection, self._data_dir, self._ascii_only = selection, data_dir, ascii_only
         self.view = next(iter(VIEWS))
-        self.analysis: RunAnalysis | None = None
+        self.analysed: Analysed | None = None
         self._names: tuple[str, ...] = ()
         """The folders of the run and the baseline that the user chose here; () follows what is marked in Runs."""
         self._order: Order = "loss"
@@ -133,35 +135,35 @@ class AnalyseScreen(WorkerScreen):
 
     def _read(self) -> None:
         index, names = self.selection.runs, self._names or self._marked()
-        if self.analysis is None:
+        if self.analysed is None:
             self._say("reading the predictions")
-        self.submit("analysis", lambda: jobs.analysis_of(index, names), self._show_analysis)
+        self.submit("analysis", lambda: jobs.analyse_runs(index, names), self._show_analysis)
 
     def _marked(self) -> tuple[str, ...]:
         """The newest runs of the first two rows that are marked in Runs: the run, and what it is held against."""
         return tuple(names[0] for names in list(self.selection.colors)[:2])
 
-    def _show_analysis(self, analysis: RunAnalysis | None, error: str | None) -> None:
-        if analysis is None:
+    def _show_analysis(self, analysed: Analysed | None, error: str | None) -> None:
+        if analysed is None:
             self._say(f"! {error}")
             return
-        is_same = self.analysis is not None and _identity(self.analysis) == _identity(analysis)
-        if is_same and self.analysis is not None and self.analysis.predictions.epoch == analysis.predictions.epoch:
+        if self.analysed is not None and self.analysed.identity == analysed.identity:
             return
-        self.analysis, self._images = analysis, {}
-        self.query_one(ConfusionMatrix).show(analysis)
-        self.query_one(AdviceList).show(analysis.advice, analysis.advice_error or NO_ADVICE)
+        self.analysed, self._images = analysed, {}
+        self.query_one(ConfusionMatrix).show(analysed.run, analysed.versus.difference if analysed.versus else None)
+        self.query_one(AdviceList).show(analysed.run.advice, NO_ADVICE)
         self._show_mistakes()
         self._redraw_texts()
-        self._show_headline(analysis)
+        self._show_headline(analysed)
 
-    def _show_headline(self, analysis: RunAnalysis) -> None:
-        run, wrong, total = analysis.run, analysis.wrong_count, len(analysis.predictions)
-        against = f"against {analysis.baseline.name} s{analysis.baseline.seed}" if analysis.baseline else ""
+    def _show_headline(self, analysed: Analysed) -> None:
+        analysis, run = analysed.run, analysed.run.run
+        wrong, total = len(analysis.mistakes), len(analysis.predictions)
+        against = f"against {_title(analysed.versus.other.run)}" if analysed.versus else ""
         parts = [
             "Analyse",
-            f"{run.name} s{run.seed}",
-            f"{(total - wrong) / total:.2%}, {wrong:,} of {total:,} wrong",
+            _title(run),
+            f"{analysis.accuracy:.2%}, {wrong:,} of {total:,} wrong",
             f"best epoch {analysis.predictions.epoch}{'' if run.state == 'completed' else f', {run.state}'}",
             "" if run.dataset == "mnist" else f"{run.dataset or 'unknown data'}, not MNIST",
             against,
@@ -178,7 +180,7 @@ class AnalyseScreen(WorkerScreen):
 
     def _choose(self, title: str, none: str, use: Callable[[str | None], None]) -> None:
         runs: Sequence[Run] = [run for run in self.selection.runs.all if run.is_run and run.epochs]
-        lines = [SavedLine(run.id, run_line(run)) for run in runs[:200]]
+        lines = [SavedLine(run.id, _run_line(run)) for run in runs[:200]]
         self.app.push_screen(RunDialog(title, lines, none), use)
 
     def _use_run(self, name: str | None) -> None:
@@ -187,8 +189,8 @@ class AnalyseScreen(WorkerScreen):
             self._read()
 
     def _use_baseline(self, name: str | None) -> None:
-        if name is not None and self.analysis is not None:
-            self._names = (self.analysis.run.id, *([name] if name else []))
+        if name is not None and self.analysed is not None:
+            self._names = (self.analysed.run.run.id, *([name] if name else []))
             self._read()
 
     # --- views ---
@@ -218,13 +220,12 @@ class AnalyseScreen(WorkerScreen):
 
     def _redraw_texts(self) -> None:
         """Draws the views of text that can be seen."""
-        analysis = self.analysis
-        if analysis is None:
+        if self.analysed is None:
             return
         if self.view == "Matrix":
-            self._update("#class-lines", texts.class_lines(analysis))
+            self._update("#class-lines", texts.class_lines(self.analysed))
         if self.view == "Confidence":
-            self._update("#confidence-lines", texts.confidence_lines(analysis, self._ascii_only))
+            self._update("#confidence-lines", texts.confidence_lines(self.analysed, self._ascii_only))
         if self.view == "Inside":
             self._draw_inside()
         self._show_line()
@@ -238,18 +239,17 @@ class AnalyseScreen(WorkerScreen):
     @on(Gallery.Moved)
     def _show_line(self) -> None:
         """The line above the view: what is under the cursor."""
-        analysis = self.analysis
-        if analysis is None:
+        if self.analysed is None:
             return
         match self.view:
             case "Matrix":
-                self._say(texts.cell_line(analysis, *self.query_one(ConfusionMatrix).cursor))
+                self._say(texts.cell_line(self.analysed, *self.query_one(ConfusionMatrix).cursor))
             case "Mistakes":
                 self._say(f"{self._pictures_title}: {self.query_one(Gallery).page_text or 'none'}")
             case "Inside" if self._inside_of is None:
                 self._say("choose an image in Mistakes and press Enter")
             case "Advice":
-                count = len(analysis.advice)
+                count = len(self.analysed.run.advice)
                 self._say(
                     f"{count} of {len(coach.RULES)} rules have something to say; Enter tries a suggestion in the lab"
                 )
@@ -262,33 +262,37 @@ class AnalyseScreen(WorkerScreen):
     # --- pictures ---
 
     def _show_mistakes(self) -> None:
-        analysis = self.analysis
-        if analysis is None:
+        if self.analysed is None:
             return
         try:
-            answers = analysis.mistakes(self._order)
+            wrong = mistakes(self.analysed.run.predictions, self._order, self.analysed.is_mnist)
         except RunError as error:
             self.notify(clean_line(str(error), 300), severity="warning", markup=False)
-            self._order = "loss"
-            answers = analysis.mistakes(self._order)
-        self._show_answers(answers, f"mistakes, {ORDERS[self._order]}", "no mistake")
+            self._order, wrong = "loss", self.analysed.run.mistakes
+        self._show_answers(wrong, f"mistakes, {ORDERS[self._order]}", "no mistake")
+
+    def _show_images_at(self, indices: Sequence[int], title: str, none: str) -> None:
+        assert self.analysed is not None
+        shown = answers(self.analysed.run.predictions, indices, self.analysed.is_mnist)
+        self._show_answers(shown, title, none)
+        self._open_view("Mistakes")
 
     def _show_answers(self, answers: Sequence[Answer], title: str, none: str) -> None:
-        analysis = self.analysis
-        assert analysis is not None
+        analysed = self.analysed
+        assert analysed is not None
         self._pictures_title = title
         self.query_one(Gallery).show(answers, none)
         self._show_line()
         missing = [answer.index for answer in answers[:IMAGES_SHOWN] if answer.index not in self._images]
         if missing:
-            run, data_dir = analysis.run, self._data_dir
-            self.submit("images", lambda: jobs.test_images(run, data_dir, missing), partial(self._add_images, analysis))
+            run, data_dir = analysed.run.run, self._data_dir
+            self.submit("images", lambda: jobs.test_images(run, data_dir, missing), partial(self._add_images, analysed))
         self.query_one(Gallery).show_images(self._images)
 
-    def _add_images(self, analysis: RunAnalysis, images: Mapping[int, bytes] | None, error: str | None) -> None:
+    def _add_images(self, analysed: Analysed, images: Mapping[int, bytes] | None, error: str | None) -> None:
         if images is None:
             self.notify(f"no pictures: {error}", severity="warning", markup=False)
-        elif analysis is self.analysis:
+        elif analysed is self.analysed:
             self._images = {**self._images, **images}
             self.query_one(Gallery).show_images(self._images)
 
@@ -304,41 +308,39 @@ class AnalyseScreen(WorkerScreen):
         self._open_view("Mistakes")
 
     def action_discordant(self) -> None:
-        """Shows the images that only this run has right, or with the next press only the baseline."""
-        analysis = self.analysis
-        if analysis is None or analysis.baseline is None:
-            self.notify("b chooses a baseline first", markup=False)
+        """Shows the images that only this run has right; pressed again, those that only the baseline has right."""
+        if self.analysed is None or self.analysed.versus is None:
+            self.notify("choose a baseline first: b", markup=False)
             return
-        only_here = f"only {analysis.run.name} s{analysis.run.seed} has right"
-        if self._pictures_title == only_here:
-            title = f"only {analysis.baseline.name} s{analysis.baseline.seed} has right"
-            self._show_answers(analysis.lost, title, "there is none")
+        versus = self.analysed.versus
+        title = f"right in {_title(self.analysed.run.run)} alone"
+        if self._pictures_title == title:
+            other = f"right in {_title(versus.other.run)} alone"
+            self._show_images_at(versus.images.only_second, other, "there is none")
         else:
-            self._show_answers(analysis.won, only_here, "there is none")
-        self._open_view("Mistakes")
+            self._show_images_at(versus.images.only_first, title, "there is none")
 
     @on(ConfusionMatrix.CellOpened)
     def _open_cell(self, message: ConfusionMatrix.CellOpened) -> None:
-        if self.analysis is not None:
-            answers = self.analysis.cell(message.label, message.prediction)
-            self._show_answers(answers, f"{message.label} predicted as {message.prediction}", "no image")
-            self._open_view("Mistakes")
+        if self.analysed is not None:
+            cell = cell_images(self.analysed.run.predictions, message.label, message.prediction)
+            self._show_images_at(cell, f"{message.label} predicted as {message.prediction}", "no image")
 
     # --- inside ---
 
     @on(Gallery.ImageOpened)
     def _open_image(self, message: Gallery.ImageOpened) -> None:
         image, answer = self._images.get(message.answer.index), message.answer
-        if image is None or self.analysis is None:
+        if image is None or self.analysed is None:
             self.notify("the pictures are not read yet", markup=False)
             return
         self.look_inside(image, answer.label, f"test image {answer.index}, label {answer.label}")
 
     def look_inside(self, image: bytes, label: int | None, title: str) -> None:
         """Shows what the run's network does with an image of 784 grey values."""
-        if self.analysis is None:
+        if self.analysed is None:
             return
-        folder = self.analysis.run.folder
+        folder = self.analysed.run.run.folder
         self._inside_of, self._inside = (image, label), None
         self._update("#inside-lines", Text("loading the network", "dim"))
         self._open_view("Inside")
@@ -362,7 +364,8 @@ class AnalyseScreen(WorkerScreen):
 
     @on(AdviceList.Chosen)
     def _try_advice(self, message: AdviceList.Chosen) -> None:
-        spec, settings = self.analysis.run.spec if self.analysis else None, message.advice.settings
+        spec = self.analysed.run.run.spec if self.analysed else None
+        settings = message.advice.settings
         if spec is None or settings is None:
             self.notify("this advice changes no single setting", markup=False)
             return
@@ -378,25 +381,22 @@ class AnalyseScreen(WorkerScreen):
     # --- everything else ---
 
     def action_copy(self) -> None:
-        """Copies the view as text."""
-        if self.analysis is None:
+        """Copies the view as text; the mistakes as CSV."""
+        if self.analysed is None:
             return
+        analysis = self.analysed.run
         match self.view:
             case "Matrix":
-                lines = [" ".join(f"{count:>5}" for count in row) for row in self.analysis.matrix]
-                clipboard.copy(self, lines, "the confusion matrix")
+                clipboard.copy(self, matrix_lines(analysis.matrix), "the confusion matrix")
             case "Confidence":
-                text = texts.confidence_lines(self.analysis, self._ascii_only).plain
+                text = texts.confidence_lines(self.analysed, self._ascii_only).plain
                 clipboard.copy(self, text.splitlines(), "the confidence")
             case "Advice":
-                lines = [f"{one.rule}: {one.sentence} {one.suggestion}" for one in self.analysis.advice]
-                clipboard.copy(self, lines or ["no advice"], "the advice")
+                lines = [f"{one.rule}: {one.sentence} {one.suggestion}" for one in analysis.advice]
+                clipboard.copy(self, lines or [NO_ADVICE], "the advice")
             case _:
-                lines = [
-                    f"{answer.index},{answer.label},{answer.prediction},{answer.loss:.4f}"
-                    for answer in self.analysis.mistakes(self._order)
-                ]
-                clipboard.copy(self, ["index,label,prediction,loss", *lines], "the mistakes as CSV")
+                rows = [f"{one.index},{one.label},{one.prediction},{one.loss:.4f}" for one in analysis.mistakes]
+                clipboard.copy(self, ["index,label,prediction,loss", *rows], "the mistakes, as CSV")
 
     def action_help(self) -> None:
         """Every key that works where the focus is."""
@@ -408,5 +408,11 @@ SMALLEST = 30
 """Cells that the pictures of layers get at least."""
 
 
-def _identity(analysis: RunAnalysis) -> tuple[str, str | None]:
-    return analysis.run.id, analysis.baseline.id if analysis.baseline else None
+def _title(run: Run) -> str:
+    return clean_line(f"{run.name} s{run.seed}", 60)
+
+
+def _run_line(run: Run) -> str:
+    """A run in a list: its accuracy, name, seed, state and folder."""
+    best = "-" if run.best_accuracy is None else f"{run.best_accuracy:.2%}"
+    return clean_line(f"{best:>7}  {_title(run)}  {run.state}  {run.id}", 200)

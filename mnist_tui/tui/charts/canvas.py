@@ -1,4 +1,4 @@
-"""A canvas of braille dots: two columns and four rows of them in every cell, many curves over each other.
+"""A canvas of braille dots, two columns and four rows in every cell, for several curves.
 
 A cell shows the dots of all the curves that pass through it, in the colour of the last one; without braille, the marker
 of the last one.
@@ -60,7 +60,7 @@ class Canvas:
         self._grounds: dict[tuple[int, int], Color] = {}
 
     def shade(self, cells: Iterable[tuple[int, int]], colour: Color) -> None:
-        """Gives cells, by row and column, a background; those outside are passed over."""
+        """Gives cells, by row and column, a background; those outside are ignored."""
         self._grounds |= dict.fromkeys(cells, colour)
 
     def shade_columns(self, low_x: float, high_x: float, colour: Color) -> None:
@@ -116,7 +116,7 @@ class Canvas:
         width, height = 2 * self.frame.width, 4 * self.frame.height
         across, down = end[0] - start[0], end[1] - start[1]
         steps = max(abs(across), abs(down), 1)
-        # Only what is seen is walked: zoomed in, a line of two points may be a thousand screens long.
+        # Only visible dots are computed: zoomed in, a line of two points may be a thousand screens long.
         in_x, in_y = _inside(start[0], across, width, steps), _inside(start[1], down, height, steps)
         for step in range(max(in_x.start, in_y.start), min(in_x.stop, in_y.stop)):
             x, y = start[0] + across * step // steps, start[1] + down * step // steps

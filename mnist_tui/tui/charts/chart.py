@@ -1,4 +1,4 @@
-"""A plot with a legend, drawn live: as seldom as its cost asks for, since the run beside it pays for it."""
+"""A plot with a legend; a costly one is drawn less often, since drawing slows down the training."""
 
 import time
 from collections.abc import Callable
@@ -15,12 +15,12 @@ from mnist_tui.tui.charts.curves import Metric
 from mnist_tui.tui.charts.plot import Picture, Plot
 
 SHARE = 0.02
-"""Of the time that drawing one chart may take."""
+"""Largest share of the time that drawing a chart may take."""
 MAX_SECONDS = 2.0
 
 
 class Chart(Vertical):
-    """The legend above, the plot below; a click opens it on the whole screen."""
+    """A legend and the plot below it; a click posts `Zoom`."""
 
     DEFAULT_CSS = """
     Chart { width: 1fr; height: 1fr; }
@@ -29,7 +29,7 @@ class Chart(Vertical):
     ALLOW_SELECT: ClassVar[bool] = False
 
     class Zoom(Message):
-        """Somebody wants the metric on the whole screen."""
+        """Request to open the metric on the whole screen."""
 
         def __init__(self, metric: Metric) -> None:
             super().__init__()
@@ -58,9 +58,9 @@ class Chart(Vertical):
         self._draw()
 
     def show(self, source: Callable[[], Picture], at_once: bool = True) -> None:
-        """Draws what `source` gives, which is asked again when the size changes.
+        """Draws the picture of `source`, which is called again when the size changes.
 
-        Unless `at_once`, only where the last drawing is as long ago as its cost asks for.
+        Unless `at_once`, only if the last drawing is old enough for its cost.
         """
         self._source = source
         pause = min(MAX_SECONDS, self._plot.cost / SHARE)
@@ -73,7 +73,7 @@ class Chart(Vertical):
         self._draw()
 
     def _draw(self) -> None:
-        """Draws the picture, where it is another one than is seen."""
+        """Draws the picture if it has changed."""
         self._drawn_at = time.monotonic()
         picture = self._source()
         if picture.key is None or picture.key != self._plot.picture.key:

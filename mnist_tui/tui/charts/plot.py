@@ -1,4 +1,4 @@
-"""A plot of a metric over the epochs: curves, axes, target, best epoch, cursor. Every screen draws curves by it."""
+"""A plot of a metric over the epochs: curves, axes, target, best epoch, cursor. Every chart uses it."""
 
 import math
 import time
@@ -60,7 +60,7 @@ POINTS: dict[Role, tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class Picture:
-    """What a plot shows."""
+    """The content of a plot."""
 
     lines: Sequence[Curve] = ()
     marks: Sequence[float] = ()
@@ -69,9 +69,9 @@ class Picture:
     """The best epoch."""
     x_max: float = 1.0
     target: float | None = None
-    """The value that is to be reached, in the metric's unit."""
+    """The target value, in the metric's unit."""
     judged: tuple[float, float] | None = None
-    """The epochs in which it must hold."""
+    """First and last epoch in which the target must hold."""
     key: object = None
     """Equal for pictures that look the same."""
 
@@ -79,7 +79,7 @@ class Picture:
 def picture_of(
     metric: Metric, group: SeedGroup, pinned: RunCurves | None, smoothing: float, target: Target | None
 ) -> Picture:
-    """What a plot shows of the runs of an action as they are now, with the target that the newest is judged by."""
+    """The picture of a metric: the runs of a group, a pinned run, and the target of the newest run."""
     run = group.runs[-1] if group.runs else None
     wanted = target.test_accuracy if target and metric == "accuracy" else None
     held_for = target.last_epochs if target and wanted is not None else None
@@ -109,20 +109,20 @@ def picture_of(
 
 
 def _axis_end(run: RunCurves) -> int:
-    """The last epoch of the axis: it doubles as a run goes on, so that its beginning is seen, up to the run's end."""
+    """The last epoch of the axis, which doubles while the run trains, up to its number of epochs."""
     if run.ended is not None or run.started is None:
         return run.planned_epochs
     return int(min(run.planned_epochs, 2 ** math.ceil(math.log2(max(2.0, 2 * run.epochs_done)))))
 
 
 def _epochs_of(group: SeedGroup) -> tuple[tuple[int, float], ...]:
-    """What changes with every epoch of any run, and with a row that came out differently after a resume."""
+    """A key that changes with every epoch, and if an epoch is trained again after a resume."""
     return tuple((len(run.rows), sum(row.test_accuracy for row in run.rows)) for run in group.runs)
 
 
 @dataclass(frozen=True)
 class View:
-    """How a picture is looked at."""
+    """The visible part of a picture, and its axis."""
 
     metric: Metric = "loss"
     log_y: bool = False
@@ -172,7 +172,7 @@ class Drawing:
         return "no step yet" if CHARTS[self.view.metric].has_steps else "no epoch yet"
 
     def frame(self) -> Frame | None:
-        """The part of the data that is seen; None where there is no room."""
+        """The visible part of the data; None where there is no room."""
         width, height = self.width - AXIS, self.height - 1
         if self.width < SMALLEST[0] or height < SMALLEST[1] - 1:
             return None
@@ -190,7 +190,7 @@ class Drawing:
         return [*(tick for tick in found if frame.row(tick) // 4 not in near), target]
 
     def _inside(self, line: Curve, beyond: int = 1) -> Curve:
-        """The part of a line that is seen, and so many points beyond either edge: a line is drawn up to it."""
+        """The visible part of a line, and `beyond` points outside either edge, up to which it is drawn."""
         first = max(0, bisect_left(line.xs, self.view.low_x) - beyond)
         last = bisect_right(line.xs, self.view.high_x) + beyond
         return replace(line, xs=line.xs[first:last], ys=line.ys[first:last])
@@ -221,7 +221,7 @@ class Drawing:
             canvas.mark(self.picture.best, ys[xs.index(self.picture.best)], "*", self.style("foreground"))
 
     def _draw_clipped(self, canvas: Canvas, frame: Frame) -> None:
-        """Marks points that lie below what is drawn, so that nobody takes the first that is seen for the first."""
+        """Marks points below the visible range, so that they are not missed."""
         for line in self.picture.lines:
             seen = self._inside(line, beyond=0)
             for x, y in zip(seen.xs, seen.ys, strict=True):
@@ -238,7 +238,7 @@ class Drawing:
     # --- words ---
 
     def legend(self) -> Text:
-        """The last values, the test value first, since it is the last that may be cut; then what the lines are."""
+        """The last values, the test value first, since the end may be cut; then the best epoch and the seeds."""
         text = Text(" ", no_wrap=True)
         order = ("test", "val", "train", "weights", "pinned")
         lines = [line for role in order for line in self.picture.lines if line.role == role]
@@ -266,7 +266,7 @@ class Drawing:
 
 
 class Plot(Widget):
-    """Draws a picture; `cost` tells who asks for drawings how seldom they should."""
+    """Draws a picture; its owner draws the more seldom, the higher `cost` is."""
 
     DEFAULT_CSS = "Plot { width: 1fr; height: 1fr; }"
     ALLOW_SELECT: ClassVar[bool] = False
@@ -280,7 +280,7 @@ class Plot(Widget):
         """Seconds of computing that the last drawing took."""
 
     def drawing(self) -> Drawing:
-        """What is drawn, in the size that the widget has."""
+        """The drawing for the size of the widget."""
         size = self.size
         return Drawing(self.picture, self.view, size.width, size.height, self.ascii_only, self.app.theme_variables)
 
@@ -298,7 +298,7 @@ class Plot(Widget):
 
 
 def epoch_axis(frame: Frame, style: StyleType) -> Text:
-    """The line below a plot: whole epochs, or parts of one where fewer than two are in sight."""
+    """The line below a plot: whole epochs, or fractions if fewer than two are visible."""
     found = ticks(frame.low_x, frame.high_x, max(2, frame.width // 8), False)
     whole = [tick for tick in found if tick == int(tick)]
     cells = [" "] * frame.width

@@ -1,4 +1,4 @@
-"""One run as its events tell it, and several runs of one action: all that curves, tables and lines are drawn from."""
+"""The state of a run, from its events, and of several seeds: curves, tables and status lines are drawn from it."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -19,15 +19,15 @@ from mnist_tui.runs.events import (
 )
 
 MAX_POINTS = 4_000
-"""Step losses that are kept; beyond, neighbours are merged: no terminal has so many columns."""
+"""Most step losses that are kept; then neighbours are merged: no terminal has as many columns."""
 REPLAY_SECONDS = 0.5
-"""In which a run that is watched tells what was there before: nothing can be learned from its pace."""
+"""In this time a watched run replays its past events, whose pace says nothing about its speed."""
 WARM_SECONDS = 2.0
-"""Of training before a time of arrival is told."""
+"""Of training before there is an ETA."""
 
 
 class Point(NamedTuple):
-    """A look at the loss inside an epoch."""
+    """The loss and the learning rate of a step."""
 
     epoch: float
     """Epochs done, with a fraction."""
@@ -51,16 +51,16 @@ class RunCurves:
     rows: list[EpochEnded] = field(default_factory=list)
     points: list[Point] = field(default_factory=list)
     marks: list[tuple[float, float]] = field(default_factory=list)
-    """Where the learning rate was changed by hand: epochs done, and the new rate."""
+    """Changes of the learning rate by hand: epochs done, and the new rate."""
     clock: Callable[[], float] = time.monotonic
     _began: tuple[float, float] | None = None
-    """When training was first seen to go on, and the epochs done then."""
-    _told_at: float = 0.0
-    """When the run was first told of."""
+    """Time and epochs done from which the pace is measured."""
+    _started_at: float = 0.0
+    """Time of the newest `RunStarted`."""
 
     @classmethod
     def from_saved(cls, name: str, seed: int, run: str, rows: Sequence[EpochEnded]) -> "RunCurves":
-        """An earlier run, of its epochs alone."""
+        """A saved run, which has only its epochs."""
         return cls(name, seed, run, "saved", rows=list(rows))
 
     @property
@@ -70,12 +70,12 @@ class RunCurves:
 
     @property
     def planned_epochs(self) -> int:
-        """Epochs that the run is to have; of a saved run those that it has."""
+        """Number of epochs at the end of the run; for a saved run, of its epochs."""
         return max(1, self.started.epochs if self.started else len(self.rows))
 
     @property
     def epochs_done(self) -> float:
-        """Epochs done, with the fraction of the one under way."""
+        """Epochs done, with the fraction of the current one."""
         started = self.started
         done = float(len(self.rows)) or (started.epochs_done if started else 0.0)
         return max(done, _epochs(self.progress) if self.progress else 0.0)
@@ -87,7 +87,7 @@ class RunCurves:
         return min(1.0, self.epochs_done / epochs) if epochs else 0.0
 
     def eta_seconds(self) -> float | None:
-        """Seconds to the end at the pace so far; None before it can be told."""
+        """Seconds to the end at the pace so far; None while that is unknown."""
         if self._began is None or self.started is None or self.state != "training":
             return None
         seconds, done = self.clock() - self._began[0], self.epochs_done - self._began[1]
@@ -96,12 +96,12 @@ class RunCurves:
         return seconds / done * (self.started.epochs - self.epochs_done)
 
     def add(self, event: Event) -> None:
-        """Takes an event in."""
+        """Updates the state by an event."""
         match event:
             case RunStarted():
                 self.started, self.ended, self.state = event, None, "training"
                 self.name, self.seed, self.run = event.name, event.seed, event.run
-                self._began, self._told_at = None, self.clock()
+                self._began, self._started_at = None, self.clock()
                 self._forget_after(event.epochs_done + event.steps_done / event.steps_per_epoch)
             case Progress():
                 self._add_progress(event)
@@ -118,7 +118,7 @@ class RunCurves:
                 self.ended, self.state = event, event.outcome
 
     def _forget_after(self, done: float) -> None:
-        """Drops what a run told after the checkpoint that it goes on from: it is trained, and told, again."""
+        """Drops epochs, steps and marks after the checkpoint of a resume: they are trained again."""
         self.rows = [row for row in self.rows if row.epoch <= done]
         self.points = [point for point in self.points if point.epoch <= done]
         self.marks = [(epoch, rate) for epoch, rate in self.marks if epoch <= done]
@@ -126,10 +126,10 @@ class RunCurves:
 
     def _add_progress(self, event: Progress) -> None:
         self.progress = event
-        is_replay = self.clock() - self._told_at < REPLAY_SECONDS
+        is_replay = self.clock() - self._started_at < REPLAY_SECONDS
         if self.state == "training" and (self._began is None or is_replay):
             self._began = (self.clock(), _epochs(event))
-        while self.points and self.points[-1].epoch >= _epochs(event):  # Another process went on from a checkpoint.
+        while self.points and self.points[-1].epoch >= _epochs(event):  # Another process has resumed from a checkpoint.
             self.points.pop()
         self.points.append(Point(_epochs(event), event.loss, event.learning_rate))
         if len(self.points) >= MAX_POINTS:
@@ -147,7 +147,7 @@ def _epochs(progress: Progress) -> float:
 
 @dataclass(frozen=True)
 class SeedGroup:
-    """The runs of one action: one, or the same with several seeds; the newest is the last."""
+    """One run, or several seeds of one recipe; the newest is the last."""
 
     runs: tuple[RunCurves, ...] = ()
 

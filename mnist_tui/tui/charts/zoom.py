@@ -23,7 +23,7 @@ from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.repaint import LeanScreen
 
 ZOOM = 1.6
-"""Times that a press brings nearer."""
+"""Factor of one zoom step."""
 NAMES = {"ZoomScreen": "Curves", "App": "Everywhere"}
 
 
@@ -31,7 +31,7 @@ class CursorPlot(Plot):
     """A plot in which a click moves the cursor."""
 
     class Clicked(Message):
-        """The cursor is wanted at an epoch."""
+        """Posted by a click at an epoch."""
 
         def __init__(self, epoch: float) -> None:
             super().__init__()
@@ -65,7 +65,7 @@ class Readout(Static):
 
 @dataclass(frozen=True)
 class Zoomed:
-    """What the zoom shows: asked for anew whenever something changed."""
+    """The source of a zoom: called again whenever something has changed."""
 
     title: str
     picture: Callable[[Metric, float], Picture]
@@ -75,7 +75,7 @@ class Zoomed:
 
 
 class ZoomScreen(LeanScreen[None]):
-    """A metric over the epochs; the keys move a cursor and the part that is seen."""
+    """A metric over the epochs; the keys move a cursor and the visible part."""
 
     BINDINGS: ClassVar[list[BindingType]] = with_ids(
         [
@@ -117,13 +117,13 @@ class ZoomScreen(LeanScreen[None]):
         self._show()
 
     def show_new(self) -> None:
-        """Something is new: draws it, as seldom as a chart is drawn."""
+        """Draws new events, as seldom as a chart does."""
         if not self.is_attached or self._later is not None:
             return
         pause = self._shown_at + min(MAX_SECONDS, self._plot.cost / SHARE) - time.monotonic()
         if pause <= 0:
             self._show()
-        else:  # It may be the last that the run tells.
+        else:  # It may be the last event of the run.
             self._later = self.set_timer(pause, self._show)
 
     def _show(self, **view: object) -> None:
@@ -147,7 +147,7 @@ class ZoomScreen(LeanScreen[None]):
         return max(1.0, self._plot.picture.x_max)
 
     def _move_to(self, cursor: float) -> None:
-        """Puts the cursor at an epoch, and what is seen around it."""
+        """Moves the cursor to an epoch, and the visible part to the cursor."""
         view = self._plot.view
         cursor = min(self._epochs, max(0.0, cursor))
         low, width = view.low_x, view.high_x - view.low_x
@@ -156,7 +156,7 @@ class ZoomScreen(LeanScreen[None]):
         self._show(cursor=cursor, low_x=low, high_x=low + width)
 
     def action_move(self, steps: int) -> None:
-        """Moves the cursor by whole epochs, and what is seen with it."""
+        """Moves the cursor by whole epochs."""
         self._move_to(float(round(self._plot.view.cursor or 0.0) + steps))
 
     @on(CursorPlot.Clicked)
@@ -164,11 +164,11 @@ class ZoomScreen(LeanScreen[None]):
         self._move_to(event.epoch)
 
     def action_end(self, end: int) -> None:
-        """To the first or the last epoch."""
+        """Moves the cursor to the first or the last epoch."""
         self._move_to(float(self._zoomed.last_epoch() if end else 0))
 
     def action_zoom(self, direction: int) -> None:
-        """Nearer to the cursor, away from it, or back to the whole."""
+        """Zooms in or out at the cursor, or shows all epochs."""
         view = self._plot.view
         self._is_whole = direction == 0
         width = (view.high_x - view.low_x) / ZOOM**direction if direction else self._epochs
@@ -177,21 +177,21 @@ class ZoomScreen(LeanScreen[None]):
         self._show(low_x=low, high_x=low + width)
 
     def action_metric(self, steps: int) -> None:
-        """The next metric, or the one before."""
+        """Switches to the next metric, or the previous one."""
         metric = METRICS[(METRICS.index(self._plot.view.metric) + steps) % len(METRICS)]
         self._show(metric=metric, log_y=CHARTS[metric].is_log)
 
     def action_log(self) -> None:
-        """A logarithmic axis, or a linear one."""
+        """Switches between a logarithmic and a linear axis."""
         self._show(log_y=not self._plot.view.log_y)
 
     def action_smooth(self) -> None:
-        """The next smoothing."""
+        """Switches to the next smoothing."""
         self._smoothing = SMOOTHINGS[(SMOOTHINGS.index(self._smoothing) + 1) % len(SMOOTHINGS)]
         self._show()
 
     def action_help(self) -> None:
-        """Every key that works where the focus is."""
+        """Shows every key that works where the focus is."""
         self.app.push_screen(HelpScreen(sections(self.active_bindings, NAMES)))
 
     def on_mouse_scroll_up(self) -> None:

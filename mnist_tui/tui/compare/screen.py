@@ -1,4 +1,4 @@
-"""Compare, the third mode: the marked rows of Runs over each other, what differs, and whether noise could do that."""
+"""Compare: the curves of the rows marked in Runs, their differences, and whether noise could explain those."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -26,7 +26,7 @@ from mnist_tui.tui.status import Headline
 GAP = "  "
 """Between two columns of a table."""
 SIDE_CELLS = 12
-"""The narrowest column of a arm."""
+"""The narrowest column of an arm."""
 NAMES = {"CompareScreen": "Compare", "VerticalScroll": "Report", "App": "Everywhere"}
 EMPTY = """\
 nothing is marked yet
@@ -35,7 +35,7 @@ nothing is marked yet
 
 
 class CompareScreen(WorkerScreen):
-    """Curves, results arm by arm, only the differences, and the sentence."""
+    """Curves, results per arm, differences, and what follows from them."""
 
     AUTO_FOCUS = "VerticalScroll"
     BINDINGS: ClassVar[list[BindingType]] = with_ids(
@@ -91,14 +91,10 @@ class CompareScreen(WorkerScreen):
     def is_useful(self, action: str) -> bool:
         return bool(self.selection.colors) or action in ("help", "leave")
 
-    @on(Headline.ModeChosen)
-    def _choose_mode(self, event: Headline.ModeChosen) -> None:
-        self.run_worker(self.app.action_mode(event.mode))  # type: ignore[attr-defined]
-
-    # --- computing, beside the screen ---
+    # --- computing in the background ---
 
     def compute(self) -> None:
-        """Reads and judges what is marked."""
+        """Reads and compares the marked rows."""
         arms = self.selection.arms()
         shown = [
             "Compare",
@@ -117,13 +113,13 @@ class CompareScreen(WorkerScreen):
         def job() -> Any:
             return lines_of(arms, what), report(arms, measure, only, width, self._tint())
 
-        self.submit("compare", job, self._take)
+        self.submit("compare", job, self._show_result)
 
     def _tint(self) -> Any:
         is_dark = self.app.current_theme.dark
         return lambda color: (marker(color, self.ascii_only), colour(color, is_dark))
 
-    def _take(self, result: Any, error: str | None) -> None:
+    def _show_result(self, result: Any, error: str | None) -> None:
         self._put(*(result or ((), Text(f"! {error}"))))
 
     def _put(self, lines: Any, text: Text) -> None:
@@ -144,7 +140,7 @@ class CompareScreen(WorkerScreen):
     # --- keys ---
 
     def action_move(self, epochs: int) -> None:
-        """The cursor by an epoch."""
+        """Moves the cursor by an epoch."""
         self.query_one(Overlay).move(epochs)
 
     def action_metric(self) -> None:
@@ -155,31 +151,31 @@ class CompareScreen(WorkerScreen):
         self.compute()
 
     def action_log(self) -> None:
-        """A logarithmic axis, or a linear one."""
+        """Switches between a logarithmic and a linear axis."""
         overlay = self.query_one(Overlay)
         overlay.log_y = not overlay.log_y and self.what != "gap"
         overlay.refresh()
 
     def action_measure(self) -> None:
-        """The next accuracy to judge by."""
+        """Switches to the next accuracy to compare by."""
         measures = list(MEASURES)
         self.measure = measures[(measures.index(self.measure) + 1) % len(measures)]
         self.compute()
 
     def action_differences(self) -> None:
-        """All settings, or only those that differ."""
+        """Shows all settings, or only those that differ."""
         self.only_differences = not self.only_differences
         self.compute()
 
     def action_base(self) -> None:
-        """The next arm becomes the first."""
+        """Makes the next arm the baseline."""
         if self.selection.colors:
             names = next(iter(self.selection.colors))
             self.selection.colors[names] = self.selection.colors.pop(names)
             self.compute()
 
     def action_unmark(self) -> None:
-        """Takes every mark away."""
+        """Removes every mark."""
         self.selection.colors.clear()
         self.compute()
 
@@ -201,40 +197,40 @@ class CompareScreen(WorkerScreen):
             clipboard.copy(self, lines, what)
 
     def action_help(self) -> None:
-        """Every key that works where the focus is."""
+        """Shows every key that works where the focus is."""
         self.app.push_screen(help_on(self, NAMES))
 
 
 def report(arms: Sequence[tuple[int, Arm]], measure: Measure, only: bool, width: int, tint: Any) -> Text:
-    """What stands beside the curves: the sentences first, then results, settings and layers."""
-    only_sides = [arm for _, arm in arms]
+    """The text beside the curves: the conclusions first, then results, settings and layers."""
+    only_arms = [arm for _, arm in arms]
     text = Text()
-    for line in sentences(only_sides, measure):
+    for line in sentences(only_arms, measure):
         text.append(f"{line}\n\n", "bold")
     if len(arms) == 1:
         text.append("Mark another row in Runs (2) to compare it with.\n\n", "bold")
-    rows = tables.comparison_table(only_sides, measure)
-    text.append(_headed(rows, arms, width, tint))
-    settings = tables.difference_table(only_sides) if only else tables.setting_table(only_sides)
-    heads = ["only what differs" if only else "all settings", *(arm.label for arm in only_sides)]
+    rows = tables.comparison_table(only_arms, measure)
+    text.append(_table(rows, arms, width, tint))
+    settings = tables.difference_table(only_arms) if only else tables.setting_table(only_arms)
+    heads = ["only what differs" if only else "all settings", *(arm.label for arm in only_arms)]
     if settings:
-        text.append("\n").append(_headed([heads, *settings], arms, width, tint))
+        text.append("\n").append(_table([heads, *settings], arms, width, tint))
     for _, arm in arms[1:]:
-        if layers := tables.layer_lines(only_sides[0], arm):
-            text.append(f"\nlayers, from {only_sides[0].label} to {arm.label}\n", "underline")
+        if layers := tables.layer_lines(only_arms[0], arm):
+            text.append(f"\nlayers, from {only_arms[0].label} to {arm.label}\n", "underline")
             text.append("".join(f"  {line}\n" for line in layers))
     return text
 
 
 def sentences(arms: Sequence[Arm], measure: Measure) -> list[str]:
-    """What can be said, or why nothing can be."""
+    """The conclusions, or why the arms cannot be compared."""
     if refused := comparison.refusals(arms, measure):
         return [f"Not compared: {sentence}" for sentence in refused[:5]]
     return [verdict.sentence for verdict in comparison.compare(arms, measure)]
 
 
-def _headed(rows: Sequence[Sequence[str]], arms: Sequence[tuple[int, Arm]], width: int, tint: Any) -> Text:
-    """A table of at most `width` cells; arms for which there is no room beside the others go below them."""
+def _table(rows: Sequence[Sequence[str]], arms: Sequence[tuple[int, Arm]], width: int, tint: Any) -> Text:
+    """A table of at most `width` cells; arms that do not fit beside the others go below them."""
     names, *values = zip(*rows, strict=True)
     name = min(max(map(cell_len, names)), max(SIDE_CELLS, 3 * width // 10))
     beside = max(1, min(len(arms), (width - name) // (len(GAP) + SIDE_CELLS)))
@@ -247,7 +243,7 @@ def _headed(rows: Sequence[Sequence[str]], arms: Sequence[tuple[int, Arm]], widt
 
 
 def _block(names: Sequence[str], name: int, columns: Sequence[tuple[Any, Sequence[str]]], room: int) -> Text:
-    """Sides beside each other, the columns headed by the arms' markers and colours and at most `room` cells wide."""
+    """Arms beside each other, the columns headed by the arms' markers and colours and at most `room` cells wide."""
     text = Text()
     cells = [[_cut(each, name) for each in names]]
     for (sign, _), (label, *values) in columns:

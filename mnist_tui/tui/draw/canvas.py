@@ -11,9 +11,9 @@ from textual.geometry import Offset
 from textual.message import Message
 from textual.widget import Widget
 
+from mnist_tui.analysis.images import RAMP, SIDE
 from mnist_tui.images.drawing import Drawing, Point
 from mnist_tui.tui.keys import with_ids
-from mnist_tui.tui.lab.digits import RAMP, SIDE
 
 Scale = Literal[0, 1, 2]
 CELLS: dict[Scale, tuple[int, int]] = {0: (SIDE, SIDE // 2), 1: (2 * SIDE, SIDE), 2: (4 * SIDE, 2 * SIDE)}

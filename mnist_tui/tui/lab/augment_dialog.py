@@ -1,7 +1,7 @@
 """The augmentation as a list: add from the catalog, edit, switch off, move, remove; with digits that go through it."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from textual import on
 from textual.app import ComposeResult
@@ -13,13 +13,18 @@ from textual.widgets.option_list import Option
 
 from mnist_tui.spec.calls import signature
 from mnist_tui.spec.catalog import TRANSFORMS
+from mnist_tui.spec.draft import Draft
 from mnist_tui.spec.typed_settings import transforms_in
 from mnist_tui.text import clean_line
 from mnist_tui.tui.dialogs import AskDialog, ChoiceDialog, Question
 from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.lab.digits import DigitsStrip
+from mnist_tui.tui.lab.previews import Sample
 from mnist_tui.tui.repaint import Dialog
+
+if TYPE_CHECKING:
+    from mnist_tui.training.preview import AugmentedSample
 
 
 class Transform(NamedTuple):
@@ -30,12 +35,8 @@ class Transform(NamedTuple):
     is_on: bool = True
 
 
-Feed = Callable[[Sequence[str], Callable[[Any, str | None], None]], None]
-"""Has digits augmented by transforms, and calls back with them, or with why there are none."""
-
-
-class AugmentDialog(Dialog[tuple[Transform, ...]]):
-    """Returns the transforms in their order, those that are switched off too."""
+class AugmentDialog(Dialog[Draft]):
+    """Returns the draft with the transforms in their new order, including those that are switched off."""
 
     BINDINGS: ClassVar[list[BindingType]] = with_ids(
         [
@@ -51,22 +52,16 @@ class AugmentDialog(Dialog[tuple[Transform, ...]]):
         ]
     )
 
-    def __init__(
-        self,
-        transforms: Sequence[Transform],
-        wrong: Callable[[Sequence[str]], str | None],
-        feed: Feed,
-        ascii_only: bool,
-    ) -> None:
-        """`wrong`: what is wrong with transforms, None where nothing is."""
+    def __init__(self, draft: Draft, sample: Sample, ascii_only: bool) -> None:
+        """A dialog on the transforms of a draft; raises `SpecError` where its augmentation cannot be parsed."""
         super().__init__()
-        self._transforms = list(transforms)
-        self._wrong, self._feed, self._ascii_only = wrong, feed, ascii_only
+        self._draft, self._sample, self._ascii_only = draft, sample, ascii_only
+        self._transforms = [Transform(*each) for each in draft.transforms()]
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            words = "Augmentation of training images, first to last; Enter edits"
-            yield Static(Content(words), classes="dialog-title")
+            title = "Augmentation of training images, first to last; Enter edits"
+            yield Static(Content(title), classes="dialog-title")
             yield OptionList(compact=True)
             yield Static(id="dialog-error")
             yield DigitsStrip(self._ascii_only)
@@ -74,6 +69,7 @@ class AugmentDialog(Dialog[tuple[Transform, ...]]):
 
     def on_mount(self) -> None:
         self.set_class(self.app.size.height < 30, "-short")
+        self.set_class(self.app.size.height < 22, "-flat")
         self.query_one(DigitsStrip).can_focus = False  # The keys are for the list.
         self._show(0)
 
@@ -82,7 +78,7 @@ class AugmentDialog(Dialog[tuple[Transform, ...]]):
         return self.query_one(OptionList).highlighted if self._transforms else None
 
     def _show(self, at: int) -> None:
-        """Shows the list with the cursor at a place, and digits that go through what is switched on."""
+        """Shows the list with the cursor at an index, and digits that go through the transforms that are on."""
         options = self.query_one(OptionList)
         options.clear_options()
         signs = ("x", " ") if self._ascii_only else ("✓", " ")
@@ -92,33 +88,43 @@ class AugmentDialog(Dialog[tuple[Transform, ...]]):
         self._redraw()
 
     def _redraw(self) -> None:
-        texts = self._switched_on()
-        wrong = self._wrong(texts)
-        self.query_one("#dialog-error", Static).update(Content(f"! {clean_line(wrong, 300)}" if wrong else ""))
-        if wrong is None:
-            self._feed(texts, self._show_digits)
+        result = self._with(self._enabled()).result
+        error = result.errors.get("augment")
+        self.query_one("#dialog-error", Static).update(Content(f"! {clean_line(error, 300)}" if error else ""))
+        if result.spec is not None:
+            self._sample(result.spec, self._show_digits)
+        elif error is None:
+            self._show_digits(None, "digits come once nothing else is wrong in the design")
 
-    def _show_digits(self, fed: Any, error: str | None) -> None:
-        for strip in self.query(DigitsStrip):  # None is left where the answer comes after the dialog was closed.
-            if error is not None:
-                strip.show_waiting(error)
+    def _show_digits(self, sample: "AugmentedSample | None", error: str | None) -> None:
+        for strip in self.query(DigitsStrip):  # None is left if the answer comes after the dialog was closed.
+            if sample is not None and error is None:
+                strip.show(sample.digits, sample.labels, "r draws others")
             else:
-                strip.show(fed.digits, fed.labels, "r draws others")
+                strip.show_reason(error or "")
 
-    def _switched_on(self) -> list[str]:
+    def _enabled(self) -> list[str]:
         return [each.text for each in self._transforms if each.is_on]
+
+    def _with(self, texts: Sequence[str]) -> Draft:
+        """The draft with other transforms."""
+        return self._draft.with_text("augment", ", ".join(texts))
+
+    def _error_in(self, texts: Sequence[str]) -> str | None:
+        return self._with(texts).result.errors.get("augment")
 
     # --- keys ---
 
     def action_add(self) -> None:
         """Asks which transform, and with which arguments."""
-        self.app.push_screen(ChoiceDialog(list(TRANSFORMS), next(iter(TRANSFORMS))), self._add)
+        self.app.push_screen(ChoiceDialog("Add which transform?", list(TRANSFORMS), next(iter(TRANSFORMS))), self._add)
 
     def _add(self, name: str | None) -> None:
         if name is not None:
-            needed = [key for key, one in signature(TRANSFORMS[name]).parameters.items() if one.default is one.empty]
-            text = f"{name}({', '.join(f'{key}=' for key in needed)})"
-            self._request(text, lambda calls: self._put(len(self._transforms), map(Transform, calls)))
+            arguments = signature(TRANSFORMS[name]).parameters.items()
+            required = [key for key, argument in arguments if argument.default is argument.empty]
+            text = f"{name}({', '.join(f'{key}=' for key in required)})"
+            self._ask(text, lambda calls: self._put(len(self._transforms), map(Transform, calls)))
 
     @on(OptionList.OptionSelected)
     def action_edit(self) -> None:
@@ -127,14 +133,14 @@ class AugmentDialog(Dialog[tuple[Transform, ...]]):
         if at is None:
             self.action_add()
         else:
-            before = self._transforms[at]
-            self._request(before.text, lambda calls: self._put(at, [before._replace(text=call) for call in calls], 1))
+            old = self._transforms[at]
+            self._ask(old.text, lambda calls: self._put(at, [old._replace(text=call) for call in calls], 1))
 
-    def _request(self, text: str, on_result: Callable[[Sequence[str]], None]) -> None:
-        """Asks for a call; several are answered each by itself, so that one that is switched off keeps its place."""
+    def _ask(self, text: str, on_result: Callable[[Sequence[str]], None]) -> None:
+        """Asks for a call; the answer may be several, each a transform with a line of its own."""
         name = text.partition("(")[0].strip()
         title, hint = f"{name} with which arguments?", TRANSFORMS.get(name, "")
-        dialog = AskDialog(Question(title, hint, text, lambda typed: self._wrong([typed])))
+        dialog = AskDialog(Question(title, hint, text, lambda typed: self._error_in([typed])))
         self.app.push_screen(dialog, lambda typed: on_result(_calls(typed)) if typed else None)
 
     def _put(self, at: int, transforms: Iterable[Transform], replaced: int = 0) -> None:
@@ -144,8 +150,8 @@ class AugmentDialog(Dialog[tuple[Transform, ...]]):
     def action_switch(self) -> None:
         """Switches the transform under the cursor on or off."""
         if (at := self._at) is not None:
-            before = self._transforms[at]
-            self._put(at, [before._replace(is_on=not before.is_on)], replaced=1)
+            old = self._transforms[at]
+            self._put(at, [old._replace(is_on=not old.is_on)], replaced=1)
 
     def action_move(self, steps: int) -> None:
         """Moves the transform under the cursor."""
@@ -161,15 +167,15 @@ class AugmentDialog(Dialog[tuple[Transform, ...]]):
             self._show(at)
 
     def action_redraw(self) -> None:
-        """Other digits."""
+        """Draws other digits."""
         self._redraw()
 
     def action_accept(self) -> None:
-        """Answers, where nothing is wrong."""
-        if self._wrong(self._switched_on()) is None:
-            self.dismiss(tuple(self._transforms))
+        """Closes with the draft, unless a transform that is on has an error."""
+        if self._error_in(self._enabled()) is None:
+            self.dismiss(self._draft.with_transforms(self._transforms))
 
 
 def _calls(text: str) -> list[str]:
-    """The transforms that a text calls."""
+    """The transforms in a text, as one call each."""
     return [str(call) for call in transforms_in(text)]

@@ -14,16 +14,23 @@ from mnist_tui.spec.run_spec import RunSpec
 BAR = 12
 """Cells of the bar that shows how much of the parameters is used."""
 
-Standing = Literal["met", "open", "missed", "not asked"]
-"""How a part of the target stands."""
+Standing = Literal["met", "open", "missed", "not judged", "not asked"]
+"""Of a part of the target: `open` means not met yet; what is `not judged` stays so at the end of the run."""
 SIGNS: dict[Standing, tuple[str, str]] = {
     "met": ("✓", "+"),
     "open": ("…", "."),
     "missed": ("✗", "!"),
+    "not judged": ("…", "."),
     "not asked": ("", ""),
 }
 """With and without Unicode."""
-STYLES: dict[Standing, str] = {"met": "not dim", "open": "dim", "missed": "not dim bold reverse", "not asked": ""}
+STYLES: dict[Standing, str] = {
+    "met": "not dim",
+    "open": "dim",
+    "missed": "not dim bold reverse",
+    "not judged": "dim",
+    "not asked": "",
+}
 
 
 @dataclass(frozen=True)
@@ -32,12 +39,12 @@ class BudgetLine:
 
     name: str
     fact: str
-    """What there is, and what is asked for."""
+    """The value, and the target's."""
     short: str
     """The same in a few characters."""
     standing: Standing
     words: str = ""
-    """How it stands, in words; "" where it is not asked for."""
+    """The standing in words, such as `OVER by 12`; "" where there is nothing to say."""
 
 
 def headline_parts(spec: RunSpec) -> list[str]:
@@ -47,9 +54,9 @@ def headline_parts(spec: RunSpec) -> list[str]:
 
 
 def budget_lines(spec: RunSpec, rows: Sequence[EpochEnded], is_mnist: bool) -> list[BudgetLine]:
-    """How parameters, accuracy and epochs stand, after the epochs of a run or, without any, by the design alone.
+    """Parameters, accuracy and epochs against the target: after the epochs of a run or, without any, of a design.
 
-    The verdicts are those of `verdict`, so that what is said while it trains and what is said at the end agree.
+    The standings follow `runs.verdict`, so that the card agrees with the verdict that the run is saved with.
     """
     parts = verdict.after_training(spec, rows, is_mnist) if rows else verdict.before_training(spec)
     return [_parameters(spec), _accuracy(spec, rows, is_mnist, dict(parts or {})), _epochs(spec, rows)]
@@ -67,23 +74,22 @@ def _parameters(spec: RunSpec) -> BudgetLine:
 
 
 def _accuracy(spec: RunSpec, rows: Sequence[EpochEnded], is_mnist: bool, parts: dict[str, bool | None]) -> BudgetLine:
-    wanted, count = spec.target.test_accuracy, spec.target.last_epochs
+    target, count = spec.target.test_accuracy, spec.target.last_epochs
     judged = [row.test_accuracy for row in rows][-(count or len(rows)) :]
     reached = f"{(min(judged) if count else max(judged)):.2%}" if judged else "-"
     name, where = (f"last {count} acc", f"last {count}") if count else ("best acc", "best")
-    if wanted is None:
+    if target is None:
         return BudgetLine(name, reached if rows else "no target", f"{where} {reached}", "not asked")
     if not rows:
-        return BudgetLine(name, f"{wanted:.2%} wanted", f"{where} {wanted:.2%}", "open")
-    short = f"{where} {reached.removesuffix('%')}/{wanted:.2%}"
+        return BudgetLine(name, f"{target:.2%} wanted", f"{where} {target:.2%}", "not judged")
+    short = f"{where} {reached.removesuffix('%')}/{target:.2%}"
+    fact = f"{reached} of {target:.2%}"
     if not is_mnist:
-        return BudgetLine(name, f"{reached} of {wanted:.2%}", short, "open", "not judged")
+        return BudgetLine(name, fact, short, "not judged", "not judged")
     if count and len(rows) < count:
-        return BudgetLine(name, f"{reached} of {wanted:.2%}", short, "open", f"not yet: {len(rows)} of {count}")
-    is_met = bool(parts.get("test_accuracy"))
-    return BudgetLine(
-        name, f"{reached} of {wanted:.2%}", short, "met" if is_met else "open", "ok" if is_met else "not yet"
-    )
+        return BudgetLine(name, fact, short, "open", f"not yet: {len(rows)} of {count}")
+    is_met = parts.get("test_accuracy")
+    return BudgetLine(name, fact, short, *(("met", "ok") if is_met else ("open", "not yet")))
 
 
 def _epochs(spec: RunSpec, rows: Sequence[EpochEnded]) -> BudgetLine:
@@ -96,23 +102,22 @@ def _epochs(spec: RunSpec, rows: Sequence[EpochEnded]) -> BudgetLine:
     fact = f"{fact}, at most {allowed}"
     if over > 0:
         return BudgetLine("epochs", fact, f"{short} > {allowed}", "missed", f"OVER by {over}")
-    # A run may end before its plan does, and is judged by the epochs that it took.
+    # A run may end before its last epoch, and is judged by the epochs that it took.
     return BudgetLine("epochs", fact, short, "met", "ok" if epochs <= allowed else "ok so far")
 
 
 def budget_text(lines: Sequence[BudgetLine], has_ended: bool, ascii_only: bool) -> Text:
-    """What the target asks for, on one line, each part with its sign; after the end what is open is missed."""
+    """The parts of the target on one line, each with its sign; after the end of the run an open part is missed."""
     text = Text(no_wrap=True)
     for line in lines:
-        if line.words or line.standing == "open":
-            is_missed = has_ended and line.words == "not yet"
-            standing: Standing = "missed" if is_missed else line.standing
+        if line.standing != "not asked":
+            standing: Standing = "missed" if has_ended and line.standing == "open" else line.standing
             text.append(f"{'  ' if text else ''}{SIGNS[standing][ascii_only]} {line.short}", STYLES[standing])
     return text
 
 
 class BudgetCard(Static):
-    """Three lines: what the target allows, what the design has, and whether that is within it."""
+    """Parameters, accuracy and epochs of the design against the target, in three lines."""
 
     DEFAULT_CSS = (
         "BudgetCard { height: 3; padding: 0 1; background: $panel; text-wrap: nowrap; text-overflow: ellipsis; }"
@@ -129,7 +134,7 @@ class BudgetCard(Static):
         self._spec = spec
         lines = budget_lines(spec, (), is_mnist=True)
         texts = [self._line(spec, line) for line in lines]
-        if max(text.cell_len for text in texts) > self.size.width:  # The verdict, at the right, must stay in sight.
+        if max(text.cell_len for text in texts) > self.size.width:  # The standing, at the right, must stay visible.
             texts = [self._short_line(line) for line in lines]
         shown = Text("\n").join(texts)
         if shown != self._shown:

@@ -1,4 +1,4 @@
-"""The list of names that may stand at the cursor of the editor, beside which the editor keeps the focus."""
+"""The list of completions at the cursor of the editor, which keeps the focus."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ MOST_ROWS = 8
 
 
 class CompletionList(OptionList, can_focus=False):
-    """Names below (or, where there is more room, above) a cell; the arrows choose, Enter or a click takes."""
+    """Names below (or, where there is more room, above) a cell; arrows highlight one, Enter or a click selects it."""
 
     DEFAULT_CSS = """
     CompletionList { layer: names; background: $panel; scrollbar-size-horizontal: 0; }
@@ -21,30 +21,30 @@ class CompletionList(OptionList, can_focus=False):
     """
 
     class Closed(Message):
-        """It is out of sight."""
+        """Posted when the list is closed."""
 
     def __init__(self) -> None:
         super().__init__(compact=True, markup=False)
         self.display = False
 
     def show(self, names: Sequence[str], cursor: Offset, room: Size) -> None:
-        """Shows names at a cursor that is inside a widget of the size `room`; the chosen one stays, where it can."""
-        chosen = self.highlighted_option.id if self.display and self.highlighted_option else None
+        """Shows names at a cursor inside a widget of the size `room`; the same one stays highlighted if it is there."""
+        highlighted = self.highlighted_option.id if self.display and self.highlighted_option else None
         self.clear_options()
         self.add_options([Option(Content(name), id=name) for name in names])
-        self.highlighted = names.index(chosen) if chosen in names else 0
+        self.highlighted = names.index(highlighted) if highlighted in names else 0
         below, above = room.height - cursor.y - 1, cursor.y
-        wanted = min(MOST_ROWS, len(names))
-        is_above = wanted > below and above > below
-        height = max(1, min(wanted, above if is_above else below))
+        rows = min(MOST_ROWS, len(names))
+        is_above = rows > below and above > below
+        height = max(1, min(rows, above if is_above else below))
         width = max(map(len, names)) + 3
         self.styles.width, self.styles.height = width, height
         x = max(0, min(cursor.x - 1, room.width - width))
         self.styles.offset = (x, cursor.y - height if is_above else cursor.y + 1)
         self.display = True
 
-    def take_key(self, key: str) -> bool:
-        """Whether a key was for the list."""
+    def run_key(self, key: str) -> bool:
+        """Runs the action of a key; whether the open list has one for it."""
         actions = {
             "up": self.action_cursor_up,
             "down": self.action_cursor_down,
@@ -59,7 +59,7 @@ class CompletionList(OptionList, can_focus=False):
         return True
 
     def close(self) -> None:
-        """Takes it away."""
+        """Closes the list."""
         if self.display:
             self.display = False
             self.post_message(self.Closed())

@@ -21,9 +21,9 @@ GAP = 1
 """Cells between two digits."""
 WHOLE_DIGITS = 4
 HIGHEST = 0.99
-"""The highest probability that is shown: rounding would make a certainty of 0.996."""
+"""The highest probability that is shown: 0.996 would be rounded to a certainty."""
 LEGEND = "label>prediction; "
-"""Stands in the caption while a prediction in sight is wrong."""
+"""In the caption while a visible prediction is wrong."""
 
 
 def half_blocks(grey: Sequence[Sequence[int]]) -> list[Text]:
@@ -57,9 +57,9 @@ def label_text(label: int, prediction: "Prediction | None", width: int, wrong: S
 
 
 def layout(width: int, height: int) -> tuple[int, int, int]:
-    """By what digits are made smaller, how many stand side by side, and how many rows of them there are.
+    """The factor by which digits are reduced (1 or 2), their number per row, and the number of rows.
 
-    Whole where at least `WHOLE_DIGITS` have room: rotated and shifted digits are told by looking at several.
+    They are reduced unless at least `WHOLE_DIGITS` fit: an augmentation is judged by looking at several digits.
     """
     for factor in (1, 2):
         side = SIDE // factor
@@ -80,7 +80,10 @@ class DigitsStrip(Widget, can_focus=True):
     ALLOW_SELECT: ClassVar[bool] = False
 
     class Redraw(Message):
-        """Somebody wants other digits."""
+        """Posted by a click: other digits are to be drawn."""
+
+    class Changed(Message):
+        """Posted when other digits are shown, or none."""
 
     def __init__(self, ascii_only: bool) -> None:
         super().__init__()
@@ -95,16 +98,18 @@ class DigitsStrip(Widget, can_focus=True):
         """Shows digits of 784 grey values each."""
         self.digits, self._labels, self._caption = digits, labels, caption
         self.show_predictions(())
+        self.post_message(self.Changed())
 
     def show_predictions(self, predictions: Sequence["Prediction"]) -> None:
-        """Shows below each digit what the network says about it; without any, the labels alone."""
+        """Shows the prediction below each digit; without any, the labels alone."""
         self._predictions = predictions
         self.refresh()
 
-    def show_waiting(self, reason: str) -> None:
-        """Shows why there are none."""
+    def show_reason(self, reason: str) -> None:
+        """Shows why there are no digits."""
         self.digits, self._caption = (), reason
         self.show_predictions(())
+        self.post_message(self.Changed())
 
     def on_click(self, event: events.Click) -> None:
         event.stop()
@@ -124,12 +129,12 @@ class DigitsStrip(Widget, can_focus=True):
         return Text("\n", no_wrap=True).join([*lines, *self._caption_lines(caption, width, height - len(lines))])
 
     def _legend(self, count: int) -> str:
-        """What a wrong prediction looks like, where one of the first `count` digits has one."""
+        """The legend for wrong predictions, if one of the first `count` digits has one; else ""."""
         labelled = zip(self._labels[:count], self._predictions, strict=False)
         return LEGEND if any(prediction.label != label for label, prediction in labelled) else ""
 
     def _caption_lines(self, caption: str, width: int, height: int) -> list[Text]:
-        """The caption in as many lines as there are; what has no room in the last is cut."""
+        """The caption in at most `height` lines; the last one is cut."""
         whole = textwrap.wrap(caption, max(1, width))
         last = Text(" ".join(whole[height - 1 :]), "dim", no_wrap=True)
         last.truncate(max(0, width), overflow="crop" if self.ascii_only else "ellipsis")

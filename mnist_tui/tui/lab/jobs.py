@@ -1,4 +1,4 @@
-"""What the background worker does for the screen: each a plain function that may load torch or read the disk."""
+"""The jobs of the background worker: plain functions that may load torch or read the disk."""
 
 from collections.abc import Sequence
 from itertools import islice
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from mnist_tui.training.preview import AugmentedSample
 
 DIGITS = 12
-"""Digits of one draw; the strip shows as many as fit."""
+"""Digits per draw; the strip shows as many as fit."""
 LISTED_RUNS = 200
 """Runs that the dialog to pin one lists."""
 
 
 def warm_up() -> None:
     """Loads torch and what its first use takes, so that a run can begin at once."""
-    from mnist_tui.training import preview
+    from mnist_tui.training import warm_up
 
-    preview.warm_up()
+    warm_up.warm_up()
 
 
 def rates(spec: RunSpec) -> Sequence[float]:
@@ -34,29 +34,29 @@ def rates(spec: RunSpec) -> Sequence[float]:
     return preview.scheduled_rates(spec)
 
 
-def fed(spec: RunSpec, options: "Options", draw: int, is_training: bool) -> "AugmentedSample":
-    """Training digits as the network is fed with them; none while this process trains and they could disturb it."""
+def sample_augmented(spec: RunSpec, options: "Options", draw: int, is_training: bool) -> "AugmentedSample":
+    """Augmented training digits; none while this process trains if drawing them could change its random state."""
     from mnist_tui.training import preview
 
     return preview.sample_augmented(spec, options, DIGITS, draw, is_training)
 
 
 def predict(spec: RunSpec, folder: Path, digits: Sequence[bytes]) -> "Predictions | None":
-    """What the network of a run says about digits, by its newest checkpoint; None where that cannot be read."""
+    """Predictions on digits by the newest checkpoint of a run; None if that cannot be read."""
     from mnist_tui.training import predict
 
     return predict.predict(spec, folder, digits)
 
 
 def run_spec(folder: Path) -> RunSpec:
-    """What a run was set to do."""
+    """The spec that a run was started with."""
     from mnist_tui.runs import storage
 
     return storage.load_run(folder).spec
 
 
 def seeds_sentence(accuracies: Sequence[float]) -> str:
-    """Mean and interval over the best accuracies of the seeds of one action."""
+    """Mean and 95 % interval of the best accuracies of several seeds, as a sentence."""
     from mnist_tui.analysis.statistics import mean_interval  # scipy: a second.
 
     mean = f"{len(accuracies)} seeds: mean best {sum(accuracies) / len(accuracies):.2%}"
@@ -65,7 +65,7 @@ def seeds_sentence(accuracies: Sequence[float]) -> str:
 
 
 def live_run(runs_dir: Path) -> Path | None:
-    """The newest run that some process trains; None where there is none."""
+    """The folder of the newest run that a process is training; None for no such run."""
     from mnist_tui.runs import index
 
     return index.live_run(runs_dir)

@@ -1,4 +1,4 @@
-"""Asks for a new knob: its name and its value, with what is wrong under the one that is wrong."""
+"""Asks for a new knob: its name and its value, each with the error in it below."""
 
 from typing import ClassVar
 
@@ -18,7 +18,7 @@ from mnist_tui.tui.text_field import TextField
 
 
 class KnobDialog(Dialog[Draft]):
-    """Returns the draft with the knob in it; a wrong name or value stays, and is named."""
+    """Returns the draft with the knob; stays open while the name or the value has an error."""
 
     BINDINGS: ClassVar[list[BindingType]] = with_ids(
         [
@@ -58,14 +58,14 @@ class KnobDialog(Dialog[Draft]):
         try:
             self.dismiss(self._draft.with_knob(name, value))
         except SpecError as error:
-            self._say("name" if error.where == ("knobs",) else "value", str(error))
+            self._show_error("name" if error.where == ("knobs",) else "value", str(error))
 
-    def _say(self, wrong: str, words: str) -> None:
+    def _show_error(self, field: str, error: str) -> None:
         for part in ("name", "value"):
             line = self.query_one(f"#knob-{part}-wrong", Static)
-            line.display = part == wrong
-            line.update(Content(f"! {clean_line(words, 300)}"))
-        self.query_one(f"#knob-{wrong}").focus()
+            line.display = part == field
+            line.update(Content(f"! {clean_line(error, 300)}"))
+        self.query_one(f"#knob-{field}").focus()
 
     @on(Button.Pressed, "#cancel")
     def _cancel(self) -> None:

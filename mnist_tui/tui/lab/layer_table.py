@@ -1,4 +1,4 @@
-"""The layer table: torchsummary's three columns first, what differs from the preset marked, totals below."""
+"""The layer table: torchsummary's three columns first, changes of the preset marked, totals below."""
 
 import re
 from collections.abc import Sequence
@@ -16,18 +16,18 @@ from mnist_tui.spec.layers import LayerRow
 
 MARKS = {"same": " ", "changed": "~", "added": "+", "removed": "-"}
 OPTIONAL = (("RF", 6, 5), ("jump", 7, 5), ("MACs", 5, 10), ("share", 4, 6), ("KiB", 8, 7))
-"""More columns in the order in which they get room: heading, position in `summary.columns`, cells."""
+"""Further columns, as many of the first as fit: heading, index in `summary.columns`, cells."""
 OUTPUT, PARAMETERS, DELTA = 9, 8, 8
-"""Cells of the columns that come before those; less where that is what it takes to show the change."""
+"""Cells of the columns before those; fewer if the change fits only then."""
 SMALLEST_NAME = 12
 MOST_TOTALS = 8
-"""Lines of the totals, where all of them are shown whole."""
+"""Lines that the totals take when they are wrapped."""
 
 _LONG = re.compile(r"\b(padding|stride|dilation|groups|bias|kernel_size|out_channels)(?==)")
 
 
 def table(changes: Sequence[Change], width: int) -> list[Text]:
-    """A heading and a line for every layer, those removed included, with the columns that `width` has room for."""
+    """A heading and a line for every layer, including removed ones, with the columns that fit into `width`."""
     total = sum(change.row.parameters for change in changes if change.row)
     output, parameters, delta = sizes = _sizes(changes, width)
     names = [_name(change.row or change.before) for change in changes]
@@ -46,13 +46,13 @@ def table(changes: Sequence[Change], width: int) -> list[Text]:
 
 
 def _optional(width: int) -> list[tuple[str, int, int]]:
-    """The optional columns that have room."""
+    """The optional columns that fit."""
     ends = accumulate(cells + 1 for _, _, cells in OPTIONAL)
     return [column for column, end in zip(OPTIONAL, ends, strict=True) if end <= width]
 
 
 def _sizes(changes: Sequence[Change], width: int) -> tuple[int, int, int]:
-    """Cells of output, parameters and change, the last of them 0 where nothing changed or there is no room."""
+    """Cells of output, parameters and change; 0 for the change if nothing changed or it does not fit."""
     if all(change.kind == "same" for change in changes):
         return OUTPUT, PARAMETERS, 0
     if SMALLEST_NAME + _fixed((OUTPUT, PARAMETERS, DELTA)) <= width:
@@ -66,7 +66,7 @@ def _sizes(changes: Sequence[Change], width: int) -> tuple[int, int, int]:
 
 
 def _fixed(sizes: tuple[int, int, int]) -> int:
-    """Cells of a line beside the layer's name: the mark and the columns, each with its gap."""
+    """Cells of a line without the layer's name: the mark and the columns, each with its gap."""
     return 2 + sum(size + 1 for size in sizes if size)
 
 
@@ -76,11 +76,11 @@ def _name(row: LayerRow | None) -> str:
 
 def _with_letters(label: str) -> str:
     """The label with one letter for the usual argument names."""
-    return _LONG.sub(lambda found: found[0][0], label).replace(", ", ",")
+    return _LONG.sub(lambda name: name[0][0], label).replace(", ", ",")
 
 
-def _shortened(label: str, width: int) -> str:
-    """The label with letters and, if it must be, cut."""
+def _shorten(label: str, width: int) -> str:
+    """The label with letters for names, and cut if it is still too long."""
     short = _with_letters(label)
     return short if len(short) <= width else f"{short[: width - 1]}~"
 
@@ -93,7 +93,7 @@ def _line(
     assert row is not None
     cells = summary.columns(row, max(1, total))
     label = _name(row)
-    label = label if len(label) <= name else _shortened(label, name)
+    label = label if len(label) <= name else _shorten(label, name)
     line = Text(f"{MARKS[change.kind]} {label:<{name}} {cells[2]:<{output}} {cells[3]:>{parameters}}", no_wrap=True)
     if delta:
         line.append(f" {f'{change.parameters:+,}' if change.parameters else '':>{delta}}")
@@ -118,7 +118,7 @@ def totals(rows: Sequence[LayerRow], before: Sequence[LayerRow], width: int) -> 
 
 
 class LayerTable(Vertical):
-    """Scrolls the table; the totals stay in sight."""
+    """A table that scrolls, and the totals below it, which do not."""
 
     DEFAULT_CSS = """
     LayerTable { height: 1fr; }
@@ -142,7 +142,7 @@ class LayerTable(Vertical):
         yield Static(id="layer-totals")
 
     def show(self, changes: Sequence[Change], before: Sequence[LayerRow], is_valid: bool) -> None:
-        """Shows the layers beside those of the preset; where they are not valid, as they last were."""
+        """Shows the layers against those of the preset; unless `is_valid`, they are the last valid ones."""
         self._changes, self._before, self._is_valid = changes, before, is_valid
         self._draw()
 
@@ -161,7 +161,7 @@ class LayerTable(Vertical):
         self._put("#layer-totals", totals(rows, self._before, width)[: 3 if self.size.height > 14 else 1])
 
     def _put(self, place: str, lines: list[Text]) -> None:
-        """Shows other lines; the screen is laid out again only where there are more or fewer."""
+        """Shows other lines; the screen is laid out again only if their number changes."""
         before = self._shown.get(place, [])
         if lines != before:
             self._shown[place] = lines

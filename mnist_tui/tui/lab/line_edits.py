@@ -4,22 +4,22 @@ import re
 from collections.abc import Sequence
 
 
-def duplicated(lines: Sequence[str], row: int) -> list[str]:
+def duplicate(lines: Sequence[str], row: int) -> list[str]:
     """The lines with a line twice."""
     return [*lines[: row + 1], lines[row], *lines[row + 1 :]]
 
 
-def moved(lines: Sequence[str], row: int, steps: int) -> tuple[list[str], int]:
-    """The lines with a line so many places lower (below 0: higher), and where that line is then."""
+def move(lines: Sequence[str], row: int, steps: int) -> tuple[list[str], int]:
+    """The lines with one of them moved down (below 0: up) by a number of lines, and its new index."""
     to = max(0, min(row + steps, len(lines) - 1))
     rest = [*lines[:row], *lines[row + 1 :]]
     return [*rest[:to], lines[row], *rest[to:]], to
 
 
 def kind_of(line: str) -> str:
-    """The kind of layer that a line calls; "" where it calls none."""
-    found = re.match(r"\s*(\w+)\s*\(", line)
-    return found[1] if found else ""
+    """The name of the layer that a line calls; "" for a line without a call."""
+    match = re.match(r"\s*(\w+)\s*\(", line)
+    return match[1] if match else ""
 
 
 def with_layer_after(lines: Sequence[str], kind: str, layer: str) -> list[str]:

@@ -1,6 +1,7 @@
-"""Panes, and how they fold: all at once on a large terminal, two beside each other, one, or a single line."""
+"""The panes of the laboratory and how they fold: all at once on a large terminal, else two, one, or none."""
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, get_args
 
 from rich.cells import cell_len
 from textual import events
@@ -12,10 +13,11 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 Fold = Literal["wide", "normal", "narrow", "tiny"]
+"""How many panes are visible: all, one of each group, one, none."""
 
 
 def fold_for(width: int, height: int) -> Fold:
-    """How a terminal of so many cells is used; no size is refused."""
+    """The fold for a terminal of that many cells; no size is refused."""
     if width < 40 or height < 10:
         return "tiny"
     if width < 80:
@@ -23,20 +25,27 @@ def fold_for(width: int, height: int) -> Fold:
     return "wide" if width >= 120 and height >= 34 else "normal"
 
 
+def size_classes(width: int, height: int) -> dict[str, bool]:
+    """The CSS classes of the screen that depend on its size in cells, and whether it has each."""
+    fold = fold_for(width, height)
+    folds = {f"-{name}": name == fold for name in get_args(Fold)}
+    return {**folds, "-tall": height >= 50, "-short": height < 22, "-one-line": height < 2}
+
+
 class Pane(Vertical):
-    """A part of the laboratory with a frame and a name; panes of one `group` take turns where there is less room."""
+    """A framed part of the laboratory; panes of one `group` take turns where there is little room."""
 
     def __init__(self, *children: Widget, name: str, title: str, key: str, group: Literal["do", "see"]) -> None:
         super().__init__(*children, id=name)
         self.title = title
         self.key = key
-        """The function key that goes here."""
+        """The function key that shows and focuses the pane."""
         self.group = group
         self.border_title = Content(title)
         self.border_subtitle = Content(key)
 
     def retitle(self, title: str) -> None:
-        """Gives the pane another title, cut to what its frame has room for."""
+        """Changes the title; the frame shows as much of it as fits."""
         self.title = title
         self._show_title()
 
@@ -48,26 +57,31 @@ class Pane(Vertical):
         cut = self.title if cell_len(self.title) <= room else f"{self.title[: max(0, room - 1)]}~"
         self.border_title = Content(cut)
 
+    def first_focusable(self) -> Widget | None:
+        """The first widget inside that can have the focus."""
+        widgets = self.query("*").results(Widget)
+        return next((widget for widget in widgets if widget.focusable and widget.display), None)
+
     def on_descendant_focus(self) -> None:
-        self._emphasise()
+        self._show_focus()
 
     def on_descendant_blur(self) -> None:
-        self._emphasise()
+        self._show_focus()
 
-    def _emphasise(self) -> None:
-        """Draws the frame of the pane that has the focus in another colour."""
-        is_focused = self.screen.focused is not None and self in self.screen.focused.ancestors
+    def _show_focus(self) -> None:
+        """Draws the frame in another colour while the focus is inside."""
+        is_focused = self.has_focus_within
         if is_focused != self.has_class("-focused"):
-            # Not `:focus-within`, for which textual looks at the style of everything inside at every move of the focus.
+            # Not `:focus-within`: for it textual restyles everything inside whenever the focus moves.
             self.set_class(is_focused, "-focused", update=False)
             self.app.stylesheet.apply(self)
 
 
 class PaneName(Static):
-    """The name of a pane in the bar; a click goes there."""
+    """The name of a pane in the bar; a click shows and focuses the pane."""
 
-    class Chosen(Message):
-        """Somebody wants to see a pane."""
+    class Selected(Message):
+        """Posted when a name is clicked."""
 
         def __init__(self, pane: str) -> None:
             super().__init__()
@@ -79,13 +93,13 @@ class PaneName(Static):
 
     def on_click(self, event: events.Click) -> None:
         event.stop()
-        self.post_message(self.Chosen(self.pane))
+        self.post_message(self.Selected(self.pane))
 
 
 class PaneBar(Horizontal):
-    """The names of all panes on one line, those in sight emphasised; only shown where panes take turns."""
+    """The names of all panes on one line, the visible ones highlighted; only shown where panes take turns."""
 
-    def __init__(self, panes: list[Pane]) -> None:
+    def __init__(self, panes: Sequence[Pane]) -> None:
         super().__init__(id="pane-bar")
         self._panes = panes
 
@@ -94,46 +108,49 @@ class PaneBar(Horizontal):
             yield PaneName(pane)
 
     def show(self, visible: set[str]) -> None:
-        """Emphasises the panes in sight."""
+        """Highlights the names of the visible panes."""
         for name in self.query(PaneName):
             name.set_class(name.pane in visible, "-visible")
 
 
 class Folding:
-    """Which panes are in sight: the last one asked for of each group, or of both where there is room for one."""
+    """Which panes are visible: it depends on the fold, and on the pane of each group that was selected last."""
 
-    def __init__(self, panes: list[Pane]) -> None:
+    def __init__(self, panes: Sequence[Pane]) -> None:
         self.panes = {str(pane.id): pane for pane in panes}
-        self.fold: Fold = "wide"
-        self._current: dict[str, str] = {"do": "architecture", "see": "layers"}
-        self._last = "layers"
         self.enlarged: str | None = None
-        """The pane that has the whole screen."""
+        """The pane that fills the screen."""
+        self._fold: Fold = "wide"
+        self._selected: dict[str, str] = {"do": "architecture", "see": "layers"}
+        self._last_selected = "layers"
 
-    def choose(self, pane: str) -> None:
-        """Brings a pane in sight; one that had the whole screen gives it back."""
+    def select(self, pane: str) -> None:
+        """Makes a pane visible at the next `apply`; no pane is enlarged any more."""
         self.enlarged = None
-        self._last = pane
-        self._current[self.panes[pane].group] = pane
+        self._last_selected = pane
+        self._selected[self.panes[pane].group] = pane
+
+    def toggle_enlarged(self, pane: Pane | None) -> None:
+        """Lets a pane fill the screen or, where one does, ends that."""
+        self.enlarged = None if pane is None or self.enlarged is not None else str(pane.id)
 
     def visible(self) -> set[str]:
-        """The panes that are in sight."""
-        if self.enlarged is not None and self.fold != "tiny":
+        """The names of the visible panes."""
+        if self.enlarged is not None and self._fold != "tiny":
             return {self.enlarged}
-        if self.fold == "wide":
+        if self._fold == "wide":
             return set(self.panes)
-        if self.fold == "normal":
-            return set(self._current.values())
-        return {self._last} if self.fold == "narrow" else set()
+        if self._fold == "normal":
+            return set(self._selected.values())
+        return {self._last_selected} if self._fold == "narrow" else set()
 
     def apply(self, fold: Fold) -> set[str]:
-        """Shows what is in sight and hides the rest; columns without a pane in sight give their room away."""
-        self.fold = fold
+        """Shows the visible panes and hides the others, and columns without a visible pane; returns the visible."""
+        self._fold = fold
         visible = self.visible()
         for name, pane in self.panes.items():
             pane.display = name in visible
-        for pane in self.panes.values():
-            column = pane.parent
+        for column in {pane.parent for pane in self.panes.values()}:
             if isinstance(column, Vertical):
                 column.display = any(child.display for child in column.children)
         return visible

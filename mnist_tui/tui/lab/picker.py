@@ -21,21 +21,22 @@ from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.text import clean_line
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.lab.preset_info import PresetDialog, PresetInfo, is_measured_elsewhere
+from mnist_tui.tui.messages import OpenScreen
 from mnist_tui.tui.text_field import TextField
 from mnist_tui.tui.themes import style_of
 
 READ_AFTER = 0.2
-"""Seconds before the files are read: not before the first frame."""
+"""Seconds before the files are read, so that the first frame does not wait for them."""
 LONGEST_NAME = 24
-"""Cells of a name that are shown; those of one's own may be longer than the column."""
+"""Longest name that is shown whole; names of the user's presets may be longer than the column."""
 HEADING = "preset  params  author target"
 TALL = 14
-"""Lines from which the list has a heading, and all that is known of a preset stands below it."""
+"""From this height on the list has a heading, and the details of a preset below it."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A preset in the list; what it holds is read after the first frame."""
+    """A preset in the list; its file is read after the first frame."""
 
     name: str
     path: Path
@@ -45,18 +46,18 @@ class Entry:
 
     @property
     def searched(self) -> str:
-        """The words that a search looks at."""
+        """The text that is searched."""
         return f"{self.name} {self.spec.title} {self.spec.source}".lower() if self.spec else self.name.lower()
 
 
-def found(extra: Path | None) -> list[Entry]:
-    """The presets by name alone; raises `PresetError` where two share one."""
+def find_entries(extra: Path | None) -> list[Entry]:
+    """The presets, not read yet; raises `PresetError` where two have the same name."""
     builtin = presets.builtin_folder().resolve()
     return [Entry(name, path, path.parent.resolve() != builtin) for name, path in presets.find(extra).items()]
 
 
 def read(entry: Entry) -> Entry:
-    """The entry with what its file holds, or with what is wrong with it."""
+    """The entry with the spec or the error of its file."""
     try:
         return Entry(entry.name, entry.path, entry.is_own, presets.load_file(entry.path))
     except PresetError as error:
@@ -76,12 +77,12 @@ def line(entry: Entry, is_current: bool, warning: Style) -> Text:
         return text.append(f" ! {clean_line(entry.error, 200)}")
     if entry.spec is None:
         return text
-    reported, wanted = entry.spec.reported, entry.spec.target.test_accuracy
+    reported, target = entry.spec.reported, entry.spec.target.test_accuracy
     published = f"{100 * reported.accuracy:.2f}" if reported and reported.accuracy is not None else ""
     is_elsewhere = is_measured_elsewhere(reported)
     text.append(f"{entry.spec.parameters:>8,}")
     text.append(f"{published + ('*' if is_elsewhere else ' '):>8}", warning if is_elsewhere else "")
-    text.append(f"{f'{100 * wanted:.1f}' if wanted else '':>7} ")
+    text.append(f"{f'{100 * target:.1f}' if target else '':>7} ")
     text.append(f"{'own: ' if entry.is_own else ''}{clean_line(entry.spec.title, 100)}", "dim")
     return text
 
@@ -113,14 +114,14 @@ class PresetPicker(Vertical):
     """
 
     class Picked(Message):
-        """Somebody wants a preset."""
+        """Posted when a preset is picked."""
 
         def __init__(self, path: Path) -> None:
             super().__init__()
             self.path = path
 
     class Read(Message):
-        """The preset files were read, in a thread."""
+        """Posted by the thread that has read the files."""
 
         def __init__(self, entries: Sequence[Entry]) -> None:
             super().__init__()
@@ -147,19 +148,19 @@ class PresetPicker(Vertical):
         self.call_after_refresh(self.query_one(OptionList).scroll_to_highlight)
 
     def refresh_list(self) -> None:
-        """Looks for presets again."""
+        """Finds and reads the presets again."""
         self._find()
         self._read_all()
 
     def _find(self) -> None:
         try:
-            self._entries = found(self._extra)
+            self._entries = find_entries(self._extra)
         except PresetError as error:
             self.notify(clean_line(str(error), 300), severity="warning", markup=False)
         self._fill()
 
     def show_current(self, name: str) -> None:
-        """Marks the preset that is designed on from, and brings it into sight."""
+        """Marks the preset that the design began from, and scrolls to it."""
         if name != self._current:
             self._current = name
             self.query_one(OptionList).highlighted = None
@@ -170,7 +171,7 @@ class PresetPicker(Vertical):
         self.post_message(self.Read([read(entry) for entry in self._entries]))
 
     @on(Read)
-    def _take(self, event: Read) -> None:
+    def _show_entries(self, event: Read) -> None:
         self._entries = event.entries
         self._fill()
 
@@ -188,8 +189,8 @@ class PresetPicker(Vertical):
             self.action_to_list()  # Where single letters are keys again.
 
     def action_to_list(self) -> None:
-        """From the search to the list."""
-        self.screen.set_focus(self.query_one(OptionList))
+        """Focuses the list."""
+        self.query_one(OptionList).focus()
 
     @on(OptionList.OptionHighlighted)
     def _show_info(self, event: OptionList.OptionHighlighted) -> None:
@@ -201,10 +202,10 @@ class PresetPicker(Vertical):
         return next((entry for entry in self._entries if entry.name == name), None)
 
     def action_info(self) -> None:
-        """All that is known of the preset under the cursor."""
+        """Shows the details of the preset under the cursor."""
         marked = self.query_one(OptionList).highlighted_option
         if marked is not None and (entry := self._entry(marked.id)) is not None:
-            self.app.push_screen(PresetDialog(entry.name, entry.spec, entry.error))
+            self.post_message(OpenScreen(PresetDialog(entry.name, entry.spec, entry.error)))
 
     @on(OptionList.OptionSelected)
     def _pick(self, event: OptionList.OptionSelected) -> None:
@@ -213,12 +214,12 @@ class PresetPicker(Vertical):
             self.post_message(self.Picked(entry.path))
 
     def action_move(self, steps: int) -> None:
-        """Down or up in the list."""
+        """Moves the cursor of the list."""
         options = self.query_one(OptionList)
         options.action_cursor_down() if steps > 0 else options.action_cursor_up()
 
     def action_end(self, end: int) -> None:
-        """To the first or the last."""
+        """Moves the cursor to the first or the last preset."""
         options = self.query_one(OptionList)
         options.action_last() if end else options.action_first()
 
@@ -228,7 +229,7 @@ class PresetPicker(Vertical):
 
     def _fill(self, highlighted: int | None = None) -> None:
         options = self.query_one(OptionList)
-        before = options.highlighted if highlighted is None else highlighted
+        index = options.highlighted if highlighted is None else highlighted
         matching = self._matching()
         options.clear_options()
         warning = style_of("warning", self.app.theme_variables)
@@ -239,6 +240,6 @@ class PresetPicker(Vertical):
             self.call_after_refresh(options.scroll_to_highlight)
             options.highlighted = (
                 names.index(self._current)
-                if before is None and self._current in names
-                else min(before or 0, len(names) - 1)
+                if index is None and self._current in names
+                else min(index or 0, len(names) - 1)
             )

@@ -1,4 +1,4 @@
-"""What is known of a preset: whose it is, what its author reported, and on which images that was measured."""
+"""Details of a preset: its author, the figures reported, and the images that they were measured on."""
 
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
@@ -55,14 +55,14 @@ def _reported_lines(reported: Reported, variables: Mapping[str, str]) -> Iterato
 
 
 def short_info(spec: RunSpec, variables: Mapping[str, str]) -> Text:
-    """The same on one line: that the accuracy is on other images, or else the title."""
+    """One line: a warning if the accuracy is on other images, else the title."""
     if is_measured_elsewhere(spec.reported):
         return Text("* not on the test images (i)", style_of("warning", variables))
     return Text(clean_line(spec.title, 300), "dim")
 
 
 class PresetInfo(VerticalScroll, can_focus=False):
-    """The preset under the cursor of a list, below it; on one line where there is no room for more."""
+    """Details of the preset under the cursor of the list; one line where there is little room."""
 
     DEFAULT_CSS = """
     PresetInfo { height: 1; scrollbar-size-vertical: 0; }
@@ -82,7 +82,7 @@ class PresetInfo(VerticalScroll, can_focus=False):
         self.show(*self._shown)
 
     def show(self, spec: RunSpec | None, error: str) -> None:
-        """Shows a preset, or what is wrong with it."""
+        """Shows a preset, or the error in it."""
         if (spec, error) != self._shown:
             self.scroll_home(animate=False)
         self._shown = spec, error
@@ -94,7 +94,7 @@ class PresetInfo(VerticalScroll, can_focus=False):
 
 
 class PresetDialog(Dialog[None]):
-    """All that is known of a preset."""
+    """The details of a preset in a dialog."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,i,enter", "dismiss", "Close")]
 

@@ -1,4 +1,4 @@
-"""How the run in sight stands against its target while it trains, and how it ended: a card in the training pane."""
+"""The card of the current run: its standing against the target while it trains, and its outcome at the end."""
 
 from textwrap import wrap
 from typing import ClassVar
@@ -8,6 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import Static
 
+from mnist_tui.runs.events import RunEnded
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.text import clean_line, duration
 from mnist_tui.tui.charts.run_curves import RunCurves
@@ -15,18 +16,18 @@ from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.lab.budget import budget_lines, budget_text
 
 RESUMABLE = ("stopped", "failed")
-"""How a run ended that can be gone on with."""
+"""Outcomes after which a run can be resumed."""
 MOST_LINES = 3
-"""Of one sentence."""
+"""Longest sentence, in lines."""
 
 
 class RunCard(Static, can_focus=True):
-    """One line while a run is trained, and all that is to be said of it at its end."""
+    """One line while a run is trained, up to `max_lines` lines at its end."""
 
     BINDINGS: ClassVar[list[BindingType]] = with_ids(
         [
             Binding("enter", "open_run", "Open the run", tooltip="its epochs, changes, layers, log, notes"),
-            Binding("r", "resume_run", "Resume", tooltip="goes on with the run where it stopped"),
+            Binding("r", "resume_run", "Resume", tooltip="continues the run where it stopped"),
         ]
     )
     DEFAULT_CSS = """
@@ -35,33 +36,33 @@ class RunCard(Static, can_focus=True):
     """
 
     class Opened(Message):
-        """The run is to be looked at."""
+        """Request to open the views of the run."""
 
     class Resumed(Message):
-        """The run is to be gone on with."""
+        """Request to resume the run."""
 
     def __init__(self, ascii_only: bool) -> None:
         super().__init__()
         self._ascii_only = ascii_only
+        self.max_lines = 20
         self._run: RunCurves | None = None
         self._shown: tuple[RunCurves | None, RunSpec | None, str] = (None, None, "")
         self._lines: list[Text] = []
 
     @property
     def has_ended(self) -> bool:
-        """Whether the run in sight has ended."""
+        """Whether the run has ended."""
         return self._run is not None and self._run.ended is not None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        can_resume = self._run is not None and self._run.ended is not None
-        can_resume = can_resume and self._run.ended.outcome in RESUMABLE  # type: ignore[union-attr]
-        return can_resume if action == "resume_run" else True
+        end = self._run.ended if self._run is not None else None
+        return action != "resume_run" or (end is not None and end.outcome in RESUMABLE)
 
     def show(self, run: RunCurves | None, spec: RunSpec | None, seeds: str) -> None:
-        """Shows a run with its spec, where that is known; `seeds` is the sentence about the seeds of the action."""
+        """Shows a run with its spec, once that is known; `seeds` is the sentence about all seeds of the recipe."""
         was_ended = self.has_ended
         self._run, self._shown = run, (run, spec, seeds)
-        lines = self._card() if self.has_ended else self._budget()
+        lines = self._card(run, run.ended, seeds) if run is not None and run.ended is not None else self._budget()
         if lines != self._lines:
             is_layout = len(lines) != len(self._lines)
             self._lines = lines
@@ -78,40 +79,40 @@ class RunCard(Static, can_focus=True):
         if run is None or run.started is None or spec is None:
             return []
         lines = budget_lines(spec, run.rows, run.started.dataset == "mnist")
-        found = budget_text(lines, run.ended is not None, self._ascii_only)
-        return [found] if found else []
+        text = budget_text(lines, run.ended is not None, self._ascii_only)
+        return [text] if text else []
 
-    def _card(self) -> list[Text]:
-        run, _, seeds = self._shown
-        assert run is not None
-        assert run.ended is not None
-        ended = run.ended
-        lines = [Text(f"{ended.outcome} after {duration(ended.seconds)}", "bold")]
-        if ended.outcome != "completed":
-            lines += self._wrapped(clean_line(ended.message, 300))
-        if ended.best is not None and ended.last is not None:
-            by = "" if ended.chosen_by == "validation" else ", chosen on the test set"
-            lines += self._wrapped(f"best {ended.best.test_accuracy:.2%} in epoch {ended.best.epoch}{by}")
-            lines.append(Text(f"last {ended.last.test_accuracy:.2%} in epoch {ended.last.epoch}"))
-        lines += self._budget()
-        lines += self._wrapped(seeds)
+    def _card(self, run: RunCurves, end: RunEnded, seeds: str) -> list[Text]:
+        """The lines about a run that ended; where there is less room, those with the lowest ranks, in their order."""
+        lines = [(0, Text(f"{end.outcome} after {duration(end.seconds)}", "bold"))]
+        if end.outcome != "completed":
+            lines += [(3, line) for line in self._wrap(clean_line(end.message, 300))]
+        if end.best is not None and end.last is not None:
+            by = "" if end.chosen_by == "validation" else ", chosen on the test set"
+            best = self._wrap(f"best {end.best.test_accuracy:.2%} in epoch {end.best.epoch}{by}")
+            lines += [(1, line) for line in best]
+            lines.append((6, Text(f"last {end.last.test_accuracy:.2%} in epoch {end.last.epoch}")))
+        lines += [(2, line) for line in self._budget()]
+        lines += [(5, line) for line in self._wrap(seeds)]
         if run.started is not None:
-            lines.append(Text(self._folder(clean_line(run.started.folder, 500)), "dim"))
-        resume = ", r resumes it" if ended.outcome in RESUMABLE else ""
-        lines += self._wrapped(f"F6, Enter opens the run{resume}; t begins a new run", "dim")
-        for line in lines:
+            lines.append((7, Text(self._cut_folder(clean_line(run.started.folder, 500)), "dim")))
+        resume = ", r resumes it" if end.outcome in RESUMABLE else ""
+        lines += [(4, line) for line in self._wrap(f"F6, Enter opens the run{resume}; t begins a new run", "dim")]
+        ranks = sorted(rank for rank, _ in lines)[: self.max_lines]
+        kept = [line for rank, line in lines if rank <= ranks[-1]][: self.max_lines]
+        for line in kept:
             line.truncate(self._width, overflow="crop" if self._ascii_only else "ellipsis")
-        return lines
+        return kept
 
     @property
     def _width(self) -> int:
         return max(1, self.size.width)
 
-    def _wrapped(self, text: str, style: str = "") -> list[Text]:
+    def _wrap(self, text: str, style: str = "") -> list[Text]:
         return [Text(line, style) for line in wrap(text, self._width)[:MOST_LINES]]
 
-    def _folder(self, folder: str) -> str:
-        """A folder; where it is too long its end, which is the name of the run."""
+    def _cut_folder(self, folder: str) -> str:
+        """A folder, or the end of one that is too long: it has the name of the run."""
         mark = "~" if self._ascii_only else "…"
         return folder if len(folder) <= self._width else mark + folder[len(folder) - self._width + 1 :]
 
@@ -121,5 +122,5 @@ class RunCard(Static, can_focus=True):
             self.post_message(self.Opened())
 
     def action_resume_run(self) -> None:
-        """Goes on with the run."""
+        """Resumes the run."""
         self.post_message(self.Resumed())

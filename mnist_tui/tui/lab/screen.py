@@ -1,543 +1,407 @@
-"""The laboratory: the designing half, and on top of it what trains, watches, keeps and leaves.
+"""The laboratory: design, train and watch on one screen.
 
-`_told` is the one way from an event of a run to every pane that draws it.
+The screen connects its parts: `LabDesign` is the design, `DesignPanes` edits it, `RunControl` starts and steers the run
+that `TrainingView` draws, `Previews` and `Predictor` request what the background worker computes, `LabLines` fills the
+lines around the panes. Widgets post messages; the handlers here pass them to the parts.
 """
 
 import gc
-import sys
-import tempfile
-from functools import partial
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from textual import on
-from textual.app import SuspendNotSupported
-from textual.binding import Binding, BindingType
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.timer import Timer
 from textual.widgets import Input, TextArea
 
-from mnist_tui.editor import edit
-from mnist_tui.errors import EditorError, PresetError
-from mnist_tui.runs.events import EpochEnded, Notice, Progress, RunEnded, RunStarted, best_of
+from mnist_tui.errors import MnistTuiError, PresetError
+from mnist_tui.runs.control import Request
+from mnist_tui.runs.events import EpochEnded, Event, Notice, Progress, RunEnded, RunStarted
 from mnist_tui.settings.last_used import remember
-from mnist_tui.spec import presets, summary
+from mnist_tui.spec import presets
 from mnist_tui.spec.draft import Draft
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.text import clean_line
-from mnist_tui.tui import telemetry
-from mnist_tui.tui.dialogs import AskDialog, MessageDialog, Question, QuitDialog, RunDialog
+from mnist_tui.tui import clipboard
+from mnist_tui.tui.background import WorkerScreen
+from mnist_tui.tui.dialogs import AskDialog, MessageDialog
 from mnist_tui.tui.help import HelpScreen, sections
-from mnist_tui.tui.keys import with_ids
+from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.lab import jobs
-from mnist_tui.tui.lab.design import DesignScreen
-from mnist_tui.tui.lab.panes import Pane
+from mnist_tui.tui.lab.copying import text_of_pane
+from mnist_tui.tui.lab.design import LabDesign
+from mnist_tui.tui.lab.design_panes import DesignPanes
+from mnist_tui.tui.lab.digits import DigitsStrip
+from mnist_tui.tui.lab.field_line import FieldLine
+from mnist_tui.tui.lab.keys import BINDINGS, HELP_NAMES, RUN_ACTIONS
+from mnist_tui.tui.lab.lines import LabLines
+from mnist_tui.tui.lab.panes import Pane, PaneBar, PaneName, fold_for, size_classes
 from mnist_tui.tui.lab.picker import PresetPicker
 from mnist_tui.tui.lab.predictor import Predictor
+from mnist_tui.tui.lab.previews import Previews
+from mnist_tui.tui.lab.recipe import RecipeForm
 from mnist_tui.tui.lab.run_card import RunCard
+from mnist_tui.tui.lab.run_control import RunControl
 from mnist_tui.tui.lab.training import TrainingView
-from mnist_tui.tui.messages import RunnerMessage
+from mnist_tui.tui.messages import OpenRun, OpenScreen, RunnerMessage
 from mnist_tui.tui.runner import Crashed, Idle, Refused, Runner, RunnerEvent
-from mnist_tui.tui.status import Headline, OneLine, StatusLine
 
 if TYPE_CHECKING:
     from mnist_tui.tui.request import LabRequest
 
-AFTER_FIRST_FRAME = 0.15
-"""Seconds; by then the screen has been drawn whole."""
+FIRST_FRAME_SECONDS = 0.15
+"""By then the first frame is drawn."""
+REMEMBER_SECONDS = 1.0
+"""From the last change of the design to writing it to the disk."""
 PROGRESS_SECONDS = 0.25
 """Between two drawings of the progress line."""
 DEVICE_SECONDS = 2.0
 """Between two readings of the device."""
-DEVICE_CELLS = 32
-"""What the device does is said in at most so many cells."""
-MAX_SEEDS = 1000
-NOT_MNIST = "! not MNIST: 1,797 small digits; accuracies do not compare (mnist-tui doctor)"
-"""The banner while other data than MNIST is used; it fits into 80 cells."""
-
 READY = "t trains, in a text field F9"
-"""In the status line while there is nothing to wait for."""
-
-NAMES = {
-    "LayersEditor": "Network",
-    "Input": "Field",
-    "RecipeForm": "Recipe",
-    "PresetPicker": "Presets",
-    "OptionList": "List",
-    "TrainingView": "Training",
-    "EpochTable": "Epochs",
-    "DesignScreen": "Laboratory",
-    "Screen": "Everywhere",
-    "App": "Everywhere",
-}
-"""What the help calls the widgets."""
+"""Status line while nothing is loaded or trained."""
+LOADING = "loading PyTorch, then the data"
 
 
-class LabScreen(DesignScreen):
-    """Design, train and watch on one screen."""
+class LabScreen(WorkerScreen):
+    """Presets, network, recipe, layer table, curves and digits."""
 
-    BINDINGS: ClassVar[list[BindingType]] = with_ids(
-        [
-            Binding("t,f9", "start", "Train"),
-            Binding("space,f8", "pause", "Pause", tooltip="and goes on"),
-            Binding("full_stop", "step", "Step", tooltip="one optimizer step, then pauses"),
-            Binding("s", "stop", "Stop", tooltip="after this step; saves, and keeps the run"),
-            Binding("l", "rate", "Rate", tooltip="another learning rate, while it runs"),
-            Binding("p", "pin", "Pin", show=False, tooltip="an earlier run, drawn behind the curves"),
-            Binding("z,f12", "zoom", "Enlarge", tooltip="the pane with the focus; the curves with a cursor"),
-            Binding("y", "copy", "Copy", show=False, tooltip="as text: what the focused pane shows"),
-            Binding("Y", "toggle_log", "Log y", show=False, tooltip="the loss on a logarithmic axis, or not"),
-            Binding("w", "smooth", "Smooth", show=False, tooltip="step losses: none, over 0.1 or 0.5 epochs"),
-            Binding("slash", "search", "Search", tooltip="a preset"),
-            Binding("e", "editor", "$EDITOR", show=False, tooltip="the whole preset in your editor"),
-            Binding("ctrl+s,f10", "save", "Save", tooltip="as a new preset file"),
-            Binding("question_mark,f1", "help", "Help"),
-        ]
-    )
+    AUTO_FOCUS = "PresetPicker OptionList"
+    BINDINGS: ClassVar[list[BindingType]] = BINDINGS
 
     def __init__(self, request: "LabRequest", runner: Runner) -> None:
-        super().__init__(request)
-        self.runner = runner
-        self.waiting = "loading PyTorch"
-        """What the user waits for; empty where nothing is waited for."""
-        self._is_leaving = False
-        self._predictor = Predictor(self)
+        super().__init__()
+        self.request, self.runner = request, runner
+        self.design = LabDesign(request)
+        self.run_control = RunControl(runner)
+        self.view, strip = TrainingView(request.ascii, self.submit), DigitsStrip(request.ascii)
+        training = Pane(self.view, name="training", title="Train", key="f6", group="see")
+        digits = Pane(strip, name="digits", title="Digits", key="f7", group="see")
+        self.previews = Previews(self.submit, self.design, runner, self._show_rates, strip)
+        self.panes = DesignPanes(request, self.design, self.previews.sample, [training, digits])
+        self.folding = self.panes.folding
+        self.lines = LabLines(self.submit, self.design, self.previews, runner, training, self.view)
+        self._predictor = Predictor(self.submit, strip, digits)
+        self.is_quitting = False
+        """Whether the application exits when the run has ended."""
+        self._remember_timer: Timer | None = None
 
-    @property
-    def view(self) -> TrainingView:
-        """The training pane."""
-        return self.query_one(TrainingView)
+    def compose(self) -> ComposeResult:
+        yield self.lines.headline
+        yield self.lines.banner
+        yield PaneBar(list(self.folding.panes.values()))
+        yield self.panes
+        yield self.lines.status
+        yield KeyBar()
 
-    @property
-    def rows(self) -> list[EpochEnded]:
-        """The epochs of the run in sight."""
-        return self.view.run.rows if self.view.run else []
-
-    @property
-    def trains_here(self) -> bool:
-        return self.runner.is_training
+    # --- start ---
 
     def on_mount(self) -> None:
-        self.runner.listener = self._on_runner_event
-        self.set_timer(AFTER_FIRST_FRAME, self._begin)
+        first_frame = self.app.batch_update()
+        first_frame.__enter__()  # Until the panes are filled: whatever is drawn before would be drawn twice.
+        self.call_later(lambda: first_frame.__exit__(None, None, None))
+        self.set_class(self.request.ascii, "-ascii")
+        self.panes.load()
+        self.runner.listener = self._post_event
+        self.set_timer(FIRST_FRAME_SECONDS, self._begin)
 
-    def _on_runner_event(self, event: RunnerEvent) -> None:
+    def _post_event(self, event: RunnerEvent) -> None:
         """Called in the runner's thread."""
         self.post_message(RunnerMessage(event))
 
-    def is_useful(self, action: str) -> bool:
-        is_asked_of_a_run = action in ("pause", "step", "stop", "rate")
-        return self.runner.is_busy if is_asked_of_a_run else action != "start" or not self.runner.is_training
-
-    @on(Headline.ModeChosen)
-    def _choose_mode(self, event: Headline.ModeChosen) -> None:
-        self.run_worker(self.app.action_mode(event.mode))  # type: ignore[attr-defined]
-
     def _begin(self) -> None:
-        """After the first frame: what needs torch, or the disk; to load torch holds the screen for moments."""
+        """Starts what the first frame does not wait for: torch, the disk, the timers, and a requested run."""
         gc.enable()
         if self.request.notice:
             self.notify(self.request.notice, severity="warning", timeout=10, markup=False)
-        self.set_interval(DEVICE_SECONDS, self._read_device)
-        self.set_interval(PROGRESS_SECONDS, self._show_progress)
+        self.set_interval(DEVICE_SECONDS, self.lines.read_device)
+        self.set_interval(PROGRESS_SECONDS, self.lines.show_progress)
         if self.request.watch is not None:
-            self._watch(self.request.watch, None)
+            self._watch(self.request.watch)
         else:
             self.submit("live", lambda: jobs.live_run(self.request.options.runs_dir), self._watch)
-        self.submit("warm-up", jobs.warm_up, self.warmed_up)
+        self.submit("warm-up", jobs.warm_up, self._on_warm)
         if self.request.start and self.request.watch is None:
             self.action_start()
 
-    def warmed_up(self, result: None, error: str | None) -> None:
-        super().warmed_up(result, error)
+    def _on_warm(self, _: None, error: str | None) -> None:
+        """Torch is loaded, unless there is an error."""
+        self.previews.is_warm = error is None
+        self.previews.update()
         if not self.runner.is_busy:
-            self.waiting = error or READY
-        self._show_progress()
+            self.lines.waiting = error or READY
+        self.lines.show_progress()
 
-    def _read_device(self) -> None:
-        device = self.run_texts["device"]
-        self.submit("device", lambda: telemetry.read(device), self._show_device)
+    def is_useful(self, action: str) -> bool:
+        return self.runner.is_busy if action in RUN_ACTIONS else action != "start" or not self.runner.is_training
 
-    def _show_device(self, reading: Any, error: str | None) -> None:
-        self.query_one(StatusLine).device = clean_line(error or telemetry.in_words(reading, DEVICE_CELLS), 100)
-        self._show_progress()
+    @contextmanager
+    def _errors_as_notices(self) -> Iterator[None]:
+        try:
+            yield
+        except MnistTuiError as error:
+            self.notify(clean_line(str(error), 300), severity="warning", markup=False)
 
-    def _show_progress(self) -> None:
-        self.view.draw_new()
-        self.query_one(StatusLine).show(self.view.progress, self.waiting, self.request.ascii)
+    @on(OpenScreen)
+    def _open_screen(self, message: OpenScreen) -> None:
+        self.app.push_screen(message.screen, message.on_result)
 
-    def _show_lines(self) -> None:
-        super()._show_lines()
-        self._show_progress()
+    # --- panes and focus ---
 
-    def headline(self) -> list[str]:
-        parts = super().headline()
-        run = self.view.run
-        if run is not None and run.started is not None:
-            by = " in another process" if self.runner.is_watching and self.runner.is_busy else ""
-            steered = ", steered by hand" if run.marks else ""
-            other = ", not this design" if self._is_other_design() else ""
-            parts.append(f"{run.state}{by} {clean_line(run.name, 40)}{steered}{other}")
-        return parts
+    def on_resize(self, event: events.Resize) -> None:
+        self._fold(event.size.width, event.size.height)
 
-    def _is_other_design(self) -> bool:
-        """Whether the run in sight was set to do something else than what is designed; its seed does not count."""
-        spec, designed = self.view.spec, self.draft.result.spec
-        return spec is not None and (designed is None or _what_is_trained(spec) != _what_is_trained(designed))
+    def _fold(self, width: int, height: int) -> None:
+        """Shows the panes that have room."""
+        for name, is_set in size_classes(width, height).items():
+            self.set_class(is_set, name)
+        self.query_one(PaneBar).show(self.folding.apply(fold_for(width, height)))
+        self.set_class(self.folding.enlarged is not None, "-enlarged")
+        if self.focused is not None and not all(node.display for node in self.focused.ancestors_with_self[:-2]):
+            self.set_focus(None)  # A hidden widget must not receive keys.
+        self.call_after_refresh(self.lines.show)
 
-    def _show_title(self) -> None:
-        """Says in the training pane what it shows, and warns as long as that is not MNIST."""
-        self.query_one("#training", Pane).retitle(self.view.title(self._is_other_design()))
-        banner = self.query_one("#banner", OneLine)
-        banner.set_class(self._is_digits, "-shown")
-        banner.put(NOT_MNIST if self._is_digits else "")
+    @on(PaneName.Selected)
+    def _select_pane(self, event: PaneName.Selected) -> None:
+        self.action_pane(event.pane)
 
-    @property
-    def _is_digits(self) -> bool:
-        """Whether the run in sight is not of MNIST; where none is under way, also whether the next one would not be."""
-        started = self.view.run.started if self.view.run else None
-        if started is not None and (started.dataset != "mnist" or self.runner.is_busy):
-            return started.dataset != "mnist"
-        return self.run_texts["dataset"] == "digits" or self.feeds_digits
+    def action_pane(self, pane: str) -> None:
+        """Shows a pane and focuses it; at once, so that the next key goes there."""
+        self._show_pane(pane)
+        widget = self.folding.panes[pane].first_focusable()
+        if widget is not None:
+            self.set_focus(widget)
 
-    # --- the run ---
-
-    def action_start(self) -> None:
-        """Trains what is designed, once for every seed that is asked for."""
-        if self.runner.is_busy and not self.runner.is_watching:
-            self.notify("a run is being trained; s stops it")
-            return
-        specs = self._specs()
-        if not specs:
-            return
-        self._detach()
-        remember(self.last_used())
-        self._begin_action(len(specs))
-        self.runner.options = self.run_options()
-        self.waiting = "starting: data and network" if self.is_warm else "loading PyTorch, then the data"
-        self.runner.train(specs)
-        self._look_at_training()
-
-    def _specs(self) -> list[RunSpec]:
-        """One spec for every seed; none, with a word why, where something is to be put right first."""
-        spec = self.draft.result.spec
-        text = self.run_texts["seeds"]
-        seeds = int(text) if text.isdigit() else 0
-        if spec is None or not 1 <= seeds <= MAX_SEEDS:
-            self.notify(
-                "correct what is marked with ! first" if spec is None else f"seeds: 1 to {MAX_SEEDS:,}, got {text!r}",
-                severity="warning",
-                markup=False,
-            )
-            return []
-        return [spec.with_settings({"seed": str(spec.train.seed + index)}) for index in range(seeds)]
-
-    def _begin_action(self, planned_seeds: int = 1) -> None:
-        """Takes the runs before out of sight."""
-        self.view.begin_action(planned_seeds)
-        self._show_title()
-
-    def _detach(self) -> None:
-        """Stops looking at another process's run, which goes on."""
-        if self.runner.is_watching:
-            self.runner.detach()
-            self.runner.join()
-
-    def _watch(self, folder: Path | None, error: str | None = None) -> None:
-        if folder is None or self.runner.is_busy:
-            return
-        self._begin_action()
-        self.waiting = f"looking at {folder.name}"
-        self.runner.watch(folder)
-        self.folding.choose("training")
+    def _show_pane(self, pane: str) -> None:
+        self.folding.select(pane)
         self._fold(self.size.width, self.size.height)
 
-    def resume_run(self, folder: Path, epochs: int = 0) -> None:
-        """Resumes the run in a folder; with `epochs`, extends it by so many in a new folder."""
-        if self.runner.is_training:
-            self.notify("a run is being trained; s stops it", severity="warning")
-            return
-        self._detach()
-        self._begin_action()
-        self.runner.options = self.run_options()
-        self.waiting = f"going on with {folder.name}" if self.is_warm else "loading PyTorch, then the data"
-        self.runner.extend(folder, epochs) if epochs else self.runner.resume(folder)
-        self._look_at_training()
+    @property
+    def focused_pane(self) -> Pane | None:
+        """The pane that has the focus."""
+        ancestors = self.focused.ancestors if self.focused is not None else []
+        return next((node for node in ancestors if isinstance(node, Pane)), None)
 
-    def _look_at_training(self) -> None:
-        """Brings the training pane in sight, and the focus to it, unless somebody types elsewhere."""
-        if isinstance(self.focused, Input | TextArea):
-            self.folding.choose("training")
-            self._fold(self.size.width, self.size.height)
+    @on(FieldLine.Submitted)
+    def _focus_next_field(self) -> None:
+        self.focus_next()
+
+    def action_leave_field(self) -> None:
+        """Removes the focus, so that single letters are keys; without a focus, ends the enlargement of a pane."""
+        if self.focused is None and self.folding.enlarged is not None:
+            self._toggle_enlarged()
+        self.set_focus(None)
+
+    def action_zoom(self) -> None:
+        """Lets the focused pane fill the screen; for the training pane opens the curves with a cursor."""
+        pane = self.focused_pane
+        if pane is None or pane.id == "training":
+            self.view.zoom()
         else:
-            self.action_pane("training")
+            self._toggle_enlarged()
 
-    def take(self, spec: RunSpec) -> None:
-        """Designs on from a saved run's settings, held against its preset where that is still there."""
+    def _toggle_enlarged(self) -> None:
+        self.folding.toggle_enlarged(self.focused_pane)
+        self._fold(self.size.width, self.size.height)
+
+    def action_search(self) -> None:
+        """Focuses the search field of the presets."""
+        self.action_pane("presets")
+        self.set_focus(self.query_one(PresetPicker).query_one(Input))
+
+    # --- design and previews ---
+
+    @on(DesignPanes.Changed)
+    def _on_design_changed(self) -> None:
+        self.lines.show()
+        self.previews.update()
+        if self._remember_timer is not None:
+            self._remember_timer.stop()
+        self._remember_timer = self.set_timer(REMEMBER_SECONDS, self._remember)
+
+    def _remember(self) -> None:
+        """Writes the design to the disk for the next start, also for the case that this process is killed."""
+        used = self.design.last_used()
+        self.submit("remember", lambda: remember(used), lambda result, error: None)
+
+    def use_settings(self, spec: RunSpec) -> None:
+        """Loads the settings of a saved run, as changes of its preset if that can still be loaded."""
         try:
             base = presets.load(spec.name, self.request.models)
         except PresetError:
             base = spec
-        self.use(Draft.of(spec, base), f"settings of {spec.name}")
+        self.panes.use(Draft.of(spec, base), f"settings of {spec.name}")
 
-    def _asked(self, request: Any, rate: float | None = None) -> None:
-        """Asks the run under way for something; says so where there is none."""
-        if not self.runner.is_busy:
-            self.notify("nothing is being trained; t trains")
-            return
-        try:
-            self.runner.send_request(request, rate)
-        except (OSError, ValueError) as failure:
-            self.notify(clean_line(str(failure), 200), severity="warning", markup=False)
+    def action_revert(self) -> None:
+        """Takes all changes of the preset back."""
+        self.panes.revert()
+
+    def action_undo_change(self) -> None:
+        """Undoes the newest change."""
+        self.panes.undo()
+
+    def action_redo_change(self) -> None:
+        """Makes the change again that was undone last."""
+        self.panes.redo()
+
+    def action_new_knob(self) -> None:
+        """Asks for the name and the value of a new knob."""
+        self.panes.add_knob()
+
+    def action_save(self) -> None:
+        """Saves the design as a new preset file."""
+        with self._errors_as_notices():
+            self.panes.save()
+
+    def action_editor(self) -> None:
+        """Opens the whole preset in $EDITOR."""
+        with self._errors_as_notices():
+            self.panes.edit_as_file()
+
+    def _show_rates(self, rates: list[float] | None, error: str | None) -> None:
+        self.query_one(RecipeForm).show_rates(rates)
+
+    @on(DigitsStrip.Redraw)
+    def action_redraw(self) -> None:
+        """Draws other digits through the augmentation."""
+        self.previews.redraw()
+
+    @on(DigitsStrip.Changed)
+    @on(TrainingView.SpecRead)
+    def _predict(self) -> None:
+        """Predicts other digits, or by another run; the banner and the titles may depend on them too."""
+        self._predictor.request_soon(self.view.run, self.view.spec)
+        self.lines.show()
+
+    # --- the run ---
+
+    def action_start(self) -> None:
+        """Trains the design once per seed."""
+        with self._errors_as_notices():
+            self.run_control.check_free()
+            specs = self.design.specs()
+            remember(self.design.last_used())
+            self.run_control.train(specs, self.design.run_options())
+            self._begin_group("starting: data and network" if self.previews.is_warm else LOADING, len(specs))
+
+    def resume_run(self, folder: Path, epochs: int = 0) -> None:
+        """Resumes the run in a folder; with `epochs`, extends it by that many epochs in a new folder."""
+        with self._errors_as_notices():
+            self.run_control.resume(folder, self.design.run_options(), epochs)
+            self._begin_group(f"going on with {folder.name}" if self.previews.is_warm else LOADING)
+
+    def _watch(self, folder: Path | None, error: str | None = None) -> None:
+        if folder is not None and not self.runner.is_busy:
+            self.runner.watch(folder)
+            self._begin_group(f"looking at {folder.name}", takes_focus=False)
+
+    def _begin_group(self, waiting: str, planned_seeds: int = 1, takes_focus: bool = True) -> None:
+        """Shows the training pane, empty; it gets the focus unless the user is typing."""
+        self.view.begin_group(planned_seeds)
+        self.lines.waiting = waiting
+        self.lines.show()
+        if not takes_focus or isinstance(self.focused, Input | TextArea):
+            self._show_pane("training")
+        else:
+            self.action_pane("training")
+
+    def _send(self, request: Request, rate: float | None = None) -> None:
+        with self._errors_as_notices():
+            self.run_control.send(request, rate)
 
     def action_pause(self) -> None:
-        """Waits after the step under way, or goes on."""
-        run = self.view.run
-        is_paused = run.state == "paused" if run else False
-        self._asked("unpause" if is_paused or self.runner.is_paused else "pause")
+        """Pauses after the current step, or unpauses."""
+        with self._errors_as_notices():
+            self.run_control.toggle_pause(self.view.run is not None and self.view.run.state == "paused")
 
     def action_step(self) -> None:
-        """Takes one step and waits."""
-        self._asked("step")
+        """Takes one step and pauses."""
+        self._send("step")
 
     def action_stop(self) -> None:
-        """Stops after the step under way, and saves."""
+        """Stops after the current step, and saves."""
         if self.runner.is_busy:
             self.notify("stopping after this step, and saving")
-        self._asked("stop")
+        self._send("stop")
+
+    def stop_and_quit(self) -> None:
+        """Stops the run; the application exits once it is saved."""
+        self.is_quitting = True
+        self.runner.send_request("stop")
+        self.lines.waiting = "stopping after this step, and saving"
 
     def action_rate(self) -> None:
         """Asks for another learning rate."""
-        run = self.view.run
-        if not self.runner.is_busy or run is None or run.progress is None:
-            self.notify("nothing is being trained; the recipe has the learning rate")
-            return
-        hint = "From the next step on; what the schedule does later is scaled by it. The run is marked as steered."
-        question = Question("Learning rate", hint, f"{run.progress.learning_rate:g}", _wrong_rate)
-        self.app.push_screen(AskDialog(question), self._steer)
-
-    def _steer(self, text: str | None) -> None:
-        if text is not None:
-            self._asked("learning_rate", float(text))
+        with self._errors_as_notices():
+            dialog = AskDialog(self.run_control.rate_question(self.view.run))
+            self.app.push_screen(
+                dialog, lambda text: None if text is None else self._send("learning_rate", float(text))
+            )
 
     @on(RunnerMessage)
     def _on_runner_message(self, message: RunnerMessage) -> None:
         match message.event:
+            case Crashed():
+                return  # The application exits.
             case Refused(message=text):
-                self.waiting = text
+                self.lines.waiting = text
                 self.app.push_screen(MessageDialog("The run did not begin", text))
-            case Crashed(message=text, details=details):
-                self.app.crash(text, details)  # type: ignore[attr-defined]
             case Idle():
-                self._show_title()
-                if self.waiting and self.view.run is None:
-                    self.waiting = self.waiting if self.waiting.startswith("!") else READY
-                # A question what becomes of the run is answered by its end, also under the news of how it ended.
-                is_asked = any(isinstance(screen, QuitDialog) for screen in self.app.screen_stack)
-                self._leave_now() if self._is_leaving or is_asked else self._preview()
+                if self.lines.waiting and self.view.run is None:
+                    self.lines.waiting = READY
+                self.previews.update()
             case Notice(text=text, is_warning=is_warning):
-                self.waiting = text if self.view.run is None else self.waiting
+                self.lines.waiting = text if self.view.run is None else self.lines.waiting
                 self.notify(text, severity="warning" if is_warning else "information", timeout=10, markup=False)
             case event:
-                self._take_event(event)
+                self._add_event(event)
         if not isinstance(message.event, Progress):  # Ten a second; the timer shows them.
-            self._show_lines()
+            self.lines.show()
             self.refresh_bindings()
 
-    def _take_event(self, event: Any) -> None:
+    def _add_event(self, event: Event) -> None:
         self.view.add(event)
-        if isinstance(event, RunStarted):
-            self.waiting = ""
-            self.submit("run-spec", lambda: jobs.run_spec(Path(event.folder)), partial(self._show_run_spec, event.run))
-            self._show_title()
-        if isinstance(event, EpochEnded):
-            self._predictor.request_soon()
-        if isinstance(event, RunEnded):
-            self._show_end(event)
-
-    def _show_run_spec(self, run: str, spec: RunSpec | None, error: str | None) -> None:
-        if spec is not None:
-            self.view.show_spec(run, spec)
-            self._predictor.request_soon()
-        self._show_lines()
-        self._show_title()
-
-    def _show_digits(self, fed: Any, error: str | None) -> None:
-        super()._show_digits(fed, error)
-        self._predictor.request_soon()
-
-    def _show_end(self, event: RunEnded) -> None:
-        """Says how a run ended, and what its seeds came to; a run that went wrong is said in a dialog too."""
-        accuracies = self.view.best_accuracies()
-        if len(accuracies) > 1:
-            self.submit("seeds", lambda: jobs.seeds_sentence(accuracies), partial(self._show_seeds, accuracies))
-        if event.outcome in ("failed", "diverged") and not self._is_leaving:
-            where = f"\n\nThe run and its log: {self.runner.folder}"
-            self.app.push_screen(MessageDialog(f"The run {event.outcome}", event.message + where))
-
-    def _show_seeds(self, accuracies: list[float], sentence: str | None, error: str | None) -> None:
-        if accuracies == self.view.best_accuracies():  # Another action may have begun meanwhile.
-            self.view.show_seeds(sentence or "")
+        match event:
+            case RunStarted():
+                self.lines.waiting = ""
+            case EpochEnded():
+                self._predictor.request_soon(self.view.run, self.view.spec)
+            case RunEnded(outcome="failed" | "diverged") if not self.is_quitting:
+                where = f"\n\nThe run and its log: {self.runner.folder}"
+                self.app.push_screen(MessageDialog(f"The run {event.outcome}", event.message + where))
 
     @on(RunCard.Opened)
     def _open_run(self) -> None:
         if self.runner.folder is not None:
-            self.app.open_run(self.runner.folder)  # type: ignore[attr-defined]
+            self.post_message(OpenRun(self.runner.folder))
 
     @on(RunCard.Resumed)
     def _resume_run(self) -> None:
         if self.runner.folder is not None:
             self.resume_run(self.runner.folder)
 
-    # --- files and other screens ---
+    # --- curves, text, help ---
 
-    def action_zoom(self) -> None:
-        """Gives the focused pane the whole screen; of the training pane the curves, with a cursor."""
-        pane = self.focused_pane
-        if pane is None or pane.id == "training":
-            self.view.zoom()
-        else:
-            self.action_enlarge()
-
-    def action_copy(self) -> None:
-        """Copies what the focus is on, as text: the epochs in the training pane, else the layer table."""
-        from mnist_tui.analysis.markdown import epoch_lines  # The first frame does not wait for them.
-        from mnist_tui.tui.clipboard import copy
-
-        pane, spec = self.focused_pane, self.draft.result.spec
-        if pane is not None and pane.id == "training" and self.rows:
-            best = best_of(self.rows)
-            copy(self, epoch_lines(self.rows, best.epoch if best else None), "the epochs")
-        elif pane is not None and pane.id == "architecture":
-            copy(self, self.draft.layers.splitlines(), "the layers")
-        elif spec is not None and pane is not None and pane.id == "recipe":
-            copy(self, presets.as_toml(spec).splitlines(), "the recipe, as a preset")
-        elif spec is not None:
-            copy(self, summary.table(spec).splitlines(), "the layer table")
+    def action_pin(self) -> None:
+        """Asks for an earlier run to draw behind the curves."""
+        self.view.select_pin(self.request.options.runs_dir)
 
     def action_toggle_log(self) -> None:
-        """The loss on a logarithmic axis, or not."""
+        """Switches the loss between a logarithmic and a linear axis."""
         self.view.toggle_log()
 
     def action_smooth(self) -> None:
-        """The next smoothing."""
+        """Switches to the next smoothing."""
         self.view.smooth()
 
-    def action_search(self) -> None:
-        """To the search field of the presets."""
-        self.action_pane("presets")
-        self.set_focus(self.query_one(PresetPicker).query_one(Input))
-
-    def action_save(self) -> None:
-        """Saves the draft as a new preset file."""
-        spec = self.draft.result.spec
-        if spec is None:
-            self.notify("correct what is marked with ! first", severity="warning")
-            return
-        hint = f"Goes to {presets.user_folder()}; an existing file is never overwritten."
-        self.app.push_screen(AskDialog(Question("Save as a new preset", hint, "", _wrong_name)), self._save)
-
-    def _save(self, name: str | None) -> None:
-        spec = self.draft.result.spec
-        if name is None or spec is None:
-            return
-        try:
-            path = presets.save(spec, name, self.base)
-            self.use(Draft(presets.load_file(path)))
-        except (PresetError, OSError) as error:
-            self.app.push_screen(MessageDialog("Not saved", str(error)))
-            return
-        self.query_one(PresetPicker).refresh_list()
-        self.notify(f"saved: {path}", markup=False)
-
-    def action_editor(self) -> None:
-        """Opens the whole preset in $EDITOR; what comes back is the draft, if it can be read."""
-        spec = self.draft.result.spec
-        if spec is None:
-            self.notify("correct what is marked with ! first", severity="warning")
-            return
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / f"{self.base.name}.toml"
-            path.write_text(presets.as_toml(spec))
-            try:
-                with self.app.suspend():
-                    code = edit(path, sys.__stderr__)  # Standard output is a log while the screen is up.
-            except (EditorError, SuspendNotSupported) as error:
-                self.notify(str(error), severity="warning", markup=False)
-            else:
-                self._read_back(path, code)
-
-    def _read_back(self, path: Path, code: int) -> None:
-        if code:
-            self.notify(f"the editor ended with {code}; nothing was changed", severity="warning")
-            return
-        try:
-            self.use(Draft.of(presets.load_file(path), self.base), "editor")
-        except PresetError as error:
-            self.app.push_screen(MessageDialog("What was written cannot be used", str(error)))
-
-    def action_pin(self) -> None:
-        """Chooses an earlier run to draw behind the curves."""
-        self.submit("saved", lambda: jobs.saved_lines(self.request.options.runs_dir), self._choose_pin)
-
-    def _choose_pin(self, lines: Any, error: str | None) -> None:
-        self.app.push_screen(RunDialog("Pin a run", lines or [], "none (remove the pin)"), self._pin)
-
-    def _pin(self, run: str | None) -> None:
-        if run == "":
-            self.view.pin(None)
-        elif run is not None:
-            folder = self.request.options.runs_dir / run
-            self.submit("pin", lambda: jobs.saved_run_curves(folder), self._show_pin)
-
-    def _show_pin(self, run: Any, error: str | None) -> None:
-        self.view.pin(run)
-        if error:
-            self.notify(error, severity="warning", markup=False)
+    def action_copy(self) -> None:
+        """Copies the content of the focused pane as text."""
+        pane = self.focused_pane
+        if copied := text_of_pane(None if pane is None else pane.id, self.design.draft, self.view.rows):
+            clipboard.copy(self, copied.lines, copied.name)
 
     def action_help(self) -> None:
-        """Every key that works where the focus is."""
-        self.app.push_screen(HelpScreen(sections(self.active_bindings, NAMES)))
-
-    # --- leaving ---
-
-    def leave(self) -> None:
-        """Quits; asks first where a run would be ended by it."""
-        if self.runner.is_training:
-            self.app.push_screen(QuitDialog(str(self.runner.folder or "starting")), self._leave)
-        else:
-            self._leave_now()
-
-    def _leave(self, choice: str | None) -> None:
-        if choice == "stop":
-            self._is_leaving = True
-            self.runner.send_request("stop")
-            self.waiting = "stopping after this step, and saving"
-            if not self.runner.is_busy or not self.runner.has_begun:
-                self._leave_now()
-        elif choice == "leave":
-            self.app.exit_state.leave_running = True  # type: ignore[attr-defined]
-            self._leave_now()
-
-    def _leave_now(self) -> None:
-        remember(self.last_used())
-        self.app.exit()
-
-
-def _what_is_trained(spec: RunSpec) -> tuple[object, ...]:
-    """What two runs must share to be seeds of one recipe."""
-    return spec.layers, spec.knobs, spec.train.model_copy(update={"seed": 0})
-
-
-def _wrong_rate(text: str) -> str | None:
-    try:
-        rate = float(text)
-    except ValueError:
-        return "enter a number such as 0.001"
-    return None if 0 < rate <= 1e4 else "must be greater than 0, and at most 10,000"
-
-
-def _wrong_name(name: str) -> str | None:
-    try:
-        presets.check_new_name(name)
-    except PresetError as error:
-        return str(error)
-    return None
+        """Shows every key that works where the focus is."""
+        self.app.push_screen(HelpScreen(sections(self.active_bindings, HELP_NAMES)))

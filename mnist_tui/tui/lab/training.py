@@ -1,42 +1,57 @@
-"""The training pane: curves, target and epoch log of the run in sight, the other seeds of its action, a pinned run."""
+"""The training pane: curves, target and epoch table of the current run, the other seeds of its recipe, a pinned run."""
 
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.message import Message
 
-from mnist_tui.runs.events import EpochEnded, Event, Progress, RunStarted
+from mnist_tui.runs.events import EpochEnded, Event, Progress, RunEnded, RunStarted
 from mnist_tui.spec.run_spec import RunSpec
-from mnist_tui.text import clean_line
+from mnist_tui.tui.background import Submit
 from mnist_tui.tui.charts.chart import Chart
 from mnist_tui.tui.charts.curves import METRICS, SMOOTHINGS, Metric
 from mnist_tui.tui.charts.plot import Picture, picture_of
 from mnist_tui.tui.charts.run_curves import RunCurves, SeedGroup
 from mnist_tui.tui.charts.zoom import Zoomed, ZoomScreen
+from mnist_tui.tui.dialogs import RunDialog
+from mnist_tui.tui.lab import jobs, titles
 from mnist_tui.tui.lab.epochs import EpochTable
 from mnist_tui.tui.lab.run_card import RunCard
-from mnist_tui.tui.status import ActionProgress
+from mnist_tui.tui.messages import OpenScreen
+from mnist_tui.tui.status import SeedProgress
+
+CURVES_LINES = 13
+"""Lines of the pane that the card leaves to the curves and the table, so that a curve can be seen."""
+LEAST_CARD_LINES = 3
+"""Outcome, best epoch, target."""
 
 
 class TrainingView(Vertical):
-    """Draws what events tell of one run, or of several seeds of one recipe."""
+    """Draws the events of one run, or of several seeds of one recipe that are trained one after the other."""
 
-    def __init__(self, ascii_only: bool) -> None:
+    class SpecRead(Message):
+        """Posted when the spec of the current run was read, or cannot be read."""
+
+    def __init__(self, ascii_only: bool, submit: Submit) -> None:
         super().__init__()
         self.ascii_only = ascii_only
+        self._submit = submit
         self.group = SeedGroup()
         self.pinned: RunCurves | None = None
         self.smoothing = SMOOTHINGS[1]
         self.planned_seeds = 1
-        """Runs that the action has, those to come too."""
+        """Number of runs in the group, counting those that have not started yet."""
         self.seeds_sentence = ""
-        """What the seeds of the action came to, once they have ended."""
+        """Mean and interval over the seeds, once they have ended."""
         self._spec: RunSpec | None = None
         self._spec_of = ""
         """The run that `_spec` belongs to."""
         self._zoom: ZoomScreen | None = None
-        self._is_new = False
+        self._has_news = False
 
     def compose(self) -> ComposeResult:
         yield Chart("accuracy", self.ascii_only, "chart-accuracy")
@@ -45,79 +60,117 @@ class TrainingView(Vertical):
         yield RunCard(self.ascii_only)
         yield EpochTable()
 
+    def on_resize(self) -> None:
+        card = self.query_one(RunCard)
+        card.max_lines = max(LEAST_CARD_LINES, self.size.height - CURVES_LINES)
+        card.on_resize()
+
     @property
     def run(self) -> RunCurves | None:
-        """The newest run."""
+        """The current run: the newest of the group."""
         return self.group.runs[-1] if self.group.runs else None
 
     @property
+    def rows(self) -> list[EpochEnded]:
+        """The epochs of the current run."""
+        return self.run.rows if self.run else []
+
+    @property
     def spec(self) -> RunSpec | None:
-        """The spec of the newest run, once it is known."""
+        """The spec of the current run, once it was read."""
         return self._spec if self.run is not None and self.run.run == self._spec_of else None
 
     @property
-    def progress(self) -> ActionProgress | None:
-        """How far the newest run and its action are."""
-        return None if self.run is None else ActionProgress(self.run, len(self.group.runs), self.planned_seeds)
+    def progress(self) -> SeedProgress | None:
+        """The progress of the current run and of the group."""
+        return None if self.run is None else SeedProgress(self.run, len(self.group.runs), self.planned_seeds)
 
-    def title(self, is_other_design: bool) -> str:
-        """What is trained, or was: name, seed, parameters, data; and whether something else is designed by now."""
-        started = self.run.started if self.run else None
-        if started is None:
-            return "Train"
-        other = " (not this design)" if is_other_design else ""
-        data = started.dataset if started.dataset == "mnist" else f"{started.dataset.upper()}, not MNIST"
-        return clean_line(f"Train: {started.name} s{started.seed}{other}, {started.parameters:,} params, {data}", 200)
-
-    def begin_action(self, planned_seeds: int = 1) -> None:
-        """Forgets the runs before: what comes now is one action, of one seed or several."""
+    def begin_group(self, planned_seeds: int = 1) -> None:
+        """Removes the earlier runs; the runs that follow are one group."""
         self.group, self.planned_seeds, self.seeds_sentence = SeedGroup(), planned_seeds, ""
         self.query_one(EpochTable).show([])
         self.draw()
 
     def add(self, event: Event) -> None:
-        """Takes an event in."""
-        if isinstance(event, RunStarted) and (self.run is None or self.run.run != event.run):
-            self.group = SeedGroup((*self.group.runs, RunCurves()))
-            self.query_one(EpochTable).show([])
+        """Adds an event; the events of a run come in order, those of the next run after them."""
+        if isinstance(event, RunStarted):
+            self._add_run(event)
         if self.run is None:
             return
         self.run.add(event)
         if isinstance(event, EpochEnded):
             self.query_one(EpochTable).add(event, self.run.best)
         if isinstance(event, Progress):
-            self._is_new = True  # Ten a second; they are drawn together.
+            self._has_news = True  # Ten a second; they are drawn together.
         else:
             self.draw()
+        if isinstance(event, RunEnded):
+            self._summarize_seeds()
 
-    def show_spec(self, run: str, spec: RunSpec) -> None:
-        """Takes what a run was set to do; its target is drawn then."""
-        self._spec, self._spec_of = spec, run
-        self.draw()
+    def _add_run(self, event: RunStarted) -> None:
+        if self.run is None or self.run.run != event.run:
+            self.group = SeedGroup((*self.group.runs, RunCurves()))
+            self.query_one(EpochTable).show([])
+        self._submit("run-spec", lambda: jobs.run_spec(Path(event.folder)), partial(self._show_spec, event.run))
 
-    def show_seeds(self, sentence: str) -> None:
-        """Says what the seeds of the action came to."""
-        self.seeds_sentence = sentence
-        self.draw()
+    def _show_spec(self, run: str, spec: RunSpec | None, error: str | None) -> None:
+        if spec is not None:
+            self._spec, self._spec_of = spec, run
+            self.draw()
+        self.post_message(self.SpecRead())
+
+    def _summarize_seeds(self) -> None:
+        accuracies = self.best_accuracies()
+        if len(accuracies) > 1:
+            self._submit("seeds", lambda: jobs.seeds_sentence(accuracies), partial(self._show_seeds, accuracies))
+
+    def _show_seeds(self, accuracies: list[float], sentence: str | None, error: str | None) -> None:
+        if accuracies == self.best_accuracies():  # Another group may have begun meanwhile.
+            self.seeds_sentence = sentence or ""
+            self.draw()
 
     def best_accuracies(self) -> list[float]:
-        """The best test accuracy of every run of the action that is completed."""
-        ended = [run.ended for run in self.group.runs if run.ended is not None]
-        return [one.best.test_accuracy for one in ended if one.outcome == "completed" and one.best is not None]
+        """The best test accuracy of each completed run of the group."""
+        ends = [run.ended for run in self.group.runs if run.ended is not None]
+        return [end.best.test_accuracy for end in ends if end.outcome == "completed" and end.best is not None]
+
+    # --- a pinned run ---
+
+    def select_pin(self, runs_dir: Path) -> None:
+        """Asks for an earlier run and draws its curves behind those of the current one."""
+
+        def ask(lines: Any, error: str | None) -> None:
+            dialog = RunDialog("Pin a run", lines or [], "none (remove the pin)")
+            self.post_message(OpenScreen(dialog, partial(self._read_pin, runs_dir)))
+
+        self._submit("saved", lambda: jobs.saved_lines(runs_dir), ask)
+
+    def _read_pin(self, runs_dir: Path, run: str | None) -> None:
+        if run == "":
+            self.pin(None)
+        elif run is not None:
+            self._submit("pin", lambda: jobs.saved_run_curves(runs_dir / run), self._show_pin)
+
+    def _show_pin(self, run: RunCurves | None, error: str | None) -> None:
+        self.pin(run)
+        if error:
+            self.notify(error, severity="warning", markup=False)
 
     def pin(self, run: RunCurves | None) -> None:
-        """Draws an earlier run behind the curves; None takes it away."""
+        """Draws an earlier run behind the curves; None removes it."""
         self.pinned = run
         self.draw()
 
+    # --- drawing ---
+
     def draw_new(self) -> None:
-        """Draws what was told of steps since the last time; called a few times a second."""
-        if self._is_new:
+        """Draws the steps since the last drawing; called a few times a second."""
+        if self._has_news:
             self.draw(at_once=False)
 
     def draw(self, at_once: bool = True) -> None:
-        """Gives the panes what is new; unless `at_once`, charts draw when it is time."""
-        self._is_new = False
+        """Draws charts and card; unless `at_once`, a chart whose last drawing is too recent is left out."""
+        self._has_news = False
         if self._zoom is not None and self._zoom.is_attached:
             self._zoom.show_new()
         for chart in self.query(Chart):
@@ -125,29 +178,29 @@ class TrainingView(Vertical):
         self.query_one(RunCard).show(self.run, self.spec, self.seeds_sentence)
 
     def picture(self, metric: Metric, smoothing: float) -> Picture:
-        """What a chart shows of the runs as they are now."""
+        """The picture of a metric, of the runs as they are now."""
         is_mnist = self.run is None or self.run.started is None or self.run.started.dataset == "mnist"
-        target = self.spec.target if self.spec and is_mnist else None  # Other images are not judged by it.
+        target = self.spec.target if self.spec and is_mnist else None  # It is an accuracy on MNIST.
         return picture_of(metric, self.group, self.pinned, smoothing, target)
 
     def toggle_log(self) -> None:
-        """The loss on a logarithmic axis, or not."""
+        """Switches the loss chart between a logarithmic and a linear axis."""
         self.query_one("#chart-loss", Chart).toggle_log()
 
     def smooth(self) -> None:
-        """The next smoothing."""
+        """Switches to the next smoothing of the step losses."""
         self.smoothing = SMOOTHINGS[(SMOOTHINGS.index(self.smoothing) + 1) % len(SMOOTHINGS)]
         self.draw()
 
     def zoom(self, metric: Metric = METRICS[0]) -> None:
-        """Opens the curves on the whole screen; they go on there."""
-        zoomed = Zoomed(self.title(is_other_design=False).removeprefix("Train: "), self.picture, self._last_epoch)
-        self._zoom = ZoomScreen(zoomed, metric, self.smoothing, self.ascii_only)
-        self.app.push_screen(self._zoom)
+        """Opens the curves on the whole screen, where new events are drawn too."""
+        title = titles.run_title(self.run) or "Train"
+        self._zoom = ZoomScreen(Zoomed(title, self.picture, self._last_epoch), metric, self.smoothing, self.ascii_only)
+        self.post_message(OpenScreen(self._zoom))
 
     def _last_epoch(self) -> int:
         return max((run.rows[-1].epoch for run in self.group.runs if run.rows), default=0)
 
     @on(Chart.Zoom)
-    def _open_zoom(self, event: Chart.Zoom) -> None:
+    def _zoom_chart(self, event: Chart.Zoom) -> None:
         self.zoom(event.metric)

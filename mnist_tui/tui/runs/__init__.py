@@ -1,1 +1,1 @@
-"""Runs: the table of every run folder, and what is told of one."""
+"""Runs: the table of all run folders, and the views of one."""

@@ -1,4 +1,4 @@
-"""What stands in a cell of the table of runs: its text, and the colour that its state or verdict has."""
+"""A cell of the table of runs: its text, and the colour of a state or verdict."""
 
 from typing import NamedTuple
 
@@ -23,14 +23,14 @@ CURVE = "chart-seed"
 
 
 class Cell(NamedTuple):
-    """A text, and the name of the theme's colour that it has; "" is the row's own."""
+    """A text and the name of its theme colour; "" is the row's own colour."""
 
     text: str
     colour: str = ""
 
 
 def cell_of(column: Column, group: RunGroup) -> Cell:
-    """What stands in a column of a run, or of several seeds of one."""
+    """The cell of a column for a run, or for several seeds of one recipe."""
     run, text = group[0], column.of(group)
     match column.key:
         case "state":

@@ -1,4 +1,4 @@
-"""What is told of the run under the cursor, beside its accuracy over the epochs."""
+"""Details of the run under the cursor: facts, and its accuracy over the epochs."""
 
 from functools import partial
 
@@ -20,7 +20,7 @@ class RunDetail(Container):
         super().__init__(id="run-detail")
         self._ascii_only = ascii_only
         self.facts: RunFacts | None = None
-        """What is told; None where there is no row."""
+        """None for no row."""
 
     def compose(self) -> ComposeResult:
         yield Chart("accuracy", self._ascii_only, "run-curve")
@@ -34,7 +34,7 @@ class RunDetail(Container):
         self.call_after_refresh(self._draw)
 
     def show(self, facts: RunFacts | None, error: str | None = None) -> None:
-        """Tells of a run; of none, where there is none or an error stands in its place."""
+        """Shows the facts of a row, or an error; None for no row."""
         if facts is None or self.facts is None or facts.group is not self.facts.group:
             self.query_one("#run-text").scroll_home(animate=False)
         self.facts = facts

@@ -1,4 +1,4 @@
-"""What is told beside the table of the run under the cursor: what came out, what was changed, and its settings."""
+"""The facts about a run beside the table: results, changes against an earlier run, settings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ from mnist_tui.tui.runs.saved_curves import SavedCurves
 from mnist_tui.tui.runs.selection import RunGroup
 from mnist_tui.tui.themes import style_of
 
-SAID = ("name", "seed", "state", "target", "best", "last", "gap", "curve", "data", "reason", "note")
-"""Columns that the first lines tell, or `measured on`."""
+IN_FIRST_LINES = ("name", "seed", "state", "target", "best", "last", "gap", "curve", "data", "reason", "note")
+"""Columns that the first lines show."""
 NAME_CELLS = 14
 """Cells of a fact's name."""
 
@@ -37,7 +37,7 @@ class RunFacts:
     def read(cls, group: RunGroup, runs: Sequence[Run]) -> "RunFacts":
         """Reads the folders of a group, and looks for its nearest earlier run among all."""
         run = group[0]
-        facts = [(each.heading, each.of(group)) for each in columns.ALL if each.key not in SAID]
+        facts = [(each.heading, each.of(group)) for each in columns.ALL if each.key not in IN_FIRST_LINES]
         facts += [("note", run.note)]
         changes = tables.changes(run, runs) if run.is_run else []
         return cls(
@@ -45,7 +45,7 @@ class RunFacts:
         )
 
     def text(self, width: int, variables: Mapping[str, str]) -> Text:
-        """The facts in lines of so many cells, in the colours of a theme."""
+        """The facts in lines of `width` cells, in the colours of a theme."""
         lines = [self._title(variables)]
         run = self.group[0]
         if run.is_run and run.dataset != "mnist":
@@ -77,7 +77,7 @@ class RunFacts:
 
 
 def _paragraph(text: str, width: int, indent: int, first: str = "") -> list[Text]:
-    """A text in lines of which the first begins with `first` and the others with so many spaces."""
+    """A text in lines; the first begins with `first`, the others are indented."""
     width, after = max(indent + 10, width), " " * indent
     lines = wrap(text, width, initial_indent=first, subsequent_indent=after, break_on_hyphens=False)
     return list(map(Text, lines or [""]))

@@ -163,12 +163,12 @@ class RunScreen(WorkerScreen):
 
     def action_copy(self) -> None:
         """Copies what the view shows; the epochs as a Markdown table."""
-        what = f"{self.view.lower()} of {self.run.name}, seed {self.run.seed}"
+        run = f"{self.run.name}, seed {self.run.seed}"
         if self.view in (CURVES, "Epochs"):
             lines = markdown.epoch_lines(self.run.rows, self.run.best_epoch)
-            clipboard.copy(self, lines, f"epochs of {what.partition(' of ')[2]}, as Markdown")
+            clipboard.copy(self, lines, f"epochs of {run}, as Markdown")
         else:
-            clipboard.copy(self, self._text.splitlines(), what)
+            clipboard.copy(self, self._text.splitlines(), f"{self.view.lower()} of {run}")
 
     def action_zoom(self) -> None:
         """The curves on the whole screen."""

@@ -1,8 +1,9 @@
-"""Runs, the second mode: every run folder as a row, what is known of one beside it, and what can be done with it."""
+"""Runs: every run folder as a row, details of the one under the cursor, and actions on it."""
 
 import gc
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -27,6 +28,7 @@ from mnist_tui.tui.dialogs import AskDialog, ConfirmDialog, MessageDialog, Quest
 from mnist_tui.tui.help import help_on
 from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.keys import with_ids
+from mnist_tui.tui.messages import ResumeRun, UseSettings
 from mnist_tui.tui.runs.columns_dialog import ColumnsDialog
 from mnist_tui.tui.runs.detail import RunDetail
 from mnist_tui.tui.runs.facts import RunFacts
@@ -39,23 +41,20 @@ from mnist_tui.tui.runs.table import MEASURED_ROWS, RunTable
 from mnist_tui.tui.status import Headline
 from mnist_tui.tui.text_field import TextField
 
-if TYPE_CHECKING:
-    from mnist_tui.tui.app import LabApp
-
-LOOK_SECONDS = 1.0
-"""Between two looks at which folders changed."""
+SCAN_SECONDS = 1.0
+"""Between two scans for folders that changed."""
 WIDE = 176
-"""From so many cells on the facts stand beside the table, which then still has room for its columns."""
+"""From this width on the details are beside the table, which then still has room for its columns."""
 TALL = 30
-"""From so many lines on there is room for a curve; below, the facts have a few lines."""
+"""From this height on there is room for a curve."""
 SHORT = 20
-"""Below so many lines the table is alone."""
+"""Below this height there is only the table."""
 LEAST_ROWS = 8
-"""Rows that the table has room for, however few runs there are."""
+"""Least height of the table, in rows."""
 FACTS_SECONDS = 0.2
-"""That the cursor stays before all the runs are asked for the nearest one."""
+"""Time that the cursor must stay on a run before its nearest earlier run is searched."""
 RESUMABLE = ("interrupted", "stopped", "failed")
-"""The states of runs that can be gone on with."""
+"""States of runs that can be resumed."""
 NAMES = {"RunsScreen": "Runs", "RunTable": "Table of runs", "Input": "Filter", "App": "Everywhere"}
 EMPTY = ("no run yet", "", "1 is the lab: t trains there", "without a screen: mnist-tui --batch iter5")
 NONE_CHOSEN = ("no run is chosen by the filter; esc shows all",)
@@ -95,11 +94,6 @@ class RunsScreen(WorkerScreen):
         self._facts_timer: Timer | None = None
 
     @property
-    def lab_app(self) -> "LabApp":
-        """The application, with its lab and its runner."""
-        return self.app  # type: ignore[return-value]
-
-    @property
     def table(self) -> RunTable:
         return self.query_one(RunTable)
 
@@ -111,7 +105,7 @@ class RunsScreen(WorkerScreen):
     def compose(self) -> ComposeResult:
         yield Headline("runs")
         hint = "/ filter: iter* params<20000 acc>99.4 opt:sgd tag:x"
-        # Selected as it gets the focus, what was typed before that would be replaced by the next letter.
+        # If it selected its text with the focus, the next letter would replace what was typed before.
         yield TextField(self.selection.filter, hint=hint, is_selected=False)
         yield Static(id="filter-error")
         with Container(id="runs"):
@@ -121,8 +115,8 @@ class RunsScreen(WorkerScreen):
 
     def on_mount(self) -> None:
         self.set_class(self.ascii_only, "-ascii")
-        self._look()
-        self.set_interval(LOOK_SECONDS, self._look)
+        self._scan()
+        self.set_interval(SCAN_SECONDS, self._scan)
 
     def on_resize(self, event: events.Resize) -> None:
         width, height = event.size
@@ -135,47 +129,43 @@ class RunsScreen(WorkerScreen):
             return self.run is not None and self.run.state in RESUMABLE
         return self.run is not None or action in ("filter", "clear", "help", "leave")
 
-    @on(Headline.ModeChosen)
-    def _choose_mode(self, event: Headline.ModeChosen) -> None:
-        self.run_worker(self.lab_app.action_mode(event.mode))
-
     # --- reading ---
 
-    def _look(self) -> None:
-        """Looks at the folders, beside the screen, while this mode is in sight."""
+    def _scan(self) -> None:
+        """Scans the folders in the background, while this mode is shown."""
         if self.app.screen_stack[0] is self:
-            self.submit("look", self._read, self._seen)
+            self.submit("scan", self._read, self._show_scan)
 
     def _read(self) -> bool:
         is_new = self.selection.runs.refresh()
         for run in self.selection.runs.all:
-            if run.state == "training":  # Its curve is read here, so that it does not go from the screen meanwhile.
+            if run.state == "training":  # Read here, so that its curve stays on the screen meanwhile.
                 _ = run.accuracies
         return is_new
 
-    def _seen(self, is_new: bool | None, error: str | None) -> None:
+    def _show_scan(self, is_new: bool | None, error: str | None) -> None:
         if error or is_new or not self._is_read:
             self._is_read = True
             count = len(self.selection.runs.all)
             self.set_class(not count, "-empty")
-            # What a few runs leave free is for the details; a filter moves nothing.
+            # With few runs the details get more room; a filter does not change that.
             self.table.styles.max_height = max(LEAST_ROWS, count) + 2
             self.refresh_rows(error or "")
-            self.submit("ahead", self.selection.runs.read_ahead, self._have_read_ahead)
+            self.submit("ahead", self.selection.runs.read_ahead, self._on_read_ahead)
 
-    def _have_read_ahead(self, *_: object) -> None:
-        """Once: a collection over ten thousand runs would hold the keys for half a second, again and again."""
+    def _on_read_ahead(self, *_: object) -> None:
+        """Excludes the runs from garbage collection: with ten thousand runs it would block keys for half a second."""
         if not self._is_read_ahead:
             gc.freeze()
             self._is_read_ahead = True
             self.refresh_rows()
 
     def refresh_rows(self, error: str = "") -> None:
-        """Shows what filter and order choose of the runs that were read."""
+        """Shows the runs that the filter selects, in their order."""
         try:
             rows = self.selection.rows()
             self.table.empty = NONE_CHOSEN if self.selection.runs.all else EMPTY
-            # Whether a column is empty is asked of files that are not all read at first.
+            # Not all files are read at first: whether a column is empty is taken from the first rows.
             asked = rows if self._is_read_ahead else rows[:MEASURED_ROWS]
             named = columns.with_data(rows, self.selection.columns)
             self.table.show(rows, columns.without_empty(named, asked))
@@ -190,7 +180,7 @@ class RunsScreen(WorkerScreen):
         self.query_one(Headline).show([clean_line(part, 200) for part in ("Runs", *self._headline()) if part])
 
     def _headline(self) -> list[str]:
-        """What is to be known of the table, the most important first."""
+        """Facts about the table, the most important first."""
         rows, marked = self.table.rows, len(self.selection.colors)
         if not self._is_read:
             return ["reading the folders", str(self.selection.runs.runs_dir)]
@@ -204,14 +194,14 @@ class RunsScreen(WorkerScreen):
             f"no room for {left_out}" if left_out else "",
         ]
 
-    @on(RunTable.CurvesWanted)
-    def _read_curves(self, event: RunTable.CurvesWanted) -> None:
+    @on(RunTable.CurvesRequested)
+    def _read_curves(self, event: RunTable.CurvesRequested) -> None:
         runs = [run for group in event.groups for run in group]
         self.submit("curves", lambda: [run.accuracies for run in runs], lambda *_: self.table.redraw())
 
     @on(RunTable.Highlighted)
     def _show_facts(self) -> None:
-        """Tells of the run under the cursor once it stays there: what changed is looked for among all runs."""
+        """Shows the details of the run under the cursor after `FACTS_SECONDS`, since they depend on all runs."""
         self.refresh_bindings()
         if self._facts_timer is not None:
             self._facts_timer.stop()
@@ -227,11 +217,11 @@ class RunsScreen(WorkerScreen):
     # --- the table ---
 
     def action_filter(self) -> None:
-        """To the filter; at once, so that what is typed next goes there."""
+        """Focuses the filter; at once, so that the next key goes there."""
         self.set_focus(self.query_one(Input))
 
     def action_clear(self) -> None:
-        """From the filter to the table; in the table, shows all runs again."""
+        """Focuses the table; in the table, clears the filter."""
         if self.table.has_focus:
             self.query_one(Input).value = ""
         self.set_focus(self.table)
@@ -256,11 +246,11 @@ class RunsScreen(WorkerScreen):
         self.app.push_screen(dialog, lambda key: self._sort_by(RunTable.Sort(key)) if key else None)
 
     def action_reverse(self) -> None:
-        """The other way round."""
+        """Reverses the order."""
         self._sort_by(RunTable.Sort(self.selection.sort_key))
 
     def action_group(self) -> None:
-        """The seeds of one recipe in one row, or every run in its own."""
+        """Shows the seeds of one recipe in one row, or every run in its own."""
         self.selection.is_grouped = not self.selection.is_grouped
         self.refresh_rows()
 
@@ -272,29 +262,29 @@ class RunsScreen(WorkerScreen):
             self._show_headline()
 
     def action_unmark(self) -> None:
-        """Takes every mark away."""
+        """Removes every mark."""
         self.selection.colors.clear()
         self.table.redraw()
         self._show_headline()
 
     def action_columns(self) -> None:
-        """Chooses and orders the columns."""
-        self.app.push_screen(ColumnsDialog(self.selection.columns, self.ascii_only), self._choose_columns)
+        """Selects and orders the columns."""
+        self.app.push_screen(ColumnsDialog(self.selection.columns, self.ascii_only), self._use_columns)
 
-    def _choose_columns(self, chosen: tuple[str, ...] | None) -> None:
-        if not chosen:
+    def _use_columns(self, keys: tuple[str, ...] | None) -> None:
+        if not keys:
             return
-        self.selection.columns = chosen
+        self.selection.columns = keys
         self.refresh_rows()
         try:
-            settings.write("columns", list(chosen))
+            settings.write("columns", list(keys))
         except (SettingsError, OSError) as error:
             self._warn(f"the columns are not kept: {error}")
 
     # --- the run under the cursor ---
 
-    def _one(self) -> Run | None:
-        """The run to do something with; a word why there is none."""
+    def _run_or_warning(self) -> Run | None:
+        """The run for an action; None after a warning that there is none."""
         run = self.run
         if run is None:
             self._warn("there is no run under the cursor")
@@ -309,13 +299,13 @@ class RunsScreen(WorkerScreen):
 
     @on(RunTable.Opened)
     def _open(self, event: RunTable.Opened) -> None:
-        if self._one() is not None:
+        if self._run_or_warning() is not None:
             self.app.push_screen(RunScreen(event.group, self.selection, self.ascii_only))
 
     def action_zoom(self) -> None:
-        """The curves on the whole screen."""
+        """Opens the curves on the whole screen."""
         group = self.table.group
-        if group is not None and self._one() is not None:
+        if group is not None and self._run_or_warning() is not None:
             self.submit("zoom", lambda: SavedCurves.read(group), self._open_zoom)
 
     @on(Chart.Zoom)
@@ -332,7 +322,7 @@ class RunsScreen(WorkerScreen):
     def action_copy(self) -> None:
         """Copies the run, or the seeds of a recipe, as Markdown."""
         group = self.table.group
-        if group is None or self._one() is None:
+        if group is None or self._run_or_warning() is None:
             return
         what = f"{group[0].name}, {seed_words(group)}, as Markdown"
         self.submit("copy", lambda: markdown.run_lines(group), lambda lines, error: self._copy(lines, error, what))
@@ -341,54 +331,54 @@ class RunsScreen(WorkerScreen):
         self._warn(f"not copied: {error}") if lines is None else clipboard.copy(self, lines, what)
 
     def action_use(self) -> None:
-        """Takes the run's settings into the lab."""
-        run = self._one()
+        """Loads the run's settings into the lab."""
+        run = self._run_or_warning()
         if run is not None and run.spec is None:
             self._warn("this version cannot read the settings of that run")
         elif run is not None and run.spec is not None:
-            self.run_worker(self.lab_app.design(run.spec))
+            self.post_message(UseSettings(run.spec))
 
     def action_resume(self) -> None:
-        """Goes on with the run, in the lab."""
-        run = self._one()
+        """Resumes the run in the lab."""
+        run = self._run_or_warning()
         if run is not None and run.state not in RESUMABLE:
             self._warn(f"this run is {run.state}: there is nothing to resume; x extends it")
         elif run is not None:
-            self.run_worker(self.lab_app.resume_run(run.folder))
+            self.post_message(ResumeRun(run.folder))
 
     def action_extend(self) -> None:
         """Asks by how many epochs, and trains them in a new folder."""
-        run = self._one()
+        run = self._run_or_warning()
         if run is not None:
-            hint = "In a new run folder that goes on from this one's last checkpoint; this one stays as it is."
+            hint = "In a new run folder that continues from this one's last checkpoint; this one stays as it is."
             question = Question("Extend by how many epochs?", hint, "5", _wrong_count)
             self.app.push_screen(AskDialog(question), lambda text: self._extend(run.folder, text))
 
     def _extend(self, folder: Path, text: str | None) -> None:
         if text:
-            self.run_worker(self.lab_app.resume_run(folder, int(text)))
+            self.post_message(ResumeRun(folder, int(text)))
 
     def action_notes(self) -> None:
         """Edits Target, Result and Analysis."""
-        run = self._one()
+        run = self._run_or_warning()
         if run is not None:
-            self.app.push_screen(NotesDialog(run.folder), lambda _: self._changed(run.folder))
+            self.app.push_screen(NotesDialog(run.folder), lambda _: self._reload(run.folder))
 
     def action_tags(self) -> None:
         """Edits the tags."""
-        run = self._one()
+        run = self._run_or_warning()
         if run is not None:
             hint = "Words of letters, digits, - _ and . with spaces between them; tag:WORD finds them again."
             question = Question("Tags", hint, " ".join(run.tags), lambda text: annotations.wrong_tags(text.split()))
             self.app.push_screen(AskDialog(question), lambda text: self._tag(run.folder, text))
 
     def _tag(self, folder: Path, text: str | None) -> None:
-        if text is not None and self._does(lambda: annotations.write_tags(folder, text.split())):
-            self._changed(folder)
+        if text is not None and self._try(lambda: annotations.write_tags(folder, text.split())):
+            self._reload(folder)
 
     def action_export(self) -> None:
         """Copies the folder."""
-        run = self._one()
+        run = self._run_or_warning()
         if run is not None:
             hint = "A new folder, or a file that ends in .zip or .tar.gz; nothing is overwritten."
             question = Question("Export to", hint, f"{run.id}.zip", _wrong_path)
@@ -396,50 +386,50 @@ class RunsScreen(WorkerScreen):
 
     def _export(self, folder: Path, text: str | None) -> None:
         if text:
-            self.submit("export", lambda: archive.export(folder, Path(text).expanduser()), self._exported)
+            self.submit("export", lambda: archive.export(folder, Path(text).expanduser()), self._show_export)
 
-    def _exported(self, path: Path | None, error: str | None) -> None:
+    def _show_export(self, path: Path | None, error: str | None) -> None:
         self._warn(error) if error else self.notify(f"exported: {path}", markup=False)
 
     def action_delete(self) -> None:
         """Asks, and moves the run (of a group, every seed of it) to the trash."""
         group = self.table.group
-        if group is None or self._one() is None:
+        if group is None or self._run_or_warning() is None:
             return
-        dialog = ConfirmDialog("Move to the trash?", _what_is_deleted(group), "Delete")
+        dialog = ConfirmDialog("Move to the trash?", _describe_deletion(group), "Delete")
         self.app.push_screen(dialog, lambda is_sure: self._delete(group) if is_sure else None)
 
     def _delete(self, group: RunGroup) -> None:
-        if self._does(lambda: [trash.delete(run.folder) for run in group]):
+        if self._try(lambda: [trash.delete(run.folder) for run in group]):
             self.selection.colors = {
                 names: color for names, color in self.selection.colors.items() if group[0].id not in names
             }
-        self._look()
+        self._scan()
 
     def action_undelete(self) -> None:
         """Takes the run that was deleted last out of the trash."""
         deleted = trash.trashed(self.selection.runs.runs_dir)
         if not deleted:
             self._warn("the trash is empty")
-        elif self._does(lambda: trash.restore(deleted[0])):
+        elif self._try(lambda: trash.restore(deleted[0])):
             self.notify(f"restored {clean_line(deleted[0].name, 200)}", markup=False)
-            self._look()
+            self._scan()
 
-    def _does(self, what: Any) -> bool:
-        """Whether it could be done; if not, it is said why."""
+    def _try(self, action: Callable[[], object]) -> bool:
+        """Runs an action; whether it succeeded. An error is shown in a dialog."""
         try:
-            what()
+            action()
         except (StorageError, ValueError, OSError) as error:
             self.app.push_screen(MessageDialog("That could not be done", str(error)))
             return False
         return True
 
-    def _changed(self, folder: Path) -> None:
+    def _reload(self, folder: Path) -> None:
         self.selection.runs.forget(folder)
-        self._look()
+        self._scan()
 
     def action_help(self) -> None:
-        """Every key that works where the focus is."""
+        """Shows every key that works where the focus is."""
         self.app.push_screen(help_on(self, NAMES))
 
 
@@ -447,8 +437,8 @@ def _count(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-def _what_is_deleted(group: RunGroup) -> str:
-    """Which folders a row stands for, and how they are had again."""
+def _describe_deletion(group: RunGroup) -> str:
+    """The folders of a row, and how they can be restored."""
     if len(group) == 1:
         return f"{group[0].id}: U restores it."
     return f"{group[0].name}, {seed_words(group)}: {len(group)} folders. U restores them, one at a time."
@@ -459,7 +449,7 @@ def _wrong_count(text: str) -> str | None:
 
 
 def _wrong_path(text: str) -> str | None:
-    """What is wrong with where a run is to be exported to."""
+    """The error in a path to export a run to; None for no error."""
     if not text:
         return "enter a new folder, or a file such as run.zip"
     try:

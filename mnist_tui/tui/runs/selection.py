@@ -1,4 +1,4 @@
-"""What Runs and Compare look at together: the runs, the filter, the order, and the rows that are marked."""
+"""The state that Runs and Compare share: the runs, the filter, the order, and the marked rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from mnist_tui.analysis.comparison import Arm
 from mnist_tui.runs import columns, filters
 from mnist_tui.runs.index import RunIndex, grouped
 from mnist_tui.runs.record import Run
-from mnist_tui.settings.settings import Settings
+from mnist_tui.settings.model import DEFAULTS
 
 RunGroup = Sequence[Run]
 """A row of the table: one run, or the seeds of one recipe."""
@@ -34,12 +34,12 @@ class RunSelection:
     """The state of both modes."""
 
     runs: RunIndex
-    columns: tuple[str, ...] = Settings.columns
-    sort: str = Settings.sort
+    columns: tuple[str, ...] = DEFAULTS.columns
+    sort: str = DEFAULTS.sort
     filter: str = ""
     is_grouped: bool = False
     colors: dict[Names, int] = field(default_factory=dict)
-    """The marked rows, in the order in which they were marked, with the number of their colour and marker."""
+    """The color index of each marked row, in the order in which they were marked."""
 
     @property
     def sort_key(self) -> str:
@@ -63,8 +63,8 @@ class RunSelection:
 
     def rows(self) -> list[RunGroup]:
         """What the table shows; raises `FilterError` and `ColumnError`."""
-        chosen = filters.choose(self.runs.all, self.filter)
-        groups: list[RunGroup] = list(grouped(chosen)) if self.is_grouped else [[run] for run in chosen]
+        runs = filters.choose(self.runs.all, self.filter)
+        groups: list[RunGroup] = list(grouped(runs)) if self.is_grouped else [[run] for run in runs]
         return columns.ordered(groups, self.sort)
 
     def mark(self, group: RunGroup) -> None:
@@ -75,28 +75,28 @@ class RunSelection:
             self.colors[names] = next(color for color in range(len(taken) + 1) if color not in taken)
 
     def color(self, group: RunGroup) -> int | None:
-        """The number of a row's colour and marker; None where it is not marked."""
+        """The color index of a row; None for a row that is not marked."""
         return self.colors.get(names_of(group))
 
     def arms(self) -> list[tuple[int, Arm]]:
-        """The marked rows with their colors, as they are now; those that are gone are left out."""
+        """The marked rows with their color index, without those whose folders are gone."""
         by_name = {run.id: run for run in self.runs.all}
         groups = [[by_name[name] for name in names if name in by_name] for names in self.colors]
-        found = [(color, group) for color, group in zip(self.colors.values(), groups, strict=True) if group]
-        labelled = comparison.labelled([group for _, group in found])
-        return [(color, arm) for (color, _), arm in zip(found, labelled, strict=True)]
+        marked = [(color, group) for color, group in zip(self.colors.values(), groups, strict=True) if group]
+        labelled = comparison.labelled([group for _, group in marked])
+        return [(color, arm) for (color, _), arm in zip(marked, labelled, strict=True)]
 
 
 def names_of(group: RunGroup) -> Names:
-    """The names of its folders."""
+    """The names of the folders of a row."""
     return tuple([run.id for run in group])
 
 
 def colour(color: int, is_dark: bool) -> str:
-    """A colour that the color has in a theme."""
+    """The colour of a color index in a theme."""
     return COLOURS[color % len(COLOURS)][0 if is_dark else 1]
 
 
 def marker(color: int, ascii_only: bool) -> str:
-    """The character that a color has, so that no line is told by its colour alone."""
+    """The marker of a color index, so that no line is identified by its colour alone."""
     return (ASCII_MARKERS if ascii_only else MARKERS)[color % len(MARKERS)]

@@ -1,4 +1,4 @@
-"""The table of runs: draws the lines that are seen, so that ten thousand cost as much as ten."""
+"""The table of runs: draws only the visible lines, so that ten thousand rows cost as much as ten."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -69,28 +69,28 @@ class RunTable(ScrollView, can_focus=True):
             self.group = group
 
     class Opened(Message):
-        """A row is to be looked at."""
+        """Posted when a row is to be opened."""
 
         def __init__(self, group: RunGroup) -> None:
             super().__init__()
             self.group = group
 
     class Marked(Message):
-        """A row is to be marked, or not any more."""
+        """Posted when a row is to be marked or unmarked."""
 
         def __init__(self, group: RunGroup) -> None:
             super().__init__()
             self.group = group
 
-    class CurvesWanted(Message):
-        """Rows are in sight whose accuracies were not read yet."""
+    class CurvesRequested(Message):
+        """Request to read the accuracies of visible rows."""
 
         def __init__(self, groups: Sequence[RunGroup]) -> None:
             super().__init__()
             self.groups = groups
 
     class Sort(Message):
-        """The rows are wanted in the order of a column."""
+        """Posted when the rows are to be sorted by a column."""
 
         def __init__(self, key: str) -> None:
             super().__init__()
@@ -103,7 +103,7 @@ class RunTable(ScrollView, can_focus=True):
         self.columns: Sequence[Column] = ()
         self.cursor = 0
         self.empty: Sequence[str] = ()
-        """What is said where there is no row."""
+        """Lines that are shown when there is no row."""
         self.left_out: Sequence[Column] = ()
         """The columns for which there is no room."""
         self._shown: Sequence[Column] = ()
@@ -111,7 +111,7 @@ class RunTable(ScrollView, can_focus=True):
         self._heads: dict[str, str] = {}
         self._cells: dict[tuple[tuple[str, ...], str], Cell] = {}
         """By row and column."""
-        self._told: object = None
+        self._posted_group: object = None
 
     @property
     def group(self) -> RunGroup | None:
@@ -119,14 +119,14 @@ class RunTable(ScrollView, can_focus=True):
         return self.rows[self.cursor] if self.cursor < len(self.rows) else None
 
     def show(self, rows: Sequence[RunGroup], columns: Sequence[Column]) -> None:
-        """Shows other rows; the cursor stays on its run, where that is still there."""
-        before = names_of(self.group) if self.group else None
+        """Shows other rows; the cursor stays on its run if that is still there."""
+        names = names_of(self.group) if self.group else None
         self.rows, self.columns, self._cells = rows, columns, {}
-        at = next((index for index, group in enumerate(rows) if names_of(group) == before), None)
+        at = next((index for index, group in enumerate(rows) if names_of(group) == names), None)
         self.cursor = min(self.cursor, max(0, len(rows) - 1)) if at is None else at
         self._measure()
         self._put(self.cursor)
-        self._ask_for_curves()
+        self._request_curves()
 
     def redraw(self) -> None:
         """Draws marks and curves again."""
@@ -134,29 +134,29 @@ class RunTable(ScrollView, can_focus=True):
 
     def on_resize(self) -> None:
         self._measure()
-        self._ask_for_curves()
+        self._request_curves()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
-        self._ask_for_curves()
+        self._request_curves()
 
-    def _ask_for_curves(self) -> None:
-        """Curves are read from the disk: beside the screen, and only of the rows that are in sight."""
+    def _request_curves(self) -> None:
+        """Requests the curves of the visible rows, which are read in the background."""
         if "curve" not in self._widths:
             return
         top = self.scroll_offset.y
         unread = [group for group in self.rows[top : top + self.size.height] if not _has_curve(group)]
         if unread:
-            self.post_message(self.CurvesWanted(unread))
+            self.post_message(self.CurvesRequested(unread))
 
     # --- widths ---
 
     def _measure(self) -> None:
-        """Chooses the columns that have room, and their widths."""
+        """Selects the columns that fit, and their widths."""
         rows = self.rows[:MEASURED_ROWS]
         self._heads = {column.key: self._heading(column) for column in self.columns}
         sort = self.selection.sort_key
-        kept = "" if sort == "when" else sort  # The order that everybody expects.
+        kept = "" if sort == "when" else sort  # The default order.
         self._widths = fit([self._width(column, rows) for column in self.columns], self._room, kept)
         self._shown = [column for column in self.columns if column.key in self._widths]
         self.left_out = [column for column in self.columns if column.key not in self._widths]
@@ -183,7 +183,7 @@ class RunTable(ScrollView, can_focus=True):
         return heading + (self.selection.arrow(self.ascii_only) if column.key == self.selection.sort_key else "")
 
     def _curve_heading(self) -> str:
-        """What the curves are of; where all are of one data set, with their scale."""
+        """The heading of the curves; with their scale if all are of one data set."""
         datasets = {group[0].dataset for group in self.rows if group[0].is_run}
         if len(datasets) != 1:
             return "test acc"
@@ -219,7 +219,7 @@ class RunTable(ScrollView, can_focus=True):
 
     def _headings(self) -> Strip:
         style = Style(bold=True, underline=True)
-        cells = [self._fitted(self._heads[column.key], column) for column in self._shown]
+        cells = [self._fit_text(self._heads[column.key], column) for column in self._shown]
         return Strip([Segment(" " * MARK, style), Segment((" " * GAP).join(cells), style)])
 
     def _row(self, index: int) -> Strip:
@@ -232,7 +232,7 @@ class RunTable(ScrollView, can_focus=True):
         for column in self._shown:
             text, shade = self._cell(column, group)
             tint = style_of(shade, self.app.theme_variables)
-            segments += [Segment(self._fitted(text, column), style + tint), Segment(" " * GAP, style)]
+            segments += [Segment(self._fit_text(text, column), style + tint), Segment(" " * GAP, style)]
         return Strip(segments)
 
     def _row_style(self, index: int) -> Style:
@@ -242,7 +242,7 @@ class RunTable(ScrollView, can_focus=True):
             style += Style(bold=True, bgcolor=self.get_component_rich_style("run-table--cursor").bgcolor)
         return style
 
-    def _fitted(self, text: str, column: Column) -> str:
+    def _fit_text(self, text: str, column: Column) -> str:
         width = self._widths[column.key]
         if cell_len(text) > width:
             text = text[-width:] if column.key == "when" else set_cell_size(text, width - 1) + "…"
@@ -252,7 +252,7 @@ class RunTable(ScrollView, can_focus=True):
     # --- moving ---
 
     def _put(self, index: int) -> None:
-        """The cursor on a row that is then in sight."""
+        """Moves the cursor to a row and scrolls to it."""
         self.cursor = max(0, min(index, len(self.rows) - 1))
         height = max(1, self.size.height - 2)
         if self.cursor < self.scroll_offset.y:
@@ -260,20 +260,20 @@ class RunTable(ScrollView, can_focus=True):
         elif self.cursor >= self.scroll_offset.y + height:
             self.scroll_to(y=self.cursor - height + 1, animate=False)
         self.refresh()
-        if self.group is not self._told:
-            self._told = self.group
+        if self.group is not self._posted_group:
+            self._posted_group = self.group
             self.post_message(self.Highlighted(self.group))
 
     def action_move(self, lines: int) -> None:
-        """Up or down."""
+        """Moves the cursor by rows."""
         self._put(self.cursor + lines)
 
     def action_page(self, pages: int) -> None:
-        """So many screens up or down."""
+        """Moves the cursor by pages."""
         self._put(self.cursor + pages * max(1, self.size.height - 2))
 
     def action_end(self, end: int) -> None:
-        """To the first row, or the last."""
+        """Moves the cursor to the first row, or the last."""
         self._put(len(self.rows) - 1 if end else 0)
 
     def action_open(self) -> None:
@@ -282,7 +282,7 @@ class RunTable(ScrollView, can_focus=True):
             self.post_message(self.Opened(self.group))
 
     def action_mark(self) -> None:
-        """Marks the row under the cursor, or takes its mark away; the cursor goes on."""
+        """Marks or unmarks the row under the cursor, and moves to the next."""
         if self.group is not None:
             self.post_message(self.Marked(self.group))
             self._put(self.cursor + 1)

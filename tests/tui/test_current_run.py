@@ -1,4 +1,4 @@
-"""The run in sight, the design beside it and runs that are saved are told apart: titles, budgets, banner, zoom."""
+"""The current run, the design beside it and saved runs are distinguished: titles, budgets, banner, zoom."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -17,10 +17,11 @@ from mnist_tui.spec.run_options import Options
 from mnist_tui.tui.charts.zoom import CursorPlot, Readout, ZoomScreen
 from mnist_tui.tui.lab import jobs
 from mnist_tui.tui.lab.budget import BudgetCard
+from mnist_tui.tui.lab.field_line import FieldChanged
 from mnist_tui.tui.lab.panes import Pane
-from mnist_tui.tui.lab.recipe import Changed
 from mnist_tui.tui.lab.run_card import RunCard
-from mnist_tui.tui.lab.screen import NOT_MNIST
+from mnist_tui.tui.lab.titles import NOT_MNIST
+from mnist_tui.tui.messages import OpenRun
 from mnist_tui.tui.runner import Idle, Refused
 from mnist_tui.tui.runs.run_screen import RunScreen
 from mnist_tui.tui.status import Headline, StatusLine
@@ -30,7 +31,7 @@ DIGITS: dict[str, Any] = {"dataset": "digits", "train_images": 1_437, "test_imag
 
 @pytest.fixture(autouse=True)
 def canned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Nothing is waited for."""
+    """Replaces the background jobs, so that no test waits for torch or the disk."""
     can_jobs(monkeypatch, tmp_path)
 
 
@@ -63,7 +64,7 @@ async def test_the_same_design_is_not_called_another() -> None:
         await tell(pilot, replace(STARTED, seed=3), row(1))
         await until(pilot, lambda: screen(pilot).view.spec)
         same = title(pilot)
-        screen(pilot).post_message(Changed("epochs", "7"))
+        screen(pilot).panes.post_message(FieldChanged("epochs", "7"))
         await until(pilot, lambda: "(not this design)" in title(pilot))
         await pilot.press("escape", "ctrl+z")
         await until(pilot, lambda: "(not this design)" not in title(pilot))
@@ -80,7 +81,7 @@ async def test_epochs_are_counted_by_the_plan_of_the_run(monkeypatch: pytest.Mon
         rows = [row(epoch) for epoch in range(1, 23)]
         await tell(pilot, started, *rows, Progress(23, 9, 938, 0.1, 0.002, 9_000.0))
         await until(pilot, lambda: "epochs 22/30" in shown(pilot, RunCard))
-        screen(pilot)._show_progress()
+        screen(pilot).lines.show_progress()
         await pilot.pause()
 
         assert "epoch 23/30" in shown(pilot, StatusLine)
@@ -112,8 +113,10 @@ def banner(pilot: Pilot[Any]) -> str:
 
 async def choose_data(pilot: Pilot[Any], name: str) -> None:
     """Another data set in the form."""
-    screen(pilot).post_message(Changed("dataset", name))
-    await until(pilot, lambda: screen(pilot).run_texts["dataset"] == name and screen(pilot)._draft_timer is None)
+    screen(pilot).panes.post_message(FieldChanged("dataset", name))
+    await until(
+        pilot, lambda: screen(pilot).design.run_texts["dataset"] == name and screen(pilot).panes._draft_timer is None
+    )
 
 
 async def ends(pilot: Pilot[Any]) -> None:
@@ -141,9 +144,11 @@ async def test_a_design_on_digits_is_not_mnist() -> None:
 
 async def test_digits_instead_of_mnist_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where MNIST cannot be had, from the first moment on."""
-    fed = jobs.fed
+    fed = jobs.sample_augmented
     digits = Options(dataset="digits")
-    monkeypatch.setattr(jobs, "fed", lambda spec, options, draw, is_training: fed(spec, digits, draw, is_training))
+    monkeypatch.setattr(
+        jobs, "sample_augmented", lambda spec, options, draw, is_training: fed(spec, digits, draw, is_training)
+    )
     async with lab() as pilot:
         await until(pilot, lambda: banner(pilot) == NOT_MNIST)
 
@@ -181,7 +186,7 @@ async def test_a_run_on_mnist_beside_a_design_on_digits() -> None:
 async def open_run(pilot: Pilot[Any], **record: Any) -> RunScreen:
     """Opens a saved run of iter4 on top of the lab, once its curves are drawn."""
     folder = make_run(Path("runs"), presets.load("iter4"), **record)
-    pilot.app.open_run(folder)  # type: ignore[attr-defined]
+    screen(pilot).post_message(OpenRun(folder))
     await until(pilot, lambda: isinstance(pilot.app.screen, RunScreen))
     found = pilot.app.screen
     assert isinstance(found, RunScreen)
@@ -245,13 +250,13 @@ async def test_a_live_run_is_not_drawn_into_the_zoom_of_a_saved_one() -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, ZoomScreen))
         before = zoomed(pilot)
         await tell(pilot, row(3, 0.5), Progress(4, 9, 938, 0.1, 0.002, 9_000.0), row(4, 0.5))
-        screen(pilot)._show_progress()
+        screen(pilot).lines.show_progress()
         await pilot.pause(0.1)
 
         assert zoomed(pilot) == before
         assert ("test", 20) in before[1]
         assert "-iter4-s0-" in look(pilot).splitlines()[0]
-        assert len(screen(pilot).rows) == 4
+        assert len(screen(pilot).view.rows) == 4
 
 
 async def test_a_live_run_goes_on_in_its_own_zoom() -> None:

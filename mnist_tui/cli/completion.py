@@ -1,0 +1,74 @@
+"""Words that the shell completes: names of presets, runs and settings. Errors complete nothing."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from mnist_tui.errors import MnistTuiError
+from mnist_tui.settings import settings
+from mnist_tui.settings.model import Settings
+from mnist_tui.spec import presets
+
+
+def complete_presets(context: typer.Context, incomplete: str) -> list[str]:
+    """Names of presets."""
+    return _without_errors(lambda: presets.find(context.params.get("models")), incomplete)
+
+
+def complete_runs(context: typer.Context, incomplete: str) -> list[str]:
+    """Names of run folders, and ends of names that only one run has: `a17f`, `iter5-s0-a17f`."""
+    return _without_errors(lambda: _run_names(_runs_dir(context), incomplete), incomplete)
+
+
+def complete_runs_and_presets(context: typer.Context, incomplete: str) -> list[str]:
+    """Names of presets and of run folders."""
+    return [*complete_presets(context, incomplete), *complete_runs(context, incomplete)]
+
+
+def _runs_dir(context: typer.Context) -> Path:
+    return Path(context.params.get("runs_dir") or settings.load().runs_dir)
+
+
+def _run_names(runs_dir: Path, incomplete: str) -> Iterator[str]:
+    from mnist_tui.runs.index import matching
+
+    names = sorted((path.name for path in runs_dir.iterdir() if (path / "run.json").is_file()), reverse=True)
+    yield from names
+    if incomplete:
+        ends = (end for name in names for end in _ends(name) if end.startswith(incomplete))
+        yield from (end for end in ends if len(matching(end, names)) == 1)
+
+
+def _ends(name: str) -> Iterator[str]:
+    while "-" in name:
+        name = name.partition("-")[2]
+        yield name
+
+
+def complete_changes(context: typer.Context, incomplete: str) -> list[str]:
+    """What `--set` takes for the preset of the command line: `epochs=`, `optimizer.lr=`, `dropout=`."""
+    return _without_errors(lambda: _setting_paths(context.params), incomplete)
+
+
+def _setting_paths(parameters: dict[str, Any]) -> Iterator[str]:
+    from mnist_tui.spec.draft import Draft
+
+    named = [*(parameters.get("batch") or ()), parameters.get("preset"), parameters.get("name")]
+    name = next((name for name in named if name), None) or settings.load().preset
+    for field in Draft(presets.load(name, parameters.get("models"))).fields:
+        yield f"{field.path.removeprefix('knobs.')}="
+
+
+def complete_settings(incomplete: str) -> list[str]:
+    """Names of settings, for `mnist-tui config`."""
+    return _without_errors(lambda: Settings.model_fields, incomplete)
+
+
+def _without_errors(list_words: Callable[[], Iterable[str]], incomplete: str) -> list[str]:
+    words: list[str] = []
+    with suppress(MnistTuiError, OSError):
+        words += (word for word in list_words() if word.startswith(incomplete))
+    return list(dict.fromkeys(words))

@@ -1,0 +1,67 @@
+"""What a command raises, as one line on stderr and an exit code."""
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+
+import typer
+
+from mnist_tui.errors import ExitCode, MnistTuiError
+from mnist_tui.text import clean_line, did_you_mean
+
+
+def exit_code_of(run: Callable[[], int | None]) -> int:
+    """The exit code of `run`; an exception becomes one line on stderr."""
+    try:
+        return run() or ExitCode.OK
+    except typer.Exit as ended:  # After --help.
+        return ended.exit_code
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except MnistTuiError as error:
+        _print_error(str(error))
+        return error.exit_code
+    except typer.TyperException as error:
+        _print_error(_usage_error(error))
+        return ExitCode.USAGE
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # what is left to flush at exit goes nowhere
+        return ExitCode.OK
+    except Exception as error:
+        return _report_crash(error)
+
+
+def _print_error(message: str) -> None:
+    print(f"mnist-tui: {clean_line(message, 10_000)}", file=sys.stderr)
+
+
+def _usage_error(error: typer.TyperException) -> str:
+    """What is wrong with the command line, and which help explains it.
+
+    typer's own errors are told apart by the attributes that they have: it exports none of their classes.
+    """
+    context, parameter = getattr(error, "ctx", None), getattr(error, "param", None)
+    if hasattr(error, "possibilities") and context is not None:
+        options = [name for each in context.command.get_params(context) for name in (*each.opts, *each.secondary_opts)]
+        name = str(getattr(error, "option_name", ""))
+        message = f"there is no option {clean_line(name, 60)}{did_you_mean(name, options)}"
+    elif parameter is not None and not error.message:
+        message = f"{parameter.metavar or parameter.opts[0]} is missing"
+    elif parameter is not None:
+        message = f"{parameter.opts[0]}: {error.message}"
+    else:
+        message = error.format_message().rstrip(".")
+        message = message[:1].lower() + message[1:300]
+    return f"{message}; see {context.command_path if context is not None else 'mnist-tui'} --help"
+
+
+def _report_crash(error: Exception) -> int:
+    """Prints a defect of this program as one line, writes its traceback to a file, and returns the exit code."""
+    from platformdirs import user_log_path
+
+    path = user_log_path("mnist-tui", ensure_exists=True) / "crash.log"
+    path.write_text(traceback.format_exc())
+    what = f"{type(error).__name__}: {clean_line(str(error), 200)}"
+    _print_error(f"internal error: {what}; the traceback is in {clean_line(str(path))}")
+    return ExitCode.FAILED

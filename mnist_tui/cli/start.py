@@ -1,0 +1,119 @@
+"""`mnist-tui` without a command: the laboratory, `--list` and `--batch`."""
+
+from typing import Annotated
+
+import typer
+
+from mnist_tui.cli.arguments import (
+    EXIT_CODES,
+    RUN_OPTIONS,
+    SCREEN_OPTIONS,
+    Changes,
+    EventsAsJson,
+    Given,
+    Models,
+    Plain,
+    Quiet,
+    RequireTarget,
+    examples,
+    takes_settings,
+)
+from mnist_tui.cli.changes import apply_changes, read_changes, repeat_with_seeds
+from mnist_tui.cli.completion import complete_presets
+from mnist_tui.cli.lab import Opening, open_lab_or_print
+from mnist_tui.cli.presets import list_presets
+from mnist_tui.cli.train import train_batch
+from mnist_tui.errors import UsageError
+from mnist_tui.spec import presets
+
+EPILOG = examples(
+    "mnist-tui                                the laboratory, on the design of the last time",
+    "mnist-tui --preset iter5 --start         the laboratory, training at once",
+    "mnist-tui --list                         every preset: parameters, published accuracy",
+    "mnist-tui --batch iter4 iter5 --seeds 3  train; the run folders are printed last",
+    "mnist-tui --batch my_net.toml --dry-run  layer table, steps, target, expected time",
+    "mnist-tui COMMAND --help                 arguments and examples of a command",
+    more=EXIT_CODES,
+)
+
+
+@takes_settings(*SCREEN_OPTIONS, *RUN_OPTIONS)
+def start(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", "-V", help="Print the version.")] = False,
+    has_list: Annotated[bool, typer.Option("--list", help="List the presets.")] = False,
+    batch: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--batch",
+            metavar="NAME...",
+            help="Train presets, or FILE.toml, without a dashboard.",
+            autocompletion=complete_presets,
+        ),
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            "--preset",
+            metavar="NAME",
+            help="Open the laboratory on a preset, or on FILE.toml.",
+            autocompletion=complete_presets,
+        ),
+    ] = None,
+    start_at_once: Annotated[bool, typer.Option("--start", help="In the laboratory: train at once.")] = False,
+    plain: Plain = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --batch: print table, steps, verdict, time; train nothing.")
+    ] = False,
+    changes: Changes = None,
+    epochs: Annotated[str | None, typer.Option(metavar="N", help="Short for --set epochs=N.")] = None,
+    seed: Annotated[str | None, typer.Option(metavar="N", help="Short for --set seed=N.")] = None,
+    seeds: Annotated[str | None, typer.Option(metavar="N", help="Train N times, with N seeds in a row.")] = None,
+    models: Models = None,
+    require_target: RequireTarget = False,
+    as_json: EventsAsJson = False,
+    quiet: Quiet = False,
+    *,
+    given: Given,
+) -> int:
+    """Design, train and compare small image classifiers on MNIST; without a command: the laboratory."""
+    if context.invoked_subcommand is not None:
+        _refuse_options(context, context.invoked_subcommand)
+        return 0
+    if version:
+        print(_version())
+        return 0
+    if has_list and batch:
+        raise UsageError("--batch is not allowed with --list")
+    if has_list:
+        return list_presets(models, as_json)
+    all_changes = read_changes(changes, epochs, seed)
+    if batch:
+        if preset or start_at_once:
+            raise UsageError("--preset and --start open the laboratory; --batch takes the names itself")
+        specs = apply_changes([presets.load(name, models) for name in batch], all_changes, models)
+        return train_batch(repeat_with_seeds(specs, seeds), given, dry_run, require_target, as_json, quiet)
+    for option, is_given in {"--dry-run": dry_run, "--json": as_json, "--require-target": require_target}.items():
+        if is_given:
+            raise UsageError(f"{option} goes with --batch NAME")
+    request = Opening(preset, all_changes, seeds, models, start_at_once, given)
+    return open_lab_or_print(request, plain, quiet)
+
+
+def _refuse_options(context: typer.Context, command: str) -> None:
+    """Raises `UsageError` for an option before a command, such as `--batch iter5 --json runs`."""
+    for parameter in context.command.params:
+        if context.params.get(parameter.name, parameter.default) not in (parameter.default, ()):
+            raise UsageError(
+                f"{parameter.opts[0]} cannot be combined with the command {command}, whose options follow its name; "
+                f"see mnist-tui {command} --help"
+            )
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version  # 20 ms.
+
+    try:
+        return f"mnist-tui {version('mnist-tui')}"
+    except PackageNotFoundError:
+        return "mnist-tui (not installed)"

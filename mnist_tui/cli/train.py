@@ -1,0 +1,104 @@
+"""Commands that train without a dashboard: `--batch` with `--dry-run`, `resume` and `extend`."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from mnist_tui.cli.arguments import (
+    EXIT_CODES,
+    RESUME_OPTIONS,
+    RUN,
+    EventsAsJson,
+    Given,
+    Quiet,
+    RequireTarget,
+    Run,
+    examples,
+    resume_options,
+    run_options,
+    takes_settings,
+    whole_number,
+)
+from mnist_tui.cli.completion import complete_runs
+from mnist_tui.spec.run_spec import RunSpec
+
+app = typer.Typer()
+
+MAX_EPOCHS = 10_000
+
+
+def train_batch(
+    specs: Sequence[RunSpec],
+    given: Given,
+    is_dry_run: bool = False,
+    require_target: bool = False,
+    as_json: bool = False,
+    quiet: bool = False,
+) -> int:
+    """Trains every spec, or prints what it would be and cost."""
+    options = run_options(given)
+    from mnist_tui.cli import headless  # 2 s: after every check that needs no torch.
+
+    output = headless.Output(as_json, quiet)
+    if is_dry_run:
+        return headless.dry_run(specs, options, output)
+    return headless.batch(specs, options, output, require_target)
+
+
+@app.command(
+    epilog=examples("mnist-tui resume", "mnist-tui resume a17f", "mnist-tui resume a17f --device cpu", more=EXIT_CODES)
+)
+@takes_settings(*RESUME_OPTIONS)
+def resume(
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RUN",
+            help=f"{RUN}; without it the newest that was interrupted or stopped.",
+            autocompletion=complete_runs,
+        ),
+    ] = None,
+    require_target: RequireTarget = False,
+    as_json: EventsAsJson = False,
+    quiet: Quiet = False,
+    *,
+    given: Given,
+) -> int:
+    """Resume an interrupted or stopped run.
+
+    On a CPU it ends bit for bit as if it had never stopped.
+    """
+    options = resume_options(given)
+    from mnist_tui.cli import headless
+    from mnist_tui.runs import index, storage
+
+    if run is None:
+        saved = index.newest_resumable(options.runs_dir)
+    else:
+        saved = storage.load_run(index.find_run(run, options.runs_dir).folder)
+    return headless.resume(saved, options, headless.Output(as_json, quiet), require_target)
+
+
+@app.command(epilog=examples("mnist-tui extend a17f 5", more=EXIT_CODES))
+@takes_settings(*RESUME_OPTIONS)
+def extend(
+    run: Run,
+    epochs: Annotated[str, typer.Argument(metavar="N", help="How many more epochs.", show_default=False)],
+    require_target: RequireTarget = False,
+    as_json: EventsAsJson = False,
+    quiet: Quiet = False,
+    *,
+    given: Given,
+) -> int:
+    """Train a completed run for N more epochs.
+
+    A new folder continues from the last checkpoint of the run.
+    """
+    count = whole_number("epochs", epochs, 1, MAX_EPOCHS)
+    options = resume_options(given)
+    from mnist_tui.cli import headless
+    from mnist_tui.runs import index, storage
+
+    saved = storage.load_run(index.find_run(run, options.runs_dir).folder)
+    return headless.extend(saved, count, options, headless.Output(as_json, quiet), require_target)

@@ -1,0 +1,53 @@
+"""The keys of the laboratory: `LabScreen` has an action for each."""
+
+from textual.binding import Binding, BindingType
+
+from mnist_tui.tui.keys import with_ids
+
+BINDINGS: list[BindingType] = with_ids(
+    [
+        Binding("f2", "pane('presets')", "Presets", show=False),
+        Binding("f3", "pane('architecture')", "Network", show=False),
+        Binding("f4", "pane('recipe')", "Recipe", show=False),
+        Binding("f5", "pane('layers')", "Layers", show=False),
+        Binding("f6", "pane('training')", "Training", show=False),
+        Binding("f7", "pane('digits')", "Digits", show=False),
+        Binding("r", "redraw", "Other digits", show=False, tooltip="through another draw of the augmentation"),
+        Binding("n", "new_knob", "New knob", show=False, tooltip="a number that layers and recipe call by its name"),
+        Binding("u", "revert", "Revert", show=False, tooltip="to the preset as it was picked"),
+        Binding("ctrl+z", "undo_change", "Undo", show=False, tooltip="the newest change, of whatever pane"),
+        Binding("ctrl+y", "redo_change", "Redo", show=False),
+        Binding("escape", "leave_field", "Leave the field", show=False, tooltip="single letters are keys again"),
+        Binding("t,f9", "start", "Train"),
+        Binding("space,f8", "pause", "Pause", tooltip="and goes on"),
+        Binding("full_stop", "step", "Step", tooltip="one optimizer step, then pauses"),
+        Binding("s", "stop", "Stop", tooltip="after this step; saves, and keeps the run"),
+        Binding("l", "rate", "Rate", tooltip="another learning rate, while it runs"),
+        Binding("p", "pin", "Pin", show=False, tooltip="an earlier run, drawn behind the curves"),
+        Binding("z,f12", "zoom", "Enlarge", tooltip="the pane with the focus; the curves with a cursor"),
+        Binding("y", "copy", "Copy", show=False, tooltip="as text: what the focused pane shows"),
+        Binding("Y", "toggle_log", "Log y", show=False, tooltip="the loss on a logarithmic axis, or not"),
+        Binding("w", "smooth", "Smooth", show=False, tooltip="step losses: none, over 0.1 or 0.5 epochs"),
+        Binding("slash", "search", "Search", tooltip="a preset"),
+        Binding("e", "editor", "$EDITOR", show=False, tooltip="the whole preset in your editor"),
+        Binding("ctrl+s,f10", "save", "Save", tooltip="as a new preset file"),
+        Binding("question_mark,f1", "help", "Help"),
+    ]
+)
+
+HELP_NAMES = {
+    "LayersEditor": "Network",
+    "Input": "Field",
+    "RecipeForm": "Recipe",
+    "PresetPicker": "Presets",
+    "OptionList": "List",
+    "TrainingView": "Training",
+    "EpochTable": "Epochs",
+    "LabScreen": "Laboratory",
+    "Screen": "Everywhere",
+    "App": "Everywhere",
+}
+"""The headings of the help, by the class of the widget that the keys belong to."""
+
+RUN_ACTIONS = ("pause", "step", "stop", "rate")
+"""Actions that need a run that is trained or watched."""
