@@ -98,6 +98,7 @@ class AnalyseScreen(WorkerScreen):
         self._images: Mapping[int, bytes] = {}
         self._inside_of: tuple[bytes, int | None] | None = None
         self._inside: Inside | None = None
+        self._inside_title = ""
 
     def compose(self) -> ComposeResult:
         yield Headline("analyse")
@@ -246,8 +247,8 @@ class AnalyseScreen(WorkerScreen):
                 self._say(texts.cell_line(self.analysed, *self.query_one(ConfusionMatrix).cursor))
             case "Mistakes":
                 self._say(f"{self._pictures_title}: {self.query_one(Gallery).page_text or 'none'}")
-            case "Inside" if self._inside_of is None:
-                self._say("choose an image in Mistakes and press Enter")
+            case "Inside":
+                self._say(self._inside_title or "choose an image in Mistakes and press Enter")
             case "Advice":
                 count = len(self.analysed.run.advice)
                 self._say(
@@ -334,17 +335,19 @@ class AnalyseScreen(WorkerScreen):
         if image is None or self.analysed is None:
             self.notify("the pictures are not read yet", markup=False)
             return
-        self.look_inside(image, answer.label, f"test image {answer.index}, label {answer.label}")
+        title = f"test image {answer.index}, label {answer.label}"
+        self._look_inside(self.analysed.run.run.folder, image, answer.label, title)
 
-    def look_inside(self, image: bytes, label: int | None, title: str) -> None:
-        """Shows what the run's network does with an image of 784 grey values."""
-        if self.analysed is None:
-            return
-        folder = self.analysed.run.run.folder
-        self._inside_of, self._inside = (image, label), None
+    def look_inside_drawing(self, name: str, image: bytes) -> None:
+        """Shows what the network of a run, named by its folder, does with a drawn digit of 784 grey values."""
+        self._names = (name,)
+        self._read()
+        self._look_inside(self.selection.runs.runs_dir / name, image, None, f"a drawn digit in {clean_line(name, 80)}")
+
+    def _look_inside(self, folder: Path, image: bytes, label: int | None, title: str) -> None:
+        self._inside_of, self._inside, self._inside_title = (image, label), None, title
         self._update("#inside-lines", Text("loading the network", "dim"))
         self._open_view("Inside")
-        self._say(title)
         self.submit("inside", lambda: jobs.look_inside(folder, image, label), self._show_inside)
 
     def _show_inside(self, inside: "Inside | None", error: str | None) -> None:
