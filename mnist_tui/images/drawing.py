@@ -41,6 +41,10 @@ class Drawing:
         """Whether nothing is drawn."""
         return not any(self._pixels)
 
+    def copy(self) -> Self:
+        """The same pixels, without what undo goes back to."""
+        return type(self)(self.pixels)
+
     def press(self, point: Point, erase: bool = False) -> None:
         """Begins a stroke with a dot; with `erase` the stroke takes away."""
         self._remember()

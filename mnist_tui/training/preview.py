@@ -1,12 +1,14 @@
 """Previews for the laboratory before a run begins: augmented training digits and the learning rate schedule."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from threading import Lock
 
 import torch
 
+from mnist_tui.errors import DataError
 from mnist_tui.spec.calls import names_in
 from mnist_tui.spec.recipe import TRAIN_IMAGES
 from mnist_tui.spec.run_options import Choice, Options
@@ -84,6 +86,24 @@ def sample_augmented(
         digits=tuple(bytes(image.reshape(-1).tolist()) for image in grey),
         slow=slow,
     )
+
+
+def test_images(name: str, sha256: str, data_dir: Path | None, indices: Sequence[int]) -> dict[int, bytes]:
+    """784 grey values, row by row, of the test images at `indices`, by their index.
+
+    `name` and `sha256` are those of a run's data set. Nothing is downloaded; raises `DataError` where that data set is
+    not on this machine.
+    """
+    dataset = _dataset("digits" if name == "digits" else "mnist", data_dir)
+    if dataset.name != name or _digest(dataset) != sha256:
+        raise DataError(f"the run's data set, {name}, is not on this machine; --data-dir names its folder")
+    pixels = dataset.test.pixels
+    return {index: bytes(pixels[index].reshape(-1).tolist()) for index in indices if index < len(pixels)}
+
+
+@lru_cache(maxsize=2)
+def _digest(dataset: Dataset) -> str:
+    return dataset.sha256
 
 
 def scheduled_rates(spec: RunSpec) -> tuple[float, ...]:

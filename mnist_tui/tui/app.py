@@ -22,7 +22,7 @@ from mnist_tui.tui.key_queue import KeyQueue
 from mnist_tui.tui.keys import own_bindings, problems, usable, with_ids
 from mnist_tui.tui.lab.screen import LabScreen
 from mnist_tui.tui.lag import LagLog
-from mnist_tui.tui.messages import OpenRun, ResumeRun, RunnerMessage, UseSettings
+from mnist_tui.tui.messages import LookInside, OpenRun, ResumeRun, RunnerMessage, UseSettings
 from mnist_tui.tui.modes import MODES
 from mnist_tui.tui.runner import Crashed, Idle, Runner
 from mnist_tui.tui.shutdown import ExitState, crash_message, finish, reserve_terminal, signals
@@ -126,6 +126,14 @@ class LabApp(App[ExitState]):
                 from mnist_tui.tui.compare.screen import CompareScreen
 
                 return CompareScreen(self.selection, self.request.ascii)
+            case "analyse":
+                from mnist_tui.tui.analyse.screen import AnalyseScreen
+
+                return AnalyseScreen(self.selection, self.request.options.data_dir, self.request.ascii)
+            case "draw":
+                from mnist_tui.tui.draw.screen import DrawScreen
+
+                return DrawScreen(self.selection, self.request.ascii)
         return self.lab
 
     # --- messages of screens and widgets ---
@@ -150,6 +158,14 @@ class LabApp(App[ExitState]):
     async def _resume_run(self, message: ResumeRun) -> None:
         await self.action_mode("lab")
         self.lab.resume_run(message.folder, message.epochs)
+
+    @on(LookInside)
+    async def _look_inside(self, message: LookInside) -> None:
+        from mnist_tui.tui.analyse.screen import AnalyseScreen
+
+        await self.action_mode("analyse")
+        if isinstance(self.screen, AnalyseScreen):
+            self.screen.look_inside_drawing(message.run, message.image)
 
     @on(RunnerMessage)
     def _on_runner_message(self, message: RunnerMessage) -> None:

@@ -50,3 +50,13 @@ class UseSettings(Message):
     """Request to the application to load the settings of a saved run into the lab."""
 
     spec: RunSpec
+
+
+@dataclass
+class LookInside(Message):
+    """Request to the application to show what the network of a run does with an image."""
+
+    run: str
+    """The name of the run's folder."""
+    image: bytes
+    """784 grey values, 0 to 255."""

@@ -1,0 +1,1 @@
+"""Analyse: why a saved run is wrong, and what to change."""

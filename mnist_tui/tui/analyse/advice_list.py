@@ -1,0 +1,103 @@
+"""The coach's advice on a run as a list; Enter puts a suggested change into the lab."""
+
+from collections.abc import Sequence
+from textwrap import wrap
+from typing import ClassVar
+
+from rich.text import Text
+from textual import events, on
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from mnist_tui.analysis.coach_evidence import Advice
+from mnist_tui.text import clean_line
+from mnist_tui.tui.keys import with_ids
+
+
+class AdviceList(OptionList):
+    """What the rules say, most urgent first."""
+
+    BINDINGS: ClassVar[list[BindingType]] = with_ids(
+        [
+            Binding("enter,u", "select", "Try it", tooltip="puts the suggested change into the lab"),
+            Binding("x", "explain", "Explain", tooltip="the reasoning of the rule, with its source"),
+        ]
+    )
+
+    DEFAULT_CSS = """
+    AdviceList { height: 1fr; border: none; background: $surface; }
+    AdviceList > .option-list--option-highlighted { color: $foreground; background: $primary 25%; text-style: none; }
+    AdviceList:focus > .option-list--option-highlighted { background: $primary 25%; }
+    """
+
+    class Chosen(Message):
+        """Request to put a suggestion into the lab."""
+
+        def __init__(self, advice: Advice) -> None:
+            super().__init__()
+            self.advice = advice
+
+    class ExplanationAsked(Message):
+        """Request for the reasoning of a rule."""
+
+        def __init__(self, rule: str) -> None:
+            super().__init__()
+            self.rule = rule
+
+    def __init__(self) -> None:
+        super().__init__(compact=True)
+        self._advice: Sequence[Advice] = ()
+        self._reason = ""
+
+    def show(self, advice: Sequence[Advice], reason: str = "") -> None:
+        """Shows other advice; `reason` says why there is none."""
+        self._advice, self._reason = advice, reason
+        self._fill()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._fill()
+
+    def _fill(self) -> None:
+        highlighted = self.highlighted
+        self.clear_options()
+        width = max(20, self.size.width - 4)
+        for number, one in enumerate(self._advice, start=1):
+            self.add_option(Option(_text(number, one, width)))
+        if not self._advice:
+            self.add_option(Option(Text(self._reason), disabled=True))
+        elif highlighted is not None and highlighted < len(self._advice):
+            self.highlighted = highlighted
+        else:
+            self.highlighted = 0
+
+    @property
+    def current(self) -> Advice | None:
+        """The advice under the cursor."""
+        return self._advice[self.highlighted] if self._advice and self.highlighted is not None else None
+
+    @on(OptionList.OptionSelected)
+    def _choose(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        if self.current is not None:
+            self.post_message(self.Chosen(self.current))
+
+    def action_explain(self) -> None:
+        """Asks for the reasoning of the rule under the cursor."""
+        if self.current is not None:
+            self.post_message(self.ExplanationAsked(self.current.rule))
+
+
+def _text(number: int, advice: Advice, width: int) -> Text:
+    """The rule's name, what it saw, and what to do, wrapped."""
+    text = Text(f"{number}  {advice.rule}\n", "bold")
+    for line in wrap(clean_line(advice.sentence), width):
+        text.append(f"   {line}\n")
+    suggestion = clean_line(advice.suggestion)
+    for line in wrap(f"> {suggestion}", width):
+        text.append(f"   {line}\n", "italic")
+    for path, value in (advice.settings or {}).items():
+        shown = value if "\n" not in value else "other layers, shown in the lab"
+        text.append(f"     {path} = {clean_line(shown, max(10, width - len(path) - 8))}\n", "dim")
+    return text

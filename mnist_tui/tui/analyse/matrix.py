@@ -1,0 +1,207 @@
+"""The confusion matrix: counts, shares of each row, or the difference to another run, with a cursor over its cells."""
+
+from math import sqrt
+from typing import ClassVar, Literal
+
+from rich.color import Color
+from rich.style import Style
+from rich.text import Text
+from textual.binding import Binding, BindingType
+from textual.events import Click
+from textual.message import Message
+from textual.widget import Widget
+
+from mnist_tui.analysis.confusion import Matrix
+from mnist_tui.analysis.run_analysis import RunAnalysis
+from mnist_tui.spec.network import CLASSES
+from mnist_tui.tui.keys import with_ids
+from mnist_tui.tui.themes import rgb
+
+Form = Literal["counts", "shares", "difference"]
+FORMS: dict[Form, str] = {
+    "counts": "images",
+    "shares": "percent of the true class",
+    "difference": "images more (+) or fewer (-) than the baseline",
+}
+ROW_HEADING = 8
+"""Cells left of the matrix: the word `true` and the class."""
+HEADER_LINES = 2
+HIGHEST = 3
+"""Lines of a cell."""
+STRONGEST = 0.65
+"""Share of the heat colour in the background of the fullest cell: more would make the number hard to read."""
+
+
+class ConfusionMatrix(Widget, can_focus=True):
+    """Ten rows of true classes by ten columns of predicted classes; each cell has its number, also without colours."""
+
+    BINDINGS: ClassVar[list[BindingType]] = with_ids(
+        [
+            Binding("enter", "show_images", "Images", tooltip="of the cell under the cursor"),
+            Binding("v", "next_form", "Numbers", tooltip="counts, percent, or the difference to the baseline"),
+            Binding("up,k", "move(-1, 0)", "Up", show=False),
+            Binding("down,j", "move(1, 0)", "Down", show=False),
+            Binding("left,h", "move(0, -1)", "Left", show=False),
+            Binding("right,l", "move(0, 1)", "Right", show=False),
+        ]
+    )
+    DEFAULT_CSS = "ConfusionMatrix { height: auto; padding: 0 1; }"
+    ALLOW_SELECT: ClassVar[bool] = False
+
+    class CellOpened(Message):
+        """Request to show the images of a cell."""
+
+        def __init__(self, label: int, prediction: int) -> None:
+            super().__init__()
+            self.label = label
+            self.prediction = prediction
+
+    class Moved(Message):
+        """The cursor is on another cell, or the numbers have another form."""
+
+    def __init__(self, ascii_only: bool) -> None:
+        super().__init__()
+        self._ascii_only = ascii_only
+        self._analysis: RunAnalysis | None = None
+        self._difference: Matrix | None = None
+        self._row_height = 1
+        self.form: Form = "counts"
+        self.cursor = (0, 0)
+        """True and predicted class."""
+
+    def show(self, analysis: RunAnalysis, difference: Matrix | None) -> None:
+        """Shows another run, and its difference to a baseline; the cursor starts on the most confused pair."""
+        self._analysis, self._difference = analysis, difference
+        if self.form == "difference" and difference is None:
+            self.form = "counts"
+        if analysis.pairs:
+            self.cursor = (analysis.pairs[0].label, analysis.pairs[0].prediction)
+        self.refresh(layout=True)
+        self.post_message(self.Moved())
+
+    def get_content_height(self, container: object, viewport: object, width: int) -> int:
+        return HEADER_LINES + CLASSES * self._row_height
+
+    @property
+    def _cell_width(self) -> int:
+        return max(4, min(9, (self.size.width - ROW_HEADING) // (CLASSES + 1)))
+
+    def use_lines(self, lines: int) -> None:
+        """Makes the cells as high as so many lines allow, at most `HIGHEST` lines each."""
+        self._row_height = max(1, min(HIGHEST, (lines - HEADER_LINES) // CLASSES))
+        self.refresh(layout=True)
+
+    # --- the cursor ---
+
+    def action_move(self, rows: int, columns: int) -> None:
+        """Moves the cursor; at an edge it stays."""
+        label, prediction = self.cursor
+        self.move_to(min(CLASSES - 1, max(0, label + rows)), min(CLASSES - 1, max(0, prediction + columns)))
+
+    def move_to(self, label: int, prediction: int) -> None:
+        """Puts the cursor on a cell."""
+        self.cursor = (label, prediction)
+        self.refresh()
+        self.post_message(self.Moved())
+
+    def action_show_images(self) -> None:
+        """Opens the images of the cell under the cursor."""
+        if self._analysis is not None:
+            self.post_message(self.CellOpened(*self.cursor))
+
+    def action_next_form(self) -> None:
+        """The next form of the numbers; the difference only where there is a baseline."""
+        forms = [form for form in FORMS if form != "difference" or self._difference is not None]
+        self.form = forms[(forms.index(self.form) + 1) % len(forms)]
+        self.refresh()
+        self.post_message(self.Moved())
+
+    def on_click(self, event: Click) -> None:
+        event.stop()
+        content = event.get_content_offset(self)
+        if content is None:
+            return
+        label = (content.y - HEADER_LINES) // self._row_height
+        prediction = (content.x - ROW_HEADING) // self._cell_width
+        if 0 <= label < CLASSES and 0 <= prediction < CLASSES:
+            is_again = self.cursor == (label, prediction)
+            self.move_to(label, prediction)
+            if is_again:
+                self.action_show_images()
+
+    # --- drawing ---
+
+    def render(self) -> Text:
+        if self._analysis is None:
+            return Text()
+        width = self._cell_width
+        header = Text(" " * ROW_HEADING, no_wrap=True)
+        for prediction in range(CLASSES):
+            header.append(f"{prediction:>{width - 1}} ", "bold")
+        header.append(f"{'recall':>{width + 1}}", "dim")
+        lines = [Text(f"{'':>{ROW_HEADING}}predicted, in {FORMS[self.form]}", "dim", no_wrap=True), header]
+        for label in range(CLASSES):
+            lines += self._row(label)
+        return Text("\n", no_wrap=True).join(lines)
+
+    def _row(self, label: int) -> list[Text]:
+        assert self._analysis is not None
+        heading = f"{'true' if label == 0 else '':>5} {label}"
+        number_line, fill_line = Text(f"{heading:<{ROW_HEADING}}", "bold", no_wrap=True), Text(" " * ROW_HEADING)
+        for prediction in range(CLASSES):
+            style = self._style(label, prediction)
+            number_line.append(f"{self._number(label, prediction):>{self._cell_width - 1}} ", style)
+            fill_line.append(" " * self._cell_width, style)
+        number_line.append(f"{self._analysis.scores[label].recall:>{self._cell_width + 1}.1%}", "dim")
+        above = (self._row_height - 1) // 2
+        return [*[fill_line] * above, number_line, *[fill_line] * (self._row_height - 1 - above)]
+
+    def _number(self, label: int, prediction: int) -> str:
+        """The text of a cell: a dot for none, so that the numbers stand out."""
+        analysis = self._analysis
+        assert analysis is not None
+        count = analysis.matrix[label][prediction]
+        if self.form == "difference" and self._difference is not None:
+            change = self._difference[label][prediction]
+            return f"{change:+d}" if change else self._dot
+        if not count:
+            return self._dot
+        return str(count) if self.form == "counts" else f"{100 * count / max(1, sum(analysis.matrix[label])):.1f}"
+
+    @property
+    def _dot(self) -> str:
+        return "." if self._ascii_only else "·"
+
+    def _style(self, label: int, prediction: int) -> Style:
+        """The heat of a cell as its background; the cursor is drawn reversed, so that it is seen without colours."""
+        style = Style(bgcolor=self._heat(label, prediction))
+        if (label, prediction) == self.cursor:
+            return Style(reverse=True, bold=self.has_focus)
+        return style
+
+    def _heat(self, label: int, prediction: int) -> Color | None:
+        analysis = self._analysis
+        assert analysis is not None
+        is_diagonal = label == prediction
+        if self.form == "difference" and self._difference is not None:
+            change = self._difference[label][prediction]
+            largest = max(abs(value) for row in self._difference for value in row) or 1
+            is_worse = (change < 0) if is_diagonal else (change > 0)
+            return self._blend("error" if is_worse else "success", abs(change) / largest)
+        count = analysis.matrix[label][prediction]
+        if is_diagonal:
+            return self._blend("success", 0.15 + 0.3 * count / max(1, sum(analysis.matrix[label])))
+        largest = max((pair.count for pair in analysis.pairs), default=1)
+        return self._blend("error", count / largest)
+
+    def _blend(self, name: str, share: float) -> Color | None:
+        """The colour of a theme variable over the background; by the square root, so that a few images can be seen."""
+        if self._ascii_only or share <= 0:
+            return None
+        variables = self.app.theme_variables
+        weight = STRONGEST * sqrt(min(1.0, share))
+        mixed = (
+            round(ground + weight * (colour - ground))
+            for ground, colour in zip(rgb(variables, "background"), rgb(variables, name), strict=True)
+        )
+        return Color.from_rgb(*mixed)

@@ -1,0 +1,79 @@
+"""The views that are lines of text: scores of the classes, confidence, and the line about a cell of the matrix."""
+
+from rich.text import Text
+
+from mnist_tui.analysis.label_errors import CEILING, LABEL_ERRORS
+from mnist_tui.text import clean_line
+from mnist_tui.tui.analyse.jobs import Analysed
+
+BAR_CELLS = 40
+"""Cells of a bar that stands for a share of 1."""
+
+
+def class_lines(analysed: Analysed) -> Text:
+    """Precision, recall and F1 of each class, then the most confused pairs."""
+    text = Text("class  precision   recall       F1   images\n", "bold")
+    for score in analysed.run.scores:
+        text.append(f"{score.label:>5}  {score.precision:>9.2%}  {score.recall:>7.2%}  {score.f1:>7.2%}  ")
+        text.append(f"{score.support:>7,}\n")
+    text.append("\nmost confused\n", "bold")
+    for pair in analysed.run.pairs:
+        images = "image" if pair.count == 1 else "images"
+        text.append(f"  {pair.label} taken for {pair.prediction}   {pair.count:>4} {images}\n")
+    return text.append_text(ceiling_lines(analysed))
+
+
+def ceiling_lines(analysed: Analysed) -> Text:
+    """What the wrong labels of MNIST mean for this run; nothing for other data."""
+    ceiling = analysed.run.ceiling
+    if ceiling is None:
+        return Text()
+    count = len(LABEL_ERRORS)
+    return Text.assemble(
+        ("\nlabel errors\n", "bold"),
+        f"  {count} of the 10,000 labels are wrong (Northcutt et al. 2021): who reads every image right gets "
+        f"{CEILING:.2%}.\n",
+        f"  This run differs from the label on {ceiling.counted_wrong} of them, {ceiling.read_as_guessed} as the study "
+        f"reads them; on the other images it has {ceiling.accuracy_on_others:.2%}.\n",
+    )
+
+
+def confidence_lines(analysed: Analysed, ascii_only: bool) -> Text:
+    """The reliability diagram, the calibration error, and the accuracy on the most confident images."""
+    confidence = analysed.run.confidence
+    if confidence is None:
+        return Text(f"! {clean_line(analysed.run.confidence_missing or '', 300)}")
+    text = Text.assemble(
+        (f"expected calibration error  {confidence.expected_calibration_error:.4f}", "bold"),
+        "   mean |accuracy - confidence| over 15 bins (Guo et al. 2017)\n",
+    )
+    for part in confidence.selected:
+        text.append(
+            f"the most confident {part.coverage:.0%}   {part.accuracy:.2%} right   "
+            f"(confidence {part.threshold:.1%} or more)\n"
+        )
+    text.append("\nconfidence       images   right    bar: accuracy, mark: mean confidence\n", "bold")
+    full, mark = ("=", "|") if ascii_only else ("█", "│")
+    for one in confidence.bins:
+        heading = f"{one.low:>4.0%} - {one.high:>4.0%}   {one.count:>7,}  "
+        if not one.count:
+            text.append(f"{heading}      -\n", "dim")
+            continue
+        bar = list(f"{full * round(one.accuracy * BAR_CELLS):<{BAR_CELLS + 1}}")
+        bar[round(one.confidence * BAR_CELLS)] = mark
+        text.append(f"{heading}{one.accuracy:>7.2%}  {''.join(bar)}\n")
+    return text
+
+
+def cell_line(analysed: Analysed, label: int, prediction: int) -> str:
+    """What a cell of the matrix says, in words."""
+    row = analysed.run.matrix[label]
+    count, total = row[prediction], sum(row)
+    images = "image" if count == 1 else "images"
+    of_class = f"{count:,} {images} of {total:,}, {count / max(1, total):.1%} of all {label}s"
+    baseline = ""
+    if analysed.versus is not None:
+        baseline = f"; {analysed.versus.difference[label][prediction]:+d} against the baseline"
+    if label == prediction:
+        return f"{label} recognised: {of_class}{baseline}"
+    return f"{label} taken for {prediction}: {of_class}{baseline}"

@@ -1,0 +1,1 @@
+"""Draw: a digit drawn by mouse or keys, and what saved runs take it for."""

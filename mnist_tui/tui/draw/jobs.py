@@ -1,0 +1,85 @@
+"""The jobs of the background worker: plain functions that load torch and read run folders."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mnist_tui.errors import ImageError, MnistTuiError, RunError
+from mnist_tui.images.drawing import Drawing
+from mnist_tui.runs.index import RunIndex
+from mnist_tui.runs.record import Run
+from mnist_tui.text import clean_line
+
+if TYPE_CHECKING:
+    from mnist_tui.training.classify import Classifier, Stability
+
+MOST_RUNS = 3
+"""Runs that are asked at once."""
+
+
+@dataclass(frozen=True)
+class RunAnswer:
+    """What one run says about a digit."""
+
+    title: str
+    probabilities: tuple[float, ...]
+    """Of the classes 0 to 9; () where the run's weights cannot be read."""
+    error: str = ""
+    stability: "Stability | None" = None
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the chosen runs say about a drawing."""
+
+    digit: bytes
+    """The drawing prepared as MNIST's digits: 784 grey values."""
+    runs: tuple[RunAnswer, ...]
+
+
+class Classifiers:
+    """The networks of the chosen runs, loaded when first asked; used by the worker's thread alone."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[Path, Classifier] = {}
+
+    def forget(self) -> None:
+        """Loads the networks again at the next question: a run may have had a better epoch."""
+        self._loaded.clear()
+
+    def answer(self, runs: Sequence[Run], drawing: Drawing, with_stability: bool) -> Answers | None:
+        """What the runs say about a drawing; None for a blank one."""
+        try:
+            digit = drawing.prepared().pixels
+        except ImageError:
+            return None
+        return Answers(digit, tuple(self._ask(run, digit, with_stability) for run in runs))
+
+    def _ask(self, run: Run, digit: bytes, with_stability: bool) -> RunAnswer:
+        title = clean_line(f"{run.name} s{run.seed}", 40)
+        try:
+            classifier = self._classifier(run.folder)
+        except MnistTuiError as error:
+            return RunAnswer(title, (), clean_line(str(error), 200))
+        stability = classifier.stability(digit) if with_stability else None
+        (probabilities,) = classifier.classify([digit])
+        return RunAnswer(title, probabilities, stability=stability)
+
+    def _classifier(self, folder: Path) -> "Classifier":
+        from mnist_tui.training.classify import Classifier
+
+        if folder not in self._loaded:
+            self._loaded[folder] = Classifier(folder)
+        return self._loaded[folder]
+
+
+def choose_runs(index: RunIndex, names: Sequence[str]) -> list[Run]:
+    """The named runs; without names the newest one with an epoch. Raises `RunError` where there is none."""
+    index.refresh()
+    by_name = {run.id: run for run in index.all}
+    named = [by_name[name] for name in names if name in by_name][:MOST_RUNS]
+    newest = sorted((run for run in index.all if run.is_run and run.epochs), key=lambda run: run.created, reverse=True)
+    if not named and not newest:
+        raise RunError("no run has finished an epoch yet; train one in the lab (1)")
+    return named or newest[:1]
