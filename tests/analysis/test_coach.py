@@ -14,7 +14,7 @@ from mnist_tui.analysis.coach import RULES, advise, explain
 from mnist_tui.analysis.coach_evidence import Advice, Evidence, evidence_of, usable_rows
 from mnist_tui.errors import UsageError
 from mnist_tui.runs.events import EpochEnded
-from mnist_tui.runs.index import read_run
+from mnist_tui.runs.reader import read_run
 from mnist_tui.spec import presets
 from mnist_tui.spec.run_spec import RunSpec, make_spec
 
@@ -395,7 +395,8 @@ def test_no_plateau(rows: tuple[EpochEnded, ...]) -> None:
 
 def augmented(train: float, test: float = 0.985, **changes: Any) -> Evidence:
     """A completed run with rotations by 15 degrees."""
-    spec = spec_of(**{"epochs": 8, "augment": ["RandomRotation(15)"]} | changes)
+    settings: dict[str, Any] = {"epochs": 8, "augment": ["RandomRotation(15)"]}
+    spec = spec_of(**settings | changes)
     return evidence(curve([test] * 8, train - test, train_loss=[0.1] * 8), spec)
 
 

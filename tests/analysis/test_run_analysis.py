@@ -12,7 +12,7 @@ from mnist_tui.analysis.analysis_report import as_json, report_lines
 from mnist_tui.analysis.label_errors import LABEL_ERRORS
 from mnist_tui.analysis.run_analysis import RunAnalysis, analyse, compare_with
 from mnist_tui.errors import RunError, StorageError
-from mnist_tui.runs.index import read_run
+from mnist_tui.runs.reader import read_run
 from mnist_tui.spec import presets
 
 

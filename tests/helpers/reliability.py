@@ -12,7 +12,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -74,7 +74,7 @@ def few_images() -> Dataset:
 
 
 class StopAfter(Control):
-    """A control that is set after so many steps: the trainer asks whether to pause once before each."""
+    """A control that stops the training after so many steps: the loop reads `is_paused` once before each step."""
 
     def __init__(self, steps: int) -> None:
         super().__init__()
@@ -104,8 +104,8 @@ def advanced(training: Training, steps: int = 10_000) -> Training:
 
 
 @contextmanager
-def quick_world() -> Iterator[None]:
-    """`session` trains on the few images, and does not ask git where it is."""
+def patched_session() -> Iterator[None]:
+    """A context in which `session` and `resume` load the few images, and provenance has no git commit."""
     with (
         mock.patch.object(session, "load", return_value=few_images()),
         mock.patch.object(resuming, "load", return_value=few_images()),
@@ -119,15 +119,15 @@ def options(runs_dir: Path) -> Options:
     return Options(device="cpu", dataset="digits", runs_dir=runs_dir, threads=1)
 
 
-def run(runs_dir: Path, spec: RunSpec, steps: int = 10_000) -> Iterator[Event]:
+def run(runs_dir: Path, spec: RunSpec, steps: int = 10_000) -> Generator[Event, None, None]:
     """The events of a new run on the few images, stopped after so many steps."""
-    with quick_world():
+    with patched_session():
         yield from session.run(spec, options(runs_dir), StopAfter(steps))
 
 
-def resume(folder: Path, **changes: Any) -> Iterator[Event]:
+def resume(folder: Path, **changes: Any) -> Generator[Event, None, None]:
     """The events of the rest of a run on the few images."""
-    with quick_world():
+    with patched_session():
         changed = Options(**(vars(options(folder.parent)) | changes))
         yield from resuming.resume(load_run(folder), changed, Control())
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from helpers.reliability import StopAfter, options, quick_world, resume, run, small_spec, started_folder
+from helpers.reliability import StopAfter, options, patched_session, resume, run, small_spec, started_folder
 from helpers.saved_runs import NOTES, make_run
 
 from mnist_tui import files
@@ -289,7 +289,7 @@ def test_a_run_that_fails_while_it_ends_has_the_result_of_its_failure(
 @pytest.mark.parametrize("make", [lambda path: path.symlink_to("/etc/hostname"), lambda path: path.mkdir()])
 def test_a_run_ends_beside_notes_that_are_none(make: Callable[[Path], None], tmp_path: Path) -> None:
     """Notes that cannot be read are left alone; the run ends all the same, and its log says so."""
-    with quick_world():
+    with patched_session():
         events = session.run(small_spec(), options(tmp_path), StopAfter(3))
         folder = started_folder([next(events)])
         make(folder / "notes.md")

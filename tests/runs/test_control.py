@@ -17,7 +17,7 @@ from helpers.reliability import (
     new_training,
     only_folder,
     options,
-    quick_world,
+    patched_session,
     resume,
     small_spec,
     state_of,
@@ -30,10 +30,11 @@ from mnist_tui.runs.events import EpochEnded, Event, LearningRateChanged, Paused
 from mnist_tui.runs.storage import RunFolder, load_run
 from mnist_tui.training import checkpoint, evaluation, loop, session
 from mnist_tui.training import resume as resuming
+from mnist_tui.training.batches import normalise
 from mnist_tui.training.state import Training
 from mnist_tui.training.step import TrainStep
 
-SCHEDULERS = {
+SCHEDULERS: dict[str, dict[str, Any]] = {
     "none": {"scheduler": None},
     "closed form": {"scheduler": "OneCycleLR(0.02, epochs=epochs, steps_per_epoch=steps_per_epoch)"},
     "chained": {"scheduler": "ExponentialLR(0.9)", "scheduler_step": "batch"},
@@ -184,7 +185,6 @@ def test_a_paused_run_stops_at_once() -> None:
 @pytest.fixture
 def slow_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
     """An evaluation of 40 batches that take 0.1 s each."""
-    normalise = evaluation.normalise
 
     def slow(*arguments: Any) -> torch.Tensor:
         time.sleep(0.1)
@@ -208,7 +208,7 @@ def test_a_run_that_evaluates_stops_at_once() -> None:
 def run_stopped_in_evaluation(runs_dir: Path, **recipe: Any) -> Path:
     """A run that is stopped in the evaluation of its first epoch."""
     ask = Control()
-    with quick_world():
+    with patched_session():
         for event in session.run(small_spec(**recipe), options(runs_dir), ask):
             if isinstance(event, Progress) and event.step == event.steps_per_epoch:
                 ask.stop()
@@ -221,7 +221,7 @@ def test_a_run_stopped_in_its_evaluation_is_resumed_there(tmp_path: Path, name: 
     folder = run_stopped_in_evaluation(tmp_path / "stopped", **SCHEDULERS[name])
     before = load_run(folder)
     ended = list(resume(folder))[-1]
-    with quick_world():
+    with patched_session():
         list(session.run(small_spec(**SCHEDULERS[name]), options(tmp_path / "whole"), Control()))
 
     assert (before.rows, before.end and before.end["outcome"]) == ([], "stopped")
@@ -252,7 +252,7 @@ def test_without_the_last_rate_the_row_would_differ(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr(checkpoint, "restore", forget)
     list(resume(folder))
-    with quick_world():
+    with patched_session():
         list(session.run(small_spec(), options(tmp_path / "whole"), Control()))
 
     assert state_on_disk(folder) != state_on_disk(only_folder(tmp_path / "whole"))
@@ -321,7 +321,7 @@ def steered_run(runs_dir: Path, stop_after: int | None = None, **recipe: Any) ->
             ask.set_learning_rate(0.001 * count)
         return training_step(self, inputs, labels)
 
-    with quick_world(), pytest.MonkeyPatch.context() as patch:
+    with patched_session(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(TrainStep, "__call__", step)
         list(session.run(small_spec(**recipe), options(runs_dir), ask))
     return only_folder(runs_dir)
@@ -335,7 +335,7 @@ def test_a_steered_run_is_resumed_in_the_same_bits(tmp_path: Path, name: str, st
     folder = steered_run(tmp_path / "stopped", stop_after, **SCHEDULERS[name])
     if stop_after < 7:  # It is steered a second time by who goes on.
         ask = Control()
-        with quick_world():
+        with patched_session():
             for event in resuming.resume(load_run(folder), options(folder.parent), ask):
                 if isinstance(event, RunStarted):
                     _steer_after(ask, 7 - stop_after)
@@ -398,7 +398,7 @@ def test_a_run_is_labelled_steered(tmp_path: Path) -> None:
 
 def test_a_run_that_nobody_steered_says_nothing_of_it(tmp_path: Path) -> None:
     """Without a change there is no mark in the rows and no steering.jsonl."""
-    with quick_world():
+    with patched_session():
         list(session.run(small_spec(), options(tmp_path), Control()))
     folder = only_folder(tmp_path)
 
@@ -410,14 +410,14 @@ def test_a_run_that_nobody_steered_says_nothing_of_it(tmp_path: Path) -> None:
 def test_a_kill_after_steering_loses_nothing(tmp_path: Path) -> None:
     """A reported change is in the newest checkpoint, so a resume after a kill goes on with it."""
     ask = Control()
-    with quick_world():
+    with patched_session():
         events = session.run(small_spec(), options(tmp_path), ask)
         for event in events:
             if isinstance(event, RunStarted):
                 ask.set_learning_rate(0.002)
             elif isinstance(event, LearningRateChanged):
                 break
-        events.close()  # type: ignore[attr-defined]  # a generator: nothing more is written, as after a kill
+        events.close()  # Nothing more is written, as after a kill.
     folder = only_folder(tmp_path)
     rows = [event for event in resume(folder) if isinstance(event, EpochEnded)]
 
@@ -454,7 +454,7 @@ def ask_through_the_folder(runs_dir: Path, requests: dict[str, tuple[Request, fl
     """A run that is asked something through its folder when a kind of event first comes."""
     seen: list[Event] = []
     left = dict(requests)
-    with quick_world():
+    with patched_session():
         for event in session.run(small_spec(), options(runs_dir), Control()):
             seen.append(event)
             wish = left.pop(type(event).__name__, None)
@@ -497,7 +497,7 @@ def test_a_paused_run_is_steered_and_goes_on_through_its_folder(
 def test_a_run_that_evaluates_is_stopped_through_its_folder(tmp_path: Path) -> None:
     """A request in the folder is carried out during an evaluation, not only after it."""
     seen: list[Event] = []
-    with quick_world():
+    with patched_session():
         for event in session.run(small_spec(eval_batch_size=1), options(tmp_path), Control()):
             seen.append(event)
             if isinstance(event, Progress):
@@ -550,7 +550,7 @@ def test_what_is_no_request_is_left_out(tmp_path: Path, line: bytes) -> None:
 def test_what_is_no_request_is_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A line that is no request goes to run.log, and the run goes on."""
     monkeypatch.setattr(loop, "PROGRESS_SECONDS", 0)
-    with quick_world():
+    with patched_session():
         for event in session.run(small_spec(), options(tmp_path), Control()):
             if isinstance(event, RunStarted):
                 (Path(event.folder) / control.FILE).write_text("nonsense\x1b[2J\n")
@@ -611,7 +611,12 @@ def test_a_flood_of_requests_is_bounded(tmp_path: Path) -> None:
 def test_a_control_may_be_asked_from_many_threads() -> None:
     """Steps that many threads ask for are all counted."""
     ask = Control()
-    threads = [threading.Thread(target=lambda: [ask.step() for _ in range(1000)]) for _ in range(8)]
+
+    def take_steps() -> None:
+        for _ in range(1000):
+            ask.step()
+
+    threads = [threading.Thread(target=take_steps) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.reliability import only_folder, options, quick_world, resume, run, small_spec
+from helpers.reliability import only_folder, options, patched_session, resume, run, small_spec
 
 from mnist_tui.errors import StorageError
 from mnist_tui.runs import follow
@@ -66,7 +66,7 @@ def test_a_steered_run_is_told_as_it_was(tmp_path: Path) -> None:
     """A change of the learning rate is in the place where it was made."""
     trained: list[Event] = []
     ask = Control()
-    with quick_world():
+    with patched_session():
         for event in session.run(small_spec(), options(tmp_path), ask):
             trained.append(event)
             if isinstance(event, Progress) and (event.epoch, event.step) == (1, 3):
@@ -237,7 +237,7 @@ def test_a_run_under_way_is_told_to_its_end(tmp_path: Path) -> None:
     trained: list[Event] = []
     ask = Control()
     watcher: Watcher | None = None
-    with quick_world():
+    with patched_session():
         for event in session.run(small_spec(epochs=4), options(tmp_path), ask):
             trained.append(event)
             if isinstance(event, EpochEnded) and event.epoch == 2:
@@ -254,7 +254,7 @@ def test_pause_steering_and_going_on_are_seen_and_asked_for(tmp_path: Path) -> N
     watcher: Watcher | None = None
 
     def trains() -> None:
-        with quick_world():
+        with patched_session():
             list(session.run(small_spec(epochs=3), options(tmp_path), ask))
 
     ask = Control()

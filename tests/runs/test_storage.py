@@ -19,7 +19,7 @@ from helpers.reliability import (
     leftovers,
     only_folder,
     options,
-    quick_world,
+    patched_session,
     race,
     resume,
     run,
@@ -732,7 +732,7 @@ def test_a_full_disk_at_resume_is_one_clear_error(stopped: Path, monkeypatch: py
 
 def test_a_run_on_a_full_disk_says_how_to_go_on(tmp_path: Path) -> None:
     """A run whose checkpoint cannot be written fails in one sentence that says how to go on."""
-    with quick_world(), mock.patch.object(files, "os", FailingDisk(15, "full")):
+    with patched_session(), mock.patch.object(files, "os", FailingDisk(15, "full")):
         events = list(session.run(small_spec(), options(tmp_path), Control()))
     last = events[-1]
 

@@ -96,7 +96,7 @@ def test_every_key_comes_to_its_action(place: str, opened: Callable[..., Lab], t
     before, kinds = PLACES[place]
     lab = opened(*before)
     wanted: list[str] = []
-    first = {}
+    first: dict[str, str] = {}
     for key, action in bindings(*kinds):
         first.setdefault(key, action)  # The widget with the focus is asked first.
     for key, action in first.items():

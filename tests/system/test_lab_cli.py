@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 from helpers.command import Command
@@ -83,7 +83,7 @@ def open_lab(work: Path) -> Iterator[Callable[..., Lab]]:
     """The real program in a real terminal."""
     opened: list[Lab] = []
 
-    def open_one(*arguments: str, **options: str) -> Lab:
+    def open_one(*arguments: str, **options: Any) -> Lab:
         opened.append(Lab(work, *arguments, **options))
         return opened[-1]
 

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -34,7 +35,7 @@ def open_lab(tmp_path: Path) -> Iterator[Open]:
     work.mkdir()
     (work / "many.toml").write_text(PRESET.format(epochs=EPOCHS))
 
-    def open_one(*arguments: str, before: str = "", **env: str) -> Lab:
+    def open_one(*arguments: str, before: str = "", **env: Any) -> Lab:
         opened.append(Lab(work, *(arguments or TRAIN), before=before, **env))
         return opened[-1]
 

@@ -73,7 +73,7 @@ def excessive(lab: Lab, names: Iterable[str], windows: int = 5) -> dict[str, flo
         lab.wait_for(word)
         found[name] = rate(lab, limit, windows)
         lab.press(ESCAPE)
-        lab.wait(lambda word=word: word not in lab.text())
+        lab.wait_until_gone(word)
         lab.press(ESCAPE)
         settle(lab, 0.5)
     return {name: kilobytes for name, kilobytes in found.items() if kilobytes > OPEN[name][2]}

@@ -14,8 +14,9 @@ import torch
 
 from mnist_tui.errors import DataError, DownloadError
 from mnist_tui.runs.events import Notice
+from mnist_tui.spec.run_options import Choice
 from mnist_tui.training import data
-from mnist_tui.training.data import Choice, Dataset, Images
+from mnist_tui.training.data import Dataset, Images
 from mnist_tui.training.download import RAW_FILES, RawFile
 
 LAYOUTS = ("MNIST/raw", "raw", ".")

@@ -1,7 +1,7 @@
 """A run with more epochs added ends in the bits of a run that had them from the start; the old folder stays."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -14,7 +14,7 @@ from helpers.reliability import (
     few_images,
     leftovers,
     options,
-    quick_world,
+    patched_session,
     resume,
     run,
     small_spec,
@@ -30,15 +30,15 @@ from mnist_tui.runs.lock import is_running
 from mnist_tui.runs.storage import RunFolder, load_run
 from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
-from mnist_tui.training import environment, session
+from mnist_tui.training import checkpoint, environment, session
 from mnist_tui.training import resume as resuming
 from mnist_tui.training.data import Dataset, Images
 
-STEP = {"scheduler": "StepLR(step_size=1, gamma=0.5)"}
+STEP: dict[str, str | None] = {"scheduler": "StepLR(step_size=1, gamma=0.5)"}
 STEPS = 5
 """Of an epoch of the few images."""
 
-SCHEDULERS = {
+SCHEDULERS: dict[str, dict[str, str | None]] = {
     "none": {"scheduler": None},
     "by epoch": STEP,
     "by step": {"scheduler": "CosineAnnealingLR(7)", "scheduler_step": "batch"},
@@ -50,10 +50,10 @@ SCHEDULERS = {
 }
 
 
-def extend(folder: Path, epochs: int, runs_dir: Path, control: Control | None = None) -> Iterator[Event]:
-    """The events of a run on the few images that goes on from another."""
+def extend(folder: Path, epochs: int, runs_dir: Path, control: Control | None = None) -> Generator[Event, None, None]:
+    """The events of an extension of a run on the few images."""
     torch.manual_seed(999)  # Another process has drawn other numbers.
-    with quick_world():
+    with patched_session():
         yield from resuming.extend(load_run(folder), epochs, options(runs_dir), control or Control())
 
 
@@ -99,7 +99,7 @@ def test_an_extended_run_ends_in_the_same_bits(name: str, tmp_path: Path) -> Non
 
 def test_on_the_digits(tmp_path: Path, small_spec: RunSpec, digits: Dataset) -> None:
     """Real images, with a part of them for validation."""
-    spec = small_spec.with_settings({"scheduler": STEP["scheduler"], "validation_images": "6000"})
+    spec = small_spec.with_settings({"scheduler": str(STEP["scheduler"]), "validation_images": "6000"})
     with (
         mock.patch.object(session, "load", return_value=digits),
         mock.patch.object(resuming, "load", return_value=digits),
@@ -117,7 +117,7 @@ def test_on_the_digits(tmp_path: Path, small_spec: RunSpec, digits: Dataset) -> 
 @pytest.mark.parametrize("lost", ["set_rng_state", "_restore_scheduler", "_restore_optimizer"])
 def test_every_part_of_the_state_is_needed(lost: str, old: Path, tmp_path: Path) -> None:
     """Negative control: with one part as a new training has it, the run ends elsewhere."""
-    place = torch if lost == "set_rng_state" else session.checkpoint
+    place = torch if lost == "set_rng_state" else checkpoint
     with mock.patch.object(place, lost):
         new = extended(old, 2, tmp_path / "new")
 
@@ -199,10 +199,11 @@ def test_a_best_epoch_before_the_extension_stays(tmp_path: Path) -> None:
     new = extended(old, 4, tmp_path / "new")
     kept = storage.checkpoint_path(new, STEPS)
 
+    assert best is not None
     assert best.epoch == 1
     assert best_of(load_run(new).rows) == best
     assert (new / "predictions.npz").read_bytes() == (old / "predictions.npz").read_bytes()
-    assert session.checkpoint.read(kept.read_bytes())[1]["epoch"] == 2
+    assert checkpoint.read(kept.read_bytes())[1]["epoch"] == 2
     assert len(storage.checkpoints(new)) == 3
     check_same(state_on_disk(new), state_on_disk(trained(tmp_path / "whole", best_first(epochs=7))))
 
@@ -218,7 +219,7 @@ def test_what_cannot_be_taken_over_is_said(tmp_path: Path) -> None:
     assert len(warnings) == 2
     assert "predictions.npz" in warnings[0]
     assert "cannot be read" in warnings[1]
-    assert events[-1].outcome == "completed"
+    assert vars(events[-1])["outcome"] == "completed"
 
 
 def test_a_steered_run(tmp_path: Path) -> None:
@@ -235,7 +236,7 @@ def test_a_steered_run(tmp_path: Path) -> None:
             return False
 
     def steered(epochs: int, name: str) -> Path:
-        with quick_world():
+        with patched_session():
             spec = small_spec(**STEP, epochs=epochs)
             return started_folder(list(session.run(spec, options(tmp_path / name), Steer())))
 

@@ -322,12 +322,12 @@ def test_an_evaluation_that_is_not_finite(
 ) -> None:
     """An epoch whose last step leads out of bounds has diverged: it is no row, no best epoch, and not complete."""
     given = with_val(splits, digits)
-    calls, evaluate = itertools.count(), loop.evaluate
+    calls = itertools.count()
 
     def out_of_bounds(model: nn.Module, images: Images, *rest: Any) -> Evaluation:
         is_last = next(calls) >= 2 and images is getattr(given, part)
-        found = evaluate(model, images, *rest)
-        return dataclasses.replace(found, loss=value) if is_last else found
+        evaluation = evaluate(model, images, *rest)
+        return dataclasses.replace(evaluation, loss=value) if is_last else evaluation
 
     monkeypatch.setattr(loop, "evaluate", out_of_bounds)
     events = run(Training(small_spec, given))
@@ -442,7 +442,7 @@ def test_the_target_is_judged(small_spec: RunSpec, splits: Splits) -> None:
     ended = end_of(run(Training(make_spec(document), splits)))
 
     assert ended.target is not None
-    assert sorted(ended.target.values()) == [False, True]
+    assert list(ended.target.values()) == [False, True]
 
 
 # --- gradients -------------------------------------------------------------------------------------------------------

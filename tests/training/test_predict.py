@@ -194,7 +194,8 @@ def test_a_training_is_the_same_bit_by_bit(tmp_path: Path) -> None:
     """While another thread predicts without a pause: history, weights, moments, random states, test predictions."""
     spec = small_spec(epochs=20)
     alone = state_on_disk(trained(tmp_path / "alone", spec))
-    done, counts, folders = threading.Event(), [0], []
+    done, counts = threading.Event(), [0]
+    folders: list[Path] = []
 
     def predict_on() -> None:
         while not done.is_set():

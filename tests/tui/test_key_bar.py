@@ -36,6 +36,21 @@ def column(pilot: Pilot[Any], word: str) -> int:
     return bar(pilot).render().plain.index(word)
 
 
+async def until_wide(pilot: Pilot[Any], width: int) -> None:
+    """Waits until the line has so many columns."""
+    await until(pilot, lambda: bar(pilot).size.width == width)
+
+
+async def until_first_line_ends(pilot: Pilot[Any], words: str) -> None:
+    """Waits until the first line of the screen ends with these words."""
+    await until(pilot, lambda: look(pilot).splitlines()[0].endswith(words))
+
+
+async def until_in_runs(pilot: Pilot[Any], is_in_runs: bool) -> None:
+    """Waits until Runs is on top, or something else is."""
+    await until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen) is is_in_runs)
+
+
 # --- what is always in sight ---
 
 
@@ -60,7 +75,8 @@ async def test_in_a_field_too() -> None:
         await pilot.press("f3")
         for width in (80, 40):
             await pilot.resize_terminal(width, 24)
-            await until(pilot, lambda width=width: bar(pilot).size.width == width and "^q Quit" in keys(pilot))
+            await until_wide(pilot, width)
+            await until(pilot, lambda: "^q Quit" in keys(pilot))
 
             assert look(pilot).splitlines()[-1].endswith("F1 Help  ^q Quit")
 
@@ -70,7 +86,7 @@ async def test_the_names_of_modes_get_shorter() -> None:
     async with lab() as pilot:
         for width, modes in ((70, "1 Lab  2 Runs  3 Compare"), (50, "1  2  3"), (30, "18,422 params")):
             await pilot.resize_terminal(width, 24)
-            await until(pilot, lambda modes=modes: look(pilot).splitlines()[0].endswith(modes))
+            await until_first_line_ends(pilot, modes)
 
             assert "18,422" in look(pilot).splitlines()[0]
 
@@ -84,7 +100,7 @@ async def test_as_many_keys_as_fit() -> None:
         every = keys(pilot)[:-2]
         for width in (40, 61, 80, 99, 120, 150):
             await pilot.resize_terminal(width, 24)
-            await until(pilot, lambda width=width: bar(pilot).size.width == width)
+            await until_wide(pilot, width)
             shown = keys(pilot)
             text = bar(pilot).render()
 
@@ -172,4 +188,4 @@ async def test_a_click_on_a_mode_goes_there() -> None:
         for word, at in (("2 Runs", 0), ("1 Lab", 4)):
             line = look(pilot).splitlines()[0]
             await pilot.click(Headline, offset=(line.index(word) + at, 0))
-            await until(pilot, lambda word=word: isinstance(pilot.app.screen, RunsScreen) is (word == "2 Runs"))
+            await until_in_runs(pilot, word == "2 Runs")

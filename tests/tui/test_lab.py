@@ -110,7 +110,7 @@ async def lab(name: str = "iter5", size: tuple[int, int] = WIDE, **changes: Any)
         yield pilot
 
 
-async def settled(pilot: Pilot[Any], until: Callable[[], bool] = lambda: True) -> None:
+async def settled(pilot: Pilot[Any], until: Callable[[], object] = lambda: True) -> None:
     """Waits until nothing is under way and `until` is true."""
     for _ in range(2000):
         await pilot.pause(0.01)
@@ -132,9 +132,9 @@ def runner(pilot: Pilot[Any]) -> CannedRunner:
     return found
 
 
-def shown(pilot: Pilot[Any], kind: str | type[Static]) -> str:
+def shown(pilot: Pilot[Any], selector: str | type[Static]) -> str:
     """The text of a widget."""
-    return str(screen(pilot).query_one(kind, Static).visual)
+    return str(screen(pilot).query(selector).first(Static).visual)
 
 
 def legend(chart: Chart) -> str:
@@ -241,14 +241,14 @@ async def test_a_wrong_value_is_named_under_its_field() -> None:
         value = field(pilot, "optimizer.lr").query_one(Input)
         value.value = "nan"
         await settled(pilot, lambda: said(pilot))
-        told = said(pilot)
+        errors = said(pilot)
         await pilot.press("f9")
         began = list(runner(pilot).trained)
         value.value = "0.01"
         await settled(pilot)
 
-        assert len(told) == 1
-        assert "finite" in told[0]
+        assert len(errors) == 1
+        assert "finite" in errors[0]
         assert began == []
         assert said(pilot) == []
         assert str(screen(pilot).design.draft.result.spec.train.optimizer) == "Adam(lr=0.01)"  # type: ignore[union-attr]
@@ -648,7 +648,7 @@ async def test_random_keys(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
                 case 0:
                     await pilot.resize_terminal(chance.randint(1, 220), chance.randint(1, 60))
                 case 1:
-                    events = [
+                    events: list[RunnerEvent] = [
                         STARTED,
                         Progress(1, 9, 938, 0.3, 0.002, 9e3),
                         row(1),

@@ -196,9 +196,14 @@ async def focus_on_card(pilot: Pilot[Any]) -> None:
     raise AssertionError("no key leads there")
 
 
-def resume_key(pilot: Pilot[Any]) -> bool:
-    """Whether the line of keys has it."""
+def has_resume_key(pilot: Pilot[Any]) -> bool:
+    """Whether the line of keys offers to resume."""
     return " r Resume " in pilot.app.screen.query_one(KeyBar).render().plain
+
+
+async def until_resume_key(pilot: Pilot[Any], is_offered: bool) -> None:
+    """Waits until the line of keys offers to resume, or no longer does."""
+    await until(pilot, lambda: has_resume_key(pilot) is is_offered)
 
 
 @pytest.mark.usefixtures("canned")
@@ -231,7 +236,7 @@ async def test_r_resumes_what_can_go_on() -> None:
             if isinstance(pilot.app.screen, MessageDialog):
                 await pilot.press("enter")
             await focus_on_card(pilot)
-            await until(pilot, lambda can_resume=can_resume: resume_key(pilot) is can_resume)
+            await until_resume_key(pilot, can_resume)
             await pilot.press("r")
             await pilot.pause()
 

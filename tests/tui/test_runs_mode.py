@@ -11,6 +11,7 @@ import pytest
 from helpers.saved_runs import answer, make_run
 from rich.text import Text
 from textual.pilot import Pilot
+from textual.screen import Screen
 from textual.widgets import Input, OptionList, Static, TextArea
 
 from mnist_tui.runs import annotations, trash
@@ -110,6 +111,17 @@ async def until(pilot: Pilot[Any], is_so: Callable[[], bool]) -> None:
             return
         await pilot.pause(0.01)
     raise AssertionError("the condition never became true")
+
+
+async def until_in_view(pilot: Pilot[Any], word: str) -> None:
+    """Waits until a word is in the lines of the open view of a run."""
+    lines = pilot.app.screen.query_one("#view-lines", Static)
+    await until(pilot, lambda: word in str(lines.content))
+
+
+async def until_on_top(pilot: Pilot[Any], screen_class: type[Screen[Any]]) -> None:
+    """Waits until a screen of this class is on top."""
+    await until(pilot, lambda: isinstance(pilot.app.screen, screen_class))
 
 
 def facts(pilot: Pilot[Any]) -> str:
@@ -292,8 +304,7 @@ async def test_open(tmp_path: Path) -> None:
         for view, word in words.items():
             await pilot.press("right")
             assert pilot.app.screen.view == view  # type: ignore[attr-defined]
-            shown = pilot.app.screen.query_one("#view-lines", Static)
-            await until(pilot, lambda shown=shown, word=word: word in str(shown.content))
+            await until_in_view(pilot, word)
         await pilot.press("right")
         assert pilot.app.screen.query_one("#view-curves").display
         await pilot.press("escape")
@@ -474,9 +485,9 @@ async def test_a_run_goes_on_in_the_other_modes() -> None:
     """The lab stays what it was, whatever is looked at."""
     async with runs_mode() as pilot:
         lab = pilot.app.lab  # type: ignore[attr-defined]
-        for key, kind in (("3", CompareScreen), ("1", LabScreen), ("2", RunsScreen), ("3", CompareScreen)):
+        for key, screen_class in (("3", CompareScreen), ("1", LabScreen), ("2", RunsScreen), ("3", CompareScreen)):
             await pilot.press(key)
-            await until(pilot, lambda kind=kind: isinstance(pilot.app.screen, kind))
+            await until_on_top(pilot, screen_class)
         assert lab.is_attached
         await pilot.press("q")
         await until(pilot, lambda: pilot.app._exit)

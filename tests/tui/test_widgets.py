@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 from textual.widget import Widget
 from textual.widgets import Input, OptionList
 
+from mnist_tui.analysis.images import pixels
 from mnist_tui.runs import metrics, verdict
 from mnist_tui.runs.events import EpochEnded, best_of
 from mnist_tui.spec import presets
@@ -21,7 +22,7 @@ from mnist_tui.spec.layer_diff import layer_changes
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.tui.lab import layer_table
 from mnist_tui.tui.lab.budget import BudgetCard, budget_lines, budget_text
-from mnist_tui.tui.lab.digits import DigitsStrip, half_blocks, pixels, ramp
+from mnist_tui.tui.lab.digits import DigitsStrip, half_blocks, ramp
 from mnist_tui.tui.lab.epochs import EpochTable, cell, columns
 from mnist_tui.tui.lab.layer_table import LayerTable
 from mnist_tui.tui.lab.picker import PresetPicker
