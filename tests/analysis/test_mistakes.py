@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.saved_runs import answer, answer_with, random_answers
+from helpers.saved_runs import random_log_probs, write_log_probs, write_predictions
 
 from mnist_tui.analysis import label_errors
 from mnist_tui.analysis.label_errors import LABEL_ERRORS, is_mnist_test_set
@@ -19,14 +19,14 @@ from mnist_tui.errors import RunError
 @pytest.fixture
 def saved(tmp_path: Path) -> SavedPredictions:
     """200 answers, most of them right."""
-    answer_with(tmp_path, *random_answers())
+    write_log_probs(tmp_path, *random_log_probs())
     return read_predictions(tmp_path)
 
 
 def test_by_loss(saved: SavedPredictions) -> None:
     """All mistakes and nothing else, the highest loss first, with the three most probable classes."""
     found = mistakes(saved)
-    labels, log_probs = random_answers()
+    labels, log_probs = random_log_probs()
 
     assert sorted(one.index for one in found) == np.flatnonzero(log_probs.argmax(1) != labels).tolist()
     assert [one.loss for one in found] == sorted((one.loss for one in found), reverse=True)
@@ -55,7 +55,7 @@ def test_equal_in_float16(tmp_path: Path) -> None:
     """The predicted class comes first, even where float16 has the same number for another."""
     log_probs = np.full((1, 10), -20, np.float32)
     log_probs[0, 2], log_probs[0, 7] = -0.69315, -0.69314
-    answer_with(tmp_path, np.array([2], np.uint8), log_probs)
+    write_log_probs(tmp_path, np.array([2], np.uint8), log_probs)
     saved = read_predictions(tmp_path)
     assert saved.log_probs[0, 2] == saved.log_probs[0, 7]
 
@@ -66,7 +66,7 @@ def test_a_loss_beyond_float32(tmp_path: Path) -> None:
     """Where the probability is 0 in float32, the log-probability still tells; in old files the loss is infinite."""
     log_probs = np.full((2, 10), -200, np.float32)
     log_probs[:, 1] = 0
-    answer_with(tmp_path, np.array([0, 1], np.uint8), log_probs)
+    write_log_probs(tmp_path, np.array([0, 1], np.uint8), log_probs)
     saved = read_predictions(tmp_path)
     old = SavedPredictions(tmp_path, 1, saved.labels, saved.predictions, saved.probabilities, None)
 
@@ -76,7 +76,7 @@ def test_a_loss_beyond_float32(tmp_path: Path) -> None:
 
 def test_files_of_version_0_1(tmp_path: Path) -> None:
     """Losses are known, confidences are not."""
-    answer(tmp_path, [3, 5])
+    write_predictions(tmp_path, [3, 5])
     saved = read_predictions(tmp_path)
 
     assert [(one.index, one.top, one.confidence) for one in mistakes(saved)] == [(3, (), None), (5, (), None)]

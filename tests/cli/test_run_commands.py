@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from helpers.command import Command
-from helpers.saved_runs import answer, make_run
+from helpers.saved_runs import make_run, write_predictions
 
 from mnist_tui import editor
 from mnist_tui.cli import main as cli
@@ -26,7 +26,7 @@ def command(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             folder = make_run(
                 Path("runs"), presets.load(name), seed, 0.99 + 0.001 * index + 0.0001 * seed, 2 * seed + index
             )
-            answer(folder, [seed] if index else list(range(10, 20)))
+            write_predictions(folder, [seed] if index else list(range(10, 20)))
     changed = presets.load("iter5").with_settings({"batch_size": "32"})
     make_run(Path("runs"), changed, 0, 0.98, 10)
     make_run(Path("runs"), presets.load("era5"), 0, 0.5, 11, outcome="failed")

@@ -164,10 +164,10 @@ def state_on_disk(folder: Path) -> dict[str, Any]:
     return state_of(content) | {"history": rows, "predictions": predictions}
 
 
-def check_same(found: dict[str, Any], wanted: dict[str, Any]) -> None:
+def check_same(actual: dict[str, Any], expected: dict[str, Any]) -> None:
     """Raises AssertionError with what differs between two states."""
-    names = [name for name in sorted({*found, *wanted}) if found.get(name) != wanted.get(name)]
-    assert not names, {name: (found.get(name), wanted.get(name)) for name in names}
+    names = [name for name in sorted({*actual, *expected}) if actual.get(name) != expected.get(name)]
+    assert not names, {name: (actual.get(name), expected.get(name)) for name in names}
 
 
 def leftovers(folder: Path) -> list[str]:

@@ -203,16 +203,16 @@ def ended(outcome: Outcome, best: EpochEnded | None, message: str = "as (it) did
 
 
 @pytest.mark.parametrize("outcome", ["completed", "stopped", "diverged", "failed"])
-@pytest.mark.parametrize("steered", [[], [LearningRateChanged(1, 2, 0.1)] * 20])
+@pytest.mark.parametrize("rate_changes", [[], [LearningRateChanged(1, 2, 0.1)] * 20])
 @pytest.mark.parametrize("best", [ROW, None])
 def test_a_result_of_the_program_is_emptied_when_the_run_is_resumed(
-    outcome: Outcome, steered: list[LearningRateChanged], best: EpochEnded | None, tmp_path: Path
+    outcome: Outcome, rate_changes: list[LearningRateChanged], best: EpochEnded | None, tmp_path: Path
 ) -> None:
     """Whatever it says: end.json, run.json and steering.jsonl tell what the program wrote."""
     run_folder = RunFolder.create(tmp_path, small_spec(), MNIST_RUN)
     end = ended(outcome, best)
-    run_folder.save_steering(steered)
-    run_folder.end(end, annotations.ended_notes(small_spec(), end, "mnist", steered))
+    run_folder.save_rate_changes(rate_changes)
+    run_folder.end(end, annotations.ended_notes(small_spec(), end, "mnist", rate_changes))
     before = annotations.read_notes(run_folder.folder)
     run_folder.begin_again({})
     after = annotations.read_notes(run_folder.folder)

@@ -62,7 +62,7 @@ def test_a_finished_run_is_told_as_it_was(tmp_path: Path) -> None:
     assert comparable(seen(only_folder(tmp_path))) == comparable(trained)
 
 
-def test_a_steered_run_is_told_as_it_was(tmp_path: Path) -> None:
+def test_a_changed_rate_is_followed(tmp_path: Path) -> None:
     """A change of the learning rate is in the place where it was made."""
     trained: list[Event] = []
     ask = Control()
@@ -87,7 +87,7 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path) -> None:
 
     assert isinstance(ended, RunEnded)
     assert (ended.outcome, ended.epochs) == ("stopped", 1)
-    assert ended.message == f"interrupted; go on with: mnist-tui resume {folder}"
+    assert ended.message == f"interrupted; resume it with: mnist-tui resume {folder}"
     assert ended.best == ended.last
     assert ended.last is not None
 
@@ -249,7 +249,7 @@ def test_a_run_under_way_is_told_to_its_end(tmp_path: Path) -> None:
     assert comparable(watched) == comparable(trained)
 
 
-def test_pause_steering_and_going_on_are_seen_and_asked_for(tmp_path: Path) -> None:
+def test_pause_rate_and_unpause_are_sent_and_followed(tmp_path: Path) -> None:
     """A watcher sees a pause, changes the rate and unpauses, through the folder alone."""
     watcher: Watcher | None = None
 

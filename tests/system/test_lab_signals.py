@@ -201,7 +201,7 @@ def test_sigterm_at_a_frozen_terminal(protected: bool, open_lab: Open) -> None:
         assert lab.is_as_before()
 
 
-WITHOUT_GUARD = """
+WITHOUT_SUPERVISOR = """
 import mnist_tui.tui.supervisor as supervisor
 supervisor.run_supervised = lambda main: __import__("os")._exit(main(supervisor.Report()))
 """
@@ -209,8 +209,8 @@ supervisor.run_supervised = lambda main: __import__("os")._exit(main(supervisor.
 
 @pytest.mark.parametrize("protected", [True, False], ids=["protected", "control"])
 def test_killed(protected: bool, open_lab: Open) -> None:
-    """SIGKILL of the dashboard: its guard puts the terminal back and says how to go on."""
-    lab = open_lab(*LONG, before="" if protected else WITHOUT_GUARD)
+    """SIGKILL of the dashboard: the supervisor resets the terminal and says how to resume."""
+    lab = open_lab(*LONG, before="" if protected else WITHOUT_SUPERVISOR)
     folder = training(lab)
     os.kill(lab.child() if protected else lab.process.pid, signal.SIGKILL)
     code = lab.ended()
@@ -228,7 +228,7 @@ BLIND_TO_ITS_PARENT = "import os; os.getppid = lambda: 1"
 
 
 @pytest.mark.parametrize("protected", [True, False], ids=["protected", "control"])
-def test_killed_guard(protected: bool, open_lab: Open, tmp_path: Path) -> None:
+def test_killed_supervisor(protected: bool, open_lab: Open, tmp_path: Path) -> None:
     """The shell then takes the terminal back: the run completes without one, and nothing draws over the prompt."""
     program = tmp_path / "program.py"
     program.write_text(f"{'' if protected else BLIND_TO_ITS_PARENT}\n{MAIN}")

@@ -135,7 +135,7 @@ def test_extended_twice(old: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("steps", [0, 3, STEPS, 2 * STEPS - 1])
-def test_an_interrupted_extension_goes_on(steps: int, old: Path, tmp_path: Path) -> None:
+def test_an_interrupted_extension_is_resumed(steps: int, old: Path, tmp_path: Path) -> None:
     """The steps of an extension may be cut off anywhere, as those of any run."""
 
     class Stop(Control):
@@ -222,10 +222,10 @@ def test_what_cannot_be_taken_over_is_said(tmp_path: Path) -> None:
     assert vars(events[-1])["outcome"] == "completed"
 
 
-def test_a_steered_run(tmp_path: Path) -> None:
+def test_an_extension_of_a_run_with_changed_rates(tmp_path: Path) -> None:
     """The marks are carried over, and the rate stays in proportion."""
 
-    class Steer(Control):
+    class ChangeRate(Control):
         asked = 0
 
         @property
@@ -235,12 +235,12 @@ def test_a_steered_run(tmp_path: Path) -> None:
                 self.set_learning_rate(0.003)
             return False
 
-    def steered(epochs: int, name: str) -> Path:
+    def run_changed(epochs: int, name: str) -> Path:
         with patched_session():
             spec = small_spec(**STEP, epochs=epochs)
-            return started_folder(list(session.run(spec, options(tmp_path / name), Steer())))
+            return started_folder(list(session.run(spec, options(tmp_path / name), ChangeRate())))
 
-    old, whole = steered(2, "old"), steered(4, "whole")
+    old, whole = run_changed(2, "old"), run_changed(4, "whole")
     new = extended(old, 2, tmp_path / "new")
     marks = [json.loads(line) for line in (new / "steering.jsonl").read_text().splitlines()]
 
@@ -265,7 +265,7 @@ def test_a_run_that_its_rules_ended(rule: dict[str, Any], tmp_path: Path) -> Non
     assert done < 9
     assert (len(new.rows), new.spec.train.epochs) == (done + 2, done + 2)
     assert getattr(new.spec.train, name) is None
-    assert said == [f"{name}={value} ended the run; the extension goes on without it"]
+    assert said == [f"{name}={value} ended the run; the extension ignores it"]
 
 
 def test_rules_that_did_not_end_the_run_stay(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def _small(digits: Dataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     preview._read.cache_clear()
 
 
-def fed(draw: int = 0, count: int = 12, **recipe: Any) -> AugmentedSample:
+def sample(draw: int = 0, count: int = 12, **recipe: Any) -> AugmentedSample:
     """Digits of a draw."""
     return sample_augmented(spec_of(**recipe), Options(dataset="digits"), count, draw)
 
@@ -48,8 +48,8 @@ def test_a_draw_is_the_same_again() -> None:
     """The same number gives the same digits in the same way; another one gives others."""
     augment = ["RandomRotation(15)", "RandomAffine(0, translate=(0.1, 0.1))"]
 
-    assert fed(3, augment=augment) == fed(3, augment=augment)
-    assert fed(3, augment=augment) != fed(4, augment=augment)
+    assert sample(3, augment=augment) == sample(3, augment=augment)
+    assert sample(3, augment=augment) != sample(4, augment=augment)
 
 
 def test_without_augmentation_they_are_training_images(digits: Dataset) -> None:
@@ -58,19 +58,19 @@ def test_without_augmentation_they_are_training_images(digits: Dataset) -> None:
         (bytes(image.flatten().tolist()), int(label))
         for image, label in zip(digits.train.pixels, digits.train.labels, strict=True)
     }
-    drawn = fed()
+    drawn = sample()
 
     assert drawn.dataset == "digits"
     assert set(zip(drawn.digits, drawn.labels, strict=True)) <= stored
 
 
 def test_validation_images_are_never_drawn(digits: Dataset) -> None:
-    """What is kept back to choose by is not what the network is fed."""
+    """What is kept back to choose by is not what the network is trained on."""
     count = round(30_000 / 60_000 * len(digits.train))
     _, val = data.split(digits.train, count, 0)
     assert val is not None
     kept_back = {bytes(image.flatten().tolist()) for image in val.pixels}
-    drawn = fed(count=300, validation_images=30_000)
+    drawn = sample(count=300, validation_images=30_000)
 
     assert len(drawn.digits) == 300
     assert not kept_back & set(drawn.digits)
@@ -78,7 +78,7 @@ def test_validation_images_are_never_drawn(digits: Dataset) -> None:
 
 def test_augmentation_is_the_trainings() -> None:
     """Inverted with certainty: every pixel is 255 less what it was."""
-    plain, inverted = fed(5), fed(5, augment=["RandomInvert(p=1.0)"])
+    plain, inverted = sample(5), sample(5, augment=["RandomInvert(p=1.0)"])
 
     assert inverted.labels == plain.labels
     assert inverted.digits == tuple(bytes(255 - pixel for pixel in image) for image in plain.digits)
@@ -88,7 +88,7 @@ def test_what_goes_image_by_image_is_named() -> None:
     """And drawing them leaves torch's random state as it was."""
     torch.manual_seed(1)
     before = torch.get_rng_state()
-    drawn = fed(augment=["ElasticTransform()"])
+    drawn = sample(augment=["ElasticTransform()"])
 
     assert drawn.slow == ("ElasticTransform",)
     assert torch.equal(torch.get_rng_state(), before)
@@ -102,7 +102,7 @@ def test_while_this_process_trains_no_random_state_is_set(monkeypatch: pytest.Mo
 
     batched = ["RandomApply([CenterCrop(22)], p=0.1)", "Resize((28, 28))", "RandomRotation(15)"]
     slow = ["RandomRotation(15)", "ElasticTransform()"]
-    drawn = fed(augment=batched)
+    drawn = sample(augment=batched)
     for name in ("manual_seed", "set_rng_state"):
         monkeypatch.setattr(torch, name, refuse)
     kept_back = sample_augmented(spec_of(augment=slow), Options(dataset="digits"), 12, 0, is_training=True)
@@ -113,7 +113,7 @@ def test_while_this_process_trains_no_random_state_is_set(monkeypatch: pytest.Mo
 
 def test_more_than_there_are(digits: Dataset) -> None:
     """As many as there are."""
-    assert len(fed(count=10_000, augment=["RandomRotation(15)"]).digits) == len(digits.train)
+    assert len(sample(count=10_000, augment=["RandomRotation(15)"]).digits) == len(digits.train)
 
 
 def test_nothing_is_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,7 +138,7 @@ def test_the_data_is_read_once(digits: Dataset, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(preview, "load_digits", read)
     for draw in range(5):
-        fed(draw)
+        sample(draw)
 
     assert len(reads) == 1
 

@@ -424,7 +424,7 @@ def test_every_size_is_drawn(size: tuple[int, int], ascii_only: bool) -> None:
     assert max(map(len, [*lines, drawing.legend().plain])) <= size[0]
 
 
-def test_ascii_holds_with_marks_of_steering() -> None:
+def test_marks_of_changed_rates_in_ascii() -> None:
     """Curves, axes, the best epoch and the line where the rate was changed: no character beyond ASCII."""
     track = trained(3)
     track.add(LearningRateChanged(3, 50, 0.01))

@@ -144,10 +144,12 @@ async def test_a_design_on_digits_is_not_mnist() -> None:
 
 async def test_digits_instead_of_mnist_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where MNIST cannot be had, from the first moment on."""
-    fed = jobs.sample_augmented
+    sample_augmented = jobs.sample_augmented
     digits = Options(dataset="digits")
     monkeypatch.setattr(
-        jobs, "sample_augmented", lambda spec, options, draw, is_training: fed(spec, digits, draw, is_training)
+        jobs,
+        "sample_augmented",
+        lambda spec, options, draw, is_training: sample_augmented(spec, digits, draw, is_training),
     )
     async with lab() as pilot:
         await until(pilot, lambda: banner(pilot) == NOT_MNIST)

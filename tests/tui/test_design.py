@@ -37,8 +37,8 @@ def no_torch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(jobs, "warm_up", lambda: None)
     monkeypatch.setattr(jobs, "rates", lambda spec: (0.1, 0.2, 0.1))
     monkeypatch.setattr(jobs, "live_run", lambda runs_dir: None)
-    fed = type("AugmentedSample", (), {"dataset": "mnist", "labels": (), "digits": (), "slow": ()})
-    monkeypatch.setattr(jobs, "sample_augmented", lambda *asked: fed)
+    no_digits = type("AugmentedSample", (), {"dataset": "mnist", "labels": (), "digits": (), "slow": ()})
+    monkeypatch.setattr(jobs, "sample_augmented", lambda *asked: no_digits)
 
 
 @asynccontextmanager

@@ -70,7 +70,7 @@ class CannedJobs:
         self.error: Exception | None = None
         self.was_training: list[bool] = []
 
-    def fed(self, spec: RunSpec, options: Options, draw: int, is_training: bool) -> AugmentedSample:
+    def sample(self, spec: RunSpec, options: Options, draw: int, is_training: bool) -> AugmentedSample:
         """Other digits for every draw; none while it trains, where they are augmented image by image."""
         self.was_training.append(is_training)
         slow = tuple(call.name for call in spec.train.augment if str(call) == SLOW)
@@ -96,7 +96,7 @@ def canned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CannedJobs:
     monkeypatch.setattr(jobs, "rates", lambda spec: (0.1, 0.2, 0.1))
     monkeypatch.setattr(jobs, "live_run", lambda runs_dir: None)
     monkeypatch.setattr(jobs, "run_spec", lambda folder: presets.load("iter5"))
-    monkeypatch.setattr(jobs, "sample_augmented", found.fed)
+    monkeypatch.setattr(jobs, "sample_augmented", found.sample)
     monkeypatch.setattr(jobs, "predict", found.predict)
     return found
 
@@ -213,7 +213,7 @@ async def test_a_legend_only_for_what_is_in_sight(canned: CannedJobs) -> None:
 
 
 async def test_inside_an_epoch(canned: CannedJobs) -> None:
-    """The step is said where a run was stopped or steered there."""
+    """The step is said where a run was stopped or its rate changed there."""
     async with lab() as pilot:
         canned.predictions = predictions(4, step=1_120)
         await tell(pilot, STARTED)

@@ -92,12 +92,12 @@ def no_torch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(jobs, "rates", lambda spec: (0.1, 0.2, 0.1))
     monkeypatch.setattr(jobs, "live_run", lambda runs_dir: None)
     monkeypatch.setattr(jobs, "run_spec", lambda folder: presets.load("iter5"))
-    fed = type(
+    no_digits = type(
         "AugmentedSample",
         (),
         {"dataset": "mnist", "labels": (3,) * 12, "digits": (bytes(range(196)) * 4,) * 12, "slow": ()},
     )
-    monkeypatch.setattr(jobs, "sample_augmented", lambda *asked: fed)
+    monkeypatch.setattr(jobs, "sample_augmented", lambda *asked: no_digits)
 
 
 @asynccontextmanager
@@ -359,7 +359,7 @@ async def test_a_run_is_drawn() -> None:
         assert "test 99.00%" in legend(chart)
 
 
-async def test_steering_is_marked() -> None:
+async def test_a_rate_changed_by_hand_is_marked() -> None:
     """L asks for a rate, a wrong one is refused in place; the change is marked in curve, table and headline."""
     async with lab() as pilot:
         runner(pilot).busy = True
@@ -376,7 +376,7 @@ async def test_steering_is_marked() -> None:
         assert "greater than 0" in refused
         assert runner(pilot).asked == [("learning_rate", 0.01)]
         assert screen(pilot).view.run.marks == [(0.5, 0.01)]  # type: ignore[union-attr]
-        assert "steered by hand" in shown(pilot, Headline)
+        assert "rate changed by hand" in shown(pilot, Headline)
         assert str(screen(pilot).query_one(DataTable).get_cell("1", "epoch")).startswith("1!")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.saved_runs import answer, make_run
+from helpers.saved_runs import make_run, write_predictions
 from rich.text import Text
 from textual.pilot import Pilot
 from textual.screen import Screen
@@ -76,7 +76,7 @@ def many(runs_dir: Path) -> None:
         for seed in range(12):
             accuracy = (0.9932, 0.9941)[index] + (seed * 7 % 12 - 5.5) * 0.00005
             folder = make_run(runs_dir, presets.load(name), seed, accuracy, 20 * index + seed)
-            answer(folder, [seed] if index else [seed, 20, 21, 22, 23, 24, 25, 26, 27])
+            write_predictions(folder, [seed] if index else [seed, 20, 21, 22, 23, 24, 25, 26, 27])
     failed = presets.load("iter5").with_settings({"optimizer.lr": "0.5"})
     annotations.write_tags(make_run(runs_dir, failed, 0, 0.5, 50, outcome="failed"), ["too-fast"])
     interrupted = make_run(runs_dir, presets.load("v2"), 0, 0.99, 51)

@@ -243,7 +243,7 @@ def test_columns_fit(has_val: bool) -> None:
         assert {"epoch", "train %", "test %"} <= set(layout)
 
 
-async def test_the_best_and_the_steered_are_marked() -> None:
+async def test_the_best_epoch_and_changed_rates_are_marked() -> None:
     """`*` and bold move to the new best, from every cell of the old one; `!` stays."""
     table = EpochTable()
     rows = [row(1, 0.98), row(2, 0.99, steered=True), row(3, 0.985, steered=True)]
@@ -311,20 +311,20 @@ async def test_as_many_digits_as_fit(size: tuple[int, int], across: int, down: i
 
 
 async def test_a_long_caption_takes_the_lines_that_are_left() -> None:
-    """What the network is fed is told whole where there is room, else cut at the end."""
+    """The title of the digits is whole where there is room, else cut at the end."""
     strip = DigitsStrip(ascii_only=False)
     async with alone(strip, 34, 11) as pilot:
-        strip.show([DIGIT], [7], "MNIST as the network is fed it: " + "RandomRotation(15), " * 3)
+        strip.show([DIGIT], [7], "MNIST as the network sees it: " + "RandomRotation(15), " * 3)
         roomy = await look(pilot)
         await pilot.resize_terminal(34, 9)
         tight = await look(pilot)
 
     assert roomy[8:11] == [
-        "MNIST as the network is fed it:",
+        "MNIST as the network sees it:",
         "RandomRotation(15),",
         "RandomRotation(15), RandomRotatio…",
     ]
-    assert tight[8] == "MNIST as the network is fed it: R…"
+    assert tight[8] == "MNIST as the network sees it: Ran…"
 
 
 async def test_digits_in_ascii_and_on_demand() -> None:
