@@ -51,9 +51,7 @@ def _settings(recipe: Recipe, knobs: Knobs) -> dict[str, str]:
 
 
 def provenance(run: Run) -> dict[str, str]:
-    """What may change a result without being a setting: data, device, threads, versions, a learning rate changed by hand;
-    by name.
-    """
+    """What may change a result without being a setting, by name: data, device, threads, versions, rates set by hand."""
     values = {name: _text(run.record.get(name)) for name in ("device_name", "threads", "extends")}
     values |= {f"version of {name}": _text(value) for name, value in run.part("versions").items() if name in VERSIONS}
     values["data"] = f"{run.dataset or '-'} {(run.data[1] or '')[:8]}".strip()

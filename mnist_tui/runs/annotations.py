@@ -22,6 +22,7 @@ MAX_NOTES = 65_536
 PARTS = ("target", "result", "analysis")
 """The parts of notes.md, under headings such as `## Target`."""
 _HEADING = re.compile(rf"^## ({'|'.join(PARTS)})[ \t]*$", re.IGNORECASE | re.MULTILINE)
+RATE_CHANGED = "the learning rate was changed by hand"
 MOST_RATE_CHANGES = 10
 """Changes of the learning rate that a result lists."""
 
@@ -133,18 +134,19 @@ def _result_lines(
             f"epoch {one.epoch}, step {one.step}: {one.learning_rate:g}" for one in rate_changes[:MOST_RATE_CHANGES]
         ]
         more = f"; {len(rate_changes)} times in all" if len(rate_changes) > len(places) else ""
-        result.append(f"the learning rate was changed by hand: {'; '.join(places)}{more}")
+        result.append(f"{RATE_CHANGED}: {'; '.join(places)}{more}")
     return [f"- {line}" for line in result]
 
 
 def known_results(
     spec: RunSpec, ended: RunEnded, dataset: str, rate_changes: Sequence[LearningRateChanged] = ()
 ) -> set[str]:
-    """Every line that this version, or 0.1, writes about the result of a run that ended so."""
+    """Every line that this version, or an earlier one, writes about the result of a run that ended so."""
     lines = _result_lines(spec, ended, dataset, rate_changes)
     if ended.best:
         accuracy = f"test accuracy {ended.best.test_accuracy:.2%}"
         lines.append(f"- best epoch {ended.best.epoch}, by {ended.chosen_by}: {accuracy}")  # Version 0.1.
+    lines += [line.replace(RATE_CHANGED, "steered, the learning rate was set by hand") for line in lines]
     return set(_clean("\n".join(lines)).splitlines())
 
 

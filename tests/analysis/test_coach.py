@@ -75,7 +75,7 @@ def evidence(
 
 
 def only(name: str, found: Evidence) -> Advice | None:
-    """What the rule of this name says."""
+    """The advice of the rule of this name, if any."""
     (rule,) = [rule for rule in RULES if rule.name == name]
     advice = rule.check(found)
     assert advice is None or advice.rule == name
@@ -95,7 +95,7 @@ GOOD = curve([0.975, 0.985, 0.988, 0.990, 0.9907, 0.9915, 0.992, 0.9921, 0.9922,
 
 
 def test_a_good_run() -> None:
-    """No rule has anything to say."""
+    """No rule gives advice for a good run."""
     assert advise(evidence(GOOD)) == []
 
 
@@ -182,7 +182,7 @@ def test_underfitting_with_dropout() -> None:
     ids=["still falls", "a gap", "the goal is met", "a frozen schedule", "too few epochs"],
 )
 def test_no_underfitting(rows: tuple[EpochEnded, ...]) -> None:
-    """Where something else explains it, or nothing is to be explained."""
+    """No advice where something else explains the low accuracy, or where it is not low."""
     assert only("underfitting", evidence(rows)) is None
 
 
@@ -226,7 +226,7 @@ def test_still_improving_within_the_target() -> None:
     ids=["stopped", "too few epochs", "within two standard errors", "a drop of the rate", "training stands still"],
 )
 def test_not_improving(rows: tuple[EpochEnded, ...], state: str) -> None:
-    """Where more epochs would be a guess."""
+    """No advice where it is unknown whether more epochs would help."""
     assert only("still-improving", evidence(rows, state=state)) is None
 
 
@@ -318,7 +318,7 @@ def test_learning_rate_too_low_for_sgd() -> None:
     ids=["a usual rate", "the goal is met", "not in every epoch"],
 )
 def test_learning_rate_not_too_low(rows: tuple[EpochEnded, ...]) -> None:
-    """Where it is the network, or nothing."""
+    """No advice where the network limits the accuracy, or nothing does."""
     assert only("learning-rate-too-low", evidence(rows)) is None
 
 
@@ -389,7 +389,7 @@ def test_plateau() -> None:
     ids=["three epochs", "after the drop", "only down", "training goes on"],
 )
 def test_no_plateau(rows: tuple[EpochEnded, ...]) -> None:
-    """Where a drop has been made, or is no remedy."""
+    """No advice where the rate has dropped already, or where a drop would not help."""
     assert only("plateau", evidence(rows, spec_of(epochs=20))) is None
 
 
@@ -424,7 +424,7 @@ def test_strong_augmentation() -> None:
     ids=["a small gap", "the goal is met", "none", "dropout"],
 )
 def test_augmentation_that_is_not_too_strong(found: Evidence) -> None:
-    """Where it does no harm, or dropout explains the gap."""
+    """No advice where accuracy does not suffer, or dropout explains the gap."""
     assert only("strong-augmentation", found) is None
 
 
@@ -578,7 +578,7 @@ def test_dropout_on_few_channels() -> None:
 
 @pytest.mark.parametrize("found", [dropped(17, 0.1, -0.005), dropped(16, 0.09, -0.005), dropped(16, 0.1, 0.0)])
 def test_dropout_that_fits(found: Evidence) -> None:
-    """On more channels, of a lower rate, and where something over-fits."""
+    """No advice with more channels, a lower rate, or where the run over-fits."""
     assert only("dropout-on-few-channels", found) is None
 
 
@@ -620,7 +620,7 @@ def test_not_within_the_seed_spread(found: Evidence) -> None:
 
 
 def test_unused_budget() -> None:
-    """Parameters first, then epochs."""
+    """Unused parameters are reported first, then unused epochs."""
     parameters = said("unused-budget", missed({"test_accuracy": 0.995, "parameters": 20_000}))
     changed = spec_of(target={"parameters": 20_000}).with_settings(parameters.settings or {})
     epochs = said("unused-budget", missed({"test_accuracy": 0.995, "parameters": 12_000, "epochs": 15}))
@@ -719,7 +719,7 @@ def test_a_knob_that_is_called_like_a_setting() -> None:
 
 
 def test_rows_that_cannot_be_true() -> None:
-    """They are no evidence."""
+    """Rows with impossible values are not used as evidence."""
     rows = curve([0.9, math.nan, 1.2, 0.95], train_loss=[0.1, 0.1, 0.1, math.inf])
 
     assert usable_rows(rows) == rows[:1]

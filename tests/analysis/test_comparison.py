@@ -220,7 +220,7 @@ def test_one_run_against_seeds(tmp_path: Path, iter5: RunSpec) -> None:
 
 
 def refused(*groups: list[Run], measure: Any = "best") -> str:
-    """Why, in one text."""
+    """The reasons of a refused comparison, as one text."""
     return "; ".join(comparison.refusals(comparison.labelled(groups), measure))
 
 

@@ -136,5 +136,5 @@ def test_other_images_have_no_published_label_errors(labels: np.ndarray[tuple[in
 
 
 def test_answers_in_a_given_order(saved: SavedPredictions) -> None:
-    """Right ones too."""
+    """Images come in the order asked for, right predictions too."""
     assert [one.index for one in answers(saved, (7, 0, 7))] == [7, 0, 7]

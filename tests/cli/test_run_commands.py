@@ -56,7 +56,7 @@ def test_runs(command: Command) -> None:
     ],
 )
 def test_filter_order_and_groups(arguments: tuple[str, ...], names: list[str], command: Command) -> None:
-    """A filter may begin with a minus, and so may an order."""
+    """Filters and orders may begin with a minus."""
     _, out, _ = command("runs", *arguments)
 
     assert [line.split()[0] for line in out.splitlines()[1:]] == names
@@ -117,7 +117,7 @@ def test_what_is_wrong(arguments: tuple[str, ...], message: str, command: Comman
 
 
 def test_open(command: Command) -> None:
-    """By the end of its name: facts, what changed, epochs, notes."""
+    """`open` prints facts, changes, epochs and notes of the run whose name ends so."""
     code, out, _ = command("open", "000a")
     record = json.loads(command("open", "000a", "--json")[1])
 
@@ -158,7 +158,7 @@ def test_compare_presets(command: Command) -> None:
 
 
 def test_columns_without_a_value_are_left_out(command: Command) -> None:
-    """Of the lines that are printed; a column that is asked for stays."""
+    """Columns that are empty in every printed line are left out, unless asked for by name."""
     shown = command("runs", "iter5")[1].splitlines()
     asked = command("runs", "iter5", "--columns", "name,tag,curve")[1].splitlines()
 
@@ -199,7 +199,7 @@ def test_a_repeat_is_not_counted(command: Command) -> None:
 
 
 def test_compare_two_runs(command: Command) -> None:
-    """By McNemar."""
+    """Two single runs are compared by McNemar's test."""
     _, out, _ = command("compare", "s0-0000", "s0-0001")
 
     assert "is better on these images" in out
@@ -229,7 +229,7 @@ def test_every_command_finds_a_run_alike(command: Command, monkeypatch: pytest.M
 
 
 def test_a_path_is_never_taken_for_a_name(command: Command) -> None:
-    """A run of the same name in another place is not touched."""
+    """A path names the run at that place, never one of the same name elsewhere."""
     (folder,) = Path("runs").glob("*-0002")
 
     assert command("delete", f"backup/{folder.name}")[0] == 2
@@ -237,7 +237,7 @@ def test_a_path_is_never_taken_for_a_name(command: Command) -> None:
 
 
 def test_restore_takes_the_end_of_a_name(command: Command) -> None:
-    """Of exactly one run in the trash."""
+    """`restore` accepts the end of a name that exactly one run in the trash has."""
     folders = [next(Path("runs").glob(f"*-{end}")) for end in ("0000", "0002")]
     command("delete", "0000", "0002")
 
@@ -251,7 +251,7 @@ def test_restore_takes_the_end_of_a_name(command: Command) -> None:
 
 
 def test_tags_trash_and_export(command: Command) -> None:
-    """Each says what it did, and how it is undone."""
+    """Each command says what it did, and how to undo it."""
     (folder,) = Path("runs").glob("*-0002")
     assert command("tag", "0002", "keep", "x")[1] == "keep x\n"
     assert command("tag", "0002", "--remove", "x")[1] == "keep\n"
@@ -273,7 +273,7 @@ def test_tags_trash_and_export(command: Command) -> None:
 
 
 def test_note_opens_the_editor(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And gives back what it says."""
+    """`note` opens the notes in the editor, and what is written there is kept."""
     monkeypatch.delenv("VISUAL", raising=False)
     monkeypatch.setattr(editor, "has_terminal", lambda: True)
     monkeypatch.setenv("EDITOR", f"{sys.executable} -c \"import sys; open(sys.argv[1], 'a').write('Too few epochs.')\"")
@@ -284,7 +284,7 @@ def test_note_opens_the_editor(command: Command, monkeypatch: pytest.MonkeyPatch
 
 
 def test_note_without_a_terminal_or_an_editor(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refused in a line, which names the file."""
+    """`note` without a terminal or an editor is one line that names the file."""
     monkeypatch.delenv("VISUAL", raising=False)
     monkeypatch.setenv("EDITOR", "no-such-editor")
     (folder,) = Path("runs").glob("*-0002")
@@ -302,7 +302,7 @@ def test_note_without_a_terminal_or_an_editor(command: Command, monkeypatch: pyt
 
 @pytest.mark.parametrize("name", ["report.md", "run.tar", "run.7z", "run.html"])
 def test_export_to_another_kind_of_file_is_refused(name: str, command: Command) -> None:
-    """It became a folder of that name."""
+    """An unknown ending is refused; it is not taken for the name of a folder."""
     code, out, err = command("export", "0002", name)
     kinds = "a new folder, or to a file that ends in .zip, .tar.gz or .tgz"
 
@@ -312,7 +312,7 @@ def test_export_to_another_kind_of_file_is_refused(name: str, command: Command) 
 
 
 def test_nothing_heavy_is_loaded_to_list(command: Command) -> None:
-    """Neither torch nor scipy nor the screen."""
+    """Listing runs loads neither torch, scipy nor textual."""
     script = "import sys; from mnist_tui.cli import main as cli; sys.argv = ['mnist-tui', 'runs']\n"
     script += "try: cli.main()\nexcept SystemExit: pass\n"
     script += "print([name for name in ('torch', 'scipy', 'numpy', 'textual') if name in sys.modules])"

@@ -137,7 +137,7 @@ class Lab:
         ]
 
     def is_as_before(self) -> bool:
-        """Whether the terminal has the attributes that it had at first."""
+        """Whether the terminal has the attributes that it was opened with."""
         return bool(termios.tcgetattr(self.master)[:4] == self.attributes[:4])
 
     def run_folders(self) -> list[Path]:

@@ -82,7 +82,7 @@ class StopAfter(Control):
 
     @property
     def is_paused(self) -> bool:
-        """Counts down."""
+        """Counts the steps down, and stops after the last; never pauses."""
         self.left -= 1
         if self.left < 0:
             self.stop()
@@ -232,7 +232,7 @@ class FailingDisk:
 
 @dataclass
 class Failure:
-    """What a run on a failing disk said, and what it left."""
+    """The events of a run on a failing disk, and its folder."""
 
     message: str
     outcome: str | None
@@ -329,7 +329,7 @@ def fork_server() -> Any:
 
 
 def sound() -> None:
-    """Breaks nothing."""
+    """Changes nothing: a child that works as it should."""
 
 
 def without_random_state() -> None:
@@ -356,7 +356,7 @@ def command_line(arguments: Sequence[str], writer: Connection, sabotage: Callabl
 
 @dataclass
 class Child:
-    """What a child said before it ended or was killed."""
+    """The events of a child process, and how it ended."""
 
     events: list[dict[str, Any]]
     seconds: float

@@ -134,7 +134,7 @@ class Typist:
         self.typed += count
 
     def read(self, seconds: float) -> None:
-        """Takes in what is written for so long."""
+        """Reads output for so many seconds."""
         end = time.monotonic() + seconds
         while (rest := end - time.monotonic()) > 0:
             self.lab.read(min(rest, 0.01))

@@ -185,7 +185,7 @@ def test_uneven_light_is_no_ink() -> None:
 
 
 def test_a_stroke_may_touch_the_border() -> None:
-    """It does not tilt the background."""
+    """A stroke at the border does not change the estimated background."""
     page = np.full((100, 80), 255, np.uint8)
     page[0:60, 20:30] = 0
     digit = as_array(prepare(page))
@@ -205,7 +205,7 @@ def test_a_stroke_may_touch_the_border() -> None:
     ids=["black", "one white pixel", "shade", "noise"],
 )
 def test_blank_images_are_refused(page: Grey) -> None:
-    """Where there is only background there is no digit to make up."""
+    """An image of background alone is refused."""
     with pytest.raises(ImageError, match="nothing stands out of the background"):
         prepare(page)
 

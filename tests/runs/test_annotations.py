@@ -237,6 +237,21 @@ def test_a_result_that_an_older_version_wrote_is_emptied_too(has_data: bool, tmp
     assert annotations.read_notes(run_folder.folder) == Notes(analysis="mine")
 
 
+def test_a_changed_rate_in_an_older_versions_words_is_emptied_too(tmp_path: Path) -> None:
+    """Earlier versions called a run whose learning rate was changed by hand "steered"."""
+    changes = [LearningRateChanged(1, 2, 0.1)]
+    run_folder = RunFolder.create(tmp_path, small_spec(), MNIST_RUN)
+    run_folder.save_rate_changes(changes)
+    notes = annotations.ended_notes(small_spec(), ended("stopped", ROW), "mnist", changes)
+    old_words = notes.replace("the learning rate was changed by hand", "steered, the learning rate was set by hand")
+    run_folder.end(ended("stopped", ROW), old_words)
+    run_folder.begin_again({})
+    run_folder.close()
+
+    assert "steered" in old_words
+    assert annotations.read_notes(run_folder.folder).result == ""
+
+
 def test_a_result_in_the_programs_words_that_it_did_not_write_stays(tmp_path: Path) -> None:
     """A result is recognised by what end.json says, not by the form of its lines."""
     run_folder = RunFolder.create(tmp_path, small_spec(), MNIST_RUN)

@@ -66,7 +66,7 @@ def rates_of(training: Training, change_at: int | None = None, factor: float = 0
 
 
 def asked(training: Training, answer: Callable[[Event], None], ask: Control) -> list[Event]:
-    """The events of a training whose every event is answered."""
+    """The events of a training; `answer` is called with each of them."""
     events = []
     for event in loop.train(training, ask):
         events.append(event)
@@ -76,7 +76,7 @@ def asked(training: Training, answer: Callable[[Event], None], ask: Control) -> 
 
 @pytest.fixture(autouse=True)
 def _each_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is reported by the clock: what is seen was asked for."""
+    """No progress is reported by time, so every event is one that a request caused."""
     monkeypatch.setattr(loop, "PROGRESS_SECONDS", 1000)
 
 
@@ -508,7 +508,7 @@ def test_a_run_that_evaluates_is_stopped_through_its_folder(tmp_path: Path) -> N
 
 
 def test_requests_from_before_are_thrown_away(tmp_path: Path) -> None:
-    """A stop that came too late for one process does not stop the next."""
+    """A stop that one process did not read does not stop the next."""
     folder = run_stopped_in_evaluation(tmp_path)
     send(folder, "stop")
     ended = list(resume(folder))[-1]

@@ -32,13 +32,13 @@ from mnist_tui.training import loop, session
 
 @pytest.fixture(autouse=True)
 def _each_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every step is reported, and a watcher looks often."""
+    """Every step is reported, and the watcher polls often."""
     monkeypatch.setattr(loop, "PROGRESS_SECONDS", 0)
     monkeypatch.setattr(follow, "PERIOD", 0.02)
 
 
 def seen(folder: Path) -> list[Event]:
-    """All that a watcher is told of a run that nobody trains any more."""
+    """All events that a watcher of a finished run gets."""
     return list(follow.follow(folder, Control()))
 
 
@@ -148,7 +148,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text[:40]))
 def test_a_line_that_is_none_is_left_out(tmp_path: Path, text: str) -> None:
-    """Damaged lines are left out, and the others read."""
+    """Damaged lines are ignored, and the others read."""
     list(run(tmp_path, small_spec()))
     folder = only_folder(tmp_path)
     (folder / "steps.jsonl").write_text(text)
@@ -206,7 +206,7 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
 
 
 class Watcher:
-    """A thread that follows a run and keeps what it is told."""
+    """A thread that follows a run and keeps the events."""
 
     def __init__(self, folder: Path) -> None:
         self.events: list[Event] = []
@@ -219,14 +219,14 @@ class Watcher:
             self.events.append(event)
 
     def wait_for(self, kind: type[Any]) -> None:
-        """Until an event of a kind came."""
+        """Waits until an event of this class came."""
         until = time.monotonic() + 20
         while not any(isinstance(event, kind) for event in list(self.events)):
             assert time.monotonic() < until, f"no {kind.__name__} in {self.events}"
             time.sleep(0.005)
 
     def join(self) -> list[Event]:
-        """All it was told."""
+        """Waits for the thread; all events that came."""
         self._thread.join(20)
         assert not self._thread.is_alive()
         return self.events
@@ -284,7 +284,7 @@ def test_pause_rate_and_unpause_are_sent_and_followed(tmp_path: Path) -> None:
 
 
 def test_who_stops_watching_stops_nothing(tmp_path: Path) -> None:
-    """A watcher stops within 0.3 s, and the run goes on."""
+    """A watcher stops within 0.3 s, and the run keeps training."""
     events = run(tmp_path, small_spec())
     next(event for event in events if isinstance(event, RunStarted))
     watcher = Watcher(only_folder(tmp_path))

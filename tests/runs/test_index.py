@@ -248,7 +248,7 @@ def test_no_directory_and_one_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_groups(tmp_path: Path) -> None:
-    """Completed runs that differ only in the seed are one group; with other data, recipes, ends or rates they are not."""
+    """Completed runs that differ only in the seed are one group; with other data, recipes, ends or rates not."""
     spec = presets.load("iter5")
     for seed in range(3):
         make_run(tmp_path, spec, seed, index=seed)

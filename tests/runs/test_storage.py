@@ -404,7 +404,7 @@ def test_a_failed_checkpoint_takes_no_older_one_with_it(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What a run of three epochs ends in that nobody disturbed."""
+    """The state that an undisturbed run of three epochs ends in."""
     runs_dir = tmp_path_factory.mktemp("whole")
     list(run(runs_dir, small_spec(epochs=3)))
     return state_on_disk(only_folder(runs_dir))

@@ -61,7 +61,7 @@ class Recorder:
         return result
 
     def _below(self, path: Any) -> str | None:
-        """The path below the folder; None where it is none of ours."""
+        """The path below the folder; None for a path outside."""
         below = os.path.relpath(path, self.root)
         return None if below.startswith("..") else below
 
@@ -202,7 +202,7 @@ def damage(operations: list[Operation], folder: Path, most: int) -> Iterator[str
 
 
 def wrong_with(state: State, root: Path, reported: set[int]) -> str:
-    """What a disk in this state lacks of what was promised."""
+    """The promises that a disk in this state breaks."""
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir()
     for path, content in state.items():

@@ -59,7 +59,7 @@ def open_supervised(tmp_path: Path) -> Iterator[Open]:
 
 
 def note(lab: Lab) -> str:
-    """What the stand-in wrote down, once it did."""
+    """The text that the stand-in wrote into its note, once it did."""
     lab.wait((lab.folder / "note").exists)
     return (lab.folder / "note").read_text()
 
@@ -107,7 +107,7 @@ def test_a_killed_dashboard_leaves_a_usable_terminal(number: int, open_supervise
 
 
 def test_control_without_a_supervisor_the_modes_stay_on(open_supervised: Open) -> None:
-    """What the user would be left with."""
+    """Negative control: without the supervisor the terminal modes stay set."""
     lab = open_supervised(KILLED, protected=False)
     note(lab)
     lab.process.kill()
@@ -159,7 +159,7 @@ def test_signals_reach_the_dashboard(number: int, open_supervised: Open) -> None
 
 
 def test_ctrl_c_does_not_end_the_supervisor(open_supervised: Open) -> None:
-    """It is the dashboard's own business."""
+    """The supervisor ignores Ctrl-C, which the dashboard handles."""
     lab = open_supervised(HEARS)
     lab.wait((lab.folder / "ready").exists)
     lab.process.send_signal(signal.SIGINT)
@@ -224,7 +224,7 @@ def test_stopping_and_continuing_take_the_supervisor_along(open_supervised: Open
 
 
 def test_a_supervisor_that_is_killed_does_not_take_the_dashboard_along(open_supervised: Open) -> None:
-    """What it is there for is the run."""
+    """The dashboard and its run survive a killed supervisor."""
     lab = open_supervised('signal.signal(signal.SIGHUP, signal.SIG_IGN)\nnote("began")\n' + LEAVES.partition("\n")[2])
     note(lab)
     (lab.folder / "note").unlink()

@@ -68,7 +68,7 @@ def test_every_layer_of_the_table(name: str) -> None:
 
 
 def test_layers_inside_a_residual() -> None:
-    """Body and shortcut stand before their sum."""
+    """The layers of body and shortcut come before their sum."""
     layers = activations.layer_outputs(RESIDUAL, network_of(RESIDUAL), IMAGE)
     names = [layer.row.type for layer in layers]
 
@@ -143,7 +143,7 @@ def test_everything_about_an_image(tmp_path: Path) -> None:
 
 
 def test_no_gradient_stays_in_the_network() -> None:
-    """Nor is a hook left, nor does the mode change."""
+    """Afterwards the network has no gradient, no hook, and its mode is unchanged."""
     network = network_of(RESIDUAL)
     activations.grad_cam(RESIDUAL, network, IMAGE, 1)
     activations.layer_outputs(RESIDUAL, network, IMAGE)
@@ -163,7 +163,7 @@ def test_networks_without_maps() -> None:
 
 
 def test_bad_input(tmp_path: Path) -> None:
-    """An image of another size, and a folder that is no run."""
+    """An image of a wrong size, and a folder without a run, raise errors."""
     with pytest.raises(InputError, match="has 784 grey values; this one has 5"):
         activations.probabilities(FLAT, network_of(FLAT), b"12345")
     with pytest.raises(RunError, match="no such run folder"):

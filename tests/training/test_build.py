@@ -71,7 +71,7 @@ def test_weights_are_the_seeds() -> None:
 
 
 def three_steps(optimizer: torch.optim.Optimizer, weight: nn.Parameter) -> list[Tensor]:
-    """The weight after each of three steps down a bowl."""
+    """The weight after each of three steps down a parabola."""
     found = []
     for _ in range(3):
         optimizer.zero_grad()

@@ -89,7 +89,7 @@ def test_without_the_digest_flipped_bits_go_unnoticed(content: bytes, monkeypatc
 
 @pytest.mark.parametrize("size", [0, 1, 7, 8, 9, 100, 1000, -1000, -8, -1])
 def test_a_cut_off_checkpoint_is_refused(content: bytes, size: int) -> None:
-    """A part of a checkpoint is none."""
+    """A truncated checkpoint is refused."""
     with pytest.raises(CheckpointError):
         checkpoint.read(content[:size])
 
@@ -120,7 +120,7 @@ def test_a_whole_checkpoint_with_a_wrong_state_is_refused(content: bytes, change
 
 @pytest.mark.parametrize("text", ["[]", "3", "null", "", "{", "[" * 100_000], ids=lambda text: text[:3])
 def test_a_state_that_is_no_object_is_refused(content: bytes, text: str) -> None:
-    """The state is a JSON object or it is none."""
+    """A state that is not a JSON object is refused."""
     tensors, _ = checkpoint.read(content)
 
     with pytest.raises(CheckpointError):
@@ -129,7 +129,7 @@ def test_a_state_that_is_no_object_is_refused(content: bytes, text: str) -> None
 
 @pytest.mark.parametrize("missing", ["random.cpu", "random.epoch_start", "losses", "hits", "model.0.weight"])
 def test_a_checkpoint_that_lacks_a_piece_is_refused(content: bytes, missing: str) -> None:
-    """A continuation that could not be exact is not begun."""
+    """A checkpoint that lacks a key is refused, since the resume would not be exact."""
     tensors, state = checkpoint.read(content)
     other = packed({name: value for name, value in tensors.items() if name != missing}, json.dumps(state))
 

@@ -126,7 +126,7 @@ def test_every_part_of_the_state_is_needed(lost: str, old: Path, tmp_path: Path)
 
 
 def test_extended_twice(old: Path, tmp_path: Path) -> None:
-    """An extension is a run like another."""
+    """A run that is itself an extension can be extended."""
     first = extended(old, 1, tmp_path / "first")
     second = extended(first, 1, tmp_path / "second")
 
@@ -177,7 +177,7 @@ def test_the_old_folder_stays_as_it_is(old: Path, tmp_path: Path) -> None:
 
 
 def test_the_rows_are_there_when_it_begins(old: Path, tmp_path: Path) -> None:
-    """Who is told that the run begins can read what was before."""
+    """When `RunStarted` is yielded, the rows of the old run are in the new folder."""
     events = extend(old, 2, tmp_path / "new")
     folder = started_folder([next(events)])
     rows = load_run(folder).rows
@@ -269,7 +269,7 @@ def test_a_run_that_its_rules_ended(rule: dict[str, Any], tmp_path: Path) -> Non
 
 
 def test_rules_that_did_not_end_the_run_stay(tmp_path: Path) -> None:
-    """They hold in the extension as in any longer run."""
+    """Early-stopping rules that did not end the run hold in the extension."""
     old = trained(tmp_path / "old", small_spec(**STEP, patience=50, stop_at_accuracy=1.0))
     train = load_run(extended(old, 1, tmp_path / "new")).spec.train
 
@@ -307,7 +307,7 @@ def refused(folder: Path, epochs: int = 2) -> str:
     ids=str,
 )
 def test_a_recipe_that_is_made_for_its_length(recipe: dict[str, Any], field: str, tmp_path: Path) -> None:
-    """It cannot be stretched: a new run is the way."""
+    """A recipe whose schedule depends on the number of epochs cannot be extended."""
     old = trained(tmp_path / "old", small_spec(**recipe))
     reason = refused(old)
 
@@ -316,38 +316,38 @@ def test_a_recipe_that_is_made_for_its_length(recipe: dict[str, Any], field: str
 
 
 def stopped(folder: Path) -> None:
-    """As if it had been stopped."""
+    """Makes the run look stopped."""
     change(folder / "end.json", outcome="stopped")
 
 
 def interrupted(folder: Path) -> None:
-    """As if it had been killed."""
+    """Makes the run look killed."""
     (folder / "end.json").unlink()
 
 
 def diverged(folder: Path) -> None:
-    """As if its loss had run away."""
+    """Makes the run look diverged."""
     change(folder / "end.json", outcome="diverged")
 
 
 def other_data(folder: Path) -> None:
-    """As if it had been trained on other images."""
+    """Makes the run look trained on other images."""
     change(folder / "run.json", dataset={"name": "digits", "sha256": "0" * 64})
 
 
 def no_checkpoint(folder: Path) -> None:
-    """Without weights."""
+    """Removes the checkpoints."""
     for path in folder.glob("ckpt-*"):
         path.unlink()
 
 
 def damaged_checkpoint(folder: Path) -> None:
-    """With weights that are none."""
+    """Damages the newest checkpoint."""
     storage.checkpoints(folder)[0].write_bytes(b"x" * 100)
 
 
 def lost_checkpoint(folder: Path) -> None:
-    """Without the last weights."""
+    """Removes the newest checkpoint."""
     storage.checkpoints(folder)[0].unlink()
 
 
@@ -356,14 +356,14 @@ def lost_checkpoint(folder: Path) -> None:
     [
         (stopped, "this run is not done; `mnist-tui resume"),
         (interrupted, "this run is not done; `mnist-tui resume"),
-        (diverged, "has diverged, so it has no end"),
+        (diverged, "has diverged, so it cannot be extended"),
         (other_data, "trained on other data"),
         (no_checkpoint, "no checkpoint can be read; train a new run"),
         (damaged_checkpoint, "is no checkpoint"),
         (lost_checkpoint, "is not from the run's end"),
     ],
 )
-def test_a_run_that_has_no_end_to_go_on_from(broken: Callable[[Path], None], reason: str, old: Path) -> None:
+def test_a_run_that_cannot_be_extended(broken: Callable[[Path], None], reason: str, old: Path) -> None:
     """One sentence says what is wrong, and mostly what to do."""
     broken(old)
     found = refused(old)
@@ -373,7 +373,7 @@ def test_a_run_that_has_no_end_to_go_on_from(broken: Callable[[Path], None], rea
 
 
 def test_a_run_that_is_being_trained(old: Path) -> None:
-    """Has not ended yet."""
+    """A run that is being trained cannot be extended."""
     interrupted(old)
     with FileLock(old / "run.lock"):
         assert "is being trained" in refused(old)
@@ -381,7 +381,7 @@ def test_a_run_that_is_being_trained(old: Path) -> None:
 
 @pytest.mark.parametrize(("epochs", "reason"), [(0, "at least 1"), (-2, "at least 1"), (10_000, "10000")])
 def test_a_wrong_number_of_epochs(epochs: int, reason: str, old: Path) -> None:
-    """At least one, and in all no more than a run may have."""
+    """At least one epoch is added, and the total stays below the limit of a run."""
     assert reason in refused(old, epochs)
 
 
@@ -399,7 +399,7 @@ def test_a_folder_that_cannot_be_filled(old: Path, tmp_path: Path) -> None:
 
 
 def test_another_machine_is_said(old: Path, tmp_path: Path) -> None:
-    """The numbers may differ from those of a run from the start."""
+    """A notice says that another machine may give other numbers than a run from the start."""
     change(old / "run.json", versions={"torch": "1.0"})
     events = list(extend(old, 1, tmp_path / "new"))
 

@@ -110,7 +110,7 @@ def test_progress_adds_up_to_the_epoch(small_spec: RunSpec, splits: Splits) -> N
 
 
 def test_a_network_without_weights_is_refused(splits: Splits) -> None:
-    """There must be something to train."""
+    """A network without weights is refused."""
     spec = make_spec({"layers": "AdaptiveAvgPool2d((2, 5))\nFlatten()"})
     with pytest.raises(SpecError, match="nothing to train"):
         Training(spec, splits)

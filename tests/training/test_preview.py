@@ -37,7 +37,7 @@ def _small(digits: Dataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 
 def sample(draw: int = 0, count: int = 12, **recipe: Any) -> AugmentedSample:
-    """Digits of a draw."""
+    """The sample of digits with the number `draw`."""
     return sample_augmented(spec_of(**recipe), Options(dataset="digits"), count, draw)
 
 
@@ -53,7 +53,7 @@ def test_a_draw_is_the_same_again() -> None:
 
 
 def test_without_augmentation_they_are_training_images(digits: Dataset) -> None:
-    """Pixel for pixel, with their labels."""
+    """Without augmentation the digits are training images, pixel for pixel, with their labels."""
     stored = {
         (bytes(image.flatten().tolist()), int(label))
         for image, label in zip(digits.train.pixels, digits.train.labels, strict=True)
@@ -77,7 +77,7 @@ def test_validation_images_are_never_drawn(digits: Dataset) -> None:
 
 
 def test_augmentation_is_the_trainings() -> None:
-    """Inverted with certainty: every pixel is 255 less what it was."""
+    """An inversion with probability 1 gives 255 less each pixel."""
     plain, inverted = sample(5), sample(5, augment=["RandomInvert(p=1.0)"])
 
     assert inverted.labels == plain.labels
@@ -85,7 +85,7 @@ def test_augmentation_is_the_trainings() -> None:
 
 
 def test_what_goes_image_by_image_is_named() -> None:
-    """And drawing them leaves torch's random state as it was."""
+    """Transforms applied image by image are named, and leave torch's random state as it was."""
     torch.manual_seed(1)
     before = torch.get_rng_state()
     drawn = sample(augment=["ElasticTransform()"])
@@ -112,7 +112,7 @@ def test_while_this_process_trains_no_random_state_is_set(monkeypatch: pytest.Mo
 
 
 def test_more_than_there_are(digits: Dataset) -> None:
-    """As many as there are."""
+    """A sample is at most as large as the training set."""
     assert len(sample(count=10_000, augment=["RandomRotation(15)"]).digits) == len(digits.train)
 
 
@@ -129,7 +129,7 @@ def test_nothing_is_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_data_is_read_once(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However often one draws."""
+    """Repeated samples read the data once."""
     reads: list[int] = []
 
     def read() -> Dataset:
@@ -174,7 +174,7 @@ def test_the_rates_are_the_trainings(name: str, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_schedule_that_follows_the_loss_is_flat() -> None:
-    """Nobody knows the loss yet."""
+    """ReduceLROnPlateau is drawn flat, since no loss is known yet."""
     rates = scheduled_rates(spec_of(optimizer="SGD(lr=0.3)", scheduler="ReduceLROnPlateau()"))
 
     assert set(rates) == {0.3}
@@ -193,7 +193,7 @@ def test_a_long_schedule_keeps_its_curve() -> None:
 
 
 def test_what_is_too_long_is_not_drawn() -> None:
-    """Nothing is better than something wrong."""
+    """A schedule with too many steps is not drawn, rather than drawn wrong."""
     call = {"scheduler": "StepLR(step_size=1000, gamma=0.9)", "scheduler_step": "batch"}
 
     assert scheduled_rates(spec_of(optimizer="SGD(lr=0.1)", epochs=10_000, **call)) == ()
@@ -201,7 +201,7 @@ def test_what_is_too_long_is_not_drawn() -> None:
 
 @pytest.mark.parametrize("name", presets.builtin_names())
 def test_every_presets_rates_come_at_once(name: str) -> None:
-    """While somebody types: under 0.5 s, without a warning."""
+    """The rates of every preset take under 0.5 s and give no warning."""
     spec = presets.load(name)
     began = time.perf_counter()
     rates = scheduled_rates(spec)

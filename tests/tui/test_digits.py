@@ -79,7 +79,7 @@ class CannedJobs:
         return AugmentedSample("mnist", LABELS, (bytes([draw] * 784),) * len(LABELS), slow)
 
     def predict(self, spec: RunSpec, folder: Path, digits: Sequence[bytes]) -> Predictions | None:
-        """What it was told to say."""
+        """Returns the canned predictions."""
         self.asked.append((spec, folder, digits))
         if self.error is not None:
             raise self.error
@@ -243,7 +243,7 @@ async def test_other_digits_are_asked_about_anew(canned: CannedJobs) -> None:
 
 
 async def test_predictions_for_digits_that_are_gone_are_dropped(canned: CannedJobs) -> None:
-    """They would stand under other digits."""
+    """Predictions for digits that are no longer shown are ignored."""
     async with lab() as pilot:
         canned.predictions = None
         await tell(pilot, STARTED, row(1))
@@ -280,7 +280,7 @@ async def test_another_seed_is_another_network(canned: CannedJobs, monkeypatch: 
 
 @pytest.mark.parametrize("error", [None, RuntimeError("cannot be read")])
 async def test_what_cannot_be_read_is_passed_over(error: Exception | None, canned: CannedJobs) -> None:
-    """A checkpoint may be gone: nothing is said, and the next epoch asks again."""
+    """A checkpoint that cannot be read shows nothing; the next epoch requests again."""
     async with lab() as pilot:
         canned.predictions, canned.error = None, error
         await tell(pilot, STARTED, row(1))

@@ -156,7 +156,7 @@ async def test_keys_of_a_run_only_while_there_is_one() -> None:
 
 
 async def test_a_click_on_a_key_is_the_key() -> None:
-    """Anywhere on it; a gap is none."""
+    """A click anywhere on a key does its action; a gap does nothing."""
     async with lab() as pilot:
         await pilot.press("escape")
         await until(pilot, lambda: "t Train" in keys(pilot))
@@ -183,7 +183,7 @@ async def test_a_click_while_a_field_has_the_focus() -> None:
 
 
 async def test_a_click_on_a_mode_goes_there() -> None:
-    """At both ends of its name."""
+    """A click on the name of a mode opens it, at both ends of the name."""
     async with lab() as pilot:
         for word, at in (("2 Runs", 0), ("1 Lab", 4)):
             line = look(pilot).splitlines()[0]

@@ -111,7 +111,7 @@ async def lab(name: str = "iter5", size: tuple[int, int] = WIDE, **changes: Any)
 
 
 async def settled(pilot: Pilot[Any], until: Callable[[], object] = lambda: True) -> None:
-    """Waits until nothing is under way and `until` is true."""
+    """Waits until no edit is pending and `until` returns true."""
     for _ in range(2000):
         await pilot.pause(0.01)
         if until() and screen(pilot).panes._draft_timer is None:
@@ -126,7 +126,7 @@ def screen(pilot: Pilot[Any]) -> LabScreen:
 
 
 def runner(pilot: Pilot[Any]) -> CannedRunner:
-    """What was asked of the run."""
+    """The canned runner."""
     found = pilot.app.runner  # type: ignore[attr-defined]
     assert isinstance(found, CannedRunner)
     return found
@@ -236,7 +236,7 @@ def said(pilot: Pilot[Any]) -> list[str]:
 
 
 async def test_a_wrong_value_is_named_under_its_field() -> None:
-    """And the run cannot begin; a right value takes the words away."""
+    """A wrong value has an error under its field and no run begins; a valid one removes the error."""
     async with lab() as pilot:
         value = field(pilot, "optimizer.lr").query_one(Input)
         value.value = "nan"
@@ -381,7 +381,7 @@ async def test_a_rate_changed_by_hand_is_marked() -> None:
 
 
 async def test_pause_step_stop() -> None:
-    """Space waits and goes on, full stop takes a step, s stops."""
+    """Space pauses and unpauses, full stop takes a step, s stops."""
     async with lab() as pilot:
         runner(pilot).busy = True
         await tell(pilot, STARTED)
@@ -395,7 +395,7 @@ async def test_pause_step_stop() -> None:
 
 
 async def test_controls_without_a_run_say_so() -> None:
-    """Nothing is asked of nobody."""
+    """Without a run, the keys that control one request nothing of the runner."""
     async with lab() as pilot:
         await pilot.press("space", "s", "full_stop", "l")
 
@@ -512,7 +512,7 @@ async def test_quit_asks_while_a_run_is_trained(key: str, asked: list[Any]) -> N
 
 
 async def test_quit_asks_no_longer_once_the_run_is_over() -> None:
-    """Somebody presses q just as the run ends: there is nothing left to choose."""
+    """The laboratory closes if the run ends while the dialog is open."""
     async with lab() as pilot:
         runner(pilot).busy = runner(pilot).has_begun = True
         await pilot.press("q")
@@ -590,7 +590,7 @@ async def test_help_tells_every_key() -> None:
 
 
 async def test_every_binding_has_its_action() -> None:
-    """No key leads nowhere."""
+    """Every binding has an action method."""
     async with lab() as pilot:
         for node in (screen(pilot), pilot.app):
             for binding in node._bindings.key_to_bindings.values():

@@ -125,12 +125,12 @@ async def until_on_top(pilot: Pilot[Any], screen_class: type[Screen[Any]]) -> No
 
 
 def facts(pilot: Pilot[Any]) -> str:
-    """What is told of the run under the cursor."""
+    """The details of the run under the cursor."""
     return str(pilot.app.screen.query_one("#run-facts", Static).content)
 
 
 def told(pilot: Pilot[Any]) -> bool:
-    """Whether the facts are those of the run under the cursor."""
+    """Whether the details are those of the run under the cursor."""
     group, told = table(pilot).group, pilot.app.screen.query_one(RunDetail).facts
     return told is None if group is None else told is not None and names_of(told.group) == names_of(group)
 
@@ -258,7 +258,7 @@ async def test_the_cursor_stays_on_its_run() -> None:
 
 
 async def test_columns_are_chosen_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hidden, shown, moved; written to the settings."""
+    """Columns can be hidden, shown and moved, and are written to the settings."""
     kept: list[Any] = []
     monkeypatch.setattr(
         "mnist_tui.settings.settings.write", lambda key, value: kept.append((key, value)), raising=False
@@ -277,7 +277,7 @@ async def test_columns_are_chosen_and_kept(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 async def test_what_changed_is_found() -> None:
-    """Beside the table, for the run under the cursor."""
+    """The details show what changed for the run under the cursor."""
     async with runs_mode() as pilot:
         await type_filter(pilot, "tag:too-fast")
         await until(pilot, lambda: "  optimizer.lr: 0.002 → 0.5" in facts(pilot))
@@ -287,7 +287,7 @@ async def test_what_changed_is_found() -> None:
 
 
 async def test_open(tmp_path: Path) -> None:
-    """Every view of a run, and back."""
+    """Every view of a run can be opened and closed."""
     async with runs_mode() as pilot:
         await type_filter(pilot, "iter5 seed=0 state:completed")
         await pilot.press("enter")
@@ -312,7 +312,7 @@ async def test_open(tmp_path: Path) -> None:
 
 
 async def test_resume_and_extend() -> None:
-    """In the lab; what cannot be resumed is not."""
+    """Runs are resumed and extended in the lab; one that cannot be resumed is refused."""
     async with runs_mode() as pilot:
         await type_filter(pilot, "iter5 seed=1")
         await pilot.press("r")
@@ -368,7 +368,7 @@ async def test_notes_and_tags() -> None:
 
 
 async def test_delete_asks_and_is_undone() -> None:
-    """Of a group all seeds go."""
+    """Deleting asks first and can be undone; of a group all seeds are deleted."""
     async with runs_mode() as pilot:
         await type_filter(pilot, "iter4")
         await pilot.press("D")
@@ -403,7 +403,7 @@ async def test_export(tmp_path: Path) -> None:
 
 
 async def test_what_is_no_run_is_only_told() -> None:
-    """No key does anything to it but a word."""
+    """Keys on a folder that is no run show a notice and change nothing."""
     async with runs_mode() as pilot:
         before = sorted(Path("runs").iterdir())
         for what in ("state:damaged", "pictures"):
@@ -468,7 +468,7 @@ async def test_repeats_and_data_sets() -> None:
 
 
 async def test_a_mark_keeps_its_colour() -> None:
-    """When another is taken away, and when the runs are read again."""
+    """A mark keeps its colour when another is removed, and after a new scan."""
     async with runs_mode() as pilot:
         await pilot.press("g", "down", "down", "down", "space", "space", "space")
         selection = pilot.app.screen.selection  # type: ignore[attr-defined]
@@ -482,7 +482,7 @@ async def test_a_mark_keeps_its_colour() -> None:
 
 
 async def test_a_run_goes_on_in_the_other_modes() -> None:
-    """The lab stays what it was, whatever is looked at."""
+    """The lab stays as it is while other modes are shown."""
     async with runs_mode() as pilot:
         lab = pilot.app.lab  # type: ignore[attr-defined]
         for key, screen_class in (("3", CompareScreen), ("1", LabScreen), ("2", RunsScreen), ("3", CompareScreen)):

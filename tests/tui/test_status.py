@@ -124,7 +124,7 @@ def test_one_seed_is_not_counted() -> None:
 
 
 def test_a_pause_is_said_in_any_width() -> None:
-    """A run that waits must not look as if it went on."""
+    """A paused run is marked as paused at every width."""
     lines = [line(width, 1, Paused(7, 469)) for width in (200, 78, 38, 18)]
 
     assert ["paused" in said for said in lines] == [True] * 4

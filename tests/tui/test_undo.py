@@ -90,7 +90,7 @@ async def test_undo_in_a_field_leads_to_what_was_designed_the_last_time() -> Non
 
 @pytest.fixture
 def labs(tmp_path: Path) -> Iterator[list[Lab]]:
-    """The laboratories of a test, which are closed with it."""
+    """The laboratories of a test, closed when it ends."""
     opened: list[Lab] = []
     yield opened
     for each in opened:

@@ -51,7 +51,7 @@ def narrower(iter5: RunSpec) -> RunSpec:
 
 
 class One(App[None]):
-    """A widget alone on the screen; keeps the messages that it sends."""
+    """A widget alone on the screen, which keeps the messages that it posts."""
 
     def __init__(self, widget: Widget) -> None:
         super().__init__()
@@ -137,7 +137,7 @@ def test_a_run_over_its_allowance(iter5: RunSpec) -> None:
 
 
 def test_no_target(iter5: RunSpec) -> None:
-    """Only the facts."""
+    """Without a target only the facts are shown."""
     spec = with_target(iter5, parameters=None, test_accuracy=None, last_epochs=None, epochs=None)
 
     assert [line.standing for line in budget_lines(spec, [row(1)], True)] == ["not asked"] * 3
@@ -203,7 +203,7 @@ async def test_changes_are_marked_with_their_parameters(iter5: RunSpec, narrower
 
 
 async def test_more_room_more_columns(iter5: RunSpec) -> None:
-    """Torchsummary's three first."""
+    """Wider tables have more columns, those of torchsummary first."""
     headings = []
     for width in (40, 64, 120):
         table = LayerTable()
