@@ -308,6 +308,7 @@ def _limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", BOMBS.values(), ids=BOMBS)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # preexec_fn in a process with threads.
 def test_a_bomb_is_refused_in_seconds_and_within_a_gigabyte(content: bytes, work: Path) -> None:

@@ -666,6 +666,7 @@ def test_some_terminals_get_no_bar(
     assert answer.code == 0
 
 
+@pytest.mark.slow
 def test_a_real_process_from_start_to_end(work: Path) -> None:
     """Nothing patched: stdout, stderr and exit code of `python -m mnist_tui` in another folder than the project's."""
     arguments = [*TRAIN, "small.toml", "--seeds", "2", "--require-target", "--set", "target.test_accuracy=1.0"]

@@ -119,6 +119,7 @@ def test_mnist_digits_come_back(kind: str) -> None:
     assert mean_difference(prepared, images[some]) < (1 if kind == "same" else 8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", VERSIONS[1:])
 def test_small_digits_are_told_apart(kind: str) -> None:
     """Without MNIST: what the small digits of the package look like prepared stays nearly so, and their classes too."""
@@ -132,6 +133,7 @@ def test_small_digits_are_told_apart(kind: str) -> None:
     assert mean_difference(prepared, images[:200]) < 8
 
 
+@pytest.mark.slow
 def test_without_the_preparation_they_are_not() -> None:
     """The control: the same photographs only made small are beyond the classifier, and far from the originals."""
     images, labels = small_digits()

@@ -351,6 +351,7 @@ def cpu_of_watching(folder: Path, period: float, seconds: float) -> float:
     return spent
 
 
+@pytest.mark.slow
 def test_watching_costs_next_to_nothing(tmp_path: Path) -> None:
     """Watching an idle run uses under 1 % of a core; the control, without a pause between reads, uses a whole one."""
     list(run(tmp_path, small_spec(), 3))

@@ -502,6 +502,7 @@ def test_there_is_no_such_run(tmp_path: Path) -> None:
 # --- one writer ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_second_process_is_refused_until_the_first_is_gone(tmp_path: Path) -> None:
     """The refusal names the owner within a second; after SIGKILL the lock is free."""
     new_folder(tmp_path).close()

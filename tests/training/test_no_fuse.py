@@ -23,6 +23,8 @@ from mnist_tui.training.data import Dataset
 from mnist_tui.training.fusion import ConvBatchNorm, FlatLinear
 from mnist_tui.training.state import Splits, Training
 
+pytestmark = pytest.mark.slow  # trains presets on the fused and on the plain network
+
 STEPS = 100
 EPOCHS = 5
 

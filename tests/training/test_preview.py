@@ -220,6 +220,7 @@ print(gc.get_freeze_count() > 100_000, "torch._dynamo" in sys.modules, "torchvis
 """
 
 
+@pytest.mark.slow
 def test_warming_up_loads_and_freezes_all() -> None:
     """What a first run waits for is there and out of the collector's way; the process ends without a word."""
     done = subprocess.run([sys.executable, "-c", WARM_UP], capture_output=True, text=True, timeout=120, check=True)
