@@ -74,20 +74,20 @@ def evidence(
     return Evidence(spec or spec_of(epochs=max(1, len(rows))), tuple(rows), state, changes.pop("seeds", {}), **changes)
 
 
-def only(name: str, found: Evidence) -> Advice | None:
+def only(name: str, run: Evidence) -> Advice | None:
     """The advice of the rule of this name, if any."""
     (rule,) = [rule for rule in RULES if rule.name == name]
-    advice = rule.check(found)
+    advice = rule.check(run)
     assert advice is None or advice.rule == name
     return advice
 
 
-def said(name: str, found: Evidence) -> Advice:
+def said(name: str, run: Evidence) -> Advice:
     """What the rule of this name says, when it must say something that fits the spec."""
-    advice = only(name, found)
+    advice = only(name, run)
     assert advice is not None
     if advice.settings is not None:
-        assert found.spec.with_settings(advice.settings) != found.spec
+        assert run.spec.with_settings(advice.settings) != run.spec
     return advice
 
 
@@ -441,14 +441,14 @@ NARROW = "Conv2d(8, 3)\nReLU()\nMaxPool2d(2)\nConv2d(8, 3)\nReLU()\n{}Flatten()\
 
 def test_small_receptive_field() -> None:
     """Before a pooling head under 20 pixels: as many convolutions as bring it there."""
-    found = layered(NARROW.format("AdaptiveAvgPool2d(1)  # head\n"))
-    advice = said("small-receptive-field", found)
+    narrow = layered(NARROW.format("AdaptiveAvgPool2d(1)  # head\n"))
+    advice = said("small-receptive-field", narrow)
     layers = (advice.settings or {})["layers"]
 
     assert "(AdaptiveAvgPool2d, layer 6) a unit sees 8 of 28 pixels" in advice.sentence
     assert layers.count("Conv2d(8, 3, padding=1)\nReLU()\n") == 3
     assert "AdaptiveAvgPool2d(1)  # head" in layers
-    changed = Evidence(found.spec.with_settings({"layers": layers}), (), "completed", {})
+    changed = Evidence(narrow.spec.with_settings({"layers": layers}), (), "completed", {})
     assert only("small-receptive-field", changed) is None
 
 
@@ -741,11 +741,11 @@ def test_the_evidence_of_a_folder(tmp_path: Path) -> None:
     spec = presets.load("iter5")
     runs = [read_run(make_run(tmp_path, spec, seed, 0.99 + seed / 1000, seed)) for seed in range(3)]
     other = read_run(make_run(tmp_path, presets.load("iter4"), 7, index=9))
-    found = evidence_of(runs[0], [*runs, other])
+    evidence = evidence_of(runs[0], [*runs, other])
 
-    assert found is not None
-    assert found.seeds == {seed: pytest.approx(0.99 + seed / 1000) for seed in range(3)}
-    assert (len(found.rows), found.state, found.held_out_images, found.train_images) == (
+    assert evidence is not None
+    assert evidence.seeds == {seed: pytest.approx(0.99 + seed / 1000) for seed in range(3)}
+    assert (len(evidence.rows), evidence.state, evidence.held_out_images, evidence.train_images) == (
         20,
         "completed",
         10_000,

@@ -36,9 +36,9 @@ def test_only_differences(tmp_path: Path, iter5: RunSpec) -> None:
     """Calls are compared argument by argument with their defaults, so other notations are no differences."""
     first = saved(tmp_path, iter5.with_settings({"optimizer": "Adam(0.002)"}))
     second = saved(tmp_path, iter5.with_settings({"optimizer": "Adam(lr=0.002, weight_decay=0.1)", "batch_size": "32"}))
-    found = {difference.name: difference.values for difference in run_diff.differing([first, second])}
+    differences = {difference.name: difference.values for difference in run_diff.differing([first, second])}
 
-    assert found == {"batch_size": ("64", "32"), "optimizer.weight_decay": ("0", "0.1")}
+    assert differences == {"batch_size": ("64", "32"), "optimizer.weight_decay": ("0", "0.1")}
 
 
 def test_silent_changes_are_told(tmp_path: Path, iter5: RunSpec) -> None:
@@ -68,9 +68,9 @@ def test_knobs_are_resolved(tmp_path: Path) -> None:
     """Another value of a knob is a difference of the knob and of the layers that use it."""
     spec = presets.load("v2")
     first, second = saved(tmp_path, spec), saved(tmp_path, spec.with_settings({"dropout": "0.3"}), index=1)
-    found = {difference.name: difference.values for difference in run_diff.differing([first, second])}
+    differences = {difference.name: difference.values for difference in run_diff.differing([first, second])}
 
-    assert found == {"knob dropout": ("0.1", "0.3")}
+    assert differences == {"knob dropout": ("0.1", "0.3")}
 
 
 def test_the_nearest_earlier_run(tmp_path: Path, iter5: RunSpec) -> None:

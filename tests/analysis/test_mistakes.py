@@ -25,12 +25,12 @@ def saved(tmp_path: Path) -> SavedPredictions:
 
 def test_by_loss(saved: SavedPredictions) -> None:
     """All mistakes and nothing else, the highest loss first, with the three most probable classes."""
-    found = mistakes(saved)
+    images = mistakes(saved)
     labels, log_probs = random_log_probs()
 
-    assert sorted(one.index for one in found) == np.flatnonzero(log_probs.argmax(1) != labels).tolist()
-    assert [one.loss for one in found] == sorted((one.loss for one in found), reverse=True)
-    for one in found:
+    assert sorted(one.index for one in images) == np.flatnonzero(log_probs.argmax(1) != labels).tolist()
+    assert [one.loss for one in images] == sorted((one.loss for one in images), reverse=True)
+    for one in images:
         best = np.argsort(-log_probs[one.index])[:TOP]
         assert [label for label, _ in one.top] == best.tolist()
         assert [p for _, p in one.top] == pytest.approx(np.exp(log_probs[one.index][best]), rel=6e-3)
@@ -41,14 +41,14 @@ def test_by_loss(saved: SavedPredictions) -> None:
 @pytest.mark.parametrize("order", ["confidence", "class"])
 def test_other_orders(order: Order, saved: SavedPredictions) -> None:
     """The surest first; or by true class, then by prediction."""
-    found = mistakes(saved, order)
+    images = mistakes(saved, order)
     if order == "class":
-        ranks = [(one.label, one.prediction, one.index) for one in found]
+        ranks = [(one.label, one.prediction, one.index) for one in images]
         assert ranks == sorted(ranks)
     else:
-        confidences = [one.confidence or 0 for one in found]
+        confidences = [one.confidence or 0 for one in images]
         assert confidences == sorted(confidences, reverse=True)
-    assert len(found) == len(mistakes(saved))
+    assert len(images) == len(mistakes(saved))
 
 
 def test_equal_in_float16(tmp_path: Path) -> None:
@@ -118,11 +118,11 @@ def test_the_ceiling(labels: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> None
     """Two images read as the study reads them, one otherwise, and ten real mistakes."""
     changes = {947: 9, 1621: 6, 1901: 7} | {index: (int(labels[index]) + 1) % 10 for index in range(10)}
     saved = with_answers(labels, changes)
-    found = label_errors.ceiling(saved)
+    ceiling = label_errors.ceiling(saved)
 
     assert is_mnist_test_set("mnist", saved)
-    assert (found.counted_wrong, found.read_as_guessed) == (3, 2)
-    assert found.accuracy_on_others == 1 - 10 / 9985
+    assert (ceiling.counted_wrong, ceiling.read_as_guessed) == (3, 2)
+    assert ceiling.accuracy_on_others == 1 - 10 / 9985
     marked = {one.index: one.published_guess for one in mistakes(saved, is_mnist=True)}
     assert {index: guess for index, guess in marked.items() if guess is not None} == {947: 9, 1621: 6, 1901: 4}
     assert all(one.published_guess is None for one in mistakes(saved))

@@ -57,8 +57,8 @@ Command = Callable[..., Answer]
 
 def _snapshot(folder: Path) -> dict[str, object]:
     """Every file below a folder with its size and time of change."""
-    found = ((path, path.lstat()) for path in sorted(folder.rglob("*")))
-    return {str(path.relative_to(folder)): (stat.st_mode, stat.st_size, stat.st_mtime_ns) for path, stat in found}
+    files = ((path, path.lstat()) for path in sorted(folder.rglob("*")))
+    return {str(path.relative_to(folder)): (stat.st_mode, stat.st_size, stat.st_mtime_ns) for path, stat in files}
 
 
 @pytest.fixture

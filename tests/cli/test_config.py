@@ -88,12 +88,12 @@ def test_the_same_as_json(command: Command) -> None:
 
     code, out, _ = command("config", "--json")
 
-    found = json.loads(out)
+    values = json.loads(out)
     assert code == 0
-    assert found["columns"] == {"value": ["name", "best"], "origin": str(settings.user_file())}
-    assert found["runs_dir"] == {"value": "runs", "origin": "default"}
-    assert found["mouse"] == {"value": True, "origin": "default"}
-    assert found["threads"] == {"value": None, "origin": "default"}
+    assert values["columns"] == {"value": ["name", "best"], "origin": str(settings.user_file())}
+    assert values["runs_dir"] == {"value": "runs", "origin": "default"}
+    assert values["mouse"] == {"value": True, "origin": "default"}
+    assert values["threads"] == {"value": None, "origin": "default"}
 
 
 def test_one_value(command: Command) -> None:
@@ -123,9 +123,9 @@ def test_set_and_unset(command: Command) -> None:
         assert command("config", "set", key, text) == (0, "", "")
     assert command("config", "set", "runs_dir", "here", "--project") == (0, "", "")
 
-    chosen = settings.load()
-    assert (chosen.sort, chosen.mouse, chosen.threads, chosen.columns) == ("-best", False, 2, ("name", "best"))
-    assert (chosen.keymap, chosen.runs_dir) == ({"leave": "x,f2"}, Path("here"))
+    loaded = settings.load()
+    assert (loaded.sort, loaded.mouse, loaded.threads, loaded.columns) == ("-best", False, 2, ("name", "best"))
+    assert (loaded.keymap, loaded.runs_dir) == ({"leave": "x,f2"}, Path("here"))
     assert Path("mnist-tui.toml").read_text() == 'runs_dir = "here"\n'
 
     assert command("config", "unset", "sort") == (0, "", "")
@@ -479,13 +479,13 @@ def test_a_data_dir_of_the_settings_that_cannot_be_made(command: Command, monkey
     Path("mnist-tui.toml").write_text('data_dir = "no/such"\n')
     by_file = command("--batch", "iter5")
     monkeypatch.setenv("MNIST_TUI_DATA_DIR", "gone/too")
-    by_variable, found = command("--batch", "iter5"), command("doctor")
+    by_variable, by_doctor = command("--batch", "iter5"), command("doctor")
 
-    assert (refused[0], by_file[0], by_variable[0], found[0]) == (2, 2, 2, 3)
+    assert (refused[0], by_file[0], by_variable[0], by_doctor[0]) == (2, 2, 2, 3)
     assert refused[2].startswith("mnist-tui: config set data_dir no/such: there is no such folder")
     assert by_file[2].startswith("mnist-tui: mnist-tui.toml: data_dir no/such: there is no such folder")
     assert by_variable[2].startswith("mnist-tui: MNIST_TUI_DATA_DIR: data_dir gone/too: there is no such folder")
-    assert "!!  MNIST        gone/too: there is no such folder" in found[1]
+    assert "!!  MNIST        gone/too: there is no such folder" in by_doctor[1]
     assert command("config", "set", "data_dir", "new", "--project")[0] == 0
     assert not settings.user_file().exists()
 

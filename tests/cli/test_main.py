@@ -184,9 +184,9 @@ def test_show_torchsummary_has_three_columns_and_the_footer(command: Command) ->
     answer = command("show", "iter5", "--torchsummary")
 
     rows = [re.fullmatch(r" *(\w+)-(\d+) +(\[-1(?:, \d+)+\]) +([\d,]+)", line) for line in answer.out]
-    found = [row.groups() for row in rows if row]
-    assert found[0] == ("Conv2d", "1", "[-1, 8, 28, 28]", "80")
-    assert [int(number) for _, number, _, _ in found] == list(range(1, 18))
+    columns = [row.groups() for row in rows if row]
+    assert columns[0] == ("Conv2d", "1", "[-1, 8, 28, 28]", "80")
+    assert [int(number) for _, number, _, _ in columns] == list(range(1, 18))
     assert [line.split(":")[0] for line in answer.out if ":" in line] == [
         "Total params",
         "Trainable params",

@@ -64,12 +64,12 @@ def test_filter_order_and_groups(arguments: tuple[str, ...], names: list[str], c
 
 def test_runs_as_json(command: Command) -> None:
     """One array with every column; with --group an array of arrays."""
-    found = json.loads(command("runs", "--json")[1])
+    listed_runs = json.loads(command("runs", "--json")[1])
     groups = json.loads(command("runs", "--json", "--group", "iter4")[1])
 
-    assert len(found) == 7
-    assert {run["name"]: run["opt"] for run in found}["era5"] == "SGD"
-    assert found[-1]["best"] is None
+    assert len(listed_runs) == 7
+    assert {run["name"]: run["opt"] for run in listed_runs}["era5"] == "SGD"
+    assert listed_runs[-1]["best"] is None
     assert [len(group) for group in groups] == [2]
 
 
@@ -148,25 +148,25 @@ def test_plot(arguments: tuple[str, ...], names: list[str], command: Command) ->
 def test_compare_presets(command: Command) -> None:
     """All completed seeds of each; a filter tells recipes of one name apart."""
     code, out, _ = command("compare", "iter4", "iter5 batch=64")
-    found = json.loads(command("compare", "iter4", "iter5 batch=64", "--json")[1])
+    comparison = json.loads(command("compare", "iter4", "iter5 batch=64", "--json")[1])
 
     assert code == 0
     assert out.splitlines()[0].split() == ["iter4", "×2", "iter5", "×2"]
     assert "iter5 ×2 is better by 0.10 points" in out.splitlines()[-1]
-    assert found["verdicts"][0]["better"] == "iter5 ×2"
-    assert [len(side["runs"]) for side in found["sides"]] == [2, 2]
+    assert comparison["verdicts"][0]["better"] == "iter5 ×2"
+    assert [len(side["runs"]) for side in comparison["sides"]] == [2, 2]
 
 
 def test_columns_without_a_value_are_left_out(command: Command) -> None:
     """Columns that are empty in every printed line are left out, unless asked for by name."""
     shown = command("runs", "iter5")[1].splitlines()
-    asked = command("runs", "iter5", "--columns", "name,tag,curve")[1].splitlines()
+    lines_with_columns = command("runs", "iter5", "--columns", "name,tag,curve")[1].splitlines()
 
     assert shown[0].split() == [
         *("name", "seed", "state", "params", "test", "accuracy", "best", "last", "gap", "epochs", "when")
     ]
-    assert asked[0].split() == ["name", "tags", "test", "accuracy"]
-    assert asked[2].split() == ["iter5", "▁▁▁▁▁▂▂▂▃▃▃▃▃▃▄▄▄▄▄▄"]
+    assert lines_with_columns[0].split() == ["name", "tags", "test", "accuracy"]
+    assert lines_with_columns[2].split() == ["iter5", "▁▁▁▁▁▂▂▂▃▃▃▃▃▃▄▄▄▄▄▄"]
 
 
 def test_runs_on_other_images_are_told_apart(command: Command) -> None:
@@ -174,11 +174,11 @@ def test_runs_on_other_images_are_told_apart(command: Command) -> None:
     digits = {"name": "digits", "sha256": "1" * 64, "test_images": 360}
     make_run(Path("runs"), presets.load("v2"), 0, 0.999, 40, dataset=digits)
     shown = command("runs", "--sort", "-best")[1].splitlines()
-    asked = command("runs", "--sort", "-best", "--columns", "name,best")[1].splitlines()
+    lines = command("runs", "--sort", "-best", "--columns", "name,best")[1].splitlines()
 
     assert shown[0].split()[4:8] == ["data", "test", "accuracy", "best"]
     assert [line.split()[0] for line in shown[-2:]] == ["v2", "pictures"]
-    assert asked[0].split() == ["name", "best"]
+    assert lines[0].split() == ["name", "best"]
     assert "data" not in command("runs", "iter5", "--sort", "-best")[1]
 
 
@@ -187,12 +187,12 @@ def test_a_repeat_is_not_counted(command: Command) -> None:
     old = next(Path("runs").glob("*-iter4-s0-*"))
     new = make_run(Path("runs"), presets.load("iter4"), 0, 0.98, 30)
     row = command("runs", "iter4", "--group")[1].splitlines()[1]
-    found = {run["run"]: run["repeated_by"] for run in json.loads(command("runs", "iter4", "--json")[1])}
+    repeated_by = {run["run"]: run["repeated_by"] for run in json.loads(command("runs", "iter4", "--json")[1])}
     compared = json.loads(command("compare", "iter4", "iter5 batch=64", "--json")[1])
 
     assert "2 seeds (+1 repeat)" in row
-    assert {run for run, newer in found.items() if newer} == {old.name}
-    assert found[old.name] == new.name
+    assert {run for run, newer in repeated_by.items() if newer} == {old.name}
+    assert repeated_by[old.name] == new.name
     assert f"not counted    {new.name} repeats it" in command("open", old.name)[1]
     assert [(len(side["runs"]), side["repeats"]) for side in compared["sides"]] == [(2, [old.name]), (2, [])]
     assert "are repeats of one seed" in command("compare", old.name, new.name)[1]

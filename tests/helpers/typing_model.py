@@ -153,5 +153,5 @@ class Typist:
         path = self.state / "mnist-tui" / "last.json"
         kept = json.loads(path.read_text()) if path.exists() else {"typed": {}, "layers": None}
         texts = kept["typed"] | ({} if kept["layers"] is None else {"layers": kept["layers"]})
-        held = {path: texts.get(path, wanted.preset) for path, wanted in self.texts.items()}
+        held = {path: texts.get(path, plain.preset) for path, plain in self.texts.items()}
         return {path: (held[path], text.text) for path, text in self.texts.items() if held[path] != text.text}

@@ -160,10 +160,10 @@ def test_words_from_before_the_end_stay(tmp_path: Path) -> None:
 @pytest.mark.parametrize("notes", [Notes(), Notes("99.4 %"), Notes(analysis="because"), Notes("99.4 %", "", "because")])
 def test_the_result_is_added_to_what_a_person_wrote(notes: Notes, tmp_path: Path) -> None:
     """The end of a run fills an empty result and an empty target, nothing else."""
-    found = annotations.read_notes(annotated_while_trained(tmp_path, notes))
+    merged = annotations.read_notes(annotated_while_trained(tmp_path, notes))
 
-    assert found.result.startswith("- completed: all epochs trained\n- ")
-    assert (found.target, found.analysis) == (notes.target or "none", notes.analysis)
+    assert merged.result.startswith("- completed: all epochs trained\n- ")
+    assert (merged.target, merged.analysis) == (notes.target or "none", notes.analysis)
 
 
 def test_free_text_stays_too(tmp_path: Path) -> None:
@@ -184,12 +184,12 @@ def test_the_result_of_a_stopped_run_gives_way(tmp_path: Path) -> None:
         before = annotations.read_notes(folder)
         annotations.write_notes(folder, replace(before, result=before.result + changed, analysis="why"))
         list(resume(folder))
-        found = annotations.read_notes(folder)
+        after = annotations.read_notes(folder)
 
         assert before.result.startswith("- stopped: ")
-        assert found.analysis == "why"
-        assert found.result.startswith("- stopped: " if changed else "- completed: ")
-        assert found.result.endswith(changed or "%")
+        assert after.analysis == "why"
+        assert after.result.startswith("- stopped: " if changed else "- completed: ")
+        assert after.result.endswith(changed or "%")
 
 
 ROW = EpochEnded(1, 0.4, 0.9, None, None, 0.3, 0.9, 0.002, 9.0, 7_000.0)

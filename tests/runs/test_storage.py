@@ -593,11 +593,11 @@ def test_a_running_run_is_not_the_newest_to_resume(tmp_path: Path) -> None:
     writer = new_folder(tmp_path)
     writer.folder.rename(tmp_path / "99999999T000000Z-newer")
     try:
-        found = newest_resumable(tmp_path).folder
+        newest = newest_resumable(tmp_path).folder
     finally:
         writer.close()
 
-    assert found == stopped
+    assert newest == stopped
 
 
 # --- resuming in another environment ---------------------------------------------------------------------------------

@@ -16,22 +16,22 @@ def test_the_last_design_comes_back() -> None:
     draft = Draft(presets.load("iter4")).with_text("epochs", "3").with_layers("Flatten()\nLinear(10)\n")
     draft = draft.with_transforms([("RandomRotation(7)", True), ("RandomErasing()", False)]).with_knob("width", "8")
     remember(LastUsed(draft, {"seeds": "3"}))
-    found = last_used()
+    design = last_used()
 
-    assert found is not None
-    assert found == LastUsed(draft, {"seeds": "3"})
-    assert found.draft.result == draft.result
+    assert design is not None
+    assert design == LastUsed(draft, {"seeds": "3"})
+    assert design.draft.result == draft.result
 
 
 def test_what_is_wrong_comes_back_as_it_was_typed() -> None:
     """Nothing that somebody typed is lost, least of all half a word."""
     draft = Draft(presets.load("iter4")).with_text("optimizer.lr", "0.0.1").with_layers("Conv2d(8, ")
     remember(LastUsed(draft))
-    found = last_used()
+    design = last_used()
 
-    assert found is not None
-    assert (found.draft.text_of("optimizer.lr"), found.draft.layers) == ("0.0.1", "Conv2d(8, ")
-    assert found.draft.result.spec is None
+    assert design is not None
+    assert (design.draft.text_of("optimizer.lr"), design.draft.layers) == ("0.0.1", "Conv2d(8, ")
+    assert design.draft.result.spec is None
 
 
 def test_the_file_of_the_version_before_is_read() -> None:
@@ -43,10 +43,10 @@ def test_the_file_of_the_version_before_is_read() -> None:
     }
     _file().parent.mkdir(parents=True)
     _file().write_text(json.dumps(document))
-    found = last_used()
+    design = last_used()
 
-    assert found is not None
-    assert (found.draft.result.spec, found.draft.base) == (spec, base)
+    assert design is not None
+    assert (design.draft.result.spec, design.draft.base) == (spec, base)
 
 
 def test_a_field_that_this_version_does_not_have_is_left_out() -> None:
@@ -55,10 +55,10 @@ def test_a_field_that_this_version_does_not_have_is_left_out() -> None:
     document = json.loads(_file().read_text())
     document["typed"] |= {"warp": "9", "optimizer.warp": "1"}
     _file().write_text(json.dumps(document))
-    found = last_used()
+    design = last_used()
 
-    assert found is not None
-    assert dict(found.draft.typed) == {"epochs": "3"}
+    assert design is not None
+    assert dict(design.draft.typed) == {"epochs": "3"}
 
 
 def test_nothing_is_remembered_before_the_first_time() -> None:

@@ -90,8 +90,8 @@ def test_each_level_comes_before_the_ones_behind_it(
     """Default, user, pyproject, project, variable: each in its turn is the origin."""
 
     def in_force() -> tuple[object, str]:
-        found = settings.resolved()
-        return getattr(settings.load(), key), found.get(key, found.get(f"{key}.leave")).origin  # type: ignore[union-attr]
+        resolved = settings.resolved()
+        return getattr(settings.load(), key), resolved.get(key, resolved.get(f"{key}.leave")).origin  # type: ignore[union-attr]
 
     assert in_force() == (getattr(Settings(), key), "default")
     write_user_file(f"{key} = {line}")

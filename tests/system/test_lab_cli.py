@@ -62,10 +62,10 @@ def requested(monkeypatch: pytest.MonkeyPatch) -> Request:
     monkeypatch.setenv("TERM", "xterm-256color")
 
     def resolve(*arguments: str) -> LabRequest:
-        found: list[LabRequest] = []
+        requests: list[LabRequest] = []
 
         def note(request: LabRequest) -> NoReturn:
-            found.append(request)
+            requests.append(request)
             raise SystemExit(0)
 
         monkeypatch.setattr(lab_commands, "open_dashboard", note)
@@ -73,7 +73,7 @@ def requested(monkeypatch: pytest.MonkeyPatch) -> Request:
         with pytest.raises(SystemExit) as ended:
             cli.main()
         assert ended.value.code == 0
-        return found[0]
+        return requests[0]
 
     return resolve
 
@@ -113,8 +113,8 @@ def test_options_are_those_of_batch(requested: Request) -> None:
     options = request.options
 
     assert request.draft.base == presets.load("small.toml")
-    wanted = {"dropout": "0.3", "epochs": "7", "seed": "3"}
-    assert request.draft.result.spec == request.draft.base.with_settings(wanted)
+    settings = {"dropout": "0.3", "epochs": "7", "seed": "3"}
+    assert request.draft.result.spec == request.draft.base.with_settings(settings)
     assert (request.run_texts, request.start) == ({"seeds": "4"}, True)
     assert (options.device, options.dataset, options.threads) == ("cpu", "digits", 1)
     assert (options.data_dir, options.runs_dir) == (Path("data"), Path("here"))

@@ -271,10 +271,10 @@ def test_quit_and_save(open_lab: Open) -> None:
     folder = training(lab)
     lab.press("q")
     lab.wait_for("Leave running")
-    asked = time.monotonic()
+    started = time.monotonic()
     lab.press("s")
     code = lab.ended()
-    seconds = time.monotonic() - asked
+    seconds = time.monotonic() - started
 
     assert code == 0
     assert outcome(folder) == "stopped"

@@ -43,14 +43,14 @@ def identical(content: bytes, other: bytes) -> bool:
 
 def undetected(content: bytes, damaged: list[bytes]) -> list[int]:
     """The indexes of damaged checkpoints that are read, but as something else."""
-    found = []
+    flips = []
     for index, other in enumerate(damaged):
         try:
             if not identical(content, other):
-                found.append(index)
+                flips.append(index)
         except CheckpointError:
             continue
-    return found
+    return flips
 
 
 def flips(content: bytes, first: int) -> list[bytes]:
@@ -196,7 +196,7 @@ def test_moments_in_the_order_of_the_file_are_not_where_they_were() -> None:
 
 def forbidden_in(source: str) -> list[str]:
     """What of a module's source could run code from a file, or hand text to a shell."""
-    found = []
+    uses = []
     for node in ast.walk(ast.parse(source)):
         names = []
         if isinstance(node, ast.Import):
@@ -206,8 +206,8 @@ def forbidden_in(source: str) -> list[str]:
         elif isinstance(node, ast.Call):
             names = [ast.unparse(node.func)]
             names += ["shell=True"] if any(key.arg == "shell" for key in node.keywords) else []
-        found += [name for name in names if name in FORBIDDEN | {"shell=True"} or name.split(".")[0] in FORBIDDEN]
-    return found
+        uses += [name for name in names if name in FORBIDDEN | {"shell=True"} or name.split(".")[0] in FORBIDDEN]
+    return uses
 
 
 MODULES = sorted((ROOT / "mnist_tui").rglob("*.py"))

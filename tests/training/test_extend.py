@@ -109,9 +109,9 @@ def test_on_the_digits(tmp_path: Path, small_spec: RunSpec, digits: Dataset) -> 
         old = started_folder(list(session.run(spec, options(folders[0]), Control())))
         new = started_folder(list(resuming.extend(load_run(old), 2, options(folders[1]), Control())))
         whole = spec.with_settings({"epochs": "4"})
-        wanted = started_folder(list(session.run(whole, options(folders[2]), Control())))
+        expected = started_folder(list(session.run(whole, options(folders[2]), Control())))
 
-    check_same(state_on_disk(new), state_on_disk(wanted))
+    check_same(state_on_disk(new), state_on_disk(expected))
 
 
 @pytest.mark.parametrize("lost", ["set_rng_state", "_restore_scheduler", "_restore_optimizer"])
@@ -366,10 +366,10 @@ def lost_checkpoint(folder: Path) -> None:
 def test_a_run_that_cannot_be_extended(broken: Callable[[Path], None], reason: str, old: Path) -> None:
     """One sentence says what is wrong, and mostly what to do."""
     broken(old)
-    found = refused(old)
+    message = refused(old)
 
-    assert reason in found
-    assert str(old) in found
+    assert reason in message
+    assert str(old) in message
 
 
 def test_a_run_that_is_being_trained(old: Path) -> None:
@@ -410,9 +410,9 @@ def test_another_data_set_in_the_options_changes_nothing(old: Path, tmp_path: Pa
     """The data is the run's, whatever is set for new ones."""
     images = few_images()
     other = Dataset("mnist", "elsewhere", Images(images.train.pixels.flip(0), images.train.labels), images.test)
-    chosen = {"digits": images, "mnist": other}
+    data_sets = {"digits": images, "mnist": other}
     with (
-        mock.patch.object(resuming, "load", side_effect=lambda choice, *_: chosen[choice]),
+        mock.patch.object(resuming, "load", side_effect=lambda choice, *_: data_sets[choice]),
         mock.patch.object(environment, "git", return_value=None),
     ):
         wishes = Options(device="cpu", dataset="mnist", runs_dir=tmp_path / "new", threads=1)

@@ -450,16 +450,16 @@ def test_the_target_is_judged(small_spec: RunSpec, splits: Splits) -> None:
 
 def norms(training: Training) -> list[float]:
     """The gradient's 2-norm at each step of a run, as the optimizer sees it."""
-    found = []
+    values = []
     weights = list(training.model.parameters())
 
     def note(*_: object) -> None:
         gradient = torch.cat([weight.grad.flatten() for weight in weights if weight.grad is not None])
-        found.append(gradient.norm().item())
+        values.append(gradient.norm().item())
 
     training.optimizer.register_step_pre_hook(note)
     run(training)
-    return found
+    return values
 
 
 def test_the_gradient_is_clipped(small_spec: RunSpec, splits: Splits) -> None:
@@ -557,23 +557,23 @@ def test_evaluation_changes_nothing(is_evaluation: bool, trained: Training) -> N
 def test_evaluation_is_plain_evaluation(batch_size: int, trained: Training) -> None:
     """Loss, accuracy and answers are those of one pass over all images, whatever the batch size."""
     test = trained.splits.test
-    found = evaluate(trained.forward_model, test, batch_size, (0.1307, 0.3081))
+    evaluation = evaluate(trained.forward_model, test, batch_size, (0.1307, 0.3081))
     with torch.no_grad():
         logits = trained.model.eval()(plain(test.pixels))
     of_truth = logits.softmax(1)[torch.arange(100), test.labels]
 
-    assert found.loss == pytest.approx(nn.functional.cross_entropy(logits, test.labels).item(), abs=1e-6)
-    assert found.accuracy == pytest.approx((logits.argmax(1) == test.labels).float().mean().item(), abs=1e-6)
-    assert torch.equal(found.predictions, logits.argmax(1).to(torch.uint8))
-    torch.testing.assert_close(found.probabilities, of_truth, rtol=0, atol=1e-6)
-    torch.testing.assert_close(found.log_probs, logits.log_softmax(1), rtol=0, atol=1e-5)
+    assert evaluation.loss == pytest.approx(nn.functional.cross_entropy(logits, test.labels).item(), abs=1e-6)
+    assert evaluation.accuracy == pytest.approx((logits.argmax(1) == test.labels).float().mean().item(), abs=1e-6)
+    assert torch.equal(evaluation.predictions, logits.argmax(1).to(torch.uint8))
+    torch.testing.assert_close(evaluation.probabilities, of_truth, rtol=0, atol=1e-6)
+    torch.testing.assert_close(evaluation.log_probs, logits.log_softmax(1), rtol=0, atol=1e-5)
 
 
 def test_the_row_is_evaluate_on_the_epochs_weights(trained: Training) -> None:
     """What the history says of an epoch is what evaluation finds on the weights the epoch ended with."""
-    found = evaluate(trained.model, trained.splits.test, 250, (0.1307, 0.3081))
+    evaluation = evaluate(trained.model, trained.splits.test, 250, (0.1307, 0.3081))
 
-    assert trained.rows[-1].test_loss == pytest.approx(found.loss, abs=1e-6)
-    assert trained.rows[-1].test_accuracy == found.accuracy
+    assert trained.rows[-1].test_loss == pytest.approx(evaluation.loss, abs=1e-6)
+    assert trained.rows[-1].test_accuracy == evaluation.accuracy
     assert trained.best_evaluation is not None
-    assert torch.equal(trained.best_evaluation.predictions, found.predictions)
+    assert torch.equal(trained.best_evaluation.predictions, evaluation.predictions)

@@ -46,9 +46,9 @@ def evaluated(spec: RunSpec, folder: Path) -> list[tuple[int, float]]:
 
 def predicted(spec: RunSpec, folder: Path) -> Predictions:
     """The predictions for the digits."""
-    found = predict.predict(spec, folder, DIGITS)
-    assert found is not None
-    return found
+    predictions = predict.predict(spec, folder, DIGITS)
+    assert predictions is not None
+    return predictions
 
 
 # --- right ---
@@ -58,11 +58,11 @@ def test_predictions_are_the_trainings(tmp_path: Path) -> None:
     """In eval mode, normalised as in training; to rounding, since the training evaluates a fused network."""
     spec = small_spec(normalize=(0.3, 0.2), epochs=4)
     folder = trained(tmp_path, spec)
-    predictions, wanted = predicted(spec, folder), evaluated(spec, folder)
+    predictions, expected = predicted(spec, folder), evaluated(spec, folder)
 
-    assert [one.label for one in predictions.of_images] == [label for label, _ in wanted]
-    assert [one.probability for one in predictions.of_images] == pytest.approx([p for _, p in wanted], abs=1e-5)
-    assert len({round(probability, 3) for _, probability in wanted}) > 3
+    assert [one.label for one in predictions.of_images] == [label for label, _ in expected]
+    assert [one.probability for one in predictions.of_images] == pytest.approx([p for _, p in expected], abs=1e-5)
+    assert len({round(probability, 3) for _, probability in expected}) > 3
 
 
 @pytest.mark.parametrize(("steps", "where"), [(10_000, (2, None)), (7, (2, 2)), (5, (1, None)), (2, (1, 2))])

@@ -40,10 +40,10 @@ def row(epoch: int) -> EpochEnded:
 
 def predictions(epoch: int, *wrong: int, step: int | None = None) -> Predictions:
     """All right with a probability of 0.97, but for the digits at these places, which are taken for zeros."""
-    found = tuple(
+    pairs = tuple(
         Prediction(0, 0.634) if index in wrong else Prediction(label, 0.97) for index, label in enumerate(LABELS)
     )
-    return Predictions(found, epoch, step)
+    return Predictions(pairs, epoch, step)
 
 
 class CannedRunner(Runner):
@@ -91,14 +91,14 @@ def canned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CannedJobs:
     """Replaces the background jobs, so that no test waits for torch or the disk."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(predictor, "SECONDS", 0.0)
-    found = CannedJobs()
+    canned_jobs = CannedJobs()
     monkeypatch.setattr(jobs, "warm_up", lambda: None)
     monkeypatch.setattr(jobs, "rates", lambda spec: (0.1, 0.2, 0.1))
     monkeypatch.setattr(jobs, "live_run", lambda runs_dir: None)
     monkeypatch.setattr(jobs, "run_spec", lambda folder: presets.load("iter5"))
-    monkeypatch.setattr(jobs, "sample_augmented", found.sample)
-    monkeypatch.setattr(jobs, "predict", found.predict)
-    return found
+    monkeypatch.setattr(jobs, "sample_augmented", canned_jobs.sample)
+    monkeypatch.setattr(jobs, "predict", canned_jobs.predict)
+    return canned_jobs
 
 
 @asynccontextmanager
@@ -129,7 +129,7 @@ async def tell(pilot: Pilot[Any], *events: RunnerEvent) -> None:
 
 def screen(pilot: Pilot[Any]) -> LabScreen:
     """The laboratory's screen."""
-    return next(found for found in pilot.app.screen_stack if isinstance(found, LabScreen))
+    return next(one for one in pilot.app.screen_stack if isinstance(one, LabScreen))
 
 
 def strip(pilot: Pilot[Any]) -> DigitsStrip:

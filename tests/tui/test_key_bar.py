@@ -132,24 +132,24 @@ async def test_letters_are_left_out_in_a_text_field() -> None:
 
 async def test_keys_of_a_run_only_while_there_is_one() -> None:
     """Pause, step, stop and rate; and Train only where nothing is trained. The keys themselves always answer."""
-    asked = {"space Pause", ". Step", "s Stop", "l Rate"}
+    run_keys = {"space Pause", ". Step", "s Stop", "l Rate"}
     async with lab(size=(160, 40)) as pilot:
         await pilot.press("escape")
         await until(pilot, lambda: "t Train" in keys(pilot))
         before = set(keys(pilot))
         runner(pilot).busy = True
         await tell(pilot, STARTED)
-        await until(pilot, lambda: asked <= set(keys(pilot)))
+        await until(pilot, lambda: run_keys <= set(keys(pilot)))
         meanwhile = set(keys(pilot))
         runner(pilot).busy = False
         screen(pilot).refresh_bindings()
         await until(pilot, lambda: set(keys(pilot)) == before)
         await pilot.press("s")
-        told = [each.message for each in pilot.app._notifications]
+        messages = [each.message for each in pilot.app._notifications]
 
-    assert not before & asked
+    assert not before & run_keys
     assert "t Train" not in meanwhile
-    assert told == ["nothing is being trained; t trains"]
+    assert messages == ["nothing is being trained; t trains"]
 
 
 # --- the mouse ---

@@ -122,14 +122,14 @@ async def settled(pilot: Pilot[Any], until: Callable[[], object] = lambda: True)
 
 def screen(pilot: Pilot[Any]) -> LabScreen:
     """The laboratory's screen."""
-    return next(found for found in pilot.app.screen_stack if isinstance(found, LabScreen))
+    return next(one for one in pilot.app.screen_stack if isinstance(one, LabScreen))
 
 
 def runner(pilot: Pilot[Any]) -> CannedRunner:
     """The canned runner."""
-    found = pilot.app.runner  # type: ignore[attr-defined]
-    assert isinstance(found, CannedRunner)
-    return found
+    canned_runner = pilot.app.runner  # type: ignore[attr-defined]
+    assert isinstance(canned_runner, CannedRunner)
+    return canned_runner
 
 
 def shown(pilot: Pilot[Any], selector: str | type[Static]) -> str:
@@ -583,10 +583,10 @@ async def test_help_tells_every_key() -> None:
         await settled(pilot, lambda: isinstance(pilot.app.screen, HelpScreen))
         text = "\n".join(str(part.visual) for part in pilot.app.screen.query(Static))
         bindings = [*LabScreen.BINDINGS, *LabApp.BINDINGS]
-        told = {binding.description for binding in bindings if binding.description in text}  # type: ignore[union-attr]
+        described = {binding.description for binding in bindings if binding.description in text}  # type: ignore[union-attr]
 
         # In the laboratory Ctrl-Z is undo; the palette leads to the shell.
-        assert {binding.description for binding in bindings} - told == {"To the shell"}  # type: ignore[union-attr]
+        assert {binding.description for binding in bindings} - described == {"To the shell"}  # type: ignore[union-attr]
 
 
 async def test_every_binding_has_its_action() -> None:

@@ -117,7 +117,7 @@ async def test_a_layer_after_every_layer_of_the_kind_at_the_cursor() -> None:
         area(pilot).move_cursor((0, 0))
         await pilot.press("ctrl+t")
         await until(pilot, lambda: isinstance(pilot.app.screen, AskDialog))
-        asked = look(pilot)
+        dialog = look(pilot)
         await pilot.press(*"Dr", "enter")
         await until(pilot, lambda: on_top(pilot, "#dialog-error"))
         refused = on_top(pilot, "#dialog-error")
@@ -132,8 +132,8 @@ async def test_a_layer_after_every_layer_of_the_kind_at_the_cursor() -> None:
         await pilot.press("ctrl+t")
         await until(pilot, lambda: notices(pilot))
 
-        assert "Insert which layer after every Conv2d?" in asked
-        assert f"After {count} lines." in asked
+        assert "Insert which layer after every Conv2d?" in dialog
+        assert f"After {count} lines." in dialog
         assert "'Dr'" in refused
         assert after.splitlines() == with_layer_after(before.splitlines(), "Conv2d", "Dropout()")
         assert unchanged == 0

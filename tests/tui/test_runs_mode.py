@@ -131,8 +131,8 @@ def facts(pilot: Pilot[Any]) -> str:
 
 def told(pilot: Pilot[Any]) -> bool:
     """Whether the details are those of the run under the cursor."""
-    group, told = table(pilot).group, pilot.app.screen.query_one(RunDetail).facts
-    return told is None if group is None else told is not None and names_of(told.group) == names_of(group)
+    group, details = table(pilot).group, pilot.app.screen.query_one(RunDetail).facts
+    return details is None if group is None else details is not None and names_of(details.group) == names_of(group)
 
 
 def table(pilot: Pilot[Any]) -> RunTable:
@@ -152,9 +152,9 @@ def look(pilot: Pilot[Any]) -> str:
 
 def runner(pilot: Pilot[Any]) -> CannedRunner:
     """The canned runner."""
-    found = pilot.app.runner  # type: ignore[attr-defined]
-    assert isinstance(found, CannedRunner)
-    return found
+    canned_runner = pilot.app.runner  # type: ignore[attr-defined]
+    assert isinstance(canned_runner, CannedRunner)
+    return canned_runner
 
 
 def run_folder(name: str) -> Path:

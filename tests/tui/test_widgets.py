@@ -336,12 +336,12 @@ async def test_digits_in_ascii_and_on_demand() -> None:
         strip.show([DIGIT] * 8, list(range(8)), "MNIST")
         lines = await look(pilot)
         await pilot.click(DigitsStrip)
-        told = pilot.app.told  # type: ignore[attr-defined]
+        messages = pilot.app.told  # type: ignore[attr-defined]
 
     assert waiting[0] == "waiting for [PyTorch]"
     assert "".join(lines).isascii()
     assert "@" * 14 in lines[6]
-    assert [type(message) for message in told] == [DigitsStrip.Redraw]
+    assert [type(message) for message in messages] == [DigitsStrip.Redraw]
 
 
 # --- the presets ---
@@ -415,15 +415,15 @@ async def test_search_and_pick(own: Path) -> None:
         none = list(prompts(picker))
         field.value = "my_net"
         await pilot.pause()
-        found = list(prompts(picker))
+        names = list(prompts(picker))
         marked = picker.query_one(OptionList).highlighted
         await pilot.press("enter")
-        told = [message.path.stem for message in pilot.app.told]  # type: ignore[attr-defined]
+        picked = [message.path.stem for message in pilot.app.told]  # type: ignore[attr-defined]
 
     assert none == ["my_network_deep"]
-    assert found == ["my_network_deep", "my_network_wide"]
+    assert names == ["my_network_deep", "my_network_wide"]
     assert marked == 0
-    assert told == ["my_network_deep"]
+    assert picked == ["my_network_deep"]
 
 
 @pytest.mark.parametrize("width", [30, *WIDTHS])
