@@ -53,11 +53,11 @@ def details(run: Run, runs: Sequence[Run], columns: Sequence[Column], notes: str
 
 def changes(run: Run, runs: Sequence[Run]) -> list[str]:
     """The changes against the nearest earlier run, a line each."""
-    before = nearest(run, runs)
-    if before is None:
+    earlier_run = nearest(run, runs)
+    if earlier_run is None:
         return ["changes: no earlier run to compare with"]
-    words = change_words(before, run)
-    return [f"changes against {before.id}:", *(f"  {clean_line(line, 300)}" for line in words)]
+    words = change_words(earlier_run, run)
+    return [f"changes against {earlier_run.id}:", *(f"  {clean_line(line, 300)}" for line in words)]
 
 
 def epoch_lines(run: Run) -> list[str]:

@@ -212,7 +212,7 @@ class _Run:
             output.talk(f"{self.spec.name}: {ended.outcome}: {ended.message}", always=True)
         elif ended.outcome == "stopped":
             folder = self.started.folder if self.started else ""
-            output.talk(f"{self.spec.name}: {ended.message}; go on with: mnist-tui resume {folder}", always=True)
+            output.talk(f"{self.spec.name}: {ended.message}; resume it with: mnist-tui resume {folder}", always=True)
         if not output.as_json:
             for line in result_lines(ended):
                 output.data(line)

@@ -74,9 +74,9 @@ def help_on(screen: Screen[Any], names: dict[str, str]) -> "HelpScreen":
 
 
 def _owner(node: DOMNode, names: dict[str, str]) -> str:
-    for kind in type(node).__mro__:
-        if kind.__name__ in names:
-            return names[kind.__name__]
+    for node_class in type(node).__mro__:
+        if node_class.__name__ in names:
+            return names[node_class.__name__]
     return type(node).__name__
 
 

@@ -71,7 +71,7 @@ def test_words_are_completed(line: str, words: Sequence[str], complete: Complete
 
 
 def test_runs_are_completed_by_name_and_by_end(complete: Complete) -> None:
-    """The newest first; an end that two runs have is not offered."""
+    """Runs are offered newest first, and by the end of the name where only one run has it."""
     names = sorted((path.name for path in Path("runs").iterdir()), reverse=True)
 
     assert complete("mnist-tui open ") == names
@@ -84,7 +84,7 @@ def test_runs_are_completed_by_name_and_by_end(complete: Complete) -> None:
 
 
 def test_a_damaged_settings_file_completes_nothing(complete: Complete) -> None:
-    """A shell must not be written to."""
+    """With a damaged settings file nothing is offered and nothing is printed into the shell."""
     Path("mnist-tui.toml").write_text("theme = ")
 
     assert complete("mnist-tui open ") == []
@@ -92,7 +92,7 @@ def test_a_damaged_settings_file_completes_nothing(complete: Complete) -> None:
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
 def test_other_shells_are_answered_too(shell: str) -> None:
-    """In their own form."""
+    """Other shells get their own formats."""
     answer = _run(
         _MNIST_TUI_COMPLETE=f"complete_{shell}",
         _TYPER_COMPLETE_ARGS="mnist-tui exte",
@@ -126,6 +126,7 @@ def test_bash_itself_completes(complete: Complete, tmp_path: Path) -> None:
     assert done.stdout.split() == ["optimizer.lr="]
 
 
+@pytest.mark.slow
 def test_completion_answers_at_once(complete: Complete) -> None:
     """In under 0.4 s; on a busy or slow machine in six times what importing pydantic takes there and then."""
     lines = ("mnist-tui ", "mnist-tui --batch it", "mnist-tui --batch iter5 --set op", "mnist-tui open ")

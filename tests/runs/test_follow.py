@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.reliability import only_folder, options, quick_world, resume, run, small_spec
+from helpers.reliability import only_folder, options, patched_session, resume, run, small_spec
 
 from mnist_tui.errors import StorageError
 from mnist_tui.runs import follow
@@ -32,13 +32,13 @@ from mnist_tui.training import loop, session
 
 @pytest.fixture(autouse=True)
 def _each_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every step is reported, and a watcher looks often."""
+    """Every step is reported, and the watcher polls often."""
     monkeypatch.setattr(loop, "PROGRESS_SECONDS", 0)
     monkeypatch.setattr(follow, "PERIOD", 0.02)
 
 
 def seen(folder: Path) -> list[Event]:
-    """All that a watcher is told of a run that nobody trains any more."""
+    """All events that a watcher of a finished run gets."""
     return list(follow.follow(folder, Control()))
 
 
@@ -62,11 +62,11 @@ def test_a_finished_run_is_told_as_it_was(tmp_path: Path) -> None:
     assert comparable(seen(only_folder(tmp_path))) == comparable(trained)
 
 
-def test_a_steered_run_is_told_as_it_was(tmp_path: Path) -> None:
+def test_a_changed_rate_is_followed(tmp_path: Path) -> None:
     """A change of the learning rate is in the place where it was made."""
     trained: list[Event] = []
     ask = Control()
-    with quick_world():
+    with patched_session():
         for event in session.run(small_spec(), options(tmp_path), ask):
             trained.append(event)
             if isinstance(event, Progress) and (event.epoch, event.step) == (1, 3):
@@ -87,7 +87,7 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path) -> None:
 
     assert isinstance(ended, RunEnded)
     assert (ended.outcome, ended.epochs) == ("stopped", 1)
-    assert ended.message == f"interrupted; go on with: mnist-tui resume {folder}"
+    assert ended.message == f"interrupted; resume it with: mnist-tui resume {folder}"
     assert ended.best == ended.last
     assert ended.last is not None
 
@@ -148,7 +148,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text[:40]))
 def test_a_line_that_is_none_is_left_out(tmp_path: Path, text: str) -> None:
-    """Damaged lines are left out, and the others read."""
+    """Damaged lines are ignored, and the others read."""
     list(run(tmp_path, small_spec()))
     folder = only_folder(tmp_path)
     (folder / "steps.jsonl").write_text(text)
@@ -206,7 +206,7 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
 
 
 class Watcher:
-    """A thread that follows a run and keeps what it is told."""
+    """A thread that follows a run and keeps the events."""
 
     def __init__(self, folder: Path) -> None:
         self.events: list[Event] = []
@@ -219,14 +219,14 @@ class Watcher:
             self.events.append(event)
 
     def wait_for(self, kind: type[Any]) -> None:
-        """Until an event of a kind came."""
+        """Waits until an event of this class came."""
         until = time.monotonic() + 20
         while not any(isinstance(event, kind) for event in list(self.events)):
             assert time.monotonic() < until, f"no {kind.__name__} in {self.events}"
             time.sleep(0.005)
 
     def join(self) -> list[Event]:
-        """All it was told."""
+        """Waits for the thread; all events that came."""
         self._thread.join(20)
         assert not self._thread.is_alive()
         return self.events
@@ -237,7 +237,7 @@ def test_a_run_under_way_is_told_to_its_end(tmp_path: Path) -> None:
     trained: list[Event] = []
     ask = Control()
     watcher: Watcher | None = None
-    with quick_world():
+    with patched_session():
         for event in session.run(small_spec(epochs=4), options(tmp_path), ask):
             trained.append(event)
             if isinstance(event, EpochEnded) and event.epoch == 2:
@@ -249,12 +249,12 @@ def test_a_run_under_way_is_told_to_its_end(tmp_path: Path) -> None:
     assert comparable(watched) == comparable(trained)
 
 
-def test_pause_steering_and_going_on_are_seen_and_asked_for(tmp_path: Path) -> None:
+def test_pause_rate_and_unpause_are_sent_and_followed(tmp_path: Path) -> None:
     """A watcher sees a pause, changes the rate and unpauses, through the folder alone."""
     watcher: Watcher | None = None
 
     def trains() -> None:
-        with quick_world():
+        with patched_session():
             list(session.run(small_spec(epochs=3), options(tmp_path), ask))
 
     ask = Control()
@@ -284,7 +284,7 @@ def test_pause_steering_and_going_on_are_seen_and_asked_for(tmp_path: Path) -> N
 
 
 def test_who_stops_watching_stops_nothing(tmp_path: Path) -> None:
-    """A watcher stops within 0.3 s, and the run goes on."""
+    """A watcher stops within 0.3 s, and the run keeps training."""
     events = run(tmp_path, small_spec())
     next(event for event in events if isinstance(event, RunStarted))
     watcher = Watcher(only_folder(tmp_path))
@@ -351,6 +351,7 @@ def cpu_of_watching(folder: Path, period: float, seconds: float) -> float:
     return spent
 
 
+@pytest.mark.slow
 def test_watching_costs_next_to_nothing(tmp_path: Path) -> None:
     """Watching an idle run uses under 1 % of a core; the control, without a pause between reads, uses a whole one."""
     list(run(tmp_path, small_spec(), 3))

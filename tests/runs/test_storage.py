@@ -19,7 +19,7 @@ from helpers.reliability import (
     leftovers,
     only_folder,
     options,
-    quick_world,
+    patched_session,
     race,
     resume,
     run,
@@ -404,7 +404,7 @@ def test_a_failed_checkpoint_takes_no_older_one_with_it(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What a run of three epochs ends in that nobody disturbed."""
+    """The state that an undisturbed run of three epochs ends in."""
     runs_dir = tmp_path_factory.mktemp("whole")
     list(run(runs_dir, small_spec(epochs=3)))
     return state_on_disk(only_folder(runs_dir))
@@ -502,6 +502,7 @@ def test_there_is_no_such_run(tmp_path: Path) -> None:
 # --- one writer ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_second_process_is_refused_until_the_first_is_gone(tmp_path: Path) -> None:
     """The refusal names the owner within a second; after SIGKILL the lock is free."""
     new_folder(tmp_path).close()
@@ -592,11 +593,11 @@ def test_a_running_run_is_not_the_newest_to_resume(tmp_path: Path) -> None:
     writer = new_folder(tmp_path)
     writer.folder.rename(tmp_path / "99999999T000000Z-newer")
     try:
-        found = newest_resumable(tmp_path).folder
+        newest = newest_resumable(tmp_path).folder
     finally:
         writer.close()
 
-    assert found == stopped
+    assert newest == stopped
 
 
 # --- resuming in another environment ---------------------------------------------------------------------------------
@@ -732,7 +733,7 @@ def test_a_full_disk_at_resume_is_one_clear_error(stopped: Path, monkeypatch: py
 
 def test_a_run_on_a_full_disk_says_how_to_go_on(tmp_path: Path) -> None:
     """A run whose checkpoint cannot be written fails in one sentence that says how to go on."""
-    with quick_world(), mock.patch.object(files, "os", FailingDisk(15, "full")):
+    with patched_session(), mock.patch.object(files, "os", FailingDisk(15, "full")):
         events = list(session.run(small_spec(), options(tmp_path), Control()))
     last = events[-1]
 

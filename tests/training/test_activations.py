@@ -68,7 +68,7 @@ def test_every_layer_of_the_table(name: str) -> None:
 
 
 def test_layers_inside_a_residual() -> None:
-    """Body and shortcut stand before their sum."""
+    """The layers of body and shortcut come before their sum."""
     layers = activations.layer_outputs(RESIDUAL, network_of(RESIDUAL), IMAGE)
     names = [layer.row.type for layer in layers]
 
@@ -82,20 +82,20 @@ def test_grad_cam(name: str, label: int) -> None:
     """As autograd through the whole network gives it, with the logits taken before a closing LogSoftmax."""
     spec = SPECS[name]
     network = network_of(spec)
-    found = activations.grad_cam(spec, network, IMAGE, label)
+    heat = activations.grad_cam(spec, network, IMAGE, label)
     channels: list[torch.Tensor] = []
-    position = [row for row in spec.rows if row.depth == 0].index(found.layer)
+    position = [row for row in spec.rows if row.depth == 0].index(heat.layer)
     handle = network[position].register_forward_hook(lambda module, given, output: channels.append(output))
     logits = network(tensor(spec)) if spec.calls[-1].name != "LogSoftmax" else network[:-1](tensor(spec))
     handle.remove()
     (gradient,) = torch.autograd.grad(logits[0, label], channels[0])
-    expected = torch.zeros(found.values.shape)
+    expected = torch.zeros(heat.values.shape)
     for channel in range(gradient.shape[1]):
         expected += gradient[0, channel].mean() * channels[0][0, channel].detach()
-    assert found.values == pytest.approx(expected.clamp(min=0).numpy(), abs=1e-5)
-    assert found.heat.shape == (28, 28)
-    assert found.heat.max() in (0, pytest.approx(1))
-    later = spec.rows[found.layer.index :]
+    assert heat.values == pytest.approx(expected.clamp(min=0).numpy(), abs=1e-5)
+    assert heat.heat.shape == (28, 28)
+    assert heat.heat.max() in (0, pytest.approx(1))
+    later = spec.rows[heat.layer.index :]
     assert all(len(row.output_shape) == 1 or row.output_shape[1:] == (1, 1) for row in later)
 
 
@@ -104,7 +104,7 @@ def test_occlusion() -> None:
     """Each place of the patch is one more pass through the network; a pixel has the mean over the places on it."""
     spec, label = RESIDUAL, 3
     network = network_of(spec)
-    found = activations.occlusion_map(spec, network, IMAGE, label)
+    heat = activations.occlusion_map(spec, network, IMAGE, label)
     whole = torch.softmax(network(tensor(spec)), 1)[0, label].item()
     sums, counts = np.zeros((28, 28)), np.zeros((28, 28))
     for row, top in enumerate(range(0, 28 - PATCH + 1, STRIDE)):
@@ -113,13 +113,13 @@ def test_occlusion() -> None:
             pixels[top : top + PATCH, left : left + PATCH] = 0
             inputs = normalise(torch.tensor(pixels)[None, None], *spec.train.normalize)
             drop = whole - torch.softmax(network(inputs), 1)[0, label].item()
-            assert found.drops[row, column] == pytest.approx(drop, abs=1e-6)
+            assert heat.drops[row, column] == pytest.approx(drop, abs=1e-6)
             sums[top : top + PATCH, left : left + PATCH] += drop
             counts[top : top + PATCH, left : left + PATCH] += 1
 
-    assert found.probability == pytest.approx(whole)
-    assert found.heat == pytest.approx(sums / counts, abs=1e-6)
-    assert np.abs(found.drops).max() > 1e-4
+    assert heat.probability == pytest.approx(whole)
+    assert heat.heat == pytest.approx(sums / counts, abs=1e-6)
+    assert np.abs(heat.drops).max() > 1e-4
 
 
 def test_everything_about_an_image(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_everything_about_an_image(tmp_path: Path) -> None:
 
 
 def test_no_gradient_stays_in_the_network() -> None:
-    """Nor is a hook left, nor does the mode change."""
+    """Afterwards the network has no gradient, no hook, and its mode is unchanged."""
     network = network_of(RESIDUAL)
     activations.grad_cam(RESIDUAL, network, IMAGE, 1)
     activations.layer_outputs(RESIDUAL, network, IMAGE)
@@ -163,7 +163,7 @@ def test_networks_without_maps() -> None:
 
 
 def test_bad_input(tmp_path: Path) -> None:
-    """An image of another size, and a folder that is no run."""
+    """An image of a wrong size, and a folder without a run, raise errors."""
     with pytest.raises(InputError, match="has 784 grey values; this one has 5"):
         activations.probabilities(FLAT, network_of(FLAT), b"12345")
     with pytest.raises(RunError, match="no such run folder"):

@@ -470,8 +470,8 @@ def deaths(tmp_path: Path, server: Server, *, is_atomic: bool) -> tuple[int, lis
     command = [sys.executable, __file__, arguments, "atomic" if is_atomic else "in place"]
     subprocess.run(command, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}, timeout=60, check=True)
     folders = list((tmp_path / "killed").iterdir())
-    found = [(name, content) for folder in folders for name, content in contents(folder).items()]
-    damaged = [name for name, content in found if not name.startswith(".") and content != LARGE[name]]
+    states = [(name, content) for folder in folders for name, content in contents(folder).items()]
+    damaged = [name for name, content in states if not name.startswith(".") and content != LARGE[name]]
     return len(folders), damaged
 
 

@@ -38,7 +38,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def found(spec: RunSpec, options: Options = DIGITS) -> RatesFound:
-    """The last event."""
+    """The last event, with the result."""
     *_, last = find_learning_rate(spec, options, Control())
     assert isinstance(last, RatesFound)
     return last
@@ -105,7 +105,7 @@ def test_deterministic_by_seed() -> None:
 
 
 def test_it_ends_where_the_loss_diverges() -> None:
-    """Before the highest rate, with four times the lowest loss."""
+    """The finder stops before the highest rate, at four times the lowest loss."""
     spec = make_spec({"layers": "Flatten()\nLinear(10)", "train": {"batch_size": 16, "optimizer": "SGD(momentum=0.9)"}})
     result = found(spec)
 
@@ -116,7 +116,7 @@ def test_it_ends_where_the_loss_diverges() -> None:
 
 @pytest.mark.usefixtures("few")
 def test_it_ends_where_a_loss_is_not_finite(monkeypatch: pytest.MonkeyPatch) -> None:
-    """That step is not among the losses."""
+    """The finder stops at a loss that is not finite, and leaves it out of the losses."""
     step = TrainStep.__call__
     monkeypatch.setattr(TrainStep, "__call__", lambda self, *batch: step(self, *batch) and self._index.item() < 6)
     result = found(small())
@@ -147,7 +147,7 @@ SLOW = {"augment": ["ElasticTransform()"]}  # It draws from torch's global state
 
 
 def numbers_between(events: Iterator[Any]) -> list[float]:
-    """A number that the caller draws between every two events."""
+    """Random numbers that the caller draws between events."""
     return [torch.rand(1).item() for _ in events]
 
 
@@ -207,7 +207,7 @@ def test_a_run_is_the_same_after_a_finder(
 
 
 def test_too_few_steps() -> None:
-    """Named with a batch size that works."""
+    """The error of too few steps names a batch size that works."""
     with pytest.raises(SpecError, match=r"an epoch has 3 steps.* at least 10; try 143 images") as error:
         found(make_spec({"layers": "Flatten()\nLinear(10)", "train": {"batch_size": 512}}))
     assert error.value.where == ("train", "batch_size")
@@ -215,13 +215,13 @@ def test_too_few_steps() -> None:
 
 @pytest.mark.usefixtures("few")
 def test_nothing_to_train() -> None:
-    """As a run refuses it."""
+    """A network without weights is refused with the error of a run."""
     with pytest.raises(SpecError, match="no layer has weights"):
         found(make_spec({"layers": "AdaptiveAvgPool2d((2, 5))\nFlatten()", "train": {"batch_size": 8}}))
 
 
 def test_no_data_and_no_device(tmp_path: Path) -> None:
-    """The tree's own errors, before the first event."""
+    """Missing data and devices raise `DataError` and `DeviceError` before the first event."""
     spec = make_spec({"layers": "Flatten()\nLinear(10)"})
     (tmp_path / "MNIST" / "raw").mkdir(parents=True)
     for name in (
@@ -240,7 +240,7 @@ def test_no_data_and_no_device(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("few")
 def test_a_step_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One line, with torch's words."""
+    """A step that fails is one line with torch's message."""
 
     def fail(*arguments: Any) -> bool:
         raise RuntimeError("out of memory\nat line 3")
@@ -251,7 +251,7 @@ def test_a_step_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_said_about_the_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """That it is not MNIST comes first, as in a run."""
+    """The notice that the data is not MNIST comes first, as in a run."""
 
     def load(choice: Any, data_dir: Any, notify: Any) -> Dataset:
         notify(Notice("NOT MNIST", is_warning=True))
