@@ -1,11 +1,10 @@
 """The analysis of a run as lines of text and as JSON: what `mnist-tui analyse RUN [--against RUN] [--json]` prints."""
 
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from mnist_tui.analysis.coach_evidence import Advice
+from mnist_tui.analysis.coach import advice_lines
 from mnist_tui.analysis.images import bar, gallery_lines, matrix_lines
 from mnist_tui.analysis.label_errors import CEILING, LABEL_ERRORS
 from mnist_tui.analysis.mistakes import Answer
@@ -49,7 +48,7 @@ def report_lines(
         *_ceiling_lines(analysis),
         *(_versus_lines(analysis, versus, ascii_only) if versus else []),
         "",
-        *_advice_lines(analysis),
+        *advice_lines(analysis.advice),
     ]
     return [in_ascii(line) if ascii_only else line for line in map(_plain, lines)]
 
@@ -143,25 +142,6 @@ def _versus_lines(analysis: RunAnalysis, versus: Versus, ascii_only: bool) -> It
         named = ", ".join(f"#{index}" for index in indices[:SHOWN])
         yield f"right in {who} alone: {len(indices)} images{f': {named}{more}' if indices else ''}"
     yield f"exact McNemar test: p = {versus.test.p:.3g}"
-
-
-def _advice_lines(analysis: RunAnalysis) -> Iterator[str]:
-    yield "coach"
-    for advice in analysis.advice:
-        yield f"  {advice.rule}: {advice.sentence}"
-        yield f"    {advice.suggestion}{_set_options(advice)}"
-    if not analysis.advice:
-        yield "  no rule applies to this run"
-
-
-def _set_options(advice: Advice) -> str:
-    """The change as the command line takes it; layers are too long for one line."""
-    if advice.settings is None:
-        return ""
-    return " " + " ".join(
-        "(in the layers)" if path == "layers" else f"--set {shlex.quote(f'{path}={text}')}"
-        for path, text in advice.settings.items()
-    )
 
 
 # --- JSON ---

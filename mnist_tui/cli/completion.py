@@ -1,4 +1,4 @@
-"""Words that the shell completes: names of presets, runs and settings. Errors complete nothing."""
+"""Words that the shell completes: names of presets, runs, settings and the coach's rules. Errors complete nothing."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -65,6 +65,13 @@ def _setting_paths(parameters: dict[str, Any]) -> Iterator[str]:
 def complete_settings(incomplete: str) -> list[str]:
     """Names of settings, for `mnist-tui config`."""
     return _without_errors(lambda: Settings.model_fields, incomplete)
+
+
+def complete_rules(incomplete: str) -> list[str]:
+    """Names of the coach's rules."""
+    from mnist_tui.analysis.coach import RULES
+
+    return _without_errors(lambda: (rule.name for rule in RULES), incomplete)
 
 
 def _without_errors(list_words: Callable[[], Iterable[str]], incomplete: str) -> list[str]:
