@@ -46,7 +46,8 @@ def range_test_plot(
 ) -> list[str]:
     """The lines of a plot of losses over learning rates on a logarithmic axis; [] where there is no loss.
 
-    `marks` are learning rates to be marked on the curve, by their names in the title.
+    `marks` are learning rates to be marked on the curve, by their names in the title. A loss that diverges leaves the
+    plot through its top, since it would flatten the rest.
     """
     if not losses:
         return []
@@ -60,7 +61,13 @@ def range_test_plot(
         height,
     )
     exponents = [math.log10(rate) for rate in rates]
-    plotext.plot(exponents, list(losses), marker="." if ascii_only else MARKERS[0])
+    lowest = min(losses)
+    highest = max(losses[: losses.index(lowest) + 1])
+    room = max(0.1 * (highest - lowest), 0.01 * highest, 0.01)
+    plotext.ylim(lowest - room, highest + room)
+    plotext.xlim(exponents[0], max(exponents[-1], exponents[0] + 1))
+    inside = {exponent: loss for exponent, loss in zip(exponents, losses, strict=True) if loss <= highest + room}
+    plotext.plot(list(inside), list(inside.values()), marker="." if ascii_only else MARKERS[0])
     for name, sign in signs.items():
         nearest = min(range(len(rates)), key=lambda step: abs(exponents[step] - math.log10(marks[name])))
         plotext.scatter([exponents[nearest]], [losses[nearest]], marker=sign)

@@ -45,7 +45,8 @@ def analyse_run(
 ) -> int:
     """Print where a run is wrong, how sure it is, and the coach's advice.
 
-    Of a run that is being trained, its best epoch so far.
+    Of a run that is being trained, its best epoch so far. Mistakes are drawn where the run's data set is on this
+    machine; nothing is downloaded.
     """
     from mnist_tui.analysis import analysis_report
     from mnist_tui.analysis.run_analysis import analyse, compare_with

@@ -77,6 +77,8 @@ def _follow(spec: RunSpec, options: Options, control: Control, output: "Output")
             case Notice():
                 output.notice(event)
             case RateTried():
+                if event.step == 1:
+                    output.talk(f"{spec.name}: range test of {event.steps} steps")
                 done = f"step {event.step}/{event.steps}"
                 output.bar(f"{spec.name} {done}  lr {event.rate:.3g}  loss {event.smoothed:.4f}")
             case RatesFound():
