@@ -1,15 +1,16 @@
 """The analysis of a run as lines of text and as JSON: what `mnist-tui analyse RUN [--against RUN] [--json]` prints."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from mnist_tui.analysis.coach import advice_lines
+from mnist_tui.analysis.coach_evidence import Advice
 from mnist_tui.analysis.images import bar, gallery_lines, matrix_lines
 from mnist_tui.analysis.label_errors import CEILING, LABEL_ERRORS
 from mnist_tui.analysis.mistakes import Answer
 from mnist_tui.analysis.run_analysis import Confidence, RunAnalysis, Versus
 from mnist_tui.runs.events import finite
+from mnist_tui.spec.typed_settings import as_options
 from mnist_tui.text import clean_line, in_ascii
 
 SHOWN = 12
@@ -142,6 +143,25 @@ def _versus_lines(analysis: RunAnalysis, versus: Versus, ascii_only: bool) -> It
         named = ", ".join(f"#{index}" for index in indices[:SHOWN])
         yield f"right in {who} alone: {len(indices)} images{f': {named}{more}' if indices else ''}"
     yield f"exact McNemar test: p = {versus.test.p:.3g}"
+
+
+def advice_lines(advice: Sequence[Advice]) -> Iterator[str]:
+    """What the coach says about a run, each rule with what to change."""
+    yield "coach"
+    for one in advice:
+        yield f"  {one.rule}: {one.sentence}"
+        yield f"    {one.suggestion}{_set_options(one)}"
+    if not advice:
+        yield "  no rule applies to this run"
+
+
+def _set_options(advice: Advice) -> str:
+    """The change as the command line takes it; layers are too long for one line."""
+    if advice.settings is None:
+        return ""
+    short = {path: text for path, text in advice.settings.items() if path != "layers"}
+    in_layers = [] if len(short) == len(advice.settings) else ["(in the layers)"]
+    return " ".join(["", *in_layers, *([as_options(short)] if short else [])])
 
 
 # --- JSON ---

@@ -12,7 +12,6 @@ from mnist_tui.analysis import coach_curves, coach_network, coach_rates, coach_t
 from mnist_tui.analysis.coach_evidence import Advice, Evidence, evidence_of
 from mnist_tui.errors import UsageError
 from mnist_tui.runs.record import Run
-from mnist_tui.spec.typed_settings import as_options
 from mnist_tui.text import clean_line, did_you_mean
 
 
@@ -71,30 +70,13 @@ def advise(evidence: Evidence) -> list[Advice]:
     return [advice for rule in RULES if (advice := rule.check(evidence)) is not None]
 
 
-def advise_on(run: Run, seeds: Sequence[Run] = ()) -> list[Advice]:
-    """What the rules say of a run's folder, as `advise`; [] where its spec cannot be read.
+def advise_on(run: Run, runs: Sequence[Run]) -> list[Advice]:
+    """What the rules say of a run in its folder, `runs` being those to look for its other seeds in.
 
-    `seeds` are runs among which are other seeds of it (`coach_evidence.evidence_of`).
+    [] also where its spec cannot be read.
     """
-    evidence = evidence_of(run, seeds)
-    return advise(evidence) if evidence else []
-
-
-def advice_lines(advice: Sequence[Advice]) -> list[str]:
-    """Advice as text below a heading: what was seen, then what to do and the options of the command line for it."""
-    lines = ["coach"]
-    for each in advice:
-        lines += [f"  {each.rule}: {each.sentence}", f"    {each.suggestion}{_options(each)}"]
-    return lines if advice else [*lines, "  no rule applies to this run"]
-
-
-def _options(advice: Advice) -> str:
-    """The change as options; layers are too long for one line."""
-    if advice.settings is None:
-        return ""
-    short = {path: text for path, text in advice.settings.items() if path != "layers"}
-    in_layers = [] if len(short) == len(advice.settings) else ["(in the layers)"]
-    return " " + " ".join([*in_layers, *([as_options(short)] if short else [])])
+    evidence = evidence_of(run, runs)
+    return [] if evidence is None else advise(evidence)
 
 
 def explain(name: str) -> str:
