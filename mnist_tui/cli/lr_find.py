@@ -59,6 +59,7 @@ def find_rate(
     with headless.interruptible() as interruption:
         found = _follow(spec, options, interruption.control, output)
     if interruption.code is not None:
+        output.talk(f"{spec.name}: stopped; there is no result")
         return interruption.code
     if as_json:
         output.data(json.dumps(_record(spec, found), allow_nan=False))

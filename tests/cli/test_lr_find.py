@@ -139,6 +139,7 @@ def test_ctrl_c(as_json: bool, command: Command, monkeypatch: pytest.MonkeyPatch
 
     assert (code, out, len(steps)) == (130, "", 3)
     assert "stopping after this step; Ctrl-C again aborts" in err
+    assert err.endswith("small: stopped; there is no result\n")
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
