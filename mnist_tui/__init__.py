@@ -5,9 +5,10 @@ folder is written as the run goes. Each package has its own folder, and each fil
 Imports point from the top of this list to its bottom; `lint-imports` checks it:
 
     cli/        the command line: main.py (the typer app, the entry point); commands in start.py (`mnist-tui` alone,
-                --list, --batch), lab.py (opens the dashboard; watch), train.py, presets.py, runs.py, compare.py,
-                config.py, doctor.py; what they share in arguments.py (options made from settings), changes.py (--set),
-                parsing.py, completion.py, exit_code.py; headless.py and watch.py (events as lines or JSON)
+                --list, --batch), lab.py (opens the dashboard; watch), train.py, lr_find.py, presets.py, runs.py,
+                compare.py, analyse.py, explain.py (the coach's rules), classify.py, config.py, doctor.py; what they
+                share in arguments.py (options made from settings), changes.py (--set), parsing.py, completion.py,
+                exit_code.py; headless.py and watch.py (events as lines or JSON)
     tui/        the dashboard: app.py and its modes (modes.py); runner.py, the thread that trains; how it ends
                 (shutdown.py, supervisor.py); what all screens share: messages.py, background.py (a worker thread),
                 dialogs.py, help.py, keys.py, status.py, themes.py; what keeps it fast over SSH: diff_driver.py,
