@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from helpers.command import Command
-from helpers.saved_runs import answer, answer_with, make_run, random_answers
+from helpers.saved_runs import make_run, random_log_probs, write_log_probs, write_predictions
 
 from mnist_tui.analysis.coach import RULES
 from mnist_tui.cli import analyse as analyse_command
@@ -28,10 +28,10 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("MNIST_TUI_DATA_DIR", "MNIST_TUI_RUNS_DIR"):
         monkeypatch.delenv(name, raising=False)
-    labels, log_probs = random_answers()
+    labels, log_probs = random_log_probs()
     for index in range(2):
-        answer_with(saved(index), labels, np.roll(log_probs, index, axis=1))
-    answer(saved(2, dataset={"name": "digits", "sha256": "1" * 64, "test_images": 100}), [3])
+        write_log_probs(saved(index), labels, np.roll(log_probs, index, axis=1))
+    write_predictions(saved(2, dataset={"name": "digits", "sha256": "1" * 64, "test_images": 100}), [3])
     saved(3)
     Path("runs/pictures").mkdir()
 
@@ -54,7 +54,7 @@ def test_json(command: Command) -> None:
     code, out, err = command("analyse", "0000", "--json")
     document = json.loads(out)
     confusion = np.array(document["confusion"])
-    labels, log_probs = random_answers()
+    labels, log_probs = random_log_probs()
     predictions = log_probs.argmax(axis=1)
 
     assert (code, err) == (0, "")
@@ -73,7 +73,7 @@ def test_against(command: Command) -> None:
     """In JSON an object of its own, in the text a section; the other run's answers are all shifted by one class."""
     document = json.loads(command("analyse", "0000", "--against", "0001", "--json")[1])["against"]
     code, text, _ = command("analyse", "0000", "--against", "0001")
-    labels, log_probs = random_answers()
+    labels, log_probs = random_log_probs()
     right, others_right = (np.roll(log_probs, shift, axis=1).argmax(axis=1) == labels for shift in (0, 1))
 
     assert code == 0
@@ -104,7 +104,7 @@ def test_pictures(is_utf8: bool, digits: "Dataset", command: Command, monkeypatc
     log_probs[np.arange(len(labels)), labels] = np.log(0.91)
     log_probs[:3] = np.roll(log_probs[:3], 1, axis=1)
     about = {"name": "digits", "sha256": digits.sha256, "test_images": len(labels)}
-    answer_with(saved(4, dataset=about), labels, log_probs)
+    write_log_probs(saved(4, dataset=about), labels, log_probs)
     code, out, err = command("analyse", "0004")
     captions = [line for line in out.splitlines() if line.startswith("#")]
 

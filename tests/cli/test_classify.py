@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from helpers.command import Command
-from helpers.reliability import only_folder, options, quick_world, small_spec
+from helpers.reliability import only_folder, options, patched_session, small_spec
 from helpers.saved_runs import make_run
 from PIL import Image, ImageDraw
 
@@ -22,7 +22,7 @@ from mnist_tui.training.classify import Classifier
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run with weights."""
     runs_dir = tmp_path_factory.mktemp("trained")
-    with quick_world():
+    with patched_session():
         list(session.run(small_spec(), options(runs_dir), Control()))
     return only_folder(runs_dir)
 
