@@ -52,7 +52,7 @@ def analyse_run(
     from mnist_tui.analysis.run_analysis import analyse, compare_with
 
     values = settings_with(given)
-    if values.data_dir is not None and "data_dir" in given:
+    if "data_dir" in given and values.data_dir is not None:
         settings.check_data_dir("--data-dir", values.data_dir)
     runs = read_index(values.runs_dir)
     analysis, *others = [analyse(find_run(name, values.runs_dir), runs) for name in (run, against) if name is not None]

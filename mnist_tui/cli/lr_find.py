@@ -105,8 +105,8 @@ def _lines(spec: RunSpec, found: RatesFound) -> list[str]:
 
 def _settings(spec: RunSpec, rate: float) -> tuple[dict[str, str] | None, str]:
     """The settings that make the preset train at this rate; None, and why, where it cannot be changed so."""
-    settings = learning_rate_settings(spec, rate)
     try:
+        settings = learning_rate_settings(spec, rate)
         spec.with_settings(settings)
     except SpecError as error:
         return None, str(error)
