@@ -24,6 +24,10 @@ FIRST = (
     "settings",
     "cli.main",
     "cli.runs",
+    "cli.analyse",
+    "cli.classify",
+    "cli.explain",
+    "cli.lr_find",
     "cli.config",
 )
 """Modules and packages whose answer does not wait for torch."""

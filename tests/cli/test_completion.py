@@ -63,10 +63,17 @@ def complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Complete:
         ("mnist-tui --batch iter5 --set optimizer.lr", ["optimizer.lr="]),
         ("mnist-tui --set epo", ["epochs="]),
         ("mnist-tui --batch nosuch --set epo", []),
+        ("mnist-tui lr", ["lr-find"]),
+        ("mnist-tui lr-find era", ["era5"]),
+        ("mnist-tui lr-find v2 --set dro", ["dropout="]),
+        ("mnist-tui show v2 --set dro", ["dropout="]),
+        ("mnist-tui explain pla", ["plateau"]),
+        ("mnist-tui analyse 0001 --against 0002", ["0002"]),
+        ("mnist-tui classify one.png --run 0001", ["0001"]),
     ],
 )
 def test_words_are_completed(line: str, words: Sequence[str], complete: Complete) -> None:
-    """Commands, options, choices, presets, and what `--set` takes for the preset of the line."""
+    """Commands, options, choices, presets, runs, rules, and what `--set` takes for the preset of the line."""
     assert complete(line) == list(words)
 
 

@@ -13,10 +13,12 @@ OFTEN = "import mnist_tui.tui.lab.screen; mnist_tui.tui.lab.screen.DEVICE_SECOND
 """What the device does is drawn below whatever is open, in every second that is measured."""
 
 WASTEFUL = """
+from types import SimpleNamespace
+from textual.drivers.linux_driver import LinuxDriver
 from mnist_tui.tui import app, repaint
 del repaint.LeanScreen._compositor_refresh, repaint.LeanScreen.is_current
 repaint.LeanScreen.focused._repaint = True
-app.DiffDriver = None
+app.DiffDriver = type("PlainDriver", (LinuxDriver,), {"memory": SimpleNamespace(forget=lambda: None)})
 """
 """Repaints, and writes to the terminal, as textual does."""
 

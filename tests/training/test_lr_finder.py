@@ -1,6 +1,7 @@
 """The learning-rate finder finds rates that train, the same ones again, and leaves no trace."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,22 @@ def test_the_first_loss_is_a_runs() -> None:
     training.step(*training.batches.take())
 
     assert found(spec).losses[0] == training.step.losses[0].item()
+
+
+@pytest.mark.usefixtures("few")
+@pytest.mark.parametrize("fuse", [True, False])
+def test_it_trains_as_a_run_would(fuse: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On fused layers, or on the plain network where the options say so."""
+    built: list[Training] = []
+
+    def build(*arguments: Any) -> Training:
+        built.append(Training(*arguments))
+        return built[-1]
+
+    monkeypatch.setattr(lr_finder, "Training", build)
+    found(small(), replace(DIGITS, fuse=fuse))
+
+    assert [training.is_fused for training in built] == [fuse]
 
 
 @pytest.mark.usefixtures("few")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from mnist_tui.runs.events import Event, Paused, Progress
+from mnist_tui.tui import telemetry
 from mnist_tui.tui.charts.run_curves import RunCurves
 from mnist_tui.tui.status import Part, SeedProgress, StatusLine, fitted, progress_parts
 
@@ -163,8 +164,9 @@ async def test_the_line_at_every_size(size: tuple[int, int]) -> None:
 
 
 @pytest.mark.usefixtures("canned")
-async def test_the_device_stands_at_the_right() -> None:
+async def test_the_device_stands_at_the_right(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there is room for it."""
+    monkeypatch.setattr(telemetry, "in_words", lambda reading, width: DEVICE)
     async with lab(size=(160, 40)) as pilot:
         screen(pilot).query_one(StatusLine).device = DEVICE
         await tell(pilot, replace(STARTED, name="測試"), row(1), Progress(2, 1, 938, 0.3, 0.002, 9_000.0))

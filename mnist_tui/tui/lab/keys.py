@@ -36,6 +36,7 @@ BINDINGS: list[BindingType] = with_ids(
 )
 
 HELP_NAMES = {
+    "LayersTextArea": "Editor",
     "LayersEditor": "Network",
     "Input": "Field",
     "RecipeForm": "Recipe",
