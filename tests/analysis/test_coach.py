@@ -386,7 +386,7 @@ def test_plateau() -> None:
         curve([0.96, 0.98, 0.985, 0.99, 0.989, 0.988, 0.987, 0.986, 0.985], train_loss=[0.05] * 9),
         curve(EXP19[:10], train_loss=[0.9**n for n in range(10)]),
     ],
-    ids=["three epochs", "after the drop", "only down", "training goes on"],
+    ids=["three epochs", "after the drop", "only down", "loss still falls"],
 )
 def test_no_plateau(rows: tuple[EpochEnded, ...]) -> None:
     """No advice where the rate has dropped already, or where a drop would not help."""

@@ -41,7 +41,7 @@ def test_only_differences(tmp_path: Path, iter5: RunSpec) -> None:
     assert differences == {"batch_size": ("64", "32"), "optimizer.weight_decay": ("0", "0.1")}
 
 
-def test_silent_changes_are_told(tmp_path: Path, iter5: RunSpec) -> None:
+def test_silent_changes_are_reported(tmp_path: Path, iter5: RunSpec) -> None:
     """A lost augmentation, another torch and another number of threads are listed."""
     first = saved(tmp_path, iter5)
     second = saved(tmp_path, iter5.with_settings({"augment": "[]"}), index=1, threads=2, versions={"torch": "2.12"})
@@ -113,7 +113,7 @@ def test_two_runs_on_the_same_images(tmp_path: Path, iter5: RunSpec) -> None:
     assert "other seeds may come out otherwise" in verdict.sentence
 
 
-def test_two_runs_that_cannot_be_told_apart(tmp_path: Path, iter5: RunSpec) -> None:
+def test_two_runs_that_do_not_differ_significantly(tmp_path: Path, iter5: RunSpec) -> None:
     """Without significance the run with the higher accuracy is not called better."""
     first, second = saved(tmp_path, iter5), saved(tmp_path, presets.load("iter4"), index=1)
     write_predictions(first.folder, wrong=[1, 2, 3])
@@ -163,7 +163,7 @@ def group(tmp_path: Path, spec: RunSpec, accuracies: list[float], **record: Any)
     return [saved(tmp_path, spec, seed, each, seed, **record) for seed, each in enumerate(accuracies)]
 
 
-def test_seeds_that_can_be_told_apart(tmp_path: Path, iter5: RunSpec) -> None:
+def test_seeds_that_differ_significantly(tmp_path: Path, iter5: RunSpec) -> None:
     """Groups of seeds are compared by Welch's t, with the interval of the difference."""
     arms = comparison.labelled(
         [

@@ -9,7 +9,7 @@ from mnist_tui.analysis.plots import accuracy_plot, range_test_plot
 CURVE = [0.9, 0.95, 0.98, 0.985, 0.99, 0.991, 0.992, 0.993]
 
 
-def test_the_last_accuracies_are_told_apart() -> None:
+def test_the_last_accuracies_can_be_distinguished() -> None:
     """Two curves that end 0.1 points apart are on different lines, after a first epoch 9 points below."""
     lines = accuracy_plot({"a": CURVE, "b": [value - 0.001 for value in CURVE]}, 80, 20, ascii_only=True)
 

@@ -111,7 +111,7 @@ def test_false_alarms_are_as_rare_as_they_say() -> None:
     assert 0.02 < fmean(p < 0.05 for p in ps) < 0.09
 
 
-def test_with_as_many_seeds_as_needed_it_is_told() -> None:
+def test_with_as_many_seeds_as_needed_it_is_significant() -> None:
     """With that many seeds a difference is found four times in five, with a fifth of them it is not."""
     chance = random.Random(3)
     one, two = [0.9940, 0.9944, 0.9948], [0.9944, 0.9948, 0.9952]

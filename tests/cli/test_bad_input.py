@@ -549,7 +549,7 @@ def test_a_runs_folder_that_cannot_be_written_is_named(place: str, work: Path, c
     assert answer.code == 3
 
 
-# --- runs that cannot go on -------------------------------------------------------------------------------------------
+# --- runs that cannot be resumed --------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -561,7 +561,7 @@ def run_folder(work: Path, command: Command) -> Path:
     return folder
 
 
-def test_a_folder_without_end_goes_on(run_folder: Path, command: Command) -> None:
+def test_control_an_undamaged_run_is_resumed(run_folder: Path, command: Command) -> None:
     """Control for the refusals below: the undamaged run is resumed."""
     answer = command("resume", str(run_folder), "--device", "cpu")
 

@@ -237,7 +237,7 @@ def test_edit_opens_the_file_that_is_there(command: Command, editor: Callable[[s
     assert settings.load().theme == "light"
 
 
-def test_a_mistake_in_the_editor_is_told(command: Command, editor: Callable[[str], None]) -> None:
+def test_a_mistake_in_the_editor_is_reported(command: Command, editor: Callable[[str], None]) -> None:
     """A mistake made in the editor is reported with exit code 2; the file stays as the user left it."""
     editor("""echo 'them = "light"' > "$2" """)
 
@@ -398,7 +398,7 @@ def test_batch_takes_the_settings(command: Command, monkeypatch: pytest.MonkeyPa
 def test_resume_takes_the_folders_and_leaves_the_rest_to_the_run(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On the run's own device and threads it goes on bit for bit; a flag changes them."""
+    """On the run's own device and threads it is resumed bit for bit; a flag changes them."""
     from mnist_tui.cli import headless
     from mnist_tui.runs import index
 

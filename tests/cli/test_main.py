@@ -583,7 +583,7 @@ def test_runs_go_where_they_are_sent(where: str, work: Path, command: Command, m
 
 
 def test_resume_without_a_folder_takes_the_newest_interrupted_run(work: Path, command: Command) -> None:
-    """Done runs are passed over; the same run goes on, in its folder, to its end."""
+    """Done runs are passed over; the same run is resumed, in its folder, to its end."""
     for name in ("small", "plain", "easy"):
         command(*TRAIN, f"{name}.toml", "--set", f"name={name}")
     small, plain, easy = runs(work)

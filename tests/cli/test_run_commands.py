@@ -169,7 +169,7 @@ def test_columns_without_a_value_are_left_out(command: Command) -> None:
     assert lines_with_columns[2].split() == ["iter5", "▁▁▁▁▁▂▂▂▃▃▃▃▃▃▄▄▄▄▄▄"]
 
 
-def test_runs_on_other_images_are_told_apart(command: Command) -> None:
+def test_runs_on_other_images_are_marked(command: Command) -> None:
     """The data set is a column, and the digits are ranked behind MNIST; columns that are asked for stay as they are."""
     digits = {"name": "digits", "sha256": "1" * 64, "test_images": 360}
     make_run(Path("runs"), presets.load("v2"), 0, 0.999, 40, dataset=digits)

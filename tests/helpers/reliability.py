@@ -272,7 +272,7 @@ class DiskFailures:
         return Failure(message, outcome, reported, next((path.parent for path in runs_dir.glob("*/run.json")), None))
 
     def check(self, fail_at: int, mode: str) -> Failure:
-        """Fails one call of a run, then goes on with room again: nothing reported is lost, no bit differs."""
+        """Fails one call of a run, then resumes it on a disk with room: nothing reported is lost, no bit differs."""
         disk = FailingDisk(fail_at, mode)
         failure = self.train(disk, self.folder / f"{mode}-{fail_at}")
         assert disk.has_failed, f"the run makes fewer than {fail_at} calls"

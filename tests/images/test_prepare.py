@@ -121,7 +121,7 @@ def test_mnist_digits_come_back(kind: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", VERSIONS[1:])
-def test_small_digits_are_told_apart(kind: str) -> None:
+def test_small_digits_are_classified(kind: str) -> None:
     """Without MNIST: what the small digits of the package look like prepared stays nearly so, and their classes too."""
     images, labels = small_digits()
     centroids = centroids_of(images[200:], labels[200:])

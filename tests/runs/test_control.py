@@ -135,13 +135,13 @@ def test_paused_time_does_not_count(tmp_path: Path) -> None:
     ask.pause()
     cpu: list[float] = []
 
-    def go_on_later() -> None:
+    def unpause_later() -> None:
         before = time.process_time()
         time.sleep(1)
         cpu.append(time.process_time() - before)
         ask.unpause()
 
-    later = threading.Thread(target=go_on_later)
+    later = threading.Thread(target=unpause_later)
     events = asked(new_training(small_spec()), lambda event: later.start() if isinstance(event, Paused) else None, ask)
     later.join()
     rows = [event for event in events if isinstance(event, EpochEnded)]
@@ -154,7 +154,7 @@ def test_paused_time_does_not_count(tmp_path: Path) -> None:
 
 
 def seconds_to_stop(ask: Control, events: Iterator[Event]) -> tuple[float, list[Event]]:
-    """How long a run goes on after its control is set, 0.3 s after it began to wait or to evaluate."""
+    """Seconds that a run takes to stop after its control is set, 0.3 s after it began to wait or to evaluate."""
     set_at: list[float] = []
 
     def stop() -> None:
@@ -283,7 +283,7 @@ def test_a_schedule_that_stands_at_zero_gives_no_proportion() -> None:
     assert training.rate_factor == 1.0
 
 
-def test_every_change_is_told_where_it_was_made() -> None:
+def test_every_change_is_reported_where_it_was_made() -> None:
     """`LearningRateChanged` comes before the step that uses the rate, and later rows are marked."""
     training, ask = new_training(small_spec(epochs=3, scheduler=None)), Control()
 
@@ -449,8 +449,8 @@ def test_older_checkpoints_can_be_resumed(key: str) -> None:
 # --- from another process --------------------------------------------------------------------------------------------
 
 
-def ask_through_the_folder(runs_dir: Path, requests: dict[str, tuple[Request, float | None]]) -> list[Event]:
-    """A run that is asked something through its folder when a kind of event first comes."""
+def request_through_the_folder(runs_dir: Path, requests: dict[str, tuple[Request, float | None]]) -> list[Event]:
+    """The events of a run; a request is sent through its folder when an event of a class first comes."""
     seen: list[Event] = []
     left = dict(requests)
     with patched_session():
@@ -465,7 +465,7 @@ def ask_through_the_folder(runs_dir: Path, requests: dict[str, tuple[Request, fl
 def test_a_run_is_stopped_through_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run carries out what another process writes into its folder."""
     monkeypatch.setattr(loop, "PROGRESS_SECONDS", 0)
-    ended = ask_through_the_folder(tmp_path, {"Progress": ("stop", None)})[-1]
+    ended = request_through_the_folder(tmp_path, {"Progress": ("stop", None)})[-1]
 
     assert isinstance(ended, RunEnded)
     assert (ended.outcome, ended.epochs) == ("stopped", 0)
@@ -481,7 +481,7 @@ def test_a_paused_run_is_changed_and_unpaused_through_its_folder(
         "Paused": ("learning_rate", 0.004),
         "LearningRateChanged": ("unpause", None),
     }
-    seen = ask_through_the_folder(tmp_path, wishes)
+    seen = request_through_the_folder(tmp_path, wishes)
     names = [type(event).__name__ for event in seen]
 
     assert [name for name in names if name in ("Paused", "LearningRateChanged", "Unpaused")] == [
@@ -547,7 +547,7 @@ def test_what_is_no_request_is_left_out(tmp_path: Path, line: bytes) -> None:
 
 
 def test_what_is_no_request_is_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A line that is no request goes to run.log, and the run goes on."""
+    """A line that is no request goes to run.log, and the run is not stopped."""
     monkeypatch.setattr(loop, "PROGRESS_SECONDS", 0)
     with patched_session():
         for event in session.run(small_spec(), options(tmp_path), Control()):
@@ -607,7 +607,7 @@ def test_a_flood_of_requests_is_bounded(tmp_path: Path) -> None:
     assert ask._steps == control.MAX_BYTES // len(line)
 
 
-def test_a_control_may_be_asked_from_many_threads() -> None:
+def test_a_control_takes_requests_of_many_threads() -> None:
     """Steps that many threads ask for are all counted."""
     ask = Control()
 

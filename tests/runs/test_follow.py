@@ -1,4 +1,4 @@
-"""A run is seen from its folder as whoever trains it sees it, while it goes on and afterwards."""
+"""A run followed through its folder has the events of its training, while it is trained and afterwards."""
 
 import itertools
 import json
@@ -43,7 +43,7 @@ def seen(folder: Path) -> list[Event]:
 
 
 def comparable(events: list[Event]) -> list[Event]:
-    """Events without what only who trains knows: the speed at the time of reading, and what was said beside."""
+    """Events without what only the training process knows: speeds, and notices."""
     kinds = RunStarted | Progress | LearningRateChanged | EpochEnded | RunEnded
     return [
         replace(event, epochs_done=0, steps_done=0) if isinstance(event, RunStarted) else event
@@ -55,7 +55,7 @@ def comparable(events: list[Event]) -> list[Event]:
 # --- afterwards ------------------------------------------------------------------------------------------------------
 
 
-def test_a_finished_run_is_told_as_it_was(tmp_path: Path) -> None:
+def test_a_finished_run_has_the_events_of_its_training(tmp_path: Path) -> None:
     """A watcher gets the events that the trainer's own screen got, in their order."""
     trained = list(run(tmp_path, small_spec()))
 
@@ -77,7 +77,7 @@ def test_a_changed_rate_is_followed(tmp_path: Path) -> None:
     assert watched == comparable(trained)
 
 
-def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path) -> None:
+def test_an_interrupted_run_says_how_to_resume(tmp_path: Path) -> None:
     """A run that was killed ends as stopped, with the command that resumes it."""
     for event in run(tmp_path, small_spec(epochs=3)):
         if isinstance(event, EpochEnded):
@@ -92,7 +92,7 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path) -> None:
     assert ended.last is not None
 
 
-def test_steps_that_a_crash_took_back_are_not_told(tmp_path: Path) -> None:
+def test_steps_that_a_crash_lost_are_not_reported(tmp_path: Path) -> None:
     """After a resume each step is reported once, and the pause of the killed process is not."""
     list(run(tmp_path, small_spec(), 3))
     folder = only_folder(tmp_path)
@@ -159,7 +159,7 @@ def test_a_line_that_is_none_is_left_out(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("end", [{"outcome": 3}, {"outcome": ["x"], "seconds": "long"}, {"message": "\x1b[2J\n"}, {}])
-def test_an_end_of_another_kind_is_told_as_failed(tmp_path: Path, end: dict[str, Any]) -> None:
+def test_an_unknown_outcome_is_reported_as_failed(tmp_path: Path, end: dict[str, Any]) -> None:
     """An end.json with unknown values ends the watching with an event, not with an error."""
     list(run(tmp_path, small_spec()))
     folder = only_folder(tmp_path)
@@ -202,7 +202,7 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
         seen(tmp_path)
 
 
-# --- while it goes on ------------------------------------------------------------------------------------------------
+# --- while it is trained ---------------------------------------------------------------------------------------------
 
 
 class Watcher:
@@ -232,7 +232,7 @@ class Watcher:
         return self.events
 
 
-def test_a_run_under_way_is_told_to_its_end(tmp_path: Path) -> None:
+def test_a_run_under_way_is_followed_to_its_end(tmp_path: Path) -> None:
     """A watcher that begins in the middle gets every event once and in order, up to the end."""
     trained: list[Event] = []
     ask = Control()
@@ -302,7 +302,7 @@ def test_who_stops_watching_stops_nothing(tmp_path: Path) -> None:
     assert vars(ended)["outcome"] == "completed"
 
 
-def test_a_half_written_row_is_told_when_it_is_whole(tmp_path: Path) -> None:
+def test_a_half_written_row_is_reported_when_it_is_whole(tmp_path: Path) -> None:
     """A row that is half written is reported once, when its line is complete."""
     list(run(tmp_path, small_spec()))
     folder = only_folder(tmp_path)

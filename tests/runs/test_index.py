@@ -112,7 +112,7 @@ def _made_folder(path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_damage_is_told(damage: str, runs_dir: Path) -> None:
+def test_damage_is_reported(damage: str, runs_dir: Path) -> None:
     """The row of a damaged run says what is wrong, every cell can be shown, and the other rows stay."""
     state, do = DAMAGES[damage]
     folder = the_run(runs_dir, "completed")

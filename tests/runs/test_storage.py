@@ -681,7 +681,7 @@ def test_other_versions_are_warned_of(stopped: Path, name: str) -> None:
     assert "\x1b" not in warning
 
 
-def test_a_resumed_run_says_where_and_goes_on_where_it_was(stopped: Path) -> None:
+def test_a_resumed_run_begins_where_it_was_stopped(stopped: Path) -> None:
     """resumed.jsonl records device, threads and versions, and the first event says how far the run was."""
     started = next(event for event in resume(stopped) if isinstance(event, RunStarted))
     (line,) = (stopped / "resumed.jsonl").read_text().splitlines()
@@ -731,8 +731,8 @@ def test_a_full_disk_at_resume_is_one_clear_error(stopped: Path, monkeypatch: py
         list(resume(stopped))
 
 
-def test_a_run_on_a_full_disk_says_how_to_go_on(tmp_path: Path) -> None:
-    """A run whose checkpoint cannot be written fails in one sentence that says how to go on."""
+def test_a_run_on_a_full_disk_says_how_to_resume(tmp_path: Path) -> None:
+    """A run whose checkpoint cannot be written fails in one sentence that says how to resume."""
     with patched_session(), mock.patch.object(files, "os", FailingDisk(15, "full")):
         events = list(session.run(small_spec(), options(tmp_path), Control()))
     last = events[-1]

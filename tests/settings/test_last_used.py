@@ -12,7 +12,7 @@ from mnist_tui.spec.draft import Draft
 
 
 def test_the_last_design_comes_back() -> None:
-    """With the preset that it began from, its knobs, what was switched off, and what a run needs beside it."""
+    """With its preset, its knobs, what was switched off, and the options of the run."""
     draft = Draft(presets.load("iter4")).with_text("epochs", "3").with_layers("Flatten()\nLinear(10)\n")
     draft = draft.with_transforms([("RandomRotation(7)", True), ("RandomErasing()", False)]).with_knob("width", "8")
     remember(LastUsed(draft, {"seeds": "3"}))

@@ -110,7 +110,7 @@ def test_values_are_read(text: str, value: Value) -> None:
 
 
 def test_a_block_of_text_is_one_call_a_line() -> None:
-    """Comments, empty lines and indents are passed over; an open bracket goes on; a bare name is a call."""
+    """Comments, empty lines and indents are passed over; an open bracket continues the call; a bare name is a call."""
     text = """
         # the first block
         Conv2d(8, 3)  # 26x26
@@ -417,7 +417,7 @@ def test_bind_fills_in_defaults() -> None:
         ("StepLR(1, zzz=2)", "it takes step_size, gamma, last"),
     ],
 )
-def test_wrong_arguments_are_told_with_the_signature(text: str, words: str) -> None:
+def test_errors_of_wrong_arguments_have_the_signature(text: str, words: str) -> None:
     """The error says what is wrong and what the call takes, with its line."""
     call = parse(f"\n{text}")
 

@@ -60,7 +60,7 @@ def test_a_change_after_undo_forgets_what_was_undone() -> None:
     assert (history.undo(), epochs(history)) == ("c", "2")
 
 
-def test_typing_goes_on_after_undo_as_a_new_step() -> None:
+def test_typing_after_undo_is_a_new_step() -> None:
     """What was undone is not typed over in the step before it."""
     history = DesignHistory(design("1"))
     history.record(design("2"), "epochs", 100.0, is_typing=True)

@@ -174,7 +174,7 @@ def test_all_others_were_measured_on_the_test_images(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", WITHOUT_AUGMENTATION)
-def test_lost_augmentation_stays_lost_and_is_told(name: str) -> None:
+def test_lost_augmentation_stays_lost_and_is_reported(name: str) -> None:
     """exp14 to exp18 train as they ran, without augmentation, and say so."""
     spec = presets.load(name)
 

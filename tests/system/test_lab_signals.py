@@ -266,7 +266,7 @@ def test_ctrl_c_stops_and_stays(open_lab: Open) -> None:
 
 
 def test_quit_and_save(open_lab: Open) -> None:
-    """Q asks; s stops, saves, leaves in two seconds, and says how to go on."""
+    """Q asks; s stops, saves, leaves in two seconds, and says how to resume."""
     lab = open_lab(*LONG)
     folder = training(lab)
     lab.press("q")

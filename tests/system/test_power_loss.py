@@ -1,4 +1,4 @@
-"""A power cut at any moment leaves a run that loads, has every reported row and can go on (R2).
+"""A power cut at any moment leaves a run that loads, has every reported row and can be resumed (R2).
 
 A short real run is recorded as the calls that change the disk. A small model of a disk then enumerates what POSIX
 allows after each of them: of data that was not synced nothing, a half, zeros or all; of a folder's names that were not

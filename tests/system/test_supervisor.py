@@ -89,7 +89,7 @@ KILLED = 'report.folder("runs/of-mine")\nnote("ready")\ntime.sleep(600)'
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGRTMIN + 3], ids=int)
 def test_a_killed_dashboard_leaves_a_usable_terminal(number: int, open_supervised: Open) -> None:
-    """Modes off, attributes as before, what happened, how to go on, and 128 + signal."""
+    """Modes off, attributes as before, what happened, how to resume, and 128 + signal."""
     lab = open_supervised(KILLED)
     note(lab)
     raw = not lab.is_as_before()
@@ -172,7 +172,7 @@ def test_ctrl_c_does_not_end_the_supervisor(open_supervised: Open) -> None:
 
 
 LEAVES = """
-report.leave("it goes on")
+report.leave("it keeps training")
 end = time.monotonic() + 60
 while not os.path.exists("go") and time.monotonic() < end:
     time.sleep(0.02)
@@ -191,13 +191,13 @@ def test_left_alone_it_keeps_running_without_a_terminal(open_supervised: Open) -
 
     assert code == 0
     assert not done_before
-    assert b"it goes on" in lab.output
+    assert b"it keeps training" in lab.output
     assert note(lab) == "True False False False"
 
 
 def test_control_without_leaving_the_shell_would_wait(open_supervised: Open) -> None:
     """The supervisor waits for a dashboard that says nothing, and the lost terminal ends that one."""
-    lab = open_supervised(LEAVES.replace('report.leave("it goes on")', 'note("began")'))
+    lab = open_supervised(LEAVES.replace('report.leave("it keeps training")', 'note("began")'))
     note(lab)
     (lab.folder / "note").unlink()
     waits = lab.process.poll() is None

@@ -106,7 +106,7 @@ def test_the_locale_says_whether_there_is_more_than_ascii(env: dict[str, str], e
     assert python(code, **env).split()[1] == str(expected)
 
 
-def test_textual_does_as_it_is_told() -> None:
+def test_textual_follows_the_environment() -> None:
     """It reads its environment when it is loaded, and not afterwards."""
     program = "from mnist_tui.tui import terminal; terminal.prepare()"
     ask = "import textual.constants as read; print(read.MAX_FPS, read.TEXTUAL_ANIMATIONS)"

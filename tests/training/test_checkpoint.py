@@ -148,7 +148,7 @@ def test_a_checkpoint_of_another_network_is_refused(content: bytes, layers: str)
 
 @pytest.mark.parametrize("recipe", [{"optimizer": "SGD(lr=0.01, momentum=0.9)"}, {"scheduler": None}])
 def test_a_checkpoint_of_another_recipe_is_refused(content: bytes, recipe: dict[str, Any]) -> None:
-    """A run.json edited by hand must not go on with half of the old recipe and half of the new one."""
+    """A run.json edited by hand must not be resumed with half of the old recipe and half of the new one."""
     with pytest.raises(CheckpointError):
         checkpoint.restore(new_training(small_spec(**recipe)), content)
 

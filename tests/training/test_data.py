@@ -373,7 +373,7 @@ def numbered(count: int) -> Images:
     return Images(torch.zeros(count, 1, 28, 28, dtype=torch.uint8), torch.arange(count))
 
 
-def test_no_split_where_none_is_asked_for() -> None:
+def test_no_split_without_validation_images() -> None:
     """All images are trained on."""
     images = numbered(10)
 

@@ -315,7 +315,7 @@ def test_files_that_are_there_are_kept(server: Server, tmp_path: Path) -> None:
 
 
 def test_only_what_is_missing_is_fetched(server: Server, tmp_path: Path) -> None:
-    """A download that was cut off goes on with the next file."""
+    """A download that was cut off continues with the next file."""
     two = RawFile("two", FILE.bytes, FILE.sha256)
     (tmp_path / "one").write_bytes(CONTENT)
     download(tmp_path, [FILE, two], [server.url("good")], open_plain, 30)

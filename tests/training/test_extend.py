@@ -209,7 +209,7 @@ def test_a_best_epoch_before_the_extension_stays(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_taken_over_is_said(tmp_path: Path) -> None:
-    """Without the best epoch's files the run goes on, with a warning for each."""
+    """Without the best epoch's files the run is extended, with a warning for each."""
     old = trained(tmp_path / "old", best_first())
     (old / "predictions.npz").unlink()
     storage.checkpoint_path(old, STEPS).write_bytes(b"damaged")
@@ -254,7 +254,7 @@ def test_an_extension_of_a_run_with_changed_rates(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rule", [{"patience": 1}, {"stop_at_accuracy": 0.001}], ids=str)
 def test_a_run_that_its_rules_ended(rule: dict[str, Any], tmp_path: Path) -> None:
-    """It goes on for so many more epochs, without the rule, which is said."""
+    """The extension trains so many more epochs without the rule, and a notice says so."""
     old = trained(tmp_path / "old", best_first(epochs=9, **rule))
     done = len(load_run(old).rows)
     events = list(extend(old, 2, tmp_path / "new"))

@@ -235,7 +235,7 @@ def test_stopped_within_a_step(at: int, epoch: int, steps: int, small_spec: RunS
 
 
 def test_stopped_before_an_evaluation(small_spec: RunSpec, splits: Splits) -> None:
-    """A stop in an epoch's last step does not wait for the evaluation; going on evaluates it, to the same row."""
+    """A stop in an epoch's last step does not wait for the evaluation; resuming evaluates it, to the same row."""
     stop, taken = Control(), itertools.count(1)
     training = Training(small_spec, splits)
     training.optimizer.register_step_post_hook(lambda *_: stop.stop() if next(taken) == 5 else None)

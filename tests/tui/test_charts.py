@@ -115,7 +115,7 @@ def test_points_stay_bounded_and_the_newest_is_kept() -> None:
 
 
 def test_what_is_trained_again_is_drawn_once() -> None:
-    """A run that goes on from the checkpoint of epoch 2 forgets what it told after it; marks before it stay."""
+    """A run resumed from the checkpoint of epoch 2 forgets the later events; marks before it stay."""
     track = trained(3)
     for event in (LearningRateChanged(1, 50, 0.1), LearningRateChanged(4, 20, 0.2), step(4, 30)):
         track.add(event)
@@ -161,7 +161,7 @@ def test_smoothing_is_in_epochs() -> None:
     assert 0.1 < values[0] < 0.2  # e**-2: an epoch after the jump.
 
 
-def test_smoothing_goes_on_over_what_is_not_finite() -> None:
+def test_smoothing_skips_what_is_not_finite() -> None:
     """NaN stays NaN, as in TensorBoard, and does not pull its neighbours towards 0."""
     smoothed = smooth([0.0, 0.1, 0.2, 0.3, 0.4], [NAN, 2.0, NAN, math.inf, 2.0], 0.5)
 
@@ -436,7 +436,7 @@ def test_marks_of_changed_rates_in_ascii() -> None:
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_another_rate_is_another_picture(metric: Metric) -> None:
-    """Its mark is drawn at once, also in a chart that has nothing else that is new; without news nothing is drawn."""
+    """Its mark is drawn at once, also in a chart with nothing else new; without an event nothing is drawn."""
     track = trained(3)
     before, again = picture(metric, track), picture(metric, track)
     track.add(LearningRateChanged(4, 50, 0.01))
@@ -538,7 +538,7 @@ async def test_another_theme_has_its_colours_at_once() -> None:
         assert DARK.primary not in colours()
 
 
-async def test_a_flood_of_news_is_drawn_seldom() -> None:
+async def test_many_events_are_drawn_seldom() -> None:
     """A hundred looks at an expensive plot cost no drawing before their time; what must be seen at once is."""
     track, calls = trained(3), [0]
 

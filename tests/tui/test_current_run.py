@@ -89,7 +89,7 @@ async def test_epochs_are_counted_by_the_plan_of_the_run(monkeypatch: pytest.Mon
 
 
 async def test_a_title_says_no_run_that_is_no_longer_in_sight() -> None:
-    """Between a start and the first news of it; and where the start is refused."""
+    """Between a start and its first event; and where the start is refused."""
     async with lab() as pilot:
         await tell(pilot, STARTED, row(1))
         first = title(pilot)
@@ -223,7 +223,7 @@ def zoomed(pilot: Pilot[Any]) -> tuple[str, list[tuple[str, int]]]:
 
 
 async def test_a_click_on_a_curve_of_a_saved_run() -> None:
-    """Opens it on the whole screen, with a cursor that moves; Escape goes back to the run, and all goes on."""
+    """Opens it on the whole screen, with a cursor that moves; Escape goes back to the run, which is still updated."""
     async with lab() as pilot:
         opened = await open_run(pilot)
         await pilot.click("#run-loss", offset=(20, 4))
@@ -261,7 +261,7 @@ async def test_a_live_run_is_not_drawn_into_the_zoom_of_a_saved_one() -> None:
         assert len(screen(pilot).view.rows) == 4
 
 
-async def test_a_live_run_goes_on_in_its_own_zoom() -> None:
+async def test_a_live_run_is_updated_in_its_own_zoom() -> None:
     """The control: there, what is told is drawn."""
     async with lab() as pilot:
         runner(pilot).busy = True

@@ -222,7 +222,7 @@ async def test_inside_an_epoch(canned: CannedJobs) -> None:
         assert title(pilot) == "Digits: after epoch 4 step 1,120 of iter5 s0"
 
 
-async def test_other_digits_are_asked_about_anew(canned: CannedJobs) -> None:
+async def test_other_digits_are_predicted_anew(canned: CannedJobs) -> None:
     """`r` shows the labels of the new digits, then what the network says about them."""
     async with lab() as pilot:
         await tell(pilot, STARTED, row(1))
@@ -294,9 +294,7 @@ async def test_what_cannot_be_read_is_passed_over(error: Exception | None, canne
         assert title(pilot) == "Digits: after epoch 2 of iter5 s0"
 
 
-async def test_short_epochs_are_asked_about_once_in_a_while(
-    canned: CannedJobs, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_short_epochs_are_predicted_seldom(canned: CannedJobs, monkeypatch: pytest.MonkeyPatch) -> None:
     """At once after the first, then after a pause, once, by the newest checkpoint."""
     async with lab() as pilot:
         await tell(pilot, STARTED)

@@ -225,7 +225,7 @@ async def test_enter_opens_the_run() -> None:
 
 
 @pytest.mark.usefixtures("canned")
-async def test_r_resumes_what_can_go_on() -> None:
+async def test_r_resumes_what_can_be_resumed() -> None:
     """`r` resumes runs that can be resumed and no others; the line of keys shows it."""
     async with lab() as pilot:
         runner(pilot).folder = Path("runs/r1")

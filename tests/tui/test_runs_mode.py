@@ -402,7 +402,7 @@ async def test_export(tmp_path: Path) -> None:
         await until(pilot, (tmp_path / "copy.zip").exists)
 
 
-async def test_what_is_no_run_is_only_told() -> None:
+async def test_what_is_no_run_cannot_be_changed() -> None:
     """Keys on a folder that is no run show a notice and change nothing."""
     async with runs_mode() as pilot:
         before = sorted(Path("runs").iterdir())
@@ -481,7 +481,7 @@ async def test_a_mark_keeps_its_colour() -> None:
         assert selection.colors == before
 
 
-async def test_a_run_goes_on_in_the_other_modes() -> None:
+async def test_the_lab_stays_in_other_modes() -> None:
     """The lab stays as it is while other modes are shown."""
     async with runs_mode() as pilot:
         lab = pilot.app.lab  # type: ignore[attr-defined]

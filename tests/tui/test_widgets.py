@@ -145,7 +145,7 @@ def test_no_target(iter5: RunSpec) -> None:
 
 
 def test_what_is_open_is_missed_once_the_run_has_ended(iter5: RunSpec) -> None:
-    """As long as a run goes on, it may still come to its target; what is not judged is never missed."""
+    """While a run is trained it may still reach its target; what is not judged is never missed."""
     lines, digits = budget_lines(iter5, [row(1)], True), budget_lines(iter5, [row(1)], False)
 
     assert "… best 98.00/99.40%" in budget_text(lines, has_ended=False, ascii_only=False).plain
