@@ -70,11 +70,12 @@ class ConfusionMatrix(Widget, can_focus=True):
         """True and predicted class."""
 
     def show(self, analysis: RunAnalysis, difference: Matrix | None) -> None:
-        """Shows another run, and its difference to a baseline; the cursor starts on the most confused pair."""
+        """Shows a run, and its difference to a baseline; on another run the cursor starts on the most confused pair."""
+        is_same = self._analysis is not None and self._analysis.run.id == analysis.run.id
         self._analysis, self._difference = analysis, difference
         if self.form == "difference" and difference is None:
             self.form = "counts"
-        if analysis.pairs:
+        if analysis.pairs and not is_same:
             self.cursor = (analysis.pairs[0].label, analysis.pairs[0].prediction)
         self.refresh(layout=True)
         self.post_message(self.Moved())
