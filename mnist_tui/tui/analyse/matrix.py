@@ -26,7 +26,7 @@ FORMS: dict[Form, str] = {
 ROW_HEADING = 8
 """Cells left of the matrix: the word `true` and the class."""
 HEADER_LINES = 2
-HIGHEST = 3
+HIGHEST = 5
 """Lines of a cell."""
 STRONGEST = 0.65
 """Share of the heat colour in the background of the fullest cell: more would make the number hard to read."""
@@ -85,7 +85,7 @@ class ConfusionMatrix(Widget, can_focus=True):
 
     @property
     def _cell_width(self) -> int:
-        return max(4, min(9, (self.size.width - ROW_HEADING) // (CLASSES + 1)))
+        return max(4, min(12, (self.size.width - ROW_HEADING) // (CLASSES + 1)))
 
     def use_lines(self, lines: int) -> None:
         """Makes the cells as high as so many lines allow, at most `HIGHEST` lines each."""

@@ -5,7 +5,6 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
-from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -21,6 +20,7 @@ from mnist_tui.text import clean_line, in_ascii
 from mnist_tui.tui import clipboard
 from mnist_tui.tui.analyse import jobs, texts
 from mnist_tui.tui.analyse.advice_list import AdviceList
+from mnist_tui.tui.analyse.class_scores import ClassScores
 from mnist_tui.tui.analyse.gallery import Gallery
 from mnist_tui.tui.analyse.inside_view import InsideView, Subject
 from mnist_tui.tui.analyse.jobs import Analysed
@@ -104,7 +104,7 @@ class AnalyseScreen(WorkerScreen):
         with Horizontal(id="analyse-matrix"):
             yield ConfusionMatrix(self._ascii_only)
             with VerticalScroll(id="analyse-classes", can_focus=False):
-                yield Static(id="class-lines")
+                yield ClassScores(self._ascii_only)
         yield PicturesView(self.submit, self._data_dir, self._ascii_only)
         with VerticalScroll(id="analyse-confidence"):
             yield Static(id="confidence-lines")
@@ -127,7 +127,6 @@ class AnalyseScreen(WorkerScreen):
         is_wide = event.size.width >= WIDE
         self.set_class(is_wide, "-wide")
         self.query_one(ConfusionMatrix).use_lines(event.size.height - CHROME_LINES - (0 if is_wide else CLASS_LINES))
-        self.call_after_refresh(self._redraw_texts)
 
     # --- what is analysed ---
 
@@ -156,8 +155,16 @@ class AnalyseScreen(WorkerScreen):
         self.query_one(ConfusionMatrix).show(analysed.run, analysed.versus.difference if analysed.versus else None)
         self.query_one(AdviceList).show(analysed.run.advice, NO_ADVICE)
         self.query_one(PicturesView).show(analysed)
-        self._redraw_texts()
+        self.query_one(ClassScores).show(analysed)
+        self._show_confidence(analysed)
         self._show_headline(analysed)
+        self._show_line()
+
+    def _show_confidence(self, analysed: Analysed) -> None:
+        text = texts.confidence_lines(analysed, self._ascii_only)
+        if self._ascii_only:
+            text.plain = in_ascii(text.plain)
+        self.query_one("#confidence-lines", Static).update(text)
 
     def _show_headline(self, analysed: Analysed) -> None:
         analysis, run = analysed.run, analysed.run.run
@@ -212,7 +219,6 @@ class AnalyseScreen(WorkerScreen):
     def _open_view(self, view: str) -> None:
         self.view = view
         self._show_view()
-        self._redraw_texts()
 
     def _show_view(self) -> None:
         self.query_one(ViewBar).show(self.view)
@@ -222,23 +228,6 @@ class AnalyseScreen(WorkerScreen):
         focusable = next((widget for widget in widgets if widget.focusable), None)
         self.set_focus(focusable)
         self._show_line()
-
-    def _redraw_texts(self) -> None:
-        """Draws the view of text that can be seen."""
-        if self.analysed is None:
-            return
-        match self.view:
-            case "Matrix":
-                width = self.query_one("#analyse-classes").scrollable_content_region.width - 1
-                self._update("#class-lines", texts.class_lines(self.analysed, width))
-            case "Confidence":
-                self._update("#confidence-lines", texts.confidence_lines(self.analysed, self._ascii_only))
-        self._show_line()
-
-    def _update(self, selector: str, text: Text) -> None:
-        if self._ascii_only:
-            text.plain = in_ascii(text.plain)
-        self.query_one(selector, Static).update(text)
 
     @on(ConfusionMatrix.Moved)
     @on(Gallery.Moved)

@@ -68,11 +68,15 @@ class Classifiers:
         return RunAnswer(title, probabilities, stability=stability)
 
     def _classifier(self, folder: Path) -> "Classifier":
+        if folder not in self._loaded:
+            self._loaded[folder] = self._load(folder)
+        return self._loaded[folder]
+
+    @staticmethod
+    def _load(folder: Path) -> "Classifier":
         from mnist_tui.training.classify import Classifier
 
-        if folder not in self._loaded:
-            self._loaded[folder] = Classifier(folder)
-        return self._loaded[folder]
+        return Classifier(folder)
 
 
 def choose_runs(index: RunIndex, names: Sequence[str]) -> list[Run]:
