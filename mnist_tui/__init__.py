@@ -7,17 +7,21 @@ bottom, and `lint-imports` checks it:
     cli/        the command line: main.py (arguments, exit codes), runs.py (commands on saved runs), config.py,
                 headless.py (events as lines or JSON), doctor.py
     tui/        the dashboard: app.py and its modes (modes.py); runner.py, the thread that trains; what all screens
-                share: messages.py, background.py (a worker thread), dialogs.py, help.py, keys.py, status.py, themes.py
+                share: messages.py, background.py (a worker thread), dialogs.py, help.py, keys.py, status.py, themes.py,
+                view_bar.py, pixels.py (images as half blocks)
       lab/      screen.py connects the parts: design.py (what is designed, undo), design_panes.py (the panes that edit
                 it), run_control.py, training.py (the run as curves), previews.py, predictor.py, lines.py, jobs.py (for
                 the worker thread); panes.py folds; a file for each pane and dialog
       runs/     screen.py, the table of all run folders and details of one; run_screen.py, the views of an opened run
       compare/  screen.py and overlay.py, the curves of several runs
+      analyse/  screen.py, the views of one run or two: matrix.py and class_scores.py, pictures.py and gallery.py,
+                inside_view.py and inside.py, advice_list.py; texts.py, jobs.py (for the worker thread)
+      draw/     screen.py, canvas.py (mouse and keys), answers_view.py, jobs.py
       charts/   track.py (a run as it is drawn), curves.py, canvas.py (braille dots), plot.py, chart.py, zoom.py
     training/   from a spec to a trained network: session.py (a run from end to end, resume, extend), loop.py, step.py,
                 batches.py, augment.py, data.py, download.py, build.py, checkpoint.py, environment.py; fusion.py,
                 batch_norm.py and flat_parameters.py make it fast; preview.py and predict.py, for the laboratory;
-                activations.py (layer outputs, Grad-CAM, occlusion: analysis that needs the network itself).
+                activations.py (layer outputs, class maps, occlusion: analysis that needs the network itself).
                 Only here is torch used.
     analysis/   what saved runs say: statistics.py, comparison.py, run_diff.py; tables.py, markdown.py, plots.py (text);
                 saved_predictions.py (the reader of predictions.npz), confusion.py, mistakes.py, label_errors.py (of

@@ -65,8 +65,8 @@ class Stability:
     """As `classify.Stability`."""
 
     agreement: float = 0.75
+    variants: tuple[int, ...] = (0,) * 28
     range: tuple[float, float] = (0.5, 0.9)
-    variants: tuple[int, ...] = tuple(range(28))
 
 
 class Classifier:
@@ -125,7 +125,7 @@ class AnalyseJobs:
 
 
 def predictions(wrong: int = 40, seed: int = 0) -> tuple[NDArray[np.uint8], Floats]:
-    """Labels (400,), the same for each seed, and log-probabilities (400, 10) that are wrong for about `wrong` images."""
+    """Labels (400,), the same for each seed, and log-probabilities (400, 10), wrong for about `wrong` images."""
     random = np.random.default_rng(seed)
     labels = (np.arange(IMAGES) % 10).astype(np.uint8)
     logits = random.normal(size=(IMAGES, 10)) * 0.8
