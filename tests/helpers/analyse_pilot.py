@@ -1,5 +1,6 @@
 """Analyse and Draw under a pilot: saved runs with made-up predictions, and jobs that need no torch."""
 
+import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -28,6 +29,17 @@ from mnist_tui.tui.draw.screen import DrawScreen
 from mnist_tui.tui.request import LabRequest
 
 IMAGES = 400
+HOSTILE = "\x1b[31m[bold]\x9b2J\u202eevil[/]\r\n\x00[@click=app.quit]x[/]"
+"""A name from outside."""
+GOLDEN = Path(__file__).parents[1] / "golden"
+LOOKS = [
+    ((80, 24), False, False),
+    ((120, 40), False, False),
+    ((200, 60), False, False),
+    ((120, 40), True, False),
+    ((120, 40), False, True),
+]
+"""Size, ASCII and NO_COLOR of the golden files."""
 Floats = NDArray[np.float32]
 
 
@@ -192,3 +204,23 @@ async def settled(pilot: Pilot[Any], is_so: Callable[[], object]) -> None:
     """`until`, then until the screen stands still."""
     await until(pilot, is_so)
     await pilot.pause(0.05)
+
+
+def golden(name: str, text: str) -> None:
+    """Compares with golden/, or writes it where MNIST_TUI_WRITE_GOLDEN is set."""
+    path = GOLDEN / f"{name}.txt"
+    if os.environ.get("MNIST_TUI_WRITE_GOLDEN"):
+        path.write_text(text)
+    assert text == path.read_text()
+
+
+def coloured(pilot: Pilot[Any]) -> int:
+    """How many cells have a colour that is no grey."""
+    styles = [segment.style for strip in pilot.app.screen._compositor.render_strips() for segment in strip]
+    found = 0
+    for style in filter(None, styles):
+        colours = [
+            colour.get_truecolor() for colour in (style.color, style.bgcolor) if colour and not colour.is_default
+        ]
+        found += any(len(set(colour)) > 1 for colour in colours)
+    return found

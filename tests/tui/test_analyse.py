@@ -1,6 +1,5 @@
 """Analyse under a pilot: every view and key, what is missing or damaged, and text from outside."""
 
-import os
 import random
 from pathlib import Path
 from typing import Any
@@ -8,10 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers.analyse_pilot import (
+    HOSTILE,
+    LOOKS,
     AnalyseJobs,
     analyse_screen,
     analysed,
+    coloured,
     dashboard,
+    golden,
     line,
     make_answered,
     open_view,
@@ -33,10 +36,6 @@ from mnist_tui.tui.help import HelpScreen
 from mnist_tui.tui.lab.screen import LabScreen
 
 RUNS = Path("runs")
-HOSTILE = "\x1b[31m[bold]\x9b2J\u202eevil[/]\r\n\x00[@click=app.quit]x[/]"
-GOLDEN = Path(__file__).parents[1] / "golden"
-MODES = [((80, 24), False, False), ((120, 40), False, False), ((200, 60), False, False)]
-PLAIN = [((120, 40), True, False), ((120, 40), False, True)]
 
 
 @pytest.fixture(autouse=True)
@@ -522,27 +521,7 @@ async def test_random_keys(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
 # --- how it looks ---
 
 
-def golden(name: str, text: str) -> None:
-    """Compares with golden/, or writes it where MNIST_TUI_WRITE_GOLDEN is set."""
-    path = GOLDEN / f"{name}.txt"
-    if os.environ.get("MNIST_TUI_WRITE_GOLDEN"):
-        path.write_text(text)
-    assert text == path.read_text()
-
-
-def coloured(pilot: Pilot[Any]) -> int:
-    """How many cells have a colour that is no grey."""
-    styles = [segment.style for strip in pilot.app.screen._compositor.render_strips() for segment in strip]
-    found = 0
-    for style in filter(None, styles):
-        colours = [
-            colour.get_truecolor() for colour in (style.color, style.bgcolor) if colour and not colour.is_default
-        ]
-        found += any(len(set(colour)) > 1 for colour in colours)
-    return found
-
-
-@pytest.mark.parametrize(("size", "ascii_only", "no_color"), MODES + PLAIN)
+@pytest.mark.parametrize(("size", "ascii_only", "no_color"), LOOKS)
 async def test_how_analyse_looks(
     size: tuple[int, int], ascii_only: bool, no_color: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
