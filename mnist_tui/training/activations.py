@@ -5,10 +5,10 @@ numpy arrays and plain values, so that a screen can show it without torch. Every
 no random number is drawn, no gradient is left in the network.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -48,6 +48,7 @@ class ClassMap:
     """How much each part of the image speaks for a class."""
 
     label: int
+    method: Literal["Grad-CAM", "HiResCAM"]
     layer: LayerRow
     """The layer whose channels are weighted: the last one with more than one pixel."""
     values: Floats
@@ -107,7 +108,7 @@ def look_inside(folder: Path, image: bytes, label: int | None = None) -> Inside:
         probabilities=class_probabilities,
         layers=layer_outputs(spec, network, image),
         filters=first_filters(network),
-        class_maps=tuple(grad_cam(spec, network, image, each) for each in classes) if has_map else (),
+        class_maps=tuple(class_map(spec, network, image, each) for each in classes) if has_map else (),
         occlusions=tuple(occlusion_map(spec, network, image, each) for each in classes),
     )
 
@@ -157,13 +158,18 @@ def first_filters(network: nn.Module) -> Floats | None:
     return next((_as_array(module.weight) for module in network.modules() if isinstance(module, nn.Conv2d)), None)
 
 
-def grad_cam(spec: RunSpec, network: nn.Module, image: bytes, label: int) -> ClassMap:
-    """Grad-CAM of a class at the last layer that has more than one pixel.
+def class_map(spec: RunSpec, network: nn.Module, image: bytes, label: int) -> ClassMap:
+    """How much each place of the last layer with more than one pixel speaks for a class.
 
-    With A_k the k-th channel of that layer and y the logit of the class, alpha_k is the mean over the pixels of
-    dy/dA_k, and the map is ReLU(sum over k of alpha_k A_k): Selvaraju et al. 2017, "Grad-CAM: Visual Explanations from
-    Deep Networks via Gradient-based Localization" (arXiv:1610.02391), equations 1 and 2. A closing `LogSoftmax` or
-    `Softmax` is left out: y is taken before it. Raises `SpecError` where no layer has more than one pixel.
+    With A_k the k-th channel of that layer and y the logit of the class, the map is ReLU(sum over k of dy/dA_k * A_k),
+    place by place: HiResCAM, Draelos, Carin 2020, "Use HiResCAM instead of Grad-CAM for faithful explanations of
+    convolutional neural networks" (arXiv:2011.08891). Where global average pooling follows, dy/dA_k is the same at
+    every place, and the map is that of Grad-CAM, Selvaraju et al. 2017 (arXiv:1610.02391, equations 1 and 2), which
+    has the mean of dy/dA_k over the places instead. Under other heads, such as `Flatten` and `Linear`, that mean
+    cancels what speaks for the class at one place by what speaks against it at another.
+
+    A closing `LogSoftmax` or `Softmax` is left out: y is taken before it. Raises `SpecError` where no layer has more
+    than one pixel.
     """
     place = _last_map(spec)
     if place is None:
@@ -177,11 +183,22 @@ def grad_cam(spec: RunSpec, network: nn.Module, image: bytes, label: int) -> Cla
         channels = channels.detach().requires_grad_()
         logit = nn.Sequential(*rest)(channels).flatten()[label]
         (gradient,) = torch.autograd.grad(logit, channels)
-    weights = gradient.mean(dim=(2, 3), keepdim=True)
-    values = (weights * channels.detach()).sum(dim=1, keepdim=True).relu()
+    values = (gradient * channels.detach()).sum(dim=1, keepdim=True).relu()
     heat = interpolate(values, (SIDE, SIDE), mode="bilinear", align_corners=False)
     highest = heat.max()
-    return ClassMap(label, row, _as_array(values[0, 0]), _as_array((heat / highest if highest > 0 else heat)[0, 0]))
+    return ClassMap(
+        label=label,
+        method="Grad-CAM" if _is_averaged(rest) else "HiResCAM",
+        layer=row,
+        values=_as_array(values[0, 0]),
+        heat=_as_array((heat / highest if highest > 0 else heat)[0, 0]),
+    )
+
+
+def _is_averaged(rest: Sequence[nn.Module]) -> bool:
+    """Whether the layers after the last one with more than one pixel begin with global average pooling."""
+    first = next((module for module in rest if not isinstance(module, nn.Dropout | nn.Dropout2d)), None)
+    return isinstance(first, nn.AvgPool2d | nn.AdaptiveAvgPool2d)
 
 
 def _last_map(spec: RunSpec) -> tuple[int, LayerRow] | None:

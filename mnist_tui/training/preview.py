@@ -94,11 +94,22 @@ def test_images(name: str, sha256: str, data_dir: Path | None, indices: Sequence
     `name` and `sha256` are those of a run's data set. Nothing is downloaded; raises `DataError` where that data set is
     not on this machine.
     """
+    pixels = _dataset_of_run(name, sha256, data_dir).test.pixels.numpy()
+    return {index: pixels[index].tobytes() for index in indices if index < len(pixels)}
+
+
+def class_mean(name: str, sha256: str, data_dir: Path | None, label: int) -> bytes:
+    """784 grey values, row by row: the mean of all test images of a class; arguments and errors as `test_images`."""
+    test = _dataset_of_run(name, sha256, data_dir).test
+    mean = test.pixels[test.labels == label].float().mean(dim=0)
+    return mean.round().to(torch.uint8).numpy().tobytes()
+
+
+def _dataset_of_run(name: str, sha256: str, data_dir: Path | None) -> Dataset:
     dataset = _dataset("digits" if name == "digits" else "mnist", data_dir)
     if dataset.name != name or _digest(dataset) != sha256:
         raise DataError(f"the run's data set, {name}, is not on this machine; --data-dir names its folder")
-    pixels = dataset.test.pixels
-    return {index: bytes(pixels[index].reshape(-1).tolist()) for index in indices if index < len(pixels)}
+    return dataset
 
 
 @lru_cache(maxsize=2)

@@ -1,4 +1,4 @@
-"""Layer outputs against the modules, Grad-CAM against autograd on the whole network, occlusion against brute force."""
+"""Layer outputs against the modules, class maps against autograd on the whole network, occlusion by brute force."""
 
 from pathlib import Path
 
@@ -78,24 +78,32 @@ def test_layers_inside_a_residual() -> None:
 
 @pytest.mark.parametrize("name", ["residual", "iter5", "v2", "step1", "exp19"])
 @pytest.mark.parametrize("label", [0, 7])
-def test_grad_cam(name: str, label: int) -> None:
-    """As autograd through the whole network gives it, with the logits taken before a closing LogSoftmax."""
+def test_class_map(name: str, label: int) -> None:
+    """As autograd through the whole network gives it, with the logits taken before a closing LogSoftmax.
+
+    Place by place as HiResCAM; under global average pooling equal to Grad-CAM, and named so.
+    """
     spec = SPECS[name]
     network = network_of(spec)
-    heat = activations.grad_cam(spec, network, IMAGE, label)
+    found = activations.class_map(spec, network, IMAGE, label)
     channels: list[torch.Tensor] = []
     position = [row for row in spec.rows if row.depth == 0].index(heat.layer)
     handle = network[position].register_forward_hook(lambda module, given, output: channels.append(output))
     logits = network(tensor(spec)) if spec.calls[-1].name != "LogSoftmax" else network[:-1](tensor(spec))
     handle.remove()
     (gradient,) = torch.autograd.grad(logits[0, label], channels[0])
-    expected = torch.zeros(heat.values.shape)
+    hires, grad_cam = torch.zeros(found.values.shape), torch.zeros(found.values.shape)
     for channel in range(gradient.shape[1]):
-        expected += gradient[0, channel].mean() * channels[0][0, channel].detach()
-    assert heat.values == pytest.approx(expected.clamp(min=0).numpy(), abs=1e-5)
-    assert heat.heat.shape == (28, 28)
-    assert heat.heat.max() in (0, pytest.approx(1))
-    later = spec.rows[heat.layer.index :]
+        hires += gradient[0, channel] * channels[0][0, channel].detach()
+        grad_cam += gradient[0, channel].mean() * channels[0][0, channel].detach()
+    later = spec.rows[found.layer.index :]
+    is_pooled = "AvgPool2d" in later[0].type
+
+    assert found.values == pytest.approx(hires.clamp(min=0).numpy(), abs=1e-5)
+    assert found.method == ("Grad-CAM" if is_pooled else "HiResCAM")
+    assert torch.allclose(hires, grad_cam, atol=1e-5) is is_pooled
+    assert found.heat.shape == (28, 28)
+    assert found.heat.max() in (0, pytest.approx(1))
     assert all(len(row.output_shape) == 1 or row.output_shape[1:] == (1, 1) for row in later)
 
 
@@ -145,7 +153,7 @@ def test_everything_about_an_image(tmp_path: Path) -> None:
 def test_no_gradient_stays_in_the_network() -> None:
     """Afterwards the network has no gradient, no hook, and its mode is unchanged."""
     network = network_of(RESIDUAL)
-    activations.grad_cam(RESIDUAL, network, IMAGE, 1)
+    activations.class_map(RESIDUAL, network, IMAGE, 1)
     activations.layer_outputs(RESIDUAL, network, IMAGE)
 
     assert all(weight.grad is None for weight in network.parameters())
@@ -159,7 +167,7 @@ def test_networks_without_maps() -> None:
 
     assert activations.first_filters(network) is None
     with pytest.raises(SpecError, match="no class map"):
-        activations.grad_cam(FLAT, network, IMAGE, 0)
+        activations.class_map(FLAT, network, IMAGE, 0)
 
 
 def test_bad_input(tmp_path: Path) -> None:

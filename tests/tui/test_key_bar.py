@@ -57,12 +57,12 @@ async def until_in_runs(pilot: Pilot[Any], is_in_runs: bool) -> None:
 async def test_modes_help_and_quit_are_in_sight() -> None:
     """In every mode, at the right ends of the first and the last line."""
     async with lab(size=(80, 24)) as pilot:
-        for mode in "123":
+        for mode in "12345":
             await pilot.press("escape", mode)
             await until(pilot, lambda: bool(pilot.app.screen.query(KeyBar)) and keys(pilot))
             first, *_, last = look(pilot).splitlines()
 
-            assert first.endswith("1 Lab  2 Runs  3 Compare")
+            assert first.endswith("1 Lab 2 Runs 3 Comp 4 Ana 5 Draw")
             assert last.endswith("? Help  q Quit")
             assert len(last) <= 80
 
@@ -84,7 +84,12 @@ async def test_in_a_field_too() -> None:
 async def test_the_names_of_modes_get_shorter() -> None:
     """Their keys are left where there is less room, and nothing where there is hardly any."""
     async with lab() as pilot:
-        for width, modes in ((70, "1 Lab  2 Runs  3 Compare"), (50, "1  2  3"), (30, "18,422 params")):
+        for width, modes in (
+            (140, "3 Compare  4 Analyse  5 Draw"),
+            (70, "3 Comp 4 Ana 5 Draw"),
+            (50, "1  2  3  4  5"),
+            (30, "18,422 params"),
+        ):
             await pilot.resize_terminal(width, 24)
             await until_first_line_ends(pilot, modes)
 

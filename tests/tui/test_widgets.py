@@ -22,10 +22,11 @@ from mnist_tui.spec.layer_diff import layer_changes
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.tui.lab import layer_table
 from mnist_tui.tui.lab.budget import BudgetCard, budget_lines, budget_text
-from mnist_tui.tui.lab.digits import DigitsStrip, half_blocks, ramp
+from mnist_tui.tui.lab.digits import DigitsStrip
 from mnist_tui.tui.lab.epochs import EpochTable, cell, columns
 from mnist_tui.tui.lab.layer_table import LayerTable
 from mnist_tui.tui.lab.picker import PresetPicker
+from mnist_tui.tui.pixels import half_blocks, ramp
 
 WIDTHS = (34, 44, 64)
 LAB_120 = 39

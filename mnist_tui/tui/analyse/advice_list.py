@@ -1,11 +1,12 @@
 """The coach's advice on a run as a list; Enter puts a suggested change into the lab."""
 
 from collections.abc import Sequence
-from textwrap import wrap
 from typing import ClassVar
 
+from rich.console import Group
+from rich.padding import Padding
 from rich.text import Text
-from textual import events, on
+from textual import on
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import OptionList
@@ -14,6 +15,12 @@ from textual.widgets.option_list import Option
 from mnist_tui.analysis.coach_evidence import Advice
 from mnist_tui.text import clean_line
 from mnist_tui.tui.keys import with_ids
+
+LINE_BREAK = "\n"
+OTHER_LAYERS = "other layers, shown in the lab"
+"""Said instead of a setting of several lines."""
+INDENT = 3
+"""Cells left of what stands below a rule's name."""
 
 
 class AdviceList(OptionList):
@@ -49,28 +56,17 @@ class AdviceList(OptionList):
     def __init__(self) -> None:
         super().__init__(compact=True)
         self._advice: Sequence[Advice] = ()
-        self._reason = ""
 
     def show(self, advice: Sequence[Advice], reason: str = "") -> None:
         """Shows other advice; `reason` says why there is none."""
-        self._advice, self._reason = advice, reason
-        self._fill()
-
-    def on_resize(self, event: events.Resize) -> None:
-        self._fill()
-
-    def _fill(self) -> None:
-        highlighted = self.highlighted
+        self._advice = advice
         self.clear_options()
-        width = max(20, self.size.width - 4)
-        for number, one in enumerate(self._advice, start=1):
-            self.add_option(Option(_text(number, one, width)))
-        if not self._advice:
-            self.add_option(Option(Text(self._reason), disabled=True))
-        elif highlighted is not None and highlighted < len(self._advice):
-            self.highlighted = highlighted
-        else:
+        for number, one in enumerate(advice, start=1):
+            self.add_option(Option(_lines(number, one)))
+        if advice:
             self.highlighted = 0
+        else:
+            self.add_option(Option(Text(reason), disabled=True))
 
     @property
     def current(self) -> Advice | None:
@@ -89,15 +85,12 @@ class AdviceList(OptionList):
             self.post_message(self.ExplanationAsked(self.current.rule))
 
 
-def _text(number: int, advice: Advice, width: int) -> Text:
-    """The rule's name, what it saw, and what to do, wrapped."""
-    text = Text(f"{number}  {advice.rule}\n", "bold")
-    for line in wrap(clean_line(advice.sentence), width):
-        text.append(f"   {line}\n")
-    suggestion = clean_line(advice.suggestion)
-    for line in wrap(f"> {suggestion}", width):
-        text.append(f"   {line}\n", "italic")
+def _lines(number: int, advice: Advice) -> Group:
+    """The rule's name, what it saw, and what to do; the list wraps them."""
+    settings = []
     for path, value in (advice.settings or {}).items():
-        shown = value if "\n" not in value else "other layers, shown in the lab"
-        text.append(f"     {path} = {clean_line(shown, max(10, width - len(path) - 8))}\n", "dim")
-    return text
+        settings.append(f"{path} = {clean_line(value, 200) if LINE_BREAK not in value else OTHER_LAYERS}")
+    parts = [(clean_line(advice.sentence), ""), (f"> {clean_line(advice.suggestion)}", "italic")]
+    parts += [(setting, "dim") for setting in settings]
+    indented = [Padding(Text(text, style), (0, 0, 0, INDENT)) for text, style in parts]
+    return Group(Text(f"{number}  {advice.rule}", "bold"), *indented, Text())

@@ -14,7 +14,7 @@ from textual.widget import Widget
 from mnist_tui.analysis.images import SIDE, pixels
 from mnist_tui.analysis.mistakes import TOP, Answer
 from mnist_tui.tui.keys import with_ids
-from mnist_tui.tui.lab.digits import half_blocks, ramp
+from mnist_tui.tui.pixels import picture
 
 GAP = 2
 """Cells between two pictures."""
@@ -60,14 +60,16 @@ class Gallery(Widget, can_focus=True):
     def __init__(self, ascii_only: bool) -> None:
         super().__init__()
         self._ascii_only = ascii_only
-        self._answers: Sequence[Answer] = ()
+        self.answers: Sequence[Answer] = ()
+        """All images, those of other pages included."""
         self._images: Mapping[int, bytes] = {}
         self._reason = ""
         self._selected = 0
 
-    def show(self, answers: Sequence[Answer], reason: str = "") -> None:
-        """Shows images from the first on; `reason` says why there are none."""
-        self._answers, self._reason, self._selected = answers, reason, 0
+    def show(self, answers: Sequence[Answer], reason: str = "", place: int = 0) -> None:
+        """Shows images, with the cursor on the one at `place`; `reason` says why there are none."""
+        self.answers, self._reason = answers, reason
+        self._selected = max(0, min(place, len(answers) - 1))
         self.refresh()
         self.post_message(self.Moved())
 
@@ -79,15 +81,20 @@ class Gallery(Widget, can_focus=True):
     @property
     def selected(self) -> Answer | None:
         """The image under the cursor."""
-        return self._answers[self._selected] if self._answers else None
+        return self.answers[self._selected] if self.answers else None
+
+    @property
+    def place(self) -> int:
+        """The place of the cursor among the images, from 0."""
+        return self._selected
 
     @property
     def page_text(self) -> str:
         """`12 of 126, page 2 of 9`."""
-        if not self._answers:
+        if not self.answers:
             return ""
-        pages = -(-len(self._answers) // self._per_page)
-        return f"{self._selected + 1} of {len(self._answers):,}, page {self._page + 1} of {pages:,}"
+        pages = -(-len(self.answers) // self._per_page)
+        return f"{self._selected + 1:,} of {len(self.answers):,}, page {self._page + 1} of {pages:,}"
 
     # --- layout ---
 
@@ -119,8 +126,8 @@ class Gallery(Widget, can_focus=True):
 
     def action_move(self, count: int) -> None:
         """Moves the cursor by so many images."""
-        if self._answers:
-            self._selected = min(len(self._answers) - 1, max(0, self._selected + count))
+        if self.answers:
+            self._selected = min(len(self.answers) - 1, max(0, self._selected + count))
             self.refresh()
             self.post_message(self.Moved())
 
@@ -134,11 +141,11 @@ class Gallery(Widget, can_focus=True):
 
     def action_first(self) -> None:
         """The first image."""
-        self.action_move(-len(self._answers))
+        self.action_move(-len(self.answers))
 
     def action_last(self) -> None:
         """The last image."""
-        self.action_move(len(self._answers))
+        self.action_move(len(self.answers))
 
     def action_open_image(self) -> None:
         """Opens the selected image."""
@@ -148,7 +155,7 @@ class Gallery(Widget, can_focus=True):
     def on_click(self, event: Click) -> None:
         event.stop()
         place = event.get_content_offset(self)
-        if place is None or not self._answers:
+        if place is None or not self.answers:
             return
         across, _ = self._grid
         row = place.y // (SIDE // 2 // self._shrink + TEXT_LINES + 1)
@@ -164,10 +171,10 @@ class Gallery(Widget, can_focus=True):
     # --- drawing ---
 
     def render(self) -> Text:
-        if not self._answers:
+        if not self.answers:
             return Text(self._reason, "dim")
         first = self._page * self._per_page
-        shown = self._answers[first : first + self._per_page]
+        shown = self.answers[first : first + self._per_page]
         across, _ = self._grid
         lines: list[Text] = []
         for start in range(0, len(shown), across):
@@ -181,10 +188,10 @@ class Gallery(Widget, can_focus=True):
         width = SIDE // self._shrink
         image = self._images.get(answer.index)
         if image is None:
-            picture = [Text(" " * width) for _ in range(SIDE // 2 // self._shrink)]
+            drawn = [Text(" " * width) for _ in range(SIDE // 2 // self._shrink)]
         else:
-            picture = (ramp if self._ascii_only else half_blocks)(pixels(image, self._shrink))
-        lines = [*picture, self._heading(answer), self._index_line(answer), *self._bars(answer, width)]
+            drawn = picture(pixels(image, self._shrink), self._ascii_only)
+        lines = [*drawn, self._heading(answer), self._index_line(answer), *self._bars(answer, width)]
         for line in lines:
             line.truncate(width, pad=True)
         return lines

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from mnist_tui.analysis.run_analysis import RunAnalysis, Versus, analyse, compare_with
 from mnist_tui.analysis.saved_predictions import FILE
-from mnist_tui.errors import RunError
+from mnist_tui.errors import MnistTuiError, RunError
 from mnist_tui.runs.index import RunIndex
 from mnist_tui.runs.record import Run
+from mnist_tui.text import clean_line
 
 if TYPE_CHECKING:
     from mnist_tui.training.activations import Inside
@@ -21,6 +22,10 @@ class Analysed:
 
     run: RunAnalysis
     versus: Versus | None = None
+    no_versus: str = ""
+    """Why the run is not held against the baseline that was asked for."""
+    files: tuple[tuple[Path, int], ...] = ()
+    """The files of predictions that were read, with their times of modification in nanoseconds."""
 
     @property
     def is_mnist(self) -> bool:
@@ -30,17 +35,39 @@ class Analysed:
     @property
     def identity(self) -> tuple[object, ...]:
         """Equal for analyses that show the same."""
-        others = (self.versus.other,) if self.versus else ()
-        return tuple((each.run.id, each.predictions.epoch) for each in (self.run, *others))
+        return (self.run.run.state, self.no_versus, self.files)
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether a run has had a better epoch since."""
+        return any(_modified(path) != modified for path, modified in self.files)
 
 
 def analyse_runs(index: RunIndex, names: Sequence[str]) -> Analysed:
-    """The analysis of the first named run against the second; without names, of the newest run with predictions."""
+    """The analysis of the first named run against the second; without names, of the newest run with predictions.
+
+    Raises `MnistTuiError` where the first cannot be analysed; where the second cannot, `Analysed.no_versus` says why.
+    """
     index.refresh()
     by_name = {run.id: run for run in index.all}
     named = [by_name[name] for name in names if name in by_name]
-    first = analyse(named[0] if named else _newest(index.all), index.all)
-    return Analysed(first, compare_with(first, analyse(named[1])) if len(named) > 1 else None)
+    runs = named[:2] or [_newest(index.all)]
+    files = tuple((path, _modified(path)) for path in (run.folder / FILE for run in runs))
+    first = analyse(runs[0], index.all)
+    if len(runs) == 1:
+        return Analysed(first, files=files)
+    try:
+        return Analysed(first, compare_with(first, analyse(runs[1])), files=files)
+    except MnistTuiError as error:
+        return Analysed(first, no_versus=clean_line(str(error), 300), files=files)
+
+
+def _modified(path: Path) -> int:
+    """The time of modification in nanoseconds; 0 where there is no such file."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _newest(runs: Sequence[Run]) -> Run:
@@ -55,6 +82,13 @@ def test_images(run: Run, data_dir: Path | None, indices: Sequence[int]) -> Mapp
     from mnist_tui.training import preview
 
     return preview.test_images(run.dataset or "", run.data[1] or "", data_dir, indices)
+
+
+def class_mean(run: Run, data_dir: Path | None, label: int) -> bytes:
+    """784 grey values: the mean of a class's test images; raises `DataError` where the data is not the run's."""
+    from mnist_tui.training import preview
+
+    return preview.class_mean(run.dataset or "", run.data[1] or "", data_dir, label)
 
 
 def look_inside(folder: Path, image: bytes, label: int | None) -> "Inside":

@@ -26,7 +26,7 @@ FORMS: dict[Form, str] = {
 ROW_HEADING = 8
 """Cells left of the matrix: the word `true` and the class."""
 HEADER_LINES = 2
-HIGHEST = 3
+HIGHEST = 5
 """Lines of a cell."""
 STRONGEST = 0.65
 """Share of the heat colour in the background of the fullest cell: more would make the number hard to read."""
@@ -70,11 +70,12 @@ class ConfusionMatrix(Widget, can_focus=True):
         """True and predicted class."""
 
     def show(self, analysis: RunAnalysis, difference: Matrix | None) -> None:
-        """Shows another run, and its difference to a baseline; the cursor starts on the most confused pair."""
+        """Shows a run, and its difference to a baseline; on another run the cursor starts on the most confused pair."""
+        is_same = self._analysis is not None and self._analysis.run.id == analysis.run.id
         self._analysis, self._difference = analysis, difference
         if self.form == "difference" and difference is None:
             self.form = "counts"
-        if analysis.pairs:
+        if analysis.pairs and not is_same:
             self.cursor = (analysis.pairs[0].label, analysis.pairs[0].prediction)
         self.refresh(layout=True)
         self.post_message(self.Moved())
@@ -84,7 +85,7 @@ class ConfusionMatrix(Widget, can_focus=True):
 
     @property
     def _cell_width(self) -> int:
-        return max(4, min(9, (self.size.width - ROW_HEADING) // (CLASSES + 1)))
+        return max(4, min(12, (self.size.width - ROW_HEADING) // (CLASSES + 1)))
 
     def use_lines(self, lines: int) -> None:
         """Makes the cells as high as so many lines allow, at most `HIGHEST` lines each."""

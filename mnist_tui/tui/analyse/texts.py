@@ -1,41 +1,60 @@
 """The views that are lines of text: scores of the classes, confidence, and the line about a cell of the matrix."""
 
+from itertools import zip_longest
+from textwrap import wrap
+
 from rich.text import Text
 
 from mnist_tui.analysis.label_errors import CEILING, LABEL_ERRORS
+from mnist_tui.runs.record import Run
 from mnist_tui.text import clean_line
 from mnist_tui.tui.analyse.jobs import Analysed
 
 BAR_CELLS = 40
 """Cells of a bar that stands for a share of 1."""
+PAIR_CELLS = 32
+"""Cells that the most confused pairs need beside the scores."""
+HEADINGS = ("class ", "most confused", "label errors")
 
 
-def class_lines(analysed: Analysed) -> Text:
-    """Precision, recall and F1 of each class, then the most confused pairs."""
-    text = Text("class  precision   recall       F1   images\n", "bold")
+def run_title(run: Run) -> str:
+    """The name and the seed of a run, safe to show."""
+    return clean_line(f"{run.name} s{run.seed}", 60)
+
+
+def class_lines(analysed: Analysed, width: int) -> Text:
+    """Precision, recall and F1 of each class, and the most confused pairs: beside them where `width` cells allow it."""
+    scores = ["class  precision   recall       F1   images"]
     for score in analysed.run.scores:
-        text.append(f"{score.label:>5}  {score.precision:>9.2%}  {score.recall:>7.2%}  {score.f1:>7.2%}  ")
-        text.append(f"{score.support:>7,}\n")
-    text.append("\nmost confused\n", "bold")
+        scores.append(
+            f"{score.label:>5}  {score.precision:>9.2%}  {score.recall:>7.2%}  {score.f1:>7.2%}  {score.support:>7,}"
+        )
+    pairs = ["most confused"]
     for pair in analysed.run.pairs:
         images = "image" if pair.count == 1 else "images"
-        text.append(f"  {pair.label} taken for {pair.prediction}   {pair.count:>4} {images}\n")
-    return text.append_text(ceiling_lines(analysed))
+        pairs.append(f"{pair.label} taken for {pair.prediction}  {pair.count:>5,} {images}")
+    if width >= len(scores[0]) + PAIR_CELLS:
+        lines = [f"{left:<{len(scores[0])}}     {right}" for left, right in zip_longest(scores, pairs, fillvalue="")]
+    else:
+        lines = [*scores, "", *pairs]
+    text = Text(no_wrap=True)
+    for line in [*lines, *ceiling_lines(analysed, width)]:
+        text.append(f"{line.rstrip()}\n", "bold" if line.startswith(HEADINGS) else "")
+    return text
 
 
-def ceiling_lines(analysed: Analysed) -> Text:
-    """What the wrong labels of MNIST mean for this run; nothing for other data."""
+def ceiling_lines(analysed: Analysed, width: int) -> list[str]:
+    """What the wrong labels of MNIST mean for this run, wrapped; [] for other data."""
     ceiling = analysed.run.ceiling
     if ceiling is None:
-        return Text()
-    count = len(LABEL_ERRORS)
-    return Text.assemble(
-        ("\nlabel errors\n", "bold"),
-        f"  {count} of the 10,000 labels are wrong (Northcutt et al. 2021): who reads every image right gets "
-        f"{CEILING:.2%}.\n",
-        f"  This run differs from the label on {ceiling.counted_wrong} of them, {ceiling.read_as_guessed} as the study "
-        f"reads them; on the other images it has {ceiling.accuracy_on_others:.2%}.\n",
+        return []
+    sentences = (
+        f"{len(LABEL_ERRORS)} of the 10,000 labels are wrong (Northcutt et al. 2021): who reads every image right gets "
+        f"{CEILING:.2%}.",
+        f"This run differs from the label on {ceiling.counted_wrong} of them, {ceiling.read_as_guessed} as the study "
+        f"reads them; on the other images it has {ceiling.accuracy_on_others:.2%}.",
     )
+    return ["", "label errors", *(line for sentence in sentences for line in wrap(sentence, max(20, width)))]
 
 
 def confidence_lines(analysed: Analysed, ascii_only: bool) -> Text:

@@ -2,8 +2,6 @@
 
 from typing import ClassVar, Literal
 
-from rich.color import Color
-from rich.style import Style
 from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.events import MouseDown, MouseMove, MouseUp
@@ -11,14 +9,16 @@ from textual.geometry import Offset
 from textual.message import Message
 from textual.widget import Widget
 
-from mnist_tui.analysis.images import RAMP, SIDE
+from mnist_tui.analysis.images import RAMP, SIDE, pixels, ramp_lines
 from mnist_tui.images.drawing import Drawing, Point
 from mnist_tui.tui.keys import with_ids
+from mnist_tui.tui.pixels import Pixel, half_blocks, wide_blocks
 
 Scale = Literal[0, 1, 2]
 CELLS: dict[Scale, tuple[int, int]] = {0: (SIDE, SIDE // 2), 1: (2 * SIDE, SIDE), 2: (4 * SIDE, 2 * SIDE)}
 """Columns and lines of the canvas at each scale; at 0 a cell holds two pixels, one above the other."""
-PEN = Color.from_rgb(230, 159, 0)
+PEN = (230, 159, 0)
+"""The colour of the pixel under the pen."""
 
 
 class DrawCanvas(Widget, can_focus=True):
@@ -84,6 +84,7 @@ class DrawCanvas(Widget, can_focus=True):
         place = event.get_content_offset(self)
         if place is not None:
             event.stop()
+            self._lift_pen()
             self._is_dragging = True
             self.capture_mouse()
             self.drawing.press(self._point(place), erase=self.is_erasing or event.button == 3)
@@ -100,6 +101,7 @@ class DrawCanvas(Widget, can_focus=True):
             self._is_dragging = False
             self.release_mouse()
             self.drawing.release()
+            self.refresh()
 
     def _point(self, place: Offset) -> Point:
         """The middle of a cell in pixels of the drawing."""
@@ -110,19 +112,18 @@ class DrawCanvas(Widget, can_focus=True):
 
     def action_toggle_pen(self) -> None:
         """Puts the pen down, which makes a dot, or lifts it."""
-        self.is_pen_down = not self.is_pen_down
-        if self.is_pen_down:
+        if not self.is_pen_down:
+            self.is_pen_down = True
             self.drawing.press(self._pen_point, erase=self.is_erasing)
             self._draw_change()
+            self._show_pen()
         else:
-            self.drawing.release()
-        self._show_pen()
+            self._lift_pen()
 
     def action_toggle_eraser(self) -> None:
         """Makes the pen an eraser, or a pen again; lifts it."""
-        self.is_erasing, self.is_pen_down = not self.is_erasing, False
-        self.drawing.release()
-        self._show_pen()
+        self.is_erasing = not self.is_erasing
+        self._lift_pen()
 
     def action_move(self, columns: int, rows: int) -> None:
         """Moves the pen by a pixel; it draws where it is down."""
@@ -137,33 +138,38 @@ class DrawCanvas(Widget, can_focus=True):
     def _pen_point(self) -> Point:
         return (self._pen[0] + 0.5, self._pen[1] + 0.5)
 
+    def _lift_pen(self) -> None:
+        """Ends the stroke of the keys: the arrows draw on only where the pen was put down since."""
+        self.is_pen_down = False
+        self.drawing.release()
+        self._show_pen()
+
     def _show_pen(self) -> None:
         self.refresh()
         self.post_message(self.PenMoved())
 
     def action_clear(self) -> None:
         """Empties the canvas."""
+        self._lift_pen()
         self.drawing.clear()
         self._draw_change()
 
     def action_undo(self) -> None:
-        """Takes the last stroke back."""
+        """Takes the last change back."""
+        self._lift_pen()
         if self.drawing.undo():
             self._draw_change()
 
     def action_shift(self, columns: int, rows: int) -> None:
         """Moves the digit."""
+        self._lift_pen()
         self.drawing.shift(columns, rows)
         self._draw_change()
 
     def action_rotate(self, degrees: int) -> None:
         """Turns the digit, anticlockwise for positive degrees."""
+        self._lift_pen()
         self.drawing.rotate(degrees)
-        self._draw_change()
-
-    def replace(self, drawing: Drawing) -> None:
-        """Draws on from another drawing."""
-        self.drawing = drawing
         self._draw_change()
 
     def _draw_change(self) -> None:
@@ -173,38 +179,30 @@ class DrawCanvas(Widget, can_focus=True):
     # --- drawing ---
 
     def render(self) -> Text:
-        rows = [self.drawing.pixels[start : start + SIDE] for start in range(0, SIDE * SIDE, SIDE)]
+        return Text("\n", no_wrap=True).join(self._ascii_lines() if self._ascii_only else self._colour_lines())
+
+    def _colour_lines(self) -> list[Text]:
+        rows: list[list[Pixel]] = [list(row) for row in pixels(self.drawing.pixels, 1)]
+        if self._is_pen_seen:
+            rows[self._pen[1]][self._pen[0]] = PEN
         if self._scale == 0:
-            lines = [self._half_line(row, rows[row], rows[row + 1]) for row in range(0, SIDE, 2)]
+            return half_blocks(rows)
+        return [line for row in rows for line in [wide_blocks(row, 2 * self._scale)] * self._scale]
+
+    def _ascii_lines(self) -> list[Text]:
+        grey = pixels(self.drawing.pixels, 1)
+        if self._scale == 0:
+            lines, width, rows_in_line = ramp_lines(grey), 1, 2
         else:
-            lines = [line for row in range(SIDE) for line in [self._line(row, rows[row])] * self._scale]
-        return Text("\n", no_wrap=True).join(lines)
+            width, rows_in_line = 2 * self._scale, 1
+            lines = ["".join(RAMP[value * len(RAMP) // 256] * width for value in row) for row in grey]
+        if self._is_pen_seen:
+            number, start = self._pen[1] // rows_in_line, self._pen[0] * width
+            line = lines[number]
+            lines[number] = line[:start] + "+" * width + line[start + width :]
+        return [Text(line, no_wrap=True) for line in lines for _ in range(max(1, self._scale))]
 
-    def _half_line(self, row: int, upper: bytes, lower: bytes) -> Text:
-        """Two rows of pixels in one line."""
-        line = Text(no_wrap=True)
-        for column, (top, bottom) in enumerate(zip(upper, lower, strict=True)):
-            if self._ascii_only:
-                line.append("+" if self._is_pen(column, row, row + 1) else RAMP[(top + bottom) // 2 * len(RAMP) // 256])
-            else:
-                colours = (self._colour(column, row, top), self._colour(column, row + 1, bottom))
-                line.append("▀", Style(color=colours[0], bgcolor=colours[1]))
-        return line
-
-    def _line(self, row: int, values: bytes) -> Text:
-        """One row of pixels, each as wide as two of its lines are high."""
-        width = 2 * self._scale
-        line = Text(no_wrap=True)
-        for column, value in enumerate(values):
-            if self._ascii_only:
-                line.append(("+" if self._is_pen(column, row) else RAMP[value * len(RAMP) // 256]) * width)
-            else:
-                line.append(" " * width, Style(bgcolor=self._colour(column, row, value)))
-        return line
-
-    def _colour(self, column: int, row: int, value: int) -> Color:
-        return PEN if self._is_pen(column, row) else Color.from_rgb(value, value, value)
-
-    def _is_pen(self, column: int, *rows: int) -> bool:
-        """Whether the pen that the keys move is on one of these pixels, and to be seen."""
-        return self.has_focus and not self._is_dragging and column == self._pen[0] and self._pen[1] in rows
+    @property
+    def _is_pen_seen(self) -> bool:
+        """Whether the pen that the keys move is drawn."""
+        return self.has_focus and not self._is_dragging

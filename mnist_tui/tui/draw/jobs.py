@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mnist_tui.training.classify import Classifier, Stability
 
 MOST_RUNS = 3
-"""Runs that are asked at once."""
+"""Runs that are asked at once: more do not fit beside each other."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,10 @@ class Classifiers:
     def __init__(self) -> None:
         self._loaded: dict[Path, Classifier] = {}
 
-    def forget(self) -> None:
-        """Loads the networks again at the next question: a run may have had a better epoch."""
+    def choose(self, index: RunIndex, names: Sequence[str]) -> list[Run]:
+        """`choose_runs`; forgets the networks, since a run may have had a better epoch."""
         self._loaded.clear()
+        return choose_runs(index, names)
 
     def answer(self, runs: Sequence[Run], drawing: Drawing, with_stability: bool) -> Answers | None:
         """What the runs say about a drawing; None for a blank one."""
@@ -67,11 +68,15 @@ class Classifiers:
         return RunAnswer(title, probabilities, stability=stability)
 
     def _classifier(self, folder: Path) -> "Classifier":
+        if folder not in self._loaded:
+            self._loaded[folder] = self._load(folder)
+        return self._loaded[folder]
+
+    @staticmethod
+    def _load(folder: Path) -> "Classifier":
         from mnist_tui.training.classify import Classifier
 
-        if folder not in self._loaded:
-            self._loaded[folder] = Classifier(folder)
-        return self._loaded[folder]
+        return Classifier(folder)
 
 
 def choose_runs(index: RunIndex, names: Sequence[str]) -> list[Run]:

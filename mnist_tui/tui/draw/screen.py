@@ -14,7 +14,7 @@ from mnist_tui.text import clean_line
 from mnist_tui.tui.background import WorkerScreen
 from mnist_tui.tui.draw.answers_view import AnswersView
 from mnist_tui.tui.draw.canvas import DrawCanvas
-from mnist_tui.tui.draw.jobs import Answers, Classifiers, choose_runs
+from mnist_tui.tui.draw.jobs import Answers, Classifiers
 from mnist_tui.tui.help import help_on
 from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.keys import with_ids
@@ -40,6 +40,8 @@ class DrawScreen(WorkerScreen):
             ),
             Binding("i", "look_inside", "Inside", tooltip="what the first run's network does with it, in Analyse"),
             Binding("w", "save", "Save", tooltip="as a PNG file in the current folder"),
+            Binding("pagedown", "scroll_answers(1)", "Answers down", show=False),
+            Binding("pageup", "scroll_answers(-1)", "Answers up", show=False),
             Binding("question_mark,f1", "help", "Help"),
         ]
     )
@@ -71,8 +73,7 @@ class DrawScreen(WorkerScreen):
     def on_screen_resume(self) -> None:
         """Chooses the runs again: others may be marked, and a run may have had a better epoch."""
         index, names = self._selection.runs, [names[0] for names in self._selection.colors]
-        self._classifiers.forget()
-        self.submit("runs", lambda: choose_runs(index, names), self._use_runs)
+        self.submit("runs", lambda: self._classifiers.choose(index, names), self._use_runs)
 
     def _use_runs(self, runs: list[Run] | None, error: str | None) -> None:
         if runs is None:
@@ -110,6 +111,11 @@ class DrawScreen(WorkerScreen):
         """Shows how the answers change for the digit shifted and turned slightly, or hides it."""
         self._has_stability = not self._has_stability
         self._ask()
+
+    def action_scroll_answers(self, pages: int) -> None:
+        """Scrolls the answers where there is too little room for them."""
+        answers = self.query_one(VerticalScroll)
+        answers.scroll_relative(y=pages * answers.size.height, animate=False)
 
     def action_look_inside(self) -> None:
         """Opens the drawing in Analyse."""

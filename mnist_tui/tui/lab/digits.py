@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.color import Color
-from rich.style import Style, StyleType
+from rich.style import StyleType
 from rich.text import Text
 from textual import events
 from textual.message import Message
 from textual.widget import Widget
 
-from mnist_tui.analysis.images import SIDE, pixels, ramp_lines
+from mnist_tui.analysis.images import SIDE, pixels
+from mnist_tui.tui.pixels import picture
 
 if TYPE_CHECKING:
     from mnist_tui.training.predict import Prediction
@@ -24,22 +24,6 @@ HIGHEST = 0.99
 """The highest probability that is shown: 0.996 would be rounded to a certainty."""
 LEGEND = "label>prediction; "
 """In the caption while a visible prediction is wrong."""
-
-
-def half_blocks(grey: Sequence[Sequence[int]]) -> list[Text]:
-    """Two rows of pixels in each line: the upper half of a cell is its character, the lower its background."""
-    lines = []
-    for upper, lower in zip(grey[::2], grey[1::2], strict=True):
-        line = Text(no_wrap=True)
-        for top, bottom in zip(upper, lower, strict=True):
-            line.append("▀", Style(color=Color.from_rgb(top, top, top), bgcolor=Color.from_rgb(bottom, bottom, bottom)))
-        lines.append(line)
-    return lines
-
-
-def ramp(grey: Sequence[Sequence[int]]) -> list[Text]:
-    """Two rows of pixels in each line, as one of ten characters."""
-    return [Text(line) for line in ramp_lines(grey)]
 
 
 def label_text(label: int, prediction: "Prediction | None", width: int, wrong: StyleType) -> Text:
@@ -142,8 +126,8 @@ class DigitsStrip(Widget, can_focus=True):
 
     def _row(self, part: slice, factor: int, has_labels: bool) -> list[Text]:
         """Digits beside each other, and their labels below."""
-        gap, draw = Text(" " * GAP), ramp if self.ascii_only else half_blocks
-        columns = [draw(pixels(digit, factor)) for digit in self.digits[part]]
+        gap = Text(" " * GAP)
+        columns = [picture(pixels(digit, factor), self.ascii_only) for digit in self.digits[part]]
         lines = [gap.join(parts) for parts in zip(*columns, strict=True)]
         if not has_labels:
             return lines

@@ -10,9 +10,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
-from textual.content import Content
-from textual.events import Click
-from textual.message import Message
 from textual.widgets import Static
 
 from mnist_tui.analysis import markdown, tables
@@ -32,29 +29,12 @@ from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.runs.saved_curves import SavedCurves
 from mnist_tui.tui.runs.selection import RunSelection
 from mnist_tui.tui.status import Headline
+from mnist_tui.tui.view_bar import ViewBar
 
 MAX_LOG = 2**20
 CURVES = "Curves"
 """The view that is no text."""
 NAMES = {"RunScreen": "Run", "VerticalScroll": "View", "App": "Everywhere"}
-
-
-class ViewName(Static):
-    """The name of a view, to click on."""
-
-    class Chosen(Message):
-        """A view is wanted."""
-
-        def __init__(self, name: str) -> None:
-            super().__init__()
-            self.name = name
-
-    def __init__(self, name: str) -> None:
-        super().__init__(Content(f" {name} "))
-        self.view = name
-
-    def on_click(self, event: Click) -> None:
-        self.post_message(self.Chosen(self.view))
 
 
 class RunScreen(WorkerScreen):
@@ -89,9 +69,7 @@ class RunScreen(WorkerScreen):
 
     def compose(self) -> ComposeResult:
         yield Headline("runs")
-        with Vertical(id="view-names"):
-            for name in (CURVES, *VIEWS):
-                yield ViewName(name)
+        yield ViewBar((CURVES, *VIEWS))
         with Vertical(id="view-curves"):
             yield Chart("accuracy", self.ascii_only, "run-accuracy")
             yield Chart("loss", self.ascii_only, "run-loss", log_y=True)
@@ -133,14 +111,13 @@ class RunScreen(WorkerScreen):
         self.view = names[(names.index(self.view) + steps) % len(names)]
         self._show()
 
-    @on(ViewName.Chosen)
-    def _choose(self, event: ViewName.Chosen) -> None:
-        self.view = event.name
+    @on(ViewBar.Chosen)
+    def _choose(self, message: ViewBar.Chosen) -> None:
+        self.view = message.view
         self._show()
 
     def _show(self) -> None:
-        for name in self.query(ViewName):
-            name.set_class(name.view == self.view, "-chosen")
+        self.query_one(ViewBar).show(self.view)
         is_text = self.view != CURVES
         self.query_one("#view-text").display = is_text
         self.query_one("#view-curves").display = not is_text
