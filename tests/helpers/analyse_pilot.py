@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from textual.pilot import Pilot
 
 from helpers.lab_pilot import CannedJobs, CannedRunner, until
-from helpers.saved_runs import answer_with, make_run
+from helpers.saved_runs import make_run, write_log_probs
 from mnist_tui.errors import CheckpointError
 from mnist_tui.runs.record import Run
 from mnist_tui.spec import presets
@@ -151,7 +151,7 @@ def predictions(wrong: int = 40, seed: int = 0) -> tuple[NDArray[np.uint8], Floa
 def make_answered(runs_dir: Path, seed: int = 0, index: int = 0, spec: RunSpec | None = None, **record: Any) -> Path:
     """A run with predictions; a younger one has a higher `index`."""
     folder = make_run(runs_dir, spec or presets.load("iter5"), seed, 0.9 + index / 1000, index, **record)
-    answer_with(folder, *predictions(40 + 3 * seed, seed))
+    write_log_probs(folder, *predictions(40 + 3 * seed, seed))
     return folder
 
 

@@ -87,7 +87,7 @@ def test_class_map(name: str, label: int) -> None:
     network = network_of(spec)
     found = activations.class_map(spec, network, IMAGE, label)
     channels: list[torch.Tensor] = []
-    position = [row for row in spec.rows if row.depth == 0].index(heat.layer)
+    position = [row for row in spec.rows if row.depth == 0].index(found.layer)
     handle = network[position].register_forward_hook(lambda module, given, output: channels.append(output))
     logits = network(tensor(spec)) if spec.calls[-1].name != "LogSoftmax" else network[:-1](tensor(spec))
     handle.remove()
