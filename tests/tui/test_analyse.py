@@ -22,7 +22,7 @@ from helpers.analyse_pilot import (
     settled,
 )
 from helpers.lab_pilot import look, notices, on_top, screen, until
-from helpers.saved_runs import MNIST, make_run, write_log_probs
+from helpers.saved_runs import MNIST, make_run, write_log_probs, write_predictions
 from textual.pilot import Pilot
 from textual.widgets import OptionList, Static
 
