@@ -628,6 +628,7 @@ async def test_nearer_shows_what_was_thinned_away() -> None:
         assert len(top.split()) >= 18
 
 
+@pytest.mark.slow
 async def test_the_zoom_takes_every_key_with_any_run() -> None:
     """No run at all, a pinned run without an epoch, a run that has not begun an epoch: no key is a crash."""
     keys = ",".join(binding.key for binding in ZoomScreen.BINDINGS).split(",")  # type: ignore[union-attr]

@@ -376,7 +376,7 @@ async def test_a_rate_changed_by_hand_is_marked() -> None:
         assert "greater than 0" in refused
         assert runner(pilot).asked == [("learning_rate", 0.01)]
         assert screen(pilot).view.run.marks == [(0.5, 0.01)]  # type: ignore[union-attr]
-        assert "rate changed by hand" in shown(pilot, Headline)
+        assert "rate by hand" in shown(pilot, Headline)
         assert str(screen(pilot).query_one(DataTable).get_cell("1", "epoch")).startswith("1!")
 
 
