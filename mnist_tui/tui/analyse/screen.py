@@ -174,10 +174,10 @@ class AnalyseScreen(WorkerScreen):
             "Analyse",
             run_title(run),
             f"{analysis.accuracy:.2%}",
+            against,
             f"{wrong:,} of {total:,} wrong",
             f"best epoch {analysis.predictions.epoch}{'' if run.state == 'completed' else f', {run.state}'}",
             "" if run.dataset == "mnist" else f"{run.dataset or 'unknown data'}, not MNIST",
-            against,
         ]
         self.query_one(Headline).show([clean_line(part, 100) for part in parts if part])
 

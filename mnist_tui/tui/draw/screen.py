@@ -104,7 +104,7 @@ class DrawScreen(WorkerScreen):
         canvas = self.canvas
         tool = "eraser" if canvas.is_erasing else "pen"
         state = "down: the arrows draw" if canvas.is_pen_down else "up: the arrows move it, space puts it down"
-        shift = "HJKL shift, < > turn the digit"
+        shift = "HJKL shift, < > turn it"
         self.query_one("#draw-line", OneLine).put(f"{tool} {state}; {shift}")
 
     def action_toggle_stability(self) -> None:
