@@ -334,7 +334,7 @@ class AnalyseScreen(WorkerScreen):
 
     @on(AdviceList.ExplanationAsked)
     def _explain(self, message: AdviceList.ExplanationAsked) -> None:
-        self.app.push_screen(MessageDialog(message.rule, coach.explain(message.rule)))
+        self.app.push_screen(MessageDialog("Why this advice", coach.explain(message.rule)))
 
     # --- everything else ---
 

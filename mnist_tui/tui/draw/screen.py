@@ -120,7 +120,7 @@ class DrawScreen(WorkerScreen):
     def action_look_inside(self) -> None:
         """Opens the drawing in Analyse."""
         if self.canvas.drawing.is_blank or not self._runs:
-            self.notify("draw a digit first", markup=False)
+            self.notify("draw a digit first" if self._runs else "there is no run to look into", markup=False)
             return
         self.post_message(LookInside(self._runs[0].id, self.canvas.drawing.prepared().pixels))
 
