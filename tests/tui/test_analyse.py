@@ -164,16 +164,15 @@ async def test_predictions_without_probabilities() -> None:
     write_predictions(folder, [3, 14, 25])
     async with analysed() as pilot:
         await open_view(pilot, "Confidence")
-        text = look(pilot)
+        text = " ".join(look(pilot).split())
         orders = []
         for _ in range(3):
             await pilot.press("o")
             orders.append(line(pilot).split(":")[0])
 
         assert "kept no log-probabilities; train the run again to see confidences" in text
-        assert orders == ["mistakes, by true class, then by prediction", "mistakes, highest loss first"] * 1 + [
-            "mistakes, by true class, then by prediction"
-        ]
+        by_class, by_loss = "mistakes, by true class, then by prediction", "mistakes, highest loss first"
+        assert orders == [by_class, by_loss, by_class]
         assert any(notice.startswith("no order by confidence") for notice in notices(pilot))
 
 
@@ -189,10 +188,10 @@ async def test_a_better_epoch_is_seen_while_it_is_open(monkeypatch: pytest.Monke
         write_log_probs(folder, *predictions(25))
         await until(pilot, lambda: headline(pilot) != before)
 
-        assert "93.75%" in headline(pilot)
+        assert "94.00%" in headline(pilot)
         assert matrix(pilot).cursor == cursor
         assert (gallery(pilot).place, place) == (2, 2)
-        assert line(pilot) == "mistakes, highest loss first: 3 of 25, page 1 of 2"
+        assert line(pilot) == "mistakes, highest loss first: 3 of 24, page 1 of 2"
 
 
 # --- matrix and pictures ---

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from rich.console import Group
-from rich.padding import Padding
 from rich.text import Text
 from textual import on
 from textual.binding import Binding, BindingType
@@ -19,8 +17,6 @@ from mnist_tui.tui.keys import with_ids
 LINE_BREAK = "\n"
 OTHER_LAYERS = "other layers, shown in the lab"
 """Said instead of a setting of several lines."""
-INDENT = 3
-"""Cells left of what stands below a rule's name."""
 
 
 class AdviceList(OptionList):
@@ -62,7 +58,7 @@ class AdviceList(OptionList):
         self._advice = advice
         self.clear_options()
         for number, one in enumerate(advice, start=1):
-            self.add_option(Option(_lines(number, one)))
+            self.add_option(Option(_text(number, one)))
         if advice:
             self.highlighted = 0
         else:
@@ -85,12 +81,12 @@ class AdviceList(OptionList):
             self.post_message(self.ExplanationAsked(self.current.rule))
 
 
-def _lines(number: int, advice: Advice) -> Group:
+def _text(number: int, advice: Advice) -> Text:
     """The rule's name, what it saw, and what to do; the list wraps them."""
-    settings = []
+    text = Text(f"{number}  {advice.rule}\n", "bold")
+    text.append(f"{clean_line(advice.sentence)}\n", "not bold")
+    text.append(f"> {clean_line(advice.suggestion)}\n", "not bold italic")
     for path, value in (advice.settings or {}).items():
-        settings.append(f"{path} = {clean_line(value, 200) if LINE_BREAK not in value else OTHER_LAYERS}")
-    parts = [(clean_line(advice.sentence), ""), (f"> {clean_line(advice.suggestion)}", "italic")]
-    parts += [(setting, "dim") for setting in settings]
-    indented = [Padding(Text(text, style), (0, 0, 0, INDENT)) for text, style in parts]
-    return Group(Text(f"{number}  {advice.rule}", "bold"), *indented, Text())
+        setting = clean_line(value, 200) if LINE_BREAK not in value else OTHER_LAYERS
+        text.append(f"  {path} = {setting}\n", "not bold dim")
+    return text

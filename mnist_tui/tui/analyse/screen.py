@@ -174,10 +174,10 @@ class AnalyseScreen(WorkerScreen):
             "Analyse",
             run_title(run),
             f"{analysis.accuracy:.2%}",
+            against,
             f"{wrong:,} of {total:,} wrong",
             f"best epoch {analysis.predictions.epoch}{'' if run.state == 'completed' else f', {run.state}'}",
             "" if run.dataset == "mnist" else f"{run.dataset or 'unknown data'}, not MNIST",
-            against,
         ]
         self.query_one(Headline).show([clean_line(part, 100) for part in parts if part])
 
@@ -334,7 +334,7 @@ class AnalyseScreen(WorkerScreen):
 
     @on(AdviceList.ExplanationAsked)
     def _explain(self, message: AdviceList.ExplanationAsked) -> None:
-        self.app.push_screen(MessageDialog(message.rule, coach.explain(message.rule)))
+        self.app.push_screen(MessageDialog("Why this advice", coach.explain(message.rule)))
 
     # --- everything else ---
 

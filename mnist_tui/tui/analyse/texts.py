@@ -12,6 +12,8 @@ from mnist_tui.tui.analyse.jobs import Analysed
 
 BAR_CELLS = 40
 """Cells of a bar that stands for a share of 1."""
+LINE_CELLS = 76
+"""Cells of a line of a sentence, so that it fits into 80 columns."""
 PAIR_CELLS = 32
 """Cells that the most confused pairs need beside the scores."""
 HEADINGS = ("class ", "most confused", "label errors")
@@ -61,7 +63,8 @@ def confidence_lines(analysed: Analysed, ascii_only: bool) -> Text:
     """The reliability diagram, the calibration error, and the accuracy on the most confident images."""
     confidence = analysed.run.confidence
     if confidence is None:
-        return Text(f"! {clean_line(analysed.run.confidence_missing or '', 300)}")
+        missing = clean_line(analysed.run.confidence_missing or "", 300)
+        return Text("\n".join(wrap(f"! {missing}", LINE_CELLS)))
     text = Text.assemble(
         (f"expected calibration error  {confidence.expected_calibration_error:.4f}", "bold"),
         "   mean |accuracy - confidence| over 15 bins (Guo et al. 2017)\n",

@@ -45,7 +45,6 @@ class DrawCanvas(Widget, can_focus=True):
     DEFAULT_CSS = """
     DrawCanvas { width: auto; height: auto; border: round $frame; }
     DrawCanvas:focus { border: round $primary; }
-    .-ascii DrawCanvas { border: ascii $foreground; }
     """
     ALLOW_SELECT: ClassVar[bool] = False
 

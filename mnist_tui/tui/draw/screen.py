@@ -104,7 +104,7 @@ class DrawScreen(WorkerScreen):
         canvas = self.canvas
         tool = "eraser" if canvas.is_erasing else "pen"
         state = "down: the arrows draw" if canvas.is_pen_down else "up: the arrows move it, space puts it down"
-        shift = "HJKL shift, < > turn the digit"
+        shift = "HJKL shift, < > turn it"
         self.query_one("#draw-line", OneLine).put(f"{tool} {state}; {shift}")
 
     def action_toggle_stability(self) -> None:
@@ -120,7 +120,7 @@ class DrawScreen(WorkerScreen):
     def action_look_inside(self) -> None:
         """Opens the drawing in Analyse."""
         if self.canvas.drawing.is_blank or not self._runs:
-            self.notify("draw a digit first", markup=False)
+            self.notify("draw a digit first" if self._runs else "there is no run to look into", markup=False)
             return
         self.post_message(LookInside(self._runs[0].id, self.canvas.drawing.prepared().pixels))
 
