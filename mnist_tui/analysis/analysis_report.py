@@ -1,7 +1,7 @@
 """The analysis of a run as lines of text and as JSON: what `mnist-tui analyse RUN [--against RUN] [--json]` prints."""
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -49,7 +49,7 @@ def report_lines(
         *_ceiling_lines(analysis),
         *(_versus_lines(analysis, versus, ascii_only) if versus else []),
         "",
-        *_advice_lines(analysis),
+        *advice_lines(analysis.advice),
     ]
     return [in_ascii(line) if ascii_only else line for line in map(_plain, lines)]
 
@@ -145,12 +145,13 @@ def _versus_lines(analysis: RunAnalysis, versus: Versus, ascii_only: bool) -> It
     yield f"exact McNemar test: p = {versus.test.p:.3g}"
 
 
-def _advice_lines(analysis: RunAnalysis) -> Iterator[str]:
+def advice_lines(advice: Sequence[Advice]) -> Iterator[str]:
+    """What the coach says about a run, each rule with what to change."""
     yield "coach"
-    for advice in analysis.advice:
-        yield f"  {advice.rule}: {advice.sentence}"
-        yield f"    {advice.suggestion}{_set_options(advice)}"
-    if not analysis.advice:
+    for one in advice:
+        yield f"  {one.rule}: {one.sentence}"
+        yield f"    {one.suggestion}{_set_options(one)}"
+    if not advice:
         yield "  no rule applies to this run"
 
 
