@@ -24,7 +24,7 @@ class AdviceDialog(Dialog[Advice]):
     """Returns the advice whose change is to be put into the lab."""
 
     AUTO_FOCUS = "AdviceList"
-    BINDINGS: ClassVar[list[BindingType]] = with_ids([Binding("escape,q", "dismiss", "Close")])
+    BINDINGS: ClassVar[list[BindingType]] = with_ids([Binding("escape,q,ctrl+q", "dismiss", "Close")])
 
     def __init__(self, advice: Sequence[Advice], run: str) -> None:
         super().__init__()

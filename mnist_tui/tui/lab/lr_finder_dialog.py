@@ -46,7 +46,7 @@ class LrFinderDialog(Dialog[Suggestion]):
     """Returns the suggested learning rate to use."""
 
     AUTO_FOCUS = "OptionList"
-    BINDINGS: ClassVar[list[BindingType]] = with_ids([Binding("escape", "dismiss", "Cancel")])
+    BINDINGS: ClassVar[list[BindingType]] = with_ids([Binding("escape,q,ctrl+q", "dismiss", "Cancel")])
 
     def __init__(self, spec: RunSpec, find: Find, ascii_only: bool) -> None:
         super().__init__()
@@ -73,9 +73,6 @@ class LrFinderDialog(Dialog[Suggestion]):
 
     def on_unmount(self) -> None:
         self._control.stop()
-
-    def is_useful(self, action: str) -> bool:
-        return action != "select" or bool(self._suggestions)
 
     def _report(self, event: Notice | RateTried) -> None:
         """Called in the thread of the range test."""
@@ -113,7 +110,6 @@ class LrFinderDialog(Dialog[Suggestion]):
         options.add_options([Option(Content(self._option_line(each))) for each in found.suggestions])
         options.display = bool(found.suggestions)
         options.highlighted = 0 if found.suggestions else None
-        self.refresh_bindings()
 
     @property
     def _suggestions(self) -> tuple[Suggestion, ...]:
@@ -143,7 +139,7 @@ class LrFinderDialog(Dialog[Suggestion]):
 def _ending(found: RatesFound) -> str:
     """How the test ended, and why there is no suggestion."""
     steps = f"{len(found.rates):,} steps"
-    ended = f"{steps}; the loss diverged" if found.ended == "diverged" else steps
+    ended = f"{steps}, until the loss diverged" if found.ended == "diverged" else steps
     if found.suggestions:
-        return f"{ended}; up and down choose a rate, Enter uses it, Escape changes nothing"
+        return f"{ended}; arrows choose, Enter uses a rate"
     return f"{ended}; no suggestion: no rate from {LOWEST:g} to {HIGHEST:g} lowered the smoothed loss by {MIN_FALL:.0%}"

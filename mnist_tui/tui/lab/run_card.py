@@ -23,6 +23,8 @@ RESUMABLE = ("stopped", "failed")
 """Outcomes after which a run can be resumed."""
 MOST_LINES = 3
 """Longest sentence, in lines."""
+ADVICE_RANK = 4
+"""Behind the outcome, the best epoch, the target and the message."""
 ADVICE_LINES = 2
 """Longest advice, in lines: the dialog has all of it."""
 
@@ -94,8 +96,7 @@ class RunCard(Static, can_focus=True):
     def _card(self, run: RunCurves, end: RunEnded) -> list[Text]:
         """The lines about a run that ended; where there is less room, those with the lowest ranks, in their order."""
         *_, seeds, advice = self._shown
-        key = f"; a: advice ({len(advice)})" if advice else ""
-        lines = [(0, Text(f"{end.outcome} after {duration(end.seconds)}{key}", "bold"))]
+        lines = [(0, Text(f"{end.outcome} after {duration(end.seconds)}", "bold"))]
         if end.outcome != "completed":
             lines += [(3, line) for line in self._wrap(clean_line(end.message, 300))]
         if end.best is not None and end.last is not None:
@@ -104,7 +105,8 @@ class RunCard(Static, can_focus=True):
             lines += [(1, line) for line in best]
             lines.append((7, Text(f"last {end.last.test_accuracy:.2%} in epoch {end.last.epoch}")))
         lines += [(2, line) for line in self._budget()]
-        lines += [(4, line) for line in self._first(advice)]
+        room = self.max_lines - sum(rank < ADVICE_RANK for rank, _ in lines)
+        lines += [(ADVICE_RANK, line) for line in self._first(advice, min(ADVICE_LINES, room))]
         lines += [(6, line) for line in self._wrap(seeds)]
         if run.started is not None:
             lines.append((8, Text(self._cut_folder(clean_line(run.started.folder, 500)), "dim")))
@@ -123,13 +125,14 @@ class RunCard(Static, can_focus=True):
     def _wrap(self, text: str, style: str = "") -> list[Text]:
         return [Text(line, style) for line in wrap(text, self._width)[:MOST_LINES]]
 
-    def _first(self, advice: "Sequence[Advice]") -> list[Text]:
-        """The start of the most urgent advice."""
-        if not advice:
+    def _first(self, advice: "Sequence[Advice]", max_lines: int) -> list[Text]:
+        """The start of the most urgent advice, and the key that shows all of it."""
+        if not advice or max_lines < 1:
             return []
         mark = "~" if self._ascii_only else "…"
-        sentence = clean_line(f"advice: {advice[0].sentence} {advice[0].suggestion}", 500)
-        return [Text(line) for line in wrap(sentence, self._width, max_lines=ADVICE_LINES, placeholder=f" {mark}")]
+        first = f"advice 1 of {len(advice)}, key a: {advice[0].sentence} {advice[0].suggestion}"
+        wrapped = wrap(clean_line(first, 500), self._width, max_lines=max_lines, placeholder=f" {mark}")
+        return [Text(line) for line in wrapped]
 
     def _cut_folder(self, folder: str) -> str:
         """A folder, or the end of one that is too long: it has the name of the run."""
