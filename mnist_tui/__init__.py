@@ -7,13 +7,15 @@ bottom, and `lint-imports` checks it:
     cli/        the command line: main.py (arguments, exit codes), runs.py (commands on saved runs), config.py,
                 headless.py (events as lines or JSON), doctor.py
     tui/        the dashboard: app.py and its modes (modes.py); runner.py, the thread that trains; what all screens
-                share: messages.py, background.py (a worker thread), dialogs.py, help.py, keys.py, status.py, themes.py
+                share: messages.py, background.py (a worker thread), dialogs.py, advice_list.py, help.py, keys.py,
+                status.py, themes.py
       lab/      screen.py connects the parts: design.py (what is designed, undo), design_panes.py (the panes that edit
-                it), run_control.py, training.py (the run as curves), previews.py, predictor.py, lines.py, jobs.py (for
-                the worker thread); panes.py folds; a file for each pane and dialog
+                it), run_control.py, training.py (the run as curves), previews.py, predictor.py, rate_finder.py,
+                lines.py, jobs.py (for the worker thread); panes.py folds; a file for each pane and dialog
       runs/     screen.py, the table of all run folders and details of one; run_screen.py, the views of an opened run
       compare/  screen.py and overlay.py, the curves of several runs
-      charts/   track.py (a run as it is drawn), curves.py, canvas.py (braille dots), plot.py, chart.py, zoom.py
+      charts/   track.py (a run as it is drawn), curves.py, canvas.py (braille dots), plot.py, chart.py, zoom.py,
+                rates_plot.py (the learning-rate finder)
     training/   from a spec to a trained network: session.py (a run from end to end, resume, extend), loop.py, step.py,
                 batches.py, augment.py, data.py, download.py, build.py, checkpoint.py, environment.py; fusion.py,
                 batch_norm.py and flat_parameters.py make it fast; preview.py and predict.py, for the laboratory;
