@@ -11,17 +11,18 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 exit_code.py; headless.py and watch.py (events as lines or JSON)
     tui/        the dashboard: app.py and its modes (modes.py); runner.py, the thread that trains; how it ends
                 (shutdown.py, supervisor.py); what all screens share: messages.py, background.py (a worker thread),
-                dialogs.py, help.py, keys.py, status.py, themes.py, view_bar.py, pixels.py (images as half blocks);
-                what keeps it fast over SSH: diff_driver.py, repaint.py, key_queue.py
+                dialogs.py, help.py, keys.py, status.py, themes.py, view_bar.py, advice_list.py, pixels.py (half
+                blocks); what keeps it fast over SSH: diff_driver.py, repaint.py, key_queue.py
       lab/      screen.py connects the parts: design.py (draft, undo), design_panes.py (the panes that edit it),
-                run_control.py, training.py (the run as curves), previews.py, predictor.py, lines.py, jobs.py (for the
-                worker thread); panes.py folds; a file for each pane and dialog
+                run_control.py, training.py (the run as curves), previews.py, predictor.py, rate_finder.py, lines.py,
+                jobs.py (for the worker thread); panes.py folds; a file for each pane and dialog
       runs/     screen.py, the table of all run folders and details of one; run_screen.py, the views of an opened run
       compare/  screen.py and overlay.py, the curves of several runs
       analyse/  screen.py and the views of one run or two: matrix.py and class_scores.py, pictures.py and gallery.py,
-                inside_view.py and inside.py (a network from the inside), advice_list.py; texts.py, jobs.py
+                inside_view.py and inside.py (a network from the inside), texts.py, jobs.py
       draw/     screen.py, canvas.py (mouse and keys), answers_view.py, jobs.py
-      charts/   run_curves.py (a run as curves), curves.py, canvas.py (braille dots), plot.py, chart.py, zoom.py
+      charts/   run_curves.py (a run as curves), curves.py, canvas.py (braille dots), plot.py, chart.py, zoom.py,
+                rates_plot.py (the learning-rate finder)
     training/   from a spec to a trained network; only here is torch used. session.py (a run from end to end), resume.py
                 (resume, extend), loop.py (the generator of events), state.py (a training between two steps), step.py,
                 evaluation.py, checkpoint.py; batches.py, augment.py, data.py, download.py; build.py and

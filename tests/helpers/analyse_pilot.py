@@ -110,7 +110,7 @@ class AnalyseJobs:
         monkeypatch.setattr(analyse_jobs, "test_images", self._test_images)
         monkeypatch.setattr(analyse_jobs, "class_mean", lambda run, data_dir, label: bytes([label]) * 784)
         monkeypatch.setattr(analyse_jobs, "look_inside", self._look_inside)
-        self.classifier = type("Canned", (Classifier,), {"loaded": []})
+        self.classifier: type[Classifier] = type("Canned", (Classifier,), {"loaded": []})
         monkeypatch.setattr(draw_jobs.Classifiers, "_load", lambda _, folder: self.classifier(folder))
 
     @staticmethod

@@ -1,5 +1,6 @@
 """Draw under a pilot: the mouse, every key, several runs, what is saved, and the way into Analyse."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -137,14 +138,15 @@ async def test_shift_and_rotate() -> None:
     """As `Drawing` does it, by a pixel and by 5 degrees."""
     async with dashboard(key="5") as pilot:
         await draw_line(pilot, *["right"] * 6, *["down"] * 3)
-        for key, change in (
+        changes: tuple[tuple[str, Callable[[Drawing], None]], ...] = (
             ("H", lambda one: one.shift(-1, 0)),
             ("L", lambda one: one.shift(1, 0)),
             ("K", lambda one: one.shift(0, -1)),
             ("J", lambda one: one.shift(0, 1)),
             ("less_than_sign", lambda one: one.rotate(5)),
             ("greater_than_sign", lambda one: one.rotate(-5)),
-        ):
+        )
+        for key, change in changes:
             expected = Drawing(drawing(pilot))
             change(expected)
             await pilot.press(key)

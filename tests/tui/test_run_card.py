@@ -1,5 +1,6 @@
 """The card in the training pane: how the run in sight stands, how it ended, and what can be done with it then."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from rich.cells import cell_len
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
+from mnist_tui.analysis.coach_evidence import Advice
 from mnist_tui.runs.events import Event, Outcome, Progress
 from mnist_tui.runs.verdict import after_training
 from mnist_tui.spec import presets
@@ -39,14 +41,16 @@ class Alone(App[None]):
         yield self.card
 
 
-async def said(*events: Event, seeds: str = "", width: int = 100, ascii_only: bool = False) -> list[str]:
+async def said(
+    *events: Event, seeds: str = "", advice: Sequence[Advice] = (), width: int = 100, ascii_only: bool = False
+) -> list[str]:
     """The lines of the card about a run of iter5; empty while it is hidden."""
     track = RunCurves()
     for event in events:
         track.add(event)
     app = Alone(ascii_only)
     async with app.run_test(size=(width, 60)) as pilot:
-        app.card.show(track, presets.load("iter5"), seeds)
+        app.card.show(track, presets.load("iter5"), seeds, advice)
         await pilot.pause()
         lines = str(app.card.visual).splitlines() if app.card.display else []
         assert app.card.size.height == len(lines)
@@ -119,6 +123,20 @@ async def test_no_line_is_wider_than_its_pane(width: int) -> None:
 
     assert all(cell_len(line) <= width for line in lines)
     assert max(cell_len(line) for line in lines) == width, lines
+
+
+async def test_the_first_advice_in_two_lines() -> None:
+    """With the key that shows all of it; cut where it is longer."""
+    advice = [Advice("plateau", "The test loss is flat since epoch 9.", "Divide the rate by ten. " * 9, None)] * 2
+    lines = await said(STARTED, *ROWS, ended("completed", *ROWS), advice=advice, width=62)
+    ascii_lines = await said(STARTED, *ROWS, ended("completed", *ROWS), advice=advice, width=62, ascii_only=True)
+
+    assert lines[4:6] == [
+        "advice 1 of 2, key a: The test loss is flat since epoch 9.",
+        "Divide the rate by ten. Divide the rate by ten. Divide the …",
+    ]
+    assert ascii_lines[5].endswith(" ~")
+    assert len(lines) == 8
 
 
 async def test_in_ascii() -> None:

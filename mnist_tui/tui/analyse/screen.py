@@ -18,8 +18,8 @@ from mnist_tui.errors import MnistTuiError
 from mnist_tui.runs.record import Run
 from mnist_tui.text import clean_line, in_ascii
 from mnist_tui.tui import clipboard
+from mnist_tui.tui.advice_list import AdviceList
 from mnist_tui.tui.analyse import jobs, texts
-from mnist_tui.tui.analyse.advice_list import AdviceList
 from mnist_tui.tui.analyse.class_scores import ClassScores
 from mnist_tui.tui.analyse.gallery import Gallery
 from mnist_tui.tui.analyse.inside_view import InsideView, Subject

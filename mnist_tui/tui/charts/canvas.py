@@ -5,12 +5,12 @@ of the last one.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from rich.color import Color
-from rich.style import Style
+from rich.style import Style, StyleType
 from rich.text import Text
 
 from mnist_tui.tui.charts.curves import number
@@ -166,3 +166,12 @@ def with_axis(lines: list[Text], frame: Frame, ticks: Sequence[float], style: St
         Text.assemble((f"{labels.get(row, ''):>{width - 1}} ", style), line, no_wrap=True)
         for row, line in enumerate(lines)
     ]
+
+
+def axis_below(frame: Frame, labels: Mapping[float, str], title: str, style: StyleType, width: int) -> Text:
+    """The line below a canvas: `title` in the first `width` cells, and each label at its value of x."""
+    cells = [" "] * frame.width
+    for x, label in labels.items():
+        at = min(max(0, frame.column(x) // 2), frame.width - len(label))
+        cells[at : at + len(label)] = label
+    return Text(f"{title:>{width - 1}} " + "".join(cells), style, no_wrap=True)

@@ -14,7 +14,7 @@ from textual.widget import Widget
 
 from mnist_tui.runs.metrics import CHARTS
 from mnist_tui.spec.recipe import Target
-from mnist_tui.tui.charts.canvas import Canvas, Frame, with_axis
+from mnist_tui.tui.charts.canvas import Canvas, Frame, axis_below, with_axis
 from mnist_tui.tui.charts.curves import (
     Curve,
     Metric,
@@ -299,11 +299,7 @@ class Plot(Widget):
 
 def epoch_axis(frame: Frame, style: StyleType) -> Text:
     """The line below a plot: whole epochs, or fractions if fewer than two are visible."""
-    positions = ticks(frame.low_x, frame.high_x, max(2, frame.width // 8), False)
-    whole = [tick for tick in positions if tick == int(tick)]
-    cells = [" "] * frame.width
-    for tick in whole if len(whole) > 1 else positions:
-        label = f"{tick:g}"
-        at = min(max(0, frame.column(tick) // 2), frame.width - len(label))
-        cells[at : at + len(label)] = label
-    return Text(f"{'epoch':>{AXIS - 1}} " + "".join(cells), style, no_wrap=True)
+    found = ticks(frame.low_x, frame.high_x, max(2, frame.width // 8), False)
+    whole = [tick for tick in found if tick == int(tick)]
+    labels = {tick: f"{tick:g}" for tick in (whole if len(whole) > 1 else found)}
+    return axis_below(frame, labels, "epoch", style, AXIS)

@@ -6,6 +6,7 @@ way from a change to the panes, and posts `Changed` for the screen.
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 
 from textual import on
@@ -17,6 +18,7 @@ from textual.timer import Timer
 from mnist_tui.errors import EditorError, PresetError, SpecError
 from mnist_tui.spec import layer_diff, presets
 from mnist_tui.spec.draft import Draft
+from mnist_tui.spec.learning_rate import learning_rate_settings
 from mnist_tui.text import clean_line
 from mnist_tui.tui.dialogs import AskDialog, MessageDialog, Question
 from mnist_tui.tui.lab import preset_files
@@ -185,6 +187,15 @@ class DesignPanes(Horizontal):
     @on(KnobRemoved)
     def _remove_knob(self, event: KnobRemoved) -> None:
         self._use_answer(event.path, self.design.draft.without_knob(event.path.removeprefix("knobs.")))
+
+    def set_learning_rate(self, rate: float) -> None:
+        """Changes the learning rate, and the peak of a OneCycleLR; raises `SpecError` where a knob would be left over.
+
+        Transforms that are switched off stay.
+        """
+        draft, spec = self.design.draft, self.design.valid_spec()
+        changed = Draft.of(spec.with_settings(learning_rate_settings(spec, rate)), draft.base)
+        self._use_answer(f"learning rate {rate:.3g}", replace(changed, switched_off=draft.switched_off))
 
     def _use_answer(self, name: str, draft: Draft | None) -> None:
         """Uses the draft that a dialog has returned; None for a dialog that was cancelled."""

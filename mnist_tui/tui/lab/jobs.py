@@ -1,15 +1,19 @@
 """The jobs of the background worker: plain functions that may load torch or read the disk."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mnist_tui.runs.control import Control
+from mnist_tui.runs.events import Notice
+from mnist_tui.runs.lr_range import RatesFound, RateTried
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.tui.charts.run_curves import RunCurves
 from mnist_tui.tui.dialogs import SavedLine
 
 if TYPE_CHECKING:
+    from mnist_tui.analysis.coach_evidence import Advice
     from mnist_tui.spec.run_options import Options
     from mnist_tui.training.predict import Predictions
     from mnist_tui.training.preview import AugmentedSample
@@ -46,6 +50,33 @@ def predict(spec: RunSpec, folder: Path, digits: Sequence[bytes]) -> "Prediction
     from mnist_tui.training import predict
 
     return predict.predict(spec, folder, digits)
+
+
+def find_learning_rate(
+    spec: RunSpec, options: "Options", control: Control, on_step: Callable[[Notice | RateTried], None]
+) -> RatesFound:
+    """The result of a learning-rate range test; `on_step` gets every event before it."""
+    from mnist_tui.training import lr_finder
+
+    result = None
+    for event in lr_finder.find_learning_rate(spec, options, control):
+        if isinstance(event, RatesFound):
+            result = event
+        else:
+            on_step(event)
+    assert result is not None
+    return result
+
+
+def advice(folder: Path) -> "list[Advice]":
+    """What the coach says about a run that ended, by its folder and the other runs beside it."""
+    from mnist_tui.analysis.coach import advise_on
+    from mnist_tui.runs.index import RunIndex
+    from mnist_tui.runs.reader import read_run
+
+    index = RunIndex(folder.parent)
+    index.refresh()
+    return advise_on(read_run(folder), index.all)
 
 
 def run_spec(folder: Path) -> RunSpec:

@@ -23,6 +23,8 @@ BINDINGS: list[BindingType] = with_ids(
         Binding("full_stop", "step", "Step", tooltip="one optimizer step, then pauses"),
         Binding("s", "stop", "Stop", tooltip="after this step; saves, and keeps the run"),
         Binding("l", "rate", "Rate", tooltip="another learning rate, while it runs"),
+        Binding("f", "find_rate", "LR finder", tooltip="loss over a rising learning rate; suggests one"),
+        Binding("a", "advice", "Advice", tooltip="on the run that ended: what to change, and why"),
         Binding("p", "pin", "Pin", show=False, tooltip="an earlier run, drawn behind the curves"),
         Binding("z,f12", "zoom", "Enlarge", tooltip="the pane with the focus; the curves with a cursor"),
         Binding("y", "copy", "Copy", show=False, tooltip="as text: what the focused pane shows"),
@@ -44,6 +46,7 @@ HELP_NAMES = {
     "OptionList": "List",
     "TrainingView": "Training",
     "EpochTable": "Epochs",
+    "AdviceList": "Advice",
     "LabScreen": "Laboratory",
     "Screen": "Everywhere",
     "App": "Everywhere",
@@ -52,3 +55,6 @@ HELP_NAMES = {
 
 RUN_ACTIONS = ("pause", "step", "stop", "rate")
 """Actions that need a run that is trained or watched."""
+
+DESIGN_ACTIONS = ("start", "find_rate")
+"""Actions that train on what is designed, while no run is trained here."""

@@ -1,7 +1,8 @@
 """The card of the current run: its standing against the target while it trains, and its outcome at the end."""
 
+from collections.abc import Sequence
 from textwrap import wrap
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual.binding import Binding, BindingType
@@ -15,10 +16,17 @@ from mnist_tui.tui.charts.run_curves import RunCurves
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.lab.budget import budget_lines, budget_text
 
+if TYPE_CHECKING:
+    from mnist_tui.analysis.coach_evidence import Advice
+
 RESUMABLE = ("stopped", "failed")
 """Outcomes after which a run can be resumed."""
 MOST_LINES = 3
 """Longest sentence, in lines."""
+ADVICE_RANK = 4
+"""Behind the outcome, the best epoch, the target and the message."""
+ADVICE_LINES = 2
+"""Longest advice, in lines: the dialog has all of it."""
 
 
 class RunCard(Static, can_focus=True):
@@ -46,7 +54,7 @@ class RunCard(Static, can_focus=True):
         self._ascii_only = ascii_only
         self.max_lines = 20
         self._run: RunCurves | None = None
-        self._shown: tuple[RunCurves | None, RunSpec | None, str] = (None, None, "")
+        self._shown: tuple[RunCurves | None, RunSpec | None, str, Sequence[Advice]] = (None, None, "", ())
         self._lines: list[Text] = []
 
     @property
@@ -58,11 +66,14 @@ class RunCard(Static, can_focus=True):
         end = self._run.ended if self._run is not None else None
         return action != "resume_run" or (end is not None and end.outcome in RESUMABLE)
 
-    def show(self, run: RunCurves | None, spec: RunSpec | None, seeds: str) -> None:
-        """Shows a run with its spec, once that is known; `seeds` is the sentence about all seeds of the recipe."""
+    def show(self, run: RunCurves | None, spec: RunSpec | None, seeds: str, advice: "Sequence[Advice]" = ()) -> None:
+        """Shows a run with its spec, once that is known, and what the coach says about a run that ended.
+
+        `seeds` is the sentence about all seeds of the recipe.
+        """
         was_ended = self.has_ended
-        self._run, self._shown = run, (run, spec, seeds)
-        lines = self._card(run, run.ended, seeds) if run is not None and run.ended is not None else self._budget()
+        self._run, self._shown = run, (run, spec, seeds, advice)
+        lines = self._card(run, run.ended) if run is not None and run.ended is not None else self._budget()
         if lines != self._lines:
             is_layout = len(lines) != len(self._lines)
             self._lines = lines
@@ -75,15 +86,16 @@ class RunCard(Static, can_focus=True):
         self.show(*self._shown)
 
     def _budget(self) -> list[Text]:
-        run, spec, _ = self._shown
+        run, spec, *_ = self._shown
         if run is None or run.started is None or spec is None:
             return []
         lines = budget_lines(spec, run.rows, run.started.dataset == "mnist")
         text = budget_text(lines, run.ended is not None, self._ascii_only)
         return [text] if text else []
 
-    def _card(self, run: RunCurves, end: RunEnded, seeds: str) -> list[Text]:
+    def _card(self, run: RunCurves, end: RunEnded) -> list[Text]:
         """The lines about a run that ended; where there is less room, those with the lowest ranks, in their order."""
+        *_, seeds, advice = self._shown
         lines = [(0, Text(f"{end.outcome} after {duration(end.seconds)}", "bold"))]
         if end.outcome != "completed":
             lines += [(3, line) for line in self._wrap(clean_line(end.message, 300))]
@@ -91,13 +103,15 @@ class RunCard(Static, can_focus=True):
             by = "" if end.chosen_by == "validation" else ", chosen on the test set"
             best = self._wrap(f"best {end.best.test_accuracy:.2%} in epoch {end.best.epoch}{by}")
             lines += [(1, line) for line in best]
-            lines.append((6, Text(f"last {end.last.test_accuracy:.2%} in epoch {end.last.epoch}")))
+            lines.append((7, Text(f"last {end.last.test_accuracy:.2%} in epoch {end.last.epoch}")))
         lines += [(2, line) for line in self._budget()]
-        lines += [(5, line) for line in self._wrap(seeds)]
+        room = self.max_lines - sum(rank < ADVICE_RANK for rank, _ in lines)
+        lines += [(ADVICE_RANK, line) for line in self._first(advice, min(ADVICE_LINES, room))]
+        lines += [(6, line) for line in self._wrap(seeds)]
         if run.started is not None:
-            lines.append((7, Text(self._cut_folder(clean_line(run.started.folder, 500)), "dim")))
+            lines.append((8, Text(self._cut_folder(clean_line(run.started.folder, 500)), "dim")))
         resume = ", r resumes it" if end.outcome in RESUMABLE else ""
-        lines += [(4, line) for line in self._wrap(f"F6, Enter opens the run{resume}; t begins a new run", "dim")]
+        lines += [(5, line) for line in self._wrap(f"F6, Enter opens the run{resume}; t begins a new run", "dim")]
         ranks = sorted(rank for rank, _ in lines)[: self.max_lines]
         kept = [line for rank, line in lines if rank <= ranks[-1]][: self.max_lines]
         for line in kept:
@@ -110,6 +124,15 @@ class RunCard(Static, can_focus=True):
 
     def _wrap(self, text: str, style: str = "") -> list[Text]:
         return [Text(line, style) for line in wrap(text, self._width)[:MOST_LINES]]
+
+    def _first(self, advice: "Sequence[Advice]", max_lines: int) -> list[Text]:
+        """The start of the most urgent advice, and the key that shows all of it."""
+        if not advice or max_lines < 1:
+            return []
+        mark = "~" if self._ascii_only else "…"
+        first = f"advice 1 of {len(advice)}, key a: {advice[0].sentence} {advice[0].suggestion}"
+        wrapped = wrap(clean_line(first, 500), self._width, max_lines=max_lines, placeholder=f" {mark}")
+        return [Text(line) for line in wrapped]
 
     def _cut_folder(self, folder: str) -> str:
         """A folder, or the end of one that is too long: it has the name of the run."""

@@ -18,6 +18,8 @@ class RunControl:
 
     def __init__(self, runner: Runner) -> None:
         self.runner = runner
+        self.is_finding_rate = False
+        """Whether the learning-rate finder trains: it uses torch's random state, as a run does."""
 
     def train(self, specs: Sequence[RunSpec], options: Options) -> None:
         """Trains the specs one after the other."""
@@ -32,9 +34,11 @@ class RunControl:
         self.runner.extend(folder, epochs) if epochs else self.runner.resume(folder)
 
     def check_free(self) -> None:
-        """Raises `RunError` while this process trains."""
+        """Raises `RunError` while this process trains, a run or for the learning-rate finder."""
         if self.runner.is_training:
             raise RunError("a run is being trained; s stops it")
+        if self.is_finding_rate:
+            raise RunError("the learning-rate finder is still stopping; try again")
 
     def _free_runner(self) -> None:
         """Stops watching another process's run, which continues."""

@@ -1,8 +1,8 @@
 """The laboratory: design, train and watch on one screen.
 
 The screen connects its parts: `LabDesign` is the design, `DesignPanes` edits it, `RunControl` starts and stops the run
-that `TrainingView` draws, `Previews` and `Predictor` request what the background worker computes, `LabLines` fills the
-lines around the panes. Widgets post messages; the handlers here pass them to the parts.
+that `TrainingView` draws; `Previews`, `Predictor` and `RateFinder` request what the background worker computes;
+`LabLines` fills the lines around the panes. Widgets post messages; the handlers here pass them to the parts.
 """
 
 import gc
@@ -30,18 +30,19 @@ from mnist_tui.tui.background import WorkerScreen
 from mnist_tui.tui.dialogs import AskDialog, MessageDialog
 from mnist_tui.tui.help import HelpScreen, sections
 from mnist_tui.tui.key_bar import KeyBar
-from mnist_tui.tui.lab import jobs
+from mnist_tui.tui.lab import jobs, titles
 from mnist_tui.tui.lab.copying import text_of_pane
 from mnist_tui.tui.lab.design import LabDesign
 from mnist_tui.tui.lab.design_panes import DesignPanes
 from mnist_tui.tui.lab.digits import DigitsStrip
 from mnist_tui.tui.lab.field_line import FieldLine
-from mnist_tui.tui.lab.keys import BINDINGS, HELP_NAMES, RUN_ACTIONS
+from mnist_tui.tui.lab.keys import BINDINGS, DESIGN_ACTIONS, HELP_NAMES, RUN_ACTIONS
 from mnist_tui.tui.lab.lines import LabLines
 from mnist_tui.tui.lab.panes import Pane, PaneBar, PaneName, fold_for, size_classes
 from mnist_tui.tui.lab.picker import PresetPicker
 from mnist_tui.tui.lab.predictor import Predictor
 from mnist_tui.tui.lab.previews import Previews
+from mnist_tui.tui.lab.rate_finder import RateFinder
 from mnist_tui.tui.lab.recipe import RecipeForm
 from mnist_tui.tui.lab.run_card import RunCard
 from mnist_tui.tui.lab.run_control import RunControl
@@ -50,6 +51,8 @@ from mnist_tui.tui.messages import OpenRun, OpenScreen, RunnerMessage
 from mnist_tui.tui.runner import Crashed, Idle, Refused, Runner, RunnerEvent
 
 if TYPE_CHECKING:
+    from mnist_tui.analysis.coach_evidence import Advice
+    from mnist_tui.runs.lr_range import Suggestion
     from mnist_tui.tui.request import LabRequest
 
 FIRST_FRAME_SECONDS = 0.15
@@ -84,6 +87,7 @@ class LabScreen(WorkerScreen):
         self.folding = self.panes.folding
         self.lines = LabLines(self.submit, self.design, self.previews, runner, training, self.view)
         self._predictor = Predictor(self.submit, strip, digits)
+        self._rate_finder = RateFinder(self.submit, self.design, self.run_control, request.ascii)
         self.is_quitting = False
         """Whether the application exits when the run has ended."""
         self._remember_timer: Timer | None = None
@@ -135,7 +139,11 @@ class LabScreen(WorkerScreen):
         self.lines.show_progress()
 
     def is_useful(self, action: str) -> bool:
-        return self.runner.is_busy if action in RUN_ACTIONS else action != "start" or not self.runner.is_training
+        if action in RUN_ACTIONS:
+            return self.runner.is_busy
+        if action in DESIGN_ACTIONS:
+            return not self.runner.is_training
+        return action != "advice" or bool(self.view.advice)
 
     @contextmanager
     def _errors_as_notices(self) -> Iterator[None]:
@@ -260,6 +268,16 @@ class LabScreen(WorkerScreen):
         with self._errors_as_notices():
             self.panes.edit_as_file()
 
+    def action_find_rate(self) -> None:
+        """Opens the learning-rate finder on the design."""
+        with self._errors_as_notices():
+            self.app.push_screen(self._rate_finder.dialog(), self._use_rate)
+
+    def _use_rate(self, suggestion: "Suggestion | None") -> None:
+        with self._errors_as_notices():
+            if suggestion is not None:
+                self.panes.set_learning_rate(suggestion.rate)
+
     def _show_rates(self, rates: list[float] | None, error: str | None) -> None:
         self.query_one(RecipeForm).show_rates(rates)
 
@@ -381,6 +399,26 @@ class LabScreen(WorkerScreen):
     def _resume_run(self) -> None:
         if self.runner.folder is not None:
             self.resume_run(self.runner.folder)
+
+    def action_advice(self) -> None:
+        """Shows what the coach says about the run that ended."""
+        if not self.view.advice:
+            self.notify(self.view.no_advice, markup=False)
+            return
+        from mnist_tui.tui.lab.advice_dialog import AdviceDialog  # The first frame does not wait for it.
+
+        run = titles.run_title(self.view.run)
+        self.app.push_screen(AdviceDialog(self.view.advice, run), self._try_advice)
+
+    def _try_advice(self, advice: "Advice | None") -> None:
+        """Puts the settings of the run into the lab, with the change that was advised."""
+        with self._errors_as_notices():
+            if advice is not None and advice.settings is not None and self.view.spec is not None:
+                self.use_settings(self.view.spec.with_settings(advice.settings))
+
+    @on(TrainingView.AdviceRead)
+    def _show_advice_key(self) -> None:
+        self.refresh_bindings()
 
     # --- curves, text, help ---
 

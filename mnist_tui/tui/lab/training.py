@@ -1,8 +1,9 @@
 """The training pane: curves, target and epoch table of the current run, the other seeds of its recipe, a pinned run."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual import on
 from textual.app import ComposeResult
@@ -24,10 +25,14 @@ from mnist_tui.tui.lab.run_card import RunCard
 from mnist_tui.tui.messages import OpenScreen
 from mnist_tui.tui.status import SeedProgress
 
+if TYPE_CHECKING:
+    from mnist_tui.analysis.coach_evidence import Advice
+
 CURVES_LINES = 13
 """Lines of the pane that the card leaves to the curves and the table, so that a curve can be seen."""
 LEAST_CARD_LINES = 3
 """Outcome, best epoch, target."""
+NOT_ENDED = "advice comes when a run has ended"
 
 
 class TrainingView(Vertical):
@@ -35,6 +40,9 @@ class TrainingView(Vertical):
 
     class SpecRead(Message):
         """Posted when the spec of the current run was read, or cannot be read."""
+
+    class AdviceRead(Message):
+        """Posted when the coach has looked at the run that ended."""
 
     def __init__(self, ascii_only: bool, submit: Submit) -> None:
         super().__init__()
@@ -47,6 +55,10 @@ class TrainingView(Vertical):
         """Number of runs in the group, counting those that have not started yet."""
         self.seeds_sentence = ""
         """Mean and interval over the seeds, once they have ended."""
+        self.advice: Sequence[Advice] = ()
+        """What the coach says about the current run, once it has ended."""
+        self.no_advice = NOT_ENDED
+        """Why there is none, in a sentence."""
         self._spec: RunSpec | None = None
         self._spec_of = ""
         """The run that `_spec` belongs to."""
@@ -89,6 +101,7 @@ class TrainingView(Vertical):
         """Removes the earlier runs; the runs that follow are one group."""
         self.group, self.planned_seeds, self.seeds_sentence = SeedGroup(), planned_seeds, ""
         self.query_one(EpochTable).show([])
+        self._forget_advice()
         self.draw()
 
     def add(self, event: Event) -> None:
@@ -106,11 +119,13 @@ class TrainingView(Vertical):
             self.draw()
         if isinstance(event, RunEnded):
             self._summarize_seeds()
+            self._ask_advice()
 
     def _add_run(self, event: RunStarted) -> None:
         if self.run is None or self.run.run != event.run:
             self.group = SeedGroup((*self.group.runs, RunCurves()))
             self.query_one(EpochTable).show([])
+        self._forget_advice()
         self._submit("run-spec", lambda: jobs.run_spec(Path(event.folder)), partial(self._show_spec, event.run))
 
     def _show_spec(self, run: str, spec: RunSpec | None, error: str | None) -> None:
@@ -133,6 +148,21 @@ class TrainingView(Vertical):
         """The best test accuracy of each completed run of the group."""
         ends = [run.ended for run in self.group.runs if run.ended is not None]
         return [end.best.test_accuracy for end in ends if end.outcome == "completed" and end.best is not None]
+
+    def _forget_advice(self) -> None:
+        self.advice, self.no_advice = (), NOT_ENDED
+
+    def _ask_advice(self) -> None:
+        if self.run is not None and self.run.started is not None:
+            folder = Path(self.run.started.folder)
+            self._submit("advice", lambda: jobs.advice(folder), partial(self._show_advice, self.run))
+
+    def _show_advice(self, run: RunCurves, advice: "Sequence[Advice] | None", error: str | None) -> None:
+        if run is not self.run or run.ended is None:
+            return  # Another run has begun meanwhile, or this one was resumed.
+        self.advice, self.no_advice = advice or (), error or "no rule has anything to say about this run"
+        self.draw()
+        self.post_message(self.AdviceRead())
 
     # --- a pinned run ---
 
@@ -175,7 +205,7 @@ class TrainingView(Vertical):
             self._zoom.show_new()
         for chart in self.query(Chart):
             chart.show(partial(self.picture, chart.metric, self.smoothing), at_once)
-        self.query_one(RunCard).show(self.run, self.spec, self.seeds_sentence)
+        self.query_one(RunCard).show(self.run, self.spec, self.seeds_sentence, self.advice)
 
     def picture(self, metric: Metric, smoothing: float) -> Picture:
         """The picture of a metric, of the runs as they are now."""

@@ -12,7 +12,8 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Static
 
-from mnist_tui.analysis import markdown, tables
+from mnist_tui.analysis import coach, markdown, tables
+from mnist_tui.analysis.analysis_report import advice_lines
 from mnist_tui.errors import FileError, StorageError
 from mnist_tui.files import read_text
 from mnist_tui.runs import annotations, columns
@@ -189,6 +190,12 @@ def _log(run: Run, runs: list[Run]) -> str:
     return f"{run.state}: {run.reason}\n\n{log}"
 
 
+def _advice(run: Run, runs: list[Run]) -> str:
+    if run.spec is None:
+        return "this version cannot read the settings of this run"
+    return "\n".join(advice_lines(coach.advise_on(run, runs)))
+
+
 def _notes(run: Run, runs: list[Run]) -> str:
     try:
         return annotations.notes_text(run.folder)
@@ -199,6 +206,7 @@ def _notes(run: Run, runs: list[Run]) -> str:
 VIEWS: dict[str, Callable[[Run, list[Run]], str]] = {
     "Epochs": _epochs,
     "Changes": _changes,
+    "Advice": _advice,
     "Layers": _layers,
     "Spec": _spec,
     "Environment": _environment,
