@@ -88,11 +88,13 @@ def test_what_answers_first_loads_nothing_heavy(name: str) -> None:
     assert imported & HEAVY == set()
 
 
+@pytest.mark.slow
 def test_only_the_data_and_the_network_load_torch() -> None:
     """The control: what trains is seen to load it."""
     assert "torch" in _imported_by("cli.headless")
 
 
+@pytest.mark.slow
 def test_no_module_loads_the_dashboard() -> None:
     """Not even tries to: whoever trains on a server without a screen has none of it in memory."""
     paths = [path.relative_to(ROOT / "mnist_tui").with_suffix("") for path in (ROOT / "mnist_tui").rglob("[!_]*.py")]
@@ -104,6 +106,7 @@ def test_no_module_loads_the_dashboard() -> None:
     assert imported & {"textual", "rich", "plotext"} == set()
 
 
+@pytest.mark.slow
 def test_training_does_not_wait_for_torchvision_or_scikit_learn() -> None:
     """One takes two seconds, the other is not installed with the package."""
     assert _imported_by("cli.headless", "training.data") & {"sklearn", "torchvision"} == set()

@@ -102,6 +102,7 @@ def centroids_of(images: Grey, labels: Grey) -> NDArray[np.float64]:
 # --- against MNIST ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", VERSIONS)
 def test_mnist_digits_come_back(kind: str) -> None:
     """Within 1 grey level of 255 in the mean where they were only placed anew, within 8 from 200x200 and a photo.

@@ -530,6 +530,7 @@ def test_a_second_process_is_refused_until_the_first_is_gone(tmp_path: Path) -> 
     assert not is_running(folder)
 
 
+@pytest.mark.slow
 def test_one_of_many_gets_the_lock(tmp_path: Path) -> None:
     """Of processes that want one run at the same time one trains it."""
     folder = new_folder(tmp_path)

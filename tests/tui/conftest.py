@@ -1,5 +1,6 @@
 """What all pilot tests share, and which of them `scripts/check.py --fast` runs."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -19,11 +20,13 @@ QUICK_FILES = (
 )
 """Tests of functions and of single widgets; all other files open the whole dashboard, half a second and more a test."""
 
+GOLDEN = re.compile(r"looks.*\b120x40\]")
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks the tests of the whole dashboard slow, but for those that compare a screen with its golden file."""
+    """Marks the tests of the whole dashboard slow, but for the comparison of each screen with its file in golden/."""
     for item in items:
-        if item.path.parent == HERE and item.path.name not in QUICK_FILES and "looks" not in item.name:
+        if item.path.parent == HERE and item.path.name not in QUICK_FILES and not GOLDEN.search(item.name):
             item.add_marker(pytest.mark.slow)
 
 

@@ -142,6 +142,7 @@ def test_no_epoch_beyond_the_plan() -> None:
 # --- on the screen ---
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("canned")
 @pytest.mark.parametrize("size", [(80, 24), (40, 10), (20, 1), (12, 1)])
 async def test_the_line_at_every_size(size: tuple[int, int]) -> None:
