@@ -57,7 +57,7 @@ KEYS = (
 class Timed(LabApp):
     """A dashboard that knows when it drew last."""
 
-    CSS_PATH = Path(tui.__file__).with_name("lab.tcss")
+    CSS_PATH = str(Path(tui.__file__).with_name("lab.tcss"))
     drawn_at = 0.0
 
     def _display(self, screen: Screen[Any], renderable: Any) -> None:

@@ -2,8 +2,8 @@
 
     python benchmarks/speed.py --data-dir DATA --rounds 3 [--jax-python PYTHON]
 
-Each round runs ours, ours with a thread for every core, the reference and JAX in turn, each in a process of its own, so
-that a machine whose speed drifts drifts for all; medians over the rounds are compared. Nothing else should run on it.
+Each round runs ours, ours with a thread for every core, the reference and JAX in turn, each in a process of its own: a
+machine whose speed changes over time affects all of them. Medians over the rounds are compared. Let nothing else run.
 """
 
 import argparse
@@ -25,7 +25,8 @@ TRAIN_IMAGES = 60_000
 def lines(command: list[str]) -> list[dict[str, Any]]:
     """The JSON objects that a command prints, one a line.
 
-    Everybody has default threads: OMP_NUM_THREADS=1 makes the reference, whose workers want the cores as well, faster.
+    Each runs with its default number of threads; OMP_NUM_THREADS=1 would make the reference faster, whose workers
+    compete for the cores.
     """
     environment = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
@@ -39,7 +40,7 @@ def reference(data_dir: str) -> dict[str, float]:
 
 
 def ours(data_dir: str, *more: str) -> dict[str, float]:
-    """The same of `mnist-tui --batch iter5`, in its second epoch, and the largest peak memory so far in GB."""
+    """Seconds of training and evaluation of `mnist-tui --batch iter5`, in its second epoch, and peak memory in GB."""
     with tempfile.TemporaryDirectory() as runs:
         command = [sys.executable, "-m", "mnist_tui", "--batch", "iter5", "--epochs", "2", "--json", "--quiet", *more]
         events = lines([*command, "--data-dir", data_dir, "--dataset", "mnist", "--runs-dir", runs])

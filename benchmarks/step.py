@@ -2,8 +2,8 @@
 
     python benchmarks/step.py iter5 --data-dir DATA [--threads 1]
 
-Medians over 200 steps on the CPU; each operator is timed where it is called, which adds about 2 microseconds to it.
-What is missing to the whole step is Python, and PyTorch's bookkeeping between operators.
+Medians over 200 steps on the CPU; timing an operator adds about 2 microseconds to it. The rest of
+the step is Python, and PyTorch's dispatch between operators.
 """
 
 import argparse
@@ -25,27 +25,27 @@ from mnist_tui.training.state import Splits, Training
 STEPS = 200
 
 
-class Timed(TorchDispatchMode):
-    """Notes how long every operator takes, by its name and the shapes that it is given."""
+class OperatorTimer(TorchDispatchMode):
+    """Seconds of every call of an operator, by the operator's name and the shapes of its arguments."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # torch gives it no types
         self.seconds: defaultdict[str, list[float]] = defaultdict(list)
 
     def __torch_dispatch__(
         self, operator: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        """What the operator gives."""
+        """Runs the operator and notes its time."""
         began = time.perf_counter()
-        found = operator(*args, **(kwargs or {}))
+        result = operator(*args, **(kwargs or {}))
         seconds = time.perf_counter() - began
         shapes = " ".join("x".join(map(str, value.shape)) for value in args if isinstance(value, Tensor) and value.ndim)
         self.seconds[f"{operator} {shapes}"].append(seconds)
-        return found
+        return result
 
 
-def take_steps(training: Training, count: int) -> list[float]:
-    """The seconds of so many steps on new batches."""
+def time_steps(training: Training, count: int) -> list[float]:
+    """Trains `count` steps on new batches; the seconds of each."""
     seconds = []
     for _ in range(count):
         batch = training.batches.take()
@@ -66,12 +66,12 @@ def main() -> None:
     dataset = data.load("mnist", options.data_dir)
     training = Training(presets.load(options.preset), Splits(dataset.train, None, dataset.test))
     training.begin_epoch()
-    take_steps(training, 50)  # Workspaces are made, caches warm.
-    whole = statistics.median(take_steps(training, STEPS)) * 1e6
-    with Timed() as timed:
-        take_steps(training, STEPS)
+    time_steps(training, 50)  # Warm-up: caches, and the memory of the CPU kernels.
+    whole = statistics.median(time_steps(training, STEPS)) * 1e6
+    with OperatorTimer() as timer:
+        time_steps(training, STEPS)
     training.batches.close()
-    shares = {name: sum(seconds) / STEPS * 1e6 for name, seconds in timed.seconds.items()}
+    shares = {name: sum(seconds) / STEPS * 1e6 for name, seconds in timer.seconds.items()}
     print(f"{whole:6.0f} us  a step of {options.preset}, {options.threads} thread(s)")
     print(f"{sum(shares.values()):6.0f} us  in operators, timed one by one")
     for name, microseconds in sorted(shares.items(), key=lambda pair: -pair[1]):

@@ -1,70 +1,59 @@
 """mnist-tui: the terminal laboratory for small image classifiers. This is the map of the house.
 
 A model and a recipe are PyTorch calls as data, a `RunSpec` holds them, training is a generator of events, and the run
-folder is written as the run goes. Each package has its own folder; imports point from the top of this list to its
-bottom, and `lint-imports` checks it:
+folder is written as the run goes. Each package has its own folder, and each file says in its first line what it is.
+Imports point from the top of this list to its bottom; `lint-imports` checks it:
 
-    cli/        the command line: main.py (arguments, exit codes), runs.py (commands on saved runs), config.py,
-                headless.py (events as lines or JSON), doctor.py
-    tui/        the dashboard: app.py and its modes (modes.py); runner.py, the thread that trains; what all screens
-                share: messages.py, background.py (a worker thread), dialogs.py, help.py, keys.py, status.py, themes.py,
-                view_bar.py, pixels.py (images as half blocks)
-      lab/      screen.py connects the parts: design.py (what is designed, undo), design_panes.py (the panes that edit
-                it), run_control.py, training.py (the run as curves), previews.py, predictor.py, lines.py, jobs.py (for
-                the worker thread); panes.py folds; a file for each pane and dialog
+    cli/        the command line: main.py (the typer app, the entry point); commands in start.py (`mnist-tui` alone,
+                --list, --batch), lab.py (opens the dashboard; watch), train.py, lr_find.py, presets.py, runs.py,
+                compare.py, analyse.py, explain.py (the coach's rules), classify.py, config.py, doctor.py; what they
+                share in arguments.py (options made from settings), changes.py (--set), parsing.py, completion.py,
+                exit_code.py; headless.py and watch.py (events as lines or JSON)
+    tui/        the dashboard: app.py and its modes (modes.py); runner.py, the thread that trains; how it ends
+                (shutdown.py, supervisor.py); what all screens share: messages.py, background.py (a worker thread),
+                dialogs.py, help.py, keys.py, status.py, themes.py, view_bar.py, pixels.py (images as half blocks);
+                what keeps it fast over SSH: diff_driver.py, repaint.py, key_queue.py
+      lab/      screen.py connects the parts: design.py (draft, undo), design_panes.py (the panes that edit it),
+                run_control.py, training.py (the run as curves), previews.py, predictor.py, lines.py, jobs.py (for the
+                worker thread); panes.py folds; a file for each pane and dialog
       runs/     screen.py, the table of all run folders and details of one; run_screen.py, the views of an opened run
       compare/  screen.py and overlay.py, the curves of several runs
-      analyse/  screen.py, the views of one run or two: matrix.py and class_scores.py, pictures.py and gallery.py,
-                inside_view.py and inside.py, advice_list.py; texts.py, jobs.py (for the worker thread)
+      analyse/  screen.py and the views of one run or two: matrix.py and class_scores.py, pictures.py and gallery.py,
+                inside_view.py and inside.py (a network from the inside), advice_list.py; texts.py, jobs.py
       draw/     screen.py, canvas.py (mouse and keys), answers_view.py, jobs.py
-      charts/   track.py (a run as it is drawn), curves.py, canvas.py (braille dots), plot.py, chart.py, zoom.py
-    training/   from a spec to a trained network: session.py (a run from end to end, resume, extend), loop.py, step.py,
-                batches.py, augment.py, data.py, download.py, build.py, checkpoint.py, environment.py; fusion.py,
-                batch_norm.py and flat_parameters.py make it fast; preview.py and predict.py, for the laboratory;
-                activations.py (layer outputs, class maps, occlusion: analysis that needs the network itself).
-                Only here is torch used.
-    analysis/   what saved runs say: statistics.py, comparison.py, run_diff.py; tables.py, markdown.py, plots.py (text);
-                saved_predictions.py (the reader of predictions.npz), confusion.py, mistakes.py, label_errors.py (of
-                MNIST's test set), calibration.py; run_analysis.py (all of it for one run or two), analysis_report.py
-                (as text and JSON), images.py (pictures and matrices as text); coach.py (the rules' registry) over
-                coach_curves.py, coach_network.py, coach_target.py (the rules), coach_evidence.py, coach_edits.py
-    runs/       what happens in a run: events.py, metrics.py (the registry of an epoch's numbers), control.py (stop,
-                pause, another rate); what is on disk: storage.py (the writer, checkpoints), history.py (rows),
-                annotations.py (notes, tags), lock.py, reader.py (run.json, end.json), record.py and spec_text.py (a run
-                as facts), index.py (the scan of a runs directory), follow.py (a run that another process trains),
-                trash.py, archive.py (copies); what is shown of it: columns.py, filters.py, sparkline.py, verdict.py
-                batches.py, augment.py, data.py, download.py, build.py, composite_modules.py, checkpoint.py,
-                environment.py; fusion.py, batch_norm.py and flat_parameters.py make it fast; preview.py and predict.py,
-                for the laboratory. Only here is torch used.
-                lr_finder.py (which learning rate), classify.py (saved runs on drawn digits). Only here is torch used.
-    analysis/   what saved runs say: statistics.py, comparison.py, run_diff.py; tables.py, markdown.py, plots.py (text)
-    runs/       what happens in a run: events.py, control.py (stop, pause, another rate); what is on disk: storage.py
-                (writer and readers), follow.py (a run that another process trains), record.py (a run as facts),
-                index.py (the folders of a runs directory), annotations.py (notes, tags, trash); what is shown of it:
-                columns.py, filters.py, sparkline.py, verdict.py (the target, part by part); lr_range.py (the events and
-                suggestions of the learning-rate finder)
-    settings/   settings.py (what a person set for good, and where each value comes from), kinds.py, last_used.py
+      charts/   run_curves.py (a run as curves), curves.py, canvas.py (braille dots), plot.py, chart.py, zoom.py
+    training/   from a spec to a trained network; only here is torch used. session.py (a run from end to end), resume.py
+                (resume, extend), loop.py (the generator of events), state.py (a training between two steps), step.py,
+                evaluation.py, checkpoint.py; batches.py, augment.py, data.py, download.py; build.py and
+                composite_modules.py (networks); environment.py, estimate.py; fusion.py, batch_norm.py and
+                flat_parameters.py make it fast; lr_finder.py; for screens: preview.py, warm_up.py, predict.py,
+                classify.py (drawn digits), activations.py (layer outputs, class maps)
+    analysis/   what saved runs say: comparison.py, statistics.py, run_diff.py (two runs); saved_predictions.py,
+                confusion.py, mistakes.py, label_errors.py, calibration.py, run_analysis.py (all of it for one run); the
+                coach: coach.py (the registry) over coach_*.py (the rules); as text: tables.py, markdown.py,
+                analysis_report.py, plots.py, images.py
+    runs/       events.py and metrics.py (what happens in a run, and the registry of its numbers), control.py (stop,
+                pause, another rate); on disk: storage.py (the writer), history.py, annotations.py (notes, tags),
+                lock.py, reader.py, record.py and spec_text.py (a run as facts), index.py (the scan of a runs
+                directory), follow.py (a run of another process), trash.py, archive.py; in tables: columns.py,
+                filters.py, sparkline.py, verdict.py; lr_range.py (events of the learning-rate finder)
+    settings/   model.py (type, default and help of each setting), settings.py (files, environment, and where a value
+                comes from), last_used.py
     spec/       what a person may write: calls.py (one PyTorch call as data), catalog.py (optimizers, schedulers,
                 losses, transforms), recipe.py, run_spec.py (network, recipe, target), run_options.py (device, data,
-                folders), presets.py, typed_settings.py (`--set`), validation_errors.py; what follows from it:
-                network.py (the layer table), summary.py (the table as text), layer_diff.py; a run while it is
-                designed: draft.py, draft_fields.py (its form), draft_check.py (its mistakes), draft_history.py
-      layers/   every layer type: registry.py (`LAYER_TYPES`), the rules by family (convolution.py, pooling.py,
-                normalization.py, activation.py, dropout.py, reshaping.py, composite.py: layers made of layers),
-                argument_types.py, signatures.py, shapes.py, rows.py (shape, cost and receptive field of one layer)
-    spec/       what a person may write: calls.py (one PyTorch call as data), layers.py, layer_arguments.py, catalog.py
-                (optimizers, schedulers, losses, transforms), run_spec.py, run_options.py (device, data, folders),
-                presets.py; what follows from it: network.py (shapes, parameters, cost, receptive field), summary.py,
-                layer_diff.py; learning_rate.py (the settings a rate is put in); draft.py and draft_history.py, a run
-                while it is designed
-    images/     drawn and photographed digits: read.py (PNG, JPEG), prepare.py (as MNIST's), drawing.py (a canvas),
-                move.py
-    data/       the small digits that stand in for MNIST, written by scripts/make_digits.py
+                folders), presets.py, typed_settings.py (--set), validation_errors.py; what follows from it: network.py
+                (the layer table), summary.py, layer_diff.py, learning_rate.py; a run while it is designed: draft.py,
+                draft_fields.py, draft_check.py, draft_history.py
+      layers/   every layer type: registry.py, the rules by family (convolution.py, pooling.py, …, composite.py: layers
+                made of layers), argument_types.py, signatures.py, shapes.py, rows.py (cost and receptive field)
+    images/     drawn and photographed digits: read.py (PNG, JPEG), prepare.py (as MNIST's), drawing.py, move.py
+    data/       the small digits that stand in for MNIST
     editor.py   the user's editor on one file
     files.py    bounded reads, atomic writes
-    text.py     text from outside, made safe to show
+    errors.py   one tree of errors, with their exit codes
+    text.py     text from outside, made safe to show; nearest names
 
-`spec`, `images`, `settings`, `runs` and `analysis` load no torch, so that what needs none answers at once; neither does
+`spec`, `settings`, `runs`, `images` and `analysis` load no torch, so that what needs none answers at once; neither does
 the dashboard before its first frame. The presets are in models/, beside this package in a checkout and inside it in a
 wheel. The folders of tests/ are those of the package; tests/system/ holds what kills processes, fills disks, uses real
 terminals or builds wheels.

@@ -1,8 +1,8 @@
-"""Writes mnist_tui/data/digits.gz: the 1,797 handwritten 8x8 digits that stand in where MNIST cannot be had.
+"""Writes mnist_tui/data/digits.gz: the 1,797 handwritten 8x8 digits that replace MNIST where it cannot be had.
 
 They are the test part of "Optical Recognition of Handwritten Digits" (E. Alpaydin, C. Kaynak 1998, UCI Machine Learning
 Repository, doi:10.24432/C50P49, CC BY 4.0), in the copy that scikit-learn ships as `sklearn.datasets.load_digits`.
-Written again, the file has the same bytes.
+Every call writes the same bytes.
 """
 
 import gzip

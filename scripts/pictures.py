@@ -21,26 +21,26 @@ from mnist_tui.tui.runner import Runner
 
 SIZE = (120, 40)
 EPOCHS = 6
-"""Trained before the picture of the training."""
+"""Epochs that are trained before the picture of the training."""
 
 
 def save(pilot: Pilot[Any], path: Path) -> None:
-    """The screen as an SVG that asks no server for a font."""
+    """Writes the screen as an SVG without web fonts."""
     svg = re.sub(r"@font-face \{.*?\}", "", pilot.app.export_screenshot(title="mnist-tui"), flags=re.DOTALL)
     svg = re.sub(r"<!--.*?-->", "", svg)
     path.write_text(re.sub(r"Fira Code", "DejaVu Sans Mono, Menlo, Consolas", svg))
     print(path)
 
 
-async def until(pilot: Pilot[Any], what: Callable[[], bool]) -> None:
-    """Waits for something to be seen, and a moment more."""
-    while not what():
+async def until(pilot: Pilot[Any], is_so: Callable[[], bool]) -> None:
+    """Waits until `is_so` returns true, and 1.5 s for the screen to be drawn."""
+    while not is_so():
         await pilot.pause(0.1)
     await pilot.pause(1.5)
 
 
 async def first_minute(folder: Path, runs_dir: Path) -> None:
-    """Pick, change a layer, look at the augmentation, train, stop."""
+    """Pictures of picking a preset, changing a layer, the augmentation dialog, training and stopping."""
     spec = presets.load("iter5")
     runner = Runner(Options(runs_dir=runs_dir), lambda text: None)
     app = LabApp(LabRequest(draft=Draft(spec), options=runner.options), runner)
@@ -67,7 +67,7 @@ async def first_minute(folder: Path, runs_dir: Path) -> None:
 
 
 async def saved_runs(folder: Path, runs_dir: Path) -> None:
-    """RunIndex, and two recipes compared."""
+    """Pictures of Runs, and of Compare with two recipes."""
     spec = presets.load("iter5")
     runner = Runner(Options(runs_dir=runs_dir), lambda text: None)
     app = LabApp(LabRequest(draft=Draft(spec), options=runner.options), runner)

@@ -1,4 +1,4 @@
-"""The long versions of the reliability tests: kills, failing disks, locks, typing, traffic, lag, stops and quits.
+"""The long versions of the reliability tests: kills, failing disks, locks, typing, terminal traffic, lag, stops, quits.
 
 Prints the seed, so that a failure can be repeated with `--seed`, and keeps the folder of a failure. The helpers are
 those of the tests, which an editable install (CONTRIBUTING.md) finds.
@@ -38,7 +38,7 @@ def kill(folder: Path, options: argparse.Namespace) -> Iterator[str]:
 
 
 def diskfull(folder: Path, options: argparse.Namespace) -> Iterator[str]:
-    """Every call of a run that changes the disk fails in every way (S1)."""
+    """Fails every call of a run that changes the disk, in every way (S1)."""
     failures = DiskFailures(folder)
     for mode in ("full", "short", "error"):
         for fail_at in range(1, failures.calls + 1):
@@ -48,7 +48,7 @@ def diskfull(folder: Path, options: argparse.Namespace) -> Iterator[str]:
 
 
 def lock(folder: Path, options: argparse.Namespace) -> Iterator[str]:
-    """Racers for one run, killed owners, and readers while runs are written (S2)."""
+    """Processes race for the lock of a run, owners of it are killed, and runs are read while they are written (S2)."""
     run = RunFolder.create(folder / "raced", small_spec(), {})
     run.close()
     for index in range(options.n // 10):
@@ -65,7 +65,7 @@ def lock(folder: Path, options: argparse.Namespace) -> Iterator[str]:
 
 
 def _lose_owner(folder: Path) -> None:
-    """Kills the owner of a lock and takes it."""
+    """Kills the process that holds the lock of a run, and acquires the lock within a second."""
     process, connection = holder(folder)
     assert connection.recv() == "held"
     process.kill()
@@ -77,25 +77,25 @@ def _lose_owner(folder: Path) -> None:
 
 
 def _read_while_written(runs: KilledRuns, runs_dir: Path) -> int:
-    """Reads a run again and again while a child trains it: no error, and no row that goes away."""
+    """Reads a run repeatedly while a child trains it: no read fails and no row disappears; the number of reads."""
     process, reader = started(runs.begin(runs_dir))
-    reads = rows = 0
+    reads = known_rows = 0
     while process.is_alive():
         for saved in list_runs(runs_dir):
-            found = len(load_run(saved.folder).rows)
-            assert found >= rows, f"{rows} rows became {found}"
-            rows = found
+            rows = len(load_run(saved.folder).rows)
+            assert rows >= known_rows, f"{known_rows} rows became {rows}"
+            known_rows = rows
             reads += 1
     reader.close()
-    assert rows == 3, f"{rows} rows were seen"
+    assert known_rows == 3, f"{known_rows} rows were read"
     return reads
 
 
 def lag(folder: Path, options: argparse.Namespace) -> Iterator[str]:
-    """How late the event loop is, how soon a key is seen, and what the screen costs, while iter5 trains (T5)."""
-    epochs = max(10, options.seconds // 2)  # More than there is time for.
+    """Event loop lag, time from a key to its repaint, and training speed with the dashboard, of iter5 (T5)."""
+    epochs = max(10, options.seconds // 2)  # More than are trained in that time.
     log = folder / "lag.jsonl"
-    alone = _alone(folder, "before")
+    headless = _headless_speeds(folder, "before")
     lab = Lab(
         folder,
         *("--preset", "iter5", "--set", f"epochs={epochs}", "--start"),
@@ -108,10 +108,10 @@ def lag(folder: Path, options: argparse.Namespace) -> Iterator[str]:
     end = time.time() + options.seconds
     while time.time() < end:
         lab.read()
-    watched = [row.images_per_second for row in load_run(lab.run_folders()[0]).rows[1:]]
-    keys = []
-    while len(keys) < 30:
-        keys.append(_seconds_to_paint(lab, "\x1bOQ" if len(keys) % 2 else "\x1bOR"))  # F2 and F3
+    lab_speeds = [row.images_per_second for row in load_run(lab.run_folders()[0]).rows[1:]]
+    paint_seconds: list[float] = []
+    while len(paint_seconds) < 30:
+        paint_seconds.append(_seconds_to_paint(lab, "\x1bOQ" if len(paint_seconds) % 2 else "\x1bOR"))  # F2 and F3
         pause = time.time() + 0.3
         while time.time() < pause:
             lab.read()
@@ -124,14 +124,14 @@ def lag(folder: Path, options: argparse.Namespace) -> Iterator[str]:
     samples = sorted(row["lag_ms"] for row in rows if began + 3 < row["t"] < end)
     parts = ", ".join(f"p{part:g} {samples[int(len(samples) * part / 100)]:.1f}" for part in (50, 95, 99, 99.9))
     yield f"lag in ms: {parts}, max {samples[-1]:.1f} ({len(samples)} samples)"
-    late = 1000 * sorted(keys)[int(len(keys) * 0.95)]
-    yield f"key to paint in ms: p95 {late:.0f}, median {1000 * statistics.median(keys):.0f}"
-    # Before and after, since the machine is not equally fast all the time.
-    yield _compared(watched, alone + _alone(folder, "after"))
+    p95 = 1000 * sorted(paint_seconds)[int(len(paint_seconds) * 0.95)]
+    yield f"key to paint in ms: p95 {p95:.0f}, median {1000 * statistics.median(paint_seconds):.0f}"
+    # Headless runs before and after, since the speed of the machine drifts.
+    yield _speed_ratio(lab_speeds, headless + _headless_speeds(folder, "after"))
 
 
 def _seconds_to_paint(lab: Lab, key: str) -> float:
-    """From a key to the first thing that is drawn after it."""
+    """Seconds from a key to the first output after it."""
     while lab.read(0.001):
         pass
     lab.press(key)
@@ -141,91 +141,98 @@ def _seconds_to_paint(lab: Lab, key: str) -> float:
     return time.perf_counter() - began
 
 
-def _alone(folder: Path, name: str) -> list[float]:
-    """Images per second of the epochs of iter5 without the laboratory, the first left out."""
+def _headless_speeds(folder: Path, name: str) -> list[float]:
+    """Images per second of the epochs of a headless run of iter5, without the first epoch."""
     command = [sys.executable, "-m", "mnist_tui", "--batch", "iter5", "--epochs", "4", "--runs-dir", str(folder / name)]
     subprocess.run(command, cwd=folder, capture_output=True, check=True, env=Lab.environment())
     return [row.images_per_second for run in list_runs(folder / name) for row in run.rows[1:]]
 
 
-def _compared(watched: list[float], alone: list[float]) -> str:
-    speeds = statistics.median(watched), statistics.median(alone)
-    return f"images a second: {speeds[0]:,.0f} in the laboratory, {speeds[1]:,.0f} alone: {speeds[0] / speeds[1]:.1%}"
+def _speed_ratio(lab_speeds: list[float], headless_speeds: list[float]) -> str:
+    lab, headless = statistics.median(lab_speeds), statistics.median(headless_speeds)
+    return f"images a second: {lab:,.0f} in the laboratory, {headless:,.0f} headless: {lab / headless:.1%}"
 
 
 def quit_(folder: Path, options: argparse.Namespace) -> Iterator[str]:
-    """Leaves the laboratory at random moments; each time in two seconds, without an abort, and resumable (T4)."""
+    """Quits the laboratory at random moments: exit code 0 within 2.5 s, and every run can be resumed (T4)."""
     chance = random.Random(options.seed)
     slowest = 0.0
     for index in range(options.n):
-        place = folder / f"quit-{index}"
-        place.mkdir()
-        (place / "many.toml").write_text(PRESET.format(epochs=20))
-        lab = Lab(place, "--preset", "many.toml", "--dataset", "digits", "--start")
-        end = time.monotonic() + chance.uniform(0.3, 8)
-        while time.monotonic() < end:
-            lab.read()
-        lab.press("q")
-        lab.wait(lambda lab=lab: lab.process.poll() is not None or "Leave running" in lab.text())
-        began = time.monotonic()
-        lab.press("s")
-        code = lab.ended()
-        slowest = max(slowest, time.monotonic() - began)
-        assert code == 0, f"exit code {code}: {lab.output[-500:]!r}"
-        assert slowest < 2.5, f"took {slowest:.1f} s"
-        assert all(load_run(run).can_resume or load_run(run).end for run in lab.run_folders())
-        lab.close()
+        seconds = _quit_after(folder / f"quit-{index}", chance.uniform(0.3, 8))
+        assert seconds < 2.5, f"took {seconds:.1f} s"
+        slowest = max(slowest, seconds)
         yield f"{index + 1} quits, the slowest took {slowest:.2f} s"
 
 
+def _quit_after(folder: Path, seconds: float) -> float:
+    """Quits a laboratory that trains after so many seconds; the seconds from the answer to its end."""
+    folder.mkdir()
+    (folder / "many.toml").write_text(PRESET.format(epochs=20))
+    lab = Lab(folder, "--preset", "many.toml", "--dataset", "digits", "--start")
+    _read(lab, seconds)
+    lab.press("q")
+    lab.wait(lambda: lab.process.poll() is not None or "Leave running" in lab.text())
+    began = time.monotonic()
+    lab.press("s")
+    code = lab.ended()
+    took = time.monotonic() - began
+    assert code == 0, f"exit code {code}: {lab.output[-500:]!r}"
+    assert all(load_run(run).can_resume or load_run(run).end for run in lab.run_folders())
+    lab.close()
+    return took
+
+
 def stop(folder: Path, options: argparse.Namespace) -> Iterator[str]:
-    """Stops iter5 at batch 64 at random moments: from the key to end.json, which comes after the checkpoint."""
+    """Stops iter5 at random moments: seconds from the key to end.json, which is written after the checkpoint."""
     chance = random.Random(options.seed)
     seconds: list[float] = []
     lab = Lab(folder, "--preset", "iter5", "--device", "cpu", size=(120, 40))
     lab.wait_for("t trains")
     for index in range(options.n):
-        lab.press("t")
-        lab.wait(lambda index=index: len(list(folder.glob("runs/*/steps.jsonl"))) == index + 1)
-        newest = max(folder.glob("runs/*/steps.jsonl"), key=lambda path: path.stat().st_mtime_ns).parent
-        end = time.monotonic() + chance.uniform(0, 4)
-        while time.monotonic() < end:
-            lab.read()
-        began = time.time()
-        lab.press("s")
-        lab.wait((newest / "end.json").exists)
-        seconds.append((newest / "end.json").stat().st_mtime - began)
+        seconds.append(_train_and_stop(lab, index, chance.uniform(0, 4)))
         yield f"{index + 1} stops: median {statistics.median(seconds):.3f} s, slowest {max(seconds):.3f} s"
         lab.wait_for("stopped")
     lab.close()
 
 
+def _train_and_stop(lab: Lab, runs: int, seconds: float) -> float:
+    """Begins a run in a laboratory that has had `runs`, stops it after so many seconds; how long the stop took."""
+    lab.press("t")
+    lab.wait(lambda: len(list(lab.folder.glob("runs/*/steps.jsonl"))) == runs + 1)
+    folder = max(lab.folder.glob("runs/*/steps.jsonl"), key=lambda path: path.stat().st_mtime_ns).parent
+    _read(lab, seconds)
+    began = time.time()
+    lab.press("s")
+    lab.wait((folder / "end.json").exists)
+    return (folder / "end.json").stat().st_mtime - began
+
+
 def typing(folder: Path, options: argparse.Namespace) -> Iterator[str]:
-    """Random keys at 0 to 30 ms in fields, layers and dialogs: each place holds what a plain text field would hold."""
+    """Random keys every 0 to 30 ms in fields, layers and dialogs: each field ends with the text that was typed."""
     state = folder / "state"
     lab = Lab(folder, "--preset", "iter5", size=(120, 40), XDG_STATE_HOME=str(state))
     lab.wait_for("t trains")
     typist = Typist(lab, state, random.Random(options.seed))
     while typist.typed < options.n:
-        wrong = typist.type_somewhere()
-        assert not wrong, f"{wrong}\n{lab.text()}"
-        yield f"{typist.typed} keys, each place as it should be"
-    rate, share = measured(lab, 3)
+        difference = typist.type_somewhere()
+        assert not difference, f"{difference}\n{lab.text()}"
+        yield f"{typist.typed} keys, every field holds what was typed"
+    rate, share = measure(lab, 3)
     assert rate < 2, f"an idle screen sends {rate:.1f} kB/s afterwards"
     yield f"{typist.typed} keys; afterwards {rate:.2f} kB/s and {share:.0%} of a core"
     lab.close()
 
 
 def traffic(folder: Path, options: argparse.Namespace) -> Iterator[str]:
-    """What is sent to the terminal, and what it costs: with each dialog open, idle and while iter5 trains."""
+    """Output to the terminal and CPU time: with each dialog open, idle and while iter5 trains."""
     yield f"{'':<26}{'local':>24}{'over SSH':>24}"
     tables = [dict(_traffic(folder / name, **env)) for name, env in (("local", {}), ("ssh", {"SSH_CONNECTION": "x"}))]
-    for what in tables[0]:
-        yield f"{what:<26}" + "".join(f"{table[what]:>24}" for table in tables)
+    for state in tables[0]:
+        yield f"{state:<26}" + "".join(f"{table[state]:>24}" for table in tables)
 
 
 SCREENS = {"help": "?", "zoom": "z", "palette": "\x10", "optimizers": "\x1bOS" + "\x1b[B" * 3 + "\r", "rate": "l"}
-"""How each dialog is opened; the rate can only be changed while something is trained."""
+"""The keys that open each dialog; the one for the learning rate opens only while a run is trained."""
 
 
 def _traffic(folder: Path, **env: str) -> Iterator[tuple[str, str]]:
@@ -236,30 +243,29 @@ def _traffic(folder: Path, **env: str) -> Iterator[tuple[str, str]]:
         if state == "training":
             lab.press("t")
             lab.wait(lambda: list(folder.glob("runs/*/steps.jsonl")))
-        yield f"{state}: closed", rated(measured(lab, 5))
+        yield f"{state}: closed", traffic_text(*measure(lab, 5))
         for name, keys in SCREENS.items():
             if name != "rate" or state == "training":
                 lab.press(keys)
-                yield f"{state}: {name}", rated(measured(lab, 5))
+                yield f"{state}: {name}", traffic_text(*measure(lab, 5))
                 _close(lab)
     lab.press("s")
     lab.wait_for("stopped")
     for name, keys in {"Down between fields": "\x1b[B", "F2, F3": "\x1bOQ\x1bOR"}.items():
         lab.press("\x1bOS")
-        yield name, _moved(lab, keys)
+        yield name, _focus_cost(lab, keys)
     lab.close()
 
 
 def _close(lab: Lab) -> None:
-    """Back to the panes, with none of them in the keys' way."""
-    lab.press("\x1b")
-    measured(lab, 0.5)
-    lab.press("\x1b")
-    measured(lab, 0.5)
+    """Closes the dialog, then leaves the field that has the focus."""
+    for _ in range(2):
+        lab.press("\x1b")
+        measure(lab, 0.5)
 
 
-def measured(lab: Lab, seconds: float) -> tuple[float, float]:
-    """Kilobytes per second that a laboratory writes, and its share of a core, once it is settled."""
+def measure(lab: Lab, seconds: float) -> tuple[float, float]:
+    """Kilobytes per second that a laboratory writes, and its share of a core, after a second without measuring."""
     process = psutil.Process(lab.child())
     _read(lab, 1.0)
     written, busy, began = len(lab.output), sum(process.cpu_times()[:2]), time.monotonic()
@@ -268,23 +274,24 @@ def measured(lab: Lab, seconds: float) -> tuple[float, float]:
     return (len(lab.output) - written) / passed / 1000, (sum(process.cpu_times()[:2]) - busy) / passed
 
 
-def rated(found: tuple[float, float]) -> str:
-    """Traffic and cost as text."""
-    return f"{found[0]:.2f} kB/s, {found[1]:.0%} CPU"
+def traffic_text(kilobytes: float, share: float) -> str:
+    """Kilobytes per second and share of a core as text."""
+    return f"{kilobytes:.2f} kB/s, {share:.0%} CPU"
 
 
-def _moved(lab: Lab, keys: str, times: int = 10) -> str:
-    """What a move of the focus sends and costs, each key by itself."""
+def _focus_cost(lab: Lab, keys: str, times: int = 10) -> str:
+    """Output, CPU time and time to repaint of one move of the focus, as text."""
     process = psutil.Process(lab.child())
     _read(lab, 1.0)
-    each = re.findall(r"\x1b(?:O|\[).", keys) * times
-    written, busy, slowest = len(lab.output), sum(process.cpu_times()[:2]), []
-    for key in each:
-        slowest.append(_seconds_to_paint(lab, key))
+    presses = re.findall(r"\x1b(?:O|\[).", keys) * times
+    written, busy = len(lab.output), sum(process.cpu_times()[:2])
+    paint_seconds: list[float] = []
+    for key in presses:
+        paint_seconds.append(_seconds_to_paint(lab, key))
         _read(lab, 0.3)
-    cost = (sum(process.cpu_times()[:2]) - busy) / len(each)
-    sent = (len(lab.output) - written) / len(each)
-    return f"{sent / 1000:.2f} kB, {1000 * cost:.0f} ms CPU, {1000 * statistics.median(slowest):.0f} ms"
+    cpu = (sum(process.cpu_times()[:2]) - busy) / len(presses)
+    sent = (len(lab.output) - written) / len(presses)
+    return f"{sent / 1000:.2f} kB, {1000 * cpu:.0f} ms CPU, {1000 * statistics.median(paint_seconds):.0f} ms"
 
 
 def _read(lab: Lab, seconds: float) -> None:
@@ -306,20 +313,20 @@ PARTS = {
 
 
 def main() -> int:
-    """Runs one of them; the exit code is 1 where something was lost."""
+    """Runs one of `PARTS`; the exit code is 1 if a check failed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=tuple(PARTS))
+    parser.add_argument("part", choices=tuple(PARTS))
     parser.add_argument("--n", type=int, default=200, help="how many kills, quits or keys; a tenth as many races")
-    parser.add_argument("--seconds", type=int, default=60, help="of measuring the lag, without keys (default: 60)")
+    parser.add_argument("--seconds", type=int, default=60, help="how long the lag is measured (default: 60)")
     parser.add_argument("--seed", type=int, default=time.time_ns() % 2**32)
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="mnist-tui-stress-"))
-    print(f"{options.what}, seed {options.seed}, in {folder}", flush=True)
+    print(f"{options.part}, seed {options.seed}, in {folder}", flush=True)
     began = time.monotonic()
     line = ""
     try:
-        for line in PARTS[options.what](folder, options):
-            print(f"\r{line:<60}", end="\n" if options.what in ("lag", "traffic") else "", flush=True)
+        for line in PARTS[options.part](folder, options):
+            print(f"\r{line:<60}", end="\n" if options.part in ("lag", "traffic") else "", flush=True)
     except (AssertionError, StorageError) as error:
         print(f"\nFAILED after {line or 'nothing'}: {error}\nseed {options.seed}; kept: {folder}", file=sys.stderr)
         return 1

@@ -48,7 +48,7 @@ def digits() -> "Dataset":
 
 @pytest.fixture
 def small_spec() -> RunSpec:
-    """A run of a second on the digits: each kind of layer that has a state or a mode of its own, and a knob."""
+    """A run of a second on the digits: each layer type that has a state or a mode of its own, and a knob."""
     return make_spec(
         {
             "name": "small",

@@ -24,6 +24,10 @@ FIRST = (
     "settings",
     "cli.main",
     "cli.runs",
+    "cli.analyse",
+    "cli.classify",
+    "cli.explain",
+    "cli.lr_find",
     "cli.config",
 )
 """Modules and packages whose answer does not wait for torch."""
@@ -149,6 +153,7 @@ def _seconds(*arguments: str) -> float:
     return time.perf_counter() - started
 
 
+@pytest.mark.slow
 def test_help_and_list_answer_at_once(record_property: Callable[[str, object], None]) -> None:
     """In under 0.4 s; on a busy or slow machine, in six times what importing pydantic alone takes there and then."""
     commands = {

@@ -1,7 +1,6 @@
 """The analysis of a run as lines of text and as JSON: what `mnist-tui analyse RUN [--against RUN] [--json]` prints."""
 
-import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,6 +10,7 @@ from mnist_tui.analysis.label_errors import CEILING, LABEL_ERRORS
 from mnist_tui.analysis.mistakes import Answer
 from mnist_tui.analysis.run_analysis import Confidence, RunAnalysis, Versus
 from mnist_tui.runs.events import finite
+from mnist_tui.spec.typed_settings import as_options
 from mnist_tui.text import clean_line, in_ascii
 
 SHOWN = 12
@@ -49,7 +49,7 @@ def report_lines(
         *_ceiling_lines(analysis),
         *(_versus_lines(analysis, versus, ascii_only) if versus else []),
         "",
-        *_advice_lines(analysis),
+        *advice_lines(analysis.advice),
     ]
     return [in_ascii(line) if ascii_only else line for line in map(_plain, lines)]
 
@@ -145,12 +145,13 @@ def _versus_lines(analysis: RunAnalysis, versus: Versus, ascii_only: bool) -> It
     yield f"exact McNemar test: p = {versus.test.p:.3g}"
 
 
-def _advice_lines(analysis: RunAnalysis) -> Iterator[str]:
+def advice_lines(advice: Sequence[Advice]) -> Iterator[str]:
+    """What the coach says about a run, each rule with what to change."""
     yield "coach"
-    for advice in analysis.advice:
-        yield f"  {advice.rule}: {advice.sentence}"
-        yield f"    {advice.suggestion}{_set_options(advice)}"
-    if not analysis.advice:
+    for one in advice:
+        yield f"  {one.rule}: {one.sentence}"
+        yield f"    {one.suggestion}{_set_options(one)}"
+    if not advice:
         yield "  no rule applies to this run"
 
 
@@ -158,10 +159,9 @@ def _set_options(advice: Advice) -> str:
     """The change as the command line takes it; layers are too long for one line."""
     if advice.settings is None:
         return ""
-    return " " + " ".join(
-        "(in the layers)" if path == "layers" else f"--set {shlex.quote(f'{path}={text}')}"
-        for path, text in advice.settings.items()
-    )
+    short = {path: text for path, text in advice.settings.items() if path != "layers"}
+    in_layers = [] if len(short) == len(advice.settings) else ["(in the layers)"]
+    return " ".join(["", *in_layers, *([as_options(short)] if short else [])])
 
 
 # --- JSON ---

@@ -5,12 +5,13 @@ registers them all, most urgent first.
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mnist_tui.analysis import coach_curves, coach_network, coach_rates, coach_target
-from mnist_tui.analysis.coach_evidence import Advice, Evidence
+from mnist_tui.analysis.coach_evidence import Advice, Evidence, evidence_of
 from mnist_tui.errors import UsageError
+from mnist_tui.runs.record import Run
 from mnist_tui.text import clean_line, did_you_mean
 
 
@@ -30,6 +31,11 @@ class Rule:
     def reasoning(self) -> str:
         """What the rule looks at and why, a paragraph or two."""
         return inspect.getdoc(self.check) or ""
+
+    @property
+    def summary(self) -> str:
+        """The first paragraph of the reasoning, a sentence, on one line."""
+        return self.reasoning.partition("\n\n")[0].replace("\n", " ")
 
 
 RULES = (
@@ -62,6 +68,15 @@ RULES = (
 def advise(evidence: Evidence) -> list[Advice]:
     """What the rules say of a run, most urgent first; [] where none has anything to say."""
     return [advice for rule in RULES if (advice := rule.check(evidence)) is not None]
+
+
+def advise_on(run: Run, runs: Sequence[Run]) -> list[Advice]:
+    """What the rules say of a run in its folder, `runs` being those to look for its other seeds in.
+
+    [] also where its spec cannot be read.
+    """
+    evidence = evidence_of(run, runs)
+    return [] if evidence is None else advise(evidence)
 
 
 def explain(name: str) -> str:

@@ -44,7 +44,7 @@ AUGMENTATION = "[RandomAffine(7, translate=(0.07, 0.07))]"
 
 
 def overfitting(evidence: Evidence) -> Advice | None:
-    """The network learns the training images by heart: from some epoch on the training loss goes on falling while the
+    """The network learns the training images by heart: from some epoch on the training loss keeps falling while the
     held-out loss rises, and the training accuracy leaves the held-out accuracy behind.
 
     Fires where the mean held-out loss of the last 3 epochs is 10 % above its lowest, 3 epochs ago or more, the
@@ -94,18 +94,18 @@ def underfitting(evidence: Evidence) -> Advice | None:
     """
     if len(evidence.rows) < 2 * WINDOW or evidence.frozen_rows:
         return None
-    before, end = evidence.rows[-2 * WINDOW : -WINDOW], evidence.rows[-WINDOW:]
-    is_low = max(mean_train_accuracy(end), mean_accuracy(end)) < evidence.goal
-    is_close = -HARD_AUGMENTATION < gap(end) < LARGE_GAP
-    if not (is_low and is_close and mean_train_loss(end) >= STALLED * mean_train_loss(before)):
+    previous, last = evidence.rows[-2 * WINDOW : -WINDOW], evidence.rows[-WINDOW:]
+    is_low = max(mean_train_accuracy(last), mean_accuracy(last)) < evidence.goal
+    is_close = -HARD_AUGMENTATION < gap(last) < LARGE_GAP
+    if not (is_low and is_close and mean_train_loss(last) >= STALLED * mean_train_loss(previous)):
         return None
     spec = evidence.spec
     less_dropout = scale_dropout(spec, 0.5)
     return Advice(
         "underfitting",
-        f"Under-fitting: the training accuracy stays at {percent(mean_train_accuracy(end))}, the held-out accuracy at "
-        f"{percent(mean_accuracy(end))}, below {percent(evidence.goal)}, and the training loss no longer falls "
-        f"({mean_train_loss(before):.4f}, then {mean_train_loss(end):.4f}).",
+        f"Under-fitting: the training accuracy stays at {percent(mean_train_accuracy(last))}, the held-out accuracy at "
+        f"{percent(mean_accuracy(last))}, below {percent(evidence.goal)}, and the training loss no longer falls "
+        f"({mean_train_loss(previous):.4f}, then {mean_train_loss(last):.4f}).",
         "Halve the dropout." if less_dropout else "Give the convolutions more channels, or add one.",
         less_dropout or widen(spec, spec.target.parameters),
     )
@@ -116,16 +116,16 @@ def still_improving(evidence: Evidence) -> Advice | None:
 
     Fires for completed runs of 6 epochs and more whose mean held-out accuracy of the last 3 epochs is above that of
     the 3 before by more than two standard errors of the number of images, at about the same learning rate (within a
-    factor of 2: a gain from a drop of the rate does not go on), with a training loss that falls by 5 % or more; and
+    factor of 2: a gain from a drop of the rate does not last), with a training loss that falls by 5 % or more; and
     only while the target allows more epochs.
     """
     spec, rows = evidence.spec, evidence.rows
     if not evidence.is_completed or len(rows) < 2 * WINDOW or evidence.has_met_goal:
         return None
-    before, end = rows[-2 * WINDOW : -WINDOW], rows[-WINDOW:]
-    gain = mean_accuracy(end) - mean_accuracy(before)
-    rates = [row.learning_rate for row in (*before, *end)]
-    falls = mean_train_loss(end) < STALLED * mean_train_loss(before)
+    previous, last = rows[-2 * WINDOW : -WINDOW], rows[-WINDOW:]
+    gain = mean_accuracy(last) - mean_accuracy(previous)
+    rates = [row.learning_rate for row in (*previous, *last)]
+    falls = mean_train_loss(last) < STALLED * mean_train_loss(previous)
     epochs = min(math.ceil(1.5 * spec.train.epochs), spec.target.epochs or 10_000)
     is_open = gain > 2 * evidence.accuracy_error and falls and max(rates) <= 2 * min(rates)
     if not is_open or epochs <= spec.train.epochs:
@@ -133,7 +133,7 @@ def still_improving(evidence: Evidence) -> Advice | None:
     return Advice(
         "still-improving",
         f"Still improving at the end: the held-out accuracy of the last {WINDOW} epochs is {points(gain)} above that "
-        f"of the {WINDOW} before ({percent(mean_accuracy(end))}), twice the {points(evidence.accuracy_error)} that "
+        f"of the {WINDOW} before ({percent(mean_accuracy(last))}), twice the {points(evidence.accuracy_error)} that "
         f"{evidence.held_out_images:,} images can tell.",
         f"Train {epochs} epochs.",
         longer(spec, epochs),

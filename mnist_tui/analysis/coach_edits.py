@@ -41,13 +41,13 @@ def scale_rate(spec: RunSpec, factor: float) -> Settings | None:
     return applicable(spec, _scale_argument(spec, "optimizer", spec.train.optimizer, "lr", factor))
 
 
-def _scale_argument(spec: RunSpec, kind: str, call: Call, argument: str, factor: float) -> Settings | None:
-    given = _given(call, catalog.arguments(kind, call.name), argument)
-    value = catalog.default_of(kind, call.name, argument) if given is None else given
+def _scale_argument(spec: RunSpec, setting: str, call: Call, argument: str, factor: float) -> Settings | None:
+    given = _given(call, catalog.arguments(setting, call.name), argument)
+    value = catalog.default_of(setting, call.name, argument) if given is None else given
     if isinstance(value, Name) and value.id in spec.knobs:
         return {f"knobs.{value.id}": _short(spec.knobs[value.id] * factor)}
     number = _number(value)
-    return None if number is None else {f"{kind}.{argument}": _short(number * factor)}
+    return None if number is None else {f"{setting}.{argument}": _short(number * factor)}
 
 
 def _given(call: Call, names: Sequence[str], argument: str) -> Value:

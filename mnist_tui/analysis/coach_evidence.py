@@ -56,7 +56,7 @@ class Evidence:
         return self.state == "completed"
 
     @property
-    def is_steered(self) -> bool:
+    def is_rate_changed(self) -> bool:
         """Whether somebody changed the learning rate by hand, so that the schedule is not the spec's."""
         return any(row.steered for row in self.rows)
 

@@ -52,15 +52,15 @@ def small_receptive_field(evidence: Evidence) -> Advice | None:
     if not 0 < position < len(layers) or evidence.has_met_goal:
         return None
     head, row = layers[position][0], layers[position - 1][1]
-    seen, needed = min(row.receptive_field), DIGIT if head.name in POOLS else STROKES
-    if seen >= needed or len(row.output_shape) != 3:
+    field, needed = min(row.receptive_field), DIGIT if head.name in POOLS else STROKES
+    if field >= needed or len(row.output_shape) != 3:
         return None
-    added = max(1, -(-(needed - seen) // max(1, int(2 * min(row.jump)))))
+    added = max(1, -(-(needed - field) // max(1, int(2 * min(row.jump)))))
     lines = [f"Conv2d({row.output_shape[0]}, 3, padding=1)", "ReLU()"] * added
     return Advice(
         "small-receptive-field",
         f"The receptive field is too small: before the head ({head.name}, layer {layers[position][1].index}) a unit "
-        f"sees {seen} of {INPUT[1]} pixels; a digit has {DIGIT}.",
+        f"sees {field} of {INPUT[1]} pixels; a digit has {DIGIT}.",
         f"Add {added} 3x3 convolution{'s' if added > 1 else ''} before the head.",
         applicable(spec, {"layers": insert_before(spec.layers, [(head, lines)])}) if added <= WINDOW else None,
     )
@@ -111,9 +111,9 @@ def early_pooling(evidence: Evidence) -> Advice | None:
     """
     spec = evidence.spec
     layers = list(outer_layers(spec))
-    for (_, before), (call, row) in zip([(None, None), *layers], layers, strict=False):
+    for (_, previous), (call, row) in zip([(None, None), *layers], layers, strict=False):
         step = max(row.jump)
-        is_reduced = step > (max(before.jump) if before else 1)
+        is_reduced = step > (max(previous.jump) if previous else 1)
         if call.name in POOLS and is_reduced and row.grid != (1, 1) and 2 * step > min(row.receptive_field):
             break
     else:
@@ -144,15 +144,15 @@ def late_pooling(evidence: Evidence) -> Advice | None:
     convolutions = [layer for layer in _widening(full) if layer[0].name == "Conv2d"]
     if len(convolutions) < LATE or not 0 < position <= len(layers) or evidence.has_met_goal:
         return None
-    seen = min(layers[position - 1][1].receptive_field)
-    if seen >= DIGIT:
+    field = min(layers[position - 1][1].receptive_field)
+    if field >= DIGIT:
         return None
     work = sum(row.multiply_adds for _, row in full) / max(1, sum(row.multiply_adds for row in spec.rows))
     third = convolutions[2]
     return Advice(
         "late-pooling",
         f"The image is reduced too late: {len(convolutions)} convolutions on the full image take {work:.0%} of the "
-        f"multiply-adds, and before the head a unit sees only {seen} of {INPUT[1]} pixels.",
+        f"multiply-adds, and before the head a unit sees only {field} of {INPUT[1]} pixels.",
         f"Put MaxPool2d(2) before layer {third[1].index}.",
         applicable(spec, {"layers": insert_before(spec.layers, [(third[0], ["MaxPool2d(2)"])])}),
     )
@@ -201,7 +201,7 @@ def bias_before_batch_norm(evidence: Evidence) -> Advice | None:
     """Batch norm subtracts each channel's mean, and with it any bias that the convolution before it added.
 
     Fires for every convolution with a bias that is followed by `BatchNorm2d`. Its biases are parameters that learn
-    nothing (Ioffe, Szegedy 2015, section 3.2); leaving them out changes no answer.
+    nothing (Ioffe, Szegedy 2015, section 3.2); leaving them out changes no prediction.
     """
     spec = evidence.spec
     layers = list(outer_layers(spec))
@@ -217,7 +217,7 @@ def bias_before_batch_norm(evidence: Evidence) -> Advice | None:
     return Advice(
         "bias-before-batch-norm",
         f"{saved} of {spec.parameters:,} parameters learn nothing: {len(biased)} convolutions have a bias that the "
-        "batch norm behind them takes out.",
+        "batch norm after them removes.",
         "Give these convolutions bias=False.",
         applicable(spec, {"layers": replace_calls(spec.layers, changes)}),
     )

@@ -48,18 +48,18 @@ def learning_rate_too_high(evidence: Evidence) -> Advice | None:
         )
         return _lower_rate(evidence, f"the loss was no longer finite {when}")
     pairs = [
-        (before, row)
-        for before, row in pairwise(evidence.rows)
-        if row.learning_rate <= before.learning_rate and row.train_loss - before.train_loss > LEAST_RISE
+        (previous, row)
+        for previous, row in pairwise(evidence.rows)
+        if row.learning_rate <= previous.learning_rate and row.train_loss - previous.train_loss > LEAST_RISE
     ]
     early = [pair for pair in pairs if pair[1].epoch <= EARLY and pair[1].train_loss > EARLY_RISE * pair[0].train_loss]
     spikes = [pair for pair in pairs if pair[1].train_loss > SPIKE * pair[0].train_loss]
     first = evidence.rows[0] if evidence.rows and evidence.rows[0].epoch == 1 else None
     if early:
-        before, row = early[0]
+        previous, row = early[0]
         return _lower_rate(
             evidence,
-            f"the training loss rose from {before.train_loss:.4f} to {row.train_loss:.4f} in epoch {row.epoch}",
+            f"the training loss rose from {previous.train_loss:.4f} to {row.train_loss:.4f} in epoch {row.epoch}",
         )
     if first and gap([first]) > 0.1 and evidence.spec.steps_per_epoch(evidence.train_images) >= MANY_STEPS:
         return _lower_rate(
@@ -94,9 +94,9 @@ def learning_rate_too_low(evidence: Evidence) -> Advice | None:
     usual = USUAL_RATES.get(name, default if isinstance(default, int | float) else 0.0)
     if len(rows) < 2 * WINDOW or evidence.best is None or evidence.frozen_rows:
         return None
-    before, end = rows[-2 * WINDOW : -WINDOW], rows[-WINDOW:]
+    previous, last = rows[-2 * WINDOW : -WINDOW], rows[-WINDOW:]
     is_steady = all(after.train_loss < row.train_loss for row, after in pairwise(rows))
-    falls = mean_train_loss(end) < STALLED * mean_train_loss(before)
+    falls = mean_train_loss(last) < STALLED * mean_train_loss(previous)
     is_below = evidence.best.accuracy_to_choose_by < evidence.goal
     if not (evidence.peak_rate <= usual / LOW_RATE and is_steady and falls and is_below):
         return None
@@ -118,7 +118,7 @@ def schedule_frozen(evidence: Evidence) -> Advice | None:
     for the last epoch or two alone, do not trigger it. StepLR(step_size=2) over 20 epochs, as in exp01 to exp06, does.
     """
     rows, frozen = evidence.rows, evidence.frozen_rows
-    if evidence.is_steered or len(frozen) < max(WINDOW, len(rows) / 3):
+    if evidence.is_rate_changed or len(frozen) < max(WINDOW, len(rows) / 3):
         return None
     first = frozen[0]
     gain = max(row.accuracy_to_choose_by for row in frozen) - first.accuracy_to_choose_by
@@ -153,7 +153,7 @@ def plateau(evidence: Evidence) -> Advice | None:
     to 99.49 % in the epoch after its drop.
     """
     rows, best = evidence.rows, evidence.best
-    if best is None or evidence.is_steered or len(rows) < 2 * WINDOW or best.epoch >= evidence.spec.train.epochs:
+    if best is None or evidence.is_rate_changed or len(rows) < 2 * WINDOW or best.epoch >= evidence.spec.train.epochs:
         return None
     since = [row for row in rows if row.epoch > best.epoch]
     accuracies = [row.accuracy_to_choose_by for row in since]

@@ -79,7 +79,7 @@ def answers(predictions: SavedPredictions, indices: Sequence[int], is_mnist: boo
 def losses(predictions: SavedPredictions) -> "NDArray[np.float64]":
     """(N,): the cross-entropy of each image.
 
-    From the float32 probability of the true class; where that is 0, from the log-probability, which goes on further.
+    From the float32 probability of the true class; where that is 0, from the log-probability, which reaches further.
     """
     import numpy as np
 

@@ -1,5 +1,6 @@
-"""Test accuracies over the epochs as a plot in text: for terminals without the dashboard, and for log files."""
+"""Curves as plots in text, for terminals without the dashboard and for log files: accuracies, and the range test."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 from mnist_tui.text import in_ascii
@@ -20,10 +21,7 @@ def accuracy_plot(curves: Mapping[str, Sequence[float]], width: int, height: int
         return []
     import plotext  # 0.2 s, and global state: one figure at a time.
 
-    plotext.clear_figure()
-    plotext.plot_size(width, height)
-    plotext.title("test accuracy, %")
-    plotext.xlabel("epoch")
+    _begin_figure("test accuracy, %", "epoch", width, height)
     low, high = _limits(list(drawn.values()))
     plotext.ylim(low, high)
     last = max(map(len, drawn.values()))
@@ -35,6 +33,63 @@ def accuracy_plot(curves: Mapping[str, Sequence[float]], width: int, height: int
         plotext.plot(
             list(visible), list(visible.values()), label=name, marker="." if ascii_only and marker == "dot" else marker
         )
+    return _figure_lines(ascii_only)
+
+
+def range_test_plot(
+    rates: Sequence[float],
+    losses: Sequence[float],
+    marks: Mapping[str, float],
+    width: int,
+    height: int,
+    ascii_only: bool,
+) -> list[str]:
+    """The lines of a plot of losses over learning rates on a logarithmic axis; [] where there is no loss.
+
+    `marks` are learning rates to be marked on the curve, by their names in the title. A loss that diverges leaves the
+    plot through its top, since it would flatten the rest.
+    """
+    if not losses:
+        return []
+    import plotext
+
+    signs = dict(zip(marks, MARKERS[1:], strict=False))
+    _begin_figure(
+        ", ".join(["smoothed loss", *(f"{sign} {name}" for name, sign in signs.items())]),
+        "learning rate",
+        width,
+        height,
+    )
+    exponents = [math.log10(rate) for rate in rates]
+    lowest = min(losses)
+    highest = max(losses[: losses.index(lowest) + 1])
+    room = max(0.1 * (highest - lowest), 0.01 * highest, 0.01)
+    plotext.ylim(lowest - room, highest + room)
+    plotext.xlim(exponents[0], max(exponents[-1], exponents[0] + 1))
+    inside = {exponent: loss for exponent, loss in zip(exponents, losses, strict=True) if loss <= highest + room}
+    plotext.plot(list(inside), list(inside.values()), marker="." if ascii_only else MARKERS[0])
+    for name, sign in signs.items():
+        nearest = min(range(len(rates)), key=lambda step: abs(exponents[step] - math.log10(marks[name])))
+        plotext.scatter([exponents[nearest]], [losses[nearest]], marker=sign)
+    ticks = list(range(math.ceil(exponents[0] - 1e-9), math.floor(exponents[-1] + 1e-9) + 1))
+    plotext.xticks(ticks, [f"{10.0**tick:g}" for tick in ticks])
+    return _figure_lines(ascii_only)
+
+
+def _begin_figure(title: str, xlabel: str, width: int, height: int) -> None:
+    """An empty figure of plotext in place of the one before."""
+    import plotext
+
+    plotext.clear_figure()
+    plotext.plot_size(width, height)
+    plotext.title(title)
+    plotext.xlabel(xlabel)
+
+
+def _figure_lines(ascii_only: bool) -> list[str]:
+    """The lines of plotext's figure, without colours."""
+    import plotext
+
     text = plotext.uncolorize(plotext.build())
     text = in_ascii(text) if ascii_only else text
     return [line.rstrip() for line in text.splitlines()]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from mnist_tui.analysis import calibration, confusion, label_errors, statistics
 from mnist_tui.analysis.calibration import Bin, Selected
-from mnist_tui.analysis.coach import advise
-from mnist_tui.analysis.coach_evidence import Advice, evidence_of
+from mnist_tui.analysis.coach import advise_on
+from mnist_tui.analysis.coach_evidence import Advice
 from mnist_tui.analysis.confusion import ClassScores, ConfusedPair, Discordant, Matrix
 from mnist_tui.analysis.label_errors import Ceiling
 from mnist_tui.analysis.mistakes import Answer, mistakes
@@ -73,7 +73,6 @@ def analyse(run: Run, seeds: Sequence[Run] = ()) -> RunAnalysis:
     predictions = read_predictions(run.folder)
     matrix = confusion.confusion_matrix(predictions)
     is_mnist = label_errors.is_mnist_test_set(run.dataset, predictions)
-    evidence = evidence_of(run, seeds)
     confidence, missing = _confidence(predictions)
     return RunAnalysis(
         run=run,
@@ -86,7 +85,7 @@ def analyse(run: Run, seeds: Sequence[Run] = ()) -> RunAnalysis:
         confidence=confidence,
         confidence_missing=missing,
         ceiling=label_errors.ceiling(predictions) if is_mnist else None,
-        advice=tuple(advise(evidence)) if evidence else (),
+        advice=tuple(advise_on(run, seeds)),
     )
 
 

@@ -51,11 +51,11 @@ def _settings(recipe: Recipe, knobs: Knobs) -> dict[str, str]:
 
 
 def provenance(run: Run) -> dict[str, str]:
-    """What may change a result without being a setting: data, device, threads, versions, steering; by name."""
+    """What may change a result without being a setting, by name: data, device, threads, versions, rates set by hand."""
     values = {name: _text(run.record.get(name)) for name in ("device_name", "threads", "extends")}
     values |= {f"version of {name}": _text(value) for name, value in run.part("versions").items() if name in VERSIONS}
     values["data"] = f"{run.dataset or '-'} {(run.data[1] or '')[:8]}".strip()
-    values["steered by hand"] = "yes" if run.is_steered else "no"
+    values["learning rate changed by hand"] = "yes" if run.is_rate_changed else "no"
     return values
 
 
@@ -143,19 +143,19 @@ def _created(run: Run) -> str:
     return run.created
 
 
-def _call_settings(kind: str, text: str, knobs: Knobs) -> dict[str, str]:
+def _call_settings(setting: str, text: str, knobs: Knobs) -> dict[str, str]:
     """A call of the recipe as settings: its name and its arguments, with their defaults."""
     if text == "none":
-        return {kind: text}
+        return {setting: text}
     try:
         call = parse(text)
     except CallError:
-        return {kind: _text(text)}
+        return {setting: _text(text)}
     # `epochs` and `steps_per_epoch` stay as they are written: the number of epochs is a difference of its own.
     with suppress(CallError):
-        values = catalog.check(kind, resolve_call(call, dict(knobs)))
-        return {kind: call.name} | {f"{kind}.{name}": _text(show(value)) for name, value in values.items()}
-    return {kind: _text(text)}
+        values = catalog.check(setting, resolve_call(call, dict(knobs)))
+        return {setting: call.name} | {f"{setting}.{name}": _text(show(value)) for name, value in values.items()}
+    return {setting: _text(text)}
 
 
 def _text(value: Any) -> str:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from mnist_tui.analysis.analysis_report import advice_lines
+from mnist_tui.analysis.coach_evidence import Advice
 from mnist_tui.analysis.comparison import MEASURES, Arm, Measure, Verdict
 from mnist_tui.analysis.run_diff import (
     SEED,
@@ -42,22 +44,25 @@ def _align(rows: Sequence[Sequence[str]], is_right: Sequence[bool]) -> list[str]
     return ["  ".join(map(fitted, row, widths, is_right)).rstrip() for row in rows]
 
 
-def details(run: Run, runs: Sequence[Run], columns: Sequence[Column], notes: str) -> list[str]:
-    """A run in full: its facts, the changes against the nearest earlier run, epochs and notes."""
+def details(
+    run: Run, runs: Sequence[Run], columns: Sequence[Column], advice: Sequence[Advice], notes: str
+) -> list[str]:
+    """A run in full: its facts, the changes against the nearest earlier run, epochs, the coach's advice and notes."""
     facts = [(column.heading, column.of([run])) for column in columns if column.key != "curve"]
     if newer := repeats(runs).get(run.id):
         facts.append(("not counted", f"{newer} repeats it: same recipe, seed, data, device and versions"))
     lines = [f"{heading:<14} {text}" for heading, text in facts if text not in ("", "-")]
-    return [*lines, "", *changes(run, runs), "", *epoch_lines(run), "", clean(notes, 65_536).rstrip()]
+    coach = ["", *(clean_line(line) for line in advice_lines(advice))] if run.is_run else []
+    return [*lines, "", *changes(run, runs), "", *epoch_lines(run), *coach, "", clean(notes, 65_536).rstrip()]
 
 
 def changes(run: Run, runs: Sequence[Run]) -> list[str]:
     """The changes against the nearest earlier run, a line each."""
-    before = nearest(run, runs)
-    if before is None:
+    earlier_run = nearest(run, runs)
+    if earlier_run is None:
         return ["changes: no earlier run to compare with"]
-    words = change_words(before, run)
-    return [f"changes against {before.id}:", *(f"  {clean_line(line, 300)}" for line in words)]
+    words = change_words(earlier_run, run)
+    return [f"changes against {earlier_run.id}:", *(f"  {clean_line(line, 300)}" for line in words)]
 
 
 def epoch_lines(run: Run) -> list[str]:

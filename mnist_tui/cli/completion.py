@@ -1,9 +1,8 @@
-"""Words that the shell completes: names of presets, runs and settings. Errors complete nothing."""
+"""Words that the shell completes: names of presets, runs, settings and the coach's rules. Errors complete nothing."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import typer
 
@@ -50,13 +49,15 @@ def _ends(name: str) -> Iterator[str]:
 
 def complete_changes(context: typer.Context, incomplete: str) -> list[str]:
     """What `--set` takes for the preset of the command line: `epochs=`, `optimizer.lr=`, `dropout=`."""
-    return _without_errors(lambda: _setting_paths(context.params), incomplete)
+    return _without_errors(lambda: _setting_paths(context), incomplete)
 
 
-def _setting_paths(parameters: dict[str, Any]) -> Iterator[str]:
+def _setting_paths(context: typer.Context) -> Iterator[str]:
     from mnist_tui.spec.draft import Draft
 
-    named = [*(parameters.get("batch") or ()), parameters.get("preset"), parameters.get("name")]
+    parameters = context.params
+    # Where `--set` still lacks its value, typer has not yet made a parameter of NAME: it is among the arguments.
+    named = [*(parameters.get("batch") or ()), parameters.get("preset"), parameters.get("name"), *context.args[:1]]
     name = next((name for name in named if name), None) or settings.load().preset
     for field in Draft(presets.load(name, parameters.get("models"))).fields:
         yield f"{field.path.removeprefix('knobs.')}="
@@ -65,6 +66,13 @@ def _setting_paths(parameters: dict[str, Any]) -> Iterator[str]:
 def complete_settings(incomplete: str) -> list[str]:
     """Names of settings, for `mnist-tui config`."""
     return _without_errors(lambda: Settings.model_fields, incomplete)
+
+
+def complete_rules(incomplete: str) -> list[str]:
+    """Names of the coach's rules."""
+    from mnist_tui.analysis.coach import RULES
+
+    return _without_errors(lambda: (rule.name for rule in RULES), incomplete)
 
 
 def _without_errors(list_words: Callable[[], Iterable[str]], incomplete: str) -> list[str]:

@@ -20,10 +20,10 @@ def exit_code_of(run: Callable[[], int | None]) -> int:
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except MnistTuiError as error:
-        _print_error(str(error))
+        print_error(str(error))
         return error.exit_code
     except typer.TyperException as error:
-        _print_error(_usage_error(error))
+        print_error(_usage_error(error))
         return ExitCode.USAGE
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # what is left to flush at exit goes nowhere
@@ -32,7 +32,8 @@ def exit_code_of(run: Callable[[], int | None]) -> int:
         return _report_crash(error)
 
 
-def _print_error(message: str) -> None:
+def print_error(message: str) -> None:
+    """Prints a message as one line on stderr."""
     print(f"mnist-tui: {clean_line(message, 10_000)}", file=sys.stderr)
 
 
@@ -63,5 +64,5 @@ def _report_crash(error: Exception) -> int:
     path = user_log_path("mnist-tui", ensure_exists=True) / "crash.log"
     path.write_text(traceback.format_exc())
     what = f"{type(error).__name__}: {clean_line(str(error), 200)}"
-    _print_error(f"internal error: {what}; the traceback is in {clean_line(str(path))}")
+    print_error(f"internal error: {what}; the traceback is in {clean_line(str(path))}")
     return ExitCode.FAILED

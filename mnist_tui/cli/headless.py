@@ -64,6 +64,13 @@ class Output:
             self._clear_bar()
             _write(sys.stderr, clean(text) + "\n")
 
+    def notice(self, notice: Notice) -> None:
+        """A notice of a training on stderr, a warning in a frame."""
+        if notice.is_warning:
+            self.talk(_banner(notice.text), always=True)
+        else:
+            self.talk(notice.text)
+
     def bar(self, text: str) -> None:
         """The progress line, where stderr is a terminal."""
         if self.has_bar:
@@ -185,10 +192,8 @@ class _Run:
 
     def _show(self, event: Event, output: Output) -> None:
         match event:
-            case Notice(text=text, is_warning=True):
-                output.talk(_banner(text), always=True)
-            case Notice(text=text):
-                output.talk(text)
+            case Notice():
+                output.notice(event)
             case RunStarted():
                 self.started = event
                 self.clock = time.monotonic()
@@ -212,7 +217,7 @@ class _Run:
             output.talk(f"{self.spec.name}: {ended.outcome}: {ended.message}", always=True)
         elif ended.outcome == "stopped":
             folder = self.started.folder if self.started else ""
-            output.talk(f"{self.spec.name}: {ended.message}; go on with: mnist-tui resume {folder}", always=True)
+            output.talk(f"{self.spec.name}: {ended.message}; resume it with: mnist-tui resume {folder}", always=True)
         if not output.as_json:
             for line in result_lines(ended):
                 output.data(line)

@@ -11,11 +11,24 @@ from typing import Any
 
 import typer
 
-from mnist_tui.cli import compare, config, doctor, lab, presets, runs, start, train
+from mnist_tui.cli import (
+    analyse,
+    classify,
+    compare,
+    config,
+    doctor,
+    explain,
+    lab,
+    lr_find,
+    presets,
+    runs,
+    start,
+    train,
+)
 from mnist_tui.cli.exit_code import exit_code_of
 from mnist_tui.cli.parsing import GroupCommand, MainCommand
 
-GROUPS = (presets, train, lab, runs, compare, doctor)
+GROUPS = (presets, lr_find, train, lab, runs, compare, analyse, explain, classify, doctor)
 """Modules with commands, in the order of the help."""
 
 

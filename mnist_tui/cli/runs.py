@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -89,23 +90,25 @@ def list_runs(
 @app.command("open", epilog=examples("mnist-tui open a17f", "mnist-tui open a17f --plot"))
 @takes_settings("runs_dir")
 def show_run(run: Run, as_json: AsJson = False, has_plot: HasPlot = False, *, given: Given) -> int:
-    """Print a run: settings, changes, epochs, notes.
+    """Print a run: settings, changes, epochs, the coach's advice, notes.
 
     Changes are against the nearest earlier run.
     """
-    from mnist_tui.analysis import tables
+    from mnist_tui.analysis import coach, tables
 
     refuse_plot_as_json(has_plot, as_json)
     runs_dir = settings_with(given).runs_dir
     runs = read_index(runs_dir)
     saved = find_run(run, runs_dir)
+    advice = coach.advise_on(saved, runs)
     if as_json:
         changes, newer = tables.changes(saved, runs), repeats(runs).get(saved.id)
         more = {"repeated_by": newer, "changes": changes, "epochs": [vars(row) for row in saved.rows]}
+        more["coach"] = [asdict(each) for each in advice]
         print(json.dumps(columns.as_record(saved) | more))
         return 0
     notes = annotations.notes_text(saved.folder) if saved.is_run else ""
-    print("\n".join(tables.details(saved, runs, columns.ALL, notes)))
+    print("\n".join(tables.details(saved, runs, columns.ALL, advice, notes)))
     if has_plot:
         print_plot({f"{saved.name} s{saved.seed}": saved.accuracies})
     return 0

@@ -22,6 +22,7 @@ MAX_NOTES = 65_536
 PARTS = ("target", "result", "analysis")
 """The parts of notes.md, under headings such as `## Target`."""
 _HEADING = re.compile(rf"^## ({'|'.join(PARTS)})[ \t]*$", re.IGNORECASE | re.MULTILINE)
+RATE_CHANGED = "the learning rate was changed by hand"
 MOST_RATE_CHANGES = 10
 """Changes of the learning rate that a result lists."""
 
@@ -107,17 +108,19 @@ def _write(path: Path, content: bytes) -> None:
 # --- what the program writes into notes.md ---
 
 
-def ended_notes(spec: RunSpec, ended: RunEnded, dataset: str, steered: Sequence[LearningRateChanged] = ()) -> str:
+def ended_notes(spec: RunSpec, ended: RunEnded, dataset: str, rate_changes: Sequence[LearningRateChanged] = ()) -> str:
     """The notes.md of a run that has ended: the target, the result as measured, and room for the analysis."""
     parts = {
         "target": target_words(spec) or "none",
-        "result": "\n".join(_result_lines(spec, ended, dataset, steered)),
+        "result": "\n".join(_result_lines(spec, ended, dataset, rate_changes)),
         "analysis": "",
     }
     return clean(_join(f"# {spec.name}, seed {spec.train.seed}", parts), MAX_NOTES)
 
 
-def _result_lines(spec: RunSpec, ended: RunEnded, dataset: str, steered: Sequence[LearningRateChanged]) -> list[str]:
+def _result_lines(
+    spec: RunSpec, ended: RunEnded, dataset: str, rate_changes: Sequence[LearningRateChanged]
+) -> list[str]:
     result = [f"{ended.outcome}: {ended.message}", f"{spec.parameters:,} parameters", f"data: {dataset}"]
     if ended.best and ended.last:
         chosen_on = "validation images" if ended.chosen_by == "validation" else "test set"
@@ -126,21 +129,24 @@ def _result_lines(spec: RunSpec, ended: RunEnded, dataset: str, steered: Sequenc
         result.append(f"last epoch {ended.last.epoch}: test accuracy {ended.last.test_accuracy:.2%}")
     if ended.target:
         result.append(verdict.in_words(ended.target, ended.epochs))
-    if steered:
-        places = [f"epoch {one.epoch}, step {one.step}: {one.learning_rate:g}" for one in steered[:MOST_RATE_CHANGES]]
-        more = f"; {len(steered)} times in all" if len(steered) > len(places) else ""
-        result.append(f"steered, the learning rate was set by hand: {'; '.join(places)}{more}")
+    if rate_changes:
+        places = [
+            f"epoch {one.epoch}, step {one.step}: {one.learning_rate:g}" for one in rate_changes[:MOST_RATE_CHANGES]
+        ]
+        more = f"; {len(rate_changes)} times in all" if len(rate_changes) > len(places) else ""
+        result.append(f"{RATE_CHANGED}: {'; '.join(places)}{more}")
     return [f"- {line}" for line in result]
 
 
 def known_results(
-    spec: RunSpec, ended: RunEnded, dataset: str, steered: Sequence[LearningRateChanged] = ()
+    spec: RunSpec, ended: RunEnded, dataset: str, rate_changes: Sequence[LearningRateChanged] = ()
 ) -> set[str]:
-    """Every line that this version, or 0.1, writes about the result of a run that ended so."""
-    lines = _result_lines(spec, ended, dataset, steered)
+    """Every line that this version, or an earlier one, writes about the result of a run that ended so."""
+    lines = _result_lines(spec, ended, dataset, rate_changes)
     if ended.best:
         accuracy = f"test accuracy {ended.best.test_accuracy:.2%}"
         lines.append(f"- best epoch {ended.best.epoch}, by {ended.chosen_by}: {accuracy}")  # Version 0.1.
+    lines += [line.replace(RATE_CHANGED, "steered, the learning rate was set by hand") for line in lines]
     return set(_clean("\n".join(lines)).splitlines())
 
 

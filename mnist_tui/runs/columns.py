@@ -126,7 +126,7 @@ def _when(created: str) -> str:
 
 
 def _state(run: Run) -> str:
-    return f"{run.state}, steered" if run.is_steered else run.state
+    return f"{run.state}, rate changed" if run.is_rate_changed else run.state
 
 
 def _note(run: Run) -> str:
@@ -166,7 +166,7 @@ ALL = (
     Column("sched", "scheduler", lambda run: run.scheduler),
     Column("dropout", "dropout", lambda run: run.dropout, _rates, help="rates of the dropout layers"),
     Column("augment", "augmentation", lambda run: run.augmentation),
-    Column("layers", "layers", lambda run: run.layer_kinds, help="how many of each kind"),
+    Column("layers", "layers", lambda run: run.layer_types, help="how many of each type"),
     Column("seconds", "time", lambda run: run.seconds, duration, True, True),
     Column("target", "target", lambda run: run.target_verdict, help="met, MISSED or not judged"),
     Column("tag", "tags", lambda run: run.tags, ", ".join),

@@ -78,7 +78,7 @@ class Unpaused:
 
 @dataclass(frozen=True)
 class LearningRateChanged:
-    """Somebody changed the learning rate of a run under way; the schedule goes on, scaled to the new rate."""
+    """Somebody changed the learning rate of a run under way; the rest of the schedule is scaled to the new rate."""
 
     epoch: int
     step: int

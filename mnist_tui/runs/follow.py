@@ -85,7 +85,7 @@ class _NewEvents:
 
     def __init__(self, saved: SavedRun) -> None:
         self._steps = Tail(saved.folder / "steps.jsonl")
-        self._steering = Tail(saved.folder / "steering.jsonl")
+        self._rate_changes = Tail(saved.folder / "steering.jsonl")
         self._history = Tail(saved.folder / "history.jsonl")
         self._steps_per_epoch = _steps_per_epoch(saved)
         self._is_first = True
@@ -97,11 +97,13 @@ class _NewEvents:
         steps = _drop_undone([event for line in lines[::-1][::every][::-1] if (event := self._step(line)) is not None])
         if self._is_first:  # Of the pauses before, only the one that holds matters.
             steps = [event for event in steps[:-1] if isinstance(event, Progress)] + steps[-1:]
-        steered = [change for line in self._steering.lines() if (change := parse_rate_change(line)) is not None]
+        rate_changes = [
+            change for line in self._rate_changes.lines() if (change := parse_rate_change(line)) is not None
+        ]
         # A row that came out differently after a resume stands behind the old one, and replaces it.
         rows = {row.epoch: row for line in self._history.lines() if (row := parse_row(line)) is not None}
         self._is_first = False
-        return sorted([*steps, *steered, *rows.values()], key=_place)
+        return sorted([*steps, *rate_changes, *rows.values()], key=_place)
 
     def _step(self, line: bytes) -> Progress | Paused | Unpaused | None:
         values = parse_object(line)
@@ -131,7 +133,7 @@ def _place(event: Event) -> tuple[int, float, int]:
 
 
 def _drop_undone(steps: Sequence[Progress | Paused | Unpaused]) -> list[Progress | Paused | Unpaused]:
-    """The steps without those after which a crash made the run go on from an earlier checkpoint."""
+    """The steps without those that a crash lost: the run was resumed from an earlier checkpoint."""
     kept: list[Progress | Paused | Unpaused] = []
     for event in steps:
         while kept and _place(kept[-1])[:2] > _place(event)[:2]:
@@ -181,7 +183,7 @@ def _run_ended(saved: SavedRun) -> RunEnded:
     is_mnist = saved.record.get("dataset", {}).get("name") == "mnist"
     end = saved.end or {
         "outcome": "stopped",
-        "message": f"interrupted; go on with: mnist-tui resume {saved.folder}",
+        "message": f"interrupted; resume it with: mnist-tui resume {saved.folder}",
         "seconds": sum(row.seconds for row in rows),
     }
     outcomes: dict[Any, Outcome] = {name: name for name in get_args(Outcome)}

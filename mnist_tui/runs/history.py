@@ -19,7 +19,7 @@ from mnist_tui.files import read_bytes, sync_folder, write_all
 from mnist_tui.runs.events import EpochEnded, LearningRateChanged, Outcome, RunEnded, finite
 
 FILE = "history.jsonl"
-STEERING_FILE = "steering.jsonl"
+RATE_CHANGES_FILE = "steering.jsonl"
 MAX_BYTES = 16 * 2**20
 LOSSES = ("train_loss", "test_loss")
 """The numbers that may be NaN or infinite, which JSON cannot hold: null stands for them."""
@@ -178,10 +178,10 @@ def _are_equal(stored: dict[str, Any], computed: dict[str, Any]) -> bool:
 # --- steering.jsonl ---
 
 
-def read_steering(folder: Path) -> list[LearningRateChanged]:
+def read_rate_changes(folder: Path) -> list[LearningRateChanged]:
     """Where the learning rate of a run was changed by hand, in order; [] where the file cannot be read."""
     try:
-        lines = read_bytes(folder / STEERING_FILE, MAX_BYTES, follow=False).splitlines()
+        lines = read_bytes(folder / RATE_CHANGES_FILE, MAX_BYTES, follow=False).splitlines()
     except FileError:
         return []
     return [change for line in lines if (change := parse_rate_change(line)) is not None]

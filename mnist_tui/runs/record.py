@@ -150,8 +150,8 @@ class Run:
         return spec_text.layer_rows(self.layer_text, self.knobs)
 
     @property
-    def layer_kinds(self) -> str:
-        """The number of layers of each kind, in words."""
+    def layer_types(self) -> str:
+        """The number of layers of each type, in words."""
         return layers_in_words(self.layers)
 
     @property
@@ -173,8 +173,8 @@ class Run:
         """An object in run.json, such as `versions`; {} where there is none."""
         return _get(self.record, dict, name) or {}
 
-    def _recipe(self, kind: type[T], name: str) -> T | None:
-        return _get(self.record, kind, "spec", "train", name)
+    def _recipe(self, value_type: type[T], name: str) -> T | None:
+        return _get(self.record, value_type, "spec", "train", name)
 
     def _call(self, name: str) -> Call | None:
         return spec_text.parse_call(self._recipe(str, name) or "")
@@ -194,19 +194,22 @@ class Run:
 
     @cached_property
     def group(self) -> Hashable:
-        """A key that is equal for completed runs of one recipe on the same data; a steered run has one of its own."""
-        is_alone = self.is_steered or self.state != "completed"
+        """A key that is equal for completed runs of one recipe on the same data;
+        one whose learning rate was changed by hand has a key of its own.
+        """
+        is_alone = self.is_rate_changed or self.state != "completed"
         return self.recipe, self.data, self.id if is_alone else ""
 
     @cached_property
     def observation(self) -> Hashable:
         """A key that is equal for repeats: runs of one recipe and seed, on the same data, device and versions.
 
-        They draw the same random numbers, so together they count as one observation. A steered run is no repeat.
+        They draw the same random numbers, so together they count as one observation. A run whose learning
+        rate was changed by hand is no repeat.
         """
         versions = [str(self.part("versions").get(name)) for name in VERSIONS]
         device = f"{_get(self.record, str, 'device')}".partition(":")[0], self.device
-        is_alone = self.is_steered or self.seed is None or not self.is_run
+        is_alone = self.is_rate_changed or self.seed is None or not self.is_run
         return self.recipe, self.data, self.seed, device, *versions, self.id if is_alone else ""
 
     # --- what came out ---
@@ -332,7 +335,7 @@ class Run:
         return {"met": True, "MISSED": False}.get(self.target_verdict or "")
 
     @cached_property
-    def is_steered(self) -> bool:
+    def is_rate_changed(self) -> bool:
         """Whether somebody changed the learning rate by hand."""
         return self.last.get("steered") is True
 
@@ -369,11 +372,11 @@ def _text(value: str | None) -> str | None:
     return None if value is None else clean_line(value, 100)
 
 
-def _get(document: Any, kind: type[T], *path: str) -> T | None:
-    """The value at a path in nested objects; None where it is missing or not of type `kind`."""
+def _get(document: Any, value_type: type[T], *path: str) -> T | None:
+    """The value at a path in nested objects; None where it is missing or not a `value_type`."""
     for name in path:
         if not isinstance(document, Mapping):
             return None
         document = document.get(name)
-    is_right = isinstance(document, kind) and not (kind is int and isinstance(document, bool))
+    is_right = isinstance(document, value_type) and not (value_type is int and isinstance(document, bool))
     return document if is_right else None

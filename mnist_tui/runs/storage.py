@@ -35,7 +35,7 @@ from mnist_tui.files import read_bytes, sync_folder, write_atomically
 from mnist_tui.runs import annotations, lock
 from mnist_tui.runs.control import Requests
 from mnist_tui.runs.events import EpochEnded, LearningRateChanged, Paused, Progress, RunEnded, Unpaused, finite
-from mnist_tui.runs.history import STEERING_FILE, HistoryWriter, parse_end, read_history, read_steering
+from mnist_tui.runs.history import RATE_CHANGES_FILE, HistoryWriter, parse_end, read_history, read_rate_changes
 from mnist_tui.runs.reader import FORMAT, read_files
 from mnist_tui.spec.run_spec import RunSpec, make_spec
 from mnist_tui.text import clean
@@ -58,7 +58,7 @@ class SavedRun:
     """The whole of run.json."""
     rows: list[EpochEnded]
     end: dict[str, Any] | None
-    """The whole of end.json; None while the run goes on, or was interrupted."""
+    """The whole of end.json; None while the run is trained, or was interrupted."""
 
     @property
     def can_resume(self) -> bool:
@@ -156,11 +156,11 @@ class RunFolder:
         except OSError:
             pass
 
-    def save_steering(self, steered: list[LearningRateChanged]) -> None:
+    def save_rate_changes(self, rate_changes: list[LearningRateChanged]) -> None:
         """Writes the changes of the learning rate by hand to steering.jsonl."""
-        path = self.folder / STEERING_FILE
-        if steered or path.exists():
-            write_atomically(path, "".join(json.dumps(asdict(event)) + "\n" for event in steered).encode())
+        path = self.folder / RATE_CHANGES_FILE
+        if rate_changes or path.exists():
+            write_atomically(path, "".join(json.dumps(asdict(event)) + "\n" for event in rate_changes).encode())
 
     def save_predictions(
         self, epoch: int, labels: "Tensor", predictions: "Tensor", probabilities: "Tensor", log_probs: "Tensor"
@@ -203,7 +203,7 @@ class RunFolder:
             pass
 
     def begin_again(self, record: dict[str, Any]) -> None:
-        """Marks an ended run as going on: adds `record` to resumed.jsonl and removes end.json."""
+        """Marks an ended run as resumed: adds `record` to resumed.jsonl and removes end.json."""
         self._take_back_result()
         with open(self.folder / "resumed.jsonl", "a") as file:
             file.write(json.dumps(record) + "\n")
@@ -216,7 +216,7 @@ class RunFolder:
         if ended is None:
             return
         dataset = str(saved.record.get("dataset", {}).get("name"))
-        lines = annotations.known_results(saved.spec, ended, dataset, read_steering(self.folder))
+        lines = annotations.known_results(saved.spec, ended, dataset, read_rate_changes(self.folder))
         self._change_notes(lambda text: annotations.without_result(text, lines))
 
     def end(self, ended: RunEnded, notes: str) -> None:

@@ -92,7 +92,7 @@ def parse(text: str) -> Call:
 def parse_lines(text: str) -> tuple[Call, ...]:
     """The calls of a block of text, one a line; comments and empty lines are passed over.
 
-    A call may go on over several lines while a bracket is open. Raises `CallError` with the line.
+    A call may extend over several lines while a bracket is open. Raises `CallError` with the line.
     """
     lines = _lines(text)
     statements = _statements(lines, lines)

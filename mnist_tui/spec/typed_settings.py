@@ -1,5 +1,6 @@
 """Settings as a person types them: a path and a text, such as `optimizer.lr` and `0.01`, put into a spec's document."""
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,6 +32,11 @@ def put_setting(document: dict[str, Any], path: str, text: str) -> None:
         same_end = [name for name in known if name.endswith(f".{path}")]
         near = f"; did you mean {same_end[0]!r}?" if same_end else did_you_mean(path, known)
         raise SpecError(f"there is no such setting{near}", (path,), place=f"--set {clean_line(path, 60)}")
+
+
+def as_options(settings: Mapping[str, str]) -> str:
+    """Settings as the command line takes them, quoted for a shell: `--set optimizer.lr=0.01 --set epochs=30`."""
+    return " ".join(f"--set {shlex.quote(f'{path}={text}')}" for path, text in settings.items())
 
 
 def _with_argument(call_text: str | None, setting: str, argument: str, text: str) -> str:

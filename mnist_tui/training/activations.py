@@ -97,13 +97,15 @@ def look_inside(folder: Path, image: bytes, label: int | None = None) -> Inside:
     `RunError` where the folder is no run, and `CheckpointError` where its weights are not there.
     """
     spec, network = load_run(folder).spec, load_network(folder)
-    found = probabilities(spec, network, image)
+    class_probabilities = probabilities(spec, network, image)
     classes = list(
-        dict.fromkeys([max(range(CLASSES), key=lambda each: found[each]), *([] if label is None else [label])])
+        dict.fromkeys(
+            [max(range(CLASSES), key=lambda each: class_probabilities[each]), *([] if label is None else [label])]
+        )
     )
     has_map = _last_map(spec) is not None
     return Inside(
-        probabilities=found,
+        probabilities=class_probabilities,
         layers=layer_outputs(spec, network, image),
         filters=first_filters(network),
         class_maps=tuple(class_map(spec, network, image, each) for each in classes) if has_map else (),

@@ -26,12 +26,12 @@ def resolve_device(name: str) -> torch.device:
     if name == "auto":
         has_mps = torch.backends.mps.is_available()
         return torch.device("cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu")
-    kind, _, index = name.partition(":")
-    if kind not in ("cpu", "cuda", "mps") or (index and (kind != "cuda" or not index.isdigit())):
+    device_type, _, index = name.partition(":")
+    if device_type not in ("cpu", "cuda", "mps") or (index and (device_type != "cuda" or not index.isdigit())):
         raise DeviceError(f"--device {name[:40]}: must be auto, cpu, cuda, cuda:0, cuda:1, … or mps")
-    if kind == "cuda" and (why := _no_cuda(int(index or 0))):
+    if device_type == "cuda" and (why := _no_cuda(int(index or 0))):
         raise DeviceError(f"--device {name}: {why}; --device auto takes what there is", why)
-    if kind == "mps" and not torch.backends.mps.is_available():
+    if device_type == "mps" and not torch.backends.mps.is_available():
         why = "there is no Apple GPU, or this PyTorch is built without it"
         raise DeviceError(f"--device mps: {why}", why)
     return torch.device(name)

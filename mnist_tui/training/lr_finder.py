@@ -41,17 +41,17 @@ def find_learning_rate(
     threads = torch.get_num_threads()
     torch.set_num_threads(options.threads or environment.default_threads())
     try:
-        yield from _test_rates(spec, dataset, device, control)
+        yield from _test_rates(spec, dataset, device, options.fuse, control)
     finally:
         torch.set_num_threads(threads)
 
 
 def _test_rates(
-    spec: RunSpec, dataset: Dataset, device: torch.device, control: Control
+    spec: RunSpec, dataset: Dataset, device: torch.device, fuse: bool, control: Control
 ) -> Iterator[RateTried | RatesFound]:
     random_state = _RandomState(device)
     with random_state.use():
-        training = _training(spec, dataset, device)
+        training = _training(spec, dataset, device, fuse)
         training.begin_epoch()
     with closing(training.batches):
         test = RangeTest(geometric_rates(min(training.steps_per_epoch, MAX_STEPS)))
@@ -70,7 +70,7 @@ def _test_rates(
         yield test.end("completed" if is_complete else "diverged")
 
 
-def _training(spec: RunSpec, dataset: Dataset, device: torch.device) -> Training:
+def _training(spec: RunSpec, dataset: Dataset, device: torch.device, fuse: bool) -> Training:
     """The training of a recipe without its scheduler, on the images that a run would train on."""
     recipe = spec.train.model_copy(update={"scheduler": None})
     share = recipe.validation_images / TRAIN_IMAGES
@@ -83,7 +83,7 @@ def _training(spec: RunSpec, dataset: Dataset, device: torch.device) -> Training
             f"try {len(images) // MIN_STEPS} images or fewer",
             ("train", "batch_size"),
         )
-    return Training(spec.model_copy(update={"train": recipe}), Splits(images, None, images))
+    return Training(spec.model_copy(update={"train": recipe}), Splits(images, None, images), fuse)
 
 
 def _step(training: Training, rate: float) -> float | None:

@@ -82,7 +82,9 @@ def _load_same_dataset(saved: SavedRun, options: Options) -> Dataset:
     choice: Choice = "digits" if recorded.get("name") == "digits" else "mnist"
     dataset = load(choice, options.data_dir)  # Only the choice `auto` has notices.
     if dataset.sha256 != recorded.get("sha256"):
-        raise DataError(f"{saved.folder}: this run was trained on other data (its SHA-256 differs); it cannot go on")
+        raise DataError(
+            f"{saved.folder}: this run was trained on other data (its SHA-256 differs); it cannot be resumed"
+        )
     return dataset
 
 
@@ -143,7 +145,7 @@ def _restore_newest(training: Training, folder: RunFolder) -> Iterator[Notice]:
 def _bring_folder_up_to_date(training: Training, folder: RunFolder, record: dict[str, Any]) -> Iterator[Notice]:
     """Writes what the restored checkpoint implies: a crash may have come between it and the other files."""
     folder.begin_again(record)
-    folder.save_steering(training.rate_changes)
+    folder.save_rate_changes(training.rate_changes)
     if training.steps_done or training.rows:
         folder.report(Unpaused(training.epoch, training.steps_done))  # A pause ends with its process.
     for row in training.rows:
@@ -159,10 +161,10 @@ def _check_extendable(saved: SavedRun, epochs: int) -> None:
     if saved.can_resume and is_running(folder):
         raise RunError(f"{folder}: this run is being trained; extend it when it has completed")
     if saved.can_resume:
-        raise RunError(f"{folder}: this run is not done; `mnist-tui resume {folder}` goes on with it")
+        raise RunError(f"{folder}: this run is not done; `mnist-tui resume {folder}` completes it")
     if outcome != "completed":
         raise RunError(
-            f"{folder}: this run has {clean_line(str(outcome), 60)}, so it has no end to go on from; train it anew"
+            f"{folder}: this run has {clean_line(str(outcome), 60)}, so it cannot be extended; train it anew"
         )
     if epochs < 1:
         raise SpecError(f"{epochs} epochs more: must be at least 1", ("train", "epochs"))
@@ -211,7 +213,7 @@ def _report_dropped_rules(spec: RunSpec, extended: RunSpec) -> Iterator[Notice]:
     for name in ("patience", "stop_at_accuracy"):
         value = getattr(spec.train, name)
         if value is not None and getattr(extended.train, name) is None:
-            yield Notice(f"{name}={value} ended the run; the extension goes on without it")
+            yield Notice(f"{name}={value} ended the run; the extension ignores it")
 
 
 def _copy_to_new_folder(
@@ -233,7 +235,7 @@ def _copy_to_new_folder(
             )
     _rewrite_checkpoint(training, end_content, spec, folder)
     training.spec = spec
-    folder.save_steering(training.rate_changes)
+    folder.save_rate_changes(training.rate_changes)
     for row in training.rows:
         folder.append(row)
 

@@ -2,7 +2,7 @@
 
 `for event in run(spec, options, control)` is the whole interface; dashboard, command line and tests loop over it.
 Errors before the folder exists are raised (`SpecError`, `DataError`, `DeviceError`, `StorageError`); an error after
-that ends the run, and is told by its last event, `RunEnded`.
+that ends the run, and is reported by its last event, `RunEnded`.
 """
 
 import time
@@ -112,7 +112,7 @@ def provenance(training: Training, dataset: Dataset, options: Options) -> dict[s
 
 
 def train_in_folder(training: Training, folder: RunFolder, dataset: Dataset, control: Control) -> Iterator[Event]:
-    """Trains to the end and writes the run folder; an event is yielded once the folder holds what it tells."""
+    """Trains to the end and writes the run folder; an event is yielded once the folder holds what it reports."""
     started = time.perf_counter()
     control.consume_learning_rate()  # A request that came too late for the run before.
     try:
@@ -175,7 +175,7 @@ def _train_and_write(training: Training, folder: RunFolder, dataset: Dataset, co
             saved_at = time.monotonic()
         elif isinstance(event, LearningRateChanged):
             save_checkpoint(training, folder)
-            folder.save_steering(training.rate_changes)
+            folder.save_rate_changes(training.rate_changes)
         elif isinstance(event, Paused | Unpaused):
             folder.report(event)
         elif isinstance(event, Progress):
@@ -217,7 +217,7 @@ def _failure_message(error: BaseException, folder: RunFolder) -> str:
     """One sentence: what failed and what to do."""
     if isinstance(error, OSError):
         reason = error.strerror or str(error)
-        return f"cannot write the run: {reason}; then `mnist-tui resume {folder.folder}` goes on"
+        return f"cannot write the run: {reason}; then resume it with: mnist-tui resume {folder.folder}"
     text = str(error)
     if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text:
         return "out of memory; try a smaller train.batch_size or train.eval_batch_size, or a smaller network"

@@ -48,12 +48,12 @@ class ScreenMemory:
         row, column = self._cursor or (0, 0)
         style = ""
         for token in _TOKENS.finditer(data):
-            kind = token.lastgroup
-            if kind == "column":
+            token_type = token.lastgroup
+            if token_type == "column":
                 row, column = int(token["row"]), int(token["column"])
-            elif kind == "style":
+            elif token_type == "style":
                 style = _join_style(style, token["style"])
-            elif kind == "text" and row:
+            elif token_type == "text" and row:
                 column = self._write(output, row, column, style, token["text"])
             elif token[0] != "\n":  # Textual ends lines with it, and always sets the position next.
                 self._set_style(output, "")

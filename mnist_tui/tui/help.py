@@ -30,6 +30,8 @@ SIGNS = (
 """What the signs on the screen mean."""
 KEY_CELLS = 20
 """Cells of the keys of an action."""
+FRAME_CELLS = 8
+"""Cells of a line that frame, padding and scrollbar of the dialog take, which has 90 % of the width."""
 LINE_CELLS = 70
 """Cells of a line, where the terminal is that wide."""
 
@@ -72,9 +74,9 @@ def help_on(screen: Screen[Any], names: dict[str, str]) -> "HelpScreen":
 
 
 def _owner(node: DOMNode, names: dict[str, str]) -> str:
-    for kind in type(node).__mro__:
-        if kind.__name__ in names:
-            return names[kind.__name__]
+    for node_class in type(node).__mro__:
+        if node_class.__name__ in names:
+            return names[node_class.__name__]
     return type(node).__name__
 
 
@@ -98,7 +100,7 @@ class HelpScreen(Dialog[None]):
             yield Static(Content(ADVICE), classes="dialog-hint")
 
     def _table(self) -> Text:
-        text, room = Text(), min(LINE_CELLS, self.app.size.width - 10) - KEY_CELLS
+        text, room = Text(), min(LINE_CELLS, 9 * self.app.size.width // 10 - FRAME_CELLS) - KEY_CELLS
         for title, rows in (*self._parts, ("Signs", SIGNS)):
             text.append(f"\n{title}\n", "bold")
             for keys, words in rows:

@@ -104,9 +104,9 @@ def active_keys(screen: Screen[object]) -> list[ShownKey]:
         is_useful = not isinstance(screen, LeanScreen) or screen.is_useful(binding.action)
         if binding.show and enabled and is_useful and not _is_typed(screen.focused, binding.key):
             label = binding.key_display or key_label(binding.key)
-            shown = ShownKey(binding.key, label, binding.description, binding.action)
+            shown_key = ShownKey(binding.key, label, binding.description, binding.action)
             place = (id(node), binding.action)
-            keys[place] = min(keys.get(place, shown), shown, key=_effort)
+            keys[place] = min(keys.get(place, shown_key), shown_key, key=_effort)
     return list(keys.values())
 
 

@@ -69,19 +69,19 @@ def _bound() -> list[list[Binding]]:
     """The bindings of every screen and widget of the dashboard, those not looked at yet too."""
     for module in pkgutil.walk_packages(mnist_tui.tui.__path__, "mnist_tui.tui."):
         importlib.import_module(module.name)
-    ours = [kind for kind in _below(DOMNode) if kind.__module__.startswith("mnist_tui.")]
-    return [[each for each in vars(kind).get("BINDINGS", ()) if isinstance(each, Binding)] for kind in ours]
+    ours = [node_class for node_class in _below(DOMNode) if node_class.__module__.startswith("mnist_tui.")]
+    return [[each for each in vars(node_class).get("BINDINGS", ()) if isinstance(each, Binding)] for node_class in ours]
 
 
-def own_bindings(kind: type[DOMNode]) -> Iterator[Binding]:
+def own_bindings(node_class: type[DOMNode]) -> Iterator[Binding]:
     """The bindings that a screen or widget has from this program, its own before those of the classes it is made of."""
-    for each in kind.__mro__:
+    for each in node_class.__mro__:
         if each.__module__.startswith("mnist_tui."):
             yield from (one for one in vars(each).get("BINDINGS", ()) if isinstance(one, Binding))
 
 
-def _below(kind: type[DOMNode]) -> Iterator[type[DOMNode]]:
-    for child in kind.__subclasses__():
+def _below(node_class: type[DOMNode]) -> Iterator[type[DOMNode]]:
+    for child in node_class.__subclasses__():
         yield child
         yield from _below(child)
 

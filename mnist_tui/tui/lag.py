@@ -24,9 +24,9 @@ class LagLog:
 
     async def _sample(self) -> None:
         while True:
-            before = time.perf_counter()
+            started = time.perf_counter()
             await asyncio.sleep(PERIOD)
-            self._samples.append((time.time(), time.perf_counter() - before - PERIOD))
+            self._samples.append((time.time(), time.perf_counter() - started - PERIOD))
 
     def write(self) -> None:
         """Writes one JSON line a sample: the time, and the lag in milliseconds."""

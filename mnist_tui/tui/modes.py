@@ -10,13 +10,15 @@ class Mode(NamedTuple):
     key: str
     title: str
     """As the headline and the palette name it."""
+    short: str
+    """As the headline of a narrow terminal names it."""
     tooltip: str
 
 
 MODES = (
-    Mode("lab", "1", "Lab", "design, train, watch"),
-    Mode("runs", "2", "Runs", "every run folder: find, open, tag, resume, delete"),
-    Mode("compare", "3", "Compare", "the rows marked in Runs"),
-    Mode("analyse", "4", "Analyse", "where a run is wrong, how sure it is, and what to change"),
-    Mode("draw", "5", "Draw", "a digit by hand, and what saved runs take it for"),
+    Mode("lab", "1", "Lab", "Lab", "design, train, watch"),
+    Mode("runs", "2", "Runs", "Runs", "every run folder: find, open, tag, resume, delete"),
+    Mode("compare", "3", "Compare", "Comp", "the rows marked in Runs"),
+    Mode("analyse", "4", "Analyse", "Ana", "where a run is wrong, how sure it is, and what to change"),
+    Mode("draw", "5", "Draw", "Draw", "a digit by hand, and what saved runs take it for"),
 )

@@ -110,7 +110,7 @@ def signals(app: "App[ExitState]", exit_state: ExitState, runner: Runner, reques
         signal.SIGINT: lambda *_: end(130),
         signal.SIGHUP: hang_up,
     }
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    previous_handlers = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     hooks = threading.excepthook
     threading.excepthook = lambda failure: _report_crash(app, exit_state, failure)
     done = threading.Event()
@@ -120,7 +120,7 @@ def signals(app: "App[ExitState]", exit_state: ExitState, runner: Runner, reques
     finally:
         done.set()
         threading.excepthook = hooks
-        for number, handler in before.items():
+        for number, handler in previous_handlers.items():
             signal.signal(number, handler)
 
 
@@ -219,7 +219,7 @@ def finish(exit_state: ExitState, return_code: int | None, runner: Runner, repor
 
 def _describe_run(runner: Runner) -> str:
     name = runner.folder.name if runner.folder else ""
-    return f"the run goes on: {runner.folder}\nlook at it with: mnist-tui watch {name}"
+    return f"the run keeps training: {runner.folder}\nwatch it with: mnist-tui watch {name}"
 
 
 def _print_end(exit_state: ExitState, runner: Runner) -> None:
@@ -234,6 +234,6 @@ def _print_end(exit_state: ExitState, runner: Runner) -> None:
     if outcome is not None and outcome.outcome in ("failed", "diverged"):
         print(f"mnist-tui: {outcome.outcome}: {outcome.message}", file=sys.stderr)
     if outcome is None or outcome.outcome in ("stopped", "failed"):
-        print(f"go on with: mnist-tui resume {runner.folder}", file=sys.stderr)
+        print(f"resume it with: mnist-tui resume {runner.folder}", file=sys.stderr)
     if runner.folder is not None:
         print(runner.folder)

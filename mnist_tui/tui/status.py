@@ -16,7 +16,6 @@ from mnist_tui.tui.modes import MODES
 BAR_WIDTH = 16
 GAP = 2
 """Cells between two parts of a line."""
-MODE_NAMES = {mode.name: f"{mode.key} {mode.title}" for mode in MODES}
 
 
 class Part(NamedTuple):
@@ -164,17 +163,25 @@ class Headline(Static):
         return Content.assemble((f"{line:<{max(0, room - cell_len(line) + len(line))}}", "bold"), modes)
 
     def _modes(self, width: int) -> Content:
-        """The modes, the current one highlighted; only their keys where there is little room."""
-        if width < 40:
-            return Content("")
-        names = {mode: name if width >= 60 else name[0] for mode, name in MODE_NAMES.items()}
-        parts = [(f" {name} ", "bold reverse" if mode == self._mode else "") for mode, name in names.items()]
-        return Content.assemble(*parts)
+        """The modes, the current one highlighted."""
+        labels = _mode_labels(width).items()
+        return Content.assemble(*((label, "bold reverse" if mode == self._mode else "") for mode, label in labels))
 
     def on_click(self, event: Click) -> None:
-        at = self.size.width + 1  # One cell of padding at each side.
-        for mode, name in reversed(MODE_NAMES.items()):
-            at -= (len(name) if self.size.width >= 60 else 1) + 2
-            if event.x >= at:
+        end = self.size.width + 1  # One cell of padding at each side.
+        for mode, label in reversed(_mode_labels(self.size.width).items()):
+            end -= len(label)
+            if event.x >= end:
                 self.post_message(self.ModeClicked(mode))
                 return
+
+
+def _mode_labels(width: int) -> dict[str, str]:
+    """The label of each mode in a headline of `width` cells: shorter where there is less room, none below 40 cells."""
+    if width < 40:
+        return {}
+    if width < 60:
+        return {mode.name: f" {mode.key} " for mode in MODES}
+    if width < 130:
+        return {mode.name: f"{mode.key} {mode.short} " for mode in MODES}
+    return {mode.name: f" {mode.key} {mode.title} " for mode in MODES}

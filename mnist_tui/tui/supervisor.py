@@ -160,5 +160,5 @@ def _end_like(status: int, folder: str, attributes: list[Any] | None) -> NoRetur
     restore_terminal()
     _say(f"mnist-tui: killed by signal {number} ({signal.strsignal(number)})")
     if folder:
-        _say(f"go on with: mnist-tui resume {folder}")
+        _say(f"resume it with: mnist-tui resume {folder}")
     os._exit(128 + number)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.saved_runs import answer, answer_with, random_answers
+from helpers.saved_runs import random_log_probs, write_log_probs, write_predictions
 
 from mnist_tui.analysis.calibration import expected_calibration_error, reliability_bins, selective_accuracy
 from mnist_tui.analysis.saved_predictions import SavedPredictions, read_predictions
@@ -16,7 +16,7 @@ def with_confidences(folder: Path, answers: list[tuple[float, bool]]) -> SavedPr
     labels = np.array([3 if is_right else 4 for _, is_right in answers], np.uint8)
     log_probs = np.array([[np.log((1 - p) / 9 + 1e-9)] * 10 for p, _ in answers], np.float32)
     log_probs[:, 3] = [np.log(p) for p, _ in answers]
-    answer_with(folder, labels, log_probs)
+    write_log_probs(folder, labels, log_probs)
     return read_predictions(folder)
 
 
@@ -42,7 +42,7 @@ def test_perfect_and_worst(tmp_path: Path) -> None:
 
 def test_by_the_formula(tmp_path: Path) -> None:
     """Bins that are closed above, as in the paper, over many answers."""
-    answer_with(tmp_path, *random_answers(2000))
+    write_log_probs(tmp_path, *random_log_probs(2000))
     saved = read_predictions(tmp_path)
     confidences, is_right = saved.confidences.astype(np.float64), saved.is_right
     error = 0.0
@@ -68,7 +68,7 @@ def test_only_the_surest_are_answered(tmp_path: Path) -> None:
 
 def test_files_of_version_0_1(tmp_path: Path) -> None:
     """Without log-probabilities no confidence is known."""
-    answer(tmp_path, [1])
+    write_predictions(tmp_path, [1])
     saved = read_predictions(tmp_path)
     with pytest.raises(RunError, match="was written by version"):
         reliability_bins(saved)

@@ -14,7 +14,7 @@ from mnist_tui.analysis.coach import RULES, advise, explain
 from mnist_tui.analysis.coach_evidence import Advice, Evidence, evidence_of, usable_rows
 from mnist_tui.errors import UsageError
 from mnist_tui.runs.events import EpochEnded
-from mnist_tui.runs.index import read_run
+from mnist_tui.runs.reader import read_run
 from mnist_tui.spec import presets
 from mnist_tui.spec.run_spec import RunSpec, make_spec
 
@@ -74,20 +74,20 @@ def evidence(
     return Evidence(spec or spec_of(epochs=max(1, len(rows))), tuple(rows), state, changes.pop("seeds", {}), **changes)
 
 
-def only(name: str, found: Evidence) -> Advice | None:
-    """What the rule of this name says."""
+def only(name: str, run: Evidence) -> Advice | None:
+    """The advice of the rule of this name, if any."""
     (rule,) = [rule for rule in RULES if rule.name == name]
-    advice = rule.check(found)
+    advice = rule.check(run)
     assert advice is None or advice.rule == name
     return advice
 
 
-def said(name: str, found: Evidence) -> Advice:
+def said(name: str, run: Evidence) -> Advice:
     """What the rule of this name says, when it must say something that fits the spec."""
-    advice = only(name, found)
+    advice = only(name, run)
     assert advice is not None
     if advice.settings is not None:
-        assert found.spec.with_settings(advice.settings) != found.spec
+        assert run.spec.with_settings(advice.settings) != run.spec
     return advice
 
 
@@ -95,7 +95,7 @@ GOOD = curve([0.975, 0.985, 0.988, 0.990, 0.9907, 0.9915, 0.992, 0.9921, 0.9922,
 
 
 def test_a_good_run() -> None:
-    """No rule has anything to say."""
+    """No rule gives advice for a good run."""
     assert advise(evidence(GOOD)) == []
 
 
@@ -182,7 +182,7 @@ def test_underfitting_with_dropout() -> None:
     ids=["still falls", "a gap", "the goal is met", "a frozen schedule", "too few epochs"],
 )
 def test_no_underfitting(rows: tuple[EpochEnded, ...]) -> None:
-    """Where something else explains it, or nothing is to be explained."""
+    """No advice where something else explains the low accuracy, or where it is not low."""
     assert only("underfitting", evidence(rows)) is None
 
 
@@ -226,7 +226,7 @@ def test_still_improving_within_the_target() -> None:
     ids=["stopped", "too few epochs", "within two standard errors", "a drop of the rate", "training stands still"],
 )
 def test_not_improving(rows: tuple[EpochEnded, ...], state: str) -> None:
-    """Where more epochs would be a guess."""
+    """No advice where it is unknown whether more epochs would help."""
     assert only("still-improving", evidence(rows, state=state)) is None
 
 
@@ -318,7 +318,7 @@ def test_learning_rate_too_low_for_sgd() -> None:
     ids=["a usual rate", "the goal is met", "not in every epoch"],
 )
 def test_learning_rate_not_too_low(rows: tuple[EpochEnded, ...]) -> None:
-    """Where it is the network, or nothing."""
+    """No advice where the network limits the accuracy, or nothing does."""
     assert only("learning-rate-too-low", evidence(rows)) is None
 
 
@@ -386,16 +386,17 @@ def test_plateau() -> None:
         curve([0.96, 0.98, 0.985, 0.99, 0.989, 0.988, 0.987, 0.986, 0.985], train_loss=[0.05] * 9),
         curve(EXP19[:10], train_loss=[0.9**n for n in range(10)]),
     ],
-    ids=["three epochs", "after the drop", "only down", "training goes on"],
+    ids=["three epochs", "after the drop", "only down", "loss still falls"],
 )
 def test_no_plateau(rows: tuple[EpochEnded, ...]) -> None:
-    """Where a drop has been made, or is no remedy."""
+    """No advice where the rate has dropped already, or where a drop would not help."""
     assert only("plateau", evidence(rows, spec_of(epochs=20))) is None
 
 
 def augmented(train: float, test: float = 0.985, **changes: Any) -> Evidence:
     """A completed run with rotations by 15 degrees."""
-    spec = spec_of(**{"epochs": 8, "augment": ["RandomRotation(15)"]} | changes)
+    settings: dict[str, Any] = {"epochs": 8, "augment": ["RandomRotation(15)"]}
+    spec = spec_of(**settings | changes)
     return evidence(curve([test] * 8, train - test, train_loss=[0.1] * 8), spec)
 
 
@@ -423,7 +424,7 @@ def test_strong_augmentation() -> None:
     ids=["a small gap", "the goal is met", "none", "dropout"],
 )
 def test_augmentation_that_is_not_too_strong(found: Evidence) -> None:
-    """Where it does no harm, or dropout explains the gap."""
+    """No advice where accuracy does not suffer, or dropout explains the gap."""
     assert only("strong-augmentation", found) is None
 
 
@@ -440,14 +441,14 @@ NARROW = "Conv2d(8, 3)\nReLU()\nMaxPool2d(2)\nConv2d(8, 3)\nReLU()\n{}Flatten()\
 
 def test_small_receptive_field() -> None:
     """Before a pooling head under 20 pixels: as many convolutions as bring it there."""
-    found = layered(NARROW.format("AdaptiveAvgPool2d(1)  # head\n"))
-    advice = said("small-receptive-field", found)
+    narrow = layered(NARROW.format("AdaptiveAvgPool2d(1)  # head\n"))
+    advice = said("small-receptive-field", narrow)
     layers = (advice.settings or {})["layers"]
 
     assert "(AdaptiveAvgPool2d, layer 6) a unit sees 8 of 28 pixels" in advice.sentence
     assert layers.count("Conv2d(8, 3, padding=1)\nReLU()\n") == 3
     assert "AdaptiveAvgPool2d(1)  # head" in layers
-    changed = Evidence(found.spec.with_settings({"layers": layers}), (), "completed", {})
+    changed = Evidence(narrow.spec.with_settings({"layers": layers}), (), "completed", {})
     assert only("small-receptive-field", changed) is None
 
 
@@ -577,7 +578,7 @@ def test_dropout_on_few_channels() -> None:
 
 @pytest.mark.parametrize("found", [dropped(17, 0.1, -0.005), dropped(16, 0.09, -0.005), dropped(16, 0.1, 0.0)])
 def test_dropout_that_fits(found: Evidence) -> None:
-    """On more channels, of a lower rate, and where something over-fits."""
+    """No advice with more channels, a lower rate, or where the run over-fits."""
     assert only("dropout-on-few-channels", found) is None
 
 
@@ -619,7 +620,7 @@ def test_not_within_the_seed_spread(found: Evidence) -> None:
 
 
 def test_unused_budget() -> None:
-    """Parameters first, then epochs."""
+    """Unused parameters are reported first, then unused epochs."""
     parameters = said("unused-budget", missed({"test_accuracy": 0.995, "parameters": 20_000}))
     changed = spec_of(target={"parameters": 20_000}).with_settings(parameters.settings or {})
     epochs = said("unused-budget", missed({"test_accuracy": 0.995, "parameters": 12_000, "epochs": 15}))
@@ -718,7 +719,7 @@ def test_a_knob_that_is_called_like_a_setting() -> None:
 
 
 def test_rows_that_cannot_be_true() -> None:
-    """They are no evidence."""
+    """Rows with impossible values are not used as evidence."""
     rows = curve([0.9, math.nan, 1.2, 0.95], train_loss=[0.1, 0.1, 0.1, math.inf])
 
     assert usable_rows(rows) == rows[:1]
@@ -740,11 +741,11 @@ def test_the_evidence_of_a_folder(tmp_path: Path) -> None:
     spec = presets.load("iter5")
     runs = [read_run(make_run(tmp_path, spec, seed, 0.99 + seed / 1000, seed)) for seed in range(3)]
     other = read_run(make_run(tmp_path, presets.load("iter4"), 7, index=9))
-    found = evidence_of(runs[0], [*runs, other])
+    evidence = evidence_of(runs[0], [*runs, other])
 
-    assert found is not None
-    assert found.seeds == {seed: pytest.approx(0.99 + seed / 1000) for seed in range(3)}
-    assert (len(found.rows), found.state, found.held_out_images, found.train_images) == (
+    assert evidence is not None
+    assert evidence.seeds == {seed: pytest.approx(0.99 + seed / 1000) for seed in range(3)}
+    assert (len(evidence.rows), evidence.state, evidence.held_out_images, evidence.train_images) == (
         20,
         "completed",
         10_000,

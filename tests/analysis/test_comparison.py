@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers.saved_runs import answer, make_run
+from helpers.saved_runs import make_run, write_predictions
 
 from mnist_tui.analysis import comparison, run_diff, tables
 from mnist_tui.analysis.comparison import Arm
@@ -36,12 +36,12 @@ def test_only_differences(tmp_path: Path, iter5: RunSpec) -> None:
     """Calls are compared argument by argument with their defaults, so other notations are no differences."""
     first = saved(tmp_path, iter5.with_settings({"optimizer": "Adam(0.002)"}))
     second = saved(tmp_path, iter5.with_settings({"optimizer": "Adam(lr=0.002, weight_decay=0.1)", "batch_size": "32"}))
-    found = {difference.name: difference.values for difference in run_diff.differing([first, second])}
+    differences = {difference.name: difference.values for difference in run_diff.differing([first, second])}
 
-    assert found == {"batch_size": ("64", "32"), "optimizer.weight_decay": ("0", "0.1")}
+    assert differences == {"batch_size": ("64", "32"), "optimizer.weight_decay": ("0", "0.1")}
 
 
-def test_silent_changes_are_told(tmp_path: Path, iter5: RunSpec) -> None:
+def test_silent_changes_are_reported(tmp_path: Path, iter5: RunSpec) -> None:
     """A lost augmentation, another torch and another number of threads are listed."""
     first = saved(tmp_path, iter5)
     second = saved(tmp_path, iter5.with_settings({"augment": "[]"}), index=1, threads=2, versions={"torch": "2.12"})
@@ -68,9 +68,9 @@ def test_knobs_are_resolved(tmp_path: Path) -> None:
     """Another value of a knob is a difference of the knob and of the layers that use it."""
     spec = presets.load("v2")
     first, second = saved(tmp_path, spec), saved(tmp_path, spec.with_settings({"dropout": "0.3"}), index=1)
-    found = {difference.name: difference.values for difference in run_diff.differing([first, second])}
+    differences = {difference.name: difference.values for difference in run_diff.differing([first, second])}
 
-    assert found == {"knob dropout": ("0.1", "0.3")}
+    assert differences == {"knob dropout": ("0.1", "0.3")}
 
 
 def test_the_nearest_earlier_run(tmp_path: Path, iter5: RunSpec) -> None:
@@ -103,8 +103,8 @@ def test_replacing_an_optimizer_is_one_change(tmp_path: Path, iter5: RunSpec) ->
 def test_two_runs_on_the_same_images(tmp_path: Path, iter5: RunSpec) -> None:
     """Two runs are compared by the exact McNemar test, and the sentence says for what it holds."""
     first, second = saved(tmp_path, iter5), saved(tmp_path, presets.load("iter4"), index=1)
-    answer(first.folder, wrong=list(range(20)))
-    answer(second.folder, wrong=list(range(15, 20)))
+    write_predictions(first.folder, wrong=list(range(20)))
+    write_predictions(second.folder, wrong=list(range(15, 20)))
     (verdict,) = comparison.compare(comparison.labelled([[first], [second]]), "best")
 
     assert verdict.better == "iter4 s0"
@@ -113,11 +113,11 @@ def test_two_runs_on_the_same_images(tmp_path: Path, iter5: RunSpec) -> None:
     assert "other seeds may come out otherwise" in verdict.sentence
 
 
-def test_two_runs_that_cannot_be_told_apart(tmp_path: Path, iter5: RunSpec) -> None:
+def test_two_runs_that_do_not_differ_significantly(tmp_path: Path, iter5: RunSpec) -> None:
     """Without significance the run with the higher accuracy is not called better."""
     first, second = saved(tmp_path, iter5), saved(tmp_path, presets.load("iter4"), index=1)
-    answer(first.folder, wrong=[1, 2, 3])
-    answer(second.folder, wrong=[4])
+    write_predictions(first.folder, wrong=[1, 2, 3])
+    write_predictions(second.folder, wrong=[4])
     (verdict,) = comparison.compare(comparison.labelled([[first], [second]]), "best")
 
     assert verdict.better is None
@@ -137,7 +137,7 @@ def _bomb(folder: Path) -> None:
     [
         lambda folder: (folder / "predictions.npz").unlink(),
         lambda folder: (folder / "predictions.npz").write_bytes(b"PK\x03\x04 half"),
-        lambda folder: answer(folder, [1], images=99),
+        lambda folder: write_predictions(folder, [1], images=99),
         lambda folder: np.savez(folder / "predictions.npz", labels=np.zeros(5), predictions=np.zeros(4)),
         _pickled,
         _bomb,
@@ -146,8 +146,8 @@ def _bomb(folder: Path) -> None:
 def test_without_answers_nothing_is_claimed(damage: Any, tmp_path: Path, iter5: RunSpec) -> None:
     """Missing, damaged, foreign or huge predictions give no verdict, no crash, and run no code."""
     first, second = saved(tmp_path, iter5), saved(tmp_path, presets.load("iter4"), index=1)
-    answer(first.folder, wrong=list(range(20)))
-    answer(second.folder, wrong=[])
+    write_predictions(first.folder, wrong=list(range(20)))
+    write_predictions(second.folder, wrong=[])
     damage(second.folder)
     (verdict,) = comparison.compare(comparison.labelled([[first], [second]]), "best")
 
@@ -163,7 +163,7 @@ def group(tmp_path: Path, spec: RunSpec, accuracies: list[float], **record: Any)
     return [saved(tmp_path, spec, seed, each, seed, **record) for seed, each in enumerate(accuracies)]
 
 
-def test_seeds_that_can_be_told_apart(tmp_path: Path, iter5: RunSpec) -> None:
+def test_seeds_that_differ_significantly(tmp_path: Path, iter5: RunSpec) -> None:
     """Groups of seeds are compared by Welch's t, with the interval of the difference."""
     arms = comparison.labelled(
         [
@@ -220,7 +220,7 @@ def test_one_run_against_seeds(tmp_path: Path, iter5: RunSpec) -> None:
 
 
 def refused(*groups: list[Run], measure: Any = "best") -> str:
-    """Why, in one text."""
+    """The reasons of a refused comparison, as one text."""
     return "; ".join(comparison.refusals(comparison.labelled(groups), measure))
 
 
@@ -320,7 +320,7 @@ def test_a_run_and_its_repeat(tmp_path: Path, iter5: RunSpec) -> None:
     """Two repeats are named as such, whether or not their numbers are equal, and not tested."""
     runs = [saved(tmp_path, iter5, 0, accuracy, index) for index, accuracy in enumerate((0.99, 0.99, 0.98))]
     for run in runs:
-        answer(run.folder, wrong=list(range(20)) if run is runs[0] else [])
+        write_predictions(run.folder, wrong=list(range(20)) if run is runs[0] else [])
     same, other = comparison.compare(comparison.labelled([[run] for run in runs]), "best")
 
     assert comparison.refusals(comparison.labelled([[run] for run in runs]), "best") == []
@@ -338,7 +338,7 @@ def test_threads_are_named_where_a_repeat_differs(tmp_path: Path, iter5: RunSpec
 
 
 def test_a_repeat_cannot_stand_against_its_own_group(tmp_path: Path, iter5: RunSpec) -> None:
-    """One observation cannot be in both arms; a steered run repeats none."""
+    """One observation cannot be in both arms; a run with a rate changed by hand repeats none."""
     seeds = group(tmp_path, iter5, [0.99, 0.991])
     again = saved(tmp_path, iter5, 1, 0.991, 9)
     end = json.loads((again.folder / "end.json").read_text())

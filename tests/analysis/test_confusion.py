@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.saved_runs import answer, answer_with, random_answers
+from helpers.saved_runs import random_log_probs, write_log_probs, write_predictions
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics
@@ -62,7 +62,7 @@ def test_two_runs(tmp_path: Path) -> None:
     folders = [tmp_path / "one", tmp_path / "two"]
     for folder, wrong in zip(folders, ([1, 2, 3], [3, 11]), strict=True):
         folder.mkdir()
-        answer(folder, wrong)
+        write_predictions(folder, wrong)
     first, second = map(read_predictions, folders)
     difference = confusion.matrix_difference(*map(confusion.confusion_matrix, (first, second)))
 
@@ -71,6 +71,6 @@ def test_two_runs(tmp_path: Path) -> None:
     assert (difference[2][2], difference[2][3], difference[1][1], difference[1][2]) == (1, -1, 0, 0)
     assert all(sum(row) == 0 for row in difference)
 
-    answer_with(folders[1], *random_answers(100))
+    write_log_probs(folders[1], *random_log_probs(100))
     with pytest.raises(RunError, match="different images"):
         confusion.discordant(first, read_predictions(folders[1]))

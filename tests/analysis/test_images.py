@@ -8,12 +8,12 @@ DIGIT = bytes(255 if 4 <= place % 28 < 24 and 4 <= place // 28 < 24 else 0 for p
 
 
 def test_half_blocks() -> None:
-    """Neither, the upper, the lower, both; from `BRIGHT` on a pixel is a block."""
+    """The four half blocks; a pixel from `BRIGHT` on is drawn."""
     assert block_lines([[0, BRIGHT, BRIGHT - 1, 255], [0, 0, 255, BRIGHT]]) == [" ▀▄█"]
 
 
 def test_ramp() -> None:
-    """The mean of two rows in ten steps."""
+    """Two rows of pixels are averaged to one of ten characters."""
     assert ramp_lines([[0, 255, 255], [0, 0, 255]]) == [" =@"]
 
 

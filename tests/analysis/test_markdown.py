@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from helpers.saved_runs import answer, make_run
+from helpers.saved_runs import make_run, write_predictions
 
 from mnist_tui.analysis import comparison, markdown
 from mnist_tui.runs import annotations
@@ -102,7 +102,7 @@ def test_a_comparison(tmp_path: Path) -> None:
     """A comparison has the sentence, the results in a column for each arm, and the differences."""
     changed = presets.load("iter5").with_settings({"batch_size": "32"})
     for index, spec in enumerate((presets.load("iter5"), changed)):
-        answer(make_run(tmp_path, spec, 0, 0.99 + 0.001 * index, index), [7] if index else list(range(20)))
+        write_predictions(make_run(tmp_path, spec, 0, 0.99 + 0.001 * index, index), [7] if index else list(range(20)))
     arms = comparison.labelled([[run] for run in reversed(runs_in(tmp_path))])
     sentences = [verdict.sentence for verdict in comparison.compare(arms, "best")]
     first, second = [arm.label for arm in arms]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.saved_runs import answer, answer_with, random_answers
+from helpers.saved_runs import random_log_probs, write_log_probs, write_predictions
 
 from mnist_tui.analysis import label_errors
 from mnist_tui.analysis.label_errors import LABEL_ERRORS, is_mnist_test_set
@@ -19,18 +19,18 @@ from mnist_tui.errors import RunError
 @pytest.fixture
 def saved(tmp_path: Path) -> SavedPredictions:
     """200 answers, most of them right."""
-    answer_with(tmp_path, *random_answers())
+    write_log_probs(tmp_path, *random_log_probs())
     return read_predictions(tmp_path)
 
 
 def test_by_loss(saved: SavedPredictions) -> None:
     """All mistakes and nothing else, the highest loss first, with the three most probable classes."""
-    found = mistakes(saved)
-    labels, log_probs = random_answers()
+    images = mistakes(saved)
+    labels, log_probs = random_log_probs()
 
-    assert sorted(one.index for one in found) == np.flatnonzero(log_probs.argmax(1) != labels).tolist()
-    assert [one.loss for one in found] == sorted((one.loss for one in found), reverse=True)
-    for one in found:
+    assert sorted(one.index for one in images) == np.flatnonzero(log_probs.argmax(1) != labels).tolist()
+    assert [one.loss for one in images] == sorted((one.loss for one in images), reverse=True)
+    for one in images:
         best = np.argsort(-log_probs[one.index])[:TOP]
         assert [label for label, _ in one.top] == best.tolist()
         assert [p for _, p in one.top] == pytest.approx(np.exp(log_probs[one.index][best]), rel=6e-3)
@@ -41,21 +41,21 @@ def test_by_loss(saved: SavedPredictions) -> None:
 @pytest.mark.parametrize("order", ["confidence", "class"])
 def test_other_orders(order: Order, saved: SavedPredictions) -> None:
     """The surest first; or by true class, then by prediction."""
-    found = mistakes(saved, order)
+    images = mistakes(saved, order)
     if order == "class":
-        ranks = [(one.label, one.prediction, one.index) for one in found]
+        ranks = [(one.label, one.prediction, one.index) for one in images]
         assert ranks == sorted(ranks)
     else:
-        confidences = [one.confidence or 0 for one in found]
+        confidences = [one.confidence or 0 for one in images]
         assert confidences == sorted(confidences, reverse=True)
-    assert len(found) == len(mistakes(saved))
+    assert len(images) == len(mistakes(saved))
 
 
 def test_equal_in_float16(tmp_path: Path) -> None:
     """The predicted class comes first, even where float16 has the same number for another."""
     log_probs = np.full((1, 10), -20, np.float32)
     log_probs[0, 2], log_probs[0, 7] = -0.69315, -0.69314
-    answer_with(tmp_path, np.array([2], np.uint8), log_probs)
+    write_log_probs(tmp_path, np.array([2], np.uint8), log_probs)
     saved = read_predictions(tmp_path)
     assert saved.log_probs[0, 2] == saved.log_probs[0, 7]
 
@@ -66,7 +66,7 @@ def test_a_loss_beyond_float32(tmp_path: Path) -> None:
     """Where the probability is 0 in float32, the log-probability still tells; in old files the loss is infinite."""
     log_probs = np.full((2, 10), -200, np.float32)
     log_probs[:, 1] = 0
-    answer_with(tmp_path, np.array([0, 1], np.uint8), log_probs)
+    write_log_probs(tmp_path, np.array([0, 1], np.uint8), log_probs)
     saved = read_predictions(tmp_path)
     old = SavedPredictions(tmp_path, 1, saved.labels, saved.predictions, saved.probabilities, None)
 
@@ -76,7 +76,7 @@ def test_a_loss_beyond_float32(tmp_path: Path) -> None:
 
 def test_files_of_version_0_1(tmp_path: Path) -> None:
     """Losses are known, confidences are not."""
-    answer(tmp_path, [3, 5])
+    write_predictions(tmp_path, [3, 5])
     saved = read_predictions(tmp_path)
 
     assert [(one.index, one.top, one.confidence) for one in mistakes(saved)] == [(3, (), None), (5, (), None)]
@@ -118,11 +118,11 @@ def test_the_ceiling(labels: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> None
     """Two images read as the study reads them, one otherwise, and ten real mistakes."""
     changes = {947: 9, 1621: 6, 1901: 7} | {index: (int(labels[index]) + 1) % 10 for index in range(10)}
     saved = with_answers(labels, changes)
-    found = label_errors.ceiling(saved)
+    ceiling = label_errors.ceiling(saved)
 
     assert is_mnist_test_set("mnist", saved)
-    assert (found.counted_wrong, found.read_as_guessed) == (3, 2)
-    assert found.accuracy_on_others == 1 - 10 / 9985
+    assert (ceiling.counted_wrong, ceiling.read_as_guessed) == (3, 2)
+    assert ceiling.accuracy_on_others == 1 - 10 / 9985
     marked = {one.index: one.published_guess for one in mistakes(saved, is_mnist=True)}
     assert {index: guess for index, guess in marked.items() if guess is not None} == {947: 9, 1621: 6, 1901: 4}
     assert all(one.published_guess is None for one in mistakes(saved))
@@ -136,5 +136,5 @@ def test_other_images_have_no_published_label_errors(labels: np.ndarray[tuple[in
 
 
 def test_answers_in_a_given_order(saved: SavedPredictions) -> None:
-    """Right ones too."""
+    """Images come in the order asked for, right predictions too."""
     assert [one.index for one in answers(saved, (7, 0, 7))] == [7, 0, 7]

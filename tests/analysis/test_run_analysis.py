@@ -6,23 +6,23 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers.saved_runs import answer, answer_with, make_run, random_answers
+from helpers.saved_runs import make_run, random_log_probs, write_log_probs, write_predictions
 
 from mnist_tui.analysis.analysis_report import as_json, report_lines
 from mnist_tui.analysis.label_errors import LABEL_ERRORS
 from mnist_tui.analysis.run_analysis import RunAnalysis, analyse, compare_with
 from mnist_tui.errors import RunError, StorageError
-from mnist_tui.runs.index import read_run
+from mnist_tui.runs.reader import read_run
 from mnist_tui.spec import presets
 
 
 def analysed(runs_dir: Path, seed: int = 0, answers_seed: int = 0, **record: Any) -> RunAnalysis:
     """A run of iter5 with 200 answers to the same images."""
     folder = make_run(runs_dir, presets.load("iter5"), seed, 0.99, seed, **record)
-    labels, log_probs = random_answers()
+    labels, log_probs = random_log_probs()
     if answers_seed:
         log_probs = np.roll(log_probs, answers_seed, axis=1).astype(np.float32)
-    answer_with(folder, labels, log_probs)
+    write_log_probs(folder, labels, log_probs)
     return analyse(read_run(folder))
 
 
@@ -82,7 +82,7 @@ def test_settings_as_the_command_line_takes_them(tmp_path: Path) -> None:
     """Quoted for the shell, so that a line can be copied."""
     spec = presets.load("iter5").with_settings({"target.epochs": "30", "target.test_accuracy": "0.999"})
     folder = make_run(tmp_path, spec, epochs=20)
-    answer(folder, [1])
+    write_predictions(folder, [1])
     text = "\n".join(report_lines(analyse(read_run(folder))))
 
     assert "Train 30 epochs. --set epochs=30" in text
@@ -107,7 +107,7 @@ def test_against(tmp_path: Path) -> None:
 def test_files_of_version_0_1(tmp_path: Path) -> None:
     """Everything but confidence is there, and a sentence says why it is not."""
     folder = make_run(tmp_path, presets.load("iter5"))
-    answer(folder, [4, 7])
+    write_predictions(folder, [4, 7])
     analysis = analyse(read_run(folder))
     document = as_json(analysis)
 
@@ -123,7 +123,7 @@ def test_a_loss_that_is_infinite(tmp_path: Path) -> None:
     folder = make_run(tmp_path, presets.load("iter5"))
     log_probs = np.full((1, 10), -np.inf, np.float32)
     log_probs[0, 3] = 0
-    answer_with(folder, np.zeros(1, np.uint8), log_probs)
+    write_log_probs(folder, np.zeros(1, np.uint8), log_probs)
 
     assert json.dumps(as_json(analyse(read_run(folder)))["mistakes"][0]["loss"], allow_nan=False) == "null"
 
@@ -150,7 +150,7 @@ def test_the_published_label_errors(tmp_path: Path) -> None:
     log_probs = np.full((10_000, 10), -20, np.float32)
     log_probs[np.arange(10_000), labels] = 0
     log_probs[947, 8], log_probs[947, 9] = -5, 0
-    answer_with(folder, labels, log_probs)
+    write_log_probs(folder, labels, log_probs)
     analysis = analyse(read_run(folder))
     text = "\n".join(report_lines(analysis))
 

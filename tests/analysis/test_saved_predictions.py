@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.reliability import few_images, only_folder, run, small_spec
-from helpers.saved_runs import answer, answer_with, random_answers
+from helpers.saved_runs import random_log_probs, write_log_probs, write_predictions
 
 from mnist_tui.analysis.saved_predictions import check_same_images, read_predictions
 from mnist_tui.errors import RunError, StorageError
@@ -46,7 +46,7 @@ def test_very_small_probabilities_stay_finite(tmp_path: Path) -> None:
 
 def test_files_of_version_0_1(tmp_path: Path) -> None:
     """They are read; what needs the log-probabilities says that they are not there."""
-    answer(tmp_path, wrong=[1, 2])
+    write_predictions(tmp_path, wrong=[1, 2])
     saved = read_predictions(tmp_path)
 
     assert saved.is_right.sum() == 98
@@ -59,8 +59,8 @@ def _change(name: str, value: object) -> Callable[[Path], None]:
     """Writes the file anew with one array replaced."""
 
     def change(folder: Path) -> None:
-        labels, log_probs = random_answers(20)
-        answer_with(folder, labels, log_probs)
+        labels, log_probs = random_log_probs(20)
+        write_log_probs(folder, labels, log_probs)
         with np.load(folder / "predictions.npz") as stored:
             arrays = dict(stored)
         np.savez(folder / "predictions.npz", **arrays | {name: np.array(value)})
@@ -104,7 +104,7 @@ def test_damaged_files(damage: Callable[[Path], None], tmp_path: Path) -> None:
 
 def test_every_byte_may_be_wrong(tmp_path: Path) -> None:
     """Whatever one byte becomes, the file is read or refused, and nothing else is raised."""
-    answer_with(tmp_path, *random_answers(5))
+    write_log_probs(tmp_path, *random_log_probs(5))
     path = tmp_path / "predictions.npz"
     content = path.read_bytes()
     refused = 0
@@ -123,7 +123,7 @@ def test_missing_and_linked_files(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="written at the end of the first epoch"):
         read_predictions(tmp_path)
 
-    answer(tmp_path, [])
+    write_predictions(tmp_path, [])
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "predictions.npz").symlink_to(tmp_path / "predictions.npz")
     with pytest.raises(StorageError, match="is a link"):
@@ -134,6 +134,6 @@ def test_different_images(tmp_path: Path) -> None:
     """Two runs on other test sets cannot be put side by side."""
     for name, images in (("one", 100), ("two", 99)):
         (tmp_path / name).mkdir()
-        answer(tmp_path / name, [], images)
+        write_predictions(tmp_path / name, [], images)
     with pytest.raises(RunError, match="one and two were tested on different images"):
         check_same_images(read_predictions(tmp_path / "one"), read_predictions(tmp_path / "two"))

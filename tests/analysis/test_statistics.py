@@ -17,10 +17,10 @@ def test_exact_mcnemar(first: int, second: int, p: float) -> None:
     """P is that of R's binom.test on the images that only one classifier has right."""
     rights = [True] * first + [False] * second + [True, False] * 50
     others = [False] * first + [True] * second + [True, False] * 50
-    found = statistics.mcnemar(rights, others)
+    result = statistics.mcnemar(rights, others)
 
-    assert (found.only_first, found.only_second) == (first, second)
-    assert found.p == pytest.approx(p, abs=5e-5)
+    assert (result.only_first, result.only_second) == (first, second)
+    assert result.p == pytest.approx(p, abs=5e-5)
 
 
 def test_wilson() -> None:
@@ -54,52 +54,52 @@ shares = st.floats(0, 1) | st.sampled_from([0.0, 1.0, 0.99, 1 - 2**-53, 5e-324])
 @given(st.lists(shares, min_size=2, max_size=8) | shares.map(lambda share: [share] * 3))
 def test_every_interval_of_a_mean_contains_it_and_stays_a_share(accuracies: list[float]) -> None:
     """The interval contains the mean and stays in 0..1, for perfect, equal and distant seeds, too."""
-    found = statistics.mean_interval(accuracies)
+    interval = statistics.mean_interval(accuracies)
 
-    assert found is not None
-    assert 0 <= found[0] <= fmean(accuracies) <= found[1] <= 1
+    assert interval is not None
+    assert 0 <= interval[0] <= fmean(accuracies) <= interval[1] <= 1
     if len(set(accuracies)) == 1:
-        assert found == (fmean(accuracies), fmean(accuracies))
+        assert interval == (fmean(accuracies), fmean(accuracies))
 
 
 @given(*[st.lists(st.integers(0, 10_000).map(lambda right: right / 10_000), min_size=2, max_size=6)] * 2)
 def test_interval_and_p_of_a_difference_agree(first: list[float], second: list[float]) -> None:
     """The interval excludes 0 exactly where p is below 0.05, and contains the difference."""
-    found = statistics.welch(first, second)
+    result = statistics.welch(first, second)
 
-    if found.p is None or found.interval is None:
+    if result.p is None or result.interval is None:
         assert len(set(first)) == len(set(second)) == 1
     else:
-        assert -1 <= found.interval[0] <= found.difference <= found.interval[1] <= 1
-        assert (found.p < 0.05) is not (found.interval[0] <= 0 <= found.interval[1]) or abs(found.p - 0.05) < 1e-9
+        assert -1 <= result.interval[0] <= result.difference <= result.interval[1] <= 1
+        assert (result.p < 0.05) is not (result.interval[0] <= 0 <= result.interval[1]) or abs(result.p - 0.05) < 1e-9
 
 
 def test_rounding_is_no_spread() -> None:
     """Accuracies that differ only in their last binary digit have no spread, so there is no test."""
     rounded = [0.3, 0.1 + 0.2]
-    found = statistics.welch(rounded, [share + 1e-16 for share in rounded])
+    result = statistics.welch(rounded, [share + 1e-16 for share in rounded])
 
     assert rounded[0] != rounded[1]
-    assert (found.p, found.interval, found.seeds_needed) == (None, None, None)
+    assert (result.p, result.interval, result.seeds_needed) == (None, None, None)
 
 
 def test_welch() -> None:
     """P and interval are scipy's."""
     first = [0.275, 0.21, 0.19, 0.236, 0.17, 0.179, 0.169, 0.201, 0.219, 0.226, 0.231, 0.196, 0.19, 0.217, 0.214]
     second = [0.271, 0.22, 0.208, 0.234, 0.234, 0.235, 0.258, 0.22, 0.248, 0.202, 0.219, 0.221]
-    found, expected = statistics.welch(first, second), ttest_ind(second, first, equal_var=False)
+    result, expected = statistics.welch(first, second), ttest_ind(second, first, equal_var=False)
 
-    assert found.difference == pytest.approx(fmean(second) - fmean(first))
-    assert found.p == pytest.approx(expected.pvalue)
-    assert found.interval == pytest.approx(tuple(expected.confidence_interval(0.95)))
+    assert result.difference == pytest.approx(fmean(second) - fmean(first))
+    assert result.p == pytest.approx(expected.pvalue)
+    assert result.interval == pytest.approx(tuple(expected.confidence_interval(0.95)))
 
 
 @pytest.mark.parametrize(("first", "second"), [([0.99], [0.98, 0.97]), ([0.99, 0.99], [0.98, 0.98]), ([1.0], [1.0])])
 def test_nothing_to_test(first: list[float], second: list[float]) -> None:
     """A group of one seed, or two groups of equal results, cannot be tested."""
-    found = statistics.welch(first, second)
+    result = statistics.welch(first, second)
 
-    assert (found.p, found.interval, found.seeds_needed) == (None, None, None)
+    assert (result.p, result.interval, result.seeds_needed) == (None, None, None)
 
 
 def test_false_alarms_are_as_rare_as_they_say() -> None:
@@ -111,7 +111,7 @@ def test_false_alarms_are_as_rare_as_they_say() -> None:
     assert 0.02 < fmean(p < 0.05 for p in ps) < 0.09
 
 
-def test_with_as_many_seeds_as_needed_it_is_told() -> None:
+def test_with_as_many_seeds_as_needed_it_is_significant() -> None:
     """With that many seeds a difference is found four times in five, with a fifth of them it is not."""
     chance = random.Random(3)
     one, two = [0.9940, 0.9944, 0.9948], [0.9944, 0.9948, 0.9952]

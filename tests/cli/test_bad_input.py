@@ -57,8 +57,8 @@ Command = Callable[..., Answer]
 
 def _snapshot(folder: Path) -> dict[str, object]:
     """Every file below a folder with its size and time of change."""
-    found = ((path, path.lstat()) for path in sorted(folder.rglob("*")))
-    return {str(path.relative_to(folder)): (stat.st_mode, stat.st_size, stat.st_mtime_ns) for path, stat in found}
+    files = ((path, path.lstat()) for path in sorted(folder.rglob("*")))
+    return {str(path.relative_to(folder)): (stat.st_mode, stat.st_size, stat.st_mtime_ns) for path, stat in files}
 
 
 @pytest.fixture
@@ -308,6 +308,7 @@ def _limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", BOMBS.values(), ids=BOMBS)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # preexec_fn in a process with threads.
 def test_a_bomb_is_refused_in_seconds_and_within_a_gigabyte(content: bytes, work: Path) -> None:
@@ -364,7 +365,7 @@ def test_what_is_no_file_is_no_preset(make: Callable[[Path], None], work: Path, 
 
 @pytest.mark.parametrize("arguments", [("--list",), ("--batch", "iter5"), ("show", "iter5")])
 def test_two_presets_of_one_name_are_both_named(arguments: tuple[str, ...], work: Path, command: Command) -> None:
-    """Which of the two was meant is not guessed."""
+    """Two presets of one name are refused with both files."""
     (work / "models").mkdir()
     (work / "models" / "iter5.toml").write_text(GOOD)
 
@@ -458,7 +459,7 @@ def test_a_file_cannot_drive_the_terminal(arguments: tuple[str, ...], work: Path
 
 
 def test_a_folder_cannot_drive_the_terminal(work: Path, command: Command) -> None:
-    """The run folder is printed, whatever its name is."""
+    """Control characters in the name of a runs directory are not printed."""
     answer = command(*TRAIN, "--runs-dir", f"{ESCAPE}[31mred")
 
     assert answer.code == 0
@@ -548,7 +549,7 @@ def test_a_runs_folder_that_cannot_be_written_is_named(place: str, work: Path, c
     assert answer.code == 3
 
 
-# --- runs that cannot go on -------------------------------------------------------------------------------------------
+# --- runs that cannot be resumed --------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -560,8 +561,8 @@ def run_folder(work: Path, command: Command) -> Path:
     return folder
 
 
-def test_a_folder_without_end_goes_on(run_folder: Path, command: Command) -> None:
-    """What every refusal below is held against."""
+def test_control_an_undamaged_run_is_resumed(run_folder: Path, command: Command) -> None:
+    """Control for the refusals below: the undamaged run is resumed."""
     answer = command("resume", str(run_folder), "--device", "cpu")
 
     assert answer.code == 0
@@ -618,7 +619,7 @@ def test_a_run_of_other_things_than_files_ends_in_one_line(
 
 
 def test_a_completed_run_has_nothing_to_resume(command: Command, work: Path) -> None:
-    """It says so; the run is not trained again."""
+    """Resuming a completed run is an error, and trains nothing."""
     command(*TRAIN)
 
     answer = command("resume", str(next(work.glob("runs/*"))))
@@ -630,7 +631,7 @@ def test_a_completed_run_has_nothing_to_resume(command: Command, work: Path) -> 
 
 @pytest.mark.parametrize("place", [[], ["."], ["nosuch"], ["good.toml"], ["--runs-dir", "nosuch"]], ids=" ".join)
 def test_a_folder_without_runs_has_nothing_to_resume(place: list[str], command: Command) -> None:
-    """The folder that was looked in is named."""
+    """The error names the folder that holds no runs."""
     answer = command("resume", *place)
 
     assert answer.is_refusal, answer

@@ -63,15 +63,22 @@ def complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Complete:
         ("mnist-tui --batch iter5 --set optimizer.lr", ["optimizer.lr="]),
         ("mnist-tui --set epo", ["epochs="]),
         ("mnist-tui --batch nosuch --set epo", []),
+        ("mnist-tui lr", ["lr-find"]),
+        ("mnist-tui lr-find era", ["era5"]),
+        ("mnist-tui lr-find v2 --set dro", ["dropout="]),
+        ("mnist-tui show v2 --set dro", ["dropout="]),
+        ("mnist-tui explain pla", ["plateau"]),
+        ("mnist-tui analyse 0001 --against 0002", ["0002"]),
+        ("mnist-tui classify one.png --run 0001", ["0001"]),
     ],
 )
 def test_words_are_completed(line: str, words: Sequence[str], complete: Complete) -> None:
-    """Commands, options, choices, presets, and what `--set` takes for the preset of the line."""
+    """Commands, options, choices, presets, runs, rules, and what `--set` takes for the preset of the line."""
     assert complete(line) == list(words)
 
 
 def test_runs_are_completed_by_name_and_by_end(complete: Complete) -> None:
-    """The newest first; an end that two runs have is not offered."""
+    """Runs are offered newest first, and by the end of the name where only one run has it."""
     names = sorted((path.name for path in Path("runs").iterdir()), reverse=True)
 
     assert complete("mnist-tui open ") == names
@@ -84,7 +91,7 @@ def test_runs_are_completed_by_name_and_by_end(complete: Complete) -> None:
 
 
 def test_a_damaged_settings_file_completes_nothing(complete: Complete) -> None:
-    """A shell must not be written to."""
+    """With a damaged settings file nothing is offered and nothing is printed into the shell."""
     Path("mnist-tui.toml").write_text("theme = ")
 
     assert complete("mnist-tui open ") == []
@@ -92,7 +99,7 @@ def test_a_damaged_settings_file_completes_nothing(complete: Complete) -> None:
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
 def test_other_shells_are_answered_too(shell: str) -> None:
-    """In their own form."""
+    """Other shells get their own formats."""
     answer = _run(
         _MNIST_TUI_COMPLETE=f"complete_{shell}",
         _TYPER_COMPLETE_ARGS="mnist-tui exte",
@@ -126,6 +133,7 @@ def test_bash_itself_completes(complete: Complete, tmp_path: Path) -> None:
     assert done.stdout.split() == ["optimizer.lr="]
 
 
+@pytest.mark.slow
 def test_completion_answers_at_once(complete: Complete) -> None:
     """In under 0.4 s; on a busy or slow machine in six times what importing pydantic takes there and then."""
     lines = ("mnist-tui ", "mnist-tui --batch it", "mnist-tui --batch iter5 --set op", "mnist-tui open ")

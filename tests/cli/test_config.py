@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(autouse=True)
 def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working folder, and no variable."""
+    """An empty working folder, without any MNIST_TUI_ variable."""
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     for name in [name for name in os.environ if name.startswith("MNIST_TUI_")] + ["VISUAL", "EDITOR"]:
@@ -59,7 +59,7 @@ def editor(work: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]
 
 
 def test_every_value_with_its_origin(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In aligned columns: key, value, and default, file or variable."""
+    """`config` lists key, value and origin (default, file or variable) in aligned columns."""
     settings.write("threads", 3)
     settings.write("keymap.leave", "x,ctrl+q")
     Path("mnist-tui.toml").write_text('runs_dir = "~/mine"\n')
@@ -83,21 +83,21 @@ def test_every_value_with_its_origin(command: Command, monkeypatch: pytest.Monke
 
 
 def test_the_same_as_json(command: Command) -> None:
-    """Values have their own types."""
+    """`config --json` keeps the types of the values."""
     settings.write("columns", ["name", "best"])
 
     code, out, _ = command("config", "--json")
 
-    found = json.loads(out)
+    values = json.loads(out)
     assert code == 0
-    assert found["columns"] == {"value": ["name", "best"], "origin": str(settings.user_file())}
-    assert found["runs_dir"] == {"value": "runs", "origin": "default"}
-    assert found["mouse"] == {"value": True, "origin": "default"}
-    assert found["threads"] == {"value": None, "origin": "default"}
+    assert values["columns"] == {"value": ["name", "best"], "origin": str(settings.user_file())}
+    assert values["runs_dir"] == {"value": "runs", "origin": "default"}
+    assert values["mouse"] == {"value": True, "origin": "default"}
+    assert values["threads"] == {"value": None, "origin": "default"}
 
 
 def test_one_value(command: Command) -> None:
-    """As `config set` takes it."""
+    """`config get` prints a value in the form that `config set` accepts."""
     settings.write("keymap.leave", "x")
 
     assert command("config", "get", "mouse") == (0, "true\n", "")
@@ -108,7 +108,7 @@ def test_one_value(command: Command) -> None:
 
 
 def test_where_the_files_are(command: Command) -> None:
-    """The user's, and the project's."""
+    """`config path` prints the files of the user and of the project."""
     assert command("config", "path") == (0, f"{settings.user_file()}\n", "")
     assert command("config", "path", "--project") == (0, "mnist-tui.toml\n", "")
 
@@ -123,9 +123,9 @@ def test_set_and_unset(command: Command) -> None:
         assert command("config", "set", key, text) == (0, "", "")
     assert command("config", "set", "runs_dir", "here", "--project") == (0, "", "")
 
-    chosen = settings.load()
-    assert (chosen.sort, chosen.mouse, chosen.threads, chosen.columns) == ("-best", False, 2, ("name", "best"))
-    assert (chosen.keymap, chosen.runs_dir) == ({"leave": "x,f2"}, Path("here"))
+    loaded = settings.load()
+    assert (loaded.sort, loaded.mouse, loaded.threads, loaded.columns) == ("-best", False, 2, ("name", "best"))
+    assert (loaded.keymap, loaded.runs_dir) == ({"leave": "x,f2"}, Path("here"))
     assert Path("mnist-tui.toml").read_text() == 'runs_dir = "here"\n'
 
     assert command("config", "unset", "sort") == (0, "", "")
@@ -134,7 +134,7 @@ def test_set_and_unset(command: Command) -> None:
 
 
 def test_a_value_that_something_else_hides(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is set, and said to have no effect here."""
+    """A value that another source overrules is set, with a warning that it has no effect here."""
     monkeypatch.setenv("MNIST_TUI_THEME", "dark")
 
     code, _, err = command("config", "set", "theme", "light")
@@ -162,7 +162,7 @@ def test_a_value_that_something_else_hides(command: Command, monkeypatch: pytest
     ],
 )
 def test_what_is_wrong_is_one_line(arguments: Sequence[str], words: str, command: Command) -> None:
-    """With the way out, and exit code 2; nothing is written."""
+    """A wrong key or value is one line that says what to do, with exit code 2; nothing is written."""
     code, out, err = command("config", *arguments)
 
     assert (code, out) == (2, "")
@@ -172,7 +172,7 @@ def test_what_is_wrong_is_one_line(arguments: Sequence[str], words: str, command
 
 
 def test_a_folder_that_cannot_be_written(command: Command, work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One line and exit code 2."""
+    """A folder that cannot be written is one line and exit code 2."""
     (work / "file").touch()
     monkeypatch.setenv("XDG_CONFIG_HOME", str(work / "file"))
 
@@ -189,7 +189,7 @@ def test_a_folder_that_cannot_be_written(command: Command, work: Path, monkeypat
 def test_a_damaged_file_is_one_line_and_exit_code_2(
     arguments: Sequence[str], damage: str, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before anything is trained or drawn."""
+    """A damaged settings file is refused before anything is trained or drawn."""
     monkeypatch.setattr(terminal, "is_terminal", lambda: True)
     path = Path("mnist-tui.toml")
     damages: dict[str, Callable[[], object]] = {
@@ -227,7 +227,7 @@ def test_edit_begins_with_every_key_explained(command: Command, editor: Callable
 
 
 def test_edit_opens_the_file_that_is_there(command: Command, editor: Callable[[str], None]) -> None:
-    """And takes it as it is written, through a link too."""
+    """The editor opens the file itself, also through a link, and its changes are kept."""
     Path("real.toml").write_text("# mine\n")
     Path("mnist-tui.toml").symlink_to("real.toml")
     editor("""echo 'theme = "light"' >> "$2" """)
@@ -237,8 +237,8 @@ def test_edit_opens_the_file_that_is_there(command: Command, editor: Callable[[s
     assert settings.load().theme == "light"
 
 
-def test_a_mistake_in_the_editor_is_told(command: Command, editor: Callable[[str], None]) -> None:
-    """With exit code 2; the file stays as the user left it."""
+def test_a_mistake_in_the_editor_is_reported(command: Command, editor: Callable[[str], None]) -> None:
+    """A mistake made in the editor is reported with exit code 2; the file stays as the user left it."""
     editor("""echo 'them = "light"' > "$2" """)
 
     code, out, err = command("config", "edit")
@@ -249,7 +249,7 @@ def test_a_mistake_in_the_editor_is_told(command: Command, editor: Callable[[str
 
 
 def test_a_damaged_file_can_be_edited(command: Command, editor: Callable[[str], None]) -> None:
-    """That is how it is put right."""
+    """A damaged file can be opened in the editor and repaired."""
     Path("mnist-tui.toml").write_text("theme = ")
     editor('echo > "$2"')
 
@@ -265,7 +265,7 @@ def test_a_damaged_file_can_be_edited(command: Command, editor: Callable[[str], 
     ],
 )
 def test_an_editor_that_fails(program: str, words: str, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is named."""
+    """An editor that cannot be started is named in the error."""
     monkeypatch.setenv("EDITOR", program)
     monkeypatch.setattr(editor_module, "has_terminal", lambda: True)
 
@@ -288,7 +288,7 @@ def test_without_a_terminal_no_editor_is_opened(command: Command, monkeypatch: p
 
 
 def test_what_is_no_file_is_not_opened(command: Command, editor: Callable[[str], None]) -> None:
-    """An editor would wait for a pipe."""
+    """A pipe in place of the file is refused, since an editor would wait for it."""
     editor("exit 0")
     os.mkfifo("mnist-tui.toml")
 
@@ -320,7 +320,7 @@ BY_FLAGS = ("mps", "mnist", 3, True, Path("r"), Path("d"))
 
 @pytest.fixture
 def requested(command: Command, monkeypatch: pytest.MonkeyPatch) -> Callable[..., LabRequest]:
-    """What the laboratory would be opened with."""
+    """The request that the laboratory would be opened with."""
     monkeypatch.setattr(terminal, "is_terminal", lambda: True)
     monkeypatch.setattr(terminal, "has_utf8", lambda: True)
     monkeypatch.setenv("TERM", "xterm")
@@ -340,7 +340,7 @@ def requested(command: Command, monkeypatch: pytest.MonkeyPatch) -> Callable[...
 
 
 def test_the_laboratory_takes_the_settings(requested: Callable[..., LabRequest]) -> None:
-    """Where no flag says otherwise."""
+    """The laboratory uses the settings where no option says otherwise."""
     Path("mnist-tui.toml").write_text(
         f'{PROJECT}preset = "iter4"\ncolumns = ["name"]\nsort = "best"\n[keymap]\nleave = "x"\n'
     )
@@ -352,7 +352,7 @@ def test_the_laboratory_takes_the_settings(requested: Callable[..., LabRequest])
 
 
 def test_what_was_used_last_comes_before_the_preset_of_the_settings(requested: Callable[..., LabRequest]) -> None:
-    """That one is for the first time."""
+    """The design used last is opened before the preset of the settings."""
     settings.write("preset", "iter4")
     remember(LastUsed(Draft(presets.load("iter3"))))
 
@@ -360,7 +360,7 @@ def test_what_was_used_last_comes_before_the_preset_of_the_settings(requested: C
 
 
 def test_an_unknown_preset_is_refused_with_its_origin(command: Command) -> None:
-    """It would otherwise look like one that was asked for."""
+    """An unknown preset in a settings file is refused with the name of the file."""
     settings.write("preset", "itr5")
 
     code, _, err = command("--plain")
@@ -381,7 +381,7 @@ def _note_options(seen: list[Options]) -> Callable[..., int]:
 
 
 def test_batch_takes_the_settings(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    """So do --dry-run and --plain --start."""
+    """`--batch`, `--dry-run` and `--plain --start` use the settings."""
     from mnist_tui.cli import headless
 
     seen: list[Options] = []
@@ -398,7 +398,7 @@ def test_batch_takes_the_settings(command: Command, monkeypatch: pytest.MonkeyPa
 def test_resume_takes_the_folders_and_leaves_the_rest_to_the_run(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On the run's own device and threads it goes on bit for bit; a flag changes them."""
+    """On the run's own device and threads it is resumed bit for bit; a flag changes them."""
     from mnist_tui.cli import headless
     from mnist_tui.runs import index
 
@@ -415,7 +415,7 @@ def test_resume_takes_the_folders_and_leaves_the_rest_to_the_run(
 
 
 def test_doctor_and_watch_take_the_folders(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And so does every command on saved runs."""
+    """`doctor`, `watch` and every command on saved runs use the folders of the settings."""
     from mnist_tui.cli import doctor, watch
     from mnist_tui.runs import index
 
@@ -437,7 +437,7 @@ def test_doctor_and_watch_take_the_folders(command: Command, monkeypatch: pytest
 
 
 def test_variables_of_folders(requested: Callable[..., LabRequest], monkeypatch: pytest.MonkeyPatch) -> None:
-    """They come before the files; a ~ that no shell has replaced is."""
+    """Variables overrule files, and a leading ~ in one of them is expanded."""
     Path("mnist-tui.toml").write_text(PROJECT)
 
     monkeypatch.setenv("MNIST_TUI_DATA_DIR", "there")
@@ -479,13 +479,13 @@ def test_a_data_dir_of_the_settings_that_cannot_be_made(command: Command, monkey
     Path("mnist-tui.toml").write_text('data_dir = "no/such"\n')
     by_file = command("--batch", "iter5")
     monkeypatch.setenv("MNIST_TUI_DATA_DIR", "gone/too")
-    by_variable, found = command("--batch", "iter5"), command("doctor")
+    by_variable, by_doctor = command("--batch", "iter5"), command("doctor")
 
-    assert (refused[0], by_file[0], by_variable[0], found[0]) == (2, 2, 2, 3)
+    assert (refused[0], by_file[0], by_variable[0], by_doctor[0]) == (2, 2, 2, 3)
     assert refused[2].startswith("mnist-tui: config set data_dir no/such: there is no such folder")
     assert by_file[2].startswith("mnist-tui: mnist-tui.toml: data_dir no/such: there is no such folder")
     assert by_variable[2].startswith("mnist-tui: MNIST_TUI_DATA_DIR: data_dir gone/too: there is no such folder")
-    assert "!!  MNIST        gone/too: there is no such folder" in found[1]
+    assert "!!  MNIST        gone/too: there is no such folder" in by_doctor[1]
     assert command("config", "set", "data_dir", "new", "--project")[0] == 0
     assert not settings.user_file().exists()
 
@@ -533,7 +533,7 @@ def app(monkeypatch: pytest.MonkeyPatch) -> Callable[..., LabApp]:
 
 
 async def test_a_key_can_be_moved(app: Callable[..., LabApp]) -> None:
-    """The new one works, the old one does not."""
+    """An action moved to another key works there, and no longer on the old one."""
     made = app(switch_theme="f11,ctrl+k")
     async with made.run_test() as pilot:
         before = made.theme
@@ -565,13 +565,13 @@ async def test_what_is_wrong_with_the_keymap_is_said(app: Callable[..., LabApp])
 
 @pytest.mark.parametrize("key", ["a", "G", "/", "é", "ctrl+t", "shift+up", "f8", "slash", "minus", "+", "alt+enter"])
 def test_keys_that_there_are(key: str) -> None:
-    """Characters and names, with and without modifiers."""
+    """Characters and names of keys are accepted, with and without modifiers."""
     assert keys.is_key(key)
 
 
 @pytest.mark.parametrize("key", ["", "crtl+t", "ctrl+", "f99", "pgdown", "ctrl+nokey", "ab"])
 def test_keys_that_there_are_not(key: str) -> None:
-    """An action on one of them could not be reached."""
+    """A key that no terminal sends is refused."""
     assert not keys.is_key(key)
 
 
@@ -585,7 +585,7 @@ def test_keys_that_there_are_not(key: str) -> None:
     ],
 )
 def test_only_keys_of_actions_that_exist_are_set(key: str, value: str, message: str, command: Command) -> None:
-    """Nothing is written; with the nearest action or key."""
+    """An unknown action or key is refused with the nearest name; nothing is written."""
     code, out, err = command("config", "set", key, value)
 
     assert (code, out) == (2, "")
@@ -603,7 +603,7 @@ def test_two_actions_may_change_their_keys_one_after_the_other(command: Command)
 
 
 def test_every_binding_of_the_application_can_be_named() -> None:
-    """By its action."""
+    """Every binding of the application has an id that the keymap can name."""
     assert {binding.id for binding in LabApp.BINDINGS if isinstance(binding, Binding)} >= {
         "leave",
         "interrupt",

@@ -113,7 +113,7 @@ def test_list_has_a_line_for_each_preset(command: Command) -> None:
 
 
 def test_list_as_json_is_one_list(command: Command) -> None:
-    """With what the text shows, as numbers."""
+    """`list --json` holds what the text shows, with numbers as numbers."""
     answer = command("--list", "--json")
 
     (listed,) = answer.objects
@@ -142,7 +142,7 @@ def test_own_presets_stand_beside_the_built_in_ones(work: Path, command: Command
 
 
 def test_show_reads_a_file_as_well_as_a_name(command: Command) -> None:
-    """The same preset, the same answer."""
+    """A preset shown by its path and by its name gives the same output."""
     by_name, by_file = command("show", "iter5"), command("show", str(presets.builtin_folder() / "iter5.toml"))
 
     assert by_name.out == by_file.out
@@ -152,7 +152,7 @@ def test_show_reads_a_file_as_well_as_a_name(command: Command) -> None:
 
 
 def test_show_as_json_keeps_its_promised_keys(command: Command) -> None:
-    """Scripts read them; shapes leave the batch out."""
+    """The keys of `show --json` do not change; shapes are without the batch."""
     answer = command("show", "iter5", "--json")
 
     (shown,) = answer.objects
@@ -184,9 +184,9 @@ def test_show_torchsummary_has_three_columns_and_the_footer(command: Command) ->
     answer = command("show", "iter5", "--torchsummary")
 
     rows = [re.fullmatch(r" *(\w+)-(\d+) +(\[-1(?:, \d+)+\]) +([\d,]+)", line) for line in answer.out]
-    found = [row.groups() for row in rows if row]
-    assert found[0] == ("Conv2d", "1", "[-1, 8, 28, 28]", "80")
-    assert [int(number) for _, number, _, _ in found] == list(range(1, 18))
+    columns = [row.groups() for row in rows if row]
+    assert columns[0] == ("Conv2d", "1", "[-1, 8, 28, 28]", "80")
+    assert [int(number) for _, number, _, _ in columns] == list(range(1, 18))
     assert [line.split(":")[0] for line in answer.out if ":" in line] == [
         "Total params",
         "Trainable params",
@@ -199,14 +199,14 @@ def test_show_torchsummary_has_three_columns_and_the_footer(command: Command) ->
 
 
 def test_show_with_a_setting_shows_the_changed_network(command: Command) -> None:
-    """Knobs are numbers in the table."""
+    """With `--set` the table has the numbers of the changed knobs."""
     answer = command("show", "small.toml", "--set", "dropout=0.25")
 
     assert any("Dropout(0.25)" in line for line in answer.out)
 
 
 def test_layers_lists_every_layer_type_with_its_arguments(command: Command) -> None:
-    """A line each, as a call."""
+    """`layers` prints each layer type as a call on a line."""
     answer = command("layers")
 
     assert [line.partition("(")[0] for line in answer.out] == sorted(LAYER_TYPES)
@@ -225,7 +225,7 @@ def test_version_and_help(command: Command) -> None:
 
 @pytest.mark.parametrize("name", ["show", "resume", "layers", "doctor"])
 def test_each_command_has_help_of_its_own(name: str, command: Command) -> None:
-    """Which begins with how it is used."""
+    """The help of each command begins with its usage."""
     answer = command(name, "--help")
 
     assert answer.out[0].startswith(f"Usage: mnist-tui {name} ")
@@ -248,7 +248,7 @@ def test_doctor_says_what_there_is(work: Path, command: Command) -> None:
 
 
 def test_doctor_finds_a_folder_that_cannot_be_written(work: Path, command: Command) -> None:
-    """Exit code 3, as the run would have."""
+    """`doctor` exits with 3 where a run would."""
     (work / "runs").write_text("a file in its place")
 
     answer = command("doctor")
@@ -407,7 +407,7 @@ def test_json_has_no_nan(work: Path, command: Command) -> None:
 
 
 def test_quiet_leaves_the_data(work: Path, command: Command) -> None:
-    """With -q nothing is on stderr; stdout is the same."""
+    """With -q stderr is empty, and stdout is the same."""
     loud, quiet = command(*TRAIN, "small.toml"), command(*TRAIN, "small.toml", "-q")
 
     assert loud.err
@@ -453,7 +453,7 @@ def test_a_knob_that_the_preset_lacks_is_an_error(arguments: tuple[str, ...], wo
 
 
 def test_a_knob_that_some_of_the_presets_lack_is_an_error(work: Path, command: Command) -> None:
-    """Those are named, and first the one among them that has it."""
+    """The error names the presets that lack the knob and one that has it."""
     answer = command(*TRAIN, "iter1", "small.toml", "plain.toml", "--set", "dropout=0.5")
 
     assert answer.code == 2
@@ -488,7 +488,7 @@ def test_the_exit_code_is_the_worst_outcome(
 
 @pytest.mark.parametrize(("name", "verdict"), [("easy", "met"), ("hard", "MISSED")])
 def test_a_verdict_stands_above_the_folder(name: str, verdict: str, work: Path, command: Command) -> None:
-    """Also where it is not required; end.json says the same."""
+    """The verdict on the target is printed above the run folder, and is in end.json."""
     answer = command(*TRAIN, f"{name}.toml")
 
     ended = json.loads((work / answer.out[-1] / "end.json").read_text())
@@ -571,7 +571,7 @@ def test_an_exception_in_training_is_one_line_and_a_log(
 
 @pytest.mark.parametrize("where", ["--runs-dir", "MNIST_TUI_RUNS_DIR"])
 def test_runs_go_where_they_are_sent(where: str, work: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By option or by environment; the folder is made."""
+    """The runs directory of the option or the environment is made."""
     monkeypatch.setenv("MNIST_TUI_RUNS_DIR", "deep/from-environment")
     option = ["--runs-dir", "deep/from-option"] if where == "--runs-dir" else []
 
@@ -583,7 +583,7 @@ def test_runs_go_where_they_are_sent(where: str, work: Path, command: Command, m
 
 
 def test_resume_without_a_folder_takes_the_newest_interrupted_run(work: Path, command: Command) -> None:
-    """Done runs are passed over; the same run goes on, in its folder, to its end."""
+    """Done runs are passed over; the same run is resumed, in its folder, to its end."""
     for name in ("small", "plain", "easy"):
         command(*TRAIN, f"{name}.toml", "--set", f"name={name}")
     small, plain, easy = runs(work)
@@ -666,6 +666,7 @@ def test_some_terminals_get_no_bar(
     assert answer.code == 0
 
 
+@pytest.mark.slow
 def test_a_real_process_from_start_to_end(work: Path) -> None:
     """Nothing patched: stdout, stderr and exit code of `python -m mnist_tui` in another folder than the project's."""
     arguments = [*TRAIN, "small.toml", "--seeds", "2", "--require-target", "--set", "target.test_accuracy=1.0"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from helpers.command import Command
-from helpers.saved_runs import answer, make_run
+from helpers.saved_runs import make_run, write_predictions
 
 from mnist_tui import editor
 from mnist_tui.cli import main as cli
@@ -26,7 +26,7 @@ def command(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             folder = make_run(
                 Path("runs"), presets.load(name), seed, 0.99 + 0.001 * index + 0.0001 * seed, 2 * seed + index
             )
-            answer(folder, [seed] if index else list(range(10, 20)))
+            write_predictions(folder, [seed] if index else list(range(10, 20)))
     changed = presets.load("iter5").with_settings({"batch_size": "32"})
     make_run(Path("runs"), changed, 0, 0.98, 10)
     make_run(Path("runs"), presets.load("era5"), 0, 0.5, 11, outcome="failed")
@@ -56,7 +56,7 @@ def test_runs(command: Command) -> None:
     ],
 )
 def test_filter_order_and_groups(arguments: tuple[str, ...], names: list[str], command: Command) -> None:
-    """A filter may begin with a minus, and so may an order."""
+    """Filters and orders may begin with a minus."""
     _, out, _ = command("runs", *arguments)
 
     assert [line.split()[0] for line in out.splitlines()[1:]] == names
@@ -64,12 +64,12 @@ def test_filter_order_and_groups(arguments: tuple[str, ...], names: list[str], c
 
 def test_runs_as_json(command: Command) -> None:
     """One array with every column; with --group an array of arrays."""
-    found = json.loads(command("runs", "--json")[1])
+    listed_runs = json.loads(command("runs", "--json")[1])
     groups = json.loads(command("runs", "--json", "--group", "iter4")[1])
 
-    assert len(found) == 7
-    assert {run["name"]: run["opt"] for run in found}["era5"] == "SGD"
-    assert found[-1]["best"] is None
+    assert len(listed_runs) == 7
+    assert {run["name"]: run["opt"] for run in listed_runs}["era5"] == "SGD"
+    assert listed_runs[-1]["best"] is None
     assert [len(group) for group in groups] == [2]
 
 
@@ -117,7 +117,7 @@ def test_what_is_wrong(arguments: tuple[str, ...], message: str, command: Comman
 
 
 def test_open(command: Command) -> None:
-    """By the end of its name: facts, what changed, epochs, notes."""
+    """`open` prints facts, changes, epochs and notes of the run whose name ends so."""
     code, out, _ = command("open", "000a")
     record = json.loads(command("open", "000a", "--json")[1])
 
@@ -148,37 +148,37 @@ def test_plot(arguments: tuple[str, ...], names: list[str], command: Command) ->
 def test_compare_presets(command: Command) -> None:
     """All completed seeds of each; a filter tells recipes of one name apart."""
     code, out, _ = command("compare", "iter4", "iter5 batch=64")
-    found = json.loads(command("compare", "iter4", "iter5 batch=64", "--json")[1])
+    comparison = json.loads(command("compare", "iter4", "iter5 batch=64", "--json")[1])
 
     assert code == 0
     assert out.splitlines()[0].split() == ["iter4", "×2", "iter5", "×2"]
     assert "iter5 ×2 is better by 0.10 points" in out.splitlines()[-1]
-    assert found["verdicts"][0]["better"] == "iter5 ×2"
-    assert [len(side["runs"]) for side in found["sides"]] == [2, 2]
+    assert comparison["verdicts"][0]["better"] == "iter5 ×2"
+    assert [len(side["runs"]) for side in comparison["sides"]] == [2, 2]
 
 
 def test_columns_without_a_value_are_left_out(command: Command) -> None:
-    """Of the lines that are printed; a column that is asked for stays."""
+    """Columns that are empty in every printed line are left out, unless asked for by name."""
     shown = command("runs", "iter5")[1].splitlines()
-    asked = command("runs", "iter5", "--columns", "name,tag,curve")[1].splitlines()
+    lines_with_columns = command("runs", "iter5", "--columns", "name,tag,curve")[1].splitlines()
 
     assert shown[0].split() == [
         *("name", "seed", "state", "params", "test", "accuracy", "best", "last", "gap", "epochs", "when")
     ]
-    assert asked[0].split() == ["name", "tags", "test", "accuracy"]
-    assert asked[2].split() == ["iter5", "▁▁▁▁▁▂▂▂▃▃▃▃▃▃▄▄▄▄▄▄"]
+    assert lines_with_columns[0].split() == ["name", "tags", "test", "accuracy"]
+    assert lines_with_columns[2].split() == ["iter5", "▁▁▁▁▁▂▂▂▃▃▃▃▃▃▄▄▄▄▄▄"]
 
 
-def test_runs_on_other_images_are_told_apart(command: Command) -> None:
+def test_runs_on_other_images_are_marked(command: Command) -> None:
     """The data set is a column, and the digits are ranked behind MNIST; columns that are asked for stay as they are."""
     digits = {"name": "digits", "sha256": "1" * 64, "test_images": 360}
     make_run(Path("runs"), presets.load("v2"), 0, 0.999, 40, dataset=digits)
     shown = command("runs", "--sort", "-best")[1].splitlines()
-    asked = command("runs", "--sort", "-best", "--columns", "name,best")[1].splitlines()
+    lines = command("runs", "--sort", "-best", "--columns", "name,best")[1].splitlines()
 
     assert shown[0].split()[4:8] == ["data", "test", "accuracy", "best"]
     assert [line.split()[0] for line in shown[-2:]] == ["v2", "pictures"]
-    assert asked[0].split() == ["name", "best"]
+    assert lines[0].split() == ["name", "best"]
     assert "data" not in command("runs", "iter5", "--sort", "-best")[1]
 
 
@@ -187,19 +187,19 @@ def test_a_repeat_is_not_counted(command: Command) -> None:
     old = next(Path("runs").glob("*-iter4-s0-*"))
     new = make_run(Path("runs"), presets.load("iter4"), 0, 0.98, 30)
     row = command("runs", "iter4", "--group")[1].splitlines()[1]
-    found = {run["run"]: run["repeated_by"] for run in json.loads(command("runs", "iter4", "--json")[1])}
+    repeated_by = {run["run"]: run["repeated_by"] for run in json.loads(command("runs", "iter4", "--json")[1])}
     compared = json.loads(command("compare", "iter4", "iter5 batch=64", "--json")[1])
 
     assert "2 seeds (+1 repeat)" in row
-    assert {run for run, newer in found.items() if newer} == {old.name}
-    assert found[old.name] == new.name
+    assert {run for run, newer in repeated_by.items() if newer} == {old.name}
+    assert repeated_by[old.name] == new.name
     assert f"not counted    {new.name} repeats it" in command("open", old.name)[1]
     assert [(len(side["runs"]), side["repeats"]) for side in compared["sides"]] == [(2, [old.name]), (2, [])]
     assert "are repeats of one seed" in command("compare", old.name, new.name)[1]
 
 
 def test_compare_two_runs(command: Command) -> None:
-    """By McNemar."""
+    """Two single runs are compared by McNemar's test."""
     _, out, _ = command("compare", "s0-0000", "s0-0001")
 
     assert "is better on these images" in out
@@ -229,7 +229,7 @@ def test_every_command_finds_a_run_alike(command: Command, monkeypatch: pytest.M
 
 
 def test_a_path_is_never_taken_for_a_name(command: Command) -> None:
-    """A run of the same name in another place is not touched."""
+    """A path names the run at that place, never one of the same name elsewhere."""
     (folder,) = Path("runs").glob("*-0002")
 
     assert command("delete", f"backup/{folder.name}")[0] == 2
@@ -237,7 +237,7 @@ def test_a_path_is_never_taken_for_a_name(command: Command) -> None:
 
 
 def test_restore_takes_the_end_of_a_name(command: Command) -> None:
-    """Of exactly one run in the trash."""
+    """`restore` accepts the end of a name that exactly one run in the trash has."""
     folders = [next(Path("runs").glob(f"*-{end}")) for end in ("0000", "0002")]
     command("delete", "0000", "0002")
 
@@ -251,7 +251,7 @@ def test_restore_takes_the_end_of_a_name(command: Command) -> None:
 
 
 def test_tags_trash_and_export(command: Command) -> None:
-    """Each says what it did, and how it is undone."""
+    """Each command says what it did, and how to undo it."""
     (folder,) = Path("runs").glob("*-0002")
     assert command("tag", "0002", "keep", "x")[1] == "keep x\n"
     assert command("tag", "0002", "--remove", "x")[1] == "keep\n"
@@ -273,7 +273,7 @@ def test_tags_trash_and_export(command: Command) -> None:
 
 
 def test_note_opens_the_editor(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And gives back what it says."""
+    """`note` opens the notes in the editor, and what is written there is kept."""
     monkeypatch.delenv("VISUAL", raising=False)
     monkeypatch.setattr(editor, "has_terminal", lambda: True)
     monkeypatch.setenv("EDITOR", f"{sys.executable} -c \"import sys; open(sys.argv[1], 'a').write('Too few epochs.')\"")
@@ -284,7 +284,7 @@ def test_note_opens_the_editor(command: Command, monkeypatch: pytest.MonkeyPatch
 
 
 def test_note_without_a_terminal_or_an_editor(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refused in a line, which names the file."""
+    """`note` without a terminal or an editor is one line that names the file."""
     monkeypatch.delenv("VISUAL", raising=False)
     monkeypatch.setenv("EDITOR", "no-such-editor")
     (folder,) = Path("runs").glob("*-0002")
@@ -302,7 +302,7 @@ def test_note_without_a_terminal_or_an_editor(command: Command, monkeypatch: pyt
 
 @pytest.mark.parametrize("name", ["report.md", "run.tar", "run.7z", "run.html"])
 def test_export_to_another_kind_of_file_is_refused(name: str, command: Command) -> None:
-    """It became a folder of that name."""
+    """An unknown ending is refused; it is not taken for the name of a folder."""
     code, out, err = command("export", "0002", name)
     kinds = "a new folder, or to a file that ends in .zip, .tar.gz or .tgz"
 
@@ -312,7 +312,7 @@ def test_export_to_another_kind_of_file_is_refused(name: str, command: Command) 
 
 
 def test_nothing_heavy_is_loaded_to_list(command: Command) -> None:
-    """Neither torch nor scipy nor the screen."""
+    """Listing runs loads neither torch, scipy nor textual."""
     script = "import sys; from mnist_tui.cli import main as cli; sys.argv = ['mnist-tui', 'runs']\n"
     script += "try: cli.main()\nexcept SystemExit: pass\n"
     script += "print([name for name in ('torch', 'scipy', 'numpy', 'textual') if name in sys.modules])"

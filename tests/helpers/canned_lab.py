@@ -51,9 +51,9 @@ async def lab(name: str = "iter5", size: tuple[int, int] = (120, 40), **changes:
         yield pilot
 
 
-def shown(pilot: Pilot[Any], kind: str | type[Static]) -> str:
+def shown(pilot: Pilot[Any], selector: str | type[Static]) -> str:
     """The text of a widget of the laboratory."""
-    return str(screen(pilot).query_one(kind, Static).visual)
+    return str(screen(pilot).query(selector).first(Static).visual)
 
 
 def with_epochs(epochs: int, **changes: Any) -> RunStarted:

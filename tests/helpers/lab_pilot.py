@@ -122,16 +122,16 @@ async def tell(pilot: Pilot[Any], *events: RunnerEvent) -> None:
 
 def screen(pilot: Pilot[Any]) -> LabScreen:
     """The screen of the laboratory, also below others."""
-    found = pilot.app.lab  # type: ignore[attr-defined]
-    assert isinstance(found, LabScreen)
-    return found
+    lab_screen = pilot.app.lab  # type: ignore[attr-defined]
+    assert isinstance(lab_screen, LabScreen)
+    return lab_screen
 
 
 def runner(pilot: Pilot[Any]) -> CannedRunner:
     """The canned runner."""
-    found = pilot.app.runner  # type: ignore[attr-defined]
-    assert isinstance(found, CannedRunner)
-    return found
+    canned_runner = pilot.app.runner  # type: ignore[attr-defined]
+    assert isinstance(canned_runner, CannedRunner)
+    return canned_runner
 
 
 def area(pilot: Pilot[Any]) -> TextArea:

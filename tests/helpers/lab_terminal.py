@@ -11,8 +11,8 @@ import sys
 import termios
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pyte
@@ -90,10 +90,10 @@ class Lab:
         """The characters on the screen."""
         return "\n".join(self.screen.display)
 
-    def wait(self, what: Callable[[], Any], seconds: float = 40) -> None:
-        """Reads until `what` is true."""
+    def wait(self, is_so: Callable[[], object], seconds: float = 40) -> None:
+        """Reads until `is_so` returns something true."""
         end = time.monotonic() + seconds
-        while not what():
+        while not is_so():
             assert time.monotonic() < end, (
                 f"the condition never became true; on the screen:\n{self.text()}\n{self.output[-300:]!r}"
             )
@@ -102,6 +102,10 @@ class Lab:
     def wait_for(self, word: str, seconds: float = 40) -> None:
         """Reads until `word` is on the screen."""
         self.wait(lambda: word in self.text(), seconds)
+
+    def wait_until_gone(self, word: str, seconds: float = 40) -> None:
+        """Reads until `word` is no longer on the screen."""
+        self.wait(lambda: word not in self.text(), seconds)
 
     def press(self, keys: str) -> None:
         """Sends keys."""
@@ -114,7 +118,8 @@ class Lab:
 
     def child(self) -> int:
         """The process of the dashboard itself, a child of the supervisor."""
-        return psutil.Process(self.process.pid).children()[0].pid
+        pid: int = psutil.Process(self.process.pid).children()[0].pid
+        return pid
 
     def ended(self, seconds: float = 40) -> int:
         """The exit code, after all output was read."""
@@ -132,7 +137,7 @@ class Lab:
         ]
 
     def is_as_before(self) -> bool:
-        """Whether the terminal has the attributes that it had at first."""
+        """Whether the terminal has the attributes that it was opened with."""
         return bool(termios.tcgetattr(self.master)[:4] == self.attributes[:4])
 
     def run_folders(self) -> list[Path]:
@@ -141,11 +146,10 @@ class Lab:
 
     def close(self) -> None:
         """Kills the processes that are left, and closes the terminal."""
-        for kill in (lambda: os.kill(self.child(), signal.SIGKILL), self.process.kill):
-            try:
-                kill()
-            except (OSError, IndexError, psutil.NoSuchProcess):
-                continue
+        with suppress(OSError, IndexError, psutil.NoSuchProcess):
+            os.kill(self.child(), signal.SIGKILL)
+        with suppress(OSError):
+            self.process.kill()
         self.process.wait()
         if self.master >= 0:
             os.close(self.master)

@@ -12,7 +12,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -74,7 +74,7 @@ def few_images() -> Dataset:
 
 
 class StopAfter(Control):
-    """A control that is set after so many steps: the trainer asks whether to pause once before each."""
+    """A control that stops the training after so many steps: the loop reads `is_paused` once before each step."""
 
     def __init__(self, steps: int) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ class StopAfter(Control):
 
     @property
     def is_paused(self) -> bool:
-        """Counts down."""
+        """Counts the steps down, and stops after the last; never pauses."""
         self.left -= 1
         if self.left < 0:
             self.stop()
@@ -104,8 +104,8 @@ def advanced(training: Training, steps: int = 10_000) -> Training:
 
 
 @contextmanager
-def quick_world() -> Iterator[None]:
-    """`session` trains on the few images, and does not ask git where it is."""
+def patched_session() -> Iterator[None]:
+    """A context in which `session` and `resume` load the few images, and provenance has no git commit."""
     with (
         mock.patch.object(session, "load", return_value=few_images()),
         mock.patch.object(resuming, "load", return_value=few_images()),
@@ -119,15 +119,15 @@ def options(runs_dir: Path) -> Options:
     return Options(device="cpu", dataset="digits", runs_dir=runs_dir, threads=1)
 
 
-def run(runs_dir: Path, spec: RunSpec, steps: int = 10_000) -> Iterator[Event]:
+def run(runs_dir: Path, spec: RunSpec, steps: int = 10_000) -> Generator[Event, None, None]:
     """The events of a new run on the few images, stopped after so many steps."""
-    with quick_world():
+    with patched_session():
         yield from session.run(spec, options(runs_dir), StopAfter(steps))
 
 
-def resume(folder: Path, **changes: Any) -> Iterator[Event]:
+def resume(folder: Path, **changes: Any) -> Generator[Event, None, None]:
     """The events of the rest of a run on the few images."""
-    with quick_world():
+    with patched_session():
         changed = Options(**(vars(options(folder.parent)) | changes))
         yield from resuming.resume(load_run(folder), changed, Control())
 
@@ -164,10 +164,10 @@ def state_on_disk(folder: Path) -> dict[str, Any]:
     return state_of(content) | {"history": rows, "predictions": predictions}
 
 
-def check_same(found: dict[str, Any], wanted: dict[str, Any]) -> None:
+def check_same(actual: dict[str, Any], expected: dict[str, Any]) -> None:
     """Raises AssertionError with what differs between two states."""
-    names = [name for name in sorted({*found, *wanted}) if found.get(name) != wanted.get(name)]
-    assert not names, {name: (found.get(name), wanted.get(name)) for name in names}
+    names = [name for name in sorted({*actual, *expected}) if actual.get(name) != expected.get(name)]
+    assert not names, {name: (actual.get(name), expected.get(name)) for name in names}
 
 
 def leftovers(folder: Path) -> list[str]:
@@ -232,7 +232,7 @@ class FailingDisk:
 
 @dataclass
 class Failure:
-    """What a run on a failing disk said, and what it left."""
+    """The events of a run on a failing disk, and its folder."""
 
     message: str
     outcome: str | None
@@ -272,7 +272,7 @@ class DiskFailures:
         return Failure(message, outcome, reported, next((path.parent for path in runs_dir.glob("*/run.json")), None))
 
     def check(self, fail_at: int, mode: str) -> Failure:
-        """Fails one call of a run, then goes on with room again: nothing reported is lost, no bit differs."""
+        """Fails one call of a run, then resumes it on a disk with room: nothing reported is lost, no bit differs."""
         disk = FailingDisk(fail_at, mode)
         failure = self.train(disk, self.folder / f"{mode}-{fail_at}")
         assert disk.has_failed, f"the run makes fewer than {fail_at} calls"
@@ -329,7 +329,7 @@ def fork_server() -> Any:
 
 
 def sound() -> None:
-    """Breaks nothing."""
+    """Changes nothing: a child that works as it should."""
 
 
 def without_random_state() -> None:
@@ -356,7 +356,7 @@ def command_line(arguments: Sequence[str], writer: Connection, sabotage: Callabl
 
 @dataclass
 class Child:
-    """What a child said before it ended or was killed."""
+    """The events of a child process, and how it ended."""
 
     events: list[dict[str, Any]]
     seconds: float

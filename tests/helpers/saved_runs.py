@@ -67,7 +67,7 @@ def _row(epoch: int, epochs: int, accuracy: float) -> EpochEnded:
     return EpochEnded(epoch, 0.4 / epoch, reached + 0.001, None, None, 0.3 / epoch, reached, 0.002, 9.0, 7_000.0)
 
 
-def answer(folder: Path, wrong: list[int], images: int = 100) -> None:
+def write_predictions(folder: Path, wrong: list[int], images: int = 100) -> None:
     """Writes predictions of the best epoch, wrong on the images with the indices `wrong`."""
     labels = np.arange(images, dtype=np.uint8) % 10
     predictions = labels.copy()
@@ -81,7 +81,7 @@ def answer(folder: Path, wrong: list[int], images: int = 100) -> None:
     )
 
 
-def answer_with(folder: Path, labels: NDArray[np.uint8], log_probs: NDArray[np.float32]) -> None:
+def write_log_probs(folder: Path, labels: NDArray[np.uint8], log_probs: NDArray[np.float32]) -> None:
     """Predictions with these labels (N,) and log-probabilities (N, 10), in the format of this version."""
     np.savez_compressed(
         folder / "predictions.npz",
@@ -93,7 +93,7 @@ def answer_with(folder: Path, labels: NDArray[np.uint8], log_probs: NDArray[np.f
     )
 
 
-def random_answers(images: int = 200, seed: int = 0) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+def random_log_probs(images: int = 200, seed: int = 0) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Labels (N,), and log-probabilities (N, 10) that are right for most images."""
     random = np.random.default_rng(seed)
     labels = random.integers(0, 10, images).astype(np.uint8)

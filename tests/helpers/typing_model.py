@@ -134,7 +134,7 @@ class Typist:
         self.typed += count
 
     def read(self, seconds: float) -> None:
-        """Takes in what is written for so long."""
+        """Reads output for so many seconds."""
         end = time.monotonic() + seconds
         while (rest := end - time.monotonic()) > 0:
             self.lab.read(min(rest, 0.01))
@@ -153,5 +153,5 @@ class Typist:
         path = self.state / "mnist-tui" / "last.json"
         kept = json.loads(path.read_text()) if path.exists() else {"typed": {}, "layers": None}
         texts = kept["typed"] | ({} if kept["layers"] is None else {"layers": kept["layers"]})
-        held = {path: texts.get(path, wanted.preset) for path, wanted in self.texts.items()}
+        held = {path: texts.get(path, plain.preset) for path, plain in self.texts.items()}
         return {path: (held[path], text.text) for path, text in self.texts.items() if held[path] != text.text}

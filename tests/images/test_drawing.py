@@ -64,7 +64,7 @@ def test_the_width_is_mnists() -> None:
 
 
 def test_erase_takes_away() -> None:
-    """Where it goes, and nowhere else."""
+    """Erasing clears pixels under the stroke and no others."""
     drawing = stroke((4.0, 14.0), (24.0, 14.0))
     before = grey(drawing)
     stroke((14.0, 14.0), erase=True, on=drawing)
@@ -86,7 +86,7 @@ def test_points_may_be_outside(points: list[Point]) -> None:
 
 
 def test_a_drag_without_a_press_begins_a_stroke() -> None:
-    """As when the button went down outside the canvas."""
+    """A drag without a press begins a stroke, as when the button went down outside the canvas."""
     drawing = Drawing()
     drawing.drag((14.0, 14.0))
 
@@ -133,7 +133,7 @@ def test_undo_takes_back_whole_strokes() -> None:
 
 
 def test_undo_ends_the_stroke_under_way() -> None:
-    """What is dragged afterwards is a stroke of its own."""
+    """A drag after undo is a stroke of its own."""
     drawing = Drawing()
     drawing.press((5.0, 5.0))
     drawing.undo()

@@ -119,8 +119,9 @@ def test_mnist_digits_come_back(kind: str) -> None:
     assert mean_difference(prepared, images[some]) < (1 if kind == "same" else 8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", VERSIONS[1:])
-def test_small_digits_are_told_apart(kind: str) -> None:
+def test_small_digits_are_classified(kind: str) -> None:
     """Without MNIST: what the small digits of the package look like prepared stays nearly so, and their classes too."""
     images, labels = small_digits()
     centroids = centroids_of(images[200:], labels[200:])
@@ -132,6 +133,7 @@ def test_small_digits_are_told_apart(kind: str) -> None:
     assert mean_difference(prepared, images[:200]) < 8
 
 
+@pytest.mark.slow
 def test_without_the_preparation_they_are_not() -> None:
     """The control: the same photographs only made small are beyond the classifier, and far from the originals."""
     images, labels = small_digits()
@@ -185,7 +187,7 @@ def test_uneven_light_is_no_ink() -> None:
 
 
 def test_a_stroke_may_touch_the_border() -> None:
-    """It does not tilt the background."""
+    """A stroke at the border does not change the estimated background."""
     page = np.full((100, 80), 255, np.uint8)
     page[0:60, 20:30] = 0
     digit = as_array(prepare(page))
@@ -205,7 +207,7 @@ def test_a_stroke_may_touch_the_border() -> None:
     ids=["black", "one white pixel", "shade", "noise"],
 )
 def test_blank_images_are_refused(page: Grey) -> None:
-    """Where there is only background there is no digit to make up."""
+    """An image of background alone is refused."""
     with pytest.raises(ImageError, match="nothing stands out of the background"):
         prepare(page)
 

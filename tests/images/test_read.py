@@ -60,7 +60,7 @@ def test_every_mode(mode: str, reference: bytes, tmp_path: Path) -> None:
 
 
 def test_sixteen_bits(reference: bytes, tmp_path: Path) -> None:
-    """Not cut off at 255, which would make all of it white."""
+    """16-bit images are scaled to 8 bits, not clipped at 255."""
     deep = Image.fromarray(page().astype(np.uint16) * 257)
 
     assert alike(read_digit(saved(deep, tmp_path / "deep.png")), reference)
@@ -86,7 +86,7 @@ def test_a_transparent_palette(reference: bytes, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_the_camera_was_turned(orientation: int, reference: bytes, tmp_path: Path) -> None:
-    """What EXIF says of the orientation is done."""
+    """The orientation in EXIF is applied."""
     undo = {
         2: Image.Transpose.FLIP_LEFT_RIGHT,
         3: Image.Transpose.ROTATE_180,
@@ -151,7 +151,7 @@ def test_decompression_bombs(side: int, tmp_path: Path, capfd: pytest.CaptureFix
 
 
 def test_a_file_that_is_too_large(tmp_path: Path) -> None:
-    """It is not read."""
+    """A file above the limit is not read."""
     path = tmp_path / "large.png"
     with open(path, "wb") as file:
         file.truncate(read.MAX_BYTES + 1)
@@ -161,7 +161,7 @@ def test_a_file_that_is_too_large(tmp_path: Path) -> None:
 
 
 def test_no_file(tmp_path: Path) -> None:
-    """A name that is wrong, and a folder."""
+    """A missing file and a folder raise `ImageError`."""
     with pytest.raises(FileError, match="No such file"):
         read_digit(tmp_path / "nothing.png")
     with pytest.raises(FileError, match="is a folder"):
@@ -170,7 +170,7 @@ def test_no_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"text", b"GIF89a", b"\xff\xd8\xff"])
 def test_no_image(content: bytes, tmp_path: Path) -> None:
-    """Text, nothing, and another kind of image."""
+    """Text, an empty file and another image format raise `ImageError`."""
     path = tmp_path / "image.png"
     path.write_bytes(content)
 

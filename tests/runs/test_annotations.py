@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from helpers.reliability import StopAfter, options, quick_world, resume, run, small_spec, started_folder
+from helpers.reliability import StopAfter, options, patched_session, resume, run, small_spec, started_folder
 from helpers.saved_runs import NOTES, make_run
 
 from mnist_tui import files
@@ -160,10 +160,10 @@ def test_words_from_before_the_end_stay(tmp_path: Path) -> None:
 @pytest.mark.parametrize("notes", [Notes(), Notes("99.4 %"), Notes(analysis="because"), Notes("99.4 %", "", "because")])
 def test_the_result_is_added_to_what_a_person_wrote(notes: Notes, tmp_path: Path) -> None:
     """The end of a run fills an empty result and an empty target, nothing else."""
-    found = annotations.read_notes(annotated_while_trained(tmp_path, notes))
+    merged = annotations.read_notes(annotated_while_trained(tmp_path, notes))
 
-    assert found.result.startswith("- completed: all epochs trained\n- ")
-    assert (found.target, found.analysis) == (notes.target or "none", notes.analysis)
+    assert merged.result.startswith("- completed: all epochs trained\n- ")
+    assert (merged.target, merged.analysis) == (notes.target or "none", notes.analysis)
 
 
 def test_free_text_stays_too(tmp_path: Path) -> None:
@@ -184,12 +184,12 @@ def test_the_result_of_a_stopped_run_gives_way(tmp_path: Path) -> None:
         before = annotations.read_notes(folder)
         annotations.write_notes(folder, replace(before, result=before.result + changed, analysis="why"))
         list(resume(folder))
-        found = annotations.read_notes(folder)
+        after = annotations.read_notes(folder)
 
         assert before.result.startswith("- stopped: ")
-        assert found.analysis == "why"
-        assert found.result.startswith("- stopped: " if changed else "- completed: ")
-        assert found.result.endswith(changed or "%")
+        assert after.analysis == "why"
+        assert after.result.startswith("- stopped: " if changed else "- completed: ")
+        assert after.result.endswith(changed or "%")
 
 
 ROW = EpochEnded(1, 0.4, 0.9, None, None, 0.3, 0.9, 0.002, 9.0, 7_000.0)
@@ -203,16 +203,16 @@ def ended(outcome: Outcome, best: EpochEnded | None, message: str = "as (it) did
 
 
 @pytest.mark.parametrize("outcome", ["completed", "stopped", "diverged", "failed"])
-@pytest.mark.parametrize("steered", [[], [LearningRateChanged(1, 2, 0.1)] * 20])
+@pytest.mark.parametrize("rate_changes", [[], [LearningRateChanged(1, 2, 0.1)] * 20])
 @pytest.mark.parametrize("best", [ROW, None])
 def test_a_result_of_the_program_is_emptied_when_the_run_is_resumed(
-    outcome: Outcome, steered: list[LearningRateChanged], best: EpochEnded | None, tmp_path: Path
+    outcome: Outcome, rate_changes: list[LearningRateChanged], best: EpochEnded | None, tmp_path: Path
 ) -> None:
     """Whatever it says: end.json, run.json and steering.jsonl tell what the program wrote."""
     run_folder = RunFolder.create(tmp_path, small_spec(), MNIST_RUN)
     end = ended(outcome, best)
-    run_folder.save_steering(steered)
-    run_folder.end(end, annotations.ended_notes(small_spec(), end, "mnist", steered))
+    run_folder.save_rate_changes(rate_changes)
+    run_folder.end(end, annotations.ended_notes(small_spec(), end, "mnist", rate_changes))
     before = annotations.read_notes(run_folder.folder)
     run_folder.begin_again({})
     after = annotations.read_notes(run_folder.folder)
@@ -235,6 +235,21 @@ def test_a_result_that_an_older_version_wrote_is_emptied_too(has_data: bool, tmp
     run_folder.close()
 
     assert annotations.read_notes(run_folder.folder) == Notes(analysis="mine")
+
+
+def test_a_changed_rate_in_an_older_versions_words_is_emptied_too(tmp_path: Path) -> None:
+    """Earlier versions called a run whose learning rate was changed by hand "steered"."""
+    changes = [LearningRateChanged(1, 2, 0.1)]
+    run_folder = RunFolder.create(tmp_path, small_spec(), MNIST_RUN)
+    run_folder.save_rate_changes(changes)
+    notes = annotations.ended_notes(small_spec(), ended("stopped", ROW), "mnist", changes)
+    old_words = notes.replace("the learning rate was changed by hand", "steered, the learning rate was set by hand")
+    run_folder.end(ended("stopped", ROW), old_words)
+    run_folder.begin_again({})
+    run_folder.close()
+
+    assert "steered" in old_words
+    assert annotations.read_notes(run_folder.folder).result == ""
 
 
 def test_a_result_in_the_programs_words_that_it_did_not_write_stays(tmp_path: Path) -> None:
@@ -289,7 +304,7 @@ def test_a_run_that_fails_while_it_ends_has_the_result_of_its_failure(
 @pytest.mark.parametrize("make", [lambda path: path.symlink_to("/etc/hostname"), lambda path: path.mkdir()])
 def test_a_run_ends_beside_notes_that_are_none(make: Callable[[Path], None], tmp_path: Path) -> None:
     """Notes that cannot be read are left alone; the run ends all the same, and its log says so."""
-    with quick_world():
+    with patched_session():
         events = session.run(small_spec(), options(tmp_path), StopAfter(3))
         folder = started_folder([next(events)])
         make(folder / "notes.md")

@@ -61,7 +61,7 @@ def test_what_is_not_exported(folder: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["copy", "iter5-0.2", "2026.11.21", "copy.x-y"])
 def test_names_of_folders(name: str, folder: Path, tmp_path: Path) -> None:
-    """A folder may be named after a version or a date."""
+    """A dot in the name of a folder is not taken for the ending of an archive."""
     assert archive.export(folder, tmp_path / name).is_dir()
 
 

@@ -1,4 +1,4 @@
-"""A run does what it is asked while it is under way, by a thread or through its folder, and can still be resumed."""
+"""A run carries out requests of another thread or through its folder, and can still be resumed."""
 
 import itertools
 import json
@@ -17,7 +17,7 @@ from helpers.reliability import (
     new_training,
     only_folder,
     options,
-    quick_world,
+    patched_session,
     resume,
     small_spec,
     state_of,
@@ -30,10 +30,11 @@ from mnist_tui.runs.events import EpochEnded, Event, LearningRateChanged, Paused
 from mnist_tui.runs.storage import RunFolder, load_run
 from mnist_tui.training import checkpoint, evaluation, loop, session
 from mnist_tui.training import resume as resuming
+from mnist_tui.training.batches import normalise
 from mnist_tui.training.state import Training
 from mnist_tui.training.step import TrainStep
 
-SCHEDULERS = {
+SCHEDULERS: dict[str, dict[str, Any]] = {
     "none": {"scheduler": None},
     "closed form": {"scheduler": "OneCycleLR(0.02, epochs=epochs, steps_per_epoch=steps_per_epoch)"},
     "chained": {"scheduler": "ExponentialLR(0.9)", "scheduler_step": "batch"},
@@ -46,14 +47,14 @@ SCHEDULERS = {
 }
 
 
-def rates_of(training: Training, steer_at: int | None = None, factor: float = 0.5) -> list[float]:
-    """The rate of every step of a run; before step `steer_at` the rate is multiplied by hand."""
+def rates_of(training: Training, change_at: int | None = None, factor: float = 0.5) -> list[float]:
+    """The rate of every step of a run; before step `change_at` the rate is multiplied by hand."""
     rates: list[float] = []
     ask = Control()
 
     def note(*_: Any) -> None:
         rates.append(training.learning_rate)
-        if len(rates) == steer_at:
+        if len(rates) == change_at:
             ask.pause()
 
     training.optimizer.register_step_pre_hook(note)
@@ -65,7 +66,7 @@ def rates_of(training: Training, steer_at: int | None = None, factor: float = 0.
 
 
 def asked(training: Training, answer: Callable[[Event], None], ask: Control) -> list[Event]:
-    """The events of a training whose every event is answered."""
+    """The events of a training; `answer` is called with each of them."""
     events = []
     for event in loop.train(training, ask):
         events.append(event)
@@ -75,7 +76,7 @@ def asked(training: Training, answer: Callable[[Event], None], ask: Control) -> 
 
 @pytest.fixture(autouse=True)
 def _each_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is reported by the clock: what is seen was asked for."""
+    """No progress is reported by time, so every event is one that a request caused."""
     monkeypatch.setattr(loop, "PROGRESS_SECONDS", 1000)
 
 
@@ -134,13 +135,13 @@ def test_paused_time_does_not_count(tmp_path: Path) -> None:
     ask.pause()
     cpu: list[float] = []
 
-    def go_on_later() -> None:
+    def unpause_later() -> None:
         before = time.process_time()
         time.sleep(1)
         cpu.append(time.process_time() - before)
         ask.unpause()
 
-    later = threading.Thread(target=go_on_later)
+    later = threading.Thread(target=unpause_later)
     events = asked(new_training(small_spec()), lambda event: later.start() if isinstance(event, Paused) else None, ask)
     later.join()
     rows = [event for event in events if isinstance(event, EpochEnded)]
@@ -153,7 +154,7 @@ def test_paused_time_does_not_count(tmp_path: Path) -> None:
 
 
 def seconds_to_stop(ask: Control, events: Iterator[Event]) -> tuple[float, list[Event]]:
-    """How long a run goes on after its control is set, 0.3 s after it began to wait or to evaluate."""
+    """Seconds that a run takes to stop after its control is set, 0.3 s after it began to wait or to evaluate."""
     set_at: list[float] = []
 
     def stop() -> None:
@@ -184,7 +185,6 @@ def test_a_paused_run_stops_at_once() -> None:
 @pytest.fixture
 def slow_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
     """An evaluation of 40 batches that take 0.1 s each."""
-    normalise = evaluation.normalise
 
     def slow(*arguments: Any) -> torch.Tensor:
         time.sleep(0.1)
@@ -208,7 +208,7 @@ def test_a_run_that_evaluates_stops_at_once() -> None:
 def run_stopped_in_evaluation(runs_dir: Path, **recipe: Any) -> Path:
     """A run that is stopped in the evaluation of its first epoch."""
     ask = Control()
-    with quick_world():
+    with patched_session():
         for event in session.run(small_spec(**recipe), options(runs_dir), ask):
             if isinstance(event, Progress) and event.step == event.steps_per_epoch:
                 ask.stop()
@@ -221,7 +221,7 @@ def test_a_run_stopped_in_its_evaluation_is_resumed_there(tmp_path: Path, name: 
     folder = run_stopped_in_evaluation(tmp_path / "stopped", **SCHEDULERS[name])
     before = load_run(folder)
     ended = list(resume(folder))[-1]
-    with quick_world():
+    with patched_session():
         list(session.run(small_spec(**SCHEDULERS[name]), options(tmp_path / "whole"), Control()))
 
     assert (before.rows, before.end and before.end["outcome"]) == ([], "stopped")
@@ -252,7 +252,7 @@ def test_without_the_last_rate_the_row_would_differ(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr(checkpoint, "restore", forget)
     list(resume(folder))
-    with quick_world():
+    with patched_session():
         list(session.run(small_spec(), options(tmp_path / "whole"), Control()))
 
     assert state_on_disk(folder) != state_on_disk(only_folder(tmp_path / "whole"))
@@ -263,13 +263,13 @@ def test_without_the_last_rate_the_row_would_differ(tmp_path: Path, monkeypatch:
 
 @pytest.mark.parametrize("name", SCHEDULERS)
 def test_later_rates_are_in_proportion(name: str) -> None:
-    """After the change every scheduled rate is half of what it would have been, for every kind of scheduler."""
+    """After the change every scheduled rate is half of what it would have been, for every type of scheduler."""
     plain = rates_of(new_training(small_spec(**SCHEDULERS[name])))
-    steered = rates_of(new_training(small_spec(**SCHEDULERS[name])), steer_at=3)
+    changed = rates_of(new_training(small_spec(**SCHEDULERS[name])), change_at=3)
 
-    assert len(plain) == len(steered) == 10
-    assert steered[:3] == plain[:3]
-    assert steered[3:] == pytest.approx([rate / 2 for rate in plain[3:]], rel=1e-12)
+    assert len(plain) == len(changed) == 10
+    assert changed[:3] == plain[:3]
+    assert changed[3:] == pytest.approx([rate / 2 for rate in plain[3:]], rel=1e-12)
 
 
 def test_a_schedule_that_stands_at_zero_gives_no_proportion() -> None:
@@ -283,8 +283,8 @@ def test_a_schedule_that_stands_at_zero_gives_no_proportion() -> None:
     assert training.rate_factor == 1.0
 
 
-def test_every_change_is_told_where_it_was_made() -> None:
-    """`LearningRateChanged` comes before the step that uses the rate, and later rows are marked as steered."""
+def test_every_change_is_reported_where_it_was_made() -> None:
+    """`LearningRateChanged` comes before the step that uses the rate, and later rows are marked."""
     training, ask = new_training(small_spec(epochs=3, scheduler=None)), Control()
 
     def answer(event: Event) -> None:
@@ -309,7 +309,7 @@ def test_what_is_no_rate_is_refused(rate: Any, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def steered_run(runs_dir: Path, stop_after: int | None = None, **recipe: Any) -> Path:
+def run_with_changed_rates(runs_dir: Path, stop_after: int | None = None, **recipe: Any) -> Path:
     """A run whose rate is changed twice, after 2 and after 7 steps; stopped after so many."""
     ask = Control() if stop_after is None else StopAfter(stop_after)
     taken = itertools.count(1)
@@ -321,7 +321,7 @@ def steered_run(runs_dir: Path, stop_after: int | None = None, **recipe: Any) ->
             ask.set_learning_rate(0.001 * count)
         return training_step(self, inputs, labels)
 
-    with quick_world(), pytest.MonkeyPatch.context() as patch:
+    with patched_session(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(TrainStep, "__call__", step)
         list(session.run(small_spec(**recipe), options(runs_dir), ask))
     return only_folder(runs_dir)
@@ -329,17 +329,16 @@ def steered_run(runs_dir: Path, stop_after: int | None = None, **recipe: Any) ->
 
 @pytest.mark.parametrize("stop_after", [3, 5, 8, 9])
 @pytest.mark.parametrize("name", SCHEDULERS)
-def test_a_steered_run_is_resumed_in_the_same_bits(tmp_path: Path, name: str, stop_after: int) -> None:
-    """Wherever a steered run is stopped, it ends in the bits of one that was never stopped."""
-    whole = steered_run(tmp_path / "whole", **SCHEDULERS[name])
-    folder = steered_run(tmp_path / "stopped", stop_after, **SCHEDULERS[name])
-    if stop_after < 7:  # It is steered a second time by who goes on.
+def test_a_run_with_changed_rates_is_resumed_in_the_same_bits(tmp_path: Path, name: str, stop_after: int) -> None:
+    """Wherever a run with changed rates is stopped, it ends in the bits of one that was never stopped."""
+    whole = run_with_changed_rates(tmp_path / "whole", **SCHEDULERS[name])
+    folder = run_with_changed_rates(tmp_path / "stopped", stop_after, **SCHEDULERS[name])
+    if stop_after < 7:  # The second change is made in the resumed run.
         ask = Control()
-        with quick_world():
+        with patched_session():
             for event in resuming.resume(load_run(folder), options(folder.parent), ask):
                 if isinstance(event, RunStarted):
-                    _steer_after(ask, 7 - stop_after)
-                _ = event
+                    _change_rate_after(ask, 7 - stop_after)
     else:
         list(resume(folder))
 
@@ -347,8 +346,8 @@ def test_a_steered_run_is_resumed_in_the_same_bits(tmp_path: Path, name: str, st
     assert (folder / "steering.jsonl").read_text() == (whole / "steering.jsonl").read_text()
 
 
-def _steer_after(ask: Control, steps: int) -> None:
-    """Changes the rate to that of `steered_run` after so many steps."""
+def _change_rate_after(ask: Control, steps: int) -> None:
+    """Makes the second change of `run_with_changed_rates` after so many steps."""
     counted = itertools.count(1)
     consume_step = ask.consume_step
 
@@ -361,13 +360,13 @@ def _steer_after(ask: Control, steps: int) -> None:
 
 
 @pytest.mark.parametrize("lost", ["rate_factor", "scheduled"])
-def test_what_a_checkpoint_keeps_of_the_steering_is_needed(
+def test_what_a_checkpoint_keeps_of_the_rate_is_needed(
     tmp_path: Path, lost: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Negative control: without one of them, the resumed run trains at other rates."""
     recipe = SCHEDULERS["recursive"]
-    whole = steered_run(tmp_path / "whole", **recipe)
-    folder = steered_run(tmp_path / "stopped", 8, **recipe)
+    whole = run_with_changed_rates(tmp_path / "whole", **recipe)
+    folder = run_with_changed_rates(tmp_path / "stopped", 8, **recipe)
     read = checkpoint.read
 
     def read_without(content: bytes) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
@@ -381,52 +380,52 @@ def test_what_a_checkpoint_keeps_of_the_steering_is_needed(
     assert state_on_disk(folder) != state_on_disk(whole)
 
 
-def test_a_run_is_labelled_steered(tmp_path: Path) -> None:
+def test_a_changed_rate_is_recorded(tmp_path: Path) -> None:
     """Later rows, steering.jsonl and the notes say that the rate was changed, and where."""
-    folder = steered_run(tmp_path, scheduler=None)
+    folder = run_with_changed_rates(tmp_path, scheduler=None)
     lines = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
-    steering = [json.loads(line) for line in (folder / "steering.jsonl").read_text().splitlines()]
+    changes = [json.loads(line) for line in (folder / "steering.jsonl").read_text().splitlines()]
 
     assert [line.get("steered") for line in lines] == [True, True]
     assert [row.steered for row in load_run(folder).rows] == [True, True]
-    assert steering == [
+    assert changes == [
         {"epoch": 1, "step": 2, "learning_rate": 0.002},
         {"epoch": 2, "step": 2, "learning_rate": 0.007},
     ]
     assert "by hand: epoch 1, step 2: 0.002; epoch 2, step 2: 0.007\n" in (folder / "notes.md").read_text()
 
 
-def test_a_run_that_nobody_steered_says_nothing_of_it(tmp_path: Path) -> None:
+def test_an_unchanged_rate_is_not_mentioned(tmp_path: Path) -> None:
     """Without a change there is no mark in the rows and no steering.jsonl."""
-    with quick_world():
+    with patched_session():
         list(session.run(small_spec(), options(tmp_path), Control()))
     folder = only_folder(tmp_path)
 
     assert "steered" not in (folder / "history.jsonl").read_text()
-    assert "steered" not in (folder / "notes.md").read_text()
+    assert "by hand" not in (folder / "notes.md").read_text()
     assert not (folder / "steering.jsonl").exists()
 
 
-def test_a_kill_after_steering_loses_nothing(tmp_path: Path) -> None:
-    """A reported change is in the newest checkpoint, so a resume after a kill goes on with it."""
+def test_a_kill_after_a_changed_rate_loses_nothing(tmp_path: Path) -> None:
+    """A reported change is in the newest checkpoint, so a resume after a kill keeps it."""
     ask = Control()
-    with quick_world():
+    with patched_session():
         events = session.run(small_spec(), options(tmp_path), ask)
         for event in events:
             if isinstance(event, RunStarted):
                 ask.set_learning_rate(0.002)
             elif isinstance(event, LearningRateChanged):
                 break
-        events.close()  # type: ignore[attr-defined]  # a generator: nothing more is written, as after a kill
+        events.close()  # Nothing more is written, as after a kill.
     folder = only_folder(tmp_path)
     rows = [event for event in resume(folder) if isinstance(event, EpochEnded)]
 
     assert [row.steered for row in rows] == [True, True]
 
 
-def test_steering_that_no_checkpoint_has_is_taken_back(tmp_path: Path) -> None:
+def test_a_change_that_no_checkpoint_holds_is_undone(tmp_path: Path) -> None:
     """After a resume steering.jsonl holds the changes of the checkpoint, whatever a crash left in it."""
-    folder = steered_run(tmp_path, 3)
+    folder = run_with_changed_rates(tmp_path, 3)
     for path in folder.glob("ckpt-*"):
         path.unlink()
     list(resume(folder))
@@ -436,8 +435,8 @@ def test_steering_that_no_checkpoint_has_is_taken_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("key", ["steered", "rate_factor", "scheduled", "last_rate"])
-def test_older_checkpoints_go_on(key: str) -> None:
-    """A checkpoint of a version without steering lacks these keys, and can be resumed."""
+def test_older_checkpoints_can_be_resumed(key: str) -> None:
+    """A checkpoint of a version that could not change the rate by hand lacks these keys, and can be resumed."""
     content = checkpoint.dump(new_training(small_spec()))
     tensors, state = checkpoint.read(content)
     del state[key]
@@ -450,11 +449,11 @@ def test_older_checkpoints_go_on(key: str) -> None:
 # --- from another process --------------------------------------------------------------------------------------------
 
 
-def ask_through_the_folder(runs_dir: Path, requests: dict[str, tuple[Request, float | None]]) -> list[Event]:
-    """A run that is asked something through its folder when a kind of event first comes."""
+def request_through_the_folder(runs_dir: Path, requests: dict[str, tuple[Request, float | None]]) -> list[Event]:
+    """The events of a run; a request is sent through its folder when an event of a class first comes."""
     seen: list[Event] = []
     left = dict(requests)
-    with quick_world():
+    with patched_session():
         for event in session.run(small_spec(), options(runs_dir), Control()):
             seen.append(event)
             wish = left.pop(type(event).__name__, None)
@@ -466,13 +465,13 @@ def ask_through_the_folder(runs_dir: Path, requests: dict[str, tuple[Request, fl
 def test_a_run_is_stopped_through_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run carries out what another process writes into its folder."""
     monkeypatch.setattr(loop, "PROGRESS_SECONDS", 0)
-    ended = ask_through_the_folder(tmp_path, {"Progress": ("stop", None)})[-1]
+    ended = request_through_the_folder(tmp_path, {"Progress": ("stop", None)})[-1]
 
     assert isinstance(ended, RunEnded)
     assert (ended.outcome, ended.epochs) == ("stopped", 0)
 
 
-def test_a_paused_run_is_steered_and_goes_on_through_its_folder(
+def test_a_paused_run_is_changed_and_unpaused_through_its_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A paused run reads requests from its folder, too."""
@@ -482,7 +481,7 @@ def test_a_paused_run_is_steered_and_goes_on_through_its_folder(
         "Paused": ("learning_rate", 0.004),
         "LearningRateChanged": ("unpause", None),
     }
-    seen = ask_through_the_folder(tmp_path, wishes)
+    seen = request_through_the_folder(tmp_path, wishes)
     names = [type(event).__name__ for event in seen]
 
     assert [name for name in names if name in ("Paused", "LearningRateChanged", "Unpaused")] == [
@@ -497,7 +496,7 @@ def test_a_paused_run_is_steered_and_goes_on_through_its_folder(
 def test_a_run_that_evaluates_is_stopped_through_its_folder(tmp_path: Path) -> None:
     """A request in the folder is carried out during an evaluation, not only after it."""
     seen: list[Event] = []
-    with quick_world():
+    with patched_session():
         for event in session.run(small_spec(eval_batch_size=1), options(tmp_path), Control()):
             seen.append(event)
             if isinstance(event, Progress):
@@ -509,7 +508,7 @@ def test_a_run_that_evaluates_is_stopped_through_its_folder(tmp_path: Path) -> N
 
 
 def test_requests_from_before_are_thrown_away(tmp_path: Path) -> None:
-    """A stop that came too late for one process does not stop the next."""
+    """A stop that one process did not read does not stop the next."""
     folder = run_stopped_in_evaluation(tmp_path)
     send(folder, "stop")
     ended = list(resume(folder))[-1]
@@ -548,9 +547,9 @@ def test_what_is_no_request_is_left_out(tmp_path: Path, line: bytes) -> None:
 
 
 def test_what_is_no_request_is_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A line that is no request goes to run.log, and the run goes on."""
+    """A line that is no request goes to run.log, and the run is not stopped."""
     monkeypatch.setattr(loop, "PROGRESS_SECONDS", 0)
-    with quick_world():
+    with patched_session():
         for event in session.run(small_spec(), options(tmp_path), Control()):
             if isinstance(event, RunStarted):
                 (Path(event.folder) / control.FILE).write_text("nonsense\x1b[2J\n")
@@ -608,10 +607,15 @@ def test_a_flood_of_requests_is_bounded(tmp_path: Path) -> None:
     assert ask._steps == control.MAX_BYTES // len(line)
 
 
-def test_a_control_may_be_asked_from_many_threads() -> None:
+def test_a_control_takes_requests_of_many_threads() -> None:
     """Steps that many threads ask for are all counted."""
     ask = Control()
-    threads = [threading.Thread(target=lambda: [ask.step() for _ in range(1000)]) for _ in range(8)]
+
+    def take_steps() -> None:
+        for _ in range(1000):
+            ask.step()
+
+    threads = [threading.Thread(target=take_steps) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

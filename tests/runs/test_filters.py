@@ -25,9 +25,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> RunIndex:
     make_run(folder, presets.load("v2"), 3, 0.9938, 3)
     make_run(folder, presets.load("iter5"), 12, 0.9944, 4)
     (folder / "pictures").mkdir()
-    found = RunIndex(folder)
-    found.refresh()
-    return found
+    index = RunIndex(folder)
+    index.refresh()
+    return index
 
 
 def chosen(runs: RunIndex, text: str) -> set[tuple[str, int | None]]:

@@ -1,4 +1,4 @@
-"""A run is seen from its folder as whoever trains it sees it, while it goes on and afterwards."""
+"""A run followed through its folder has the events of its training, while it is trained and afterwards."""
 
 import itertools
 import json
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.reliability import only_folder, options, quick_world, resume, run, small_spec
+from helpers.reliability import only_folder, options, patched_session, resume, run, small_spec
 
 from mnist_tui.errors import StorageError
 from mnist_tui.runs import follow
@@ -32,18 +32,18 @@ from mnist_tui.training import loop, session
 
 @pytest.fixture(autouse=True)
 def _each_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every step is reported, and a watcher looks often."""
+    """Every step is reported, and the watcher polls often."""
     monkeypatch.setattr(loop, "PROGRESS_SECONDS", 0)
     monkeypatch.setattr(follow, "PERIOD", 0.02)
 
 
 def seen(folder: Path) -> list[Event]:
-    """All that a watcher is told of a run that nobody trains any more."""
+    """All events that a watcher of a finished run gets."""
     return list(follow.follow(folder, Control()))
 
 
 def comparable(events: list[Event]) -> list[Event]:
-    """Events without what only who trains knows: the speed at the time of reading, and what was said beside."""
+    """Events without what only the training process knows: speeds, and notices."""
     kinds = RunStarted | Progress | LearningRateChanged | EpochEnded | RunEnded
     return [
         replace(event, epochs_done=0, steps_done=0) if isinstance(event, RunStarted) else event
@@ -55,18 +55,18 @@ def comparable(events: list[Event]) -> list[Event]:
 # --- afterwards ------------------------------------------------------------------------------------------------------
 
 
-def test_a_finished_run_is_told_as_it_was(tmp_path: Path) -> None:
+def test_a_finished_run_has_the_events_of_its_training(tmp_path: Path) -> None:
     """A watcher gets the events that the trainer's own screen got, in their order."""
     trained = list(run(tmp_path, small_spec()))
 
     assert comparable(seen(only_folder(tmp_path))) == comparable(trained)
 
 
-def test_a_steered_run_is_told_as_it_was(tmp_path: Path) -> None:
+def test_a_changed_rate_is_followed(tmp_path: Path) -> None:
     """A change of the learning rate is in the place where it was made."""
     trained: list[Event] = []
     ask = Control()
-    with quick_world():
+    with patched_session():
         for event in session.run(small_spec(), options(tmp_path), ask):
             trained.append(event)
             if isinstance(event, Progress) and (event.epoch, event.step) == (1, 3):
@@ -77,7 +77,7 @@ def test_a_steered_run_is_told_as_it_was(tmp_path: Path) -> None:
     assert watched == comparable(trained)
 
 
-def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path) -> None:
+def test_an_interrupted_run_says_how_to_resume(tmp_path: Path) -> None:
     """A run that was killed ends as stopped, with the command that resumes it."""
     for event in run(tmp_path, small_spec(epochs=3)):
         if isinstance(event, EpochEnded):
@@ -87,12 +87,12 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path) -> None:
 
     assert isinstance(ended, RunEnded)
     assert (ended.outcome, ended.epochs) == ("stopped", 1)
-    assert ended.message == f"interrupted; go on with: mnist-tui resume {folder}"
+    assert ended.message == f"interrupted; resume it with: mnist-tui resume {folder}"
     assert ended.best == ended.last
     assert ended.last is not None
 
 
-def test_steps_that_a_crash_took_back_are_not_told(tmp_path: Path) -> None:
+def test_steps_that_a_crash_lost_are_not_reported(tmp_path: Path) -> None:
     """After a resume each step is reported once, and the pause of the killed process is not."""
     list(run(tmp_path, small_spec(), 3))
     folder = only_folder(tmp_path)
@@ -148,7 +148,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text[:40]))
 def test_a_line_that_is_none_is_left_out(tmp_path: Path, text: str) -> None:
-    """Damaged lines are left out, and the others read."""
+    """Damaged lines are ignored, and the others read."""
     list(run(tmp_path, small_spec()))
     folder = only_folder(tmp_path)
     (folder / "steps.jsonl").write_text(text)
@@ -159,7 +159,7 @@ def test_a_line_that_is_none_is_left_out(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("end", [{"outcome": 3}, {"outcome": ["x"], "seconds": "long"}, {"message": "\x1b[2J\n"}, {}])
-def test_an_end_of_another_kind_is_told_as_failed(tmp_path: Path, end: dict[str, Any]) -> None:
+def test_an_unknown_outcome_is_reported_as_failed(tmp_path: Path, end: dict[str, Any]) -> None:
     """An end.json with unknown values ends the watching with an event, not with an error."""
     list(run(tmp_path, small_spec()))
     folder = only_folder(tmp_path)
@@ -202,11 +202,11 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
         seen(tmp_path)
 
 
-# --- while it goes on ------------------------------------------------------------------------------------------------
+# --- while it is trained ---------------------------------------------------------------------------------------------
 
 
 class Watcher:
-    """A thread that follows a run and keeps what it is told."""
+    """A thread that follows a run and keeps the events."""
 
     def __init__(self, folder: Path) -> None:
         self.events: list[Event] = []
@@ -219,25 +219,25 @@ class Watcher:
             self.events.append(event)
 
     def wait_for(self, kind: type[Any]) -> None:
-        """Until an event of a kind came."""
+        """Waits until an event of this class came."""
         until = time.monotonic() + 20
         while not any(isinstance(event, kind) for event in list(self.events)):
             assert time.monotonic() < until, f"no {kind.__name__} in {self.events}"
             time.sleep(0.005)
 
     def join(self) -> list[Event]:
-        """All it was told."""
+        """Waits for the thread; all events that came."""
         self._thread.join(20)
         assert not self._thread.is_alive()
         return self.events
 
 
-def test_a_run_under_way_is_told_to_its_end(tmp_path: Path) -> None:
+def test_a_run_under_way_is_followed_to_its_end(tmp_path: Path) -> None:
     """A watcher that begins in the middle gets every event once and in order, up to the end."""
     trained: list[Event] = []
     ask = Control()
     watcher: Watcher | None = None
-    with quick_world():
+    with patched_session():
         for event in session.run(small_spec(epochs=4), options(tmp_path), ask):
             trained.append(event)
             if isinstance(event, EpochEnded) and event.epoch == 2:
@@ -249,12 +249,12 @@ def test_a_run_under_way_is_told_to_its_end(tmp_path: Path) -> None:
     assert comparable(watched) == comparable(trained)
 
 
-def test_pause_steering_and_going_on_are_seen_and_asked_for(tmp_path: Path) -> None:
+def test_pause_rate_and_unpause_are_sent_and_followed(tmp_path: Path) -> None:
     """A watcher sees a pause, changes the rate and unpauses, through the folder alone."""
     watcher: Watcher | None = None
 
     def trains() -> None:
-        with quick_world():
+        with patched_session():
             list(session.run(small_spec(epochs=3), options(tmp_path), ask))
 
     ask = Control()
@@ -284,7 +284,7 @@ def test_pause_steering_and_going_on_are_seen_and_asked_for(tmp_path: Path) -> N
 
 
 def test_who_stops_watching_stops_nothing(tmp_path: Path) -> None:
-    """A watcher stops within 0.3 s, and the run goes on."""
+    """A watcher stops within 0.3 s, and the run keeps training."""
     events = run(tmp_path, small_spec())
     next(event for event in events if isinstance(event, RunStarted))
     watcher = Watcher(only_folder(tmp_path))
@@ -302,7 +302,7 @@ def test_who_stops_watching_stops_nothing(tmp_path: Path) -> None:
     assert vars(ended)["outcome"] == "completed"
 
 
-def test_a_half_written_row_is_told_when_it_is_whole(tmp_path: Path) -> None:
+def test_a_half_written_row_is_reported_when_it_is_whole(tmp_path: Path) -> None:
     """A row that is half written is reported once, when its line is complete."""
     list(run(tmp_path, small_spec()))
     folder = only_folder(tmp_path)
@@ -351,6 +351,7 @@ def cpu_of_watching(folder: Path, period: float, seconds: float) -> float:
     return spent
 
 
+@pytest.mark.slow
 def test_watching_costs_next_to_nothing(tmp_path: Path) -> None:
     """Watching an idle run uses under 1 % of a core; the control, without a pause between reads, uses a whole one."""
     list(run(tmp_path, small_spec(), 3))

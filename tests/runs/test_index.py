@@ -49,7 +49,7 @@ def test_facts(runs_dir: Path) -> None:
     assert run.mean_of_last == pytest.approx(0.99 - 0.05 * (1 / 18 + 1 / 19 + 1 / 20) / 3 + 0.05 / 20)
     assert (run.optimizer, run.learning_rate, run.batch_size, run.scheduler) == ("Adam", 0.002, 64, "StepLR")
     assert run.augmentation == "RandomApply, Resize, RandomRotation"
-    assert run.layer_kinds == "5 convolutions, 2 pools, 1 linear, 2 batch norms"
+    assert run.layer_types == "5 convolutions, 2 pools, 1 linear, 2 batch norms"
     assert run.measured_on == "mnist test 10,000, best epoch chosen on the test set"
 
 
@@ -112,7 +112,7 @@ def _made_folder(path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_damage_is_told(damage: str, runs_dir: Path) -> None:
+def test_damage_is_reported(damage: str, runs_dir: Path) -> None:
     """The row of a damaged run says what is wrong, every cell can be shown, and the other rows stay."""
     state, do = DAMAGES[damage]
     folder = the_run(runs_dir, "completed")
@@ -248,17 +248,17 @@ def test_no_directory_and_one_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_groups(tmp_path: Path) -> None:
-    """Completed runs that differ only in the seed are one group; other data, recipes, ends and steered runs are not."""
+    """Completed runs that differ only in the seed are one group; with other data, recipes, ends or rates not."""
     spec = presets.load("iter5")
     for seed in range(3):
         make_run(tmp_path, spec, seed, index=seed)
     make_run(tmp_path, spec, 9, index=10, outcome="stopped")
     make_run(tmp_path, spec, 10, index=11, dataset={"name": "digits", "sha256": "1" * 64, "test_images": 360})
     make_run(tmp_path, spec.with_settings({"optimizer.lr": "0.1"}), 11, index=12)
-    steered = make_run(tmp_path, spec, 12, index=13)
-    end = json.loads((steered / "end.json").read_text())
+    changed_rate = make_run(tmp_path, spec, 12, index=13)
+    end = json.loads((changed_rate / "end.json").read_text())
     end["last"]["steered"] = True
-    (steered / "end.json").write_text(json.dumps(end))
+    (changed_rate / "end.json").write_text(json.dumps(end))
     runs = RunIndex(tmp_path)
     runs.refresh()
 
@@ -278,7 +278,8 @@ def test_a_group_with_repeats(tmp_path: Path) -> None:
     assert len(group) == 5
     assert [run.id[-4:] for run in observations(group)] == ["0004", "0003"]
     assert columns.column("seed").of(group) == "2 seeds (+3 repeats)"
-    assert (best.of(group), best.mean(group)) == ("98.00% ±1.41", pytest.approx(0.98))
+    assert best.of(group) == "98.00% ±1.41"
+    assert best.mean(group) == pytest.approx(0.98)
     assert best.of(group[2:]) == "94.50% ±4.95"
     assert columns.column("seed").of([group[0], group[2]]) == "seed 0 (+1 repeat)"
     by_end = {old[-4:]: new[-4:] for old, new in repeats(runs.all).items()}

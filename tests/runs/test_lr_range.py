@@ -91,7 +91,7 @@ def test_suggestions_on_a_parabola(curvature: float) -> None:
 @settings(max_examples=20, deadline=None)
 @given(st.floats(10, 500), st.floats(1.5, 8))
 def test_a_steeper_parabola_wants_a_smaller_rate(curvature: float, factor: float) -> None:
-    """In inverse proportion, to a few steps of the test."""
+    """The suggested rate is inversely proportional to the curvature, to a few steps of the test."""
     one, other = suggested(descend(curvature)), suggested(descend(curvature * factor))
 
     for rule in (STEEPEST, TENTH):
@@ -104,7 +104,7 @@ def test_a_steeper_parabola_wants_a_smaller_rate(curvature: float, factor: float
     ids=["flat", "rising", "few", "none"],
 )
 def test_no_suggestion_where_the_loss_does_not_fall(losses: list[float]) -> None:
-    """Nothing is made up."""
+    """Without a falling loss no rate is suggested."""
     test = RangeTest(geometric_rates(100))
     for loss in losses:
         test.add(loss)
@@ -123,7 +123,7 @@ def test_one_bad_batch_at_the_beginning_is_no_slope() -> None:
 
 
 def test_divergence_is_four_times_the_minimum() -> None:
-    """Of the smoothed loss; a loss that is not a number diverges too."""
+    """A smoothed loss above four times its minimum, or one that is not a number, diverges."""
     test = RangeTest(geometric_rates(20))  # A span of one step: nothing is smoothed.
     for loss, has_diverged in ((1.0, False), (0.5, False), (1.9, False), (2.1, True)):
         test.add(loss)

@@ -19,7 +19,7 @@ from helpers.reliability import (
     leftovers,
     only_folder,
     options,
-    quick_world,
+    patched_session,
     race,
     resume,
     run,
@@ -404,7 +404,7 @@ def test_a_failed_checkpoint_takes_no_older_one_with_it(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What a run of three epochs ends in that nobody disturbed."""
+    """The state that an undisturbed run of three epochs ends in."""
     runs_dir = tmp_path_factory.mktemp("whole")
     list(run(runs_dir, small_spec(epochs=3)))
     return state_on_disk(only_folder(runs_dir))
@@ -502,6 +502,7 @@ def test_there_is_no_such_run(tmp_path: Path) -> None:
 # --- one writer ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_second_process_is_refused_until_the_first_is_gone(tmp_path: Path) -> None:
     """The refusal names the owner within a second; after SIGKILL the lock is free."""
     new_folder(tmp_path).close()
@@ -592,11 +593,11 @@ def test_a_running_run_is_not_the_newest_to_resume(tmp_path: Path) -> None:
     writer = new_folder(tmp_path)
     writer.folder.rename(tmp_path / "99999999T000000Z-newer")
     try:
-        found = newest_resumable(tmp_path).folder
+        newest = newest_resumable(tmp_path).folder
     finally:
         writer.close()
 
-    assert found == stopped
+    assert newest == stopped
 
 
 # --- resuming in another environment ---------------------------------------------------------------------------------
@@ -680,7 +681,7 @@ def test_other_versions_are_warned_of(stopped: Path, name: str) -> None:
     assert "\x1b" not in warning
 
 
-def test_a_resumed_run_says_where_and_goes_on_where_it_was(stopped: Path) -> None:
+def test_a_resumed_run_begins_where_it_was_stopped(stopped: Path) -> None:
     """resumed.jsonl records device, threads and versions, and the first event says how far the run was."""
     started = next(event for event in resume(stopped) if isinstance(event, RunStarted))
     (line,) = (stopped / "resumed.jsonl").read_text().splitlines()
@@ -730,9 +731,9 @@ def test_a_full_disk_at_resume_is_one_clear_error(stopped: Path, monkeypatch: py
         list(resume(stopped))
 
 
-def test_a_run_on_a_full_disk_says_how_to_go_on(tmp_path: Path) -> None:
-    """A run whose checkpoint cannot be written fails in one sentence that says how to go on."""
-    with quick_world(), mock.patch.object(files, "os", FailingDisk(15, "full")):
+def test_a_run_on_a_full_disk_says_how_to_resume(tmp_path: Path) -> None:
+    """A run whose checkpoint cannot be written fails in one sentence that says how to resume."""
+    with patched_session(), mock.patch.object(files, "os", FailingDisk(15, "full")):
         events = list(session.run(small_spec(), options(tmp_path), Control()))
     last = events[-1]
 

@@ -12,30 +12,30 @@ from mnist_tui.spec.draft import Draft
 
 
 def test_the_last_design_comes_back() -> None:
-    """With the preset that it began from, its knobs, what was switched off, and what a run needs beside it."""
+    """With its preset, its knobs, what was switched off, and the options of the run."""
     draft = Draft(presets.load("iter4")).with_text("epochs", "3").with_layers("Flatten()\nLinear(10)\n")
     draft = draft.with_transforms([("RandomRotation(7)", True), ("RandomErasing()", False)]).with_knob("width", "8")
     remember(LastUsed(draft, {"seeds": "3"}))
-    found = last_used()
+    design = last_used()
 
-    assert found is not None
-    assert found == LastUsed(draft, {"seeds": "3"})
-    assert found.draft.result == draft.result
+    assert design is not None
+    assert design == LastUsed(draft, {"seeds": "3"})
+    assert design.draft.result == draft.result
 
 
 def test_what_is_wrong_comes_back_as_it_was_typed() -> None:
     """Nothing that somebody typed is lost, least of all half a word."""
     draft = Draft(presets.load("iter4")).with_text("optimizer.lr", "0.0.1").with_layers("Conv2d(8, ")
     remember(LastUsed(draft))
-    found = last_used()
+    design = last_used()
 
-    assert found is not None
-    assert (found.draft.text_of("optimizer.lr"), found.draft.layers) == ("0.0.1", "Conv2d(8, ")
-    assert found.draft.result.spec is None
+    assert design is not None
+    assert (design.draft.text_of("optimizer.lr"), design.draft.layers) == ("0.0.1", "Conv2d(8, ")
+    assert design.draft.result.spec is None
 
 
 def test_the_file_of_the_version_before_is_read() -> None:
-    """It held two specs."""
+    """A file of the previous version, which held two specs, is read."""
     base = presets.load("iter4")
     spec = base.with_settings({"epochs": "3"})
     document = {
@@ -43,26 +43,26 @@ def test_the_file_of_the_version_before_is_read() -> None:
     }
     _file().parent.mkdir(parents=True)
     _file().write_text(json.dumps(document))
-    found = last_used()
+    design = last_used()
 
-    assert found is not None
-    assert (found.draft.result.spec, found.draft.base) == (spec, base)
+    assert design is not None
+    assert (design.draft.result.spec, design.draft.base) == (spec, base)
 
 
 def test_a_field_that_this_version_does_not_have_is_left_out() -> None:
-    """The others stay."""
+    """An unknown field is ignored; the others are kept."""
     remember(LastUsed(Draft(presets.load("iter4")).with_text("epochs", "3")))
     document = json.loads(_file().read_text())
     document["typed"] |= {"warp": "9", "optimizer.warp": "1"}
     _file().write_text(json.dumps(document))
-    found = last_used()
+    design = last_used()
 
-    assert found is not None
-    assert dict(found.draft.typed) == {"epochs": "3"}
+    assert design is not None
+    assert dict(design.draft.typed) == {"epochs": "3"}
 
 
 def test_nothing_is_remembered_before_the_first_time() -> None:
-    """And that is no error."""
+    """A missing file is no error."""
     assert last_used() is None
 
 
@@ -71,7 +71,7 @@ DAMAGED = ["", "{", "[]", "{}", '{"spec": 1, "base": 2}', '{"base": 1}', "\x00\x
 
 @pytest.mark.parametrize("content", DAMAGED)
 def test_a_damaged_file_is_named(content: str) -> None:
-    """One sentence, with the file; never a design that nobody made."""
+    """A damaged file is one error with its path, never another design."""
     remember(LastUsed(Draft(presets.load("iter4"))))
     _file().write_text(content, encoding="latin-1")
 
@@ -83,7 +83,7 @@ def test_a_damaged_file_is_named(content: str) -> None:
 
 @pytest.mark.parametrize("damage", [{"layers": 1}, {"knobs": [1]}, {"knobs": {"a": "b"}}, {"typed": 3}, {"run": None}])
 def test_parts_of_another_kind_are_refused(damage: dict[str, object]) -> None:
-    """As long as the file is JSON, too."""
+    """Values of a wrong type are refused, even where the file is valid JSON."""
     remember(LastUsed(Draft(presets.load("iter4"))))
     _file().write_text(json.dumps(json.loads(_file().read_text()) | damage))
 

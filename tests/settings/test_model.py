@@ -32,6 +32,6 @@ def test_the_first_mistake_of_a_document_is_data() -> None:
 
 
 def test_settings_cannot_be_changed() -> None:
-    """They are shared by everything that runs."""
+    """Settings are frozen, since everything that runs shares them."""
     with pytest.raises(ValueError, match="frozen"):
         DEFAULTS.threads = 3  # type: ignore[misc]

@@ -14,7 +14,7 @@ from mnist_tui.settings.model import Settings
 
 @pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working folder, and no variable."""
+    """An empty working folder, without any MNIST_TUI_ variable."""
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith("MNIST_TUI_")]:
         monkeypatch.delenv(name)
@@ -28,7 +28,7 @@ def write_user_file(text: str) -> None:
 
 
 def test_without_files() -> None:
-    """Defaults, which let a run go on when its terminal is closed."""
+    """The defaults, with which a run keeps training when its terminal is closed."""
     assert settings.load() == Settings()
     assert settings.load().on_hangup == "continue"
 
@@ -52,7 +52,7 @@ def test_environment_before_project_before_user(project: Path, monkeypatch: pyte
     ],
 )
 def test_a_wrong_file_is_refused(text: str, words: str) -> None:
-    """With the file, the key and the nearest right word."""
+    """The error names the file, the key and the nearest valid word."""
     write_user_file(text)
 
     with pytest.raises(SettingsError) as refused:
@@ -90,8 +90,8 @@ def test_each_level_comes_before_the_ones_behind_it(
     """Default, user, pyproject, project, variable: each in its turn is the origin."""
 
     def in_force() -> tuple[object, str]:
-        found = settings.resolved()
-        return getattr(settings.load(), key), found.get(key, found.get(f"{key}.leave")).origin  # type: ignore[union-attr]
+        resolved = settings.resolved()
+        return getattr(settings.load(), key), resolved.get(key, resolved.get(f"{key}.leave")).origin  # type: ignore[union-attr]
 
     assert in_force() == (getattr(Settings(), key), "default")
     write_user_file(f"{key} = {line}")
@@ -105,7 +105,7 @@ def test_each_level_comes_before_the_ones_behind_it(
 
 
 def test_every_key_has_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty one sets nothing."""
+    """Every setting can be set by a variable; an empty one sets nothing."""
     for key in Settings.model_fields:
         monkeypatch.setenv(f"MNIST_TUI_{key.upper()}", "")
     assert settings.load() == Settings()
@@ -152,7 +152,7 @@ def test_an_unknown_key_is_refused_wherever_it_is(name: str, text: str, where: s
     "text", ["", "[tool.other]\nthem = 1\n", "this is no TOML", '[project]\nname = "mnist-tui"\n', "[tool]\nx = 1"]
 )
 def test_a_pyproject_of_others_sets_nothing(text: str, project: Path) -> None:
-    """It need not even be TOML, unless it speaks of mnist-tui."""
+    """A pyproject.toml without a section for mnist-tui is ignored, even a damaged one."""
     (project / "pyproject.toml").write_text(text)
 
     assert settings.load() == Settings()
@@ -160,7 +160,7 @@ def test_a_pyproject_of_others_sets_nothing(text: str, project: Path) -> None:
 
 @pytest.mark.parametrize("text", ["tool.mnist-tui = 1", "tool = {mnist-tui = []}", "# mnist-tui\n["])
 def test_a_damaged_pyproject_is_refused(text: str, project: Path) -> None:
-    """It speaks of mnist-tui."""
+    """A damaged pyproject.toml that mentions mnist-tui is refused."""
     (project / "pyproject.toml").write_text(text)
 
     with pytest.raises(SettingsError, match=r"pyproject\.toml"):
@@ -248,7 +248,7 @@ def test_comments_survive_a_write() -> None:
 
 
 def test_what_was_set_can_be_unset() -> None:
-    """Also what this version does not know; the rest stays."""
+    """A key can be removed, also one that this version does not know; the rest stays."""
     write_user_file(f"unheard = 1\n{WRITTEN}")
 
     settings.unset("unheard")
@@ -275,7 +275,7 @@ def test_a_wrong_value_is_not_written(key: str, value: object) -> None:
 
 @pytest.mark.parametrize("text", ["theme = ", "unheard = 1", "mouse = 1"])
 def test_a_wrong_file_is_not_written(text: str) -> None:
-    """It has to be put right first."""
+    """A damaged file is not written to before it is repaired."""
     write_user_file(text)
 
     with pytest.raises(SettingsError, match=r"config\.toml"):
@@ -312,7 +312,7 @@ def test_a_link_is_written_through(project: Path) -> None:
     "text", ["", "\r\n# c\r\ntheme = 'dark'\r\n", "keymap.a = 'x'\n", "keymap = {a = 'x'}", "[keymap]", "# no break"]
 )
 def test_any_way_of_writing_can_be_added_to(text: str) -> None:
-    """Tables, dotted and inline keys; what was there stays."""
+    """Tables, dotted keys and inline tables can be added to; what was there stays."""
     write_user_file(text)
     before = settings.load()
 
@@ -323,7 +323,7 @@ def test_any_way_of_writing_can_be_added_to(text: str) -> None:
 
 
 def test_a_crash_leaves_the_old_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Or the new one, never a part of it."""
+    """A crash while writing leaves the old file or the new one, never a part of it."""
     write_user_file(WRITTEN)
 
     def full(descriptor: int, content: bytes) -> int:

@@ -110,7 +110,7 @@ def test_values_are_read(text: str, value: Value) -> None:
 
 
 def test_a_block_of_text_is_one_call_a_line() -> None:
-    """Comments, empty lines and indents are passed over; an open bracket goes on; a bare name is a call."""
+    """Comments, empty lines and indents are passed over; an open bracket continues the call; a bare name is a call."""
     text = """
         # the first block
         Conv2d(8, 3)  # 26x26
@@ -353,18 +353,18 @@ def test_what_cannot_be_read_is_explained_in_our_words(text: str, reason: str) -
 
 @pytest.mark.parametrize("text", ["0", "0.001", "1e-3", ".5", "5.", "60_000", "0x10", "1E+3"])
 def test_numbers(text: str) -> None:
-    """As Python writes them."""
+    """Numbers are read as Python writes them."""
     assert is_number(text)
 
 
 @pytest.mark.parametrize("text", ["", "0.0.1", "1e", "08", "3x", "1j", "'1'", "1 2", "9" * 5_000, "(1,)", "nan"])
 def test_no_numbers(text: str) -> None:
-    """What Python refuses, and other values."""
+    """Numbers that Python refuses, and other values, are refused."""
     assert not is_number(text)
 
 
 def test_a_resolved_call_prints_its_numbers() -> None:
-    """The text of knobs is gone, in nested calls too."""
+    """A resolved call prints numbers in place of knobs, in nested calls too."""
     call = resolve_call(parse("f(2*width, [g(width)], key=width)"), {"width": 8})
 
     assert str(call) == "f(16, [g(8)], key=8)"
@@ -417,7 +417,7 @@ def test_bind_fills_in_defaults() -> None:
         ("StepLR(1, zzz=2)", "it takes step_size, gamma, last"),
     ],
 )
-def test_wrong_arguments_are_told_with_the_signature(text: str, words: str) -> None:
+def test_errors_of_wrong_arguments_have_the_signature(text: str, words: str) -> None:
     """The error says what is wrong and what the call takes, with its line."""
     call = parse(f"\n{text}")
 
@@ -428,7 +428,7 @@ def test_wrong_arguments_are_told_with_the_signature(text: str, words: str) -> N
 
 
 def test_a_call_without_arguments_says_so() -> None:
-    """There is no list of arguments to show."""
+    """The error of an unknown argument does not list arguments where there are none."""
     with pytest.raises(CallError, match="f has no argument 'a'; it takes none"):
         bind(parse("f(a=1)"), signature("f()"))
 
@@ -450,7 +450,7 @@ def test_did_you_mean_finds_the_nearest(word: str, near: str | None) -> None:
 
 
 def test_shorten_keeps_a_text_from_outside_harmless() -> None:
-    """One line, quoted, cut, control characters as escapes."""
+    """The text is one line, quoted, cut, with control characters as escapes."""
     assert shorten("  a\nb") == "'a'"
     assert len(shorten("a" * 10_000)) <= 62
     assert "\x1b" not in shorten("\x1b[31m")

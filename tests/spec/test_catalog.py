@@ -120,7 +120,7 @@ def test_what_pytorch_has_and_we_leave_out_is_known(catalog_name: str, home: obj
     ],
 )
 def test_a_right_call_is_given_its_defaults(catalog_name: str, text: str, values: dict[str, Value] | None) -> None:
-    """Every argument comes back by name."""
+    """`check` returns every argument by name, with its default."""
     checked = catalog.check(catalog_name, parse(text))
 
     assert list(checked) == catalog.arguments(catalog_name, parse(text).name)

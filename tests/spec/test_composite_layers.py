@@ -90,7 +90,7 @@ def built(case: Case) -> nn.Module:
 
 
 def test_every_composite_layer_has_a_rule_a_module_and_a_case() -> None:
-    """One name in all places; each is listed with its arguments."""
+    """Every composite layer has a rule, a module and a case here."""
     assert set(COMPOSITE_LAYERS) == set(build.COMPOSITE_MODULES) == {parse(case.text).name for case in CASES}
     assert set(LAYER_TYPES) >= set(COMPOSITE_LAYERS)
     assert {line.partition("(")[0] for line in describe_layers()} == set(LAYER_TYPES)
@@ -154,7 +154,7 @@ def test_branches_stand_before_the_layer_that_joins_them() -> None:
 
 
 def test_the_widest_branch_is_the_receptive_field() -> None:
-    """Each axis on its own; the stride is that of the branches."""
+    """On each axis the widest branch is the receptive field; the jump is that of the branches."""
     row = table("Parallel(Conv2d(1, (5, 1), stride=2, padding=(2, 0)), Conv2d(1, (1, 3), stride=2, padding=(0, 1)))")[
         -1
     ]
@@ -171,7 +171,7 @@ def test_squeeze_and_excitation_depends_on_the_whole_image() -> None:
 
 
 def test_flat_branches_are_concatenated_too() -> None:
-    """Behind Flatten() the channels are the features."""
+    """After Flatten(), `Parallel` concatenates features."""
     assert table("Flatten()\nParallel(Linear(4), Sequential(Linear(3), Tanh))")[-1].output_shape == (7,)
 
 
@@ -206,7 +206,7 @@ def test_what_cannot_be_is_explained_with_its_line(text: str, words: str, line: 
 
 
 def test_limits_count_every_branch() -> None:
-    """Before anything is allocated."""
+    """Limits on a network count all branches, before anything is allocated."""
     branch = f"ZeroPad2d({(MAX_ACTIVATIONS // 2) ** 0.5 // 2:.0f})"
 
     assert table(f"Sequential({branch})")[-1].activations == 0

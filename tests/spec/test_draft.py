@@ -160,7 +160,7 @@ def test_every_optimizer_can_be_chosen(name: str, base: RunSpec) -> None:
 
 
 def test_no_scheduler(base: RunSpec) -> None:
-    """None takes the scheduler away."""
+    """The choice "none" removes the scheduler."""
     spec = Draft(base).with_text("scheduler", "None").result.spec
 
     assert spec is not None

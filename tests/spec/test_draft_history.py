@@ -47,7 +47,7 @@ def test_another_place_and_a_change_at_once_are_steps_of_their_own() -> None:
 
 
 def test_a_change_after_undo_forgets_what_was_undone() -> None:
-    """As every editor does; what was typed before stays."""
+    """A change after undo empties the redo list; earlier changes can still be undone."""
     history = DesignHistory(design("1"))
     history.record(design("2"), "a", 100.0)
     history.record(design("3"), "b", 101.0)
@@ -60,7 +60,7 @@ def test_a_change_after_undo_forgets_what_was_undone() -> None:
     assert (history.undo(), epochs(history)) == ("c", "2")
 
 
-def test_typing_goes_on_after_undo_as_a_new_step() -> None:
+def test_typing_after_undo_is_a_new_step() -> None:
     """What was undone is not typed over in the step before it."""
     history = DesignHistory(design("1"))
     history.record(design("2"), "epochs", 100.0, is_typing=True)
@@ -89,7 +89,7 @@ def test_undo_and_redo_lead_along_one_line(actions: list[str]) -> None:
 
 
 def test_the_past_is_bounded() -> None:
-    """The newest steps stay."""
+    """Only the newest steps are kept."""
     history = DesignHistory(design("1"))
     for index in range(MAX_STEPS + 50):
         history.record(design(str(index)), f"step {index}", float(index))

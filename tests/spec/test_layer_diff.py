@@ -23,7 +23,7 @@ def changed_types(base: RunSpec, after: tuple[LayerRow, ...]) -> dict[str, list[
 
 
 def test_nothing() -> None:
-    """A network beside itself."""
+    """A network has no difference from itself."""
     rows = presets.load("iter5").rows
 
     assert {change.kind for change in layer_changes(rows, rows)} == {"same"}
@@ -40,7 +40,7 @@ def test_another_argument_also_changes_what_follows() -> None:
 
 
 def test_a_layer_is_added_and_removed() -> None:
-    """With its parameters."""
+    """An added or removed layer carries its number of parameters."""
     base = presets.load("iter5")
     more, less = rows_with(base, "Flatten()", "Dropout(0.1)\nFlatten()"), rows_with(base, "BatchNorm2d()\n", "")
     removed = [change for change in layer_changes(base.rows, less) if change.kind == "removed"]
@@ -50,7 +50,7 @@ def test_a_layer_is_added_and_removed() -> None:
 
 
 def test_every_layer_of_both_is_there_once() -> None:
-    """Also between two networks that share little."""
+    """Every layer of both networks is in the diff once, also where they share little."""
     old_rows, new_rows = presets.load("era5").rows, presets.load("exp17").rows
     changes = layer_changes(old_rows, new_rows)
 

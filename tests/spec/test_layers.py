@@ -265,13 +265,13 @@ def torch_sizes(call: Call, shape: Shape) -> Sizes:
 
 
 def our_sizes(call: Call, shape: Shape) -> Sizes:
-    """What our rule says; raises `CallError`."""
+    """The output sizes by our rule; raises `CallError`."""
     info = TORCH_LAYERS[call.name](shape, **arguments(call))
     return info.shape, info.parameters, info.multiply_adds
 
 
 def assert_agree(call: Call, shape: Shape) -> None:
-    """Both give the same sizes, or both refuse."""
+    """Asserts that our rule and PyTorch give the same sizes, or both refuse."""
     try:
         expected: Sizes | str = torch_sizes(call, shape)
     except Exception as error:
@@ -311,7 +311,7 @@ def test_refused_where_pytorch_refuses(text: str, shape: Shape) -> None:
 
 @pytest.mark.parametrize(("text", "shape"), STRICTER)
 def test_refused_although_pytorch_runs_it(text: str, shape: Shape) -> None:
-    """What PyTorch runs in a sense that nobody means is refused."""
+    """Arguments that PyTorch accepts in an unintended sense are refused."""
     call = parse(text)
     torch_sizes(call, shape)
 

@@ -134,7 +134,7 @@ def test_every_dropout_is_a_knob(name: str) -> None:
 
 @pytest.mark.parametrize("name", presets.builtin_names())
 def test_a_preset_survives_json(name: str) -> None:
-    """What a run stores is the preset that it was started from."""
+    """A preset written as JSON and read back is equal."""
     spec = presets.load(name)
 
     assert make_spec(spec.model_dump(mode="json")) == spec
@@ -174,7 +174,7 @@ def test_all_others_were_measured_on_the_test_images(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", WITHOUT_AUGMENTATION)
-def test_lost_augmentation_stays_lost_and_is_told(name: str) -> None:
+def test_lost_augmentation_stays_lost_and_is_reported(name: str) -> None:
     """exp14 to exp18 train as they ran, without augmentation, and say so."""
     spec = presets.load(name)
 
@@ -274,7 +274,7 @@ def test_numbers_in_names_sort_as_numbers(tmp_path: Path) -> None:
 
 
 def test_the_same_name_twice_names_both_files(tmp_path: Path) -> None:
-    """A second iter5 is refused, never silently preferred."""
+    """A second preset named iter5 is refused with both files."""
     mine = write(tmp_path / "extra" / "iter5.toml", LAYERS)
 
     with pytest.raises(PresetError) as caught:
@@ -294,7 +294,7 @@ def test_a_copy_that_says_the_same_counts_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("typed", "meant"), [("iter55", "iter5"), ("ERA5", "era5"), ("step", "step4")])
 def test_an_unknown_name_suggests_the_nearest(typed: str, meant: str) -> None:
-    """A slip of the finger costs one look."""
+    """The error of an unknown name suggests the nearest one."""
     with pytest.raises(PresetError, match=f"there is no preset '{typed}'; did you mean '{meant}'"):
         presets.load(typed)
 

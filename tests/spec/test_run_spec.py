@@ -55,7 +55,7 @@ def changed(**parts: Any) -> dict[str, Any]:
 
 
 def test_a_spec_counts() -> None:
-    """Parameters, rows and steps follow from the document."""
+    """A spec has the numbers of parameters, layers and steps."""
     assert SPEC.parameters == 40 + 4 * 26 * 26 * 10 + 10
     assert [row.type for row in SPEC.rows] == ["Conv2d", "ReLU", "Flatten", "Dropout", "Linear"]
     assert [str(call) for call in SPEC.resolved_layers][:2] == ["Conv2d(4, 3)", "ReLU()"]
@@ -250,7 +250,7 @@ def test_a_wrong_setting_is_explained(path: str, text: str, words: str) -> None:
     ],
 )
 def test_an_argument_of_a_wrong_call_is_an_error_like_any_other(texts: dict[str, str]) -> None:
-    """A setting that follows a wrong one does not fail in another way."""
+    """A setting after an invalid one does not raise another type of error."""
     with pytest.raises(SpecError, match=next(iter(texts))):
         SPEC.with_settings(texts)
 
@@ -349,7 +349,7 @@ def test_an_error_has_its_place_and_its_argument_as_data(
 
 
 def test_an_unused_knob_is_an_error_of_its_own() -> None:
-    """So that nobody has to read the message."""
+    """An unused knob has its own error class, so that no code reads the message."""
     with pytest.raises(UnusedKnobError, match=r"^knobs\.x: no layer and no argument uses it$") as caught:
         make_spec(changed(knobs={"width": 4, "dropout": 0.1, "x": 1}))
 
@@ -358,7 +358,7 @@ def test_an_unused_knob_is_an_error_of_its_own() -> None:
 
 @pytest.mark.parametrize("document", [None, [], 3, "layers"])
 def test_a_document_that_is_no_table_is_refused(document: Any) -> None:
-    """A JSON file may hold anything."""
+    """A JSON document that is not an object is refused."""
     with pytest.raises(SpecError):
         make_spec(document)
 

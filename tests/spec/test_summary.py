@@ -211,7 +211,7 @@ def test_layers_are_counted_by_family() -> None:
 
 
 def test_one_layer_is_singular() -> None:
-    """Several are not; without any there is nothing to say."""
+    """Counts of one layer are in the singular; without layers there are none."""
     one = spec_of("Conv2d(4, 3)", "MaxPool2d(4)", "BatchNorm2d()", "Dropout(0.1)", "Flatten()", "Linear(10)")
     two = spec_of("Conv2d(4, 3)", "Conv2d(4, 3)", "Flatten()", "Linear(20)", "Linear(10)")
 

@@ -40,8 +40,8 @@ LabApp.run_action = run_action
 
 def bindings(*kinds: type) -> list[tuple[str, str]]:
     """Every key and action of some classes."""
-    found = [binding for kind in kinds for binding in Binding.make_bindings(vars(kind)["BINDINGS"])]
-    return [(binding.key, binding.action) for binding in found]
+    declared = [binding for kind in kinds for binding in Binding.make_bindings(vars(kind)["BINDINGS"])]
+    return [(binding.key, binding.action) for binding in declared]
 
 
 def test_every_action_can_be_typed() -> None:
@@ -95,8 +95,8 @@ def test_every_key_comes_to_its_action(place: str, opened: Callable[..., Lab], t
     """The bytes that a keyboard sends for each binding, one after the other without a pause."""
     before, kinds = PLACES[place]
     lab = opened(*before)
-    wanted: list[str] = []
-    first = {}
+    expected: list[str] = []
+    first: dict[str, str] = {}
     for key, action in bindings(*kinds):
         first.setdefault(key, action)  # The widget with the focus is asked first.
     for key, action in first.items():
@@ -104,8 +104,8 @@ def test_every_key_comes_to_its_action(place: str, opened: Callable[..., Lab], t
         if sequence is None or key in ("ctrl+c", "escape"):  # Another way through the program; a pause behind it.
             continue
         lab.press(sequence)
-        wanted.append(action)
+        expected.append(action)
     log = tmp_path / "actions.log"
-    lab.wait(lambda: log.exists() and len(log.read_text().splitlines()) >= len(wanted), 30)
+    lab.wait(lambda: log.exists() and len(log.read_text().splitlines()) >= len(expected), 30)
 
-    assert json.dumps(log.read_text().splitlines()) == json.dumps(wanted)
+    assert json.dumps(log.read_text().splitlines()) == json.dumps(expected)

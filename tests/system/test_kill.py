@@ -20,7 +20,7 @@ def test_a_killed_run_is_resumed_to_the_same_bits(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("sabotage", [without_random_state, without_history])
-def test_a_run_that_loses_something_is_found_out(tmp_path: Path, sabotage: Callable[[], None]) -> None:
+def test_a_run_that_loses_something_is_detected(tmp_path: Path, sabotage: Callable[[], None]) -> None:
     """Negative control: with a piece of the state or the history lost at a kill, one of a few kills shows it."""
     runs = KilledRuns(tmp_path, SEED)
     runs.sabotage = sabotage

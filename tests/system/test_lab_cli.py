@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 from helpers.command import Command
@@ -56,16 +56,16 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def requested(monkeypatch: pytest.MonkeyPatch) -> Request:
-    """What the laboratory would be opened with on a good terminal."""
+    """The request that the laboratory would be opened with on a good terminal."""
     monkeypatch.setattr(terminal, "is_terminal", lambda: True)
     monkeypatch.setattr(terminal, "has_utf8", lambda: True)
     monkeypatch.setenv("TERM", "xterm-256color")
 
     def resolve(*arguments: str) -> LabRequest:
-        found: list[LabRequest] = []
+        requests: list[LabRequest] = []
 
         def note(request: LabRequest) -> NoReturn:
-            found.append(request)
+            requests.append(request)
             raise SystemExit(0)
 
         monkeypatch.setattr(lab_commands, "open_dashboard", note)
@@ -73,7 +73,7 @@ def requested(monkeypatch: pytest.MonkeyPatch) -> Request:
         with pytest.raises(SystemExit) as ended:
             cli.main()
         assert ended.value.code == 0
-        return found[0]
+        return requests[0]
 
     return resolve
 
@@ -83,7 +83,7 @@ def open_lab(work: Path) -> Iterator[Callable[..., Lab]]:
     """The real program in a real terminal."""
     opened: list[Lab] = []
 
-    def open_one(*arguments: str, **options: str) -> Lab:
+    def open_one(*arguments: str, **options: Any) -> Lab:
         opened.append(Lab(work, *arguments, **options))
         return opened[-1]
 
@@ -96,7 +96,7 @@ def open_lab(work: Path) -> Iterator[Callable[..., Lab]]:
 
 
 def test_the_first_time_it_opens_on_iter5(requested: Request) -> None:
-    """Nothing else was asked for, and nothing was used before."""
+    """Without options and without a last design, iter5 is opened."""
     request = requested()
 
     assert request.draft == Draft(presets.load("iter5"))
@@ -105,7 +105,7 @@ def test_the_first_time_it_opens_on_iter5(requested: Request) -> None:
 
 
 def test_options_are_those_of_batch(requested: Request) -> None:
-    """The same names, with the same meaning."""
+    """Options have the same names and meaning as for `--batch`."""
     request = requested(
         *("--preset", "small.toml", "--set", "dropout=0.3", "--epochs", "7", "--seed", "3", "--seeds", "4", "--start"),
         *("--device", "cpu", "--dataset", "digits", "--data-dir", "data", "--runs-dir", "here", "--threads", "1"),
@@ -113,8 +113,8 @@ def test_options_are_those_of_batch(requested: Request) -> None:
     options = request.options
 
     assert request.draft.base == presets.load("small.toml")
-    wanted = {"dropout": "0.3", "epochs": "7", "seed": "3"}
-    assert request.draft.result.spec == request.draft.base.with_settings(wanted)
+    settings = {"dropout": "0.3", "epochs": "7", "seed": "3"}
+    assert request.draft.result.spec == request.draft.base.with_settings(settings)
     assert (request.run_texts, request.start) == ({"seeds": "4"}, True)
     assert (options.device, options.dataset, options.threads) == ("cpu", "digits", 1)
     assert (options.data_dir, options.runs_dir) == (Path("data"), Path("here"))
@@ -156,7 +156,7 @@ def test_what_was_typed_last_comes_back_with_its_mistakes(requested: Request, co
 
 
 def test_a_damaged_memory_is_said_and_iter5_opened(requested: Request) -> None:
-    """It is no reason not to open, and none to be silent."""
+    """A damaged file of the last design is reported, and iter5 opened."""
     remember(LastUsed(Draft(presets.load("iter4"))))
     last_used._file().write_text("{")
 
@@ -167,7 +167,7 @@ def test_a_damaged_memory_is_said_and_iter5_opened(requested: Request) -> None:
 
 
 def test_the_command_line_comes_before_everything(requested: Request, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Settings hold where it says nothing; it can say either way."""
+    """Options overrule the settings, whichever way those are set."""
     Path("mnist-tui.toml").write_text('theme = "light"\nascii = true\nmouse = false\n')
     monkeypatch.setenv("MNIST_TUI_ON_HANGUP", "stop")
 
@@ -179,7 +179,7 @@ def test_the_command_line_comes_before_everything(requested: Request, monkeypatc
 
 
 def test_without_utf8_nothing_but_ascii_is_drawn(requested: Request, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Unless one insists."""
+    """Without UTF-8 only ASCII is drawn, unless a setting says otherwise."""
     monkeypatch.setattr(terminal, "has_utf8", lambda: False)
 
     assert requested().ascii
@@ -222,7 +222,7 @@ def test_a_wrong_argument_is_one_line(
 
 
 def test_a_wrong_setting_is_one_line(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the file that it stands in."""
+    """The error of a wrong setting names its file."""
     monkeypatch.setattr(terminal, "is_terminal", lambda: True)
     monkeypatch.setenv("TERM", "xterm-256color")
     Path("mnist-tui.toml").write_text("mous = true")
@@ -291,7 +291,7 @@ def saved_run(spec: RunSpec, runs_dir: str = "runs") -> Path:
 
 
 def test_watch_opens_on_the_runs_own_spec(small_spec: RunSpec, requested: Request) -> None:
-    """By its folder, by its name, and without either."""
+    """`watch` opens the spec of the run, named by folder, by name or not at all."""
     folder = saved_run(small_spec)
 
     for named in ([str(folder)], [folder.name], []):
@@ -302,7 +302,7 @@ def test_watch_opens_on_the_runs_own_spec(small_spec: RunSpec, requested: Reques
 
 
 def test_watch_takes_the_run_that_is_trained(small_spec: RunSpec, requested: Request) -> None:
-    """Before a newer one that is not; and the newest where none is."""
+    """`watch` prefers a run that is being trained to a newer one, else takes the newest."""
     older = storage.RunFolder.create(Path("runs"), small_spec, {})
     newer = older.folder.with_name("9" + older.folder.name)
     newer.mkdir()
@@ -318,7 +318,7 @@ def test_watch_takes_the_run_that_is_trained(small_spec: RunSpec, requested: Req
 
 @pytest.mark.parametrize("arguments", [(), ("nothing",), ("..",)])
 def test_nothing_to_watch(arguments: tuple[str, ...], command: Command) -> None:
-    """One line, with what was looked for."""
+    """Without a run to watch, one line says what was looked for."""
     code, out, err = command("watch", *arguments)
 
     assert (code, out, err.count("\n")) == (2, "", 1)
@@ -395,7 +395,7 @@ app.run_lab = run_lab
 
 
 def test_a_mistake_before_the_screen_is_one_line(open_lab: Callable[..., Lab]) -> None:
-    """In the child as well: it is not lost with it."""
+    """An error before the screen is drawn is one line, also in the child process."""
     lab = open_lab(before=BROKEN_SCREEN)
 
     assert lab.ended() == 1

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -34,7 +35,7 @@ def open_lab(tmp_path: Path) -> Iterator[Open]:
     work.mkdir()
     (work / "many.toml").write_text(PRESET.format(epochs=EPOCHS))
 
-    def open_one(*arguments: str, before: str = "", **env: str) -> Lab:
+    def open_one(*arguments: str, before: str = "", **env: Any) -> Lab:
         opened.append(Lab(work, *(arguments or TRAIN), before=before, **env))
         return opened[-1]
 
@@ -200,7 +201,7 @@ def test_sigterm_at_a_frozen_terminal(protected: bool, open_lab: Open) -> None:
         assert lab.is_as_before()
 
 
-WITHOUT_GUARD = """
+WITHOUT_SUPERVISOR = """
 import mnist_tui.tui.supervisor as supervisor
 supervisor.run_supervised = lambda main: __import__("os")._exit(main(supervisor.Report()))
 """
@@ -208,8 +209,8 @@ supervisor.run_supervised = lambda main: __import__("os")._exit(main(supervisor.
 
 @pytest.mark.parametrize("protected", [True, False], ids=["protected", "control"])
 def test_killed(protected: bool, open_lab: Open) -> None:
-    """SIGKILL of the dashboard: its guard puts the terminal back and says how to go on."""
-    lab = open_lab(*LONG, before="" if protected else WITHOUT_GUARD)
+    """SIGKILL of the dashboard: the supervisor resets the terminal and says how to resume."""
+    lab = open_lab(*LONG, before="" if protected else WITHOUT_SUPERVISOR)
     folder = training(lab)
     os.kill(lab.child() if protected else lab.process.pid, signal.SIGKILL)
     code = lab.ended()
@@ -227,7 +228,7 @@ BLIND_TO_ITS_PARENT = "import os; os.getppid = lambda: 1"
 
 
 @pytest.mark.parametrize("protected", [True, False], ids=["protected", "control"])
-def test_killed_guard(protected: bool, open_lab: Open, tmp_path: Path) -> None:
+def test_killed_supervisor(protected: bool, open_lab: Open, tmp_path: Path) -> None:
     """The shell then takes the terminal back: the run completes without one, and nothing draws over the prompt."""
     program = tmp_path / "program.py"
     program.write_text(f"{'' if protected else BLIND_TO_ITS_PARENT}\n{MAIN}")
@@ -265,15 +266,15 @@ def test_ctrl_c_stops_and_stays(open_lab: Open) -> None:
 
 
 def test_quit_and_save(open_lab: Open) -> None:
-    """Q asks; s stops, saves, leaves in two seconds, and says how to go on."""
+    """Q asks; s stops, saves, leaves in two seconds, and says how to resume."""
     lab = open_lab(*LONG)
     folder = training(lab)
     lab.press("q")
     lab.wait_for("Leave running")
-    asked = time.monotonic()
+    started = time.monotonic()
     lab.press("s")
     code = lab.ended()
-    seconds = time.monotonic() - asked
+    seconds = time.monotonic() - started
 
     assert code == 0
     assert outcome(folder) == "stopped"

@@ -1,4 +1,4 @@
-"""A power cut at any moment leaves a run that loads, has every reported row and can go on (R2).
+"""A power cut at any moment leaves a run that loads, has every reported row and can be resumed (R2).
 
 A short real run is recorded as the calls that change the disk. A small model of a disk then enumerates what POSIX
 allows after each of them: of data that was not synced nothing, a half, zeros or all; of a folder's names that were not
@@ -61,7 +61,7 @@ class Recorder:
         return result
 
     def _below(self, path: Any) -> str | None:
-        """The path below the folder; None where it is none of ours."""
+        """The path below the folder; None for a path outside."""
         below = os.path.relpath(path, self.root)
         return None if below.startswith("..") else below
 
@@ -137,14 +137,14 @@ class Disk:
         folders = sorted({*self.names, *self.changes})
         counts = [range(len(self.changes.get(folder, ())) + 1) for folder in folders]
         for kept in itertools.product(*counts):
-            found: dict[str, int | None] = {}
+            contents: dict[str, int | None] = {}
             for folder, count in zip(folders, kept, strict=True):
-                if folder in (".", *found):
+                if folder in (".", *contents):
                     names = dict(self.names.get(folder, {}))
                     for change in self.changes.get(folder, [])[:count]:
                         _change(names, change)
-                    found |= names
-            yield from self._contents(found)
+                    contents |= names
+            yield from self._contents(contents)
 
     def _contents(self, names: dict[str, int | None]) -> Iterator[State]:
         choices = [[None] if file is None else self._versions(file) for file in names.values()]
@@ -202,7 +202,7 @@ def damage(operations: list[Operation], folder: Path, most: int) -> Iterator[str
 
 
 def wrong_with(state: State, root: Path, reported: set[int]) -> str:
-    """What a disk in this state lacks of what was promised."""
+    """The promises that a disk in this state breaks."""
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir()
     for path, content in state.items():
@@ -231,11 +231,11 @@ def _wrong_with_run(folder: Path, reported: set[int]) -> str:
 
 def test_a_power_cut_loses_nothing_that_was_reported(operations: list[Operation], tmp_path: Path) -> None:
     """Every disk that may be left loads, holds the reported rows, and only whole checkpoints."""
-    found = list(damage(operations, tmp_path / "disk", most=10_000))
+    damages = list(damage(operations, tmp_path / "disk", most=10_000))
 
     assert [operation[1] for operation in operations if operation[0] == "report"] == [1, 2, 3]
-    assert len(found) > 60
-    assert set(found) == {""}
+    assert len(damages) > 60
+    assert set(damages) == {""}
 
 
 @pytest.mark.parametrize("protection", ["sync", "sync folder"])

@@ -116,7 +116,7 @@ def wait_for_line(process: subprocess.Popen[str], word: str) -> str:
 def test_a_signal_stops_after_the_step_and_resume_completes(
     number: signal.Signals, code: int, work: Path, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In the middle of an epoch: saved, said how to go on, 128 + signal; `resume` trains the rest, each epoch once."""
+    """In the middle of an epoch: saved, says how to resume, 128 + signal; `resume` trains the rest, each epoch once."""
     process = start([*TRAIN, "--json"])
     wait_for_line(process, '"EpochEnded"')
     wait_for_line(process, '"Progress"')
@@ -218,10 +218,10 @@ def test_a_second_ctrl_c_aborts_a_step_that_takes_too_long(
     process.send_signal(signal.SIGINT)
     said = next(line for line in process.stderr if "stopping" in line)
     waited = process.poll()
-    asked = time.monotonic()
+    started = time.monotonic()
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
-    seconds = time.monotonic() - asked
+    seconds = time.monotonic() - started
     folder = run_folder(work)
     outcome = ending(folder)
     (work / "hang").unlink()
@@ -254,7 +254,7 @@ def _close_the_terminal_after_an_epoch(start: Start, before: str) -> subprocess.
     return process
 
 
-def test_a_closed_terminal_lets_the_run_go_on(work: Path, start: Start) -> None:
+def test_a_closed_terminal_does_not_end_the_run(work: Path, start: Start) -> None:
     """SIGHUP comes and nothing can be written any more; all epochs are trained, and the exit code is 0."""
     process = _close_the_terminal_after_an_epoch(start, OWN_TERMINAL)
 
@@ -283,7 +283,7 @@ def _leave_after_a_line(process: subprocess.Popen[str]) -> str:
 
 
 def test_a_reader_that_leaves_does_not_end_the_run(work: Path, start: Start) -> None:
-    """Nobody reads stdout after its first line: the run goes on to its end, without a traceback."""
+    """Nobody reads stdout after its first line: the run trains to its end, without a traceback."""
     process = start([*TRAIN, "--epochs", "4"])
 
     err = _leave_after_a_line(process)

@@ -36,20 +36,20 @@ def dashboard(report):
 supervisor.run_supervised(dashboard)
 """
 
-WITHOUT_GUARD = (
+WITHOUT_SUPERVISOR = (
     "from mnist_tui.tui import supervisor\nsupervisor.run_supervised = lambda main: os._exit(main(supervisor.Report()))"
 )
 
 
 @pytest.fixture
-def open_guarded(tmp_path: Path) -> Iterator[Open]:
-    """Opens a stand-in whose dashboard does what is asked for, with the guard or without."""
+def open_supervised(tmp_path: Path) -> Iterator[Open]:
+    """Opens a stand-in whose dashboard does what is asked for, with the supervisor or without."""
     opened: list[Lab] = []
 
     def open_one(body: str, protected: bool = True) -> Lab:
         program = STAND_IN.replace("BODY", body.replace("\n", "\n    "))
         if not protected:
-            program = program.replace("from mnist_tui.tui import supervisor", WITHOUT_GUARD)
+            program = program.replace("from mnist_tui.tui import supervisor", WITHOUT_SUPERVISOR)
         opened.append(Lab(tmp_path, before=program))
         return opened[-1]
 
@@ -59,7 +59,7 @@ def open_guarded(tmp_path: Path) -> Iterator[Open]:
 
 
 def note(lab: Lab) -> str:
-    """What the stand-in wrote down, once it did."""
+    """The text that the stand-in wrote into its note, once it did."""
     lab.wait((lab.folder / "note").exists)
     return (lab.folder / "note").read_text()
 
@@ -75,9 +75,9 @@ def note(lab: Lab) -> str:
         ("raise ZeroDivisionError('a mistake')", 1, "ZeroDivisionError: a mistake"),
     ],
 )
-def test_the_exit_code_is_the_dashboards(body: str, code: int, words: str, open_guarded: Open) -> None:
+def test_the_exit_code_is_the_dashboards(body: str, code: int, words: str, open_supervised: Open) -> None:
     """However it ends by itself; an exception is not lost on the way."""
-    lab = open_guarded(body)
+    lab = open_supervised(body)
 
     assert lab.ended() == code
     assert words.encode() in lab.output
@@ -88,9 +88,9 @@ KILLED = 'report.folder("runs/of-mine")\nnote("ready")\ntime.sleep(600)'
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGRTMIN + 3], ids=int)
-def test_a_killed_dashboard_leaves_a_usable_terminal(number: int, open_guarded: Open) -> None:
-    """Modes off, attributes as before, what happened, how to go on, and 128 + signal."""
-    lab = open_guarded(KILLED)
+def test_a_killed_dashboard_leaves_a_usable_terminal(number: int, open_supervised: Open) -> None:
+    """Modes off, attributes as before, what happened, how to resume, and 128 + signal."""
+    lab = open_supervised(KILLED)
     note(lab)
     raw = not lab.is_as_before()
     os.kill(lab.child(), number)
@@ -106,9 +106,9 @@ def test_a_killed_dashboard_leaves_a_usable_terminal(number: int, open_guarded: 
     assert b"Traceback" not in lab.output
 
 
-def test_control_without_a_guard_the_modes_stay_on(open_guarded: Open) -> None:
-    """What the user would be left with."""
-    lab = open_guarded(KILLED, protected=False)
+def test_control_without_a_supervisor_the_modes_stay_on(open_supervised: Open) -> None:
+    """Negative control: without the supervisor the terminal modes stay set."""
+    lab = open_supervised(KILLED, protected=False)
     note(lab)
     lab.process.kill()
     code = lab.ended()
@@ -119,18 +119,18 @@ def test_control_without_a_guard_the_modes_stay_on(open_guarded: Open) -> None:
     assert b"resume" not in lab.output
 
 
-def test_nothing_to_resume_is_not_spoken_of(open_guarded: Open) -> None:
+def test_nothing_to_resume_is_not_spoken_of(open_supervised: Open) -> None:
     """A run that has ended is reported as an empty folder; a long name arrives whole in between."""
-    lab = open_guarded('report.folder("x" * 10_000)\nreport.folder("")\nos.kill(os.getpid(), signal.SIGKILL)')
+    lab = open_supervised('report.folder("x" * 10_000)\nreport.folder("")\nos.kill(os.getpid(), signal.SIGKILL)')
 
     assert lab.ended() == 137
     assert b"resume" not in lab.output
 
 
 @pytest.mark.parametrize("protected", [True, False], ids=["protected", "control"])
-def test_a_frozen_dashboard_that_ends_itself(protected: bool, open_guarded: Open) -> None:
+def test_a_frozen_dashboard_that_ends_itself(protected: bool, open_supervised: Open) -> None:
     """One that could not put the keyboard back, since its terminal took nothing, is no reason to leave it raw."""
-    lab = open_guarded("os._exit(143)", protected)
+    lab = open_supervised("os._exit(143)", protected)
 
     assert lab.ended() == 143
     assert lab.is_as_before() is protected
@@ -148,9 +148,9 @@ time.sleep(600)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["SIGTERM", "SIGHUP"])
-def test_signals_reach_the_dashboard(number: int, open_guarded: Open) -> None:
+def test_signals_reach_the_dashboard(number: int, open_supervised: Open) -> None:
     """Whoever signals the process that was started means the dashboard."""
-    lab = open_guarded(HEARS)
+    lab = open_supervised(HEARS)
     lab.wait((lab.folder / "ready").exists)
     lab.process.send_signal(number)
 
@@ -158,9 +158,9 @@ def test_signals_reach_the_dashboard(number: int, open_guarded: Open) -> None:
     assert note(lab) == str(int(number))
 
 
-def test_ctrl_c_does_not_end_the_guard(open_guarded: Open) -> None:
-    """It is the dashboard's own business."""
-    lab = open_guarded(HEARS)
+def test_ctrl_c_does_not_end_the_supervisor(open_supervised: Open) -> None:
+    """The supervisor ignores Ctrl-C, which the dashboard handles."""
+    lab = open_supervised(HEARS)
     lab.wait((lab.folder / "ready").exists)
     lab.process.send_signal(signal.SIGINT)
     time.sleep(0.2)
@@ -172,7 +172,7 @@ def test_ctrl_c_does_not_end_the_guard(open_guarded: Open) -> None:
 
 
 LEAVES = """
-report.leave("it goes on")
+report.leave("it keeps training")
 end = time.monotonic() + 60
 while not os.path.exists("go") and time.monotonic() < end:
     time.sleep(0.02)
@@ -181,9 +181,9 @@ return 0
 """
 
 
-def test_left_alone_it_goes_on_without_a_terminal(open_guarded: Open) -> None:
-    """The guard says so and ends at once; the child has a session of its own, and outlives the terminal."""
-    lab = open_guarded(LEAVES)
+def test_left_alone_it_keeps_running_without_a_terminal(open_supervised: Open) -> None:
+    """The supervisor says so and ends at once; the child has a session of its own, and outlives the terminal."""
+    lab = open_supervised(LEAVES)
     code = lab.ended(10)
     lab.hang_up()
     done_before = (lab.folder / "note").exists()
@@ -191,13 +191,13 @@ def test_left_alone_it_goes_on_without_a_terminal(open_guarded: Open) -> None:
 
     assert code == 0
     assert not done_before
-    assert b"it goes on" in lab.output
+    assert b"it keeps training" in lab.output
     assert note(lab) == "True False False False"
 
 
-def test_control_without_leaving_the_shell_would_wait(open_guarded: Open) -> None:
-    """The guard waits for a dashboard that says nothing, and the lost terminal ends that one."""
-    lab = open_guarded(LEAVES.replace('report.leave("it goes on")', 'note("began")'))
+def test_control_without_leaving_the_shell_would_wait(open_supervised: Open) -> None:
+    """The supervisor waits for a dashboard that says nothing, and the lost terminal ends that one."""
+    lab = open_supervised(LEAVES.replace('report.leave("it keeps training")', 'note("began")'))
     note(lab)
     (lab.folder / "note").unlink()
     waits = lab.process.poll() is None
@@ -210,20 +210,22 @@ def test_control_without_leaving_the_shell_would_wait(open_guarded: Open) -> Non
     assert not (lab.folder / "note").exists()
 
 
-def test_stopping_and_going_on_take_the_guard_along(open_guarded: Open) -> None:
-    """The shell waits for the guard: when the dashboard stops itself (Ctrl-Z) it must too, and wake it afterwards."""
-    lab = open_guarded('note("stops")\nos.kill(os.getpid(), signal.SIGSTOP)\nreturn 7')
+def test_stopping_and_continuing_take_the_supervisor_along(open_supervised: Open) -> None:
+    """The shell waits for the supervisor: when the dashboard stops itself (Ctrl-Z) it must too, and wake it
+    afterwards.
+    """
+    lab = open_supervised('note("stops")\nos.kill(os.getpid(), signal.SIGSTOP)\nreturn 7')
     note(lab)
-    guardian = psutil.Process(lab.process.pid)
-    lab.wait(lambda: guardian.status() == psutil.STATUS_STOPPED)
+    supervisor_process = psutil.Process(lab.process.pid)
+    lab.wait(lambda: supervisor_process.status() == psutil.STATUS_STOPPED)
     lab.process.send_signal(signal.SIGCONT)
 
     assert lab.ended() == 7
 
 
-def test_a_guard_that_is_killed_does_not_take_the_dashboard_along(open_guarded: Open) -> None:
-    """What it is there for is the run."""
-    lab = open_guarded('signal.signal(signal.SIGHUP, signal.SIG_IGN)\nnote("began")\n' + LEAVES.partition("\n")[2])
+def test_a_supervisor_that_is_killed_does_not_take_the_dashboard_along(open_supervised: Open) -> None:
+    """The dashboard and its run survive a killed supervisor."""
+    lab = open_supervised('signal.signal(signal.SIGHUP, signal.SIG_IGN)\nnote("began")\n' + LEAVES.partition("\n")[2])
     note(lab)
     (lab.folder / "note").unlink()
     lab.process.kill()
@@ -233,7 +235,7 @@ def test_a_guard_that_is_killed_does_not_take_the_dashboard_along(open_guarded: 
     assert "False" in note(lab)
 
 
-def test_without_fork_there_is_no_guard(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_fork_there_is_no_supervisor(monkeypatch: pytest.MonkeyPatch) -> None:
     """The dashboard is then run as it is; what it reports is heard by nobody."""
     monkeypatch.delattr(os, "fork")
 
@@ -246,9 +248,9 @@ def test_without_fork_there_is_no_guard(monkeypatch: pytest.MonkeyPatch) -> None
     assert ended.value.code == 5
 
 
-def test_the_guard_is_small(open_guarded: Open) -> None:
+def test_the_supervisor_is_small(open_supervised: Open) -> None:
     """It is forked before anything heavy is loaded: what stays behind is a bare interpreter."""
-    lab = open_guarded("import json\nnote(json.dumps(sorted(sys.modules)))\ntime.sleep(600)")
+    lab = open_supervised("import json\nnote(json.dumps(sorted(sys.modules)))\ntime.sleep(600)")
     loaded = json.loads(note(lab))
 
     assert not {"torch", "numpy", "textual", "rich"} & set(loaded)

@@ -65,13 +65,13 @@ def test_animations_are_always_off_and_frames_are_few_over_ssh() -> None:
     """Ten a second at the other end of a connection; what a user has set stays."""
     near: dict[str, str] = {}
     far = {"SSH_CONNECTION": "192.0.2.1 50000 192.0.2.2 22"}
-    chosen = {"SSH_TTY": "/dev/pts/3", "TEXTUAL_FPS": "30", "TEXTUAL_ANIMATIONS": "full"}
-    for environment in (near, far, chosen):
+    variables = {"SSH_TTY": "/dev/pts/3", "TEXTUAL_FPS": "30", "TEXTUAL_ANIMATIONS": "full"}
+    for environment in (near, far, variables):
         terminal.prepare(environment)
 
     assert near == {"TEXTUAL_ANIMATIONS": "none"}
     assert (far["TEXTUAL_FPS"], far["TEXTUAL_ANIMATIONS"]) == ("10", "none")
-    assert (chosen["TEXTUAL_FPS"], chosen["TEXTUAL_ANIMATIONS"]) == ("30", "full")
+    assert (variables["TEXTUAL_FPS"], variables["TEXTUAL_ANIMATIONS"]) == ("30", "full")
 
 
 @pytest.mark.parametrize("no_color", ["1", ""])
@@ -106,10 +106,10 @@ def test_the_locale_says_whether_there_is_more_than_ascii(env: dict[str, str], e
     assert python(code, **env).split()[1] == str(expected)
 
 
-def test_textual_does_as_it_is_told() -> None:
+def test_textual_follows_the_environment() -> None:
     """It reads its environment when it is loaded, and not afterwards."""
-    told = "from mnist_tui.tui import terminal; terminal.prepare()"
+    program = "from mnist_tui.tui import terminal; terminal.prepare()"
     ask = "import textual.constants as read; print(read.MAX_FPS, read.TEXTUAL_ANIMATIONS)"
 
-    assert python(f"{told}\n{ask}", SSH_TTY="/dev/pts/3") == "10 none"
-    assert python(f"{ask}\n{told}", SSH_TTY="/dev/pts/3") != "10 none"
+    assert python(f"{program}\n{ask}", SSH_TTY="/dev/pts/3") == "10 none"
+    assert python(f"{ask}\n{program}", SSH_TTY="/dev/pts/3") != "10 none"

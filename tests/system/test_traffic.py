@@ -13,10 +13,12 @@ OFTEN = "import mnist_tui.tui.lab.screen; mnist_tui.tui.lab.screen.DEVICE_SECOND
 """What the device does is drawn below whatever is open, in every second that is measured."""
 
 WASTEFUL = """
+from types import SimpleNamespace
+from textual.drivers.linux_driver import LinuxDriver
 from mnist_tui.tui import app, repaint
 del repaint.LeanScreen._compositor_refresh, repaint.LeanScreen.is_current
 repaint.LeanScreen.focused._repaint = True
-app.DiffDriver = None
+app.DiffDriver = type("PlainDriver", (LinuxDriver,), {"memory": SimpleNamespace(forget=lambda: None)})
 """
 """Repaints, and writes to the terminal, as textual does."""
 
@@ -66,17 +68,17 @@ def rate(lab: Lab, limit: float, windows: int = 5) -> float:
 
 def excessive(lab: Lab, names: Iterable[str], windows: int = 5) -> dict[str, float]:
     """What sends more than it may while it is open and nothing happens, with its rate."""
-    found = {}
+    rates = {}
     for name in names:
         keys, word, limit = OPEN[name]
         lab.press(keys)
         lab.wait_for(word)
-        found[name] = rate(lab, limit, windows)
+        rates[name] = rate(lab, limit, windows)
         lab.press(ESCAPE)
-        lab.wait(lambda word=word: word not in lab.text())
+        lab.wait_until_gone(word)
         lab.press(ESCAPE)
         settle(lab, 0.5)
-    return {name: kilobytes for name, kilobytes in found.items() if kilobytes > OPEN[name][2]}
+    return {name: kilobytes for name, kilobytes in rates.items() if kilobytes > OPEN[name][2]}
 
 
 def bytes_of_a_move(lab: Lab) -> float:

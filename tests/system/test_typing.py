@@ -109,13 +109,13 @@ def trained(opened: Callable[..., Lab], folder: Path, before: str = "") -> Lab:
 def test_backspace_comes_in_its_turn(opened: Callable[..., Lab], tmp_path: Path) -> None:
     """In a dialog that is typed into as soon as it is asked for, beside a run."""
     lab = trained(opened, tmp_path)
-    wanted = PlainText()
+    plain = PlainText()
     for key in BURST:
-        wanted.press(key)
+        plain.press(key)
     shown = [typed_rate(lab, delay) for delay in (0.0, 0.0, 0.02, 0.05)]
 
-    assert shown == [wanted.text] * 4
-    assert wanted.text == "0.05"
+    assert shown == [plain.text] * 4
+    assert plain.text == "0.05"
 
 
 def test_without_the_queue_it_does_not(opened: Callable[..., Lab], tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_every_layer_of_the_table(name: str) -> None:
 
 
 def test_layers_inside_a_residual() -> None:
-    """Body and shortcut stand before their sum."""
+    """The layers of body and shortcut come before their sum."""
     layers = activations.layer_outputs(RESIDUAL, network_of(RESIDUAL), IMAGE)
     names = [layer.row.type for layer in layers]
 
@@ -112,7 +112,7 @@ def test_occlusion() -> None:
     """Each place of the patch is one more pass through the network; a pixel has the mean over the places on it."""
     spec, label = RESIDUAL, 3
     network = network_of(spec)
-    found = activations.occlusion_map(spec, network, IMAGE, label)
+    heat = activations.occlusion_map(spec, network, IMAGE, label)
     whole = torch.softmax(network(tensor(spec)), 1)[0, label].item()
     sums, counts = np.zeros((28, 28)), np.zeros((28, 28))
     for row, top in enumerate(range(0, 28 - PATCH + 1, STRIDE)):
@@ -121,13 +121,13 @@ def test_occlusion() -> None:
             pixels[top : top + PATCH, left : left + PATCH] = 0
             inputs = normalise(torch.tensor(pixels)[None, None], *spec.train.normalize)
             drop = whole - torch.softmax(network(inputs), 1)[0, label].item()
-            assert found.drops[row, column] == pytest.approx(drop, abs=1e-6)
+            assert heat.drops[row, column] == pytest.approx(drop, abs=1e-6)
             sums[top : top + PATCH, left : left + PATCH] += drop
             counts[top : top + PATCH, left : left + PATCH] += 1
 
-    assert found.probability == pytest.approx(whole)
-    assert found.heat == pytest.approx(sums / counts, abs=1e-6)
-    assert np.abs(found.drops).max() > 1e-4
+    assert heat.probability == pytest.approx(whole)
+    assert heat.heat == pytest.approx(sums / counts, abs=1e-6)
+    assert np.abs(heat.drops).max() > 1e-4
 
 
 def test_everything_about_an_image(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_everything_about_an_image(tmp_path: Path) -> None:
 
 
 def test_no_gradient_stays_in_the_network() -> None:
-    """Nor is a hook left, nor does the mode change."""
+    """Afterwards the network has no gradient, no hook, and its mode is unchanged."""
     network = network_of(RESIDUAL)
     activations.class_map(RESIDUAL, network, IMAGE, 1)
     activations.layer_outputs(RESIDUAL, network, IMAGE)
@@ -171,7 +171,7 @@ def test_networks_without_maps() -> None:
 
 
 def test_bad_input(tmp_path: Path) -> None:
-    """An image of another size, and a folder that is no run."""
+    """An image of a wrong size, and a folder without a run, raise errors."""
     with pytest.raises(InputError, match="has 784 grey values; this one has 5"):
         activations.probabilities(FLAT, network_of(FLAT), b"12345")
     with pytest.raises(RunError, match="no such run folder"):

@@ -179,7 +179,7 @@ def test_without_a_choice(calls: list[str], expected: Callable[[Tensor], Tensor]
 
 @pytest.mark.parametrize(("name", "function"), [("Horizontal", reference.hflip), ("Vertical", reference.vflip)])
 def test_flips_choose_each_image(name: str, function: Callable[[Tensor], Tensor], pixels: Tensor) -> None:
-    """An image is flipped where its draw is below p."""
+    """An image is flipped where its random number is below p."""
     augmented = augmentation(f"Random{name}Flip(p=0.3)")
     draws = units(augmented)
     expected = one_by_one(lambda image, row: function(image) if row[1] < 0.3 else image, pixels, draws)

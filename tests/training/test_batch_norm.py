@@ -71,10 +71,10 @@ def test_images_of_one_value_give_the_bias() -> None:
     """Nothing to divide by: no infinity, no NaN."""
     norm = RowBatchNorm2d(4)
     nn.init.constant_(norm.bias, 0.5)
-    found = everything(norm, torch.full((4, 4, 28, 28), 7.0).contiguous(memory_format=torch.channels_last))
+    results = everything(norm, torch.full((4, 4, 28, 28), 7.0).contiguous(memory_format=torch.channels_last))
 
-    assert torch.equal(found[0], torch.full_like(found[0], 0.5))
-    assert all(tensor.isfinite().all() for tensor in found)
+    assert torch.equal(results[0], torch.full_like(results[0], 0.5))
+    assert all(tensor.isfinite().all() for tensor in results)
 
 
 @pytest.mark.parametrize(

@@ -71,14 +71,14 @@ def test_weights_are_the_seeds() -> None:
 
 
 def three_steps(optimizer: torch.optim.Optimizer, weight: nn.Parameter) -> list[Tensor]:
-    """The weight after each of three steps down a bowl."""
-    found = []
+    """The weight after each of three steps down a parabola."""
+    weights = []
     for _ in range(3):
         optimizer.zero_grad()
         (weight**2 * torch.tensor([1.0, 2.0, 3.0])).sum().backward()
         optimizer.step()
-        found.append(weight.detach().clone())
-    return found
+        weights.append(weight.detach().clone())
+    return weights
 
 
 @pytest.mark.parametrize("name", catalog.OPTIMIZERS)
@@ -162,14 +162,14 @@ def rates(call: str, step: str = "auto") -> list[float]:
     for weight in training.model.parameters():
         weight.requires_grad_(False)
         weight.grad = torch.zeros_like(weight)
-    found = []
+    values = []
     for epoch in range(1, 5):
         for _ in range(training.steps_per_epoch):
             training.optimizer.step()
-            found.append(training.learning_rate)
+            values.append(training.learning_rate)
             training.step_scheduler(None)
         training.step_scheduler(row(epoch))
-    return found[1::2]
+    return values[1::2]
 
 
 def row(epoch: int) -> EpochEnded:
@@ -208,16 +208,16 @@ def test_era5_climbs_its_cycle_in_stairs() -> None:
     for weight in training.model.parameters():
         weight.grad = torch.zeros_like(weight)
     training.optimizer.step()
-    found = []
+    rates_by_epoch = []
     for epoch in range(1, 20):
         group = training.optimizer.param_groups[0]
-        found.append((f"{1000 * group['lr']:.3g}", f"{group['momentum']:.3f}"))
+        rates_by_epoch.append((f"{1000 * group['lr']:.3g}", f"{group['momentum']:.3f}"))
         for _ in range(training.steps_per_epoch):
             training.step_scheduler(None)
         training.step_scheduler(row(epoch))
 
     assert training.steps_per_epoch == 469
-    assert found == list(zip(ERA5_RATES.split(), ERA5_MOMENTA.split(), strict=True))
+    assert rates_by_epoch == list(zip(ERA5_RATES.split(), ERA5_MOMENTA.split(), strict=True))
 
 
 def test_one_cycle_ends_where_it_should(digits: Dataset) -> None:

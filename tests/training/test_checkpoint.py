@@ -43,14 +43,14 @@ def identical(content: bytes, other: bytes) -> bool:
 
 def undetected(content: bytes, damaged: list[bytes]) -> list[int]:
     """The indexes of damaged checkpoints that are read, but as something else."""
-    found = []
+    flips = []
     for index, other in enumerate(damaged):
         try:
             if not identical(content, other):
-                found.append(index)
+                flips.append(index)
         except CheckpointError:
             continue
-    return found
+    return flips
 
 
 def flips(content: bytes, first: int) -> list[bytes]:
@@ -89,7 +89,7 @@ def test_without_the_digest_flipped_bits_go_unnoticed(content: bytes, monkeypatc
 
 @pytest.mark.parametrize("size", [0, 1, 7, 8, 9, 100, 1000, -1000, -8, -1])
 def test_a_cut_off_checkpoint_is_refused(content: bytes, size: int) -> None:
-    """A part of a checkpoint is none."""
+    """A truncated checkpoint is refused."""
     with pytest.raises(CheckpointError):
         checkpoint.read(content[:size])
 
@@ -120,7 +120,7 @@ def test_a_whole_checkpoint_with_a_wrong_state_is_refused(content: bytes, change
 
 @pytest.mark.parametrize("text", ["[]", "3", "null", "", "{", "[" * 100_000], ids=lambda text: text[:3])
 def test_a_state_that_is_no_object_is_refused(content: bytes, text: str) -> None:
-    """The state is a JSON object or it is none."""
+    """A state that is not a JSON object is refused."""
     tensors, _ = checkpoint.read(content)
 
     with pytest.raises(CheckpointError):
@@ -129,7 +129,7 @@ def test_a_state_that_is_no_object_is_refused(content: bytes, text: str) -> None
 
 @pytest.mark.parametrize("missing", ["random.cpu", "random.epoch_start", "losses", "hits", "model.0.weight"])
 def test_a_checkpoint_that_lacks_a_piece_is_refused(content: bytes, missing: str) -> None:
-    """A continuation that could not be exact is not begun."""
+    """A checkpoint that lacks a key is refused, since the resume would not be exact."""
     tensors, state = checkpoint.read(content)
     other = packed({name: value for name, value in tensors.items() if name != missing}, json.dumps(state))
 
@@ -148,7 +148,7 @@ def test_a_checkpoint_of_another_network_is_refused(content: bytes, layers: str)
 
 @pytest.mark.parametrize("recipe", [{"optimizer": "SGD(lr=0.01, momentum=0.9)"}, {"scheduler": None}])
 def test_a_checkpoint_of_another_recipe_is_refused(content: bytes, recipe: dict[str, Any]) -> None:
-    """A run.json edited by hand must not go on with half of the old recipe and half of the new one."""
+    """A run.json edited by hand must not be resumed with half of the old recipe and half of the new one."""
     with pytest.raises(CheckpointError):
         checkpoint.restore(new_training(small_spec(**recipe)), content)
 
@@ -196,7 +196,7 @@ def test_moments_in_the_order_of_the_file_are_not_where_they_were() -> None:
 
 def forbidden_in(source: str) -> list[str]:
     """What of a module's source could run code from a file, or hand text to a shell."""
-    found = []
+    uses = []
     for node in ast.walk(ast.parse(source)):
         names = []
         if isinstance(node, ast.Import):
@@ -206,8 +206,8 @@ def forbidden_in(source: str) -> list[str]:
         elif isinstance(node, ast.Call):
             names = [ast.unparse(node.func)]
             names += ["shell=True"] if any(key.arg == "shell" for key in node.keywords) else []
-        found += [name for name in names if name in FORBIDDEN | {"shell=True"} or name.split(".")[0] in FORBIDDEN]
-    return found
+        uses += [name for name in names if name in FORBIDDEN | {"shell=True"} or name.split(".")[0] in FORBIDDEN]
+    return uses
 
 
 MODULES = sorted((ROOT / "mnist_tui").rglob("*.py"))

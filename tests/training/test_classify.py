@@ -10,8 +10,8 @@ from helpers.reliability import few_images, run, small_spec
 
 from mnist_tui.errors import CheckpointError, RunError
 from mnist_tui.images.move import rotate, shift
-from mnist_tui.runs import storage
 from mnist_tui.runs.events import RunStarted, best_of
+from mnist_tui.runs.history import read_history
 from mnist_tui.spec import presets
 from mnist_tui.training import build, classify
 from mnist_tui.training.classify import ANGLES, SHIFTS, Classifier, Stability, Variant
@@ -28,7 +28,7 @@ def trained(runs_dir: Path, steps: int = 10_000, **recipe: object) -> Path:
 def test_probabilities_are_the_runs(tmp_path: Path) -> None:
     """They sum to 1, and have the accuracy of the best epoch, normalised as its recipe says."""
     folder = trained(tmp_path, normalize=(0.3, 0.2), epochs=4)
-    best = best_of(storage.read_history(folder))
+    best = best_of(read_history(folder))
     probabilities = Classifier(folder).classify(DIGITS)
     labels = [max(range(10), key=one.__getitem__) for one in probabilities]
 
@@ -40,7 +40,7 @@ def test_probabilities_are_the_runs(tmp_path: Path) -> None:
 
 
 def test_one_digit_or_many(tmp_path: Path) -> None:
-    """The answer to a digit does not depend on which others are asked about; none gets none."""
+    """The prediction of a digit does not depend on the others in the batch; no digits give no predictions."""
     classifier = Classifier(trained(tmp_path))
     together = classifier.classify(DIGITS)
 
@@ -50,7 +50,7 @@ def test_one_digit_or_many(tmp_path: Path) -> None:
 
 
 def test_the_network_is_kept(tmp_path: Path) -> None:
-    """The folder is read once."""
+    """The run folder is read once."""
     folder = trained(tmp_path)
     classifier = Classifier(folder)
     first = classifier.classify(DIGITS)
@@ -61,7 +61,7 @@ def test_the_network_is_kept(tmp_path: Path) -> None:
 
 
 def test_several_runs(tmp_path: Path) -> None:
-    """Each has its own network and normalisation."""
+    """Each run is classified by its own network and normalisation."""
     folders = [trained(tmp_path / str(seed), seed=seed, normalize=(0.1 + seed / 10, 0.3)) for seed in (0, 1)]
     together = [classifier.classify(DIGITS) for classifier in map(Classifier, folders)]
 
@@ -70,7 +70,7 @@ def test_several_runs(tmp_path: Path) -> None:
 
 
 def test_no_run_and_no_weights(tmp_path: Path) -> None:
-    """The errors of `load_network`."""
+    """A folder without a run or without weights raises the errors of `load_network`."""
     with pytest.raises(RunError, match="no such run folder"):
         Classifier(tmp_path / "nothing")
     with pytest.raises(CheckpointError, match="has no epoch yet"):
@@ -134,7 +134,7 @@ def test_three_networks_in_30_milliseconds(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_nothing_of_the_process_is_changed(tmp_path: Path) -> None:
-    """Random state, threads, gradients."""
+    """Classifying changes no random state, threads or gradient mode."""
     folder = trained(tmp_path)
 
     def state() -> list[object]:

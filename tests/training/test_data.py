@@ -14,8 +14,9 @@ import torch
 
 from mnist_tui.errors import DataError, DownloadError
 from mnist_tui.runs.events import Notice
+from mnist_tui.spec.run_options import Choice
 from mnist_tui.training import data
-from mnist_tui.training.data import Choice, Dataset, Images
+from mnist_tui.training.data import Dataset, Images
 from mnist_tui.training.download import RAW_FILES, RawFile
 
 LAYOUTS = ("MNIST/raw", "raw", ".")
@@ -92,11 +93,11 @@ def test_the_order_of_places(first: int, machine: Machine, monkeypatch: pytest.M
     if first > 1:
         monkeypatch.delenv("MNIST_TUI_DATA_DIR")
     named = machine.named if first == 0 else None
-    found = data.find(named)
+    folder = data.find(named)
 
-    assert found is not None
-    assert found.resolve() == machine.places[first] / "MNIST" / "raw"
-    assert machine.load("mnist", named).origin == str(found)
+    assert folder is not None
+    assert folder.resolve() == machine.places[first] / "MNIST" / "raw"
+    assert machine.load("mnist", named).origin == str(folder)
     assert machine.downloads == []
     assert machine.notices == []
 
@@ -151,10 +152,10 @@ def test_an_incomplete_folder_is_passed_over(missing: str, machine: Machine, mon
     for place in machine.places[2:]:
         write_tiny(place)
     (machine.places[2] / missing).unlink()
-    found = data.find(None)
+    folder = data.find(None)
 
-    assert found is not None
-    assert found.resolve() == machine.places[3]
+    assert folder is not None
+    assert folder.resolve() == machine.places[3]
 
 
 # --- damaged files ---------------------------------------------------------------------------------------------------
@@ -372,7 +373,7 @@ def numbered(count: int) -> Images:
     return Images(torch.zeros(count, 1, 28, 28, dtype=torch.uint8), torch.arange(count))
 
 
-def test_no_split_where_none_is_asked_for() -> None:
+def test_no_split_without_validation_images() -> None:
     """All images are trained on."""
     images = numbered(10)
 

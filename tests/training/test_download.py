@@ -315,7 +315,7 @@ def test_files_that_are_there_are_kept(server: Server, tmp_path: Path) -> None:
 
 
 def test_only_what_is_missing_is_fetched(server: Server, tmp_path: Path) -> None:
-    """A download that was cut off goes on with the next file."""
+    """A download that was cut off continues with the next file."""
     two = RawFile("two", FILE.bytes, FILE.sha256)
     (tmp_path / "one").write_bytes(CONTENT)
     download(tmp_path, [FILE, two], [server.url("good")], open_plain, 30)
@@ -470,8 +470,8 @@ def deaths(tmp_path: Path, server: Server, *, is_atomic: bool) -> tuple[int, lis
     command = [sys.executable, __file__, arguments, "atomic" if is_atomic else "in place"]
     subprocess.run(command, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}, timeout=60, check=True)
     folders = list((tmp_path / "killed").iterdir())
-    found = [(name, content) for folder in folders for name, content in contents(folder).items()]
-    damaged = [name for name, content in found if not name.startswith(".") and content != LARGE[name]]
+    states = [(name, content) for folder in folders for name, content in contents(folder).items()]
+    damaged = [name for name, content in states if not name.startswith(".") and content != LARGE[name]]
     return len(folders), damaged
 
 

@@ -1,7 +1,7 @@
 """A run with more epochs added ends in the bits of a run that had them from the start; the old folder stays."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -14,7 +14,7 @@ from helpers.reliability import (
     few_images,
     leftovers,
     options,
-    quick_world,
+    patched_session,
     resume,
     run,
     small_spec,
@@ -30,15 +30,15 @@ from mnist_tui.runs.lock import is_running
 from mnist_tui.runs.storage import RunFolder, load_run
 from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
-from mnist_tui.training import environment, session
+from mnist_tui.training import checkpoint, environment, session
 from mnist_tui.training import resume as resuming
 from mnist_tui.training.data import Dataset, Images
 
-STEP = {"scheduler": "StepLR(step_size=1, gamma=0.5)"}
+STEP: dict[str, str | None] = {"scheduler": "StepLR(step_size=1, gamma=0.5)"}
 STEPS = 5
 """Of an epoch of the few images."""
 
-SCHEDULERS = {
+SCHEDULERS: dict[str, dict[str, str | None]] = {
     "none": {"scheduler": None},
     "by epoch": STEP,
     "by step": {"scheduler": "CosineAnnealingLR(7)", "scheduler_step": "batch"},
@@ -50,10 +50,10 @@ SCHEDULERS = {
 }
 
 
-def extend(folder: Path, epochs: int, runs_dir: Path, control: Control | None = None) -> Iterator[Event]:
-    """The events of a run on the few images that goes on from another."""
+def extend(folder: Path, epochs: int, runs_dir: Path, control: Control | None = None) -> Generator[Event, None, None]:
+    """The events of an extension of a run on the few images."""
     torch.manual_seed(999)  # Another process has drawn other numbers.
-    with quick_world():
+    with patched_session():
         yield from resuming.extend(load_run(folder), epochs, options(runs_dir), control or Control())
 
 
@@ -99,7 +99,7 @@ def test_an_extended_run_ends_in_the_same_bits(name: str, tmp_path: Path) -> Non
 
 def test_on_the_digits(tmp_path: Path, small_spec: RunSpec, digits: Dataset) -> None:
     """Real images, with a part of them for validation."""
-    spec = small_spec.with_settings({"scheduler": STEP["scheduler"], "validation_images": "6000"})
+    spec = small_spec.with_settings({"scheduler": str(STEP["scheduler"]), "validation_images": "6000"})
     with (
         mock.patch.object(session, "load", return_value=digits),
         mock.patch.object(resuming, "load", return_value=digits),
@@ -109,15 +109,15 @@ def test_on_the_digits(tmp_path: Path, small_spec: RunSpec, digits: Dataset) -> 
         old = started_folder(list(session.run(spec, options(folders[0]), Control())))
         new = started_folder(list(resuming.extend(load_run(old), 2, options(folders[1]), Control())))
         whole = spec.with_settings({"epochs": "4"})
-        wanted = started_folder(list(session.run(whole, options(folders[2]), Control())))
+        expected = started_folder(list(session.run(whole, options(folders[2]), Control())))
 
-    check_same(state_on_disk(new), state_on_disk(wanted))
+    check_same(state_on_disk(new), state_on_disk(expected))
 
 
 @pytest.mark.parametrize("lost", ["set_rng_state", "_restore_scheduler", "_restore_optimizer"])
 def test_every_part_of_the_state_is_needed(lost: str, old: Path, tmp_path: Path) -> None:
     """Negative control: with one part as a new training has it, the run ends elsewhere."""
-    place = torch if lost == "set_rng_state" else session.checkpoint
+    place = torch if lost == "set_rng_state" else checkpoint
     with mock.patch.object(place, lost):
         new = extended(old, 2, tmp_path / "new")
 
@@ -126,7 +126,7 @@ def test_every_part_of_the_state_is_needed(lost: str, old: Path, tmp_path: Path)
 
 
 def test_extended_twice(old: Path, tmp_path: Path) -> None:
-    """An extension is a run like another."""
+    """A run that is itself an extension can be extended."""
     first = extended(old, 1, tmp_path / "first")
     second = extended(first, 1, tmp_path / "second")
 
@@ -135,7 +135,7 @@ def test_extended_twice(old: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("steps", [0, 3, STEPS, 2 * STEPS - 1])
-def test_an_interrupted_extension_goes_on(steps: int, old: Path, tmp_path: Path) -> None:
+def test_an_interrupted_extension_is_resumed(steps: int, old: Path, tmp_path: Path) -> None:
     """The steps of an extension may be cut off anywhere, as those of any run."""
 
     class Stop(Control):
@@ -177,7 +177,7 @@ def test_the_old_folder_stays_as_it_is(old: Path, tmp_path: Path) -> None:
 
 
 def test_the_rows_are_there_when_it_begins(old: Path, tmp_path: Path) -> None:
-    """Who is told that the run begins can read what was before."""
+    """When `RunStarted` is yielded, the rows of the old run are in the new folder."""
     events = extend(old, 2, tmp_path / "new")
     folder = started_folder([next(events)])
     rows = load_run(folder).rows
@@ -199,16 +199,17 @@ def test_a_best_epoch_before_the_extension_stays(tmp_path: Path) -> None:
     new = extended(old, 4, tmp_path / "new")
     kept = storage.checkpoint_path(new, STEPS)
 
+    assert best is not None
     assert best.epoch == 1
     assert best_of(load_run(new).rows) == best
     assert (new / "predictions.npz").read_bytes() == (old / "predictions.npz").read_bytes()
-    assert session.checkpoint.read(kept.read_bytes())[1]["epoch"] == 2
+    assert checkpoint.read(kept.read_bytes())[1]["epoch"] == 2
     assert len(storage.checkpoints(new)) == 3
     check_same(state_on_disk(new), state_on_disk(trained(tmp_path / "whole", best_first(epochs=7))))
 
 
 def test_what_cannot_be_taken_over_is_said(tmp_path: Path) -> None:
-    """Without the best epoch's files the run goes on, with a warning for each."""
+    """Without the best epoch's files the run is extended, with a warning for each."""
     old = trained(tmp_path / "old", best_first())
     (old / "predictions.npz").unlink()
     storage.checkpoint_path(old, STEPS).write_bytes(b"damaged")
@@ -218,13 +219,13 @@ def test_what_cannot_be_taken_over_is_said(tmp_path: Path) -> None:
     assert len(warnings) == 2
     assert "predictions.npz" in warnings[0]
     assert "cannot be read" in warnings[1]
-    assert events[-1].outcome == "completed"
+    assert vars(events[-1])["outcome"] == "completed"
 
 
-def test_a_steered_run(tmp_path: Path) -> None:
+def test_an_extension_of_a_run_with_changed_rates(tmp_path: Path) -> None:
     """The marks are carried over, and the rate stays in proportion."""
 
-    class Steer(Control):
+    class ChangeRate(Control):
         asked = 0
 
         @property
@@ -234,12 +235,12 @@ def test_a_steered_run(tmp_path: Path) -> None:
                 self.set_learning_rate(0.003)
             return False
 
-    def steered(epochs: int, name: str) -> Path:
-        with quick_world():
+    def run_changed(epochs: int, name: str) -> Path:
+        with patched_session():
             spec = small_spec(**STEP, epochs=epochs)
-            return started_folder(list(session.run(spec, options(tmp_path / name), Steer())))
+            return started_folder(list(session.run(spec, options(tmp_path / name), ChangeRate())))
 
-    old, whole = steered(2, "old"), steered(4, "whole")
+    old, whole = run_changed(2, "old"), run_changed(4, "whole")
     new = extended(old, 2, tmp_path / "new")
     marks = [json.loads(line) for line in (new / "steering.jsonl").read_text().splitlines()]
 
@@ -253,7 +254,7 @@ def test_a_steered_run(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rule", [{"patience": 1}, {"stop_at_accuracy": 0.001}], ids=str)
 def test_a_run_that_its_rules_ended(rule: dict[str, Any], tmp_path: Path) -> None:
-    """It goes on for so many more epochs, without the rule, which is said."""
+    """The extension trains so many more epochs without the rule, and a notice says so."""
     old = trained(tmp_path / "old", best_first(epochs=9, **rule))
     done = len(load_run(old).rows)
     events = list(extend(old, 2, tmp_path / "new"))
@@ -264,11 +265,11 @@ def test_a_run_that_its_rules_ended(rule: dict[str, Any], tmp_path: Path) -> Non
     assert done < 9
     assert (len(new.rows), new.spec.train.epochs) == (done + 2, done + 2)
     assert getattr(new.spec.train, name) is None
-    assert said == [f"{name}={value} ended the run; the extension goes on without it"]
+    assert said == [f"{name}={value} ended the run; the extension ignores it"]
 
 
 def test_rules_that_did_not_end_the_run_stay(tmp_path: Path) -> None:
-    """They hold in the extension as in any longer run."""
+    """Early-stopping rules that did not end the run hold in the extension."""
     old = trained(tmp_path / "old", small_spec(**STEP, patience=50, stop_at_accuracy=1.0))
     train = load_run(extended(old, 1, tmp_path / "new")).spec.train
 
@@ -306,7 +307,7 @@ def refused(folder: Path, epochs: int = 2) -> str:
     ids=str,
 )
 def test_a_recipe_that_is_made_for_its_length(recipe: dict[str, Any], field: str, tmp_path: Path) -> None:
-    """It cannot be stretched: a new run is the way."""
+    """A recipe whose schedule depends on the number of epochs cannot be extended."""
     old = trained(tmp_path / "old", small_spec(**recipe))
     reason = refused(old)
 
@@ -315,38 +316,38 @@ def test_a_recipe_that_is_made_for_its_length(recipe: dict[str, Any], field: str
 
 
 def stopped(folder: Path) -> None:
-    """As if it had been stopped."""
+    """Makes the run look stopped."""
     change(folder / "end.json", outcome="stopped")
 
 
 def interrupted(folder: Path) -> None:
-    """As if it had been killed."""
+    """Makes the run look killed."""
     (folder / "end.json").unlink()
 
 
 def diverged(folder: Path) -> None:
-    """As if its loss had run away."""
+    """Makes the run look diverged."""
     change(folder / "end.json", outcome="diverged")
 
 
 def other_data(folder: Path) -> None:
-    """As if it had been trained on other images."""
+    """Makes the run look trained on other images."""
     change(folder / "run.json", dataset={"name": "digits", "sha256": "0" * 64})
 
 
 def no_checkpoint(folder: Path) -> None:
-    """Without weights."""
+    """Removes the checkpoints."""
     for path in folder.glob("ckpt-*"):
         path.unlink()
 
 
 def damaged_checkpoint(folder: Path) -> None:
-    """With weights that are none."""
+    """Damages the newest checkpoint."""
     storage.checkpoints(folder)[0].write_bytes(b"x" * 100)
 
 
 def lost_checkpoint(folder: Path) -> None:
-    """Without the last weights."""
+    """Removes the newest checkpoint."""
     storage.checkpoints(folder)[0].unlink()
 
 
@@ -355,24 +356,24 @@ def lost_checkpoint(folder: Path) -> None:
     [
         (stopped, "this run is not done; `mnist-tui resume"),
         (interrupted, "this run is not done; `mnist-tui resume"),
-        (diverged, "has diverged, so it has no end"),
+        (diverged, "has diverged, so it cannot be extended"),
         (other_data, "trained on other data"),
         (no_checkpoint, "no checkpoint can be read; train a new run"),
         (damaged_checkpoint, "is no checkpoint"),
         (lost_checkpoint, "is not from the run's end"),
     ],
 )
-def test_a_run_that_has_no_end_to_go_on_from(broken: Callable[[Path], None], reason: str, old: Path) -> None:
+def test_a_run_that_cannot_be_extended(broken: Callable[[Path], None], reason: str, old: Path) -> None:
     """One sentence says what is wrong, and mostly what to do."""
     broken(old)
-    found = refused(old)
+    message = refused(old)
 
-    assert reason in found
-    assert str(old) in found
+    assert reason in message
+    assert str(old) in message
 
 
 def test_a_run_that_is_being_trained(old: Path) -> None:
-    """Has not ended yet."""
+    """A run that is being trained cannot be extended."""
     interrupted(old)
     with FileLock(old / "run.lock"):
         assert "is being trained" in refused(old)
@@ -380,7 +381,7 @@ def test_a_run_that_is_being_trained(old: Path) -> None:
 
 @pytest.mark.parametrize(("epochs", "reason"), [(0, "at least 1"), (-2, "at least 1"), (10_000, "10000")])
 def test_a_wrong_number_of_epochs(epochs: int, reason: str, old: Path) -> None:
-    """At least one, and in all no more than a run may have."""
+    """At least one epoch is added, and the total stays below the limit of a run."""
     assert reason in refused(old, epochs)
 
 
@@ -398,7 +399,7 @@ def test_a_folder_that_cannot_be_filled(old: Path, tmp_path: Path) -> None:
 
 
 def test_another_machine_is_said(old: Path, tmp_path: Path) -> None:
-    """The numbers may differ from those of a run from the start."""
+    """A notice says that another machine may give other numbers than a run from the start."""
     change(old / "run.json", versions={"torch": "1.0"})
     events = list(extend(old, 1, tmp_path / "new"))
 
@@ -409,9 +410,9 @@ def test_another_data_set_in_the_options_changes_nothing(old: Path, tmp_path: Pa
     """The data is the run's, whatever is set for new ones."""
     images = few_images()
     other = Dataset("mnist", "elsewhere", Images(images.train.pixels.flip(0), images.train.labels), images.test)
-    chosen = {"digits": images, "mnist": other}
+    data_sets = {"digits": images, "mnist": other}
     with (
-        mock.patch.object(resuming, "load", side_effect=lambda choice, *_: chosen[choice]),
+        mock.patch.object(resuming, "load", side_effect=lambda choice, *_: data_sets[choice]),
         mock.patch.object(environment, "git", return_value=None),
     ):
         wishes = Options(device="cpu", dataset="mnist", runs_dir=tmp_path / "new", threads=1)

@@ -99,8 +99,8 @@ def is_as_near(changed: Callable[[nn.Sequential], nn.Module], name: str) -> bool
     def is_near(seed: int) -> bool:
         exact, plain = everything(network(name).double(), seed), everything(network(name), seed)
         return all(
-            (found - true).norm() <= 4 * (theirs - true).norm() + 1e-5 * true.norm()
-            for found, theirs, true in zip(everything(changed(network(name)), seed), plain, exact, strict=True)
+            (ours - true).norm() <= 4 * (theirs - true).norm() + 1e-5 * true.norm()
+            for ours, theirs, true in zip(everything(changed(network(name)), seed), plain, exact, strict=True)
         )
 
     return any(is_near(seed) for seed in range(3))
@@ -125,9 +125,9 @@ def test_a_norm_whose_weights_are_not_positive_pools_last() -> None:
             next(module for module in model if isinstance(module, nn.BatchNorm2d)).weight[0] *= -1
         return model
 
-    exact, found = everything(turned(network("iter5")).double()), everything(fuse_layers(turned(network("iter5"))))
+    exact, fused = everything(turned(network("iter5")).double()), everything(fuse_layers(turned(network("iter5"))))
 
-    assert all((own - true).norm() <= 1e-3 * true.norm() + 1e-6 for own, true in zip(found, exact, strict=True))
+    assert all((own - true).norm() <= 1e-3 * true.norm() + 1e-6 for own, true in zip(fused, exact, strict=True))
 
 
 def test_which_layers_are_fused() -> None:

@@ -110,7 +110,7 @@ def test_progress_adds_up_to_the_epoch(small_spec: RunSpec, splits: Splits) -> N
 
 
 def test_a_network_without_weights_is_refused(splits: Splits) -> None:
-    """There must be something to train."""
+    """A network without weights is refused."""
     spec = make_spec({"layers": "AdaptiveAvgPool2d((2, 5))\nFlatten()"})
     with pytest.raises(SpecError, match="nothing to train"):
         Training(spec, splits)
@@ -235,7 +235,7 @@ def test_stopped_within_a_step(at: int, epoch: int, steps: int, small_spec: RunS
 
 
 def test_stopped_before_an_evaluation(small_spec: RunSpec, splits: Splits) -> None:
-    """A stop in an epoch's last step does not wait for the evaluation; going on evaluates it, to the same row."""
+    """A stop in an epoch's last step does not wait for the evaluation; resuming evaluates it, to the same row."""
     stop, taken = Control(), itertools.count(1)
     training = Training(small_spec, splits)
     training.optimizer.register_step_post_hook(lambda *_: stop.stop() if next(taken) == 5 else None)
@@ -322,12 +322,12 @@ def test_an_evaluation_that_is_not_finite(
 ) -> None:
     """An epoch whose last step leads out of bounds has diverged: it is no row, no best epoch, and not complete."""
     given = with_val(splits, digits)
-    calls, evaluate = itertools.count(), loop.evaluate
+    calls = itertools.count()
 
     def out_of_bounds(model: nn.Module, images: Images, *rest: Any) -> Evaluation:
         is_last = next(calls) >= 2 and images is getattr(given, part)
-        found = evaluate(model, images, *rest)
-        return dataclasses.replace(found, loss=value) if is_last else found
+        evaluation = evaluate(model, images, *rest)
+        return dataclasses.replace(evaluation, loss=value) if is_last else evaluation
 
     monkeypatch.setattr(loop, "evaluate", out_of_bounds)
     events = run(Training(small_spec, given))
@@ -442,7 +442,7 @@ def test_the_target_is_judged(small_spec: RunSpec, splits: Splits) -> None:
     ended = end_of(run(Training(make_spec(document), splits)))
 
     assert ended.target is not None
-    assert sorted(ended.target.values()) == [False, True]
+    assert list(ended.target.values()) == [False, True]
 
 
 # --- gradients -------------------------------------------------------------------------------------------------------
@@ -450,16 +450,16 @@ def test_the_target_is_judged(small_spec: RunSpec, splits: Splits) -> None:
 
 def norms(training: Training) -> list[float]:
     """The gradient's 2-norm at each step of a run, as the optimizer sees it."""
-    found = []
+    values = []
     weights = list(training.model.parameters())
 
     def note(*_: object) -> None:
         gradient = torch.cat([weight.grad.flatten() for weight in weights if weight.grad is not None])
-        found.append(gradient.norm().item())
+        values.append(gradient.norm().item())
 
     training.optimizer.register_step_pre_hook(note)
     run(training)
-    return found
+    return values
 
 
 def test_the_gradient_is_clipped(small_spec: RunSpec, splits: Splits) -> None:
@@ -557,23 +557,23 @@ def test_evaluation_changes_nothing(is_evaluation: bool, trained: Training) -> N
 def test_evaluation_is_plain_evaluation(batch_size: int, trained: Training) -> None:
     """Loss, accuracy and answers are those of one pass over all images, whatever the batch size."""
     test = trained.splits.test
-    found = evaluate(trained.forward_model, test, batch_size, (0.1307, 0.3081))
+    evaluation = evaluate(trained.forward_model, test, batch_size, (0.1307, 0.3081))
     with torch.no_grad():
         logits = trained.model.eval()(plain(test.pixels))
     of_truth = logits.softmax(1)[torch.arange(100), test.labels]
 
-    assert found.loss == pytest.approx(nn.functional.cross_entropy(logits, test.labels).item(), abs=1e-6)
-    assert found.accuracy == pytest.approx((logits.argmax(1) == test.labels).float().mean().item(), abs=1e-6)
-    assert torch.equal(found.predictions, logits.argmax(1).to(torch.uint8))
-    torch.testing.assert_close(found.probabilities, of_truth, rtol=0, atol=1e-6)
-    torch.testing.assert_close(found.log_probs, logits.log_softmax(1), rtol=0, atol=1e-5)
+    assert evaluation.loss == pytest.approx(nn.functional.cross_entropy(logits, test.labels).item(), abs=1e-6)
+    assert evaluation.accuracy == pytest.approx((logits.argmax(1) == test.labels).float().mean().item(), abs=1e-6)
+    assert torch.equal(evaluation.predictions, logits.argmax(1).to(torch.uint8))
+    torch.testing.assert_close(evaluation.probabilities, of_truth, rtol=0, atol=1e-6)
+    torch.testing.assert_close(evaluation.log_probs, logits.log_softmax(1), rtol=0, atol=1e-5)
 
 
 def test_the_row_is_evaluate_on_the_epochs_weights(trained: Training) -> None:
     """What the history says of an epoch is what evaluation finds on the weights the epoch ended with."""
-    found = evaluate(trained.model, trained.splits.test, 250, (0.1307, 0.3081))
+    evaluation = evaluate(trained.model, trained.splits.test, 250, (0.1307, 0.3081))
 
-    assert trained.rows[-1].test_loss == pytest.approx(found.loss, abs=1e-6)
-    assert trained.rows[-1].test_accuracy == found.accuracy
+    assert trained.rows[-1].test_loss == pytest.approx(evaluation.loss, abs=1e-6)
+    assert trained.rows[-1].test_accuracy == evaluation.accuracy
     assert trained.best_evaluation is not None
-    assert torch.equal(trained.best_evaluation.predictions, found.predictions)
+    assert torch.equal(trained.best_evaluation.predictions, evaluation.predictions)

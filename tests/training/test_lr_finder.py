@@ -1,6 +1,7 @@
 """The learning-rate finder finds rates that train, the same ones again, and leaves no trace."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def found(spec: RunSpec, options: Options = DIGITS) -> RatesFound:
-    """The last event."""
+    """The last event, with the result."""
     *_, last = find_learning_rate(spec, options, Control())
     assert isinstance(last, RatesFound)
     return last
@@ -94,6 +95,22 @@ def test_the_first_loss_is_a_runs() -> None:
 
 
 @pytest.mark.usefixtures("few")
+@pytest.mark.parametrize("fuse", [True, False])
+def test_it_trains_as_a_run_would(fuse: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On fused layers, or on the plain network where the options say so."""
+    built: list[Training] = []
+
+    def build(*arguments: Any) -> Training:
+        built.append(Training(*arguments))
+        return built[-1]
+
+    monkeypatch.setattr(lr_finder, "Training", build)
+    found(small(), replace(DIGITS, fuse=fuse))
+
+    assert [training.is_fused for training in built] == [fuse]
+
+
+@pytest.mark.usefixtures("few")
 def test_deterministic_by_seed() -> None:
     """The same seed, the same numbers, whatever was drawn before; another seed, others."""
     torch.manual_seed(1)
@@ -105,7 +122,7 @@ def test_deterministic_by_seed() -> None:
 
 
 def test_it_ends_where_the_loss_diverges() -> None:
-    """Before the highest rate, with four times the lowest loss."""
+    """The finder stops before the highest rate, at four times the lowest loss."""
     spec = make_spec({"layers": "Flatten()\nLinear(10)", "train": {"batch_size": 16, "optimizer": "SGD(momentum=0.9)"}})
     result = found(spec)
 
@@ -116,7 +133,7 @@ def test_it_ends_where_the_loss_diverges() -> None:
 
 @pytest.mark.usefixtures("few")
 def test_it_ends_where_a_loss_is_not_finite(monkeypatch: pytest.MonkeyPatch) -> None:
-    """That step is not among the losses."""
+    """The finder stops at a loss that is not finite, and leaves it out of the losses."""
     step = TrainStep.__call__
     monkeypatch.setattr(TrainStep, "__call__", lambda self, *batch: step(self, *batch) and self._index.item() < 6)
     result = found(small())
@@ -147,7 +164,7 @@ SLOW = {"augment": ["ElasticTransform()"]}  # It draws from torch's global state
 
 
 def numbers_between(events: Iterator[Any]) -> list[float]:
-    """A number that the caller draws between every two events."""
+    """Random numbers that the caller draws between events."""
     return [torch.rand(1).item() for _ in events]
 
 
@@ -207,7 +224,7 @@ def test_a_run_is_the_same_after_a_finder(
 
 
 def test_too_few_steps() -> None:
-    """Named with a batch size that works."""
+    """The error of too few steps names a batch size that works."""
     with pytest.raises(SpecError, match=r"an epoch has 3 steps.* at least 10; try 143 images") as error:
         found(make_spec({"layers": "Flatten()\nLinear(10)", "train": {"batch_size": 512}}))
     assert error.value.where == ("train", "batch_size")
@@ -215,13 +232,13 @@ def test_too_few_steps() -> None:
 
 @pytest.mark.usefixtures("few")
 def test_nothing_to_train() -> None:
-    """As a run refuses it."""
+    """A network without weights is refused with the error of a run."""
     with pytest.raises(SpecError, match="no layer has weights"):
         found(make_spec({"layers": "AdaptiveAvgPool2d((2, 5))\nFlatten()", "train": {"batch_size": 8}}))
 
 
 def test_no_data_and_no_device(tmp_path: Path) -> None:
-    """The tree's own errors, before the first event."""
+    """Missing data and devices raise `DataError` and `DeviceError` before the first event."""
     spec = make_spec({"layers": "Flatten()\nLinear(10)"})
     (tmp_path / "MNIST" / "raw").mkdir(parents=True)
     for name in (
@@ -240,7 +257,7 @@ def test_no_data_and_no_device(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("few")
 def test_a_step_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One line, with torch's words."""
+    """A step that fails is one line with torch's message."""
 
     def fail(*arguments: Any) -> bool:
         raise RuntimeError("out of memory\nat line 3")
@@ -251,7 +268,7 @@ def test_a_step_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_said_about_the_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """That it is not MNIST comes first, as in a run."""
+    """The notice that the data is not MNIST comes first, as in a run."""
 
     def load(choice: Any, data_dir: Any, notify: Any) -> Dataset:
         notify(Notice("NOT MNIST", is_warning=True))

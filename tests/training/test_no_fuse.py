@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from helpers.reliability import few_images, only_folder, options, quick_world, small_spec
+from helpers.reliability import few_images, only_folder, options, patched_session, small_spec
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -22,6 +22,8 @@ from mnist_tui.training.batch_norm import RowBatchNorm2d
 from mnist_tui.training.data import Dataset
 from mnist_tui.training.fusion import ConvBatchNorm, FlatLinear
 from mnist_tui.training.state import Splits, Training
+
+pytestmark = pytest.mark.slow  # trains presets on the fused and on the plain network
 
 STEPS = 100
 EPOCHS = 5
@@ -160,7 +162,7 @@ def test_a_run_continues_as_it_was_begun(
     spec, control = small_spec(scheduler="StepLR(step_size=1)"), Control()
     if continues == "resume":
         control.stop()
-    with quick_world():
+    with patched_session():
         list(session.run(spec, begun, control))
         saved = load_run(only_folder(tmp_path / "runs"))
         if continues == "resume":
@@ -178,7 +180,7 @@ def test_runs_of_version_0_1_are_fused(tmp_path: Path) -> None:
     """Their run.json does not say so."""
     control = Control()
     control.stop()
-    with quick_world():
+    with patched_session():
         list(session.run(small_spec(), options(tmp_path), control))
         saved = load_run(only_folder(tmp_path))
         del saved.record["fused"]

@@ -46,9 +46,9 @@ def evaluated(spec: RunSpec, folder: Path) -> list[tuple[int, float]]:
 
 def predicted(spec: RunSpec, folder: Path) -> Predictions:
     """The predictions for the digits."""
-    found = predict.predict(spec, folder, DIGITS)
-    assert found is not None
-    return found
+    predictions = predict.predict(spec, folder, DIGITS)
+    assert predictions is not None
+    return predictions
 
 
 # --- right ---
@@ -58,16 +58,16 @@ def test_predictions_are_the_trainings(tmp_path: Path) -> None:
     """In eval mode, normalised as in training; to rounding, since the training evaluates a fused network."""
     spec = small_spec(normalize=(0.3, 0.2), epochs=4)
     folder = trained(tmp_path, spec)
-    predictions, wanted = predicted(spec, folder), evaluated(spec, folder)
+    predictions, expected = predicted(spec, folder), evaluated(spec, folder)
 
-    assert [one.label for one in predictions.of_images] == [label for label, _ in wanted]
-    assert [one.probability for one in predictions.of_images] == pytest.approx([p for _, p in wanted], abs=1e-5)
-    assert len({round(probability, 3) for _, probability in wanted}) > 3
+    assert [one.label for one in predictions.of_images] == [label for label, _ in expected]
+    assert [one.probability for one in predictions.of_images] == pytest.approx([p for _, p in expected], abs=1e-5)
+    assert len({round(probability, 3) for _, probability in expected}) > 3
 
 
 @pytest.mark.parametrize(("steps", "where"), [(10_000, (2, None)), (7, (2, 2)), (5, (1, None)), (2, (1, 2))])
 def test_how_far_it_was_trained(steps: int, where: tuple[int, int | None], tmp_path: Path) -> None:
-    """The epoch, and the step of a run that was stopped inside it."""
+    """Predictions carry the epoch, and the step of a run that was stopped inside it."""
     spec = small_spec()
     predictions = predicted(spec, trained(tmp_path, spec, steps))
 
@@ -142,12 +142,12 @@ def test_weights_that_are_not_kept(tmp_path: Path) -> None:
 
 
 def test_without_a_checkpoint(tmp_path: Path) -> None:
-    """There is nothing to say before the first epoch."""
+    """Before the first epoch there are no predictions."""
     assert predict.predict(small_spec(), tmp_path, DIGITS) is None
 
 
 def test_a_checkpoint_that_is_deleted_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between listing and reading: a later one tells."""
+    """A checkpoint deleted between listing and reading is skipped for a later one."""
     monkeypatch.setattr(predict, "checkpoints", lambda folder: [folder / "ckpt-00000005.safetensors"])
 
     assert predict.predict(small_spec(), tmp_path, DIGITS) is None
@@ -162,7 +162,7 @@ def test_a_large_checkpoint_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_that_does_not_fit(tmp_path: Path) -> None:
-    """Damaged, or of another network."""
+    """A checkpoint that is damaged or of another network raises an error."""
     folder = trained(tmp_path, small_spec())
     with pytest.raises(CheckpointError, match="does not fit this network"):
         predict.predict(make_spec({"layers": "Flatten()\nLinear(10)"}), folder, DIGITS)
@@ -176,7 +176,7 @@ def test_a_checkpoint_that_does_not_fit(tmp_path: Path) -> None:
 
 
 def test_nothing_of_the_process_is_changed(tmp_path: Path) -> None:
-    """Random state, threads, default dtype and device, gradients."""
+    """Predicting changes no random state, threads, default dtype and device, or gradient mode."""
     spec = small_spec()
     folder = trained(tmp_path, spec)
 
@@ -194,7 +194,8 @@ def test_a_training_is_the_same_bit_by_bit(tmp_path: Path) -> None:
     """While another thread predicts without a pause: history, weights, moments, random states, test predictions."""
     spec = small_spec(epochs=20)
     alone = state_on_disk(trained(tmp_path / "alone", spec))
-    done, counts, folders = threading.Event(), [0], []
+    done, counts = threading.Event(), [0]
+    folders: list[Path] = []
 
     def predict_on() -> None:
         while not done.is_set():

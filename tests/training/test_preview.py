@@ -36,8 +36,8 @@ def _small(digits: Dataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     preview._read.cache_clear()
 
 
-def fed(draw: int = 0, count: int = 12, **recipe: Any) -> AugmentedSample:
-    """Digits of a draw."""
+def sample(draw: int = 0, count: int = 12, **recipe: Any) -> AugmentedSample:
+    """The sample of digits with the number `draw`."""
     return sample_augmented(spec_of(**recipe), Options(dataset="digits"), count, draw)
 
 
@@ -48,47 +48,47 @@ def test_a_draw_is_the_same_again() -> None:
     """The same number gives the same digits in the same way; another one gives others."""
     augment = ["RandomRotation(15)", "RandomAffine(0, translate=(0.1, 0.1))"]
 
-    assert fed(3, augment=augment) == fed(3, augment=augment)
-    assert fed(3, augment=augment) != fed(4, augment=augment)
+    assert sample(3, augment=augment) == sample(3, augment=augment)
+    assert sample(3, augment=augment) != sample(4, augment=augment)
 
 
 def test_without_augmentation_they_are_training_images(digits: Dataset) -> None:
-    """Pixel for pixel, with their labels."""
+    """Without augmentation the digits are training images, pixel for pixel, with their labels."""
     stored = {
         (bytes(image.flatten().tolist()), int(label))
         for image, label in zip(digits.train.pixels, digits.train.labels, strict=True)
     }
-    drawn = fed()
+    drawn = sample()
 
     assert drawn.dataset == "digits"
     assert set(zip(drawn.digits, drawn.labels, strict=True)) <= stored
 
 
 def test_validation_images_are_never_drawn(digits: Dataset) -> None:
-    """What is kept back to choose by is not what the network is fed."""
+    """What is kept back to choose by is not what the network is trained on."""
     count = round(30_000 / 60_000 * len(digits.train))
     _, val = data.split(digits.train, count, 0)
     assert val is not None
     kept_back = {bytes(image.flatten().tolist()) for image in val.pixels}
-    drawn = fed(count=300, validation_images=30_000)
+    drawn = sample(count=300, validation_images=30_000)
 
     assert len(drawn.digits) == 300
     assert not kept_back & set(drawn.digits)
 
 
 def test_augmentation_is_the_trainings() -> None:
-    """Inverted with certainty: every pixel is 255 less what it was."""
-    plain, inverted = fed(5), fed(5, augment=["RandomInvert(p=1.0)"])
+    """An inversion with probability 1 gives 255 less each pixel."""
+    plain, inverted = sample(5), sample(5, augment=["RandomInvert(p=1.0)"])
 
     assert inverted.labels == plain.labels
     assert inverted.digits == tuple(bytes(255 - pixel for pixel in image) for image in plain.digits)
 
 
 def test_what_goes_image_by_image_is_named() -> None:
-    """And drawing them leaves torch's random state as it was."""
+    """Transforms applied image by image are named, and leave torch's random state as it was."""
     torch.manual_seed(1)
     before = torch.get_rng_state()
-    drawn = fed(augment=["ElasticTransform()"])
+    drawn = sample(augment=["ElasticTransform()"])
 
     assert drawn.slow == ("ElasticTransform",)
     assert torch.equal(torch.get_rng_state(), before)
@@ -102,7 +102,7 @@ def test_while_this_process_trains_no_random_state_is_set(monkeypatch: pytest.Mo
 
     batched = ["RandomApply([CenterCrop(22)], p=0.1)", "Resize((28, 28))", "RandomRotation(15)"]
     slow = ["RandomRotation(15)", "ElasticTransform()"]
-    drawn = fed(augment=batched)
+    drawn = sample(augment=batched)
     for name in ("manual_seed", "set_rng_state"):
         monkeypatch.setattr(torch, name, refuse)
     kept_back = sample_augmented(spec_of(augment=slow), Options(dataset="digits"), 12, 0, is_training=True)
@@ -112,8 +112,8 @@ def test_while_this_process_trains_no_random_state_is_set(monkeypatch: pytest.Mo
 
 
 def test_more_than_there_are(digits: Dataset) -> None:
-    """As many as there are."""
-    assert len(fed(count=10_000, augment=["RandomRotation(15)"]).digits) == len(digits.train)
+    """A sample is at most as large as the training set."""
+    assert len(sample(count=10_000, augment=["RandomRotation(15)"]).digits) == len(digits.train)
 
 
 def test_nothing_is_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +129,7 @@ def test_nothing_is_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_data_is_read_once(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However often one draws."""
+    """Repeated samples read the data once."""
     reads: list[int] = []
 
     def read() -> Dataset:
@@ -138,7 +138,7 @@ def test_the_data_is_read_once(digits: Dataset, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(preview, "load_digits", read)
     for draw in range(5):
-        fed(draw)
+        sample(draw)
 
     assert len(reads) == 1
 
@@ -174,7 +174,7 @@ def test_the_rates_are_the_trainings(name: str, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_schedule_that_follows_the_loss_is_flat() -> None:
-    """Nobody knows the loss yet."""
+    """ReduceLROnPlateau is drawn flat, since no loss is known yet."""
     rates = scheduled_rates(spec_of(optimizer="SGD(lr=0.3)", scheduler="ReduceLROnPlateau()"))
 
     assert set(rates) == {0.3}
@@ -193,7 +193,7 @@ def test_a_long_schedule_keeps_its_curve() -> None:
 
 
 def test_what_is_too_long_is_not_drawn() -> None:
-    """Nothing is better than something wrong."""
+    """A schedule with too many steps is not drawn, rather than drawn wrong."""
     call = {"scheduler": "StepLR(step_size=1000, gamma=0.9)", "scheduler_step": "batch"}
 
     assert scheduled_rates(spec_of(optimizer="SGD(lr=0.1)", epochs=10_000, **call)) == ()
@@ -201,7 +201,7 @@ def test_what_is_too_long_is_not_drawn() -> None:
 
 @pytest.mark.parametrize("name", presets.builtin_names())
 def test_every_presets_rates_come_at_once(name: str) -> None:
-    """While somebody types: under 0.5 s, without a warning."""
+    """The rates of every preset take under 0.5 s and give no warning."""
     spec = presets.load(name)
     began = time.perf_counter()
     rates = scheduled_rates(spec)
@@ -220,6 +220,7 @@ print(gc.get_freeze_count() > 100_000, "torch._dynamo" in sys.modules, "torchvis
 """
 
 
+@pytest.mark.slow
 def test_warming_up_loads_and_freezes_all() -> None:
     """What a first run waits for is there and out of the collector's way; the process ends without a word."""
     done = subprocess.run([sys.executable, "-c", WARM_UP], capture_output=True, text=True, timeout=120, check=True)

@@ -64,7 +64,7 @@ def stopped(name: str, steps: int) -> bytes:
 
 
 def resumed(name: str, content: bytes) -> dict[str, Any]:
-    """Where a run ends that goes on from a checkpoint, in a process that has drawn other random numbers since."""
+    """The end of a run that is resumed from a checkpoint, in a process that has drawn other random numbers since."""
     training = new_training(recipe(name))
     torch.manual_seed(999)
     checkpoint.restore(training, content)

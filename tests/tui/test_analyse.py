@@ -22,7 +22,7 @@ from helpers.analyse_pilot import (
     settled,
 )
 from helpers.lab_pilot import look, notices, on_top, screen, until
-from helpers.saved_runs import MNIST, answer, answer_with, make_run
+from helpers.saved_runs import MNIST, make_run, write_log_probs, write_predictions
 from textual.pilot import Pilot
 from textual.widgets import OptionList, Static
 
@@ -161,7 +161,7 @@ async def test_damaged_predictions_are_said_in_a_line() -> None:
 async def test_predictions_without_probabilities() -> None:
     """Confidence says what to do; the order by confidence is passed over, and said so; no bars."""
     folder = make_run(RUNS, presets.load("iter5"))
-    answer(folder, [3, 14, 25])
+    write_predictions(folder, [3, 14, 25])
     async with analysed() as pilot:
         await open_view(pilot, "Confidence")
         text = " ".join(look(pilot).split())
@@ -185,7 +185,7 @@ async def test_a_better_epoch_is_seen_while_it_is_open(monkeypatch: pytest.Monke
         cursor = matrix(pilot).cursor
         await pilot.press("a", "right", "right")
         before, place = headline(pilot), gallery(pilot).place
-        answer_with(folder, *predictions(25))
+        write_log_probs(folder, *predictions(25))
         await until(pilot, lambda: headline(pilot) != before)
 
         assert "94.00%" in headline(pilot)
@@ -280,7 +280,7 @@ async def test_discordant_images() -> None:
     Also where both have the same name and seed.
     """
     folders = [make_answered(RUNS, 0, 0), make_answered(RUNS, 0, 1)]
-    answer_with(folders[1], *predictions(60, 5))
+    write_log_probs(folders[1], *predictions(60, 5))
     async with dashboard() as pilot:
         analyse_screen(pilot).selection.colors = {(folder.name,): place for place, folder in enumerate(folders)}
         await pilot.press("1", "4")
@@ -453,9 +453,9 @@ async def test_text_from_outside_is_text() -> None:
     """Escape sequences and markup in names of runs and files are shown, and never obeyed: in every view and dialog."""
     spec = presets.load("iter5").model_copy(update={"name": HOSTILE})
     first = make_run(RUNS, presets.load("iter5"), 0, index=0, name=HOSTILE)
-    answer_with(first, *predictions())
+    write_log_probs(first, *predictions())
     second = make_run(RUNS, presets.load("iter5"), 1, index=1, name=HOSTILE, dataset=MNIST | {"name": HOSTILE})
-    answer_with(second, *predictions(30, 1))
+    write_log_probs(second, *predictions(30, 1))
     assert spec.name == HOSTILE
     async with dashboard(size=(200, 60)) as pilot:
         analyse_screen(pilot).selection.colors = {(first.name,): 0, (second.name,): 1}

@@ -86,20 +86,20 @@ def test_the_time_of_arrival_leaves_pauses_out() -> None:
     """An epoch in 10 s leaves 190 s for 19; an hour's pause changes nothing; the first seconds tell nothing."""
     now = [0.0]
     track = RunCurves(clock=lambda: now[0])
-    told: list[float | None] = []
+    estimates: list[float | None] = []
     track.add(STARTED)
     for seconds, event in ((1.0, step(1, 10)), (2.0, step(1, 20)), (10.0, step(1, 100)), (10.5, Paused(1, 100))):
         now[0] = seconds
         track.add(event)
-        told.append(track.eta_seconds())
+        estimates.append(track.eta_seconds())
     now[0] = 3_600.0
     track.add(Unpaused(1, 100))
     for seconds, event in ((3_601.0, step(2, 10)), (3_611.0, step(2, 100))):
         now[0] = seconds
         track.add(event)
 
-    assert [told[0], told[1], told[3]] == [None, None, None]
-    assert told[2] == pytest.approx(190.0)
+    assert [estimates[0], estimates[1], estimates[3]] == [None, None, None]
+    assert estimates[2] == pytest.approx(190.0)
     assert track.eta_seconds() == pytest.approx(200.0)
 
 
@@ -115,7 +115,7 @@ def test_points_stay_bounded_and_the_newest_is_kept() -> None:
 
 
 def test_what_is_trained_again_is_drawn_once() -> None:
-    """A run that goes on from the checkpoint of epoch 2 forgets what it told after it; marks before it stay."""
+    """A run resumed from the checkpoint of epoch 2 forgets the later events; marks before it stay."""
     track = trained(3)
     for event in (LearningRateChanged(1, 50, 0.1), LearningRateChanged(4, 20, 0.2), step(4, 30)):
         track.add(event)
@@ -161,7 +161,7 @@ def test_smoothing_is_in_epochs() -> None:
     assert 0.1 < values[0] < 0.2  # e**-2: an epoch after the jump.
 
 
-def test_smoothing_goes_on_over_what_is_not_finite() -> None:
+def test_smoothing_skips_what_is_not_finite() -> None:
     """NaN stays NaN, as in TensorBoard, and does not pull its neighbours towards 0."""
     smoothed = smooth([0.0, 0.1, 0.2, 0.3, 0.4], [NAN, 2.0, NAN, math.inf, 2.0], 0.5)
 
@@ -206,10 +206,10 @@ def test_accuracy_is_in_percent_and_shows_where_something_happens() -> None:
 @pytest.mark.parametrize("count", [2, 4, 8])
 def test_ticks_are_round_and_few(low: float, high: float, log_y: bool, count: int) -> None:
     """Labels are 1, 2, 3 or 5 times a power of ten apart or large, inside the axis, and no more than there is room."""
-    found = ticks(low, high, count, log_y)
+    values = ticks(low, high, count, log_y)
 
-    assert 1 <= len(found) <= count + 1
-    assert all(low <= tick <= high and len(f"{tick:.4g}") <= 5 for tick in found)
+    assert 1 <= len(values) <= count + 1
+    assert all(low <= tick <= high and len(f"{tick:.4g}") <= 5 for tick in values)
 
 
 @pytest.mark.parametrize(
@@ -424,7 +424,7 @@ def test_every_size_is_drawn(size: tuple[int, int], ascii_only: bool) -> None:
     assert max(map(len, [*lines, drawing.legend().plain])) <= size[0]
 
 
-def test_ascii_holds_with_marks_of_steering() -> None:
+def test_marks_of_changed_rates_in_ascii() -> None:
     """Curves, axes, the best epoch and the line where the rate was changed: no character beyond ASCII."""
     track = trained(3)
     track.add(LearningRateChanged(3, 50, 0.01))
@@ -436,7 +436,7 @@ def test_ascii_holds_with_marks_of_steering() -> None:
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_another_rate_is_another_picture(metric: Metric) -> None:
-    """Its mark is drawn at once, also in a chart that has nothing else that is new; without news nothing is drawn."""
+    """Its mark is drawn at once, also in a chart with nothing else new; without an event nothing is drawn."""
     track = trained(3)
     before, again = picture(metric, track), picture(metric, track)
     track.add(LearningRateChanged(4, 50, 0.01))
@@ -538,25 +538,25 @@ async def test_another_theme_has_its_colours_at_once() -> None:
         assert DARK.primary not in colours()
 
 
-async def test_a_flood_of_news_is_drawn_seldom() -> None:
+async def test_many_events_are_drawn_seldom() -> None:
     """A hundred looks at an expensive plot cost no drawing before their time; what must be seen at once is."""
-    track, asked = trained(3), [0]
+    track, calls = trained(3), [0]
 
     def source() -> Picture:
-        asked[0] += 1
+        calls[0] += 1
         return picture("loss", track)
 
     async with charted(source, (60, 16)) as (_, chart):
-        before = asked[0]
+        before = calls[0]
         chart.query_one(Plot).cost = 60 * SHARE
         for look in range(1, 101):
             track.add(step(4, look))
             chart.show(source, at_once=False)
-        while_waiting = asked[0] - before
+        while_waiting = calls[0] - before
         chart.show(source)
 
         assert while_waiting == 0
-        assert asked[0] - before == 1
+        assert calls[0] - before == 1
         assert chart.query_one(Plot).picture.lines[-1].xs[-1] == 3.0
 
 
@@ -628,6 +628,7 @@ async def test_nearer_shows_what_was_thinned_away() -> None:
         assert len(top.split()) >= 18
 
 
+@pytest.mark.slow
 async def test_the_zoom_takes_every_key_with_any_run() -> None:
     """No run at all, a pinned run without an epoch, a run that has not begun an epoch: no key is a crash."""
     keys = ",".join(binding.key for binding in ZoomScreen.BINDINGS).split(",")  # type: ignore[union-attr]
@@ -687,8 +688,8 @@ def test_every_binding_of_the_zoom_has_words() -> None:
 
 def test_curves_without_a_point_are_left_out() -> None:
     """A run that has just begun has none; neither has no run at all."""
-    found = [
+    curves = [
         curves_of(metric, group, None, 0.1) for metric in METRICS for group in (SeedGroup(), SeedGroup((trained(0),)))
     ]
 
-    assert found == [[]] * 2 * len(METRICS)
+    assert curves == [[]] * 2 * len(METRICS)

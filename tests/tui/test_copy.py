@@ -113,7 +113,7 @@ def test_the_text_goes_to_the_terminal(env: dict[str, str], labs: list[Lab], tmp
     labs[0].press("y")
     sequence = re.compile(rb"\x1b\]52;c;([A-Za-z0-9+/=]+)\x07")
     labs[0].wait(lambda: sequence.search(labs[0].output))
-    found = sequence.search(labs[0].output)
+    match = sequence.search(labs[0].output)
 
-    assert found is not None
-    assert base64.b64decode(found[1]).decode() == summary.table(presets.load("iter5")) + "\n"
+    assert match is not None
+    assert base64.b64decode(match[1]).decode() == summary.table(presets.load("iter5")) + "\n"

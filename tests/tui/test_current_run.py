@@ -89,7 +89,7 @@ async def test_epochs_are_counted_by_the_plan_of_the_run(monkeypatch: pytest.Mon
 
 
 async def test_a_title_says_no_run_that_is_no_longer_in_sight() -> None:
-    """Between a start and the first news of it; and where the start is refused."""
+    """Between a start and its first event; and where the start is refused."""
     async with lab() as pilot:
         await tell(pilot, STARTED, row(1))
         first = title(pilot)
@@ -107,8 +107,8 @@ async def test_a_title_says_no_run_that_is_no_longer_in_sight() -> None:
 
 def banner(pilot: Pilot[Any]) -> str:
     """What warns below the headline, where it is shown."""
-    found = screen(pilot).query_one("#banner", Static)
-    return str(found.visual) if found.display else ""
+    widget = screen(pilot).query_one("#banner", Static)
+    return str(widget.visual) if widget.display else ""
 
 
 async def choose_data(pilot: Pilot[Any], name: str) -> None:
@@ -144,10 +144,12 @@ async def test_a_design_on_digits_is_not_mnist() -> None:
 
 async def test_digits_instead_of_mnist_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where MNIST cannot be had, from the first moment on."""
-    fed = jobs.sample_augmented
+    sample_augmented = jobs.sample_augmented
     digits = Options(dataset="digits")
     monkeypatch.setattr(
-        jobs, "sample_augmented", lambda spec, options, draw, is_training: fed(spec, digits, draw, is_training)
+        jobs,
+        "sample_augmented",
+        lambda spec, options, draw, is_training: sample_augmented(spec, digits, draw, is_training),
     )
     async with lab() as pilot:
         await until(pilot, lambda: banner(pilot) == NOT_MNIST)
@@ -188,10 +190,10 @@ async def open_run(pilot: Pilot[Any], **record: Any) -> RunScreen:
     folder = make_run(Path("runs"), presets.load("iter4"), **record)
     screen(pilot).post_message(OpenRun(folder))
     await until(pilot, lambda: isinstance(pilot.app.screen, RunScreen))
-    found = pilot.app.screen
-    assert isinstance(found, RunScreen)
-    await until(pilot, lambda: found._curves.has_epochs)
-    return found
+    run_screen = pilot.app.screen
+    assert isinstance(run_screen, RunScreen)
+    await until(pilot, lambda: run_screen._curves.has_epochs)
+    return run_screen
 
 
 async def test_a_saved_run_on_digits_says_so() -> None:
@@ -209,9 +211,9 @@ async def test_a_saved_run_on_digits_says_so() -> None:
 
 def zoom(pilot: Pilot[Any]) -> ZoomScreen:
     """The zoom on top."""
-    found = pilot.app.screen
-    assert isinstance(found, ZoomScreen)
-    return found
+    zoom_screen = pilot.app.screen
+    assert isinstance(zoom_screen, ZoomScreen)
+    return zoom_screen
 
 
 def zoomed(pilot: Pilot[Any]) -> tuple[str, list[tuple[str, int]]]:
@@ -221,7 +223,7 @@ def zoomed(pilot: Pilot[Any]) -> tuple[str, list[tuple[str, int]]]:
 
 
 async def test_a_click_on_a_curve_of_a_saved_run() -> None:
-    """Opens it on the whole screen, with a cursor that moves; Escape goes back to the run, and all goes on."""
+    """Opens it on the whole screen, with a cursor that moves; Escape goes back to the run, which is still updated."""
     async with lab() as pilot:
         opened = await open_run(pilot)
         await pilot.click("#run-loss", offset=(20, 4))
@@ -259,7 +261,7 @@ async def test_a_live_run_is_not_drawn_into_the_zoom_of_a_saved_one() -> None:
         assert len(screen(pilot).view.rows) == 4
 
 
-async def test_a_live_run_goes_on_in_its_own_zoom() -> None:
+async def test_a_live_run_is_updated_in_its_own_zoom() -> None:
     """The control: there, what is told is drawn."""
     async with lab() as pilot:
         runner(pilot).busy = True

@@ -37,8 +37,8 @@ def no_torch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(jobs, "warm_up", lambda: None)
     monkeypatch.setattr(jobs, "rates", lambda spec: (0.1, 0.2, 0.1))
     monkeypatch.setattr(jobs, "live_run", lambda runs_dir: None)
-    fed = type("AugmentedSample", (), {"dataset": "mnist", "labels": (), "digits": (), "slow": ()})
-    monkeypatch.setattr(jobs, "sample_augmented", lambda *asked: fed)
+    no_digits = type("AugmentedSample", (), {"dataset": "mnist", "labels": (), "digits": (), "slow": ()})
+    monkeypatch.setattr(jobs, "sample_augmented", lambda *asked: no_digits)
 
 
 @asynccontextmanager
@@ -63,7 +63,7 @@ async def until(pilot: Pilot[Any], is_so: Callable[[], object]) -> None:
 
 def screen(pilot: Pilot[Any]) -> LabScreen:
     """The laboratory's screen."""
-    return next(found for found in pilot.app.screen_stack if isinstance(found, LabScreen))
+    return next(one for one in pilot.app.screen_stack if isinstance(one, LabScreen))
 
 
 def area(pilot: Pilot[Any]) -> TextArea:
@@ -92,8 +92,8 @@ def asks(pilot: Pilot[Any]) -> bool:
 
 def refused(pilot: Pilot[Any]) -> dict[str, str]:
     """The errors in the dialog, by field."""
-    found = pilot.app.screen.query(".wrong").results(Static)
-    return {str(line.id).split("-")[1]: str(line.visual) for line in found if line.display}
+    lines = pilot.app.screen.query(".wrong").results(Static)
+    return {str(line.id).split("-")[1]: str(line.visual) for line in lines if line.display}
 
 
 async def add_knob(pilot: Pilot[Any], name: str, value: str) -> None:
@@ -269,8 +269,8 @@ def test_a_wrong_value_of_a_new_knob() -> None:
 
 def listed(pilot: Pilot[Any]) -> list[str]:
     """The names in the list; none where it is not in sight."""
-    found = [one for one in screen(pilot).query(CompletionList) if one.display]
-    return [str(option.id) for one in found for option in one.options]
+    lists = [one for one in screen(pilot).query(CompletionList) if one.display]
+    return [str(option.id) for one in lists for option in one.options]
 
 
 async def type_layers(pilot: Pilot[Any], before: str, behind: str = "") -> None:
@@ -305,9 +305,9 @@ async def type_layers(pilot: Pilot[Any], before: str, behind: str = "") -> None:
 )
 def test_the_names_that_may_stand_at_the_cursor(line: str, word: str, first: str | None, end: str) -> None:
     """Layers outside of calls and in those that take layers; else the arguments that are not given yet."""
-    found, names, follows = names_at(line)
+    start, names, follows = names_at(line)
 
-    assert (found, next(iter(names), None), follows) == (word, first, end)
+    assert (start, next(iter(names), None), follows) == (word, first, end)
     assert completion(line) == ("ding=" if word == "pad" else "")
 
 
@@ -346,8 +346,8 @@ async def test_the_list_of_arguments_by_mouse() -> None:
         await type_layers(pilot, "Conv2d(16, 3, p", "add=1)")
         await pilot.press("ctrl+space")
         await pilot.pause()
-        names, found = listed(pilot), screen(pilot).query_one(CompletionList)
-        below = found.region.y - area(pilot).cursor_screen_offset.y
+        names, completions = listed(pilot), screen(pilot).query_one(CompletionList)
+        below = completions.region.y - area(pilot).cursor_screen_offset.y
         await pilot.click(CompletionList, offset=(3, 1))
         await pilot.pause()
 
@@ -395,12 +395,12 @@ async def test_the_list_is_in_sight(size: tuple[int, int], lines: int) -> None:
         await type_layers(pilot, "ReLU()\n" * lines + "Residual(ReLU(), ReLU(), ReLU(), ReLU(), A")
         await pilot.press("ctrl+space")
         await pilot.pause()
-        found, editor = screen(pilot).query_one(CompletionList), screen(pilot).query_one(LayersEditor)
+        completions, editor = screen(pilot).query_one(CompletionList), screen(pilot).query_one(LayersEditor)
         cursor = area(pilot).cursor_screen_offset
 
-        assert found.size.height >= 3
-        assert editor.region.contains_region(found.region)
-        assert cursor.y in (found.region.y - 1, found.region.bottom)
+        assert completions.size.height >= 3
+        assert editor.region.contains_region(completions.region)
+        assert cursor.y in (completions.region.y - 1, completions.region.bottom)
 
 
 async def test_the_help_has_the_key_of_the_list() -> None:

@@ -40,10 +40,10 @@ def row(epoch: int) -> EpochEnded:
 
 def predictions(epoch: int, *wrong: int, step: int | None = None) -> Predictions:
     """All right with a probability of 0.97, but for the digits at these places, which are taken for zeros."""
-    found = tuple(
+    pairs = tuple(
         Prediction(0, 0.634) if index in wrong else Prediction(label, 0.97) for index, label in enumerate(LABELS)
     )
-    return Predictions(found, epoch, step)
+    return Predictions(pairs, epoch, step)
 
 
 class CannedRunner(Runner):
@@ -70,7 +70,7 @@ class CannedJobs:
         self.error: Exception | None = None
         self.was_training: list[bool] = []
 
-    def fed(self, spec: RunSpec, options: Options, draw: int, is_training: bool) -> AugmentedSample:
+    def sample(self, spec: RunSpec, options: Options, draw: int, is_training: bool) -> AugmentedSample:
         """Other digits for every draw; none while it trains, where they are augmented image by image."""
         self.was_training.append(is_training)
         slow = tuple(call.name for call in spec.train.augment if str(call) == SLOW)
@@ -79,7 +79,7 @@ class CannedJobs:
         return AugmentedSample("mnist", LABELS, (bytes([draw] * 784),) * len(LABELS), slow)
 
     def predict(self, spec: RunSpec, folder: Path, digits: Sequence[bytes]) -> Predictions | None:
-        """What it was told to say."""
+        """Returns the canned predictions."""
         self.asked.append((spec, folder, digits))
         if self.error is not None:
             raise self.error
@@ -91,14 +91,14 @@ def canned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CannedJobs:
     """Replaces the background jobs, so that no test waits for torch or the disk."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(predictor, "SECONDS", 0.0)
-    found = CannedJobs()
+    canned_jobs = CannedJobs()
     monkeypatch.setattr(jobs, "warm_up", lambda: None)
     monkeypatch.setattr(jobs, "rates", lambda spec: (0.1, 0.2, 0.1))
     monkeypatch.setattr(jobs, "live_run", lambda runs_dir: None)
     monkeypatch.setattr(jobs, "run_spec", lambda folder: presets.load("iter5"))
-    monkeypatch.setattr(jobs, "sample_augmented", found.fed)
-    monkeypatch.setattr(jobs, "predict", found.predict)
-    return found
+    monkeypatch.setattr(jobs, "sample_augmented", canned_jobs.sample)
+    monkeypatch.setattr(jobs, "predict", canned_jobs.predict)
+    return canned_jobs
 
 
 @asynccontextmanager
@@ -129,7 +129,7 @@ async def tell(pilot: Pilot[Any], *events: RunnerEvent) -> None:
 
 def screen(pilot: Pilot[Any]) -> LabScreen:
     """The laboratory's screen."""
-    return next(found for found in pilot.app.screen_stack if isinstance(found, LabScreen))
+    return next(one for one in pilot.app.screen_stack if isinstance(one, LabScreen))
 
 
 def strip(pilot: Pilot[Any]) -> DigitsStrip:
@@ -213,7 +213,7 @@ async def test_a_legend_only_for_what_is_in_sight(canned: CannedJobs) -> None:
 
 
 async def test_inside_an_epoch(canned: CannedJobs) -> None:
-    """The step is said where a run was stopped or steered there."""
+    """The step is said where a run was stopped or its rate changed there."""
     async with lab() as pilot:
         canned.predictions = predictions(4, step=1_120)
         await tell(pilot, STARTED)
@@ -222,7 +222,7 @@ async def test_inside_an_epoch(canned: CannedJobs) -> None:
         assert title(pilot) == "Digits: after epoch 4 step 1,120 of iter5 s0"
 
 
-async def test_other_digits_are_asked_about_anew(canned: CannedJobs) -> None:
+async def test_other_digits_are_predicted_anew(canned: CannedJobs) -> None:
     """`r` shows the labels of the new digits, then what the network says about them."""
     async with lab() as pilot:
         await tell(pilot, STARTED, row(1))
@@ -243,7 +243,7 @@ async def test_other_digits_are_asked_about_anew(canned: CannedJobs) -> None:
 
 
 async def test_predictions_for_digits_that_are_gone_are_dropped(canned: CannedJobs) -> None:
-    """They would stand under other digits."""
+    """Predictions for digits that are no longer shown are ignored."""
     async with lab() as pilot:
         canned.predictions = None
         await tell(pilot, STARTED, row(1))
@@ -280,7 +280,7 @@ async def test_another_seed_is_another_network(canned: CannedJobs, monkeypatch: 
 
 @pytest.mark.parametrize("error", [None, RuntimeError("cannot be read")])
 async def test_what_cannot_be_read_is_passed_over(error: Exception | None, canned: CannedJobs) -> None:
-    """A checkpoint may be gone: nothing is said, and the next epoch asks again."""
+    """A checkpoint that cannot be read shows nothing; the next epoch requests again."""
     async with lab() as pilot:
         canned.predictions, canned.error = None, error
         await tell(pilot, STARTED, row(1))
@@ -294,9 +294,7 @@ async def test_what_cannot_be_read_is_passed_over(error: Exception | None, canne
         assert title(pilot) == "Digits: after epoch 2 of iter5 s0"
 
 
-async def test_short_epochs_are_asked_about_once_in_a_while(
-    canned: CannedJobs, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_short_epochs_are_predicted_seldom(canned: CannedJobs, monkeypatch: pytest.MonkeyPatch) -> None:
     """At once after the first, then after a pause, once, by the newest checkpoint."""
     async with lab() as pilot:
         await tell(pilot, STARTED)

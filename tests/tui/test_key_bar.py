@@ -36,18 +36,33 @@ def column(pilot: Pilot[Any], word: str) -> int:
     return bar(pilot).render().plain.index(word)
 
 
+async def until_wide(pilot: Pilot[Any], width: int) -> None:
+    """Waits until the line has so many columns."""
+    await until(pilot, lambda: bar(pilot).size.width == width)
+
+
+async def until_first_line_ends(pilot: Pilot[Any], words: str) -> None:
+    """Waits until the first line of the screen ends with these words."""
+    await until(pilot, lambda: look(pilot).splitlines()[0].endswith(words))
+
+
+async def until_in_runs(pilot: Pilot[Any], is_in_runs: bool) -> None:
+    """Waits until Runs is on top, or something else is."""
+    await until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen) is is_in_runs)
+
+
 # --- what is always in sight ---
 
 
 async def test_modes_help_and_quit_are_in_sight() -> None:
     """In every mode, at the right ends of the first and the last line."""
     async with lab(size=(80, 24)) as pilot:
-        for mode in "123":
+        for mode in "12345":
             await pilot.press("escape", mode)
             await until(pilot, lambda: bool(pilot.app.screen.query(KeyBar)) and keys(pilot))
             first, *_, last = look(pilot).splitlines()
 
-            assert first.endswith("1 Lab  2 Runs  3 Compare")
+            assert first.endswith("1 Lab 2 Runs 3 Comp 4 Ana 5 Draw")
             assert last.endswith("? Help  q Quit")
             assert len(last) <= 80
 
@@ -60,7 +75,8 @@ async def test_in_a_field_too() -> None:
         await pilot.press("f3")
         for width in (80, 40):
             await pilot.resize_terminal(width, 24)
-            await until(pilot, lambda width=width: bar(pilot).size.width == width and "^q Quit" in keys(pilot))
+            await until_wide(pilot, width)
+            await until(pilot, lambda: "^q Quit" in keys(pilot))
 
             assert look(pilot).splitlines()[-1].endswith("F1 Help  ^q Quit")
 
@@ -68,9 +84,14 @@ async def test_in_a_field_too() -> None:
 async def test_the_names_of_modes_get_shorter() -> None:
     """Their keys are left where there is less room, and nothing where there is hardly any."""
     async with lab() as pilot:
-        for width, modes in ((70, "1 Lab  2 Runs  3 Compare"), (50, "1  2  3"), (30, "18,422 params")):
+        for width, modes in (
+            (140, "3 Compare  4 Analyse  5 Draw"),
+            (70, "3 Comp 4 Ana 5 Draw"),
+            (50, "1  2  3  4  5"),
+            (30, "18,422 params"),
+        ):
             await pilot.resize_terminal(width, 24)
-            await until(pilot, lambda modes=modes: look(pilot).splitlines()[0].endswith(modes))
+            await until_first_line_ends(pilot, modes)
 
             assert "18,422" in look(pilot).splitlines()[0]
 
@@ -84,7 +105,7 @@ async def test_as_many_keys_as_fit() -> None:
         every = keys(pilot)[:-2]
         for width in (40, 61, 80, 99, 120, 150):
             await pilot.resize_terminal(width, 24)
-            await until(pilot, lambda width=width: bar(pilot).size.width == width)
+            await until_wide(pilot, width)
             shown = keys(pilot)
             text = bar(pilot).render()
 
@@ -116,31 +137,31 @@ async def test_letters_are_left_out_in_a_text_field() -> None:
 
 async def test_keys_of_a_run_only_while_there_is_one() -> None:
     """Pause, step, stop and rate; and Train only where nothing is trained. The keys themselves always answer."""
-    asked = {"space Pause", ". Step", "s Stop", "l Rate"}
+    run_keys = {"space Pause", ". Step", "s Stop", "l Rate"}
     async with lab(size=(160, 40)) as pilot:
         await pilot.press("escape")
         await until(pilot, lambda: "t Train" in keys(pilot))
         before = set(keys(pilot))
         runner(pilot).busy = True
         await tell(pilot, STARTED)
-        await until(pilot, lambda: asked <= set(keys(pilot)))
+        await until(pilot, lambda: run_keys <= set(keys(pilot)))
         meanwhile = set(keys(pilot))
         runner(pilot).busy = False
         screen(pilot).refresh_bindings()
         await until(pilot, lambda: set(keys(pilot)) == before)
         await pilot.press("s")
-        told = [each.message for each in pilot.app._notifications]
+        messages = [each.message for each in pilot.app._notifications]
 
-    assert not before & asked
+    assert not before & run_keys
     assert "t Train" not in meanwhile
-    assert told == ["nothing is being trained; t trains"]
+    assert messages == ["nothing is being trained; t trains"]
 
 
 # --- the mouse ---
 
 
 async def test_a_click_on_a_key_is_the_key() -> None:
-    """Anywhere on it; a gap is none."""
+    """A click anywhere on a key does its action; a gap does nothing."""
     async with lab() as pilot:
         await pilot.press("escape")
         await until(pilot, lambda: "t Train" in keys(pilot))
@@ -167,9 +188,9 @@ async def test_a_click_while_a_field_has_the_focus() -> None:
 
 
 async def test_a_click_on_a_mode_goes_there() -> None:
-    """At both ends of its name."""
+    """A click on the name of a mode opens it, at both ends of the name."""
     async with lab() as pilot:
         for word, at in (("2 Runs", 0), ("1 Lab", 4)):
             line = look(pilot).splitlines()[0]
             await pilot.click(Headline, offset=(line.index(word) + at, 0))
-            await until(pilot, lambda word=word: isinstance(pilot.app.screen, RunsScreen) is (word == "2 Runs"))
+            await until_in_runs(pilot, word == "2 Runs")

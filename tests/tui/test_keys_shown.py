@@ -38,25 +38,25 @@ def app_of(pilot: Pilot[Any]) -> LabApp:
 
 async def walk(pilot: Pilot[Any], visit: Callable[[], Found]) -> dict[str, Found]:
     """What `visit` finds in the lab, its editor, the zoom, RunIndex, an opened run, and Compare."""
-    found = {"lab": visit()}
+    results = {"lab": visit()}
     make_run(Path("runs"), presets.load("v1"))
     await tell(pilot, STARTED, row(1))
     await pilot.press("f6", "z")
     await until(pilot, lambda: isinstance(pilot.app.screen, ZoomScreen))
-    found["zoom"] = visit()
+    results["zoom"] = visit()
     await pilot.press("ctrl+q", "f3")
     await until(pilot, lambda: pilot.app.focused is area(pilot))
-    found["editor"] = visit()
+    results["editor"] = visit()
     await pilot.press("escape", "2")
     await until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen) and pilot.app.screen.query_one(RunTable).rows)
-    found["runs"] = visit()
+    results["runs"] = visit()
     await pilot.press("enter")
     await until(pilot, lambda: isinstance(pilot.app.screen, RunScreen))
-    found["run"] = visit()
+    results["run"] = visit()
     await pilot.press("ctrl+q", "3")
     await until(pilot, lambda: isinstance(pilot.app.screen, Screen))
-    found["compare"] = visit()
-    return found
+    results["compare"] = visit()
+    return results
 
 
 # --- the palette and the line of keys ---
@@ -89,11 +89,11 @@ def said(pilot: Pilot[Any]) -> Said:
 async def test_keys_are_said_once_and_quit_is_no_way_back() -> None:
     """In palette and help, also while the editor takes the letters; in zoom and run Ctrl-Q goes back, and says so."""
     async with lab() as pilot:
-        found = await walk(pilot, lambda: said(pilot))
+        places = await walk(pilot, lambda: said(pilot))
 
-        assert found["editor"].titles == found["lab"].titles
-        assert {"Train", "Stop", "Rate", "Training", "Quit", "To the shell", "Screenshot"} <= set(found["lab"].titles)
-        for place, each in found.items():
+        assert places["editor"].titles == places["lab"].titles
+        assert {"Train", "Stop", "Rate", "Training", "Quit", "To the shell", "Screenshot"} <= set(places["lab"].titles)
+        for place, each in places.items():
             is_below, names = place not in ("zoom", "run"), [name for name, _ in each.parts]
             assert len(each.titles) == len(set(each.titles)), (place, each.titles)
             assert ["Quit" in where for where in (each.titles, each.keys, each.line)] == [is_below] * 3, place

@@ -92,12 +92,12 @@ def no_torch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(jobs, "rates", lambda spec: (0.1, 0.2, 0.1))
     monkeypatch.setattr(jobs, "live_run", lambda runs_dir: None)
     monkeypatch.setattr(jobs, "run_spec", lambda folder: presets.load("iter5"))
-    fed = type(
+    no_digits = type(
         "AugmentedSample",
         (),
         {"dataset": "mnist", "labels": (3,) * 12, "digits": (bytes(range(196)) * 4,) * 12, "slow": ()},
     )
-    monkeypatch.setattr(jobs, "sample_augmented", lambda *asked: fed)
+    monkeypatch.setattr(jobs, "sample_augmented", lambda *asked: no_digits)
 
 
 @asynccontextmanager
@@ -110,8 +110,8 @@ async def lab(name: str = "iter5", size: tuple[int, int] = WIDE, **changes: Any)
         yield pilot
 
 
-async def settled(pilot: Pilot[Any], until: Callable[[], bool] = lambda: True) -> None:
-    """Waits until nothing is under way and `until` is true."""
+async def settled(pilot: Pilot[Any], until: Callable[[], object] = lambda: True) -> None:
+    """Waits until no edit is pending and `until` returns true."""
     for _ in range(2000):
         await pilot.pause(0.01)
         if until() and screen(pilot).panes._draft_timer is None:
@@ -122,19 +122,19 @@ async def settled(pilot: Pilot[Any], until: Callable[[], bool] = lambda: True) -
 
 def screen(pilot: Pilot[Any]) -> LabScreen:
     """The laboratory's screen."""
-    return next(found for found in pilot.app.screen_stack if isinstance(found, LabScreen))
+    return next(one for one in pilot.app.screen_stack if isinstance(one, LabScreen))
 
 
 def runner(pilot: Pilot[Any]) -> CannedRunner:
-    """What was asked of the run."""
-    found = pilot.app.runner  # type: ignore[attr-defined]
-    assert isinstance(found, CannedRunner)
-    return found
+    """The canned runner."""
+    canned_runner = pilot.app.runner  # type: ignore[attr-defined]
+    assert isinstance(canned_runner, CannedRunner)
+    return canned_runner
 
 
-def shown(pilot: Pilot[Any], kind: str | type[Static]) -> str:
+def shown(pilot: Pilot[Any], selector: str | type[Static]) -> str:
     """The text of a widget."""
-    return str(screen(pilot).query_one(kind, Static).visual)
+    return str(screen(pilot).query(selector).first(Static).visual)
 
 
 def legend(chart: Chart) -> str:
@@ -236,19 +236,19 @@ def said(pilot: Pilot[Any]) -> list[str]:
 
 
 async def test_a_wrong_value_is_named_under_its_field() -> None:
-    """And the run cannot begin; a right value takes the words away."""
+    """A wrong value has an error under its field and no run begins; a valid one removes the error."""
     async with lab() as pilot:
         value = field(pilot, "optimizer.lr").query_one(Input)
         value.value = "nan"
         await settled(pilot, lambda: said(pilot))
-        told = said(pilot)
+        errors = said(pilot)
         await pilot.press("f9")
         began = list(runner(pilot).trained)
         value.value = "0.01"
         await settled(pilot)
 
-        assert len(told) == 1
-        assert "finite" in told[0]
+        assert len(errors) == 1
+        assert "finite" in errors[0]
         assert began == []
         assert said(pilot) == []
         assert str(screen(pilot).design.draft.result.spec.train.optimizer) == "Adam(lr=0.01)"  # type: ignore[union-attr]
@@ -359,7 +359,7 @@ async def test_a_run_is_drawn() -> None:
         assert "test 99.00%" in legend(chart)
 
 
-async def test_steering_is_marked() -> None:
+async def test_a_rate_changed_by_hand_is_marked() -> None:
     """L asks for a rate, a wrong one is refused in place; the change is marked in curve, table and headline."""
     async with lab() as pilot:
         runner(pilot).busy = True
@@ -376,12 +376,12 @@ async def test_steering_is_marked() -> None:
         assert "greater than 0" in refused
         assert runner(pilot).asked == [("learning_rate", 0.01)]
         assert screen(pilot).view.run.marks == [(0.5, 0.01)]  # type: ignore[union-attr]
-        assert "steered by hand" in shown(pilot, Headline)
+        assert "rate by hand" in shown(pilot, Headline)
         assert str(screen(pilot).query_one(DataTable).get_cell("1", "epoch")).startswith("1!")
 
 
 async def test_pause_step_stop() -> None:
-    """Space waits and goes on, full stop takes a step, s stops."""
+    """Space pauses and unpauses, full stop takes a step, s stops."""
     async with lab() as pilot:
         runner(pilot).busy = True
         await tell(pilot, STARTED)
@@ -395,7 +395,7 @@ async def test_pause_step_stop() -> None:
 
 
 async def test_controls_without_a_run_say_so() -> None:
-    """Nothing is asked of nobody."""
+    """Without a run, the keys that control one request nothing of the runner."""
     async with lab() as pilot:
         await pilot.press("space", "s", "full_stop", "l")
 
@@ -512,7 +512,7 @@ async def test_quit_asks_while_a_run_is_trained(key: str, asked: list[Any]) -> N
 
 
 async def test_quit_asks_no_longer_once_the_run_is_over() -> None:
-    """Somebody presses q just as the run ends: there is nothing left to choose."""
+    """The laboratory closes if the run ends while the dialog is open."""
     async with lab() as pilot:
         runner(pilot).busy = runner(pilot).has_begun = True
         await pilot.press("q")
@@ -583,14 +583,14 @@ async def test_help_tells_every_key() -> None:
         await settled(pilot, lambda: isinstance(pilot.app.screen, HelpScreen))
         text = "\n".join(str(part.visual) for part in pilot.app.screen.query(Static))
         bindings = [*LabScreen.BINDINGS, *LabApp.BINDINGS]
-        told = {binding.description for binding in bindings if binding.description in text}  # type: ignore[union-attr]
+        described = {binding.description for binding in bindings if binding.description in text}  # type: ignore[union-attr]
 
         # In the laboratory Ctrl-Z is undo; the palette leads to the shell.
-        assert {binding.description for binding in bindings} - told == {"To the shell"}  # type: ignore[union-attr]
+        assert {binding.description for binding in bindings} - described == {"To the shell"}  # type: ignore[union-attr]
 
 
 async def test_every_binding_has_its_action() -> None:
-    """No key leads nowhere."""
+    """Every binding has an action method."""
     async with lab() as pilot:
         for node in (screen(pilot), pilot.app):
             for binding in node._bindings.key_to_bindings.values():
@@ -648,7 +648,7 @@ async def test_random_keys(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
                 case 0:
                     await pilot.resize_terminal(chance.randint(1, 220), chance.randint(1, 60))
                 case 1:
-                    events = [
+                    events: list[RunnerEvent] = [
                         STARTED,
                         Progress(1, 9, 938, 0.3, 0.002, 9e3),
                         row(1),

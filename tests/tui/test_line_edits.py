@@ -1,4 +1,4 @@
-"""Edits of whole lines of the layers: duplicate, move, and a layer after every layer of one kind."""
+"""Edits of whole lines of the layers: duplicate, move, and a layer after every layer of one type."""
 
 from collections import Counter
 from pathlib import Path
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnist_tui.tui.dialogs import AskDialog
-from mnist_tui.tui.lab.line_edits import duplicate, kind_of, move, with_layer_after
+from mnist_tui.tui.lab.line_edits import duplicate, layer_type_of, move, with_layer_after
 
 LINES = st.lists(
     st.sampled_from(["Conv2d(8, 3)", "  Conv2d(16, 1)", "ReLU()", "# Conv2d(1)", "", "Conv2d"]), min_size=1
@@ -56,12 +56,12 @@ def test_a_layer_after_every_layer_of_a_kind(lines: list[str]) -> None:
     above = [result[index - 1] for index in places]
 
     assert [line for line in result if line.strip() != "BatchNorm2d()"] == lines
-    assert Counter(above) == Counter(line for line in lines if kind_of(line) == "Conv2d")
+    assert Counter(above) == Counter(line for line in lines if layer_type_of(line) == "Conv2d")
     assert all(result[index].startswith(" ") == result[index - 1].startswith(" ") for index in places)
 
 
 @pytest.mark.parametrize(
-    ("line", "kind"),
+    ("line", "layer_type"),
     [
         ("Conv2d(8, 3)", "Conv2d"),
         ("  Conv2d (8)", "Conv2d"),
@@ -71,9 +71,9 @@ def test_a_layer_after_every_layer_of_a_kind(lines: list[str]) -> None:
         ("", ""),
     ],
 )
-def test_the_kind_that_a_line_calls(line: str, kind: str) -> None:
+def test_the_layer_type_that_a_line_calls(line: str, layer_type: str) -> None:
     """A comment and half a word call none."""
-    assert kind_of(line) == kind
+    assert layer_type_of(line) == layer_type
 
 
 # --- in the editor ---
@@ -112,12 +112,12 @@ async def test_a_layer_after_every_layer_of_the_kind_at_the_cursor() -> None:
     """
     async with lab() as pilot:
         before = area(pilot).text
-        count = sum(kind_of(line) == "Conv2d" for line in before.splitlines())
+        count = sum(layer_type_of(line) == "Conv2d" for line in before.splitlines())
         await pilot.press("f3")
         area(pilot).move_cursor((0, 0))
         await pilot.press("ctrl+t")
         await until(pilot, lambda: isinstance(pilot.app.screen, AskDialog))
-        asked = look(pilot)
+        dialog = look(pilot)
         await pilot.press(*"Dr", "enter")
         await until(pilot, lambda: on_top(pilot, "#dialog-error"))
         refused = on_top(pilot, "#dialog-error")
@@ -132,8 +132,8 @@ async def test_a_layer_after_every_layer_of_the_kind_at_the_cursor() -> None:
         await pilot.press("ctrl+t")
         await until(pilot, lambda: notices(pilot))
 
-        assert "Insert which layer after every Conv2d?" in asked
-        assert f"After {count} lines." in asked
+        assert "Insert which layer after every Conv2d?" in dialog
+        assert f"After {count} lines." in dialog
         assert "'Dr'" in refused
         assert after.splitlines() == with_layer_after(before.splitlines(), "Conv2d", "Dropout()")
         assert unchanged == 0

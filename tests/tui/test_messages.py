@@ -50,12 +50,12 @@ def _looks_up(source: str, widgets: set[str]) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", sorted(FOLDER.rglob("*.py")), ids=lambda path: str(path.relative_to(FOLDER)))
 def test_no_widget_looks_up(path: Path) -> None:
-    """In any module of the dashboard."""
+    """No widget of the dashboard uses its screen or the application."""
     assert list(_looks_up(path.read_text(), _widgets())) == []
 
 
 def test_a_widget_that_looks_up_is_found() -> None:
-    """The control: every such use is named."""
+    """Negative control: every such use is detected."""
     assert {"Choice", "KeyBar", "DesignPanes"} <= _widgets()
     assert list(_looks_up(LOOKS_UP, {"Thing"})) == [
         "Thing: self.screen.focus_next",

@@ -54,7 +54,7 @@ async def test_a_text_that_does_not_fit_is_edited_over_the_width_of_the_screen()
 
 
 async def test_a_text_that_fits_is_not() -> None:
-    """Enter goes on to the next field; a text of transforms that is half a call can only be edited as text."""
+    """Enter moves to the next field; a text of transforms that is half a call can only be edited as text."""
     async with lab() as pilot:
         field(pilot, "epochs").focus()
         await pilot.press("enter")

@@ -40,7 +40,7 @@ class Alone(App[None]):
 
 
 async def said(*events: Event, seeds: str = "", width: int = 100, ascii_only: bool = False) -> list[str]:
-    """What the card says of a run of iter5; nothing where it is not shown."""
+    """The lines of the card about a run of iter5; empty while it is hidden."""
     track = RunCurves()
     for event in events:
         track.add(event)
@@ -96,7 +96,7 @@ async def test_too_few_epochs_at_the_end_are_missed() -> None:
 
 
 async def test_a_run_that_was_stopped() -> None:
-    """Why, as it was said, and that `r` goes on with it while `t` begins anew."""
+    """The card has the reason, and the keys `r` (resume) and `t` (train anew)."""
     lines = await said(STARTED, *ROWS, ended("stopped", *ROWS, message="stopped in epoch 4 [/]"))
 
     assert lines[:2] == ["stopped after 2 min 05 s", "stopped in epoch 4 [/]"]
@@ -122,7 +122,7 @@ async def test_no_line_is_wider_than_its_pane(width: int) -> None:
 
 
 async def test_in_ascii() -> None:
-    """Signs for what is met and what is missed."""
+    """In ASCII mode met and missed targets have ASCII signs."""
     lines = await said(STARTED, *ROWS, ended("completed", *ROWS), width=30, ascii_only=True)
 
     assert "+ params 18,422  + best 99.5" in lines
@@ -196,14 +196,19 @@ async def focus_on_card(pilot: Pilot[Any]) -> None:
     raise AssertionError("no key leads there")
 
 
-def resume_key(pilot: Pilot[Any]) -> bool:
-    """Whether the line of keys has it."""
+def has_resume_key(pilot: Pilot[Any]) -> bool:
+    """Whether the line of keys offers to resume."""
     return " r Resume " in pilot.app.screen.query_one(KeyBar).render().plain
+
+
+async def until_resume_key(pilot: Pilot[Any], is_offered: bool) -> None:
+    """Waits until the line of keys offers to resume, or no longer does."""
+    await until(pilot, lambda: has_resume_key(pilot) is is_offered)
 
 
 @pytest.mark.usefixtures("canned")
 async def test_enter_opens_the_run() -> None:
-    """From its folder; Escape comes back to the lab."""
+    """Enter opens the run from its folder; Escape comes back to the lab."""
     folder = make_run(Path("runs"), presets.load("iter5"))
     async with lab() as pilot:
         runner(pilot).folder = folder
@@ -220,8 +225,8 @@ async def test_enter_opens_the_run() -> None:
 
 
 @pytest.mark.usefixtures("canned")
-async def test_r_resumes_what_can_go_on() -> None:
-    """And nothing else; the line of keys says which."""
+async def test_r_resumes_what_can_be_resumed() -> None:
+    """`r` resumes runs that can be resumed and no others; the line of keys shows it."""
     async with lab() as pilot:
         runner(pilot).folder = Path("runs/r1")
         for outcome, can_resume in RESUMABLE.items():
@@ -231,7 +236,7 @@ async def test_r_resumes_what_can_go_on() -> None:
             if isinstance(pilot.app.screen, MessageDialog):
                 await pilot.press("enter")
             await focus_on_card(pilot)
-            await until(pilot, lambda can_resume=can_resume: resume_key(pilot) is can_resume)
+            await until_resume_key(pilot, can_resume)
             await pilot.press("r")
             await pilot.pause()
 
@@ -240,7 +245,7 @@ async def test_r_resumes_what_can_go_on() -> None:
 
 @pytest.mark.usefixtures("canned")
 async def test_t_begins_anew() -> None:
-    """A run of its own, with what is designed; the card of the one before goes."""
+    """`t` begins a new run of the design, and the old card goes."""
     async with lab() as pilot:
         await finished(pilot, "stopped")
         await pilot.press("f6", "t")

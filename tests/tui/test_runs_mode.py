@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.saved_runs import answer, make_run
+from helpers.saved_runs import make_run, write_predictions
 from rich.text import Text
 from textual.pilot import Pilot
+from textual.screen import Screen
 from textual.widgets import Input, OptionList, Static, TextArea
 
 from mnist_tui.runs import annotations, trash
@@ -75,7 +76,7 @@ def many(runs_dir: Path) -> None:
         for seed in range(12):
             accuracy = (0.9932, 0.9941)[index] + (seed * 7 % 12 - 5.5) * 0.00005
             folder = make_run(runs_dir, presets.load(name), seed, accuracy, 20 * index + seed)
-            answer(folder, [seed] if index else [seed, 20, 21, 22, 23, 24, 25, 26, 27])
+            write_predictions(folder, [seed] if index else [seed, 20, 21, 22, 23, 24, 25, 26, 27])
     failed = presets.load("iter5").with_settings({"optimizer.lr": "0.5"})
     annotations.write_tags(make_run(runs_dir, failed, 0, 0.5, 50, outcome="failed"), ["too-fast"])
     interrupted = make_run(runs_dir, presets.load("v2"), 0, 0.99, 51)
@@ -112,15 +113,26 @@ async def until(pilot: Pilot[Any], is_so: Callable[[], bool]) -> None:
     raise AssertionError("the condition never became true")
 
 
+async def until_in_view(pilot: Pilot[Any], word: str) -> None:
+    """Waits until a word is in the lines of the open view of a run."""
+    lines = pilot.app.screen.query_one("#view-lines", Static)
+    await until(pilot, lambda: word in str(lines.content))
+
+
+async def until_on_top(pilot: Pilot[Any], screen_class: type[Screen[Any]]) -> None:
+    """Waits until a screen of this class is on top."""
+    await until(pilot, lambda: isinstance(pilot.app.screen, screen_class))
+
+
 def facts(pilot: Pilot[Any]) -> str:
-    """What is told of the run under the cursor."""
+    """The details of the run under the cursor."""
     return str(pilot.app.screen.query_one("#run-facts", Static).content)
 
 
 def told(pilot: Pilot[Any]) -> bool:
-    """Whether the facts are those of the run under the cursor."""
-    group, told = table(pilot).group, pilot.app.screen.query_one(RunDetail).facts
-    return told is None if group is None else told is not None and names_of(told.group) == names_of(group)
+    """Whether the details are those of the run under the cursor."""
+    group, details = table(pilot).group, pilot.app.screen.query_one(RunDetail).facts
+    return details is None if group is None else details is not None and names_of(details.group) == names_of(group)
 
 
 def table(pilot: Pilot[Any]) -> RunTable:
@@ -140,9 +152,9 @@ def look(pilot: Pilot[Any]) -> str:
 
 def runner(pilot: Pilot[Any]) -> CannedRunner:
     """The canned runner."""
-    found = pilot.app.runner  # type: ignore[attr-defined]
-    assert isinstance(found, CannedRunner)
-    return found
+    canned_runner = pilot.app.runner  # type: ignore[attr-defined]
+    assert isinstance(canned_runner, CannedRunner)
+    return canned_runner
 
 
 def run_folder(name: str) -> Path:
@@ -246,7 +258,7 @@ async def test_the_cursor_stays_on_its_run() -> None:
 
 
 async def test_columns_are_chosen_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hidden, shown, moved; written to the settings."""
+    """Columns can be hidden, shown and moved, and are written to the settings."""
     kept: list[Any] = []
     monkeypatch.setattr(
         "mnist_tui.settings.settings.write", lambda key, value: kept.append((key, value)), raising=False
@@ -265,7 +277,7 @@ async def test_columns_are_chosen_and_kept(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 async def test_what_changed_is_found() -> None:
-    """Beside the table, for the run under the cursor."""
+    """The details show what changed for the run under the cursor."""
     async with runs_mode() as pilot:
         await type_filter(pilot, "tag:too-fast")
         await until(pilot, lambda: "  optimizer.lr: 0.002 → 0.5" in facts(pilot))
@@ -275,7 +287,7 @@ async def test_what_changed_is_found() -> None:
 
 
 async def test_open(tmp_path: Path) -> None:
-    """Every view of a run, and back."""
+    """Every view of a run can be opened and closed."""
     async with runs_mode() as pilot:
         await type_filter(pilot, "iter5 seed=0 state:completed")
         await pilot.press("enter")
@@ -292,8 +304,7 @@ async def test_open(tmp_path: Path) -> None:
         for view, word in words.items():
             await pilot.press("right")
             assert pilot.app.screen.view == view  # type: ignore[attr-defined]
-            shown = pilot.app.screen.query_one("#view-lines", Static)
-            await until(pilot, lambda shown=shown, word=word: word in str(shown.content))
+            await until_in_view(pilot, word)
         await pilot.press("right")
         assert pilot.app.screen.query_one("#view-curves").display
         await pilot.press("escape")
@@ -301,7 +312,7 @@ async def test_open(tmp_path: Path) -> None:
 
 
 async def test_resume_and_extend() -> None:
-    """In the lab; what cannot be resumed is not."""
+    """Runs are resumed and extended in the lab; one that cannot be resumed is refused."""
     async with runs_mode() as pilot:
         await type_filter(pilot, "iter5 seed=1")
         await pilot.press("r")
@@ -357,7 +368,7 @@ async def test_notes_and_tags() -> None:
 
 
 async def test_delete_asks_and_is_undone() -> None:
-    """Of a group all seeds go."""
+    """Deleting asks first and can be undone; of a group all seeds are deleted."""
     async with runs_mode() as pilot:
         await type_filter(pilot, "iter4")
         await pilot.press("D")
@@ -391,8 +402,8 @@ async def test_export(tmp_path: Path) -> None:
         await until(pilot, (tmp_path / "copy.zip").exists)
 
 
-async def test_what_is_no_run_is_only_told() -> None:
-    """No key does anything to it but a word."""
+async def test_what_is_no_run_cannot_be_changed() -> None:
+    """Keys on a folder that is no run show a notice and change nothing."""
     async with runs_mode() as pilot:
         before = sorted(Path("runs").iterdir())
         for what in ("state:damaged", "pictures"):
@@ -457,7 +468,7 @@ async def test_repeats_and_data_sets() -> None:
 
 
 async def test_a_mark_keeps_its_colour() -> None:
-    """When another is taken away, and when the runs are read again."""
+    """A mark keeps its colour when another is removed, and after a new scan."""
     async with runs_mode() as pilot:
         await pilot.press("g", "down", "down", "down", "space", "space", "space")
         selection = pilot.app.screen.selection  # type: ignore[attr-defined]
@@ -470,13 +481,13 @@ async def test_a_mark_keeps_its_colour() -> None:
         assert selection.colors == before
 
 
-async def test_a_run_goes_on_in_the_other_modes() -> None:
-    """The lab stays what it was, whatever is looked at."""
+async def test_the_lab_stays_in_other_modes() -> None:
+    """The lab stays as it is while other modes are shown."""
     async with runs_mode() as pilot:
         lab = pilot.app.lab  # type: ignore[attr-defined]
-        for key, kind in (("3", CompareScreen), ("1", LabScreen), ("2", RunsScreen), ("3", CompareScreen)):
+        for key, screen_class in (("3", CompareScreen), ("1", LabScreen), ("2", RunsScreen), ("3", CompareScreen)):
             await pilot.press(key)
-            await until(pilot, lambda kind=kind: isinstance(pilot.app.screen, kind))
+            await until_on_top(pilot, screen_class)
         assert lab.is_attached
         await pilot.press("q")
         await until(pilot, lambda: pilot.app._exit)

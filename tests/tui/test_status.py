@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from mnist_tui.runs.events import Event, Paused, Progress
+from mnist_tui.tui import telemetry
 from mnist_tui.tui.charts.run_curves import RunCurves
 from mnist_tui.tui.status import Part, SeedProgress, StatusLine, fitted, progress_parts
 
@@ -26,17 +27,17 @@ def canned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def track(*events: Event) -> RunCurves:
     """A run in its seventh epoch of 20, ten seconds an epoch."""
     now = 0.0
-    found = RunCurves(clock=lambda: now)
-    found.add(STARTED)
+    curves = RunCurves(clock=lambda: now)
+    curves.add(STARTED)
     now = 1.0
-    found.add(Progress(1, 1, 938, 0.9, 0.002, 9_000.0))
-    found.add(Progress(1, 1, 938, 0.9, 0.002, 9_000.0))
+    curves.add(Progress(1, 1, 938, 0.9, 0.002, 9_000.0))
+    curves.add(Progress(1, 1, 938, 0.9, 0.002, 9_000.0))
     for epoch in range(1, 7):
-        found.add(row(epoch, 0.9923 if epoch == 4 else 0.9912))
+        curves.add(row(epoch, 0.9923 if epoch == 4 else 0.9912))
     now = 66.0
     for event in (Progress(7, 469, 938, 0.0123, 0.002, 9_000.0), *events):
-        found.add(event)
-    return found
+        curves.add(event)
+    return curves
 
 
 def line(width: int, seeds: int = 5, *events: Event) -> str:
@@ -55,10 +56,10 @@ PARTS = st.lists(
 @given(PARTS, st.integers(0, 60))
 def test_no_line_is_too_long(parts: list[Part], width: int) -> None:
     """Whatever its parts are; and something stands there where there is anything to say and room for it."""
-    found = fitted(parts, width)
+    text = fitted(parts, width)
 
-    assert cell_len(found) <= width
-    assert found or width < 2 or not any(part.text for part in parts)
+    assert cell_len(text) <= width
+    assert text or width < 2 or not any(part.text for part in parts)
 
 
 @given(st.permutations(range(6)), st.integers(2, 60))
@@ -93,12 +94,12 @@ def test_everything_where_there_is_room() -> None:
 def test_what_goes_first() -> None:
     """The device, then the numbers of the step, the bar and the name; what is asked most is never given up for them."""
     words = ["mem", "step 469", "img/s", "loss", "32%", "training", "iter5", "best"]
-    asked = "seed 2 of 5  epoch 7/20  test 99.12%  ETA 2 min 15 s"
-    widths = range(200, len(asked) - 1, -1)
+    whole = "seed 2 of 5  epoch 7/20  test 99.12%  ETA 2 min 15 s"
+    widths = range(200, len(whole) - 1, -1)
     gone = [next(width for width in widths if word not in line(width)) for word in words]
 
     assert gone == sorted(gone, reverse=True)
-    assert all(word in line(width) for word in asked.split("  ") for width in widths)
+    assert all(word in line(width) for word in whole.split("  ") for width in widths)
 
 
 @pytest.mark.parametrize(
@@ -112,10 +113,10 @@ def test_what_goes_first() -> None:
 )
 def test_terminals_that_are_small(width: int, said: str) -> None:
     """Seed, epoch, accuracy and time of arrival stay, as long as there is any room for them."""
-    found = line(width)
+    text = line(width)
 
-    assert set(said.split("  ")) - set(found.split("  ")) <= {"training", "best 99.23% in 4"}
-    assert cell_len(found) <= width
+    assert set(said.split("  ")) - set(text.split("  ")) <= {"training", "best 99.23% in 4"}
+    assert cell_len(text) <= width
 
 
 def test_one_seed_is_not_counted() -> None:
@@ -124,7 +125,7 @@ def test_one_seed_is_not_counted() -> None:
 
 
 def test_a_pause_is_said_in_any_width() -> None:
-    """A run that waits must not look as if it went on."""
+    """A paused run is marked as paused at every width."""
     lines = [line(width, 1, Paused(7, 469)) for width in (200, 78, 38, 18)]
 
     assert ["paused" in said for said in lines] == [True] * 4
@@ -153,16 +154,19 @@ async def test_the_line_at_every_size(size: tuple[int, int]) -> None:
         await pilot.pause()
         seen = look(pilot).splitlines()
 
-    wanted = ["1/5", "3/20", "99.12%"][: size[0] // 5] if size[1] == 1 else ["seed 1 of 5", "epoch 3/20", "test 99.12%"]
+    expected = (
+        ["1/5", "3/20", "99.12%"][: size[0] // 5] if size[1] == 1 else ["seed 1 of 5", "epoch 3/20", "test 99.12%"]
+    )
 
-    assert any(set(wanted) <= set(text.strip().split("  ")) for text in seen)
+    assert any(set(expected) <= set(text.strip().split("  ")) for text in seen)
     assert all("cpu" not in text for text in seen)
     assert len(seen) == size[1]
 
 
 @pytest.mark.usefixtures("canned")
-async def test_the_device_stands_at_the_right() -> None:
+async def test_the_device_stands_at_the_right(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there is room for it."""
+    monkeypatch.setattr(telemetry, "in_words", lambda reading, width: DEVICE)
     async with lab(size=(160, 40)) as pilot:
         screen(pilot).query_one(StatusLine).device = DEVICE
         await tell(pilot, replace(STARTED, name="測試"), row(1), Progress(2, 1, 938, 0.3, 0.002, 9_000.0))

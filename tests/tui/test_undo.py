@@ -56,10 +56,10 @@ async def test_every_kind_of_edit_is_taken_back_and_made_again() -> None:
             texts = area(pilot).text, field(pilot, "epochs").value
             shown.append((screen(pilot).design.draft, texts))
 
-        wanted = [*drafts[-2::-1], *drafts[1:]]
+        expected = [*drafts[-2::-1], *drafts[1:]]
         assert drafts[-1].result.spec == saved
-        assert [draft for draft, _ in shown] == wanted
-        assert [texts for _, texts in shown] == [(draft.layers, draft.text_of("epochs")) for draft in wanted]
+        assert [draft for draft, _ in shown] == expected
+        assert [texts for _, texts in shown] == [(draft.layers, draft.text_of("epochs")) for draft in expected]
 
 
 @pytest.mark.usefixtures("canned")
@@ -90,7 +90,7 @@ async def test_undo_in_a_field_leads_to_what_was_designed_the_last_time() -> Non
 
 @pytest.fixture
 def labs(tmp_path: Path) -> Iterator[list[Lab]]:
-    """The laboratories of a test, which are closed with it."""
+    """The laboratories of a test, closed when it ends."""
     opened: list[Lab] = []
     yield opened
     for each in opened:

@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 from textual.widget import Widget
 from textual.widgets import Input, OptionList
 
+from mnist_tui.analysis.images import pixels
 from mnist_tui.runs import metrics, verdict
 from mnist_tui.runs.events import EpochEnded, best_of
 from mnist_tui.spec import presets
@@ -21,7 +22,7 @@ from mnist_tui.spec.layer_diff import layer_changes
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.tui.lab import layer_table
 from mnist_tui.tui.lab.budget import BudgetCard, budget_lines, budget_text
-from mnist_tui.tui.lab.digits import DigitsStrip, pixels
+from mnist_tui.tui.lab.digits import DigitsStrip
 from mnist_tui.tui.lab.epochs import EpochTable, cell, columns
 from mnist_tui.tui.lab.layer_table import LayerTable
 from mnist_tui.tui.lab.picker import PresetPicker
@@ -51,7 +52,7 @@ def narrower(iter5: RunSpec) -> RunSpec:
 
 
 class One(App[None]):
-    """A widget alone on the screen; keeps the messages that it sends."""
+    """A widget alone on the screen, which keeps the messages that it posts."""
 
     def __init__(self, widget: Widget) -> None:
         super().__init__()
@@ -137,7 +138,7 @@ def test_a_run_over_its_allowance(iter5: RunSpec) -> None:
 
 
 def test_no_target(iter5: RunSpec) -> None:
-    """Only the facts."""
+    """Without a target only the facts are shown."""
     spec = with_target(iter5, parameters=None, test_accuracy=None, last_epochs=None, epochs=None)
 
     assert [line.standing for line in budget_lines(spec, [row(1)], True)] == ["not asked"] * 3
@@ -145,7 +146,7 @@ def test_no_target(iter5: RunSpec) -> None:
 
 
 def test_what_is_open_is_missed_once_the_run_has_ended(iter5: RunSpec) -> None:
-    """As long as a run goes on, it may still come to its target; what is not judged is never missed."""
+    """While a run is trained it may still reach its target; what is not judged is never missed."""
     lines, digits = budget_lines(iter5, [row(1)], True), budget_lines(iter5, [row(1)], False)
 
     assert "… best 98.00/99.40%" in budget_text(lines, has_ended=False, ascii_only=False).plain
@@ -203,7 +204,7 @@ async def test_changes_are_marked_with_their_parameters(iter5: RunSpec, narrower
 
 
 async def test_more_room_more_columns(iter5: RunSpec) -> None:
-    """Torchsummary's three first."""
+    """Wider tables have more columns, those of torchsummary first."""
     headings = []
     for width in (40, 64, 120):
         table = LayerTable()
@@ -243,7 +244,7 @@ def test_columns_fit(has_val: bool) -> None:
         assert {"epoch", "train %", "test %"} <= set(layout)
 
 
-async def test_the_best_and_the_steered_are_marked() -> None:
+async def test_the_best_epoch_and_changed_rates_are_marked() -> None:
     """`*` and bold move to the new best, from every cell of the old one; `!` stays."""
     table = EpochTable()
     rows = [row(1, 0.98), row(2, 0.99, steered=True), row(3, 0.985, steered=True)]
@@ -311,20 +312,20 @@ async def test_as_many_digits_as_fit(size: tuple[int, int], across: int, down: i
 
 
 async def test_a_long_caption_takes_the_lines_that_are_left() -> None:
-    """What the network is fed is told whole where there is room, else cut at the end."""
+    """The title of the digits is whole where there is room, else cut at the end."""
     strip = DigitsStrip(ascii_only=False)
     async with alone(strip, 34, 11) as pilot:
-        strip.show([DIGIT], [7], "MNIST as the network is fed it: " + "RandomRotation(15), " * 3)
+        strip.show([DIGIT], [7], "MNIST as the network sees it: " + "RandomRotation(15), " * 3)
         roomy = await look(pilot)
         await pilot.resize_terminal(34, 9)
         tight = await look(pilot)
 
     assert roomy[8:11] == [
-        "MNIST as the network is fed it:",
+        "MNIST as the network sees it:",
         "RandomRotation(15),",
         "RandomRotation(15), RandomRotatio…",
     ]
-    assert tight[8] == "MNIST as the network is fed it: R…"
+    assert tight[8] == "MNIST as the network sees it: Ran…"
 
 
 async def test_digits_in_ascii_and_on_demand() -> None:
@@ -336,12 +337,12 @@ async def test_digits_in_ascii_and_on_demand() -> None:
         strip.show([DIGIT] * 8, list(range(8)), "MNIST")
         lines = await look(pilot)
         await pilot.click(DigitsStrip)
-        told = pilot.app.told  # type: ignore[attr-defined]
+        messages = pilot.app.told  # type: ignore[attr-defined]
 
     assert waiting[0] == "waiting for [PyTorch]"
     assert "".join(lines).isascii()
     assert "@" * 14 in lines[6]
-    assert [type(message) for message in told] == [DigitsStrip.Redraw]
+    assert [type(message) for message in messages] == [DigitsStrip.Redraw]
 
 
 # --- the presets ---
@@ -415,15 +416,15 @@ async def test_search_and_pick(own: Path) -> None:
         none = list(prompts(picker))
         field.value = "my_net"
         await pilot.pause()
-        found = list(prompts(picker))
+        names = list(prompts(picker))
         marked = picker.query_one(OptionList).highlighted
         await pilot.press("enter")
-        told = [message.path.stem for message in pilot.app.told]  # type: ignore[attr-defined]
+        picked = [message.path.stem for message in pilot.app.told]  # type: ignore[attr-defined]
 
     assert none == ["my_network_deep"]
-    assert found == ["my_network_deep", "my_network_wide"]
+    assert names == ["my_network_deep", "my_network_wide"]
     assert marked == 0
-    assert told == ["my_network_deep"]
+    assert picked == ["my_network_deep"]
 
 
 @pytest.mark.parametrize("width", [30, *WIDTHS])

@@ -76,14 +76,14 @@ class Canvas:
     def draw(self, xs: Sequence[float], ys: Sequence[float], style: Style, ascii_marker: str | None = None) -> None:
         """Joins the points by straight lines; with a marker, in plain characters."""
         frame = self.frame
-        before: tuple[int, int] | None = None
+        previous: tuple[int, int] | None = None
         for x, y in zip(xs, ys, strict=True):
             if not math.isfinite(y):
-                before = None
+                previous = None
                 continue
             point = (frame.column(x), frame.row(y))
-            self._segment(before or point, point, style, ascii_marker)
-            before = point
+            self._segment(previous or point, point, style, ascii_marker)
+            previous = point
 
     def mark(self, x: float, y: float, character: str, style: Style) -> None:
         """Puts one character at a point; none where `y` is not finite."""

@@ -144,10 +144,10 @@ def ticks(low: float, high: float, count: int, log_y: bool) -> list[float]:
     if log_y and low > 0:
         powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
         for steps in ((1, 2, 5), (1, 3), (1,)):
-            found = [step * 10.0**power for power in powers for step in steps if low <= step * 10.0**power <= high]
-            if len(found) <= count:
-                return found or [low, high][:count]
-        return found[:: -(-len(found) // count)]
+            values = [step * 10.0**power for power in powers for step in steps if low <= step * 10.0**power <= high]
+            if len(values) <= count:
+                return values or [low, high][:count]
+        return values[:: -(-len(values) // count)]
     rough = (high - low) / max(1, count)
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * 0.999)

@@ -81,8 +81,8 @@ def picture_of(
 ) -> Picture:
     """The picture of a metric: the runs of a group, a pinned run, and the target of the newest run."""
     run = group.runs[-1] if group.runs else None
-    wanted = target.test_accuracy if target and metric == "accuracy" else None
-    held_for = target.last_epochs if target and wanted is not None else None
+    target_accuracy = target.test_accuracy if target and metric == "accuracy" else None
+    held_for = target.last_epochs if target and target_accuracy is not None else None
     x_max = float(_axis_end(run) if run else len(pinned.rows) if pinned else 1)
     planned = float(run.planned_epochs if run else x_max)
     marks = [x for x, _ in run.marks] if run else []
@@ -92,7 +92,7 @@ def picture_of(
         marks=marks,
         best=run.best.epoch if run and run.best else None,
         x_max=x_max,
-        target=None if wanted is None else 100 * wanted,
+        target=None if target_accuracy is None else 100 * target_accuracy,
         judged=(planned - held_for + 0.5, planned) if held_for else None,
         key=(
             run and run.run,
@@ -102,7 +102,7 @@ def picture_of(
             *marks,
             pinned and pinned.run,
             smoothing,
-            wanted,
+            target_accuracy,
             held_for,
         ),
     )
@@ -176,18 +176,18 @@ class Drawing:
         width, height = self.width - AXIS, self.height - 1
         if self.width < SMALLEST[0] or height < SMALLEST[1] - 1:
             return None
-        seen = [self._inside(line, beyond=0) for line in self.picture.lines]
-        lines = [line for line in seen if line.xs] or self.picture.lines
+        visible = [self._inside(line, beyond=0) for line in self.picture.lines]
+        lines = [line for line in visible if line.xs] or self.picture.lines
         low, high = limits(self.view.metric, lines, self.view.log_y, self.picture.target)
         return Frame(width, height, self.view.low_x, self.view.high_x, low, high, self.view.log_y)
 
     def _ticks(self, frame: Frame) -> list[float]:
-        found = ticks(frame.low_y, frame.high_y, max(2, frame.height // 3), self.view.log_y)
+        positions = ticks(frame.low_y, frame.high_y, max(2, frame.height // 3), self.view.log_y)
         target = self.picture.target
         if target is None or not frame.low_y <= target <= frame.high_y:
-            return found
+            return positions
         near = {frame.row(target) // 4 + offset for offset in (-1, 0, 1)}
-        return [*(tick for tick in found if frame.row(tick) // 4 not in near), target]
+        return [*(tick for tick in positions if frame.row(tick) // 4 not in near), target]
 
     def _inside(self, line: Curve, beyond: int = 1) -> Curve:
         """The visible part of a line, and `beyond` points outside either edge, up to which it is drawn."""
@@ -208,8 +208,8 @@ class Drawing:
 
     def _draw_line(self, canvas: Canvas, frame: Frame, line: Curve) -> None:
         style = self.style(COLOURS[line.role])
-        seen = self._inside(line)
-        xs, ys = thin(seen.xs, seen.ys, 2 * frame.width)
+        visible = self._inside(line)
+        xs, ys = thin(visible.xs, visible.ys, 2 * frame.width)
         point = POINTS[line.role][self.ascii_only]
         if line.role != "pinned" or self.ascii_only:
             canvas.draw(xs, ys, style, point or "." if self.ascii_only else None)
@@ -223,8 +223,8 @@ class Drawing:
     def _draw_clipped(self, canvas: Canvas, frame: Frame) -> None:
         """Marks points below the visible range, so that they are not missed."""
         for line in self.picture.lines:
-            seen = self._inside(line, beyond=0)
-            for x, y in zip(seen.xs, seen.ys, strict=True):
+            visible = self._inside(line, beyond=0)
+            for x, y in zip(visible.xs, visible.ys, strict=True):
                 if line.role in ("train", "test", "val") and math.isfinite(y) and y < frame.low_y:
                     canvas.mark(x, frame.low_y, "v" if self.ascii_only else "▾", self.style(COLOURS[line.role]))
 
@@ -299,10 +299,10 @@ class Plot(Widget):
 
 def epoch_axis(frame: Frame, style: StyleType) -> Text:
     """The line below a plot: whole epochs, or fractions if fewer than two are visible."""
-    found = ticks(frame.low_x, frame.high_x, max(2, frame.width // 8), False)
-    whole = [tick for tick in found if tick == int(tick)]
+    positions = ticks(frame.low_x, frame.high_x, max(2, frame.width // 8), False)
+    whole = [tick for tick in positions if tick == int(tick)]
     cells = [" "] * frame.width
-    for tick in whole if len(whole) > 1 else found:
+    for tick in whole if len(whole) > 1 else positions:
         label = f"{tick:g}"
         at = min(max(0, frame.column(tick) // 2), frame.width - len(label))
         cells[at : at + len(label)] = label

@@ -156,8 +156,10 @@ class SeedGroup:
         by_epoch: dict[int, list[float]] = {}
         for run_curves in self.runs:
             for row in run_curves.rows:
-                if (found := value(row)) is not None:
-                    by_epoch.setdefault(row.epoch, []).append(found)
+                if (number := value(row)) is not None:
+                    by_epoch.setdefault(row.epoch, []).append(number)
         return [
-            (epoch, min(found), fmean(found), max(found)) for epoch, found in sorted(by_epoch.items()) if len(found) > 1
+            (epoch, min(values), fmean(values), max(values))
+            for epoch, values in sorted(by_epoch.items())
+            if len(values) > 1
         ]

@@ -96,12 +96,12 @@ class CompareScreen(WorkerScreen):
     def compute(self) -> None:
         """Reads and compares the marked rows."""
         arms = self.selection.arms()
-        shown = [
+        curves = [
             "Compare",
             f"{len(arms)} marked" if arms else "nothing is marked",
             f"judged by {MEASURES[self.measure]}",
         ]
-        self.query_one(Headline).show(shown)
+        self.query_one(Headline).show(curves)
         if not arms:
             self._put((), Text(EMPTY))
             return
@@ -247,9 +247,9 @@ def _block(names: Sequence[str], name: int, columns: Sequence[tuple[Any, Sequenc
     text = Text()
     cells = [[_cut(each, name) for each in names]]
     for (sign, _), (label, *values) in columns:
-        shown = [f"{sign} {label}", *values]
-        widest = min(room, max(map(cell_len, shown)))
-        cells.append([_cut(value, widest) for value in shown])
+        column_cells = [f"{sign} {label}", *values]
+        widest = min(room, max(map(cell_len, column_cells)))
+        cells.append([_cut(value, widest) for value in column_cells])
     for style, (heading, *_) in zip(["", *(shade for (_, shade), _ in columns)], cells, strict=True):
         text.append(GAP if text else "", "underline").append(heading, f"underline {style}")
     for line in list(zip(*cells, strict=True))[1:]:

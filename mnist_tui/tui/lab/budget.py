@@ -136,10 +136,10 @@ class BudgetCard(Static):
         texts = [self._line(spec, line) for line in lines]
         if max(text.cell_len for text in texts) > self.size.width:  # The standing, at the right, must stay visible.
             texts = [self._short_line(line) for line in lines]
-        shown = Text("\n").join(texts)
-        if shown != self._shown:
-            self._shown = shown
-            self.update(shown, layout=False)
+        card_text = Text("\n").join(texts)
+        if card_text != self._shown:
+            self._shown = card_text
+            self.update(card_text, layout=False)
 
     def on_resize(self) -> None:
         if self._spec is not None:

@@ -19,7 +19,7 @@ BINDINGS: list[BindingType] = with_ids(
         Binding("ctrl+y", "redo_change", "Redo", show=False),
         Binding("escape", "leave_field", "Leave the field", show=False, tooltip="single letters are keys again"),
         Binding("t,f9", "start", "Train"),
-        Binding("space,f8", "pause", "Pause", tooltip="and goes on"),
+        Binding("space,f8", "pause", "Pause", tooltip="or unpause"),
         Binding("full_stop", "step", "Step", tooltip="one optimizer step, then pauses"),
         Binding("s", "stop", "Stop", tooltip="after this step; saves, and keeps the run"),
         Binding("l", "rate", "Rate", tooltip="another learning rate, while it runs"),
@@ -36,6 +36,7 @@ BINDINGS: list[BindingType] = with_ids(
 )
 
 HELP_NAMES = {
+    "LayersTextArea": "Editor",
     "LayersEditor": "Network",
     "Input": "Field",
     "RecipeForm": "Recipe",

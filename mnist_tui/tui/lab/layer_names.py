@@ -23,10 +23,10 @@ def names_at(line: str) -> tuple[str, list[str], str]:
     """The word at the end of a line cut at the cursor, the names that can complete it, and what follows a name."""
     match = re.search(r"[A-Za-z_]\w*$", line)
     word = match[0] if match else ""
-    before = line[: len(line) - len(word)]
-    if "#" in line or re.search(r"[\w.)\]=]\s*$", before):
+    text_before = line[: len(line) - len(word)]
+    if "#" in line or re.search(r"[\w.)\]=]\s*$", text_before):
         return word, [], ""
-    name, inside = open_call(before)
+    name, inside = open_call(text_before)
     if name is None or takes_layers(name) or word[:1].isupper():
         return word, sorted(LAYER_TYPES), "("
     given = inside.split(",")[:-1]

@@ -38,11 +38,11 @@ def table(changes: Sequence[Change], width: int) -> list[Text]:
     )
     # More columns are worth more than long argument names.
     name = short if len(_optional(width - fixed - short)) > len(_optional(width - fixed - full)) else full
-    shown = _optional(width - fixed - name)
+    optional = _optional(width - fixed - name)
     heads = [f"{'output':<{output}} {'params':>{parameters}}", *([f"{'change':>{delta}}"] if delta else [])]
-    heads += [f"{heading:>{cells}}" for heading, _, cells in shown]
+    heads += [f"{heading:>{cells}}" for heading, _, cells in optional]
     lines = [Text(f"  {'layer':<{name}} {' '.join(heads)}", "bold", no_wrap=True)]
-    return lines + [_line(change, total, name, sizes, shown) for change in changes]
+    return lines + [_line(change, total, name, sizes, optional) for change in changes]
 
 
 def _optional(width: int) -> list[tuple[str, int, int]]:
@@ -86,7 +86,7 @@ def _shorten(label: str, width: int) -> str:
 
 
 def _line(
-    change: Change, total: int, name: int, sizes: tuple[int, int, int], shown: list[tuple[str, int, int]]
+    change: Change, total: int, name: int, sizes: tuple[int, int, int], optional: list[tuple[str, int, int]]
 ) -> Text:
     output, parameters, delta = sizes
     row = change.row or change.before
@@ -97,18 +97,18 @@ def _line(
     line = Text(f"{MARKS[change.kind]} {label:<{name}} {cells[2]:<{output}} {cells[3]:>{parameters}}", no_wrap=True)
     if delta:
         line.append(f" {f'{change.parameters:+,}' if change.parameters else '':>{delta}}")
-    for _, position, width in shown:
+    for _, position, width in optional:
         line.append(f" {cells[position]:>{width}}" if change.kind != "removed" else f" {'':>{width}}")
     line.stylize({"same": "", "changed": "bold", "added": "bold", "removed": "dim strike"}[change.kind])
     return line
 
 
-def totals(rows: Sequence[LayerRow], before: Sequence[LayerRow], width: int) -> list[Text]:
+def totals(rows: Sequence[LayerRow], previous_rows: Sequence[LayerRow], width: int) -> list[Text]:
     """Parameters, multiply-adds, memory and receptive field, in two or three lines."""
     sums = summary.totals(tuple(rows))
-    change = sums.parameters - sum(row.parameters for row in before)
+    change = sums.parameters - sum(row.parameters for row in previous_rows)
     delta = f" ({change:+,})" if change else ""
-    counts = ", ".join(f"{count} {kind}" for kind, count in summary.layer_counts(tuple(rows)).items())
+    counts = ", ".join(f"{count} {layer_type}" for layer_type, count in summary.layer_counts(tuple(rows)).items())
     lines = [
         f"{sums.parameters:,} params{delta}, {sums.multiply_adds:,} MACs, {sums.total_mb:.2f} MB",
         f"{counts}; trainable {sums.trainable:,}" if width > 50 else counts,
@@ -141,9 +141,9 @@ class LayerTable(Vertical):
             yield Static(id="layer-rows")
         yield Static(id="layer-totals")
 
-    def show(self, changes: Sequence[Change], before: Sequence[LayerRow], is_valid: bool) -> None:
+    def show(self, changes: Sequence[Change], previous_rows: Sequence[LayerRow], is_valid: bool) -> None:
         """Shows the layers against those of the preset; unless `is_valid`, they are the last valid ones."""
-        self._changes, self._before, self._is_valid = changes, before, is_valid
+        self._changes, self._before, self._is_valid = changes, previous_rows, is_valid
         self._draw()
 
     def on_resize(self, event: events.Resize) -> None:
@@ -162,7 +162,7 @@ class LayerTable(Vertical):
 
     def _put(self, place: str, lines: list[Text]) -> None:
         """Shows other lines; the screen is laid out again only if their number changes."""
-        before = self._shown.get(place, [])
-        if lines != before:
+        previous_lines = self._shown.get(place, [])
+        if lines != previous_lines:
             self._shown[place] = lines
-            self.query_one(place, Static).update(Text("\n").join(lines), layout=len(lines) != len(before))
+            self.query_one(place, Static).update(Text("\n").join(lines), layout=len(lines) != len(previous_lines))

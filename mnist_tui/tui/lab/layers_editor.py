@@ -67,7 +67,7 @@ class LayersEditor(Vertical):
                 tooltip="of the layer or argument at the cursor",
             ),
             Binding(
-                "ctrl+t", "insert_after", "Insert after…", tooltip="a layer after every layer of the kind at the cursor"
+                "ctrl+t", "insert_after", "Insert after…", tooltip="a layer after every layer of the type at the cursor"
             ),
         ]
     )
@@ -159,18 +159,18 @@ class LayersEditor(Vertical):
     def action_insert_after(self) -> None:
         """Asks for a layer and inserts it after every layer of the type at the cursor."""
         lines, row = self._area.document.lines, self._area.cursor_location[0]
-        kind = line_edits.kind_of(lines[row])
-        count = sum(line_edits.kind_of(line) == kind for line in lines)
-        if not kind:
-            self.notify("put the cursor on a layer: another one goes after every layer of its kind")
+        layer_type = line_edits.layer_type_of(lines[row])
+        count = sum(line_edits.layer_type_of(line) == layer_type for line in lines)
+        if not layer_type:
+            self.notify("put the cursor on a layer: another one goes after every layer of its type")
             return
-        hint = f"After {count} line{'s' if count > 1 else ''}. Put the cursor on another layer first for another kind."
-        question = Question(f"Insert which layer after every {kind}?", hint, "BatchNorm2d()", _wrong_layer)
-        self.post_message(OpenScreen(AskDialog(question), partial(self._insert_after, kind)))
+        hint = f"After {count} line{'s' if count > 1 else ''}. Put the cursor on another layer first for another type."
+        question = Question(f"Insert which layer after every {layer_type}?", hint, "BatchNorm2d()", _wrong_layer)
+        self.post_message(OpenScreen(AskDialog(question), partial(self._insert_after, layer_type)))
 
-    def _insert_after(self, kind: str, layer: str | None) -> None:
+    def _insert_after(self, layer_type: str, layer: str | None) -> None:
         if layer:
-            lines = line_edits.with_layer_after(self._area.document.lines, kind, layer)
+            lines = line_edits.with_layer_after(self._area.document.lines, layer_type, layer)
             self._area.put_lines(lines, self._area.cursor_location)
 
     # --- the list of completions ---

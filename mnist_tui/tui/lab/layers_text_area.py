@@ -89,10 +89,10 @@ class LayersTextArea(TextArea):
         line = super().get_line(line_index)
         colours = self.app.theme_variables
         for token in _TOKENS.finditer(line.plain):
-            kind = str(token.lastgroup)
-            if kind == "layer":
+            token_type = str(token.lastgroup)
+            if token_type == "layer":
                 line.stylize("bold" if token[0] in LAYER_TYPES else "underline", token.start(), token.end())
-            name = {"layer": "primary", "word": "accent"}.get(kind) or _STYLES.get(kind, "foreground")
+            name = {"layer": "primary", "word": "accent"}.get(token_type) or _STYLES.get(token_type, "foreground")
             line.stylize(Style(color=Color.from_rgb(*rgb(colours, name))), token.start(), token.end())
         if self.wrong_line == line_index + 1:
             line.stylize("underline bold")

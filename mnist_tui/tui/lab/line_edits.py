@@ -1,4 +1,4 @@
-"""Edits of the layers, line by line: duplicate, move, and a layer after every layer of one kind."""
+"""Edits of the layers, line by line: duplicate, move, and a layer after every layer of one type."""
 
 import re
 from collections.abc import Sequence
@@ -16,17 +16,17 @@ def move(lines: Sequence[str], row: int, steps: int) -> tuple[list[str], int]:
     return [*rest[:to], lines[row], *rest[to:]], to
 
 
-def kind_of(line: str) -> str:
+def layer_type_of(line: str) -> str:
     """The name of the layer that a line calls; "" for a line without a call."""
     match = re.match(r"\s*(\w+)\s*\(", line)
     return match[1] if match else ""
 
 
-def with_layer_after(lines: Sequence[str], kind: str, layer: str) -> list[str]:
-    """The lines with a layer after each line that calls a layer of a kind."""
+def with_layer_after(lines: Sequence[str], layer_type: str, layer: str) -> list[str]:
+    """The lines with a layer after each line that calls a layer of this type."""
     result: list[str] = []
     for line in lines:
         result.append(line)
-        if kind_of(line) == kind:
+        if layer_type_of(line) == layer_type:
             result.append(f"{line[: len(line) - len(line.lstrip())]}{layer}")
     return result

@@ -47,9 +47,9 @@ class Previews:
         if self._is_new("digits", (train.augment, knobs, self._design.run_texts["dataset"], self._draw)):
             self._sample(spec, self._show_digits)
 
-    def _is_new(self, kind: str, key: object) -> bool:
-        is_new = self._requested.get(kind) != key
-        self._requested[kind] = key
+    def _is_new(self, preview: str, key: object) -> bool:
+        is_new = self._requested.get(preview) != key
+        self._requested[preview] = key
         return is_new
 
     def redraw(self) -> None:
@@ -84,4 +84,4 @@ class Previews:
         spec = self._design.spec
         augment = ", ".join(map(str, spec.train.augment)) if spec is not None else ""
         draw = f"draw {self._draw + 1}: {augment or 'no augmentation'}"
-        self._strip.show(sample.digits, sample.labels, f"{sample.dataset} as the network is fed it, {draw}")
+        self._strip.show(sample.digits, sample.labels, f"{sample.dataset} as the network sees it, {draw}")

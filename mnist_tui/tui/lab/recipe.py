@@ -116,10 +116,10 @@ class RecipeForm(VerticalScroll):
         self._shown: ShownDraft | None = None
         self._errors_timer: Timer | None = None
 
-    def show(self, shown: "ShownDraft") -> None:
+    def show(self, draft: "ShownDraft") -> None:
         """Shows a draft; only new fields are mounted."""
-        self._shown = shown
-        groups = shown.groups
+        self._shown = draft
+        groups = draft.groups
         if [name for name, _ in groups] != [group.heading for group in self._groups]:
             self._rebuild(groups)
             return
@@ -130,24 +130,24 @@ class RecipeForm(VerticalScroll):
 
     def _update(self) -> None:
         """Shows the draft in every mounted line; errors are shown after `ERROR_SECONDS` without a change."""
-        shown = self._shown
-        if shown is None:
+        draft = self._shown
+        if draft is None:
             return
         for line in self._lines():
             path = line.field.path
-            if path in shown.fields:
-                line.show(shown.fields[path], path in shown.errors, shown.newest_change)
-            if path not in shown.errors:
+            if path in draft.fields:
+                line.show(draft.fields[path], path in draft.errors, draft.newest_change)
+            if path not in draft.errors:
                 line.show_error(None, is_unused=False)
         if self._errors_timer is not None:
             self._errors_timer.stop()
-        if shown.errors:
+        if draft.errors:
             self._errors_timer = self.set_timer(ERROR_SECONDS, self._show_errors)
 
     def _show_errors(self) -> None:
-        if (shown := self._shown) is not None:
+        if (draft := self._shown) is not None:
             for line in self._lines():
-                line.show_error(shown.errors.get(line.field.path), line.field.path in shown.unused)
+                line.show_error(draft.errors.get(line.field.path), line.field.path in draft.unused)
 
     def _lines(self) -> list[FieldLine]:
         return [line for group in self._groups for line in group.lines if line.is_mounted]

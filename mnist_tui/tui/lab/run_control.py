@@ -1,4 +1,4 @@
-"""Starts, resumes, watches and steers the run of the laboratory, through its runner."""
+"""Starts, resumes, watches and controls the run of the laboratory, through its runner."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -56,7 +56,9 @@ class RunControl:
         """The question for another learning rate of a run that has taken its first steps."""
         if not self.runner.is_busy or run is None or run.progress is None:
             raise RunError("nothing is being trained; the recipe has the learning rate")
-        hint = "From the next step on; what the schedule does later is scaled by it. The run is marked as steered."
+        hint = (
+            "From the next step on; the rest of the schedule is scaled to it. The run is marked: rate changed by hand."
+        )
         return Question("Learning rate", hint, f"{run.progress.learning_rate:g}", _wrong_rate)
 
     def toggle_pause(self, is_paused: bool) -> None:

@@ -1,6 +1,6 @@
 """The laboratory: design, train and watch on one screen.
 
-The screen connects its parts: `LabDesign` is the design, `DesignPanes` edits it, `RunControl` starts and steers the run
+The screen connects its parts: `LabDesign` is the design, `DesignPanes` edits it, `RunControl` starts and stops the run
 that `TrainingView` draws, `Previews` and `Predictor` request what the background worker computes, `LabLines` fills the
 lines around the panes. Widgets post messages; the handlers here pass them to the parts.
 """
@@ -290,7 +290,7 @@ class LabScreen(WorkerScreen):
         """Resumes the run in a folder; with `epochs`, extends it by that many epochs in a new folder."""
         with self._errors_as_notices():
             self.run_control.resume(folder, self.design.run_options(), epochs)
-            self._begin_group(f"going on with {folder.name}" if self.previews.is_warm else LOADING)
+            self._begin_group(f"resuming {folder.name}" if self.previews.is_warm else LOADING)
 
     def _watch(self, folder: Path | None, error: str | None = None) -> None:
         if folder is not None and not self.runner.is_busy:

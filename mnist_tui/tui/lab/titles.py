@@ -26,9 +26,9 @@ def run_parts(run: RunCurves | None, is_watching: bool, is_other_design: bool) -
     if run is None or run.started is None:
         return []
     process = " in another process" if is_watching else ""
-    steered = ", steered by hand" if run.marks else ""
+    rate_mark = ", rate by hand" if run.marks else ""
     other = ", not this design" if is_other_design else ""
-    return [f"{run.state}{process} {clean_line(run.name, 40)}{steered}{other}"]
+    return [f"{run.state}{process} {clean_line(run.name, 40)}{rate_mark}{other}"]
 
 
 def training_title(run: RunCurves | None, is_other_design: bool) -> str:

@@ -23,13 +23,13 @@ def fit(columns: Sequence[ColumnWidth], room: int, kept: str = "") -> dict[str, 
 
     Columns become narrow first, then those of `SPARED` are left out. Where the rest still has no room, it is wider.
     """
-    shown = list(columns)
+    fitting = list(columns)
     for key in SPARED:
-        if _total(shown) > room and key != kept:
-            shown = [column for column in shown if column.key != key]
-    widths = {column.key: column.least for column in shown}
-    spare = room - _total(shown)
-    for column in sorted(shown, key=_rank):
+        if _total(fitting) > room and key != kept:
+            fitting = [column for column in fitting if column.key != key]
+    widths = {column.key: column.least for column in fitting}
+    spare = room - _total(fitting)
+    for column in sorted(fitting, key=_rank):
         extra = max(0, min(column.most - column.least, spare))
         widths[column.key] += extra
         spare -= extra

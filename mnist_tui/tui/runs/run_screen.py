@@ -134,8 +134,8 @@ class RunScreen(WorkerScreen):
 
     def _put(self, text: str | None, error: str | None) -> None:
         self._text = clean(text.expandtabs(4), 2_000_000) if text is not None else f"! {error}"
-        shown = in_ascii(self._text) if self.ascii_only else self._text
-        self.query_one("#view-lines", Static).update(Text(shown, no_wrap=True))
+        view_text = in_ascii(self._text) if self.ascii_only else self._text
+        self.query_one("#view-lines", Static).update(Text(view_text, no_wrap=True))
         self.query_one("#view-text").scroll_home(animate=False)
 
     def action_copy(self) -> None:

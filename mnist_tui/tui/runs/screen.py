@@ -166,9 +166,9 @@ class RunsScreen(WorkerScreen):
             rows = self.selection.rows()
             self.table.empty = NONE_CHOSEN if self.selection.runs.all else EMPTY
             # Not all files are read at first: whether a column is empty is taken from the first rows.
-            asked = rows if self._is_read_ahead else rows[:MEASURED_ROWS]
+            requested = rows if self._is_read_ahead else rows[:MEASURED_ROWS]
             named = columns.with_data(rows, self.selection.columns)
-            self.table.show(rows, columns.without_empty(named, asked))
+            self.table.show(rows, columns.without_empty(named, requested))
         except (FilterError, ColumnError) as wrong:
             error = str(wrong)
         self.query_one("#filter-error", Static).update(Content(f"! {clean_line(error, 300)}" if error else ""))

@@ -213,9 +213,9 @@ class RunTable(ScrollView, can_focus=True):
             strip = Strip.blank(self.size.width)
         width = max(self.size.width, self.virtual_size.width)
         *_, last = strip or [Segment("")]
-        seen = strip.adjust_cell_length(width, last.style).crop(left, left + self.size.width)
+        visible = strip.adjust_cell_length(width, last.style).crop(left, left + self.size.width)
         # Textual gives these lines no colours of its own: without a style they would be the terminal's.
-        return seen.apply_style(self.rich_style)
+        return visible.apply_style(self.rich_style)
 
     def _headings(self) -> Strip:
         style = Style(bold=True, underline=True)

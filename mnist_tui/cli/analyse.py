@@ -1,0 +1,83 @@
+"""`mnist-tui analyse`: where a saved run is wrong, alone or against another one."""
+
+import json
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mnist_tui.cli.arguments import AsJson, Given, Run, examples, settings_with, takes_settings
+from mnist_tui.cli.completion import complete_runs
+from mnist_tui.cli.runs import read_index
+from mnist_tui.errors import DataError
+from mnist_tui.runs.index import find_run
+from mnist_tui.settings import settings
+from mnist_tui.text import clean_line
+from mnist_tui.tui.terminal import has_utf8
+
+if TYPE_CHECKING:
+    from mnist_tui.analysis.run_analysis import RunAnalysis
+
+app = typer.Typer()
+
+
+@app.command(
+    "analyse",
+    epilog=examples(
+        "mnist-tui analyse a17f",
+        "mnist-tui analyse a17f --against b203    and which images only one of the two has right",
+        "mnist-tui analyse a17f --json | jq .ece",
+    ),
+)
+@takes_settings("runs_dir", "data_dir")
+def analyse_run(
+    run: Run,
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="RUN", help="Another run, tested on the same images.", autocompletion=complete_runs),
+    ] = None,
+    as_json: AsJson = False,
+    *,
+    given: Given,
+) -> int:
+    """Print where a run is wrong, how sure it is, and the coach's advice.
+
+    Of a run that is being trained, its best epoch so far. Mistakes are drawn where the run's data set is on this
+    machine; nothing is downloaded.
+    """
+    from mnist_tui.analysis import analysis_report
+    from mnist_tui.analysis.run_analysis import analyse, compare_with
+
+    values = settings_with(given)
+    if "data_dir" in given and values.data_dir is not None:
+        settings.check_data_dir("--data-dir", values.data_dir)
+    runs = read_index(values.runs_dir)
+    analysis, *others = [analyse(find_run(name, values.runs_dir), runs) for name in (run, against) if name is not None]
+    versus = compare_with(analysis, others[0]) if others else None
+    if as_json:
+        print(json.dumps(analysis_report.as_json(analysis, versus), allow_nan=False))
+        return 0
+    pictures = _pictures(analysis, values.data_dir)
+    width = shutil.get_terminal_size().columns
+    print("\n".join(analysis_report.report_lines(analysis, versus, pictures, width, ascii_only=not has_utf8())))
+    return 0
+
+
+def _pictures(analysis: "RunAnalysis", data_dir: Path | None) -> Mapping[int, bytes]:
+    """The images of the mistakes that the report shows; {} and a line on stderr where they are not on this machine."""
+    from mnist_tui.analysis.analysis_report import SHOWN
+
+    indices = [answer.index for answer in analysis.mistakes[:SHOWN]]
+    if not indices:
+        return {}
+    from mnist_tui.training.preview import test_images  # torch: 2 s.
+
+    name, sha256, _ = analysis.run.data
+    try:
+        return test_images(name or "", sha256 or "", data_dir, indices)
+    except DataError as error:
+        print(f"no pictures: {clean_line(str(error), 300)}", file=sys.stderr)
+        return {}

@@ -1,0 +1,41 @@
+"""`mnist-tui explain`: the rules of the coach, and the reasoning of one of them."""
+
+import shutil
+import textwrap
+from typing import Annotated
+
+import typer
+
+from mnist_tui.cli.arguments import examples
+from mnist_tui.cli.completion import complete_rules
+
+app = typer.Typer()
+
+MAX_WIDTH = 100
+"""Longer lines are hard to read."""
+
+
+@app.command("explain", epilog=examples("mnist-tui explain", "mnist-tui explain learning-rate-too-high"))
+def explain_rule(
+    rule: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RULE", help="A rule of the coach; without it lists them.", autocompletion=complete_rules
+        ),
+    ] = None,
+) -> int:
+    """Print the reasoning of one of the coach's rules, and its source.
+
+    The coach's advice on a run is printed by open and by analyse.
+    """
+    from mnist_tui.analysis import coach
+
+    width = min(MAX_WIDTH, shutil.get_terminal_size().columns)
+    if rule is None:
+        for each in coach.RULES:
+            print(each.name)
+            print(textwrap.fill(each.summary, width, initial_indent="  ", subsequent_indent="  "))
+        return 0
+    paragraphs = coach.explain(rule).split("\n\n")
+    print("\n\n".join(textwrap.fill(paragraph, width) for paragraph in paragraphs))
+    return 0

@@ -1,0 +1,33 @@
+"""What all pilot tests share, and which of them `scripts/check.py --fast` runs."""
+
+from pathlib import Path
+
+import pytest
+from textual.notifications import Notification
+
+HERE = Path(__file__).parent
+
+QUICK_FILES = (
+    "test_charts.py",
+    "test_diff_driver.py",
+    "test_fitting.py",
+    "test_messages.py",
+    "test_repaint.py",
+    "test_status.py",
+    "test_telemetry.py",
+    "test_widgets.py",
+)
+"""Tests of functions and of single widgets; all other files open the whole dashboard, half a second and more a test."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the tests of the whole dashboard slow, but for those that compare a screen with its golden file."""
+    for item in items:
+        if item.path.parent == HERE and item.path.name not in QUICK_FILES and "looks" not in item.name:
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(autouse=True)
+def _lasting_notices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Notices do not expire, so that a test on a slow machine still finds them."""
+    monkeypatch.setattr(Notification, "has_expired", False)
