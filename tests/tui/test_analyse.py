@@ -382,8 +382,8 @@ async def test_advice_goes_to_the_lab_as_a_draft() -> None:
 async def test_advice_without_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is said that there is nothing to put into the lab, and so is that no rule fires."""
     monkeypatch.setattr(
-        "mnist_tui.analysis.run_analysis.advise",
-        lambda evidence: [],
+        "mnist_tui.analysis.run_analysis.advise_on",
+        lambda run, seeds: [],
     )
     make_answered(RUNS)
     async with analysed() as pilot:
