@@ -50,6 +50,7 @@ KEYS = (
     ("space", "draw: pen down"),
     ("right", "draw: stroke"),
     ("down", "draw: stroke again"),
+    ("4", "analyse again"),
 )
 
 

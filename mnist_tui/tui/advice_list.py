@@ -30,7 +30,7 @@ class AdviceList(OptionList):
     )
 
     DEFAULT_CSS = """
-    AdviceList { height: 1fr; border: none; background: $surface; }
+    AdviceList { height: 1fr; min-width: 8; border: none; background: $surface; }
     AdviceList > .option-list--option-highlighted { color: $foreground; background: $primary 25%; text-style: none; }
     AdviceList:focus > .option-list--option-highlighted { background: $primary 25%; }
     """

@@ -182,6 +182,8 @@ def _mode_labels(width: int) -> dict[str, str]:
         return {}
     if width < 60:
         return {mode.name: f" {mode.key} " for mode in MODES}
-    if width < 130:
+    if width < 100:
         return {mode.name: f"{mode.key} {mode.short} " for mode in MODES}
+    if width < 130:
+        return {mode.name: f"{mode.key} {mode.title} " for mode in MODES}
     return {mode.name: f" {mode.key} {mode.title} " for mode in MODES}

@@ -84,12 +84,10 @@ class Stability:
 class Classifier:
     """As `classify.Classifier`: takes a digit for the class of its folder's seed."""
 
-    loaded: list[Path]
-
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, loaded: list[Path]) -> None:
         if "broken" in folder.name:
             raise CheckpointError(f"{folder}: the weights are gone")
-        self.loaded.append(folder)
+        loaded.append(folder)
         self._seed = int(folder.name.split("-s")[-1].split("-")[0])
 
     def classify(self, digits: Sequence[bytes]) -> tuple[tuple[float, ...], ...]:
@@ -110,8 +108,9 @@ class AnalyseJobs:
         monkeypatch.setattr(analyse_jobs, "test_images", self._test_images)
         monkeypatch.setattr(analyse_jobs, "class_mean", lambda run, data_dir, label: bytes([label]) * 784)
         monkeypatch.setattr(analyse_jobs, "look_inside", self._look_inside)
-        self.classifier: type[Classifier] = type("Canned", (Classifier,), {"loaded": []})
-        monkeypatch.setattr(draw_jobs.Classifiers, "_load", lambda _, folder: self.classifier(folder))
+        self.loaded: list[Path] = []
+        """The folders of the networks that Draw has loaded."""
+        monkeypatch.setattr(draw_jobs.Classifiers, "_load", lambda _, folder: Classifier(folder, self.loaded))
 
     @staticmethod
     def _test_images(run: Run, data_dir: Path | None, indices: Sequence[int]) -> Mapping[int, bytes]:

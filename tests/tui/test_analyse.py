@@ -382,8 +382,8 @@ async def test_advice_goes_to_the_lab_as_a_draft() -> None:
 async def test_advice_without_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is said that there is nothing to put into the lab, and so is that no rule fires."""
     monkeypatch.setattr(
-        "mnist_tui.analysis.run_analysis.advise",
-        lambda evidence: [],
+        "mnist_tui.analysis.run_analysis.advise_on",
+        lambda run, seeds: [],
     )
     make_answered(RUNS)
     async with analysed() as pilot:
@@ -508,8 +508,10 @@ async def test_random_keys(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
                 await pilot.resize_terminal(chance.randint(1, 220), chance.randint(1, 60))
             else:
                 await pilot.press(chance.choice(KEYS))
+            if isinstance(pilot.app.screen, LabScreen):  # Where some of the keys open an editor.
+                await pilot.app.run_action("mode('analyse')")
         await pilot.resize_terminal(120, 40)
-        while len(pilot.app.screen_stack) > 1:
+        for _ in range(len(pilot.app.screen_stack)):
             await pilot.press("escape")
         await pilot.press("4")
         await settled(pilot, lambda: "Analyse" in headline(pilot))

@@ -138,15 +138,15 @@ async def test_shift_and_rotate() -> None:
     """As `Drawing` does it, by a pixel and by 5 degrees."""
     async with dashboard(key="5") as pilot:
         await draw_line(pilot, *["right"] * 6, *["down"] * 3)
-        changes: tuple[tuple[str, Callable[[Drawing], None]], ...] = (
-            ("H", lambda one: one.shift(-1, 0)),
-            ("L", lambda one: one.shift(1, 0)),
-            ("K", lambda one: one.shift(0, -1)),
-            ("J", lambda one: one.shift(0, 1)),
-            ("less_than_sign", lambda one: one.rotate(5)),
-            ("greater_than_sign", lambda one: one.rotate(-5)),
-        )
-        for key, change in changes:
+        changes: dict[str, Callable[[Drawing], None]] = {
+            "H": lambda one: one.shift(-1, 0),
+            "L": lambda one: one.shift(1, 0),
+            "K": lambda one: one.shift(0, -1),
+            "J": lambda one: one.shift(0, 1),
+            "less_than_sign": lambda one: one.rotate(5),
+            "greater_than_sign": lambda one: one.rotate(-5),
+        }
+        for key, change in changes.items():
             expected = Drawing(drawing(pilot))
             change(expected)
             await pilot.press(key)
@@ -220,7 +220,7 @@ async def test_marked_runs_answer_beside_each_other(canned: AnalyseJobs) -> None
         await answered(pilot)
         titles = next(text for text in look(pilot).splitlines() if "iter5 s0:" in text)
         await pilot.press("4", "5")
-        await settled(pilot, lambda: len(canned.classifier.loaded) == 4)
+        await settled(pilot, lambda: len(canned.loaded) == 4)
 
         assert titles.split()[-6:-1] == ["iter5", "s0:", "0", "iter5", "s1:"] or "s1: 1" in titles
         assert "the weights are" in look(pilot)

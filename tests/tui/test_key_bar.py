@@ -86,6 +86,7 @@ async def test_the_names_of_modes_get_shorter() -> None:
     async with lab() as pilot:
         for width, modes in (
             (140, "3 Compare  4 Analyse  5 Draw"),
+            (110, "3 Compare 4 Analyse 5 Draw"),
             (70, "3 Comp 4 Ana 5 Draw"),
             (50, "1  2  3  4  5"),
             (30, "18,422 params"),

@@ -13,8 +13,10 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from mnist_tui.spec import presets
+from mnist_tui.tui.analyse.screen import AnalyseScreen
 from mnist_tui.tui.app import LabApp
 from mnist_tui.tui.charts.zoom import ZoomScreen
+from mnist_tui.tui.draw.screen import DrawScreen
 from mnist_tui.tui.help import HelpScreen
 from mnist_tui.tui.key_bar import active_keys
 from mnist_tui.tui.runs.run_screen import RunScreen
@@ -37,7 +39,7 @@ def app_of(pilot: Pilot[Any]) -> LabApp:
 
 
 async def walk(pilot: Pilot[Any], visit: Callable[[], Found]) -> dict[str, Found]:
-    """What `visit` finds in the lab, its editor, the zoom, RunIndex, an opened run, and Compare."""
+    """What `visit` finds in the lab, its editor, the zoom, Runs, an opened run, Compare, Analyse and Draw."""
     results = {"lab": visit()}
     make_run(Path("runs"), presets.load("v1"))
     await tell(pilot, STARTED, row(1))
@@ -56,6 +58,10 @@ async def walk(pilot: Pilot[Any], visit: Callable[[], Found]) -> dict[str, Found
     await pilot.press("ctrl+q", "3")
     await until(pilot, lambda: isinstance(pilot.app.screen, Screen))
     results["compare"] = visit()
+    for key, mode, kind in (("4", "analyse", AnalyseScreen), ("5", "draw", DrawScreen)):
+        await pilot.press(key)
+        await until(pilot, lambda kind=kind: isinstance(pilot.app.screen, kind))  # type: ignore[misc]
+        results[mode] = visit()
     return results
 
 

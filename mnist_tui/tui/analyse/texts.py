@@ -60,14 +60,16 @@ def ceiling_lines(analysed: Analysed, width: int) -> list[str]:
 
 
 def confidence_lines(analysed: Analysed, ascii_only: bool) -> Text:
-    """The reliability diagram, the calibration error, and the accuracy on the most confident images."""
+    """The reliability diagram, the expected calibration error (Guo et al. 2017, as `analysis.calibration` computes it),
+    and the accuracy on the most confident images.
+    """
     confidence = analysed.run.confidence
     if confidence is None:
         missing = clean_line(analysed.run.confidence_missing or "", 300)
         return Text("\n".join(wrap(f"! {missing}", LINE_CELLS)))
     text = Text.assemble(
         (f"expected calibration error  {confidence.expected_calibration_error:.4f}", "bold"),
-        "   mean |accuracy - confidence| over 15 bins (Guo et al. 2017)\n",
+        "   mean |accuracy - confidence|, 15 bins\n",
     )
     for part in confidence.selected:
         text.append(
@@ -84,6 +86,7 @@ def confidence_lines(analysed: Analysed, ascii_only: bool) -> Text:
         bar = list(f"{full * round(one.accuracy * BAR_CELLS):<{BAR_CELLS + 1}}")
         bar[round(one.confidence * BAR_CELLS)] = mark
         text.append(f"{heading}{one.accuracy:>7.2%}  {''.join(bar)}\n")
+    text.rstrip()
     return text
 
 
