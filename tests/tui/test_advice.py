@@ -192,8 +192,7 @@ async def test_the_opened_run_has_the_advice(monkeypatch: pytest.MonkeyPatch) ->
         await until(pilot, lambda: isinstance(pilot.app.screen, RunScreen))
         opened = pilot.app.screen
         assert isinstance(opened, RunScreen)
-        opened.view = "Advice"
-        opened._show()
+        await pilot.press("right", "right", "right")
         await until(pilot, lambda: "coach" in str(opened.query_one("#view-lines", Static).visual))
 
         assert opened._text.splitlines() == expected

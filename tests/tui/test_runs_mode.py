@@ -295,6 +295,7 @@ async def test_open(tmp_path: Path) -> None:
         words = {
             "Epochs": "20*",
             "Changes": "changes against",
+            "Advice": "bias-before-batch-norm: ",
             "Layers": "MaxPool2d",
             "Spec": 'optimizer = "Adam(lr=0.002)"',
             "Environment": '"torch": "2.11"',
