@@ -7,7 +7,7 @@ from typing import Any
 from mnist_tui.analysis.coach_evidence import Advice
 from mnist_tui.analysis.images import bar, gallery_lines, matrix_lines
 from mnist_tui.analysis.label_errors import CEILING, LABEL_ERRORS
-from mnist_tui.analysis.mistakes import Answer
+from mnist_tui.analysis.mistakes import ImagePrediction
 from mnist_tui.analysis.run_analysis import Confidence, RunAnalysis, Versus
 from mnist_tui.runs.events import finite
 from mnist_tui.spec.typed_settings import as_options
@@ -76,27 +76,27 @@ def _pair_lines(analysis: RunAnalysis) -> Iterator[str]:
 def _mistake_lines(analysis: RunAnalysis, pictures: Pictures, width: int, ascii_only: bool) -> Iterator[str]:
     worst = analysis.mistakes[:SHOWN]
     yield f"mistakes, highest loss first ({len(worst)} of {len(analysis.mistakes)})"
-    for answer in worst:
-        yield f"  {answer_words(answer)}"
-    drawn = [(pictures[answer.index], _caption(answer)) for answer in worst if answer.index in pictures]
+    for one in worst:
+        yield f"  {prediction_words(one)}"
+    drawn = [(pictures[one.index], _caption(one)) for one in worst if one.index in pictures]
     if drawn:
         yield ""
         yield from gallery_lines(drawn, width, ascii_only)
 
 
-def answer_words(answer: Answer) -> str:
-    """One answer on a line: `#947  8 → 9  loss 3.21  9 96 %, 8 4 %, 4 0 %  label wrong by the published study: 9`."""
-    top = ", ".join(f"{label} {probability:.0%}" for label, probability in answer.top)
-    wrong = f"  label wrong by the published study: {answer.published_guess}"
-    marked = wrong if answer.published_guess is not None else ""
-    words = f"#{answer.index:<5} {answer.label} → {answer.prediction}  loss {answer.loss:6.2f}  {top}"
+def prediction_words(one: ImagePrediction) -> str:
+    """A prediction in a line: `#947  8 → 9  loss 3.21  9 96 %, 8 4 %, 4 0 %  label wrong by the published study: 9`."""
+    top = ", ".join(f"{label} {probability:.0%}" for label, probability in one.top)
+    wrong = f"  label wrong by the published study: {one.published_guess}"
+    marked = wrong if one.published_guess is not None else ""
+    words = f"#{one.index:<5} {one.label} → {one.prediction}  loss {one.loss:6.2f}  {top}"
     return f"{words}{marked}".rstrip()
 
 
-def _caption(answer: Answer) -> list[str]:
-    confidence = "" if answer.confidence is None else f" {answer.confidence:.0%}"
-    mark = "" if answer.published_guess is None else f"label wrong: {answer.published_guess}"
-    return [f"#{answer.index} {answer.label}→{answer.prediction}{confidence}", mark]
+def _caption(one: ImagePrediction) -> list[str]:
+    confidence = "" if one.confidence is None else f" {one.confidence:.0%}"
+    mark = "" if one.published_guess is None else f"label wrong: {one.published_guess}"
+    return [f"#{one.index} {one.label}→{one.prediction}{confidence}", mark]
 
 
 def _confidence_lines(analysis: RunAnalysis, ascii_only: bool) -> Iterator[str]:
@@ -180,7 +180,7 @@ def as_json(analysis: RunAnalysis, versus: Versus | None = None) -> dict[str, An
             for one in analysis.scores
         ],
         "most_confused": [asdict(pair) for pair in analysis.pairs],
-        "mistakes": [_answer_json(answer) for answer in analysis.mistakes],
+        "mistakes": [_prediction_json(one) for one in analysis.mistakes],
         **_confidence_json(analysis.confidence),
         "confidence_missing": analysis.confidence_missing,
         "label_errors": asdict(analysis.ceiling) if analysis.ceiling else None,
@@ -199,9 +199,9 @@ def as_json(analysis: RunAnalysis, versus: Versus | None = None) -> dict[str, An
     return plain
 
 
-def _answer_json(answer: Answer) -> dict[str, Any]:
-    top = [{"class": label, "probability": probability} for label, probability in answer.top]
-    return asdict(answer) | {"confidence": answer.confidence, "top": top}
+def _prediction_json(one: ImagePrediction) -> dict[str, Any]:
+    top = [{"class": label, "probability": probability} for label, probability in one.top]
+    return asdict(one) | {"confidence": one.confidence, "top": top}
 
 
 def _confidence_json(confidence: Confidence | None) -> dict[str, Any]:

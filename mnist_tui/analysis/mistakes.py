@@ -22,7 +22,7 @@ TOP = 3
 
 
 @dataclass(frozen=True)
-class Answer:
+class ImagePrediction:
     """What a run says about one test image."""
 
     index: int
@@ -42,7 +42,9 @@ class Answer:
         return self.top[0][1] if self.top else None
 
 
-def mistakes(predictions: SavedPredictions, order: Order = "loss", is_mnist: bool = False) -> tuple[Answer, ...]:
+def mistakes(
+    predictions: SavedPredictions, order: Order = "loss", is_mnist: bool = False
+) -> tuple[ImagePrediction, ...]:
     """Every mistake of a run; those of one rank come by index. Published label errors are marked where `is_mnist`.
 
     Raises `RunError` for the order "confidence" where the file has no log-probabilities.
@@ -57,14 +59,16 @@ def mistakes(predictions: SavedPredictions, order: Order = "loss", is_mnist: boo
             rank = -predictions.confidences[wrong].astype(np.float64)
         case "class":
             rank = predictions.labels[wrong] * np.float64(10) + predictions.predictions[wrong]
-    return answers(predictions, wrong[np.argsort(rank, kind="stable")].tolist(), is_mnist)
+    return image_predictions(predictions, wrong[np.argsort(rank, kind="stable")].tolist(), is_mnist)
 
 
-def answers(predictions: SavedPredictions, indices: Sequence[int], is_mnist: bool = False) -> tuple[Answer, ...]:
+def image_predictions(
+    predictions: SavedPredictions, indices: Sequence[int], is_mnist: bool = False
+) -> tuple[ImagePrediction, ...]:
     """What a run says about the test images at `indices`, right or wrong, in their order."""
     loss, tops = losses(predictions), _tops(predictions, list(indices))
     return tuple(
-        Answer(
+        ImagePrediction(
             index=index,
             label=int(predictions.labels[index]),
             prediction=int(predictions.predictions[index]),

@@ -12,7 +12,7 @@ from mnist_tui.analysis.coach import advise_on
 from mnist_tui.analysis.coach_evidence import Advice
 from mnist_tui.analysis.confusion import ClassScores, ConfusedPair, Discordant, Matrix
 from mnist_tui.analysis.label_errors import Ceiling
-from mnist_tui.analysis.mistakes import Answer, mistakes
+from mnist_tui.analysis.mistakes import ImagePrediction, mistakes
 from mnist_tui.analysis.saved_predictions import SavedPredictions, read_predictions
 from mnist_tui.analysis.statistics import Paired
 from mnist_tui.errors import RunError
@@ -39,7 +39,7 @@ class RunAnalysis:
     matrix: Matrix
     scores: tuple[ClassScores, ...]
     pairs: tuple[ConfusedPair, ...]
-    mistakes: tuple[Answer, ...]
+    mistakes: tuple[ImagePrediction, ...]
     """The highest loss first."""
     confidence: Confidence | None
     """None where the file has no log-probabilities."""

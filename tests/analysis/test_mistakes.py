@@ -11,7 +11,7 @@ from helpers.saved_runs import random_log_probs, write_log_probs, write_predicti
 
 from mnist_tui.analysis import label_errors
 from mnist_tui.analysis.label_errors import LABEL_ERRORS, is_mnist_test_set
-from mnist_tui.analysis.mistakes import TOP, Order, answers, losses, mistakes
+from mnist_tui.analysis.mistakes import TOP, Order, image_predictions, losses, mistakes
 from mnist_tui.analysis.saved_predictions import SavedPredictions, read_predictions
 from mnist_tui.errors import RunError
 
@@ -137,4 +137,4 @@ def test_other_images_have_no_published_label_errors(labels: np.ndarray[tuple[in
 
 def test_answers_in_a_given_order(saved: SavedPredictions) -> None:
     """Images come in the order asked for, right predictions too."""
-    assert [one.index for one in answers(saved, (7, 0, 7))] == [7, 0, 7]
+    assert [one.index for one in image_predictions(saved, (7, 0, 7))] == [7, 0, 7]

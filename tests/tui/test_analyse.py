@@ -229,7 +229,7 @@ async def test_a_cell_its_pictures_and_inside(canned: AnalyseJobs) -> None:
         pair = shown.run.pairs[0]
         await pilot.press("enter")
         await until(pilot, lambda: analyse_screen(pilot).view == "Mistakes")
-        title, answers = line(pilot), gallery(pilot).answers
+        title, answers = line(pilot), gallery(pilot).predictions
         await pilot.press("right", "enter")
         await settled(pilot, lambda: "probability" in look(pilot))
         folder, image, label = canned.looked[0]
@@ -256,9 +256,9 @@ async def test_pages_of_pictures() -> None:
         await pilot.press("home")
         first = gallery(pilot).selected
         await pilot.press("o")
-        surest = [one.confidence or 0 for one in gallery(pilot).answers]
+        surest = [one.confidence or 0 for one in gallery(pilot).predictions]
         await pilot.press("o")
-        classes = [one.label for one in gallery(pilot).answers]
+        classes = [one.label for one in gallery(pilot).predictions]
         await pilot.click(Gallery, offset=(18, 3))
         clicked = gallery(pilot).place
         await pilot.click(Gallery, offset=(18, 3))
@@ -266,9 +266,9 @@ async def test_pages_of_pictures() -> None:
 
         assert per_page >= 4
         assert places == [per_page, 2 * per_page, per_page, 0, places[4], 0, 1, 0]
-        assert last == len(gallery(pilot).answers) - 1
+        assert last == len(gallery(pilot).predictions) - 1
         assert first is not None
-        assert first.loss == max(one.loss for one in gallery(pilot).answers)
+        assert first.loss == max(one.loss for one in gallery(pilot).predictions)
         assert surest == sorted(surest, reverse=True)
         assert classes == sorted(classes)
         assert clicked == 1
@@ -291,7 +291,7 @@ async def test_discordant_images() -> None:
         seen = []
         for _ in range(3):
             await pilot.press("d")
-            seen.append(([one.index for one in gallery(pilot).answers], line(pilot).split(":")[0]))
+            seen.append(([one.index for one in gallery(pilot).predictions], line(pilot).split(":")[0]))
         first, second = list(shown.versus.images.only_first), list(shown.versus.images.only_second)
 
         assert [indices for indices, _ in seen] == [first, second, first]
@@ -403,7 +403,7 @@ async def test_copy_of_every_view() -> None:
     async with analysed() as pilot:
         copied = {}
         await pilot.press("enter")
-        cell = [one.index for one in gallery(pilot).answers]
+        cell = [one.index for one in gallery(pilot).predictions]
         for _ in range(5):
             await pilot.press("y")
             copied[analyse_screen(pilot).view] = pilot.app.clipboard.splitlines()

@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.widget import Widget
 
 from mnist_tui.analysis.images import SIDE, pixels
-from mnist_tui.analysis.mistakes import TOP, Answer
+from mnist_tui.analysis.mistakes import TOP, ImagePrediction
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.pixels import picture
 
@@ -50,9 +50,9 @@ class Gallery(Widget, can_focus=True):
     class ImageOpened(Message):
         """Request to look at what the network does with one image."""
 
-        def __init__(self, answer: Answer) -> None:
+        def __init__(self, prediction: ImagePrediction) -> None:
             super().__init__()
-            self.answer = answer
+            self.prediction = prediction
 
     class Moved(Message):
         """Another image is selected, or another page is shown."""
@@ -60,16 +60,16 @@ class Gallery(Widget, can_focus=True):
     def __init__(self, ascii_only: bool) -> None:
         super().__init__()
         self._ascii_only = ascii_only
-        self.answers: Sequence[Answer] = ()
+        self.predictions: Sequence[ImagePrediction] = ()
         """All images, those of other pages included."""
         self._images: Mapping[int, bytes] = {}
         self._reason = ""
         self._selected = 0
 
-    def show(self, answers: Sequence[Answer], reason: str = "", place: int = 0) -> None:
+    def show(self, predictions: Sequence[ImagePrediction], reason: str = "", place: int = 0) -> None:
         """Shows images, with the cursor on the one at `place`; `reason` says why there are none."""
-        self.answers, self._reason = answers, reason
-        self._selected = max(0, min(place, len(answers) - 1))
+        self.predictions, self._reason = predictions, reason
+        self._selected = max(0, min(place, len(predictions) - 1))
         self.refresh()
         self.post_message(self.Moved())
 
@@ -79,9 +79,9 @@ class Gallery(Widget, can_focus=True):
         self.refresh()
 
     @property
-    def selected(self) -> Answer | None:
+    def selected(self) -> ImagePrediction | None:
         """The image under the cursor."""
-        return self.answers[self._selected] if self.answers else None
+        return self.predictions[self._selected] if self.predictions else None
 
     @property
     def place(self) -> int:
@@ -91,10 +91,10 @@ class Gallery(Widget, can_focus=True):
     @property
     def page_text(self) -> str:
         """`12 of 126, page 2 of 9`."""
-        if not self.answers:
+        if not self.predictions:
             return ""
-        pages = -(-len(self.answers) // self._per_page)
-        return f"{self._selected + 1:,} of {len(self.answers):,}, page {self._page + 1} of {pages:,}"
+        pages = -(-len(self.predictions) // self._per_page)
+        return f"{self._selected + 1:,} of {len(self.predictions):,}, page {self._page + 1} of {pages:,}"
 
     # --- layout ---
 
@@ -126,8 +126,8 @@ class Gallery(Widget, can_focus=True):
 
     def action_move(self, count: int) -> None:
         """Moves the cursor by so many images."""
-        if self.answers:
-            self._selected = min(len(self.answers) - 1, max(0, self._selected + count))
+        if self.predictions:
+            self._selected = min(len(self.predictions) - 1, max(0, self._selected + count))
             self.refresh()
             self.post_message(self.Moved())
 
@@ -141,11 +141,11 @@ class Gallery(Widget, can_focus=True):
 
     def action_first(self) -> None:
         """The first image."""
-        self.action_move(-len(self.answers))
+        self.action_move(-len(self.predictions))
 
     def action_last(self) -> None:
         """The last image."""
-        self.action_move(len(self.answers))
+        self.action_move(len(self.predictions))
 
     def action_open_image(self) -> None:
         """Opens the selected image."""
@@ -155,7 +155,7 @@ class Gallery(Widget, can_focus=True):
     def on_click(self, event: Click) -> None:
         event.stop()
         place = event.get_content_offset(self)
-        if place is None or not self.answers:
+        if place is None or not self.predictions:
             return
         across, _ = self._grid
         row = place.y // (SIDE // 2 // self._shrink + TEXT_LINES + 1)
@@ -171,51 +171,51 @@ class Gallery(Widget, can_focus=True):
     # --- drawing ---
 
     def render(self) -> Text:
-        if not self.answers:
+        if not self.predictions:
             return Text(self._reason, "dim")
         first = self._page * self._per_page
-        shown = self.answers[first : first + self._per_page]
+        shown = self.predictions[first : first + self._per_page]
         across, _ = self._grid
         lines: list[Text] = []
         for start in range(0, len(shown), across):
-            tiles = [self._tile(answer) for answer in shown[start : start + across]]
+            tiles = [self._tile(one) for one in shown[start : start + across]]
             lines += [Text(" " * GAP).join(parts) for parts in zip(*tiles, strict=True)]
             lines.append(Text())
         return Text("\n", no_wrap=True).join(lines[:-1])
 
-    def _tile(self, answer: Answer) -> list[Text]:
+    def _tile(self, one: ImagePrediction) -> list[Text]:
         """A picture and the lines below it, all of one width."""
         width = SIDE // self._shrink
-        image = self._images.get(answer.index)
+        image = self._images.get(one.index)
         if image is None:
             drawn = [Text(" " * width) for _ in range(SIDE // 2 // self._shrink)]
         else:
             drawn = picture(pixels(image, self._shrink), self._ascii_only)
-        lines = [*drawn, self._heading(answer), self._index_line(answer), *self._bars(answer, width)]
+        lines = [*drawn, self._heading(one), self._index_line(one), *self._bars(one, width)]
         for line in lines:
             line.truncate(width, pad=True)
         return lines
 
-    def _heading(self, answer: Answer) -> Text:
+    def _heading(self, one: ImagePrediction) -> Text:
         """`7>1` for a 7 that was predicted as a 1; reversed where the cursor is."""
-        is_right = answer.label == answer.prediction
-        classes = f"{answer.label}" if is_right else f"{answer.label}>{answer.prediction}"
+        is_right = one.label == one.prediction
+        classes = f"{one.label}" if is_right else f"{one.label}>{one.prediction}"
         style = Style() if is_right else self.get_component_rich_style("gallery--wrong", partial=True)
-        heading = Text(f" {classes} ", style + Style(reverse=answer is self.selected, bold=True))
-        if answer.published_guess is not None:
-            heading.append(f" label? {answer.published_guess}", "bold")
+        heading = Text(f" {classes} ", style + Style(reverse=one is self.selected, bold=True))
+        if one.published_guess is not None:
+            heading.append(f" label? {one.published_guess}", "bold")
         return heading
 
     @staticmethod
-    def _index_line(answer: Answer) -> Text:
-        return Text(f" #{answer.index}  {answer.loss:.2f}", "dim")
+    def _index_line(one: ImagePrediction) -> Text:
+        return Text(f" #{one.index}  {one.loss:.2f}", "dim")
 
-    def _bars(self, answer: Answer, width: int) -> list[Text]:
+    def _bars(self, one: ImagePrediction, width: int) -> list[Text]:
         """The most probable classes, a bar for each."""
         full = "#" if self._ascii_only else "█"
         room = width - 7
         bars = [
             Text(f" {label} {full * round(share * room)}{'':<{room - round(share * room)}} {min(share, 0.99):>3.0%}")
-            for label, share in answer.top
+            for label, share in one.top
         ]
         return [bar or Text() for bar, _ in zip_longest(bars, range(TOP))]

@@ -50,12 +50,12 @@ def _top(inside: "Inside", image: bytes, label: int | None, width: int, ascii_on
     first = min(len(blocks), max(1, (width - LEAST_PROBABILITIES) // (SIDE + WIDE_GAP)))
     across = max(1, (width + WIDE_GAP) // (SIDE + WIDE_GAP))
     room = width - first * (SIDE + WIDE_GAP)
-    rows = [_beside([*blocks[:first], _probabilities(inside, label, room, ascii_only)])]
-    rows += [_beside(blocks[start : start + across]) for start in range(first, len(blocks), across)]
+    rows = [_side_by_side([*blocks[:first], _probabilities(inside, label, room, ascii_only)])]
+    rows += [_side_by_side(blocks[start : start + across]) for start in range(first, len(blocks), across)]
     return [line for row in rows for line in [*row, Text()]][:-1]
 
 
-def _beside(blocks: Sequence[Block]) -> list[Text]:
+def _side_by_side(blocks: Sequence[Block]) -> list[Text]:
     """Blocks beside each other, all as high as the first."""
     for block in blocks[:-1]:
         block[0].truncate(SIDE, pad=True)

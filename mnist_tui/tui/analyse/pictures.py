@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from mnist_tui.analysis.confusion import cell_images
-from mnist_tui.analysis.mistakes import ORDERS, Answer, Order, answers, mistakes
+from mnist_tui.analysis.mistakes import ORDERS, ImagePrediction, Order, image_predictions, mistakes
 from mnist_tui.runs.record import Run
 from mnist_tui.tui.analyse import jobs
 from mnist_tui.tui.analyse.gallery import Gallery
@@ -22,7 +22,7 @@ class Pictures(NamedTuple):
     """Images for the gallery."""
 
     title: str
-    answers: Sequence[Answer]
+    predictions: Sequence[ImagePrediction]
     none: str
     """Said instead of pictures where there are none."""
 
@@ -52,7 +52,9 @@ class PicturesView(Vertical):
     @property
     def csv_lines(self) -> list[str]:
         """The images that are shown, as CSV with a header."""
-        rows = [f"{one.index},{one.label},{one.prediction},{one.loss:.4f}" for one in self.query_one(Gallery).answers]
+        rows = [
+            f"{one.index},{one.label},{one.prediction},{one.loss:.4f}" for one in self.query_one(Gallery).predictions
+        ]
         return ["index,label,prediction,loss", *rows]
 
     def image(self, index: int) -> bytes | None:
@@ -104,7 +106,7 @@ class PicturesView(Vertical):
         gallery = self.query_one(Gallery)
         gallery.show(shown, none, gallery.place if keep else 0)
         gallery.show_images(self._images)
-        missing = [answer.index for answer in shown if answer.index not in self._images]
+        missing = [one.index for one in shown if one.index not in self._images]
         if missing:
             run, data_dir = analysed.run.run, self._data_dir
             self._submit("images", lambda: jobs.test_images(run, data_dir, missing), partial(self._add_images, run))
@@ -133,10 +135,10 @@ class PicturesView(Vertical):
             (versus.other.run, versus.images.only_second),
         )[self._side]
         title = f"right in {run_title(run)} alone, {('the run', 'the baseline')[self._side]}"
-        return Pictures(title, answers(analysed.run.predictions, indices, analysed.is_mnist), "there is none")
+        return Pictures(title, image_predictions(analysed.run.predictions, indices, analysed.is_mnist), "there is none")
 
 
 def _cell(label: int, prediction: int, analysed: Analysed) -> Pictures:
     indices = cell_images(analysed.run.predictions, label, prediction)
     title = f"{label} recognised" if label == prediction else f"{label} taken for {prediction}"
-    return Pictures(title, answers(analysed.run.predictions, indices, analysed.is_mnist), "no image")
+    return Pictures(title, image_predictions(analysed.run.predictions, indices, analysed.is_mnist), "no image")

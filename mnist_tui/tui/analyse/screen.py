@@ -287,13 +287,13 @@ class AnalyseScreen(WorkerScreen):
 
     @on(Gallery.ImageOpened)
     def _open_image(self, message: Gallery.ImageOpened) -> None:
-        answer = message.answer
-        image = self.query_one(PicturesView).image(answer.index)
+        opened = message.prediction
+        image = self.query_one(PicturesView).image(opened.index)
         if image is None or self.analysed is None:
             self.notify("the picture of this image is not read", markup=False)
             return
-        title = f"test image {answer.index}, label {answer.label}"
-        self._look_inside(Subject(self.analysed.run.run.folder, image, answer.label, title))
+        title = f"test image {opened.index}, label {opened.label}"
+        self._look_inside(Subject(self.analysed.run.run.folder, image, opened.label, title))
 
     @on(InsideView.MeanAsked)
     def _read_mean(self, message: InsideView.MeanAsked) -> None:

@@ -56,9 +56,9 @@ class AnswersView(Static):
         blocks = [self._run_lines(run, cells) for run in self._answers.runs]
         prepared = [Text("as MNIST's", "dim"), *picture(pixels(self._answers.digit, 2), self._ascii_only)]
         if count * (cells + GAP) + SIDE // 2 <= width:
-            lines = _beside([*blocks, prepared])
+            lines = _side_by_side([*blocks, prepared])
         else:
-            lines = [*_beside(blocks), *prepared]
+            lines = [*_side_by_side(blocks), *prepared]
         self.update(Text("\n", no_wrap=True).join(lines))
 
     def _run_lines(self, run: RunAnswer, cells: int) -> list[Text]:
@@ -86,7 +86,7 @@ def _padded(lines: list[Text], cells: int) -> list[Text]:
     return lines
 
 
-def _beside(blocks: list[list[Text]]) -> list[Text]:
+def _side_by_side(blocks: list[list[Text]]) -> list[Text]:
     """Blocks of lines beside each other; each but the last has lines of one width."""
     blanks = [Text(" " * block[0].cell_len) for block in blocks]
     return [
