@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from textual.pilot import Pilot
+from textual.widgets import OptionList
 
 from mnist_tui.spec import presets
 from mnist_tui.spec.draft import Draft
 from mnist_tui.spec.run_options import Options
+from mnist_tui.tui.analyse.gallery import Gallery
+from mnist_tui.tui.analyse.screen import AnalyseScreen
 from mnist_tui.tui.app import LabApp
 from mnist_tui.tui.compare.overlay import Overlay
 from mnist_tui.tui.lab.field_line import EditRequested
@@ -22,6 +25,8 @@ from mnist_tui.tui.runner import Runner
 SIZE = (120, 40)
 EPOCHS = 6
 """Epochs that are trained before the picture of the training."""
+SEVEN = [*["left"] * 6, *["up"] * 7, "space", *["right"] * 11, *["down", "down", "left"] * 6, "space"]
+"""Keys that draw a 7."""
 
 
 def save(pilot: Pilot[Any], path: Path) -> None:
@@ -58,7 +63,10 @@ async def first_minute(folder: Path, runs_dir: Path) -> None:
         lab.panes.post_message(EditRequested("augment"))
         await pilot.pause(2)
         save(pilot, folder / "3-augment.svg")
-        await pilot.press("escape", "escape", "t")
+        await pilot.press("escape", "escape", "f")
+        await until(pilot, lambda: bool(app.screen.query("OptionList")) and app.screen.query_one(OptionList).display)
+        save(pilot, folder / "10-learning-rate.svg")
+        await pilot.press("escape", "t")
         await until(pilot, lambda: lab.view.run is not None and len(lab.view.run.rows) >= EPOCHS)
         save(pilot, folder / "4-train.svg")
         await pilot.press("s")
@@ -67,7 +75,7 @@ async def first_minute(folder: Path, runs_dir: Path) -> None:
 
 
 async def saved_runs(folder: Path, runs_dir: Path) -> None:
-    """Pictures of Runs, and of Compare with two recipes."""
+    """Pictures of Runs, of Compare with two recipes, of Analyse and of Draw."""
     spec = presets.load("iter5")
     runner = Runner(Options(runs_dir=runs_dir), lambda text: None)
     app = LabApp(LabRequest(draft=Draft(spec), options=runner.options), runner)
@@ -79,10 +87,18 @@ async def saved_runs(folder: Path, runs_dir: Path) -> None:
         await pilot.press("m", "g", "space", "space", "3")
         await until(pilot, lambda: bool(app.screen.query_one(Overlay).lines))
         save(pilot, folder / "7-compare.svg")
+        await pilot.press("4")
+        await until(pilot, lambda: isinstance(app.screen, AnalyseScreen) and app.screen.analysed is not None)
+        await pilot.press("tab")
+        await until(pilot, lambda: bool(app.screen.query_one(Gallery).predictions))
+        save(pilot, folder / "8-analyse.svg")
+        await pilot.press("5", *SEVEN)
+        await pilot.pause(8)  # PyTorch is loaded and answers.
+        save(pilot, folder / "9-draw.svg")
 
 
 def main() -> None:
-    """Writes five pictures into a folder, and with --runs-dir two more."""
+    """Writes six pictures into a folder, and with --runs-dir four more."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--runs-dir", type=Path, help="of `mnist-tui --batch iter4 iter5 --seeds 6 --epochs 3`")

@@ -124,6 +124,7 @@ def test_a_preset_that_cannot_take_the_rate_says_why(command: Command, monkeypat
 def test_ctrl_c(as_json: bool, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ends it after the step under way with exit code 130, and prints no result."""
     find = lr_finder.find_learning_rate
+    handler_before = signal.getsignal(signal.SIGINT)
     steps: list[RateTried] = []
 
     def find_and_interrupt(spec: RunSpec, options: Options, control: Control) -> Iterator[Any]:
@@ -140,7 +141,7 @@ def test_ctrl_c(as_json: bool, command: Command, monkeypatch: pytest.MonkeyPatch
     assert (code, out, len(steps)) == (130, "", 3)
     assert "stopping after this step; Ctrl-C again aborts" in err
     assert err.endswith("small: stopped; there is no result\n")
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is handler_before
 
 
 @pytest.mark.parametrize(

@@ -60,9 +60,7 @@ class RunControl:
         """The question for another learning rate of a run that has taken its first steps."""
         if not self.runner.is_busy or run is None or run.progress is None:
             raise RunError("nothing is being trained; the recipe has the learning rate")
-        hint = (
-            "From the next step on; the rest of the schedule is scaled to it. The run is marked: rate changed by hand."
-        )
+        hint = "From the next step on; the rest of the schedule is scaled to it. The run is marked: rate changed."
         return Question("Learning rate", hint, f"{run.progress.learning_rate:g}", _wrong_rate)
 
     def toggle_pause(self, is_paused: bool) -> None:
