@@ -27,6 +27,7 @@ from mnist_tui.tui.modes import MODES
 from mnist_tui.tui.runner import Crashed, Idle, Runner
 from mnist_tui.tui.shutdown import ExitState, crash_message, finish, reserve_terminal, signals
 from mnist_tui.tui.status import Headline
+from mnist_tui.tui.stylesheet import ThemeStylesheet
 from mnist_tui.tui.themes import DARK, LIGHT
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class LabApp(App[ExitState]):
         self.runner = runner
         self.exit_state = ExitState()
         self.animation_level = "none"
+        self.stylesheet = ThemeStylesheet(variables=self.get_css_variables())
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.theme = LIGHT.name if request.light else DARK.name
