@@ -30,9 +30,9 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 flat_parameters.py make it fast; lr_finder.py; for screens: preview.py, warm_up.py, predict.py,
                 classify.py (drawn digits), activations.py (layer outputs, class maps)
     analysis/   what saved runs say: comparison.py, statistics.py, run_diff.py (two runs); saved_predictions.py,
-                confusion.py, mistakes.py, label_errors.py, calibration.py, run_analysis.py (all of it for one run); the
-                coach: coach.py (the registry) over coach_*.py (the rules); as text: tables.py, markdown.py,
-                analysis_report.py, plots.py, images.py
+                confusion.py, mistakes.py, label_errors.py, calibration.py, run_analysis.py (all of it for one run); as
+                text: tables.py, markdown.py, analysis_report.py, plots.py, text_images.py
+      coach/    what to change: rules.py (the registry) over curves.py, rates.py, network.py, target.py; evidence.py
     runs/       events.py and metrics.py (what happens in a run, and the registry of its numbers), control.py (stop,
                 pause, another rate); on disk: storage.py (the writer), history.py, annotations.py (notes, tags),
                 lock.py, reader.py, record.py and spec_text.py (a run as facts), index.py (the scan of a runs

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from mnist_tui.analysis.coach_evidence import Advice
-from mnist_tui.analysis.images import bar, gallery_lines, matrix_lines
+from mnist_tui.analysis.coach.evidence import Advice
 from mnist_tui.analysis.label_errors import CEILING, LABEL_ERRORS
 from mnist_tui.analysis.mistakes import ImagePrediction
 from mnist_tui.analysis.run_analysis import Confidence, RunAnalysis, Versus
+from mnist_tui.analysis.text_images import bar, gallery_lines, matrix_lines
 from mnist_tui.runs.events import finite
 from mnist_tui.spec.typed_settings import as_options
 from mnist_tui.text import clean_line, in_ascii

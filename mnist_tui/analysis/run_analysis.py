@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from mnist_tui.analysis import calibration, confusion, label_errors, statistics
 from mnist_tui.analysis.calibration import Bin, Selected
-from mnist_tui.analysis.coach import advise_on
-from mnist_tui.analysis.coach_evidence import Advice
+from mnist_tui.analysis.coach.evidence import Advice
+from mnist_tui.analysis.coach.rules import advise_on
 from mnist_tui.analysis.confusion import ClassScores, ConfusedPair, Discordant, Matrix
 from mnist_tui.analysis.label_errors import Ceiling
 from mnist_tui.analysis.mistakes import ImagePrediction, mistakes

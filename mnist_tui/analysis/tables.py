@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mnist_tui.analysis.analysis_report import advice_lines
-from mnist_tui.analysis.coach_evidence import Advice
+from mnist_tui.analysis.coach.evidence import Advice
 from mnist_tui.analysis.comparison import MEASURES, Arm, Measure, Verdict
 from mnist_tui.analysis.run_diff import (
     SEED,

@@ -70,7 +70,7 @@ def complete_settings(incomplete: str) -> list[str]:
 
 def complete_rules(incomplete: str) -> list[str]:
     """Names of the coach's rules."""
-    from mnist_tui.analysis.coach import RULES
+    from mnist_tui.analysis.coach.rules import RULES
 
     return _without_errors(lambda: (rule.name for rule in RULES), incomplete)
 

@@ -28,14 +28,14 @@ def explain_rule(
 
     The coach's advice on a run is printed by open and by analyse.
     """
-    from mnist_tui.analysis import coach
+    from mnist_tui.analysis.coach import rules
 
     width = min(MAX_WIDTH, shutil.get_terminal_size().columns)
     if rule is None:
-        for each in coach.RULES:
+        for each in rules.RULES:
             print(each.name)
             print(textwrap.fill(each.summary, width, initial_indent="  ", subsequent_indent="  "))
         return 0
-    paragraphs = coach.explain(rule).split("\n\n")
+    paragraphs = rules.explain(rule).split("\n\n")
     print("\n\n".join(textwrap.fill(paragraph, width) for paragraph in paragraphs))
     return 0

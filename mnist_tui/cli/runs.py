@@ -94,13 +94,14 @@ def show_run(run: Run, as_json: AsJson = False, has_plot: HasPlot = False, *, gi
 
     Changes are against the nearest earlier run.
     """
-    from mnist_tui.analysis import coach, tables
+    from mnist_tui.analysis import tables
+    from mnist_tui.analysis.coach import rules
 
     refuse_plot_as_json(has_plot, as_json)
     runs_dir = settings_with(given).runs_dir
     runs = read_index(runs_dir)
     saved = find_run(run, runs_dir)
-    advice = coach.advise_on(saved, runs)
+    advice = rules.advise_on(saved, runs)
     if as_json:
         changes, newer = tables.changes(saved, runs), repeats(runs).get(saved.id)
         more = {"repeated_by": newer, "changes": changes, "epochs": [vars(row) for row in saved.rows]}

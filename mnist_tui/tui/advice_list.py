@@ -10,7 +10,7 @@ from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from mnist_tui.analysis.coach_evidence import Advice
+from mnist_tui.analysis.coach.evidence import Advice
 from mnist_tui.text import clean_line
 from mnist_tui.tui.keys import with_ids
 

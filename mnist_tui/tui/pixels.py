@@ -8,7 +8,7 @@ from rich.color import Color
 from rich.style import Style
 from rich.text import Text
 
-from mnist_tui.analysis.images import ramp_lines
+from mnist_tui.analysis.text_images import ramp_lines
 
 Pixel = int | tuple[int, int, int]
 """A grey value, 0 to 255, or red, green and blue."""

@@ -10,8 +10,8 @@ from helpers.saved_runs import make_run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_tui.analysis.coach import RULES, advise, explain
-from mnist_tui.analysis.coach_evidence import Advice, Evidence, evidence_of, usable_rows
+from mnist_tui.analysis.coach.evidence import Advice, Evidence, evidence_of, usable_rows
+from mnist_tui.analysis.coach.rules import RULES, advise, explain
 from mnist_tui.errors import UsageError
 from mnist_tui.runs.events import EpochEnded
 from mnist_tui.runs.reader import read_run

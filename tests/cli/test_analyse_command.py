@@ -12,7 +12,7 @@ import pytest
 from helpers.command import Command
 from helpers.saved_runs import make_run, random_log_probs, write_log_probs, write_predictions
 
-from mnist_tui.analysis.coach import RULES
+from mnist_tui.analysis.coach.rules import RULES
 from mnist_tui.cli import analyse as analyse_command
 from mnist_tui.spec import presets
 

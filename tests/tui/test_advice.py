@@ -13,9 +13,9 @@ from helpers.saved_runs import make_run
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from mnist_tui.analysis import coach
 from mnist_tui.analysis.analysis_report import advice_lines
-from mnist_tui.analysis.coach_evidence import Advice
+from mnist_tui.analysis.coach import rules
+from mnist_tui.analysis.coach.evidence import Advice
 from mnist_tui.runs.reader import read_run
 from mnist_tui.spec import presets
 from mnist_tui.tui.advice_list import AdviceList
@@ -185,7 +185,7 @@ async def test_the_opened_run_has_the_advice(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.undo()
     folder = make_run(Path("runs").absolute(), presets.load("v1"), epochs=5)
     run = read_run(folder)
-    expected = list(advice_lines(coach.advise_on(run, [run])))
+    expected = list(advice_lines(rules.advise_on(run, [run])))
     async with lab() as pilot:
         runner(pilot).folder = folder
         screen(pilot).post_message(OpenRun(folder))

@@ -26,7 +26,7 @@ from helpers.saved_runs import MNIST, make_run, write_log_probs, write_predictio
 from textual.pilot import Pilot
 from textual.widgets import OptionList, Static
 
-from mnist_tui.analysis import coach
+from mnist_tui.analysis.coach import rules
 from mnist_tui.spec import presets
 from mnist_tui.tui.analyse.gallery import Gallery
 from mnist_tui.tui.analyse.inside_view import HINT
@@ -374,7 +374,7 @@ async def test_advice_goes_to_the_lab_as_a_draft() -> None:
         draft = screen(pilot).design.draft
 
         assert advice.rule in explained
-        assert coach.explain(advice.rule)[:200] in explained
+        assert rules.explain(advice.rule)[:200] in explained
         assert draft.layers.split() == spec.with_settings(advice.settings or {}).layers.split()
         assert draft.layers.split() != presets.load("iter5").layers.split()
 

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
-from mnist_tui.analysis.coach_evidence import Advice
+from mnist_tui.analysis.coach.evidence import Advice
 from mnist_tui.runs.events import Event, Outcome, Progress
 from mnist_tui.runs.verdict import after_training
 from mnist_tui.spec import presets

@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 from textual.widget import Widget
 from textual.widgets import Input, OptionList
 
-from mnist_tui.analysis.images import pixels
+from mnist_tui.analysis.text_images import pixels
 from mnist_tui.runs import metrics, verdict
 from mnist_tui.runs.events import EpochEnded, best_of
 from mnist_tui.spec import presets

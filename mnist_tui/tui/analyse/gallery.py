@@ -11,8 +11,8 @@ from textual.events import Click
 from textual.message import Message
 from textual.widget import Widget
 
-from mnist_tui.analysis.images import SIDE, pixels
 from mnist_tui.analysis.mistakes import TOP, ImagePrediction
+from mnist_tui.analysis.text_images import SIDE, pixels
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.pixels import picture
 

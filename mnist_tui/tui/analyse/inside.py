@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from mnist_tui.analysis.images import RAMP, SIDE, grey_levels, pixels
+from mnist_tui.analysis.text_images import RAMP, SIDE, grey_levels, pixels
 from mnist_tui.tui.pixels import half_blocks, picture, ramp
 
 if TYPE_CHECKING:

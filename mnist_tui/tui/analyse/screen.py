@@ -12,8 +12,8 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Static
 
-from mnist_tui.analysis import coach
-from mnist_tui.analysis.images import matrix_lines
+from mnist_tui.analysis.coach import rules
+from mnist_tui.analysis.text_images import matrix_lines
 from mnist_tui.errors import MnistTuiError
 from mnist_tui.runs.record import Run
 from mnist_tui.text import clean_line, in_ascii
@@ -245,7 +245,7 @@ class AnalyseScreen(WorkerScreen):
             case "Advice":
                 count = len(self.analysed.run.advice)
                 self._say(
-                    f"{count} of {len(coach.RULES)} rules have something to say; Enter tries a suggestion in the lab"
+                    f"{count} of {len(rules.RULES)} rules have something to say; Enter tries a suggestion in the lab"
                 )
             case _:
                 self._say("")
@@ -334,7 +334,7 @@ class AnalyseScreen(WorkerScreen):
 
     @on(AdviceList.ExplanationAsked)
     def _explain(self, message: AdviceList.ExplanationAsked) -> None:
-        self.app.push_screen(MessageDialog("Why this advice", coach.explain(message.rule)))
+        self.app.push_screen(MessageDialog("Why this advice", rules.explain(message.rule)))
 
     # --- everything else ---
 

@@ -6,7 +6,7 @@ from textwrap import wrap
 from rich.text import Text
 from textual.widgets import Static
 
-from mnist_tui.analysis.images import SIDE, pixels
+from mnist_tui.analysis.text_images import SIDE, pixels
 from mnist_tui.text import fitted
 from mnist_tui.tui.draw.jobs import Answers, RunAnswer
 from mnist_tui.tui.pixels import picture

@@ -9,7 +9,7 @@ from textual.geometry import Offset
 from textual.message import Message
 from textual.widget import Widget
 
-from mnist_tui.analysis.images import RAMP, SIDE, pixels, ramp_lines
+from mnist_tui.analysis.text_images import RAMP, SIDE, pixels, ramp_lines
 from mnist_tui.images.drawing import Drawing, Point
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.pixels import Pixel, half_blocks, wide_blocks

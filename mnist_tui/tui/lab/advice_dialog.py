@@ -10,8 +10,8 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from mnist_tui.analysis import coach
-from mnist_tui.analysis.coach_evidence import Advice
+from mnist_tui.analysis.coach import rules
+from mnist_tui.analysis.coach.evidence import Advice
 from mnist_tui.text import clean_line
 from mnist_tui.tui.advice_list import AdviceList
 from mnist_tui.tui.dialogs import MessageDialog
@@ -49,4 +49,4 @@ class AdviceDialog(Dialog[Advice]):
 
     @on(AdviceList.ExplanationAsked)
     def _explain(self, message: AdviceList.ExplanationAsked) -> None:
-        self.app.push_screen(MessageDialog(message.rule, coach.explain(message.rule)))
+        self.app.push_screen(MessageDialog(message.rule, rules.explain(message.rule)))

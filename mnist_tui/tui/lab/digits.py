@@ -11,7 +11,7 @@ from textual import events
 from textual.message import Message
 from textual.widget import Widget
 
-from mnist_tui.analysis.images import SIDE, pixels
+from mnist_tui.analysis.text_images import SIDE, pixels
 from mnist_tui.tui.pixels import picture
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from mnist_tui.tui.charts.run_curves import RunCurves
 from mnist_tui.tui.dialogs import SavedLine
 
 if TYPE_CHECKING:
-    from mnist_tui.analysis.coach_evidence import Advice
+    from mnist_tui.analysis.coach.evidence import Advice
     from mnist_tui.spec.run_options import Options
     from mnist_tui.training.predict import Predictions
     from mnist_tui.training.preview import AugmentedSample
@@ -70,7 +70,7 @@ def find_learning_rate(
 
 def advice(folder: Path) -> "list[Advice]":
     """What the coach says about a run that ended, by its folder and the other runs beside it."""
-    from mnist_tui.analysis.coach import advise_on
+    from mnist_tui.analysis.coach.rules import advise_on
     from mnist_tui.runs.index import RunIndex
     from mnist_tui.runs.reader import read_run
 

@@ -17,7 +17,7 @@ from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.lab.budget import budget_lines, budget_text
 
 if TYPE_CHECKING:
-    from mnist_tui.analysis.coach_evidence import Advice
+    from mnist_tui.analysis.coach.evidence import Advice
 
 RESUMABLE = ("stopped", "failed")
 """Outcomes after which a run can be resumed."""

@@ -51,7 +51,7 @@ from mnist_tui.tui.messages import OpenRun, OpenScreen, RunnerMessage
 from mnist_tui.tui.runner import Crashed, Idle, Refused, Runner, RunnerEvent
 
 if TYPE_CHECKING:
-    from mnist_tui.analysis.coach_evidence import Advice
+    from mnist_tui.analysis.coach.evidence import Advice
     from mnist_tui.runs.lr_range import Suggestion
     from mnist_tui.tui.request import LabRequest
 

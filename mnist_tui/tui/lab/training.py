@@ -26,7 +26,7 @@ from mnist_tui.tui.messages import OpenScreen
 from mnist_tui.tui.status import SeedProgress
 
 if TYPE_CHECKING:
-    from mnist_tui.analysis.coach_evidence import Advice
+    from mnist_tui.analysis.coach.evidence import Advice
 
 CURVES_LINES = 13
 """Lines of the pane that the card leaves to the curves and the table, so that a curve can be seen."""

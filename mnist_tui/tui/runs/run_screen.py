@@ -12,8 +12,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Static
 
-from mnist_tui.analysis import coach, markdown, tables
+from mnist_tui.analysis import markdown, tables
 from mnist_tui.analysis.analysis_report import advice_lines
+from mnist_tui.analysis.coach import rules
 from mnist_tui.errors import FileError, StorageError
 from mnist_tui.files import read_text
 from mnist_tui.runs import annotations, columns
@@ -193,7 +194,7 @@ def _log(run: Run, runs: list[Run]) -> str:
 def _advice(run: Run, runs: list[Run]) -> str:
     if run.spec is None:
         return "this version cannot read the settings of this run"
-    return "\n".join(advice_lines(coach.advise_on(run, runs)))
+    return "\n".join(advice_lines(rules.advise_on(run, runs)))
 
 
 def _notes(run: Run, runs: list[Run]) -> str:

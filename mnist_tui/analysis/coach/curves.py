@@ -5,7 +5,7 @@ The docstring of a rule is what `mnist-tui explain RULE` prints.
 
 import math
 
-from mnist_tui.analysis.coach_edits import (
+from mnist_tui.analysis.coach.edits import (
     Settings,
     applicable,
     dropout_rate,
@@ -16,7 +16,7 @@ from mnist_tui.analysis.coach_edits import (
     scale_dropout,
     widen,
 )
-from mnist_tui.analysis.coach_evidence import (
+from mnist_tui.analysis.coach.evidence import (
     WINDOW,
     Advice,
     Evidence,

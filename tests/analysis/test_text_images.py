@@ -1,6 +1,14 @@
 """Images and matrices as text."""
 
-from mnist_tui.analysis.images import BRIGHT, bar, block_lines, gallery_lines, grey_levels, matrix_lines, ramp_lines
+from mnist_tui.analysis.text_images import (
+    BRIGHT,
+    bar,
+    block_lines,
+    gallery_lines,
+    grey_levels,
+    matrix_lines,
+    ramp_lines,
+)
 from mnist_tui.text import cell_width
 
 DIGIT = bytes(255 if 4 <= place % 28 < 24 and 4 <= place // 28 < 24 else 0 for place in range(784))

@@ -3,9 +3,9 @@
 The docstring of a rule is what `mnist-tui explain RULE` prints.
 """
 
-from mnist_tui.analysis.coach_curves import LARGE_GAP
-from mnist_tui.analysis.coach_edits import applicable, longer, widen
-from mnist_tui.analysis.coach_evidence import WINDOW, Advice, Evidence, gap, percent, points, seed_spread
+from mnist_tui.analysis.coach.curves import LARGE_GAP
+from mnist_tui.analysis.coach.edits import applicable, longer, widen
+from mnist_tui.analysis.coach.evidence import WINDOW, Advice, Evidence, gap, percent, points, seed_spread
 
 LEFT_OVER = 0.75
 """A network with fewer than this share of the allowed parameters leaves a budget worth using."""

@@ -5,9 +5,9 @@ The docstring of a rule is what `mnist-tui explain RULE` prints.
 
 from itertools import pairwise
 
-from mnist_tui.analysis.coach_curves import STALLED, overfitting
-from mnist_tui.analysis.coach_edits import Settings, applicable, scale_rate
-from mnist_tui.analysis.coach_evidence import WINDOW, Advice, Evidence, gap, mean_train_loss, percent, points
+from mnist_tui.analysis.coach.curves import STALLED, overfitting
+from mnist_tui.analysis.coach.edits import Settings, applicable, scale_rate
+from mnist_tui.analysis.coach.evidence import WINDOW, Advice, Evidence, gap, mean_train_loss, percent, points
 from mnist_tui.runs.events import EpochEnded
 from mnist_tui.spec import catalog
 from mnist_tui.spec.run_spec import RunSpec

@@ -6,7 +6,7 @@ All but `bias_before_batch_norm` are silent for a run that has met its target. T
 
 from itertools import pairwise
 
-from mnist_tui.analysis.coach_edits import (
+from mnist_tui.analysis.coach.edits import (
     applicable,
     dropout_rate,
     insert_before,
@@ -15,7 +15,7 @@ from mnist_tui.analysis.coach_edits import (
     replace_calls,
     scale_dropout,
 )
-from mnist_tui.analysis.coach_evidence import WINDOW, Advice, Evidence, gap, percent, points
+from mnist_tui.analysis.coach.evidence import WINDOW, Advice, Evidence, gap, percent, points
 from mnist_tui.spec.calls import Call
 from mnist_tui.spec.layers import INPUT, LayerRow
 from mnist_tui.spec.run_spec import RunSpec
