@@ -11,7 +11,7 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 exit_code.py; headless.py and watch.py (events as lines or JSON)
     tui/        the dashboard: app.py and its modes (modes.py); runner.py, the thread that trains; how it ends
                 (shutdown.py, supervisor.py); what all screens share: messages.py, background.py (a worker thread),
-                dialogs.py, help.py, keys.py, status.py, themes.py, stylesheet.py, view_bar.py, advice_list.py,
+                dialogs.py, help.py, keys.py, status.py, themes.py, view_bar.py, advice_list.py,
                 pixels.py (half blocks); what keeps it fast over SSH: diff_driver.py, repaint.py, key_queue.py
       lab/      screen.py connects the parts: design.py (draft, undo), design_panes.py (the panes that edit it),
                 run_control.py, training.py (the run as curves), previews.py, predictor.py, rate_finder.py, lines.py,
