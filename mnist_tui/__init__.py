@@ -9,10 +9,11 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 compare.py, analyse.py, explain.py (the coach's rules), classify.py, config.py, doctor.py; what they
                 share in arguments.py (options made from settings), changes.py (--set), parsing.py, completion.py,
                 exit_code.py; headless.py and watch.py (events as lines or JSON)
-    tui/        the dashboard: app.py and its modes (modes.py); runner.py, the thread that trains; how it ends
-                (shutdown.py, supervisor.py); what all screens share: messages.py, background.py (a worker thread),
-                dialogs.py, help.py, keys.py, status.py, themes.py, view_bar.py, advice_list.py,
-                pixels.py (half blocks); what keeps it fast over SSH: diff_driver.py, repaint.py, key_queue.py
+    tui/        the dashboard: request.py (what it is opened with), app.py and its modes (modes.py); runner.py, the
+                thread that trains; how it ends (shutdown.py, supervisor.py); what all screens share: messages.py,
+                background.py (a worker thread), dialogs.py, help.py, keys.py, key_bar.py, text_field.py, status.py,
+                telemetry.py (the device), themes.py, view_bar.py, advice_list.py, pixels.py (half blocks), terminal.py
+                and clipboard.py; what keeps it fast over SSH: diff_driver.py, repaint.py, key_queue.py, lag.py
       lab/      screen.py connects the parts: design.py (draft, undo), design_panes.py (the panes that edit it),
                 run_control.py, training.py (the run as curves), previews.py, predictor.py, rate_finder.py, lines.py,
                 jobs.py (for the worker thread); panes.py folds; a file for each pane and dialog
@@ -32,7 +33,8 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
     analysis/   what saved runs say: comparison.py, statistics.py, run_diff.py (two runs); saved_predictions.py,
                 confusion.py, mistakes.py, label_errors.py, calibration.py, run_analysis.py (all of it for one run); as
                 text: tables.py, markdown.py, analysis_report.py, plots.py, text_images.py
-      coach/    what to change: rules.py (the registry) over curves.py, rates.py, network.py, target.py; evidence.py
+      coach/    what to change: rules.py (the registry) over curves.py, rates.py, network.py, target.py;
+                evidence.py and edits.py (what a rule gets and what it suggests)
     runs/       events.py and metrics.py (what happens in a run, and the registry of its numbers), control.py (stop,
                 pause, another rate); on disk: storage.py (the writer), history.py, annotations.py (notes, tags),
                 lock.py, reader.py, record.py and spec_text.py (a run as facts), index.py (the scan of a runs
