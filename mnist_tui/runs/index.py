@@ -136,6 +136,19 @@ class RunIndex:
             previous.get(name, (0, None))[1] is not run for name, (_, run) in current.items()
         )
 
+    def choose(self, names: Sequence[str], is_usable: Callable[[Run], bool]) -> list[Run]:
+        """The runs with these ids, in this order; without any of them the newest usable one.
+
+        Reads the folders that changed. Raises `RunError` where there is no run to choose.
+        """
+        self.refresh()
+        by_id = {run.id: run for run in self.all}
+        named = [by_id[name] for name in names if name in by_id]
+        chosen = named or [run for run in self.all if run.is_run and is_usable(run)][:1]
+        if not chosen:
+            raise RunError(f"{self.runs_dir}: no run in it has finished an epoch yet; train one first")
+        return chosen
+
     def read_ahead(self) -> None:
         """Reads what filters, groups and rows will ask of every run, so that the first of them need not wait."""
         for run in self.all:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mnist_tui.analysis.run_analysis import RunAnalysis, Versus, analyse, compare_with
 from mnist_tui.analysis.saved_predictions import FILE
-from mnist_tui.errors import MnistTuiError, RunError
+from mnist_tui.errors import MnistTuiError
 from mnist_tui.runs.index import RunIndex
 from mnist_tui.runs.record import Run
 from mnist_tui.text import clean_line
@@ -48,10 +48,7 @@ def analyse_runs(index: RunIndex, names: Sequence[str]) -> Analysed:
 
     Raises `MnistTuiError` where the first cannot be analysed; where the second cannot, `Analysed.no_versus` says why.
     """
-    index.refresh()
-    by_name = {run.id: run for run in index.all}
-    named = [by_name[name] for name in names if name in by_name]
-    runs = named[:2] or [_newest(index.all)]
+    runs = index.choose(names, lambda run: (run.folder / FILE).is_file())[:2]
     files = tuple((path, _modified(path)) for path in (run.folder / FILE for run in runs))
     first = analyse(runs[0], index.all)
     if len(runs) == 1:
@@ -68,13 +65,6 @@ def _modified(path: Path) -> int:
         return path.stat().st_mtime_ns
     except OSError:
         return 0
-
-
-def _newest(runs: Sequence[Run]) -> Run:
-    for run in sorted((run for run in runs if run.is_run), key=lambda run: run.created, reverse=True):
-        if (run.folder / FILE).is_file():
-            return run
-    raise RunError("no run has finished an epoch yet; train one in the lab (1)")
 
 
 def test_images(run: Run, data_dir: Path | None, indices: Sequence[int]) -> Mapping[int, bytes]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnist_tui.errors import ImageError, MnistTuiError, RunError
+from mnist_tui.errors import ImageError, MnistTuiError
 from mnist_tui.images.drawing import Drawing
 from mnist_tui.runs.index import RunIndex
 from mnist_tui.runs.record import Run
@@ -45,9 +45,12 @@ class Classifiers:
         self._loaded: dict[Path, Classifier] = {}
 
     def choose(self, index: RunIndex, names: Sequence[str]) -> list[Run]:
-        """`choose_runs`; forgets the networks, since a run may have had a better epoch."""
+        """Up to `MOST_RUNS` of the named runs; without them the newest with an epoch. Raises `RunError` for none.
+
+        Forgets the networks, since a run may have had a better epoch.
+        """
         self._loaded.clear()
-        return choose_runs(index, names)
+        return index.choose(names, lambda run: bool(run.epochs))[:MOST_RUNS]
 
     def answer(self, runs: Sequence[Run], drawing: Drawing, with_stability: bool) -> Answers | None:
         """What the runs say about a drawing; None for a blank one."""
@@ -77,14 +80,3 @@ class Classifiers:
         from mnist_tui.training.classify import Classifier
 
         return Classifier(folder)
-
-
-def choose_runs(index: RunIndex, names: Sequence[str]) -> list[Run]:
-    """The named runs; without names the newest one with an epoch. Raises `RunError` where there is none."""
-    index.refresh()
-    by_name = {run.id: run for run in index.all}
-    named = [by_name[name] for name in names if name in by_name][:MOST_RUNS]
-    newest = sorted((run for run in index.all if run.is_run and run.epochs), key=lambda run: run.created, reverse=True)
-    if not named and not newest:
-        raise RunError("no run has finished an epoch yet; train one in the lab (1)")
-    return named or newest[:1]
