@@ -66,7 +66,7 @@ async def test_without_runs_it_says_what_to_do() -> None:
     """In one line; every key of the mode is harmless; the first run that has an epoch is shown by itself."""
     async with dashboard() as pilot:
         await until(pilot, lambda: line(pilot).startswith("! "))
-        assert line(pilot) == "! no run has finished an epoch yet; train one in the lab (1)"
+        assert line(pilot) == "! runs: no run in it has finished an epoch yet; train one first"
         for key in ("enter", "v", "o", "a", "d", "y", "u", "x", "m", "pagedown", "left", *["tab"] * 5, "shift+tab"):
             await pilot.press(key)
         make_answered(RUNS)
