@@ -5,6 +5,7 @@ says what it is. Nothing is followed out of the directory. No torch.
 """
 
 import os
+import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -117,12 +118,23 @@ class RunIndex:
         """Every folder, the newest first."""
         self._cached: dict[str, tuple[object, Run]] = {}
         """By the folder's name: its signature when it was read, and the run."""
+        self._outdated: set[str] = set()
+        """Names of folders to read again, whether or not they seem to have changed."""
+        self._lock = threading.Lock()
 
     def refresh(self, on_progress: Callable[[int, int], None] | None = None) -> bool:
         """Reads the folders that changed; returns whether any did.
 
-        `on_progress` gets how many folders of how many are done, now and then. Raises `StorageError` as `scan`.
+        `on_progress` gets how many folders of how many are done, now and then. Raises `StorageError` as `scan`. May be
+        called by several threads; each of them learns only of changes since the last call by any.
         """
+        with self._lock:
+            return self._refresh(on_progress)
+
+    def _refresh(self, on_progress: Callable[[int, int], None] | None) -> bool:
+        outdated, self._outdated = self._outdated, set()
+        for name in outdated:
+            self._cached.pop(name, None)
         entries = scan(self.runs_dir)
         previous, current = self._cached, {}
         for done, entry in enumerate(entries):
@@ -156,7 +168,7 @@ class RunIndex:
 
     def forget(self, folder: Path) -> None:
         """Reads a folder again at the next refresh, whether or not it seems to have changed."""
-        self._cached.pop(folder.name, None)
+        self._outdated.add(folder.name)
 
     def _read(self, entry: os.DirEntry[str]) -> tuple[object, Run]:
         """The signature and the run of a folder; read from the disk only where the signature changed."""

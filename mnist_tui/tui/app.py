@@ -181,6 +181,7 @@ class LabApp(App[ExitState]):
             case Crashed(message=text, details=details):
                 self._crash(text, details)
             case Idle():
+                self.exit_state.stop_asked = False  # Ctrl-C stops the next run, as it stopped this one.
                 # The end of the run answers the question of what becomes of it, also below a dialog about that end.
                 is_asking = any(isinstance(screen, QuitDialog) for screen in self.screen_stack)
                 if self.lab.is_quitting or is_asking:

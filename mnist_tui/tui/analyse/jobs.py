@@ -25,7 +25,7 @@ class Analysed:
     no_versus: str = ""
     """Why the run is not held against the baseline that was asked for."""
     files: tuple[tuple[Path, int], ...] = ()
-    """The files of predictions that were read, with their times of modification in nanoseconds."""
+    """The files that change with an analysis, with their times of modification in nanoseconds; 0 for a missing file."""
 
     @property
     def is_mnist(self) -> bool:
@@ -39,7 +39,7 @@ class Analysed:
 
     @property
     def is_outdated(self) -> bool:
-        """Whether a run has had a better epoch since."""
+        """Whether a run has had a better epoch or has ended since."""
         return any(_modified(path) != modified for path, modified in self.files)
 
 
@@ -49,7 +49,7 @@ def analyse_runs(index: RunIndex, names: Sequence[str]) -> Analysed:
     Raises `MnistTuiError` where the first cannot be analysed; where the second cannot, `Analysed.no_versus` says why.
     """
     runs = index.choose(names, lambda run: (run.folder / FILE).is_file())[:2]
-    files = tuple((path, _modified(path)) for path in (run.folder / FILE for run in runs))
+    files = tuple((path, _modified(path)) for run in runs for path in (run.folder / FILE, run.folder / "end.json"))
     first = analyse(runs[0], index.all)
     if len(runs) == 1:
         return Analysed(first, files=files)

@@ -367,7 +367,8 @@ class LabScreen(WorkerScreen):
                 self.lines.waiting = text
                 self.app.push_screen(MessageDialog("The run did not begin", text))
             case Idle():
-                if self.lines.waiting and self.view.run is None:
+                # It may be the end of a run that was watched, while another one already begins.
+                if self.lines.waiting and self.view.run is None and not self.runner.is_busy:
                     self.lines.waiting = READY
                 self.previews.update()
             case Notice(text=text, is_warning=is_warning):

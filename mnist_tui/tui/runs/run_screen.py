@@ -125,7 +125,8 @@ class RunScreen(WorkerScreen):
         self.query_one("#view-curves").display = not is_text
         if is_text:
             make = VIEWS[self.view]
-            self.submit("view", lambda: make(self.run, self._all_runs()), self._put)
+            self._put("reading", None)
+            self.submit("view", lambda: make(self.run, self._all_runs()), partial(self._put_late, self.view))
             self.query_one("#view-text").focus()
 
     def _all_runs(self) -> list[Run]:
@@ -133,6 +134,10 @@ class RunScreen(WorkerScreen):
         if not self.selection.runs.all:
             self.selection.runs.refresh()
         return self.selection.runs.all
+
+    def _put_late(self, view: str, text: str | None, error: str | None) -> None:
+        if view == self.view:
+            self._put(text, error)
 
     def _put(self, text: str | None, error: str | None) -> None:
         self._text = clean(text.expandtabs(4), 2_000_000) if text is not None else f"! {error}"

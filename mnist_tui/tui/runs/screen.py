@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Callable
+from operator import is_not
 from pathlib import Path
 from typing import ClassVar
 
@@ -91,6 +92,8 @@ class RunsScreen(WorkerScreen):
         super().__init__()
         self.selection, self.ascii_only = selection, ascii_only
         self._is_read = self._is_read_ahead = False
+        self._drawn: list[Run] = []
+        """The runs that the table was made of."""
         self._facts_timer: Timer | None = None
 
     @property
@@ -136,17 +139,21 @@ class RunsScreen(WorkerScreen):
         if self.app.screen_stack[0] is self:
             self.submit("scan", self._read, self._show_scan)
 
-    def _read(self) -> bool:
-        is_new = self.selection.runs.refresh()
-        for run in self.selection.runs.all:
+    def _read(self) -> list[Run]:
+        self.selection.runs.refresh()
+        runs = self.selection.runs.all
+        for run in runs:
             if run.state == "training":  # Read here, so that its curve stays on the screen meanwhile.
                 _ = run.accuracies
-        return is_new
+        return runs
 
-    def _show_scan(self, is_new: bool | None, error: str | None) -> None:
+    def _show_scan(self, runs: list[Run] | None, error: str | None) -> None:
+        # Another screen may have read the folders since: what it read is compared with what is drawn.
+        is_new = runs is not None and (len(runs) != len(self._drawn) or any(map(is_not, runs, self._drawn)))
         if error or is_new or not self._is_read:
             self._is_read = True
-            count = len(self.selection.runs.all)
+            self._drawn = self.selection.runs.all
+            count = len(self._drawn)
             self.set_class(not count, "-empty")
             # With few runs the details get more room; a filter does not change that.
             self.table.styles.max_height = max(LEAST_ROWS, count) + 2
