@@ -110,9 +110,14 @@ class LabApp(App[ExitState]):
         return RunSelection(RunIndex(self.request.options.runs_dir), self.request.columns, self.request.sort)
 
     async def action_mode(self, mode: str) -> None:
-        """Switches to a mode; the screens of the others stay as they are, and a run continues."""
-        if len(self.screen_stack) > 1:
-            return  # A dialog must be answered first.
+        """Switches to a mode; the screens of the others stay as they are, and a run continues.
+
+        An opened run or enlarged curves are closed; a dialog must be answered first.
+        """
+        if any(screen.is_modal for screen in self.screen_stack):
+            return
+        while len(self.screen_stack) > 1:
+            await self.pop_screen()
         await self.switch_mode(mode)
 
     def _open_screen(self, mode: str) -> Screen[None]:
@@ -232,7 +237,8 @@ class LabApp(App[ExitState]):
         """A command for each action of the screen and the application, whatever has the focus, and the screenshot."""
         seen = set()
         for node, binding in [(owner, each) for owner in (screen, self) for each in own_bindings(type(owner))]:
-            is_idle = screen is not self.screen_stack[0] and binding.action.startswith(("leave", "mode("))
+            is_idle = screen.is_modal and binding.action.startswith("mode(")
+            is_idle |= screen is not self.screen_stack[0] and binding.action == "leave"
             if binding.description and binding.description not in seen and not is_idle:
                 seen.add(binding.description)
                 run = partial(self.run_action, binding.action, node)

@@ -7,6 +7,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from textual import on
+from textual.events import Unmount
 from textual.message import Message
 
 from mnist_tui.text import clean_line
@@ -23,7 +24,7 @@ class BackgroundWorker:
     """A thread that runs jobs in order of submission; of the waiting jobs of one kind only the newest is run."""
 
     def __init__(self) -> None:
-        self._queue: SimpleQueue[str] = SimpleQueue()
+        self._queue: SimpleQueue[str | None] = SimpleQueue()
         self._jobs: dict[str, tuple[Job, Callable[[Any], None], Callable[[Exception], None]]] = {}
         self._lock = threading.Lock()
         # A daemon, since nobody waits for a preview; the process ends without the interpreter's own teardown.
@@ -37,9 +38,12 @@ class BackgroundWorker:
         if not is_waiting:
             self._queue.put(kind)
 
+    def close(self) -> None:
+        """Ends the thread after the jobs that wait."""
+        self._queue.put(None)
+
     def _work(self) -> None:
-        while True:
-            kind = self._queue.get()
+        while (kind := self._queue.get()) is not None:
             with self._lock:
                 job, done, failed = self._jobs.pop(kind)
             try:
@@ -65,6 +69,10 @@ class WorkerScreen(LeanScreen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._worker = BackgroundWorker()
+
+    @on(Unmount)
+    def _close_worker(self) -> None:
+        self._worker.close()
 
     def submit(self, kind: str, job: Job, on_result: OnResult) -> None:
         """Runs `job` in the worker; `on_result` is called on the screen.

@@ -180,9 +180,10 @@ async def test_x_explains() -> None:
 # --- from the run's folder ---
 
 
-async def test_the_opened_run_has_the_advice(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_opened_run_has_the_advice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The text that the command line prints, and what the lab is told of the same folder."""
     monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
     folder = make_run(Path("runs").absolute(), presets.load("v1"), epochs=5)
     run = read_run(folder)
     expected = list(advice_lines(rules.advise_on(run, [run])))

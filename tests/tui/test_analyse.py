@@ -27,7 +27,9 @@ from textual.pilot import Pilot
 from textual.widgets import OptionList, Static
 
 from mnist_tui.analysis.coach import rules
+from mnist_tui.runs.index import RunIndex
 from mnist_tui.spec import presets
+from mnist_tui.tui.analyse import jobs as analyse_jobs
 from mnist_tui.tui.analyse.gallery import Gallery
 from mnist_tui.tui.analyse.inside_view import HINT
 from mnist_tui.tui.analyse.matrix import ConfusionMatrix
@@ -577,3 +579,57 @@ async def test_a_run_that_was_really_trained(monkeypatch: pytest.MonkeyPatch, tm
         assert shown.run.run.folder.name == folder.name
         assert "Conv2d(" in on_top(pilot, "#inside-lines")
         assert np.isfinite(shown.run.accuracy)
+
+
+async def test_inside_follows_the_run(canned: AnalyseJobs) -> None:
+    """Another run gets the same test image: the headline and the network are of one run."""
+    folders = [make_answered(RUNS, seed) for seed in range(2)]
+    async with analysed() as pilot:
+        await pilot.press("enter")
+        await until(pilot, lambda: analyse_screen(pilot).view == "Mistakes")
+        await pilot.press("enter")
+        await settled(pilot, lambda: len(canned.looked) == 1)
+        first = analyse_screen(pilot).analysed
+        assert first is not None
+        other = next(folder for folder in folders if folder.name != first.run.run.id)
+        analyse_screen(pilot)._use_run(other.name)
+        await settled(pilot, lambda: len(canned.looked) == 2)
+
+        assert [folder.name for folder, _, _ in canned.looked] == [first.run.run.id, other.name]
+        assert canned.looked[0][1:] == canned.looked[1][1:]
+
+
+async def test_a_late_mean_does_not_replace_another_view() -> None:
+    """The mean image of a class that is read while the user has gone on to another view."""
+    make_answered(RUNS)
+    async with analysed() as pilot:
+        shown = analyse_screen(pilot).analysed
+        assert shown is not None
+        analyse_screen(pilot)._show_mean(shown.run.run, 3, None, bytes(784), None)
+
+        assert analyse_screen(pilot).view == "Matrix"
+
+
+async def test_the_end_of_a_run_is_seen() -> None:
+    """Its last epochs were no better, so that the predictions stay; its state and its advice change."""
+    folder = make_answered(RUNS)
+    end = (folder / "end.json").read_bytes()
+    (folder / "end.json").unlink()
+    async with analysed() as pilot:
+        shown = analyse_screen(pilot).analysed
+        assert shown is not None
+        assert not shown.is_outdated
+        (folder / "end.json").write_bytes(end)
+
+        assert shown.is_outdated
+
+
+async def test_a_baseline_does_not_take_the_place_of_a_deleted_run() -> None:
+    """The newest run does."""
+    for seed in range(3):
+        make_answered(RUNS, seed)
+    newest = analyse_jobs.analyse_runs(RunIndex(RUNS), ()).run.run.id
+    others = [folder.name for folder in sorted(RUNS.iterdir()) if folder.name != newest]
+
+    assert analyse_jobs.analyse_runs(RunIndex(RUNS), others).run.run.id == others[0]
+    assert analyse_jobs.analyse_runs(RunIndex(RUNS), ("deleted", others[0])).run.run.id == newest

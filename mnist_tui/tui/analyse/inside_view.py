@@ -1,6 +1,6 @@
 """The view Inside: the image that a network is given, and what the network does with it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -56,7 +56,8 @@ class InsideView(VerticalScroll, can_focus=True):
     def __init__(self, submit: Submit, ascii_only: bool) -> None:
         super().__init__(id="analyse-inside")
         self._submit, self._ascii_only = submit, ascii_only
-        self._subject: Subject | None = None
+        self.subject: Subject | None = None
+        """What is looked at; None before the first image."""
         self._inside: Inside | None = None
         self._mean = -1
         """The class whose mean was asked for last; -1 before the first."""
@@ -67,9 +68,9 @@ class InsideView(VerticalScroll, can_focus=True):
     @property
     def line(self) -> str:
         """The title of the image."""
-        if self._subject is None:
+        if self.subject is None:
             return HINT
-        return self._subject.title + ("" if self._ascii_only else "; orange speaks for the class of the map")
+        return self.subject.title + ("" if self._ascii_only else "; orange speaks for the class of the map")
 
     @property
     def lines(self) -> list[str]:
@@ -78,14 +79,24 @@ class InsideView(VerticalScroll, can_focus=True):
 
     def look(self, subject: Subject) -> None:
         """Asks the network of a run what it does with an image."""
-        self._subject, self._inside = subject, None
+        self.subject, self._inside = subject, None
         self._put(Text("loading the network", "dim"))
         self.scroll_home(animate=False)
         job = partial(jobs.look_inside, subject.folder, subject.image, subject.label)
         self._submit("inside", job, partial(self._show, subject))
 
+    def use_run(self, folder: Path, has_same_images: bool) -> None:
+        """Looks at the same test image with the network of another run, or of a better epoch; forgets other images."""
+        if self.subject is None or self.subject.label is None:
+            return  # The title of a drawn digit names its run.
+        if has_same_images:
+            self.look(replace(self.subject, folder=folder))
+        else:
+            self.subject = self._inside = None
+            self._put(Text())
+
     def _show(self, subject: Subject, inside: "Inside | None", error: str | None) -> None:
-        if subject is not self._subject:
+        if subject is not self.subject:
             return  # Another image was chosen while this one was computed.
         self._inside = inside
         self._put(Text(f"! {error}")) if inside is None else self._draw()
@@ -94,9 +105,9 @@ class InsideView(VerticalScroll, can_focus=True):
         self._draw()
 
     def _draw(self) -> None:
-        if self._inside is not None and self._subject is not None:
+        if self._inside is not None and self.subject is not None:
             width = max(LEAST_CELLS, self.content_size.width - self.styles.scrollbar_size_vertical)
-            self._put(inside_lines(self._inside, self._subject.image, self._subject.label, width, self._ascii_only))
+            self._put(inside_lines(self._inside, self.subject.image, self.subject.label, width, self._ascii_only))
 
     def _put(self, text: Text) -> None:
         if self._ascii_only:

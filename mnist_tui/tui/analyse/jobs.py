@@ -48,6 +48,8 @@ def analyse_runs(index: RunIndex, names: Sequence[str]) -> Analysed:
 
     Raises `MnistTuiError` where the first cannot be analysed; where the second cannot, `Analysed.no_versus` says why.
     """
+    if names and not (index.runs_dir / names[0]).is_dir():
+        names = ()  # It was deleted; its baseline is not meant instead.
     runs = index.choose(names, lambda run: (run.folder / FILE).is_file())[:2]
     files = tuple((path, _modified(path)) for run in runs for path in (run.folder / FILE, run.folder / "end.json"))
     first = analyse(runs[0], index.all)

@@ -94,6 +94,8 @@ class AnalyseScreen(WorkerScreen):
         self.selection, self._data_dir, self._ascii_only = selection, data_dir, ascii_only
         self.view = next(iter(VIEWS))
         self.analysed: Analysed | None = None
+        self._error: str | None = None
+        """Why the last reading of the run failed; each reason is notified once."""
         self._names: tuple[str, ...] = ()
         """The folders of the run and the baseline that the user chose here; () follows what is marked in Runs."""
 
@@ -146,16 +148,23 @@ class AnalyseScreen(WorkerScreen):
     def _show_analysis(self, analysed: Analysed | None, error: str | None) -> None:
         if analysed is None:
             self._say(f"! {error}")
+            if self.analysed is not None and error != self._error:  # The line goes with the next move of the cursor.
+                self.notify(error or "", severity="warning", markup=False)
+            self._error = error
             return
+        self._error = None
         if self.analysed is not None and self.analysed.identity == analysed.identity:
             return
-        self.analysed = analysed
+        previous, self.analysed = self.analysed, analysed
         if analysed.no_versus:
             self.notify(f"no baseline: {analysed.no_versus}", severity="warning", markup=False)
         self.query_one(ConfusionMatrix).show(analysed.run, analysed.versus.difference if analysed.versus else None)
         self.query_one(AdviceList).show(analysed.run.advice, NO_ADVICE)
         self.query_one(PicturesView).show(analysed)
         self.query_one(ClassScores).show(analysed)
+        if previous is not None:
+            run = analysed.run.run
+            self.query_one(InsideView).use_run(run.folder, has_same_images=run.data == previous.run.run.data)
         self._show_confidence(analysed)
         self._show_headline(analysed)
         self._show_line()
@@ -183,7 +192,7 @@ class AnalyseScreen(WorkerScreen):
 
     def action_choose_run(self) -> None:
         """Chooses the run to analyse."""
-        self._choose("Analyse a run", "the newest run", self._use_run)
+        self._choose("Analyse a run", "the run marked in Runs, or the newest", self._use_run)
 
     def action_choose_baseline(self) -> None:
         """Chooses the run to hold it against."""
@@ -299,9 +308,14 @@ class AnalyseScreen(WorkerScreen):
     def _read_mean(self, message: InsideView.MeanAsked) -> None:
         if self.analysed is not None:
             run, data_dir, label = self.analysed.run.run, self._data_dir, message.label
-            self.submit("mean", lambda: jobs.class_mean(run, data_dir, label), partial(self._show_mean, run, label))
+            on_result = partial(self._show_mean, run, label, self.query_one(InsideView).subject)
+            self.submit("mean", lambda: jobs.class_mean(run, data_dir, label), on_result)
 
-    def _show_mean(self, run: Run, label: int, image: bytes | None, error: str | None) -> None:
+    def _show_mean(
+        self, run: Run, label: int, previous: Subject | None, image: bytes | None, error: str | None
+    ) -> None:
+        if self.view != "Inside" or self.query_one(InsideView).subject is not previous:
+            return  # Something else is looked at since.
         if image is None:
             self.notify(f"no mean image: {error}", severity="warning", markup=False)
         else:
@@ -334,7 +348,7 @@ class AnalyseScreen(WorkerScreen):
 
     @on(AdviceList.ExplanationAsked)
     def _explain(self, message: AdviceList.ExplanationAsked) -> None:
-        self.app.push_screen(MessageDialog("Why this advice", rules.explain(message.rule)))
+        self.app.push_screen(MessageDialog(message.rule, rules.explain(message.rule)))
 
     # --- everything else ---
 

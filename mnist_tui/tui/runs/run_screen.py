@@ -125,7 +125,7 @@ class RunScreen(WorkerScreen):
         self.query_one("#view-curves").display = not is_text
         if is_text:
             make = VIEWS[self.view]
-            self._put("reading", None)
+            self._put("", None)
             self.submit("view", lambda: make(self.run, self._all_runs()), partial(self._put_late, self.view))
             self.query_one("#view-text").focus()
 
