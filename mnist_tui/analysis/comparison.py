@@ -85,7 +85,7 @@ def _arm(runs: Sequence[Run]) -> Arm:
 
 def _label(runs: Sequence[Run]) -> str:
     run = runs[0]
-    return f"{run.name} s{run.seed}" if len(runs) == 1 else f"{run.name} ×{len(runs)}"
+    return run.title if len(runs) == 1 else f"{run.name} ×{len(runs)}"
 
 
 def refusals(arms: Sequence[Arm], measure: Measure) -> list[str]:
@@ -108,7 +108,7 @@ def refusals(arms: Sequence[Arm], measure: Measure) -> list[str]:
             )
         elif measure == "best" and run.chosen_by != first.chosen_by:
             reasons.append(
-                f"the best epoch of {_name(first)} was chosen on the {first.chosen_by} images, that of {_name(run)} on "
+                f"the best epoch of {first.title} was chosen on the {first.chosen_by} images, that of {run.title} on "
                 f"the {run.chosen_by} images: choosing on the test images flatters; compare the last epochs"
             )
     return list(dict.fromkeys(reasons))
@@ -135,13 +135,9 @@ def is_repeat(one: Arm, other: Arm) -> bool:
     return len(one.runs) == len(other.runs) == 1 and one.runs[0].observation == other.runs[0].observation
 
 
-def _name(run: Run) -> str:
-    return f"{run.name} s{run.seed}"
-
-
 def _data(run: Run) -> str:
     name, sha, images = run.data
-    return f"{_name(run)} was tested on {images or 'unknown'} images of {name or 'unknown'} ({(sha or '?')[:8]})"
+    return f"{run.title} was tested on {images or 'unknown'} images of {name or 'unknown'} ({(sha or '?')[:8]})"
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ MAX_BYTES = 2**20
 MAX_LINE = 200
 POLL_SECONDS = 0.1
 MAX_RATE = 1e4
+"""Highest learning rate that is accepted."""
 
 
 class Control:

@@ -32,6 +32,8 @@ ENDED = ("completed", "stopped", "diverged", "failed")
 """The states of runs that have ended, as end.json says."""
 OPEN = ("training", "interrupted")
 """The states of runs that have not ended."""
+RESUMABLE = ("interrupted", "stopped", "failed")
+"""The states of runs whose recipe is not done and that can go on."""
 NO_RUN = ("damaged", "half written", "newer format", "link", "no run")
 """The states of folders that hold no run that this version can read."""
 VERSIONS = ("mnist-tui", "torch", "torchvision")
@@ -65,6 +67,11 @@ class Run:
         return self.folder.name
 
     # --- what run.json says ---
+
+    @property
+    def title(self) -> str:
+        """Name and seed, `iter5 s0`."""
+        return f"{self.name} s{self.seed}"
 
     @cached_property
     def name(self) -> str:

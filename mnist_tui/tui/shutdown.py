@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import platformdirs
 
+from mnist_tui.runs.record import RESUMABLE
 from mnist_tui.text import clean, clean_line
 from mnist_tui.tui.runner import Runner
 from mnist_tui.tui.supervisor import restore_attributes, restore_terminal, terminal_attributes
@@ -233,7 +234,7 @@ def _print_end(exit_state: ExitState, runner: Runner) -> None:
     outcome = runner.outcome
     if outcome is not None and outcome.outcome in ("failed", "diverged"):
         print(f"mnist-tui: {outcome.outcome}: {outcome.message}", file=sys.stderr)
-    if outcome is None or outcome.outcome in ("stopped", "failed"):
+    if outcome is None or outcome.outcome in RESUMABLE:
         print(f"resume it with: mnist-tui resume {runner.folder}", file=sys.stderr)
     if runner.folder is not None:
         print(runner.folder)

@@ -339,7 +339,8 @@ class AnalyseScreen(WorkerScreen):
         spec = self.analysed.run.run.spec if self.analysed else None
         settings = message.advice.settings
         if spec is None or settings is None:
-            self.notify("this advice changes no single setting", markup=False)
+            missing = "this version cannot read the settings of that run"
+            self.notify(missing if spec is None else "this advice changes no single setting", markup=False)
             return
         try:
             self.post_message(UseSettings(spec.with_settings(settings)))

@@ -21,7 +21,7 @@ HEADINGS = ("class ", "most confused", "label errors")
 
 def run_title(run: Run) -> str:
     """The name and the seed of a run, safe to show."""
-    return clean_line(f"{run.name} s{run.seed}", 60)
+    return clean_line(run.title, 60)
 
 
 def class_lines(analysed: Analysed, width: int) -> Text:

@@ -61,7 +61,7 @@ class Classifiers:
         return Answers(digit, tuple(self._ask(run, digit, with_stability) for run in runs))
 
     def _ask(self, run: Run, digit: bytes, with_stability: bool) -> RunAnswer:
-        title = clean_line(f"{run.name} s{run.seed}", 40)
+        title = clean_line(run.title, 40)
         try:
             classifier = self._classifier(run.folder)
         except MnistTuiError as error:

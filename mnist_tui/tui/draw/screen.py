@@ -80,7 +80,7 @@ class DrawScreen(WorkerScreen):
             self.query_one(AnswersView).show_error(error or "")
             return
         self._runs = runs
-        titles = [clean_line(f"{run.name} s{run.seed}", 40) for run in runs]
+        titles = [clean_line(run.title, 40) for run in runs]
         hint = "" if len(runs) > 1 else "mark several in Runs (2) to ask them together"
         self.query_one(Headline).show([part for part in ("Draw", ", ".join(titles), hint) if part])
         self._ask()

@@ -10,6 +10,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from mnist_tui.runs.events import RunEnded
+from mnist_tui.runs.record import RESUMABLE
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.text import clean_line, duration
 from mnist_tui.tui.charts.run_curves import RunCurves
@@ -19,8 +20,6 @@ from mnist_tui.tui.lab.budget import budget_lines, budget_text
 if TYPE_CHECKING:
     from mnist_tui.analysis.coach.evidence import Advice
 
-RESUMABLE = ("stopped", "failed")
-"""Outcomes after which a run can be resumed."""
 MOST_LINES = 3
 """Longest sentence, in lines."""
 ADVICE_RANK = 4

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mnist_tui.errors import RunError
-from mnist_tui.runs.control import Request
+from mnist_tui.runs.control import MAX_RATE, Request
 from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.text import clean_line
@@ -73,4 +73,4 @@ def _wrong_rate(text: str) -> str | None:
         rate = float(text)
     except ValueError:
         return "enter a number such as 0.001"
-    return None if 0 < rate <= 1e4 else "must be greater than 0, and at most 10,000"
+    return None if 0 < rate <= MAX_RATE else f"must be greater than 0, and at most {MAX_RATE:,.0f}"

@@ -18,7 +18,7 @@ from mnist_tui.analysis import markdown
 from mnist_tui.errors import ColumnError, FilterError, SettingsError, StorageError
 from mnist_tui.runs import annotations, archive, columns, trash
 from mnist_tui.runs.columns import seed_words
-from mnist_tui.runs.record import Run
+from mnist_tui.runs.record import RESUMABLE, Run
 from mnist_tui.settings import settings
 from mnist_tui.text import clean_line
 from mnist_tui.tui import clipboard
@@ -54,8 +54,6 @@ LEAST_ROWS = 8
 """Least height of the table, in rows."""
 FACTS_SECONDS = 0.2
 """Time that the cursor must stay on a run before its nearest earlier run is searched."""
-RESUMABLE = ("interrupted", "stopped", "failed")
-"""States of runs that can be resumed."""
 NAMES = {"RunsScreen": "Runs", "RunTable": "Table of runs", "Input": "Filter", "App": "Everywhere"}
 EMPTY = ("no run yet", "", "1 is the lab: t trains there", "without a screen: mnist-tui --batch iter5")
 NONE_CHOSEN = ("no run is chosen by the filter; esc shows all",)
