@@ -76,8 +76,8 @@ def read(content: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors = load(content)
         metadata = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
         text, digest = metadata["state"], metadata["sha256"]
-    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise CheckpointError(f"is no checkpoint: {type(error).__name__}") from None
+    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError):
+        raise CheckpointError("is damaged, or is no checkpoint") from None
     if _digest(text, tensors) != digest:
         raise CheckpointError("is damaged: the SHA-256 differs")
     try:
