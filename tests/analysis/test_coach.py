@@ -338,6 +338,21 @@ def test_schedule_frozen() -> None:
     assert advice.settings == {"scheduler.step_size": "6"}
 
 
+def test_a_schedule_that_counts_batches() -> None:
+    """The advice is in epochs, so that the scheduler has to count them too."""
+    frozen = spec_of(epochs=18, scheduler="StepLR(step_size=938, gamma=0.1)", scheduler_step="batch")
+    plateau = spec_of(epochs=20, scheduler="StepLR(step_size=14070, gamma=0.1)", scheduler_step="batch")
+
+    assert said("schedule-frozen", evidence(step_two(12), frozen)).settings == {
+        "scheduler.step_size": "6",
+        "scheduler_step": "epoch",
+    }
+    assert said("plateau", evidence(exp19(10), plateau)).settings == {
+        "scheduler.step_size": "6",
+        "scheduler_step": "epoch",
+    }
+
+
 def test_a_frozen_schedule_of_another_kind() -> None:
     """A cosine over all epochs, stepped as cosines are."""
     spec = spec_of(epochs=18, scheduler="MultiStepLR([2, 4, 6])", scheduler_step="epoch")
