@@ -475,6 +475,19 @@ def test_a_receptive_field_before_a_head_with_weights() -> None:
     assert only("small-receptive-field", layered("Flatten()\nLinear(10)")) is None
 
 
+def test_a_goal_for_the_last_epochs() -> None:
+    """It is met as the verdict says, not by the best epoch alone; with too few epochs nothing was missed by so much."""
+    narrow = NARROW.format("")
+    met = layered(narrow, GOOD, test_accuracy=0.9921, last_epochs=3)
+    missed = layered(narrow, GOOD, test_accuracy=0.9922, last_epochs=3)
+    short = evidence(GOOD, spec_of(target={"test_accuracy": 0.9925, "last_epochs": 11}, epochs=10))
+
+    assert (met.has_met_goal, missed.has_met_goal) == (True, False)
+    assert only("small-receptive-field", met) is None
+    assert said("small-receptive-field", missed).settings is not None
+    assert only("within-seed-spread", short) is None
+
+
 def test_heavy_layer() -> None:
     """iter5 has three quarters of its parameters behind its last map; where the field covers a digit, pool it all."""
     iter5 = presets.load("iter5")

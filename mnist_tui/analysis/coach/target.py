@@ -6,6 +6,7 @@ The docstring of a rule is what `mnist-tui explain RULE` prints.
 from mnist_tui.analysis.coach.curves import LARGE_GAP
 from mnist_tui.analysis.coach.edits import applicable, longer, widen
 from mnist_tui.analysis.coach.evidence import WINDOW, Advice, Evidence, gap, percent, points, seed_spread
+from mnist_tui.runs.verdict import judged_accuracy
 
 LEFT_OVER = 0.75
 """A network with fewer than this share of the allowed parameters leaves a budget worth using."""
@@ -39,10 +40,9 @@ def within_seed_spread(evidence: Evidence) -> Advice | None:
 def _missing(evidence: Evidence) -> float | None:
     """By how much the accuracy that the target asks about is below it; None where that cannot be said."""
     target = evidence.spec.target
-    if target.test_accuracy is None or not (evidence.is_completed and evidence.is_mnist and evidence.rows):
+    reached = judged_accuracy(evidence.spec, evidence.rows)
+    if target.test_accuracy is None or reached is None or not (evidence.is_completed and evidence.is_mnist):
         return None
-    accuracies = [row.test_accuracy for row in evidence.rows]
-    reached = min(accuracies[-target.last_epochs :]) if target.last_epochs else max(accuracies)
     return target.test_accuracy - reached
 
 
