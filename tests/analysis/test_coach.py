@@ -523,6 +523,26 @@ def test_early_pooling() -> None:
 
 
 @pytest.mark.parametrize(
+    ("pool", "instead"),
+    [
+        ("MaxPool2d(2, 2)", ""),
+        ("MaxPool2d(kernel_size=2)", ""),
+        ("LPPool2d(2, 2)", ""),
+        ("AdaptiveMaxPool2d(14)", ""),
+        ("MaxPool2d(4, 4)", "MaxPool2d(2)"),
+        ("AdaptiveAvgPool2d(7)", "AvgPool2d(2)"),
+        ("LPPool2d(2, 4)", "MaxPool2d(2)"),
+    ],
+)
+def test_early_pooling_in_other_words(pool: str, instead: str) -> None:
+    """A pool by 2 or less is left out, a stronger one becomes 2x2, however it is written."""
+    advice = said("early-pooling", layered(f"{pool}\nConv2d(8, 3)\nFlatten()\nLinear(10)"))
+
+    assert advice.suggestion.startswith("Pool 2x2" if instead else "Leave it out")
+    assert (advice.settings or {})["layers"].splitlines()[0] == instead
+
+
+@pytest.mark.parametrize(
     "layers",
     [
         "Conv2d(8, 3)\nMaxPool2d(2)\nFlatten()\nLinear(10)",
