@@ -16,8 +16,9 @@ def within_seed_spread(evidence: Evidence) -> Advice | None:
     """The target was missed by less than what another seed changes, so that one run cannot tell met from missed.
 
     Fires for completed runs on MNIST that miss the target's accuracy by at most one standard deviation over their
-    seeds; for a single seed, by the standard error of the number of test images, sqrt(p (1 - p) / N). Report the mean
-    of several seeds, not the best of them: choosing a lucky seed can look like progress (Picard 2021).
+    seeds, or by the standard error of the number of test images, sqrt(p (1 - p) / N), where that is larger or there is
+    one seed. Report the mean of several seeds, not the best of them: choosing a lucky seed can look like progress
+    (Picard 2021).
     """
     missing = _missing(evidence)
     spread = seed_spread(evidence)
@@ -28,7 +29,8 @@ def within_seed_spread(evidence: Evidence) -> Advice | None:
     )
     count = len(evidence.seeds)
     target = percent(evidence.spec.target.test_accuracy or 0)
-    source = f"the spread of {count} seeds" if count > 1 else f"what {evidence.held_out_images:,} images can tell"
+    is_by_seeds = spread > evidence.test_accuracy_error
+    source = f"the spread of {count} seeds" if is_by_seeds else f"what {evidence.test_images:,} images can tell"
     return Advice(
         "within-seed-spread",
         f"The target of {target} was missed by {points(missing)}; {source} is {points(spread)}.",
