@@ -159,5 +159,6 @@ def test_the_published_label_errors(tmp_path: Path) -> None:
         "read_as_guessed": 1,
         "accuracy_on_others": 1.0,
     }
-    assert "#947   8 → 9  loss   5.00  9 100%, 8 1%, 0 0%  label wrong by the published study: 9" in text
+    assert "#947   8 → 9  loss   5.00  9 100%, 8 1%, 0 0%  label wrong by the published study; proposed: 9" in text
+    assert "1 of them count as mistakes here, 1 are predicted as proposed by the study;" in text
     assert "on the other 9,985 images the accuracy is 100.00%. More than 99.85%" in text
