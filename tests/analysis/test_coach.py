@@ -760,12 +760,38 @@ def test_no_rule_raises(
 ) -> None:
     """Whatever the history is; and every suggestion is accepted and changes something."""
     in_order = sorted(usable_rows(rows), key=lambda row: row.epoch)
-    for advice in advise(Evidence(spec, tuple(in_order), state, seeds, held_out_images=images)):
-        assert advice.rule in {rule.name for rule in RULES}
+    check_all(Evidence(spec, tuple(in_order), state, seeds, held_out_images=images))
+
+
+def check_all(run: Evidence) -> set[str]:
+    """Whether all that is said of a run is a sentence with a suggestion that fits; the names of the rules."""
+    said_of_run = advise(run)
+    for advice in said_of_run:
         assert "nan" not in advice.sentence
         assert advice.sentence.endswith(".")
         if advice.settings is not None:
-            assert spec.with_settings(advice.settings) != spec
+            assert run.spec.with_settings(advice.settings) != run.spec
+    return {advice.rule for advice in said_of_run}
+
+
+def test_every_rule_has_something_to_say() -> None:
+    """Runs of which, taken together, every rule speaks."""
+    runs = [
+        *(evidence(rows) for rows in (overfitted(), FLAT, curve(RISING), losses(0.3, 0.34, 0.2))),
+        evidence(creeping(0.0002), spec_of(optimizer="Adam(lr=0.0002)")),
+        evidence(step_two(12), spec_of(epochs=18, scheduler="StepLR(step_size=2, gamma=0.1)")),
+        evidence(exp19(10), spec_of(epochs=20, optimizer="SGD(lr=0.2, momentum=0.9)")),
+        augmented(0.972),
+        layered(NARROW.format("")),
+        layered("Conv2d(8, 3)\nMaxPool2d(4)\nFlatten()\nLinear(10)"),
+        *(evidence((), presets.load(name)) for name in ("iter5", "step1")),
+        evidence(curve([0.9702], [0.9175]), presets.load("iter1")),
+        dropped(16, 0.1, -0.005),
+        missed({"test_accuracy": 0.993}),
+        missed({"test_accuracy": 0.995, "parameters": 20_000}),
+    ]
+
+    assert set().union(*map(check_all, runs)) == {rule.name for rule in RULES}
 
 
 def test_a_knob_that_is_called_like_a_setting() -> None:

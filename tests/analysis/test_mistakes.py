@@ -46,7 +46,8 @@ def test_other_orders(order: Order, saved: SavedPredictions) -> None:
         ranks = [(one.label, one.prediction, one.index) for one in images]
         assert ranks == sorted(ranks)
     else:
-        confidences = [one.confidence or 0 for one in images]
+        confidences = [one.confidence for one in images if one.confidence is not None]
+        assert len(confidences) == len(images) > 1
         assert confidences == sorted(confidences, reverse=True)
     assert len(images) == len(mistakes(saved))
 
