@@ -85,9 +85,9 @@ def _mistake_lines(analysis: RunAnalysis, pictures: Pictures, width: int, ascii_
 
 
 def prediction_words(one: ImagePrediction) -> str:
-    """A prediction in a line: `#947  8 → 9  loss 3.21  9 96 %, 8 4 %, 4 0 %  label wrong by the published study: 9`."""
+    """A prediction in a line: `#947  8 → 9  loss 3.21  9 96 %, 8 4 %, 4 0 %`, and what is known of a wrong label."""
     top = ", ".join(f"{label} {probability:.0%}" for label, probability in one.top)
-    wrong = f"  label wrong by the published study: {one.published_guess}"
+    wrong = f"  label wrong by the published study; proposed: {one.published_guess}"
     marked = wrong if one.published_guess is not None else ""
     words = f"#{one.index:<5} {one.label} → {one.prediction}  loss {one.loss:6.2f}  {top}"
     return f"{words}{marked}".rstrip()
@@ -95,7 +95,7 @@ def prediction_words(one: ImagePrediction) -> str:
 
 def _caption(one: ImagePrediction) -> list[str]:
     confidence = "" if one.confidence is None else f" {one.confidence:.0%}"
-    mark = "" if one.published_guess is None else f"label wrong: {one.published_guess}"
+    mark = "" if one.published_guess is None else f"label? proposed: {one.published_guess}"
     return [f"#{one.index} {one.label}→{one.prediction}{confidence}", mark]
 
 
@@ -123,7 +123,7 @@ def _ceiling_lines(analysis: RunAnalysis) -> Iterator[str]:
     yield ""
     yield (
         f"{len(LABEL_ERRORS)} labels of the test set are wrong by a published study: {ceiling.counted_wrong} of them "
-        f"count as mistakes here, {ceiling.read_as_guessed} are read as the study reads them;"
+        f"count as mistakes here, {ceiling.read_as_guessed} are predicted as proposed by the study;"
     )
     yield (
         f"on the other {others:,} images the accuracy is {ceiling.accuracy_on_others:.2%}. More than {CEILING:.2%} on "

@@ -48,7 +48,10 @@ class Arm:
         return fmean(values) if values else None
 
     def interval(self, measure: Measure) -> Interval | None:
-        """The 95% interval of the mean over all seeds; of one run that of its accuracy over all images of this kind."""
+        """The 95% interval of the mean over all seeds; of one run that of its accuracy over all images of this kind.
+
+        None where it cannot be told: without an accuracy, and for seeds that are all equal.
+        """
         values = self.values(measure)
         if len(values) > 1:
             return statistics.mean_interval(values)

@@ -34,7 +34,7 @@ class ImagePrediction:
     top: tuple[tuple[int, float], ...]
     """The `TOP` most probable classes with their probabilities; () where the file has no log-probabilities."""
     published_guess: int | None
-    """What the study of label errors takes the image for, where its label is wrong; None elsewhere."""
+    """The class that the study of label errors proposed, where it found the label wrong; None elsewhere."""
 
     @property
     def confidence(self) -> float | None:

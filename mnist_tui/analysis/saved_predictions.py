@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mnist_tui.errors import FileError, RunError, StorageError
 from mnist_tui.files import read_bytes
+from mnist_tui.runs.history import read_history
 from mnist_tui.spec.network import CLASSES
 
 if TYPE_CHECKING:
@@ -81,13 +82,20 @@ def read_predictions(folder: Path) -> SavedPredictions:
     try:
         content = read_bytes(path, MAX_BYTES, follow=False)
     except FileError as error:
-        missing = "; it is written at the end of the first epoch" if error.is_missing else ""
-        raise StorageError(f"{error}{missing}") from None
+        raise StorageError(f"{error}{_why_missing(folder) if error.is_missing else ''}") from None
     try:
         return _checked(folder, _arrays(content))
     except (ValueError, TypeError, KeyError, OSError, EOFError, NotImplementedError, RuntimeError, MemoryError):
         # RuntimeError and NotImplementedError: an encrypted file, or a compression that zipfile does not know.
         raise StorageError(f"{path}: is damaged, or was not written by this program") from None
+
+
+def _why_missing(folder: Path) -> str:
+    """The end of the sentence that a run has no predictions."""
+    epochs = len(read_history(folder))
+    if not epochs:
+        return "; it is written at the end of the first epoch"
+    return f", though {epochs} epoch{'s are' if epochs > 1 else ' is'} done; train the run again"
 
 
 def _arrays(content: bytes) -> dict[str, Any]:

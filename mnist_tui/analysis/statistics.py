@@ -47,7 +47,9 @@ class Unpaired:
 
 
 def mean_interval(values: Sequence[float]) -> Interval | None:
-    """The 95% interval of the mean accuracy of several seeds, fractions in 0..1; None with fewer than two.
+    """The 95% interval of the mean accuracy of several seeds, fractions in 0..1; None where they cannot tell.
+
+    That is with fewer than two, and where all are equal: their spread of 0 is chance, not certainty.
 
     Student's t around the logit of the mean, with the standard error by the delta method, as survey statistics do it
     (`svy: tabulate` of Stata, `svyciprop(method="xlogit")` of R): it contains the mean and stays inside 0..1. Of 2 to
@@ -58,7 +60,7 @@ def mean_interval(values: Sequence[float]) -> Interval | None:
         return None
     mean, spread = fmean(values), _spread(values)
     if not spread or not 0 < mean < 1:
-        return mean, mean
+        return None
     from scipy.special import expit, logit
     from scipy.stats import t
 

@@ -152,12 +152,18 @@ def _parse(line: bytes) -> dict[str, Any] | None:
 
 def _is_row(row: dict[str, Any]) -> bool:
     """Whether every part is of its kind: a checksum proves that a row was not damaged, not who wrote it."""
+    counts = [row.get(name, 0) for name in ("epoch", "segment")]
     return (
         "epoch" in row
-        and all(type(row.get(name, 0)) is int for name in ("epoch", "segment"))
-        and all(isinstance(row.get(name), float | int) for name in REQUIRED)
-        and all(isinstance(row.get(name), float | int | None) for name in OPTIONAL)
+        and all(type(count) is int and _is_number(count) for count in counts)
+        and all(_is_number(row.get(name)) for name in REQUIRED)
+        and all(row.get(name) is None or _is_number(row.get(name)) for name in OPTIONAL)
     )
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a value is a number that a float can hold; JSON's integers may have any size."""
+    return isinstance(value, float) or (type(value) is int and abs(value) < 1e300)
 
 
 _FIELDS = tuple(field.name for field in fields(EpochEnded))

@@ -36,12 +36,22 @@ def after_training(spec: RunSpec, rows: Sequence[EpochEnded], is_mnist: bool) ->
     return parts or None
 
 
+def judged_accuracy(spec: RunSpec, rows: Sequence[EpochEnded]) -> float | None:
+    """The test accuracy that the target asks about, a fraction; None where there are too few epochs to say.
+
+    That of the best epoch or, with `last_epochs`, the lowest of that many last epochs.
+    """
+    count = spec.target.last_epochs
+    accuracies = [row.test_accuracy for row in rows]
+    if len(accuracies) < (count or 1):
+        return None
+    return min(accuracies[-count:]) if count else max(accuracies)
+
+
 def _reaches(spec: RunSpec, rows: Sequence[EpochEnded]) -> bool:
     """Whether the epochs that the target names reach its test accuracy."""
-    count, threshold = spec.target.last_epochs, spec.target.test_accuracy or 0.0
-    accuracies = [row.test_accuracy for row in rows]
-    judged = accuracies[-count:] if count else [max(accuracies)]
-    return len(judged) >= (count or 1) and min(judged) >= threshold
+    accuracy = judged_accuracy(spec, rows)
+    return accuracy is not None and accuracy >= (spec.target.test_accuracy or 0.0)
 
 
 def whole(parts: Mapping[str, bool | None]) -> Whole:

@@ -5,7 +5,7 @@ numpy arrays and plain values, so that a screen can show it without torch. Every
 no random number is drawn, no gradient is left in the network.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -186,19 +186,15 @@ def class_map(spec: RunSpec, network: nn.Module, image: bytes, label: int) -> Cl
     values = (gradient * channels.detach()).sum(dim=1, keepdim=True).relu()
     heat = interpolate(values, (SIDE, SIDE), mode="bilinear", align_corners=False)
     highest = heat.max()
+    mean = gradient.mean(dim=(2, 3), keepdim=True).expand_as(gradient)
+    is_same_everywhere = torch.allclose(gradient, mean, rtol=1e-4, atol=0)
     return ClassMap(
         label=label,
-        method="Grad-CAM" if _is_averaged(rest) else "HiResCAM",
+        method="Grad-CAM" if is_same_everywhere else "HiResCAM",
         layer=row,
         values=_as_array(values[0, 0]),
         heat=_as_array((heat / highest if highest > 0 else heat)[0, 0]),
     )
-
-
-def _is_averaged(rest: Sequence[nn.Module]) -> bool:
-    """Whether the layers after the last one with more than one pixel begin with global average pooling."""
-    first = next((module for module in rest if not isinstance(module, nn.Dropout | nn.Dropout2d)), None)
-    return isinstance(first, nn.AvgPool2d | nn.AdaptiveAvgPool2d)
 
 
 def _last_map(spec: RunSpec) -> tuple[int, LayerRow] | None:

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from mnist_tui.errors import CheckpointError
 from mnist_tui.runs.events import EpochEnded, LearningRateChanged
+from mnist_tui.text import clean_line
 from mnist_tui.training.flat_parameters import parameter_views
 from mnist_tui.training.state import Training
 
@@ -67,7 +68,7 @@ def restore(training: Training, content: bytes) -> None:
     try:
         _restore(training, tensors, state)
     except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexError, OverflowError) as error:
-        raise CheckpointError(f"does not fit this run: {error}") from None
+        raise CheckpointError(f"does not fit this run: {clean_line(str(error), 200)}") from None
 
 
 def read(content: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -76,8 +77,8 @@ def read(content: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors = load(content)
         metadata = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
         text, digest = metadata["state"], metadata["sha256"]
-    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise CheckpointError(f"is no checkpoint: {type(error).__name__}") from None
+    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError):
+        raise CheckpointError("is damaged, or is no checkpoint") from None
     if _digest(text, tensors) != digest:
         raise CheckpointError("is damaged: the SHA-256 differs")
     try:

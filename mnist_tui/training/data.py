@@ -16,7 +16,9 @@ from torch import Tensor
 from mnist_tui.errors import DataError, DownloadError, FileError
 from mnist_tui.files import read_bytes
 from mnist_tui.runs.events import Notice
+from mnist_tui.spec.recipe import TRAIN_IMAGES
 from mnist_tui.spec.run_options import Choice
+from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.training.download import RAW_FILES, RawFile, download, verify
 
 SPLIT_STREAM = 0x5917
@@ -196,6 +198,16 @@ def _read_digits() -> Tensor:
     except (OSError, FileError, EOFError, zlib.error) as error:
         raise DataError(f"{DIGITS_FILE} cannot be read ({error}); install mnist-tui again") from None
     return torch.frombuffer(bytearray(content), dtype=torch.uint8).reshape(-1, 65)
+
+
+def split_for(spec: RunSpec, dataset: Dataset) -> tuple[Images, Images | None]:
+    """The images that a run of the spec trains on, and its validation images; None where the recipe has no split.
+
+    A data set smaller than MNIST gives the same share of its images to validation.
+    """
+    count = len(dataset.train)
+    share = spec.train.validation_images / TRAIN_IMAGES
+    return split(dataset.train, min(round(share * count), count - 1), spec.train.seed)
 
 
 def split(images: Images, validation_images: int, seed: int) -> tuple[Images, Images | None]:

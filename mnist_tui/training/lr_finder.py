@@ -14,12 +14,11 @@ from mnist_tui.errors import MnistTuiError, SpecError
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import Notice
 from mnist_tui.runs.lr_range import MAX_STEPS, MIN_STEPS, RangeTest, RatesFound, RateTried, geometric_rates
-from mnist_tui.spec.recipe import TRAIN_IMAGES
 from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.text import clean_line
 from mnist_tui.training import environment
-from mnist_tui.training.data import Dataset, download_notice, load, split
+from mnist_tui.training.data import Dataset, download_notice, load, split_for
 from mnist_tui.training.state import Splits, Training
 
 
@@ -73,9 +72,7 @@ def _test_rates(
 def _training(spec: RunSpec, dataset: Dataset, device: torch.device, fuse: bool) -> Training:
     """The training of a recipe without its scheduler, on the images that a run would train on."""
     recipe = spec.train.model_copy(update={"scheduler": None})
-    share = recipe.validation_images / TRAIN_IMAGES
-    val_count = min(round(share * len(dataset.train)), len(dataset.train) - 1)
-    images = split(dataset.train, val_count, recipe.seed)[0].to(device)
+    images = split_for(spec, dataset)[0].to(device)
     steps = spec.steps_per_epoch(len(images))
     if steps < MIN_STEPS:
         raise SpecError(

@@ -66,19 +66,26 @@ def load_network(folder: Path, epoch: int | None = None) -> nn.Module:
     """The trained network of a run folder, on the CPU and in eval mode, after its best epoch or the given one.
 
     It takes float32 (N, 1, 28, 28), pixels in 0..1 normalised with the recipe's `normalize`, and returns (N, 10). A run
-    keeps the weights of its best epoch and of its newest two checkpoints. Raises `RunError` where the folder is no run,
-    and `CheckpointError` where the weights of that epoch were not kept.
+    keeps the weights of its best epoch and of its newest two checkpoints; damaged ones are skipped. Raises `RunError`
+    where the folder is no run, and `CheckpointError`, which names folder or file, where the weights of that epoch were
+    not kept or cannot be used.
     """
     saved = load_run(folder)
     best = best_of(saved.rows)
     number = epoch or (best.epoch if best else 0)
-    for _, content in readable_checkpoints(folder):
-        tensors, state = checkpoint.read(content)
-        if (state["epoch"] - 1, state["steps_done"]) == (number, 0):
-            return _load_weights(saved.spec, tensors)
-    raise CheckpointError(
-        f"{folder}: no weights are kept of epoch {number}" if number else f"{folder}: has no epoch yet"
-    )
+    refused = ""
+    for path, content in readable_checkpoints(folder):
+        try:
+            tensors, state = checkpoint.read(content)
+            if (state["epoch"] - 1, state["steps_done"]) == (number, 0):
+                return _load_weights(saved.spec, tensors)
+        except CheckpointError as error:
+            refused = f"{path}: {error}"
+    if not number:
+        raise CheckpointError(f"{folder}: has no epoch yet")
+    if refused:
+        raise CheckpointError(f"{refused}; no other checkpoint has the weights of epoch {number}")
+    raise CheckpointError(f"{folder}: no weights are kept of epoch {number}")
 
 
 def _newest_checkpoint(folder: Path) -> bytes | None:
@@ -96,8 +103,8 @@ def _load_weights(spec: RunSpec, tensors: dict[str, Tensor]) -> nn.Module:
         network = build.network(spec)
     try:
         network.load_state_dict(weights, assign=True)
-    except RuntimeError as error:
-        raise CheckpointError(f"does not fit this network: {error}") from None
+    except RuntimeError:  # Its text has a line for each weight.
+        raise CheckpointError("does not fit this network: its weights have other names or shapes") from None
     return network.eval()
 
 

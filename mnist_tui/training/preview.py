@@ -10,11 +10,10 @@ import torch
 
 from mnist_tui.errors import DataError
 from mnist_tui.spec.calls import names_in
-from mnist_tui.spec.recipe import TRAIN_IMAGES
 from mnist_tui.spec.run_options import Choice, Options
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.training import build
-from mnist_tui.training.data import Dataset, find, load_digits, load_mnist, split
+from mnist_tui.training.data import Dataset, find, load_digits, load_mnist, split_for
 
 RATES = 200
 """Number of samples of the learning rate schedule."""
@@ -67,9 +66,7 @@ def sample_augmented(
     slow = build.slow_transforms(spec)
     if slow and is_training:
         return AugmentedSample(dataset.name, (), (), slow)
-    share = spec.train.validation_images / TRAIN_IMAGES
-    val_count = min(round(share * len(dataset.train)), len(dataset.train) - 1)
-    images, _ = split(dataset.train, val_count, spec.train.seed)
+    images, _ = split_for(spec, dataset)
     generator = torch.Generator().manual_seed(SAMPLE_STREAM + draw)
     sample = images.take(torch.randperm(len(images), generator=generator)[:count])
     pixels = sample.pixels.float()

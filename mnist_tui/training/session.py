@@ -31,12 +31,11 @@ from mnist_tui.runs.events import (
     best_of,
 )
 from mnist_tui.runs.storage import RunFolder
-from mnist_tui.spec.recipe import TRAIN_IMAGES
 from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.text import clean_line
 from mnist_tui.training import build, checkpoint, environment
-from mnist_tui.training.data import Dataset, download_notice, load, split
+from mnist_tui.training.data import Dataset, download_notice, load, split_for
 from mnist_tui.training.loop import run_ended, train
 from mnist_tui.training.state import Splits, Training
 
@@ -73,13 +72,8 @@ def check(spec: RunSpec) -> None:
 
 
 def make_training(spec: RunSpec, dataset: Dataset, device: torch.device, fuse: bool) -> Training:
-    """The training of a spec on a data set, before its first step.
-
-    A data set smaller than MNIST gives the same share of its images to validation.
-    """
-    share = spec.train.validation_images / TRAIN_IMAGES
-    val_count = min(round(share * len(dataset.train)), len(dataset.train) - 1)
-    train_images, val_images = split(dataset.train, val_count, spec.train.seed)
+    """The training of a spec on a data set, before its first step."""
+    train_images, val_images = split_for(spec, dataset)
     val_images = val_images and val_images.to(device)
     is_mnist = dataset.name == "mnist"
     return Training(spec, Splits(train_images.to(device), val_images, dataset.test.to(device), is_mnist), fuse)

@@ -338,6 +338,21 @@ def test_schedule_frozen() -> None:
     assert advice.settings == {"scheduler.step_size": "6"}
 
 
+def test_a_schedule_that_counts_batches() -> None:
+    """The advice is in epochs, so that the scheduler has to count them too."""
+    frozen = spec_of(epochs=18, scheduler="StepLR(step_size=938, gamma=0.1)", scheduler_step="batch")
+    plateau = spec_of(epochs=20, scheduler="StepLR(step_size=14070, gamma=0.1)", scheduler_step="batch")
+
+    assert said("schedule-frozen", evidence(step_two(12), frozen)).settings == {
+        "scheduler.step_size": "6",
+        "scheduler_step": "epoch",
+    }
+    assert said("plateau", evidence(exp19(10), plateau)).settings == {
+        "scheduler.step_size": "6",
+        "scheduler_step": "epoch",
+    }
+
+
 def test_a_frozen_schedule_of_another_kind() -> None:
     """A cosine over all epochs, stepped as cosines are."""
     spec = spec_of(epochs=18, scheduler="MultiStepLR([2, 4, 6])", scheduler_step="epoch")
@@ -460,6 +475,19 @@ def test_a_receptive_field_before_a_head_with_weights() -> None:
     assert only("small-receptive-field", layered("Flatten()\nLinear(10)")) is None
 
 
+def test_a_goal_for_the_last_epochs() -> None:
+    """It is met as the verdict says, not by the best epoch alone; with too few epochs nothing was missed by so much."""
+    narrow = NARROW.format("")
+    met = layered(narrow, GOOD, test_accuracy=0.9921, last_epochs=3)
+    missed = layered(narrow, GOOD, test_accuracy=0.9922, last_epochs=3)
+    short = evidence(GOOD, spec_of(target={"test_accuracy": 0.9925, "last_epochs": 11}, epochs=10))
+
+    assert (met.has_met_goal, missed.has_met_goal) == (True, False)
+    assert only("small-receptive-field", met) is None
+    assert said("small-receptive-field", missed).settings is not None
+    assert only("within-seed-spread", short) is None
+
+
 def test_heavy_layer() -> None:
     """iter5 has three quarters of its parameters behind its last map; where the field covers a digit, pool it all."""
     iter5 = presets.load("iter5")
@@ -492,6 +520,26 @@ def test_early_pooling() -> None:
     assert "Layer 2, MaxPool2d(4), pools too early: its units see 6 pixels and are 4 apart" in four.sentence
     assert "MaxPool2d(2)" in (four.settings or {})["layers"]
     assert "AvgPool2d" not in (raw.settings or {})["layers"]
+
+
+@pytest.mark.parametrize(
+    ("pool", "instead"),
+    [
+        ("MaxPool2d(2, 2)", ""),
+        ("MaxPool2d(kernel_size=2)", ""),
+        ("LPPool2d(2, 2)", ""),
+        ("AdaptiveMaxPool2d(14)", ""),
+        ("MaxPool2d(4, 4)", "MaxPool2d(2)"),
+        ("AdaptiveAvgPool2d(7)", "AvgPool2d(2)"),
+        ("LPPool2d(2, 4)", "MaxPool2d(2)"),
+    ],
+)
+def test_early_pooling_in_other_words(pool: str, instead: str) -> None:
+    """A pool by 2 or less is left out, a stronger one becomes 2x2, however it is written."""
+    advice = said("early-pooling", layered(f"{pool}\nConv2d(8, 3)\nFlatten()\nLinear(10)"))
+
+    assert advice.suggestion.startswith("Pool 2x2" if instead else "Leave it out")
+    assert (advice.settings or {})["layers"].splitlines()[0] == instead
 
 
 @pytest.mark.parametrize(
@@ -602,12 +650,24 @@ def test_within_the_seed_spread() -> None:
     assert several.settings == {"seed": "3"}
 
 
+def test_the_seed_spread_is_of_the_test_images() -> None:
+    """Neither a small validation split nor seeds that happen to agree change what the test images can tell."""
+    split = missed({"test_accuracy": 0.993}, held_out_images=100)
+    equal = missed({"test_accuracy": 0.993}, {0: 0.9922, 1: 0.9922})
+    few = missed({"test_accuracy": 0.995}, test_images=900)
+
+    for found, words in ((split, "10,000 images can tell is 0.09"), (equal, "10,000 images can tell is 0.09")):
+        assert f"missed by 0.08 points; what {words} points" in said("within-seed-spread", found).sentence
+    assert "missed by 0.28 points; what 900 images can tell is 0.29" in said("within-seed-spread", few).sentence
+    assert only("within-seed-spread", missed({"test_accuracy": 0.9935}, held_out_images=100)) is None
+
+
 @pytest.mark.parametrize(
     "found",
     [
         missed({"test_accuracy": 0.9932}),
         missed({"test_accuracy": 0.992}),
-        missed({"test_accuracy": 0.993}, {0: 0.9922, 1: 0.99225}),
+        missed({"test_accuracy": 0.9932}, {0: 0.9922, 1: 0.99225}),
         missed({"test_accuracy": 0.993}, is_mnist=False),
         missed({"test_accuracy": 0.993}, state="stopped"),
         missed({"parameters": 99_999}),
@@ -700,12 +760,38 @@ def test_no_rule_raises(
 ) -> None:
     """Whatever the history is; and every suggestion is accepted and changes something."""
     in_order = sorted(usable_rows(rows), key=lambda row: row.epoch)
-    for advice in advise(Evidence(spec, tuple(in_order), state, seeds, held_out_images=images)):
-        assert advice.rule in {rule.name for rule in RULES}
+    check_all(Evidence(spec, tuple(in_order), state, seeds, held_out_images=images))
+
+
+def check_all(run: Evidence) -> set[str]:
+    """Whether all that is said of a run is a sentence with a suggestion that fits; the names of the rules."""
+    said_of_run = advise(run)
+    for advice in said_of_run:
         assert "nan" not in advice.sentence
         assert advice.sentence.endswith(".")
         if advice.settings is not None:
-            assert spec.with_settings(advice.settings) != spec
+            assert run.spec.with_settings(advice.settings) != run.spec
+    return {advice.rule for advice in said_of_run}
+
+
+def test_every_rule_has_something_to_say() -> None:
+    """Runs of which, taken together, every rule speaks."""
+    runs = [
+        *(evidence(rows) for rows in (overfitted(), FLAT, curve(RISING), losses(0.3, 0.34, 0.2))),
+        evidence(creeping(0.0002), spec_of(optimizer="Adam(lr=0.0002)")),
+        evidence(step_two(12), spec_of(epochs=18, scheduler="StepLR(step_size=2, gamma=0.1)")),
+        evidence(exp19(10), spec_of(epochs=20, optimizer="SGD(lr=0.2, momentum=0.9)")),
+        augmented(0.972),
+        layered(NARROW.format("")),
+        layered("Conv2d(8, 3)\nMaxPool2d(4)\nFlatten()\nLinear(10)"),
+        *(evidence((), presets.load(name)) for name in ("iter5", "step1")),
+        evidence(curve([0.9702], [0.9175]), presets.load("iter1")),
+        dropped(16, 0.1, -0.005),
+        missed({"test_accuracy": 0.993}),
+        missed({"test_accuracy": 0.995, "parameters": 20_000}),
+    ]
+
+    assert set().union(*map(check_all, runs)) == {rule.name for rule in RULES}
 
 
 def test_a_knob_that_is_called_like_a_setting() -> None:
@@ -745,10 +831,6 @@ def test_the_evidence_of_a_folder(tmp_path: Path) -> None:
 
     assert evidence is not None
     assert evidence.seeds == {seed: pytest.approx(0.99 + seed / 1000) for seed in range(3)}
-    assert (len(evidence.rows), evidence.state, evidence.held_out_images, evidence.train_images) == (
-        20,
-        "completed",
-        10_000,
-        60_000,
-    )
+    assert (len(evidence.rows), evidence.state) == (20, "completed")
+    assert (evidence.held_out_images, evidence.test_images, evidence.train_images) == (10_000, 10_000, 60_000)
     assert evidence_of(read_run(tmp_path)) is None

@@ -46,7 +46,8 @@ def test_other_orders(order: Order, saved: SavedPredictions) -> None:
         ranks = [(one.label, one.prediction, one.index) for one in images]
         assert ranks == sorted(ranks)
     else:
-        confidences = [one.confidence or 0 for one in images]
+        confidences = [one.confidence for one in images if one.confidence is not None]
+        assert len(confidences) == len(images) > 1
         assert confidences == sorted(confidences, reverse=True)
     assert len(images) == len(mistakes(saved))
 
@@ -115,7 +116,7 @@ def test_the_published_label_errors(labels: np.ndarray[tuple[int], np.dtype[np.u
 
 
 def test_the_ceiling(labels: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> None:
-    """Two images read as the study reads them, one otherwise, and ten real mistakes."""
+    """Two images predicted as the study proposed, one otherwise, and ten real mistakes."""
     changes = {947: 9, 1621: 6, 1901: 7} | {index: (int(labels[index]) + 1) % 10 for index in range(10)}
     saved = with_answers(labels, changes)
     ceiling = label_errors.ceiling(saved)

@@ -129,11 +129,15 @@ def test_a_loss_that_is_infinite(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_analysed(tmp_path: Path) -> None:
-    """No run, no epoch yet, and other test images."""
+    """No run, predictions that are gone, no epoch yet, and other test images."""
     with pytest.raises(RunError, match="no run"):
         analyse(read_run(tmp_path))
-    with pytest.raises(StorageError, match="written at the end of the first epoch"):
-        analyse(read_run(make_run(tmp_path, presets.load("iter5"))))
+    folder = make_run(tmp_path, presets.load("iter5"))
+    with pytest.raises(StorageError, match=r"predictions\.npz: .*, though 20 epochs are done; train the run again$"):
+        analyse(read_run(folder))
+    (folder / "history.jsonl").unlink()
+    with pytest.raises(StorageError, match=r"predictions\.npz: .*; it is written at the end of the first epoch$"):
+        analyse(read_run(folder))
 
     one = analysed(tmp_path)
     other = analysed(tmp_path, seed=1, dataset={"name": "digits", "sha256": "1" * 64, "test_images": 200})
@@ -159,5 +163,6 @@ def test_the_published_label_errors(tmp_path: Path) -> None:
         "read_as_guessed": 1,
         "accuracy_on_others": 1.0,
     }
-    assert "#947   8 → 9  loss   5.00  9 100%, 8 1%, 0 0%  label wrong by the published study: 9" in text
+    assert "#947   8 → 9  loss   5.00  9 100%, 8 1%, 0 0%  label wrong by the published study; proposed: 9" in text
+    assert "1 of them count as mistakes here, 1 are predicted as proposed by the study;" in text
     assert "on the other 9,985 images the accuracy is 100.00%. More than 99.85%" in text

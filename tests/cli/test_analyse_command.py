@@ -129,7 +129,7 @@ def test_a_run_that_is_trained_right_now(command: Command) -> None:
         (("0000", "--against", "nothing"), 2, "nothing: is no run folder"),
         (("0000", "--against", "0002"), 2, "were tested on different images; name two runs on the same data set"),
         (("pictures",), 2, "somebody else's folder"),
-        (("0003",), 3, "it is written at the end of the first epoch"),
+        (("0003",), 3, "though 20 epochs are done"),
         (("0000", "--data-dir", "runs/pictures/x/y"), 2, "--data-dir runs/pictures/x/y: "),
         ((), 2, "RUN is missing; see mnist-tui analyse --help"),
     ],

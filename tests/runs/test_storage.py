@@ -177,6 +177,20 @@ def test_a_line_that_is_no_row_is_left_out(tmp_path: Path, line: str) -> None:
     assert history.read_rows(path) == ([], len(line.encode()))
 
 
+@pytest.mark.parametrize("name", ["epoch", "segment", "train_loss", "test_accuracy", "val_accuracy", "weight_norm"])
+@pytest.mark.parametrize("value", [10**400, -(10**400), True], ids=["large", "low", "true"])
+def test_a_row_with_a_number_that_is_none_is_left_out(tmp_path: Path, name: str, value: int) -> None:
+    """JSON's integers may be too large for a float, whatever the checksum says; the rows beside it are read."""
+    text = json.dumps(json.loads(history.history_line(row(1))) | {name: value})
+    text = re.sub(r', "crc32": \d+', "", text)
+    line = f'{text[:-1]}, "crc32": {zlib.crc32(text.encode())}}}\n'.encode()
+    path = tmp_path / "history.jsonl"
+    path.write_bytes(line + history.history_line(row(2)))
+
+    assert [one["epoch"] for one in history.read_rows(path)[0]] == [2]
+    assert history.parse_row(line) is None
+
+
 @pytest.mark.parametrize("part", ["dataset", "versions"])
 def test_a_record_of_the_wrong_kind_is_refused(tmp_path: Path, part: str) -> None:
     """A run.json with a part of a wrong type is refused in one sentence."""

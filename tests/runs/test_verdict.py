@@ -52,6 +52,16 @@ def test_each_part_is_judged(
     assert verdict.after_training(spec_with(**target), rows(*accuracies), is_mnist=True) == parts
 
 
+def test_the_accuracy_that_is_judged() -> None:
+    """The best one, or the lowest of the last ones that the target names; with fewer epochs it cannot be said."""
+    best, last = spec_with(test_accuracy=0.99), spec_with(test_accuracy=0.99, last_epochs=2)
+
+    assert verdict.judged_accuracy(best, rows(0.99, 0.97, 0.98)) == 0.99
+    assert verdict.judged_accuracy(last, rows(0.99, 0.97, 0.98)) == 0.97
+    assert verdict.judged_accuracy(best, []) is None
+    assert verdict.judged_accuracy(last, rows(0.99)) is None
+
+
 def test_other_images_are_not_judged_by_an_accuracy() -> None:
     """On other images the accuracy is not judged, so the target is not met; the parameters are judged."""
     parts = verdict.after_training(spec_with(parameters=9_000, test_accuracy=0.1), rows(1.0), is_mnist=False)

@@ -107,6 +107,15 @@ def test_class_map(name: str, label: int) -> None:
     assert all(len(row.output_shape) == 1 or row.output_shape[1:] == (1, 1) for row in later)
 
 
+def test_a_pool_that_leaves_places_out() -> None:
+    """An average of 4x4 out of 6x6 places is no global one: the map is not Grad-CAM's, and is not named so."""
+    spec = make_spec({"layers": "Conv2d(6, 3, stride=5)\nAvgPool2d(4)\nFlatten()\nLinear(10)"})
+    found = activations.class_map(spec, network_of(spec), IMAGE, 3)
+
+    assert found.values.shape == (6, 6)
+    assert found.method == "HiResCAM"
+
+
 @torch.no_grad()
 def test_occlusion() -> None:
     """Each place of the patch is one more pass through the network; a pixel has the mean over the places on it."""

@@ -15,6 +15,7 @@ import torch
 from mnist_tui.errors import DataError, DownloadError
 from mnist_tui.runs.events import Notice
 from mnist_tui.spec.run_options import Choice
+from mnist_tui.spec.run_spec import make_spec
 from mnist_tui.training import data
 from mnist_tui.training.data import Dataset, Images
 from mnist_tui.training.download import RAW_FILES, RawFile
@@ -378,6 +379,17 @@ def test_no_split_without_validation_images() -> None:
     images = numbered(10)
 
     assert data.split(images, 0, 0) == (images, None)
+
+
+@pytest.mark.parametrize(("wanted", "held_out"), [(0, 0), (6_000, 20), (59_999, 199)])
+def test_the_split_of_a_recipe(wanted: int, held_out: int) -> None:
+    """Fewer images than MNIST's give the same share of theirs to validation, and keep one to train on."""
+    images = numbered(200)
+    spec = make_spec({"layers": "Flatten()\nLinear(10)", "train": {"validation_images": wanted, "seed": 3}})
+    train, val = data.split_for(spec, Dataset("digits", "random", images, images))
+
+    assert torch.equal(train.labels, data.split(images, held_out, 3)[0].labels)
+    assert (0 if val is None else len(val)) == held_out
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2**32 - 1])

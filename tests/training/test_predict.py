@@ -138,6 +138,40 @@ def test_weights_that_are_not_kept(tmp_path: Path) -> None:
         load_network(tmp_path / "nothing")
 
 
+def flip_last_bit(path: Path) -> None:
+    """Damages the last weight of a checkpoint."""
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+
+
+def test_the_best_epoch_beside_a_damaged_newer_one(tmp_path: Path) -> None:
+    """A damaged checkpoint of another epoch hides no good weights."""
+    folder = trained(tmp_path, small_spec(epochs=4))
+    newest, before, *_ = storage.checkpoints(folder)
+    expected = load_network(folder, 3).state_dict()
+    flip_last_bit(newest)
+    found = load_network(folder, 3).state_dict()
+
+    assert int(before.stem[5:]) == 3 * 5
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+def test_a_damaged_checkpoint_of_the_epoch(tmp_path: Path) -> None:
+    """The error is one line, begins with the file, says that it is damaged, and names no exception."""
+    folder = trained(tmp_path, small_spec(epochs=4))
+    newest = storage.checkpoints(folder)[0]
+    flip_last_bit(newest)
+    end = "; no other checkpoint has the weights of epoch 4"
+    with pytest.raises(CheckpointError) as flipped:
+        load_network(folder, 4)
+    newest.write_bytes(newest.read_bytes()[:100])
+    with pytest.raises(CheckpointError) as cut_off:
+        load_network(folder, 4)
+
+    assert str(flipped.value) == f"{newest}: is damaged: the SHA-256 differs{end}"
+    assert str(cut_off.value) == f"{newest}: is damaged, or is no checkpoint{end}"
+
+
 # --- what cannot be read ---
 
 
@@ -164,7 +198,7 @@ def test_a_large_checkpoint_is_left_alone(tmp_path: Path) -> None:
 def test_a_checkpoint_that_does_not_fit(tmp_path: Path) -> None:
     """A checkpoint that is damaged or of another network raises an error."""
     folder = trained(tmp_path, small_spec())
-    with pytest.raises(CheckpointError, match="does not fit this network"):
+    with pytest.raises(CheckpointError, match=r"^does not fit this network: its weights have other names or shapes$"):
         predict.predict(make_spec({"layers": "Flatten()\nLinear(10)"}), folder, DIGITS)
 
     storage.checkpoints(folder)[0].write_bytes(b"no checkpoint")

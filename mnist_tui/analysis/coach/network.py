@@ -112,23 +112,21 @@ def early_pooling(evidence: Evidence) -> Advice | None:
     spec = evidence.spec
     layers = list(outer_layers(spec))
     for (_, previous), (call, row) in zip([(None, None), *layers], layers, strict=False):
-        step = max(row.jump)
-        is_reduced = step > (max(previous.jump) if previous else 1)
-        if call.name in POOLS and is_reduced and row.grid != (1, 1) and 2 * step > min(row.receptive_field):
+        before, step = (max(previous.jump) if previous else 1), max(row.jump)
+        if call.name in POOLS and step > before and row.grid != (1, 1) and 2 * step > min(row.receptive_field):
             break
     else:
         return None
     if evidence.has_met_goal:
         return None
-    smaller = Call(call.name, (2,))
-    change = [(call, smaller)] if str(call) != str(smaller) else [(call, None)]
-    advice = "Pool 2x2 instead." if change[0][1] else "Leave it out, and pool after a convolution."
+    smaller = Call("AvgPool2d" if "Avg" in call.name else "MaxPool2d", (2,)) if step > 2 * before else None
+    advice = "Pool 2x2 instead." if smaller else "Leave it out, and pool after a convolution."
     return Advice(
         "early-pooling",
         f"Layer {row.index}, {call}, pools too early: its units see {min(row.receptive_field)} pixels and are "
         f"{float(step):g} apart.",
         advice,
-        applicable(spec, {"layers": replace_calls(spec.layers, change)}),
+        applicable(spec, {"layers": replace_calls(spec.layers, [(call, smaller)])}),
     )
 
 

@@ -139,7 +139,7 @@ def _slower_schedule(spec: RunSpec) -> tuple[str, Settings | None]:
     scheduler = spec.train.scheduler
     step = -(-spec.train.epochs // WINDOW)
     if scheduler is not None and scheduler.name == "StepLR":
-        return f"Drop the rate every {step} epochs.", applicable(spec, {"scheduler.step_size": str(step)})
+        return f"Drop the rate every {step} epochs.", _drop_every(spec, step)
     cosine = {"scheduler": "CosineAnnealingLR(T_max=epochs)", "scheduler_step": "auto"}
     return "Lower the rate along a cosine over all epochs.", applicable(spec, cosine)
 
@@ -175,6 +175,14 @@ def plateau(evidence: Evidence) -> Advice | None:
 def _drop_after(spec: RunSpec, best: EpochEnded) -> Settings | None:
     scheduler = spec.train.scheduler
     if scheduler is not None and scheduler.name == "StepLR":
-        return applicable(spec, {"scheduler.step_size": str(best.epoch)})
+        return _drop_every(spec, best.epoch)
     drop = {"scheduler": f"StepLR(step_size={best.epoch}, gamma=0.1)", "scheduler_step": "auto"}
     return applicable(spec, drop)
+
+
+def _drop_every(spec: RunSpec, epochs: int) -> Settings | None:
+    """A drop of the spec's `StepLR` every so many epochs, also where it counted batches."""
+    settings = {"scheduler.step_size": str(epochs)}
+    if spec.train.scheduler_step == "batch":
+        settings["scheduler_step"] = "epoch"
+    return applicable(spec, settings)

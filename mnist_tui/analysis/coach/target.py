@@ -6,6 +6,7 @@ The docstring of a rule is what `mnist-tui explain RULE` prints.
 from mnist_tui.analysis.coach.curves import LARGE_GAP
 from mnist_tui.analysis.coach.edits import applicable, longer, widen
 from mnist_tui.analysis.coach.evidence import WINDOW, Advice, Evidence, gap, percent, points, seed_spread
+from mnist_tui.runs.verdict import judged_accuracy
 
 LEFT_OVER = 0.75
 """A network with fewer than this share of the allowed parameters leaves a budget worth using."""
@@ -15,8 +16,9 @@ def within_seed_spread(evidence: Evidence) -> Advice | None:
     """The target was missed by less than what another seed changes, so that one run cannot tell met from missed.
 
     Fires for completed runs on MNIST that miss the target's accuracy by at most one standard deviation over their
-    seeds; for a single seed, by the standard error of the number of test images, sqrt(p (1 - p) / N). Report the mean
-    of several seeds, not the best of them: choosing a lucky seed can look like progress (Picard 2021).
+    seeds, or by the standard error of the number of test images, sqrt(p (1 - p) / N), where that is larger or there is
+    one seed. Report the mean of several seeds, not the best of them: choosing a lucky seed can look like progress
+    (Picard 2021).
     """
     missing = _missing(evidence)
     spread = seed_spread(evidence)
@@ -27,7 +29,8 @@ def within_seed_spread(evidence: Evidence) -> Advice | None:
     )
     count = len(evidence.seeds)
     target = percent(evidence.spec.target.test_accuracy or 0)
-    source = f"the spread of {count} seeds" if count > 1 else f"what {evidence.held_out_images:,} images can tell"
+    is_by_seeds = spread > evidence.test_accuracy_error
+    source = f"the spread of {count} seeds" if is_by_seeds else f"what {evidence.test_images:,} images can tell"
     return Advice(
         "within-seed-spread",
         f"The target of {target} was missed by {points(missing)}; {source} is {points(spread)}.",
@@ -39,10 +42,9 @@ def within_seed_spread(evidence: Evidence) -> Advice | None:
 def _missing(evidence: Evidence) -> float | None:
     """By how much the accuracy that the target asks about is below it; None where that cannot be said."""
     target = evidence.spec.target
-    if target.test_accuracy is None or not (evidence.is_completed and evidence.is_mnist and evidence.rows):
+    reached = judged_accuracy(evidence.spec, evidence.rows)
+    if target.test_accuracy is None or reached is None or not (evidence.is_completed and evidence.is_mnist):
         return None
-    accuracies = [row.test_accuracy for row in evidence.rows]
-    reached = min(accuracies[-target.last_epochs :]) if target.last_epochs else max(accuracies)
     return target.test_accuracy - reached
 
 

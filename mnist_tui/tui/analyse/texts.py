@@ -53,8 +53,8 @@ def ceiling_lines(analysed: Analysed, width: int) -> list[str]:
     sentences = (
         f"{len(LABEL_ERRORS)} of the 10,000 labels are wrong (Northcutt et al. 2021): who reads every image right gets "
         f"{CEILING:.2%}.",
-        f"This run differs from the label on {ceiling.counted_wrong} of them, {ceiling.read_as_guessed} as the study "
-        f"reads them; on the other images it has {ceiling.accuracy_on_others:.2%}.",
+        f"This run differs from the label on {ceiling.counted_wrong} of them, {ceiling.read_as_guessed} as proposed by "
+        f"the study; on the other images it has {ceiling.accuracy_on_others:.2%}.",
     )
     return ["", "label errors", *(line for sentence in sentences for line in wrap(sentence, max(20, width)))]
 
