@@ -152,10 +152,12 @@ def tag_run(
 ) -> int:
     """Add tags to a run, remove tags, and print those it has."""
     saved = _find_own_run(settings_with(given).runs_dir, run)
-    try:
-        annotations.write_tags(saved.folder, {*saved.tags, *map(as_name, tags or ())} - {*map(as_name, remove or ())})
-    except ValueError as error:
-        raise RunError(str(error)) from None
+    changed = {*saved.tags, *map(as_name, tags or ())} - {*map(as_name, remove or ())}
+    if changed != set(saved.tags):
+        try:
+            annotations.write_tags(saved.folder, changed)
+        except ValueError as error:
+            raise RunError(str(error)) from None
     print(" ".join(annotations.read_tags(saved.folder)))
     return 0
 

@@ -272,6 +272,18 @@ def test_tags_trash_and_export(command: Command) -> None:
     )
 
 
+def test_tags_that_stay_the_same_are_not_written(command: Command) -> None:
+    """Printing tags, removing one that the run has not, and adding one that it has leave its folder as it is."""
+    (folder,) = Path("runs").glob("*-0002")
+
+    assert command("tag", "0002") == (0, "\n", "")
+    assert command("tag", "0002", "--remove", "nope") == (0, "\n", "")
+    assert not (folder / "tags.txt").exists()
+    (folder / "tags.txt").write_text("keep\n\n")
+    assert command("tag", "0002", "keep") == (0, "keep\n", "")
+    assert (folder / "tags.txt").read_text() == "keep\n\n"
+
+
 def test_note_opens_the_editor(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """`note` opens the notes in the editor, and what is written there is kept."""
     monkeypatch.delenv("VISUAL", raising=False)
