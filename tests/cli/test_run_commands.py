@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from helpers.command import Command
 from helpers.saved_runs import make_run, write_predictions
+from PIL import Image, ImageDraw
 
 from mnist_tui import editor
 from mnist_tui.cli import main as cli
@@ -114,6 +115,52 @@ def test_what_is_wrong(arguments: tuple[str, ...], message: str, command: Comman
     assert (code, out) == (2, "")
     assert message in err
     assert err.count("\n") == 1
+
+
+RUN_COMMANDS = {
+    **{name: (name, "0002") for name in ("note", "resume", "watch", "analyse")},
+    "tag": ("tag", "0002", "x"),
+    "export": ("export", "0002", "x.zip"),
+    "extend": ("extend", "0002", "3"),
+    "compare": ("compare", "0000", "0002"),
+    "analyse --against": ("analyse", "0000", "--against", "0002"),
+    "classify": ("classify", "seven.png", "--run", "0002"),
+}
+
+
+@pytest.fixture
+def with_digit() -> None:
+    """An image that `classify` can read."""
+    image = Image.new("L", (28, 28), 255)
+    ImageDraw.Draw(image).line([(8, 8), (20, 8), (12, 22)], fill=0, width=3)
+    image.save("seven.png")
+
+
+@pytest.mark.parametrize("arguments", RUN_COMMANDS.values(), ids=RUN_COMMANDS)
+@pytest.mark.parametrize("damage", ["{", '{"format": 99}'], ids=["damaged", "newer format"])
+def test_a_damaged_run_has_one_exit_code(
+    damage: str, arguments: tuple[str, ...], command: Command, with_digit: None
+) -> None:
+    """3, whichever command meets it: the folder is there, but this machine cannot read it."""
+    (folder,) = Path("runs").glob("*-0002")
+    (folder / "run.json").write_text(damage)
+    files = sorted(path.name for path in folder.iterdir())
+    code, out, err = command(*arguments)
+
+    assert (code, out, err.count("\n")) == (3, "", 1)
+    assert err.startswith(f"mnist-tui: {folder}: ")
+    assert "run.json" in err
+    assert sorted(path.name for path in folder.iterdir()) == files
+
+
+@pytest.mark.parametrize("arguments", RUN_COMMANDS.values(), ids=RUN_COMMANDS)
+def test_a_folder_that_is_no_run_is_wrong_input(arguments: tuple[str, ...], command: Command, with_digit: None) -> None:
+    """2, whichever command meets it."""
+    named = ["pictures" if argument == "0002" else argument for argument in arguments]
+    code, out, err = command(*named)
+
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "somebody else's folder" in err
 
 
 def test_open(command: Command) -> None:
