@@ -370,6 +370,15 @@ def test_export_to_another_kind_of_file_is_refused(name: str, command: Command) 
     assert not Path(name).exists()
 
 
+@pytest.mark.parametrize("place", [".", "..", "/", ""])
+def test_export_to_a_folder_without_a_name_is_wrong_input(place: str, command: Command) -> None:
+    """These folders are always there."""
+    code, out, err = command("export", "0002", place)
+
+    assert (code, out) == (2, "")
+    assert err.endswith(": is there already; name a new folder, or a file that ends in .zip or .tar.gz\n")
+
+
 def test_nothing_heavy_is_loaded_to_list(command: Command) -> None:
     """Listing runs loads neither torch, scipy nor textual."""
     script = "import sys; from mnist_tui.cli import main as cli; sys.argv = ['mnist-tui', 'runs']\n"
