@@ -108,6 +108,7 @@ ARGUMENTS: dict[str, tuple[tuple[str, ...], str]] = {
     "two things at once": (("--list", "--batch", "iter5"), "not allowed with"),
     "batch without names": (("--batch",), "expected at least one"),
     "show without a name": (("show",), "NAME is missing; see mnist-tui show --help"),
+    "two forms to show at once": (("show", "iter5", "--json", "--torchsummary"), "not allowed with --json"),
     "one word too many": (("layers", "x"), "unexpected extra argument(s) (x); see mnist-tui layers --help"),
     "unknown preset": (("--batch", "itr5"), "did you mean 'iter5'?"),
     "unknown preset to show": (("show", "exp1"), "did you mean 'exp1"),
