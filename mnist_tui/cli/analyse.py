@@ -12,7 +12,7 @@ import typer
 from mnist_tui.cli.arguments import AsJson, Given, Run, examples, settings_with, takes_settings
 from mnist_tui.cli.completion import complete_runs
 from mnist_tui.cli.runs import read_index
-from mnist_tui.errors import DataError
+from mnist_tui.errors import DataError, UsageError
 from mnist_tui.runs.index import find_readable
 from mnist_tui.settings import settings
 from mnist_tui.text import clean_line
@@ -56,6 +56,8 @@ def analyse_run(
         settings.check_data_dir("--data-dir", values.data_dir)
     runs = read_index(values.runs_dir)
     named = [find_readable(name, values.runs_dir) for name in (run, against) if name is not None]
+    if len({each.folder.resolve() for each in named}) < len(named):
+        raise UsageError(f"--against {named[1].id}: is the run itself; name another run")
     analysis, *others = [analyse(each, runs) for each in named]
     versus = compare_with(analysis, others[0]) if others else None
     if as_json:

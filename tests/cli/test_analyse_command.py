@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from mnist_tui.training.data import Dataset
 
 ROOT = Path(__file__).parents[2]
+FIRST = "20260101T000000Z-iter5-s0-0000"
+"""The folder of run 0000."""
 
 
 @pytest.fixture(autouse=True)
@@ -128,6 +130,8 @@ def test_a_run_that_is_trained_right_now(command: Command) -> None:
         (("nothing",), 2, "nothing: is no run folder, and no run in runs has that name"),
         (("0000", "--against", "nothing"), 2, "nothing: is no run folder"),
         (("0000", "--against", "0002"), 2, "were tested on different images; name two runs on the same data set"),
+        (("0000", "--against", "s0-0000"), 2, "-iter5-s0-0000: is the run itself; name another run"),
+        (("0000", "--against", f"runs/{FIRST}/"), 2, "-iter5-s0-0000: is the run itself; name another run"),
         (("pictures",), 2, "somebody else's folder"),
         (("0003",), 3, "it is written at the end of the first epoch"),
         (("0000", "--data-dir", "runs/pictures/x/y"), 2, "--data-dir runs/pictures/x/y: "),
