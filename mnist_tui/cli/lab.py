@@ -174,7 +174,7 @@ def watch(
         str | None,
         typer.Argument(
             metavar="RUN",
-            help=f"{RUN}; without it the newest that is being trained.",
+            help=f"{RUN}; without it the newest that is being trained, else the newest.",
             autocompletion=complete_runs,
         ),
     ] = None,

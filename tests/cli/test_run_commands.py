@@ -275,6 +275,12 @@ def test_every_command_finds_a_run_alike(command: Command, monkeypatch: pytest.M
     assert json.loads(command("open", ".", "--json")[1])["run"] == folder.name
 
 
+def test_watch_without_a_name(command: Command) -> None:
+    """Where no run is being trained, `watch` shows the newest, and its help says so."""
+    assert command("watch", "--plain")[1].startswith("era5, seed 0: ")
+    assert "the newest that is being trained, else the newest." in " ".join(command("watch", "--help")[1].split())
+
+
 def test_a_path_is_never_taken_for_a_name(command: Command) -> None:
     """A path names the run at that place, never one of the same name elsewhere."""
     (folder,) = Path("runs").glob("*-0002")
