@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnist_tui.cli.arguments import AsJson, Given, Run, examples, settings_with, takes_settings
+from mnist_tui.cli.arguments import AsJson, Given, Run, examples, refuse_empty_run, settings_with, takes_settings
 from mnist_tui.cli.completion import complete_runs
 from mnist_tui.cli.runs import read_index
 from mnist_tui.errors import DataError, UsageError
@@ -37,7 +37,12 @@ def analyse_run(
     run: Run,
     against: Annotated[
         str | None,
-        typer.Option(metavar="RUN", help="Another run, tested on the same images.", autocompletion=complete_runs),
+        typer.Option(
+            metavar="RUN",
+            help="Another run, tested on the same images.",
+            autocompletion=complete_runs,
+            callback=refuse_empty_run,
+        ),
     ] = None,
     as_json: AsJson = False,
     *,

@@ -16,6 +16,7 @@ from mnist_tui.cli.arguments import (
     HasPlot,
     Run,
     examples,
+    refuse_empty_run,
     settings_with,
     takes_settings,
     whole_number,
@@ -179,7 +180,7 @@ def edit_notes(run: Run, *, given: Given) -> int:
 def delete_runs(
     runs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="RUN", help=f"Each {RUN}.", autocompletion=complete_runs),
+        typer.Argument(metavar="RUN", help=f"Each {RUN}.", autocompletion=complete_runs, callback=refuse_empty_run),
     ] = None,
     empty_trash: Annotated[bool, typer.Option("--empty-trash", help="Remove for good what is in the trash.")] = False,
     *,

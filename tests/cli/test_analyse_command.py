@@ -132,6 +132,8 @@ def test_a_run_that_is_trained_right_now(command: Command) -> None:
         (("0000", "--against", "0002"), 2, "were tested on different images; name two runs on the same data set"),
         (("0000", "--against", "s0-0000"), 2, "-iter5-s0-0000: is the run itself; name another run"),
         (("0000", "--against", f"runs/{FIRST}/"), 2, "-iter5-s0-0000: is the run itself; name another run"),
+        (("",), 2, "RUN is empty"),
+        (("0000", "--against", ""), 2, "RUN is empty"),
         (("pictures",), 2, "somebody else's folder"),
         (("0003",), 3, "it is written at the end of the first epoch"),
         (("0000", "--data-dir", "runs/pictures/x/y"), 2, "--data-dir runs/pictures/x/y: "),

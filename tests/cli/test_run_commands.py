@@ -83,7 +83,7 @@ def test_runs_as_json(command: Command) -> None:
         (("open", "nothing"), "nothing: is no run folder, and no run in runs has that name; mnist-tui runs --columns"),
         (("open", "iter"), "no run in runs has that name"),
         (("open", "s0-"), "no run in runs has that name"),
-        (("open", ""), "no run in runs has that name"),
+        (("delete", "0002", ""), "RUN is empty; mnist-tui runs --columns run,name,seed lists them"),
         (("open", "x" * 5_000), "File name too long"),
         (("tag", "elsewhere/runs/0002", "x"), "elsewhere/runs/0002: is no run folder"),
         (("resume", "nothing"), "no run in runs has that name"),
@@ -161,6 +161,12 @@ def test_a_folder_that_is_no_run_is_wrong_input(arguments: tuple[str, ...], comm
 
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert "somebody else's folder" in err
+
+
+@pytest.mark.parametrize("name", ["open", "resume", "watch", "note"])
+def test_an_empty_name_is_no_run(name: str, command: Command) -> None:
+    """`mnist-tui watch "$RUN"` without a RUN does not take another one."""
+    assert command(name, "")[::2] == (2, "mnist-tui: RUN is empty; mnist-tui runs --columns run,name,seed lists them\n")
 
 
 def test_open(command: Command) -> None:
