@@ -206,13 +206,13 @@ def test_explain_a_rule(rule: str, command: Command) -> None:
     assert max(map(len, lines)) <= 80
 
 
-def test_explain_an_unknown_rule(command: Command) -> None:
-    """One line that names the nearest, exit code 2."""
-    assert command("explain", "overfiting") == (
-        2,
-        "",
-        "mnist-tui: there is no rule 'overfiting'; did you mean 'overfitting'?\n",
-    )
+@pytest.mark.parametrize(
+    ("rule", "advice"),
+    [("overfiting", "did you mean 'overfitting'?"), ("nope", "mnist-tui explain lists them")],
+)
+def test_explain_an_unknown_rule(rule: str, advice: str, command: Command) -> None:
+    """One short line that names the nearest, or the list, exit code 2."""
+    assert command("explain", rule) == (2, "", f"mnist-tui: there is no rule {rule!r}; {advice}\n")
 
 
 # --- what is loaded ---
