@@ -167,19 +167,23 @@ def test_damaged_predictions(content: bytes, command: Command) -> None:
 def test_open_has_the_coachs_advice(command: Command) -> None:
     """In the text with the options that carry it out, before the notes; in JSON as `coach`."""
     spec = presets.load("iter5").with_settings({"target.epochs": "30", "target.test_accuracy": "0.999"})
-    make_run(Path("runs"), spec, index=5)
+    write_predictions(make_run(Path("runs"), spec, index=5), [3])
     text = command("open", "0005")[1]
     coach = json.loads(command("open", "0005", "--json")[1])["coach"]
 
     assert text.index("coach\n") < text.index("Train 30 epochs. --set epochs=30") < text.index("## Target")
     assert [set(one) for one in coach] == [{"rule", "sentence", "suggestion", "settings"}] * len(coach)
     assert {"epochs": "30"} in [one["settings"] for one in coach]
-    assert coach == json.loads(command("open", "0005", "--json")[1])["coach"]
+    assert coach == json.loads(command("analyse", "0005", "--json")[1])["coach"]
 
 
 def test_open_of_no_run_has_no_coach(command: Command) -> None:
     """There is nothing to be said of somebody else's folder."""
-    assert "coach" not in command("open", "pictures")[1]
+    code, out, _ = command("open", "pictures")
+
+    assert code == 0
+    assert "somebody else's folder" in out
+    assert "coach" not in out
     assert json.loads(command("open", "pictures", "--json")[1])["coach"] == []
 
 
