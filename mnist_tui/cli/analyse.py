@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnist_tui.cli.arguments import AsJson, Given, Run, examples, settings_with, takes_settings
+from mnist_tui.cli.arguments import AsJson, Given, Run, examples, refuse_empty_run, settings_with, takes_settings
 from mnist_tui.cli.completion import complete_runs
 from mnist_tui.cli.runs import read_index
-from mnist_tui.errors import DataError
-from mnist_tui.runs.index import find_run
+from mnist_tui.errors import DataError, UsageError
+from mnist_tui.runs.index import find_readable
 from mnist_tui.settings import settings
 from mnist_tui.text import clean_line
 from mnist_tui.tui.terminal import has_utf8
@@ -37,7 +37,12 @@ def analyse_run(
     run: Run,
     against: Annotated[
         str | None,
-        typer.Option(metavar="RUN", help="Another run, tested on the same images.", autocompletion=complete_runs),
+        typer.Option(
+            metavar="RUN",
+            help="Another run, tested on the same images.",
+            autocompletion=complete_runs,
+            callback=refuse_empty_run,
+        ),
     ] = None,
     as_json: AsJson = False,
     *,
@@ -55,7 +60,10 @@ def analyse_run(
     if "data_dir" in given and values.data_dir is not None:
         settings.check_data_dir("--data-dir", values.data_dir)
     runs = read_index(values.runs_dir)
-    analysis, *others = [analyse(find_run(name, values.runs_dir), runs) for name in (run, against) if name is not None]
+    named = [find_readable(name, values.runs_dir) for name in (run, against) if name is not None]
+    if len({each.folder.resolve() for each in named}) < len(named):
+        raise UsageError(f"--against {named[1].id}: is the run itself; name another run")
+    analysis, *others = [analyse(each, runs) for each in named]
     versus = compare_with(analysis, others[0]) if others else None
     if as_json:
         print(json.dumps(analysis_report.as_json(analysis, versus), allow_nan=False))

@@ -34,7 +34,24 @@ Exit codes: 0 done, 1 training failed, 2 wrong input (also: there is no such run
 a folder that is damaged or not writable), 4 target missed (with --require-target), 129 terminal closed
 (on_hangup = "stop"), 130 Ctrl-C, 143 terminated."""
 
-Run = Annotated[str, typer.Argument(metavar="RUN", help=f"{RUN}.", autocompletion=complete_runs, show_default=False)]
+
+def refuse_empty_run(typed: Any) -> Any:
+    """What was typed for a run, or for several; raises `UsageError` for "", as `"$UNSET"` gives."""
+    if "" in (typed if isinstance(typed, list | tuple) else [typed]):
+        raise UsageError("RUN is empty; mnist-tui runs --columns run,name,seed lists them")
+    return typed
+
+
+Run = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help=f"{RUN}.",
+        autocompletion=complete_runs,
+        callback=refuse_empty_run,
+        show_default=False,
+    ),
+]
 Preset = Annotated[
     str,
     typer.Argument(metavar="NAME", help="A preset, or FILE.toml.", autocompletion=complete_presets, show_default=False),

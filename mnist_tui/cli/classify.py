@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-from mnist_tui.cli.arguments import RUN, AsJson, Given, examples, settings_with, takes_settings
+from mnist_tui.cli.arguments import RUN, AsJson, Given, examples, refuse_empty_run, settings_with, takes_settings
 from mnist_tui.cli.completion import complete_runs
 from mnist_tui.cli.exit_code import print_error
-from mnist_tui.errors import ExitCode, FileError, ImageError, RunError
+from mnist_tui.errors import ExitCode, FileError, ImageError, RunError, UsageError
 from mnist_tui.runs.index import find_run, newest_first
 from mnist_tui.runs.reader import read_run
 from mnist_tui.runs.record import Run
@@ -52,7 +52,7 @@ class Answer:
 @takes_settings("runs_dir")
 def classify_images(
     images: Annotated[
-        list[Path],
+        list[str],
         typer.Argument(metavar="IMAGE...", help="PNG or JPEG files with a digit each.", show_default=False),
     ],
     runs: Annotated[
@@ -62,6 +62,7 @@ def classify_images(
             metavar="RUN",
             help=f"{RUN[0].upper()}{RUN[1:]}; may be repeated. Without it, the newest with an epoch.",
             autocompletion=complete_runs,
+            callback=refuse_empty_run,
         ),
     ] = None,
     as_json: AsJson = False,
@@ -72,15 +73,18 @@ def classify_images(
 
     Images of any size, dark on light or light on dark, are prepared as MNIST's were.
     """
+    if "" in images:
+        raise UsageError("IMAGE is empty; name a PNG or JPEG file")
+    files = list(dict.fromkeys(map(Path, images)))
     chosen = _runs(runs, settings_with(given).runs_dir)
-    digits = _read_digits(images)
+    digits = _read_digits(files)
     if digits:
         answers = _classify(digits, chosen)
         if as_json:
             print(json.dumps([_record(answer) for answer in answers]))
         else:
             print("\n".join(_lines(answers)))
-    return ExitCode.OK if len(digits) == len(set(images)) else ExitCode.USAGE
+    return ExitCode.OK if len(digits) == len(files) else ExitCode.USAGE
 
 
 def _runs(named: Sequence[str] | None, runs_dir: Path) -> list[Run]:
@@ -98,7 +102,7 @@ def _read_digits(images: Iterable[Path]) -> dict[Path, bytes]:
     from mnist_tui.images.read import read_digit
 
     digits = {}
-    for image in dict.fromkeys(images):
+    for image in images:
         try:
             digits[image] = read_digit(image)
         except (FileError, ImageError) as error:

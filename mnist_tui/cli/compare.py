@@ -13,6 +13,7 @@ from mnist_tui.cli.runs import print_plot, read_index, refuse_plot_as_json
 from mnist_tui.errors import RunError, UsageError
 from mnist_tui.runs import columns, filters
 from mnist_tui.runs.index import find_run, grouped
+from mnist_tui.runs.reader import check_readable
 from mnist_tui.runs.record import Run
 from mnist_tui.runs.sparkline import mean_curve
 from mnist_tui.text import clean_line, did_you_mean
@@ -77,9 +78,12 @@ def compare(
 def _arm(named: str, runs_dir: Path, runs: Sequence[Run]) -> list[Run]:
     """A run by its name, or the completed runs of one recipe: of that preset, or chosen by a filter."""
     try:
-        return [find_run(named, runs_dir)]
+        run = find_run(named, runs_dir)
     except RunError as error:
         no_run = error
+    else:
+        check_readable(run)
+        return [run]
     chosen = [run for run in runs if run.name == named] or filters.choose(runs, named)
     completed = [run for run in chosen if run.state == "completed"]
     if not completed:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +12,8 @@ from mnist_tui.cli.arguments import AsJson, examples
 from mnist_tui.cli.completion import complete_settings
 from mnist_tui.cli.parsing import WordsCommand
 from mnist_tui.editor import edit
-from mnist_tui.errors import SettingsError
+from mnist_tui.errors import ColumnError, SettingsError
+from mnist_tui.runs import columns
 from mnist_tui.settings import settings
 from mnist_tui.settings.model import DEFAULTS, Settings, from_text, help_of
 from mnist_tui.settings.settings import ResolvedSetting
@@ -95,6 +96,8 @@ def set_setting(
     value = settings.check_value("config set", key, from_text(key, text))
     if key == "data_dir":
         settings.check_data_dir("config set data_dir", value)
+    if key in ("columns", "sort"):
+        _check_columns(key, value if key == "columns" else (value.removeprefix("-"),))
     if action := key.removeprefix("keymap.") if key.startswith("keymap.") else "":
         _check_keymap(action, text)
     path = _file(is_project)
@@ -105,6 +108,14 @@ def set_setting(
 
 def _file(is_project: bool) -> Path:
     return settings.PROJECT_FILE if is_project else settings.user_file()
+
+
+def _check_columns(key: str, names: Sequence[str]) -> None:
+    """Raises `ColumnError` where a setting names a column that there is not."""
+    try:
+        columns.chosen(names)
+    except ColumnError as error:
+        raise ColumnError(f"config set {key}: {error}") from None
 
 
 def _check_keymap(action: str, keys: str) -> None:

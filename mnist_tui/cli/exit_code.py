@@ -1,5 +1,6 @@
 """What a command raises, as one line on stderr and an exit code."""
 
+import errno
 import os
 import sys
 import traceback
@@ -10,13 +11,16 @@ import typer
 from mnist_tui.errors import ExitCode, MnistTuiError
 from mnist_tui.text import clean_line, did_you_mean
 
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+"""Why the file, or the terminal, that the output goes to takes no more of it."""
+
 
 def exit_code_of(run: Callable[[], int | None]) -> int:
     """The exit code of `run`; an exception becomes one line on stderr."""
     try:
-        return run() or ExitCode.OK
-    except typer.Exit as ended:  # After --help.
-        return ended.exit_code
+        code = _run(run)
+        print(end="", flush=True)  # Not at exit, where an error could not be reported any more.
+        return code
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except MnistTuiError as error:
@@ -26,10 +30,33 @@ def exit_code_of(run: Callable[[], int | None]) -> int:
         print_error(_usage_error(error))
         return ExitCode.USAGE
     except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # what is left to flush at exit goes nowhere
+        _drop_output()
         return ExitCode.OK
     except Exception as error:
+        if isinstance(error, OSError) and _is_of_output(error):
+            _drop_output()
+            print_error(f"cannot write the output: {error.strerror}")
+            return ExitCode.ENVIRONMENT
         return _report_crash(error)
+
+
+def _run(run: Callable[[], int | None]) -> int:
+    try:
+        return run() or ExitCode.OK
+    except typer.Exit as ended:  # After --help.
+        return ended.exit_code
+
+
+def _is_of_output(error: OSError) -> bool:
+    """Whether printing failed. Its error names no file, and nobody prints but the commands and typer."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    module = f"{frame.f_globals.get('__name__')}."
+    return error.errno in UNWRITABLE and error.filename is None and module.startswith(("mnist_tui.cli.", "typer."))
+
+
+def _drop_output() -> None:
+    """What is left to flush at exit goes nowhere."""
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # open for the rest of the process
 
 
 def print_error(message: str) -> None:

@@ -8,6 +8,8 @@ import typer
 
 from mnist_tui.cli.arguments import examples
 from mnist_tui.cli.completion import complete_rules
+from mnist_tui.errors import UsageError
+from mnist_tui.text import clean_line, did_you_mean
 
 app = typer.Typer()
 
@@ -36,6 +38,10 @@ def explain_rule(
             print(each.name)
             print(textwrap.fill(each.summary, width, initial_indent="  ", subsequent_indent="  "))
         return 0
+    names = [each.name for each in rules.RULES]
+    if rule not in names:
+        near = did_you_mean(rule, names) or "; mnist-tui explain lists them"
+        raise UsageError(f"there is no rule {clean_line(rule, 60)!r}{near}")
     paragraphs = rules.explain(rule).split("\n\n")
     print("\n\n".join(textwrap.fill(paragraph, width) for paragraph in paragraphs))
     return 0

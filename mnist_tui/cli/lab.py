@@ -16,6 +16,7 @@ from mnist_tui.cli.arguments import (
     Given,
     Plain,
     examples,
+    refuse_empty_run,
     run_options,
     settings_with,
     takes_settings,
@@ -174,8 +175,9 @@ def watch(
         str | None,
         typer.Argument(
             metavar="RUN",
-            help=f"{RUN}; without it the newest that is being trained.",
+            help=f"{RUN}; without it the newest that is being trained, else the newest.",
             autocompletion=complete_runs,
+            callback=refuse_empty_run,
         ),
     ] = None,
     as_json: EventsAsJson = False,

@@ -8,6 +8,7 @@ import typer
 
 from mnist_tui.cli.arguments import AsJson, Changes, Models, Preset, examples
 from mnist_tui.cli.changes import apply_changes, read_changes
+from mnist_tui.errors import UsageError
 from mnist_tui.spec import presets, summary
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.text import cell_width, clean, fitted
@@ -65,6 +66,8 @@ def show(
 
     A mistake in a file is named with its line.
     """
+    if as_json and torchsummary:
+        raise UsageError("--torchsummary is not allowed with --json")
     (spec,) = apply_changes([presets.load(name, models)], read_changes(changes), models)
     if as_json:
         print(json.dumps(summary.as_json(spec)))

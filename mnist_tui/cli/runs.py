@@ -16,6 +16,7 @@ from mnist_tui.cli.arguments import (
     HasPlot,
     Run,
     examples,
+    refuse_empty_run,
     settings_with,
     takes_settings,
     whole_number,
@@ -25,7 +26,7 @@ from mnist_tui.cli.parsing import WordsCommand
 from mnist_tui.editor import edit
 from mnist_tui.errors import RunError, UsageError
 from mnist_tui.runs import annotations, archive, columns, filters, trash
-from mnist_tui.runs.index import RunIndex, find_run, grouped, matching, repeats
+from mnist_tui.runs.index import RunIndex, find_readable, find_run, grouped, matching, repeats
 from mnist_tui.runs.record import Run as SavedRun
 from mnist_tui.settings import settings
 from mnist_tui.text import as_name, clean_line
@@ -151,21 +152,15 @@ def tag_run(
     given: Given,
 ) -> int:
     """Add tags to a run, remove tags, and print those it has."""
-    saved = _find_own_run(settings_with(given).runs_dir, run)
-    try:
-        annotations.write_tags(saved.folder, {*saved.tags, *map(as_name, tags or ())} - {*map(as_name, remove or ())})
-    except ValueError as error:
-        raise RunError(str(error)) from None
+    saved = find_readable(run, settings_with(given).runs_dir)
+    changed = {*saved.tags, *map(as_name, tags or ())} - {*map(as_name, remove or ())}
+    if changed != set(saved.tags):
+        try:
+            annotations.write_tags(saved.folder, changed)
+        except ValueError as error:
+            raise RunError(str(error)) from None
     print(" ".join(annotations.read_tags(saved.folder)))
     return 0
-
-
-def _find_own_run(runs_dir: Path, named: str) -> SavedRun:
-    """The run of a name; raises `RunError` for a folder that this program did not write."""
-    saved = find_run(named, runs_dir)
-    if not saved.is_run:
-        raise RunError(f"{saved.folder}: {saved.state}: {saved.reason}")
-    return saved
 
 
 @app.command("note", epilog=examples("mnist-tui note a17f"))
@@ -175,7 +170,7 @@ def edit_notes(run: Run, *, given: Given) -> int:
 
     The notes are Target, Result and Analysis; the editor is $VISUAL or $EDITOR.
     """
-    folder = _find_own_run(settings_with(given).runs_dir, run).folder
+    folder = find_readable(run, settings_with(given).runs_dir).folder
     annotations.write_notes(folder, annotations.read_notes(folder))  # Creates it, and replaces a link.
     return edit(folder / "notes.md")
 
@@ -185,7 +180,7 @@ def edit_notes(run: Run, *, given: Given) -> int:
 def delete_runs(
     runs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="RUN", help=f"Each {RUN}.", autocompletion=complete_runs),
+        typer.Argument(metavar="RUN", help=f"Each {RUN}.", autocompletion=complete_runs, callback=refuse_empty_run),
     ] = None,
     empty_trash: Annotated[bool, typer.Option("--empty-trash", help="Remove for good what is in the trash.")] = False,
     *,
@@ -242,7 +237,7 @@ def export_run(
     given: Given,
 ) -> int:
     """Copy a run to a folder or an archive."""
-    saved = _find_own_run(settings_with(given).runs_dir, run)
+    saved = find_readable(run, settings_with(given).runs_dir)
     if wrong := archive.wrong_destination(destination):
         raise RunError(wrong)
     print(archive.export(saved.folder, destination, checkpoints=not no_checkpoints))

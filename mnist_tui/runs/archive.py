@@ -1,5 +1,6 @@
 """Copies of a run: a new folder, or an archive to send to somebody. No torch."""
 
+import errno
 import os
 import re
 import shutil
@@ -25,7 +26,7 @@ def export(folder: Path, destination: Path, checkpoints: bool = True) -> Path:
 
     Links, locks and temporary files stay behind, and without `checkpoints` the weights. Raises `StorageError` for
     what is no run, and where the destination is there already, lies in the run, or cannot be written; and `ValueError`
-    for the name of another kind of file.
+    for `.`, `..` and the name of another kind of file.
     """
     check_is_run(folder)
     if wrong := wrong_destination(destination):
@@ -41,15 +42,25 @@ def export(folder: Path, destination: Path, checkpoints: bool = True) -> Path:
         sync_folder(destination.parent)
     except OSError as error:
         _remove(temporary)
-        raise StorageError(f"{error.filename or destination}: {error.strerror or error}") from None
+        raise StorageError(_failure(error, temporary, destination)) from None
     except BaseException:
         _remove(temporary)
         raise
     return destination
 
 
+def _failure(error: OSError, temporary: Path, destination: Path) -> str:
+    """Why an export failed, and where: in the run, or at the destination, which has a temporary name until the end."""
+    is_source = error.filename is not None and not str(error.filename).startswith(str(temporary))
+    if error.errno == errno.ENOENT and not is_source:
+        return f"{destination.parent}: there is no such folder; make it first, or name another place"
+    return f"{error.filename if is_source else destination}: {error.strerror or error}"
+
+
 def wrong_destination(destination: Path) -> str | None:
     """What is wrong with where an export is to go, in a sentence; None for an archive, or for the name of a folder."""
+    if destination.name in ("", ".."):
+        return f"{destination}: is there already; name a new folder, or a file that ends in {' or '.join(ARCHIVES[:2])}"
     if destination.name.lower().endswith(ARCHIVES) or not _ENDING.search(destination.name):
         return None
     ending = clean_line(destination.suffix, 20)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mnist_tui.errors import RunError, StorageError
 from mnist_tui.runs.lock import is_running
-from mnist_tui.runs.reader import read_run, with_live_state
+from mnist_tui.runs.reader import check_readable, read_run, with_live_state
 from mnist_tui.runs.record import OPEN, Run, observations
 from mnist_tui.runs.storage import SavedRun, load_run
 from mnist_tui.text import clean_line
@@ -99,6 +99,13 @@ def find_run(named: str, runs_dir: Path) -> Run:
         )
         raise RunError(f"{clean_line(named, 100)}: {why}; mnist-tui runs --columns run,name,seed lists them")
     return read_run(runs_dir / names[0])
+
+
+def find_readable(named: str, runs_dir: Path) -> Run:
+    """The run of a name, as `find_run`; raises `StorageError` too, for a folder that is damaged or cannot be read."""
+    run = find_run(named, runs_dir)
+    check_readable(run)
+    return run
 
 
 def matching(named: str, names: Sequence[str]) -> list[str]:

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from mnist_tui.errors import FileError, StorageError
+from mnist_tui.errors import FileError, RunError, StorageError
 from mnist_tui.files import read_text
 from mnist_tui.runs import lock
 from mnist_tui.runs.record import ENDED, OPEN, Run
@@ -55,6 +55,13 @@ def with_live_state(run: Run) -> Run:
     is_held = path.is_file() and not path.is_symlink() and lock.is_running(run.folder)
     state = "training" if is_held else "interrupted"
     return run if state == run.state else Run(run.folder, state, _REASONS[state], run.record)
+
+
+def check_readable(run: Run) -> None:
+    """Raises `RunError` for a folder that is no run, `StorageError` for one that is damaged or cannot be read here."""
+    if not run.is_run:
+        error = RunError if run.state in ("half written", "no run") else StorageError
+        raise error(f"{run.folder}: {run.state}: {run.reason}")
 
 
 def check_is_run(folder: Path) -> None:

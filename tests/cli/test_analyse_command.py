@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from mnist_tui.training.data import Dataset
 
 ROOT = Path(__file__).parents[2]
+FIRST = "20260101T000000Z-iter5-s0-0000"
+"""The folder of run 0000."""
 
 
 @pytest.fixture(autouse=True)
@@ -128,6 +130,10 @@ def test_a_run_that_is_trained_right_now(command: Command) -> None:
         (("nothing",), 2, "nothing: is no run folder, and no run in runs has that name"),
         (("0000", "--against", "nothing"), 2, "nothing: is no run folder"),
         (("0000", "--against", "0002"), 2, "were tested on different images; name two runs on the same data set"),
+        (("0000", "--against", "s0-0000"), 2, "-iter5-s0-0000: is the run itself; name another run"),
+        (("0000", "--against", f"runs/{FIRST}/"), 2, "-iter5-s0-0000: is the run itself; name another run"),
+        (("",), 2, "RUN is empty"),
+        (("0000", "--against", ""), 2, "RUN is empty"),
         (("pictures",), 2, "somebody else's folder"),
         (("0003",), 3, "though 20 epochs are done"),
         (("0000", "--data-dir", "runs/pictures/x/y"), 2, "--data-dir runs/pictures/x/y: "),
@@ -161,19 +167,23 @@ def test_damaged_predictions(content: bytes, command: Command) -> None:
 def test_open_has_the_coachs_advice(command: Command) -> None:
     """In the text with the options that carry it out, before the notes; in JSON as `coach`."""
     spec = presets.load("iter5").with_settings({"target.epochs": "30", "target.test_accuracy": "0.999"})
-    make_run(Path("runs"), spec, index=5)
+    write_predictions(make_run(Path("runs"), spec, index=5), [3])
     text = command("open", "0005")[1]
     coach = json.loads(command("open", "0005", "--json")[1])["coach"]
 
     assert text.index("coach\n") < text.index("Train 30 epochs. --set epochs=30") < text.index("## Target")
     assert [set(one) for one in coach] == [{"rule", "sentence", "suggestion", "settings"}] * len(coach)
     assert {"epochs": "30"} in [one["settings"] for one in coach]
-    assert coach == json.loads(command("open", "0005", "--json")[1])["coach"]
+    assert coach == json.loads(command("analyse", "0005", "--json")[1])["coach"]
 
 
 def test_open_of_no_run_has_no_coach(command: Command) -> None:
     """There is nothing to be said of somebody else's folder."""
-    assert "coach" not in command("open", "pictures")[1]
+    code, out, _ = command("open", "pictures")
+
+    assert code == 0
+    assert "somebody else's folder" in out
+    assert "coach" not in out
     assert json.loads(command("open", "pictures", "--json")[1])["coach"] == []
 
 
@@ -200,13 +210,13 @@ def test_explain_a_rule(rule: str, command: Command) -> None:
     assert max(map(len, lines)) <= 80
 
 
-def test_explain_an_unknown_rule(command: Command) -> None:
-    """One line that names the nearest, exit code 2."""
-    assert command("explain", "overfiting") == (
-        2,
-        "",
-        "mnist-tui: there is no rule 'overfiting'; did you mean 'overfitting'?\n",
-    )
+@pytest.mark.parametrize(
+    ("rule", "advice"),
+    [("overfiting", "did you mean 'overfitting'?"), ("nope", "mnist-tui explain lists them")],
+)
+def test_explain_an_unknown_rule(rule: str, advice: str, command: Command) -> None:
+    """One short line that names the nearest, or the list, exit code 2."""
+    assert command("explain", rule) == (2, "", f"mnist-tui: there is no rule {rule!r}; {advice}\n")
 
 
 # --- what is loaded ---

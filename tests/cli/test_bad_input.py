@@ -1,5 +1,6 @@
 """Bad input, as a user meets it: one clear line, exit code 2 (or 3 where the machine is at fault), nothing written."""
 
+import errno
 import json
 import os
 import resource
@@ -107,6 +108,7 @@ ARGUMENTS: dict[str, tuple[tuple[str, ...], str]] = {
     "two things at once": (("--list", "--batch", "iter5"), "not allowed with"),
     "batch without names": (("--batch",), "expected at least one"),
     "show without a name": (("show",), "NAME is missing; see mnist-tui show --help"),
+    "two forms to show at once": (("show", "iter5", "--json", "--torchsummary"), "not allowed with --json"),
     "one word too many": (("layers", "x"), "unexpected extra argument(s) (x); see mnist-tui layers --help"),
     "unknown preset": (("--batch", "itr5"), "did you mean 'iter5'?"),
     "unknown preset to show": (("show", "exp1"), "did you mean 'exp1"),
@@ -656,4 +658,20 @@ def test_our_own_mistake_is_one_line_and_the_traceback_a_file(
     assert "internal error: ZeroDivisionError: oops\ufffd" in answer.err[0]
     assert str(log) in answer.err[0]
     assert "Traceback" in log.read_text()
+    assert answer.code == 1
+
+
+def test_a_full_disk_elsewhere_is_not_taken_for_the_output(
+    tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error that names no file, but was not raised by printing."""
+
+    def fail(*arguments: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(start, "list_presets", fail)
+
+    answer = command("--list")
+
+    assert "internal error: OSError" in answer.err[0]
     assert answer.code == 1

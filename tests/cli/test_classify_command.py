@@ -121,6 +121,8 @@ def test_without_a_good_image_nothing_is_loaded(command: Command, monkeypatch: p
         (("one.png", "--runs-dir", "nowhere"), 2, "nowhere: no run in it has finished an epoch"),
         (("one.png", "--run", "0007"), 3, "no weights are kept of epoch 20"),
         (("one.png", "--run", "pictures"), 2, "pictures"),
+        (("",), 2, "IMAGE is empty; name a PNG or JPEG file"),
+        (("one.png", "--run", ""), 2, "RUN is empty"),
         (("--run", "aaaa"), 2, "IMAGE... is missing; see mnist-tui classify --help"),
     ],
 )

@@ -149,6 +149,8 @@ def test_a_value_that_something_else_hides(command: Command, monkeypatch: pytest
         (("set", "theme", "dim"), "config set: theme must be one of dark, light, got 'dim'"),
         (("set", "threads", "9999999999"), "config set: threads must be a whole number between 1 and 1024"),
         (("set", "them", "dark"), "config set: there is no setting 'them'; did you mean 'theme'?"),
+        (("set", "columns", "name,bset"), "config set columns: there is no column 'bset'; did you mean 'best'?"),
+        (("set", "sort", "-bset"), "config set sort: there is no column 'bset'; did you mean 'best'?"),
         (("set", "keymap", "a=b"), "as in: mnist-tui config set keymap.leave ctrl+q"),
         (("set", "keymap.a", "b c"), "keymap.a must be keys, such as ctrl+t"),
         (("set", "theme"), "VALUE is missing; see mnist-tui config set --help"),

@@ -708,6 +708,26 @@ def test_a_reader_that_leaves_is_no_error(work: Path) -> None:
     assert done.returncode == 0
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("arguments", [("--list",), ("--help",), ("config", "path")])
+def test_output_that_cannot_be_written(arguments: tuple[str, ...], unbuffered: str, work: Path) -> None:
+    """`mnist-tui --list > FILE` on a full disk: one line that says so, exit code 3; it is no error of the program."""
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "mnist_tui", *arguments],
+            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": unbuffered},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    assert done.stderr == "mnist-tui: cannot write the output: No space left on device\n"
+    assert done.returncode == 3
+
+
 def test_every_preset_can_be_shown(command: Command) -> None:
     """In each of the three forms."""
     answers = {

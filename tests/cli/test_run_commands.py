@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from helpers.command import Command
 from helpers.saved_runs import make_run, write_predictions
+from PIL import Image, ImageDraw
 
 from mnist_tui import editor
 from mnist_tui.cli import main as cli
@@ -82,7 +83,7 @@ def test_runs_as_json(command: Command) -> None:
         (("open", "nothing"), "nothing: is no run folder, and no run in runs has that name; mnist-tui runs --columns"),
         (("open", "iter"), "no run in runs has that name"),
         (("open", "s0-"), "no run in runs has that name"),
-        (("open", ""), "no run in runs has that name"),
+        (("delete", "0002", ""), "RUN is empty; mnist-tui runs --columns run,name,seed lists them"),
         (("open", "x" * 5_000), "File name too long"),
         (("tag", "elsewhere/runs/0002", "x"), "elsewhere/runs/0002: is no run folder"),
         (("resume", "nothing"), "no run in runs has that name"),
@@ -114,6 +115,58 @@ def test_what_is_wrong(arguments: tuple[str, ...], message: str, command: Comman
     assert (code, out) == (2, "")
     assert message in err
     assert err.count("\n") == 1
+
+
+RUN_COMMANDS = {
+    **{name: (name, "0002") for name in ("note", "resume", "watch", "analyse")},
+    "tag": ("tag", "0002", "x"),
+    "export": ("export", "0002", "x.zip"),
+    "extend": ("extend", "0002", "3"),
+    "compare": ("compare", "0000", "0002"),
+    "analyse --against": ("analyse", "0000", "--against", "0002"),
+    "classify": ("classify", "seven.png", "--run", "0002"),
+}
+
+
+@pytest.fixture
+def with_digit() -> None:
+    """An image that `classify` can read."""
+    image = Image.new("L", (28, 28), 255)
+    ImageDraw.Draw(image).line([(8, 8), (20, 8), (12, 22)], fill=0, width=3)
+    image.save("seven.png")
+
+
+@pytest.mark.parametrize("arguments", RUN_COMMANDS.values(), ids=RUN_COMMANDS)
+@pytest.mark.parametrize("damage", ["{", '{"format": 99}'], ids=["damaged", "newer format"])
+def test_a_damaged_run_has_one_exit_code(
+    damage: str, arguments: tuple[str, ...], command: Command, with_digit: None
+) -> None:
+    """3, whichever command meets it: the folder is there, but this machine cannot read it."""
+    (folder,) = Path("runs").glob("*-0002")
+    (folder / "run.json").write_text(damage)
+    files = sorted(path.name for path in folder.iterdir())
+    code, out, err = command(*arguments)
+
+    assert (code, out, err.count("\n")) == (3, "", 1)
+    assert err.startswith(f"mnist-tui: {folder}: ")
+    assert "run.json" in err
+    assert sorted(path.name for path in folder.iterdir()) == files
+
+
+@pytest.mark.parametrize("arguments", RUN_COMMANDS.values(), ids=RUN_COMMANDS)
+def test_a_folder_that_is_no_run_is_wrong_input(arguments: tuple[str, ...], command: Command, with_digit: None) -> None:
+    """2, whichever command meets it."""
+    named = ["pictures" if argument == "0002" else argument for argument in arguments]
+    code, out, err = command(*named)
+
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "somebody else's folder" in err
+
+
+@pytest.mark.parametrize("name", ["open", "resume", "watch", "note"])
+def test_an_empty_name_is_no_run(name: str, command: Command) -> None:
+    """`mnist-tui watch "$RUN"` without a RUN does not take another one."""
+    assert command(name, "")[::2] == (2, "mnist-tui: RUN is empty; mnist-tui runs --columns run,name,seed lists them\n")
 
 
 def test_open(command: Command) -> None:
@@ -228,6 +281,12 @@ def test_every_command_finds_a_run_alike(command: Command, monkeypatch: pytest.M
     assert json.loads(command("open", ".", "--json")[1])["run"] == folder.name
 
 
+def test_watch_without_a_name(command: Command) -> None:
+    """Where no run is being trained, `watch` shows the newest, and its help says so."""
+    assert command("watch", "--plain")[1].startswith("era5, seed 0: ")
+    assert "the newest that is being trained, else the newest." in " ".join(command("watch", "--help")[1].split())
+
+
 def test_a_path_is_never_taken_for_a_name(command: Command) -> None:
     """A path names the run at that place, never one of the same name elsewhere."""
     (folder,) = Path("runs").glob("*-0002")
@@ -272,6 +331,18 @@ def test_tags_trash_and_export(command: Command) -> None:
     )
 
 
+def test_tags_that_stay_the_same_are_not_written(command: Command) -> None:
+    """Printing tags, removing one that the run has not, and adding one that it has leave its folder as it is."""
+    (folder,) = Path("runs").glob("*-0002")
+
+    assert command("tag", "0002") == (0, "\n", "")
+    assert command("tag", "0002", "--remove", "nope") == (0, "\n", "")
+    assert not (folder / "tags.txt").exists()
+    (folder / "tags.txt").write_text("keep\n\n")
+    assert command("tag", "0002", "keep") == (0, "keep\n", "")
+    assert (folder / "tags.txt").read_text() == "keep\n\n"
+
+
 def test_note_opens_the_editor(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """`note` opens the notes in the editor, and what is written there is kept."""
     monkeypatch.delenv("VISUAL", raising=False)
@@ -309,6 +380,15 @@ def test_export_to_another_kind_of_file_is_refused(name: str, command: Command) 
     assert (code, out) == (2, "")
     assert err == f"mnist-tui: {name}: a run is exported to {kinds}, not in {Path(name).suffix}\n"
     assert not Path(name).exists()
+
+
+@pytest.mark.parametrize("place", [".", "..", "/", ""])
+def test_export_to_a_folder_without_a_name_is_wrong_input(place: str, command: Command) -> None:
+    """These folders are always there."""
+    code, out, err = command("export", "0002", place)
+
+    assert (code, out) == (2, "")
+    assert err.endswith(": is there already; name a new folder, or a file that ends in .zip or .tar.gz\n")
 
 
 def test_nothing_heavy_is_loaded_to_list(command: Command) -> None:

@@ -39,8 +39,9 @@ def test_export(name: str, folder: Path, tmp_path: Path) -> None:
         archive.export(folder, path)
     light = archive.export(folder, tmp_path / f"light-{name}", checkpoints=False)
     assert not [file for file in _content(light, folder.name) if file.startswith("ckpt-")]
-    with pytest.raises(StorageError, match="No such file"):
+    with pytest.raises(StorageError) as refused:
         archive.export(folder, tmp_path / "none" / name)
+    assert str(refused.value) == f"{tmp_path}/none: there is no such folder; make it first, or name another place"
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
@@ -85,6 +86,31 @@ def test_an_export_that_is_broken_off(name: str, folder: Path, tmp_path: Path, m
         archive.export(folder, tmp_path / name)
 
     assert [path.name for path in tmp_path.iterdir() if "copy" in path.name] == []
+
+
+@pytest.mark.parametrize("name", ["copy", "copy.zip", "copy.tar.gz"])
+def test_a_place_that_cannot_be_written(name: str, folder: Path, tmp_path: Path) -> None:
+    """The error names the destination, not the name that the copy has until it is whole."""
+    (tmp_path / "file").touch()
+
+    with pytest.raises(StorageError) as refused:
+        archive.export(folder, tmp_path / "file" / name)
+
+    assert str(refused.value) == f"{tmp_path}/file/{name}: Not a directory"
+
+
+@pytest.mark.parametrize("name", ["copy", "copy.zip", "copy.tar.gz"])
+def test_a_file_of_the_run_that_cannot_be_read(
+    name: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error names this file."""
+    gone = folder / "gone"
+    monkeypatch.setattr(archive, "_exportable", lambda *arguments: [gone])
+
+    with pytest.raises(StorageError) as refused:
+        archive.export(folder, tmp_path / name)
+
+    assert str(refused.value) == f"{gone}: No such file or directory"
 
 
 def _content(path: Path, name: str) -> dict[str, bytes]:
