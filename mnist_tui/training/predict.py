@@ -73,6 +73,8 @@ def load_network(folder: Path, epoch: int | None = None) -> nn.Module:
     saved = load_run(folder)
     best = best_of(saved.rows)
     number = epoch or (best.epoch if best else 0)
+    if not number:  # A checkpoint from before the first step has random weights.
+        raise CheckpointError(f"{folder}: has no epoch yet")
     refused = ""
     for path, content in readable_checkpoints(folder):
         try:
@@ -81,8 +83,6 @@ def load_network(folder: Path, epoch: int | None = None) -> nn.Module:
                 return _load_weights(saved.spec, tensors)
         except CheckpointError as error:
             refused = f"{path}: {error}"
-    if not number:
-        raise CheckpointError(f"{folder}: has no epoch yet")
     if refused:
         raise CheckpointError(f"{refused}; no other checkpoint has the weights of epoch {number}")
     raise CheckpointError(f"{folder}: no weights are kept of epoch {number}")

@@ -127,9 +127,10 @@ def test_the_network_of_the_best_epoch(tmp_path: Path) -> None:
         assert (answers == images.labels).float().mean().item() == pytest.approx(row.test_accuracy)
 
 
-def test_weights_that_are_not_kept(tmp_path: Path) -> None:
+@pytest.mark.parametrize("steps", [0, 2])
+def test_weights_that_are_not_kept(steps: int, tmp_path: Path) -> None:
     """An epoch that is neither the best nor one of the newest, a run without an epoch, and a folder that is no run."""
-    folder = trained(tmp_path, small_spec(), steps=2)
+    folder = trained(tmp_path, small_spec(), steps=steps)
     with pytest.raises(CheckpointError, match="has no epoch yet"):
         load_network(folder)
     with pytest.raises(CheckpointError, match="no weights are kept of epoch 9"):
