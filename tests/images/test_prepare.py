@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
@@ -150,6 +150,8 @@ def test_without_the_preparation_they_are_not() -> None:
 
 
 @settings(deadline=None, max_examples=60)
+@example(height=3, width=3, top=2, left=2, paper=0, ink=24)
+@example(height=3, width=3, top=2, left=2, paper=0, ink=23)
 @given(
     height=st.integers(3, 90),
     width=st.integers(3, 90),
