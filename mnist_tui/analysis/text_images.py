@@ -1,7 +1,9 @@
 """Images of 28x28 grey values and confusion matrices as lines of text, without colours and without a screen."""
 
+import math
 from collections.abc import Iterable, Sequence
-from itertools import zip_longest
+from functools import lru_cache
+from itertools import pairwise, zip_longest
 
 from mnist_tui.analysis.confusion import Matrix
 from mnist_tui.text import fitted, in_ascii
@@ -22,17 +24,28 @@ Grey = Sequence[Sequence[int]]
 """Rows of grey values, 0 to 255; an even number of rows."""
 
 
-def pixels(digit: bytes, factor: int) -> list[list[int]]:
-    """The grey values of 784 bytes row by row; with `factor` 2 every value is the mean of 2x2 pixels."""
-    if factor == 1:
-        return [list(digit[row * SIDE : (row + 1) * SIDE]) for row in range(SIDE)]
-    half = SIDE // 2
+def pixels(digit: bytes, side: int = SIDE) -> list[list[int]]:
+    """The grey values of 784 bytes in `side` rows; with fewer than 28 each is the mean of the area that it covers."""
+    rows = [digit[row * SIDE : (row + 1) * SIDE] for row in range(SIDE)]
+    if side == SIDE:
+        return [list(row) for row in rows]
+    areas = _areas(side)
+    narrow = [[sum(share * row[old] for old, share in area) for area in areas] for row in rows]
+    return [
+        [round(sum(share * narrow[old][column] for old, share in area)) for column in range(side)] for area in areas
+    ]
+
+
+@lru_cache
+def _areas(side: int) -> list[list[tuple[int, float]]]:
+    """Which of 28 pixels each of `side` covers, and what share of it each of them is."""
+    edges = [number * SIDE / side for number in range(side + 1)]
     return [
         [
-            sum(digit[(2 * row + y) * SIDE + 2 * column + x] for y in (0, 1) for x in (0, 1)) // 4
-            for column in range(half)
+            (old, (min(last, old + 1) - max(first, old)) / (last - first))
+            for old in range(int(first), min(SIDE, math.ceil(last)))
         ]
-        for row in range(half)
+        for first, last in pairwise(edges)
     ]
 
 
@@ -64,26 +77,25 @@ def grey_levels(values: Iterable[Iterable[float]], highest: float | None = None)
 
 
 def gallery_lines(
-    pictures: Sequence[tuple[bytes, Sequence[str]]], width: int, ascii_only: bool = False, factor: int = 1
+    pictures: Sequence[tuple[bytes, Sequence[str]]], width: int, ascii_only: bool = False, side: int = SIDE
 ) -> list[str]:
     """Pictures of 784 grey values beside each other in `width` cells, each with its caption's lines below.
 
-    At least one stands in a row; captions are cut to a picture's width. `factor` 2 makes pictures half as wide.
+    At least one stands in a row; captions are cut to a picture's width. `side` is a picture's width.
     """
-    side = SIDE // factor
     across = max(1, (width + GAP) // (side + GAP))
     lines: list[str] = []
     for first in range(0, len(pictures), across):
-        columns = [_captioned(*picture, side, ascii_only, factor) for picture in pictures[first : first + across]]
+        columns = [_captioned(*picture, side, ascii_only) for picture in pictures[first : first + across]]
         rows = zip_longest(*columns, fillvalue=" " * side)
         lines += [(" " * GAP).join(row).rstrip() for row in rows] + [""]
     return lines[:-1]
 
 
-def _captioned(digit: bytes, caption: Sequence[str], side: int, ascii_only: bool, factor: int) -> list[str]:
+def _captioned(digit: bytes, caption: Sequence[str], side: int, ascii_only: bool) -> list[str]:
     draw = ramp_lines if ascii_only else block_lines
     words = [fitted(line, side) for line in caption]
-    return [*draw(pixels(digit, factor)), *(in_ascii(line) if ascii_only else line for line in words)]
+    return [*draw(pixels(digit, side)), *(in_ascii(line) if ascii_only else line for line in words)]
 
 
 def matrix_lines(matrix: Matrix, ascii_only: bool = False, signed: bool = False) -> list[str]:

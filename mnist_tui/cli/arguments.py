@@ -86,7 +86,7 @@ def examples(*lines: str, more: str = "") -> str:
 RUN_OPTIONS = tuple(field.name for field in fields(Options) if field.name in Settings.model_fields)
 RESUME_OPTIONS = tuple(name for name in RUN_OPTIONS if name != "fuse")
 """Without what a resumed run cannot change."""
-SCREEN_OPTIONS = ("theme", "ascii", "mouse")
+SCREEN_OPTIONS = ("theme", "ascii", "mouse", "pixels")
 
 METAVARS = {"data_dir": "DIR", "runs_dir": "DIR", "threads": "N", "device": "DEVICE"}
 FLAGS = {"theme": "--dark/--light"}

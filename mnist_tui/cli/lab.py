@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -142,12 +143,15 @@ def _request(draft: "Draft", given: Given, values: Settings) -> "LabRequest":
         from mnist_tui.runs import columns  # The defaults are valid, and the first frame need not wait for this.
 
         columns.from_settings(settings.resolved())
+    if values.pixels and find_spec("textual_image") is None:
+        raise UsageError("real pixels need textual-image: pip install textual-image, or start with --no-pixels")
     return LabRequest(
         draft=draft,
         options=run_options(given),
         ascii=values.ascii or ("ascii" not in given and not terminal.has_utf8()),
         light=values.theme == "light",
         mouse=values.mouse,
+        pixels=values.pixels,
         on_hangup=values.on_hangup,
         columns=values.columns,
         sort=values.sort,

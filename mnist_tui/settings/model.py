@@ -58,6 +58,12 @@ class Settings(BaseModel):
         bool, Field(description="Draw with ASCII only: for terminals without box and braille characters.")
     ] = False
     mouse: Annotated[bool, Field(description="Use the mouse; without it the terminal selects text as usual.")] = True
+    pixels: Annotated[
+        bool,
+        Field(
+            description="Draw test images as real pixels in kitty, iTerm2, WezTerm and foot; needs the extra pixels."
+        ),
+    ] = False
     columns: Annotated[
         tuple[ColumnName, ...],
         BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),

@@ -5,6 +5,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -30,6 +31,7 @@ from mnist_tui.tui.status import Headline
 from mnist_tui.tui.themes import DARK, LIGHT
 
 if TYPE_CHECKING:
+    from mnist_tui.tui.real_pixels import RealPixels
     from mnist_tui.tui.request import LabRequest
     from mnist_tui.tui.runs.selection import RunSelection
     from mnist_tui.tui.supervisor import Report
@@ -57,10 +59,11 @@ class LabApp(App[ExitState]):
         ]
     )
 
-    def __init__(self, request: "LabRequest", runner: Runner) -> None:
+    def __init__(self, request: "LabRequest", runner: Runner, real_pixels: "RealPixels | None" = None) -> None:
         super().__init__(driver_class=None if os.environ.get("TEXTUAL_DRIVER") else DiffDriver)
         self.request = request
         self.runner = runner
+        self.real_pixels = real_pixels
         self.exit_state = ExitState()
         self.animation_level = "none"
         self.register_theme(DARK)
@@ -92,6 +95,8 @@ class LabApp(App[ExitState]):
 
     def on_ready(self) -> None:
         """Shows problems of the keymap; without a keymap, the screens that it may name are not loaded."""
+        if self.real_pixels and isinstance(self._driver, DiffDriver):
+            self._driver.memory.sixels = self.real_pixels.sixels
         for problem in problems(self.request.keymap) if self.request.keymap else ():
             self.notify(problem, severity="warning", timeout=10, markup=False)
 
@@ -141,7 +146,8 @@ class LabApp(App[ExitState]):
             case "analyse":
                 from mnist_tui.tui.analyse.screen import AnalyseScreen
 
-                return AnalyseScreen(self.selection, self.request.options.data_dir, self.request.ascii)
+                data_dir, ascii_only = self.request.options.data_dir, self.request.ascii
+                return AnalyseScreen(self.selection, data_dir, ascii_only, self.real_pixels)
             case "draw":
                 from mnist_tui.tui.draw.screen import DrawScreen
 
@@ -276,7 +282,13 @@ class LabApp(App[ExitState]):
 def run_lab(request: "LabRequest", report: "Report") -> int:
     """Runs the laboratory until the user quits and its run has ended; returns the exit code of the process."""
     runner = Runner(request.options, report.folder)
-    app = LabApp(request, runner)
+    real_pixels = None
+    if request.pixels and not request.ascii:
+        from mnist_tui.tui.real_pixels import NONE, find_real_pixels
+
+        real_pixels = find_real_pixels()
+        request = request if real_pixels else replace(request, notice=request.notice or NONE)
+    app = LabApp(request, runner, real_pixels)
     with signals(app, app.exit_state, runner, request):
         with reserve_terminal():
             app.run(mouse=request.mouse)

@@ -10,6 +10,8 @@ from functools import cached_property
 from rich.cells import cell_len
 from textual.drivers.linux_driver import LinuxDriver
 
+from mnist_tui.tui.sixels import SixelImages
+
 Cell = tuple[str, str]
 """A character with its combining ones ("" for the second cell of a wide one), and the parameters of `CSI … m`."""
 
@@ -36,6 +38,10 @@ class ScreenMemory:
         """Row and column of the terminal's cursor; None if unknown."""
         self._style = ""
         """The current style of the terminal."""
+        self.sixels: SixelImages | None = None
+        """Images, for whose cells private characters are written; None where there are none."""
+        self._images: dict[tuple[int, int], int] = {}
+        """The images to write, by the row and column of their first cell."""
 
     def forget(self) -> None:
         """Makes every cell unknown, so that it is written again."""
@@ -61,6 +67,7 @@ class ScreenMemory:
                 if not _HARMLESS.fullmatch(token[0]):
                     self.forget()
                     row = column = 0
+        self._write_images(output)
         if row:
             self._move(output, row, column)
         self._set_style(output, "")
@@ -70,8 +77,14 @@ class ScreenMemory:
         """Writes the cells of a text that differ; returns the column behind it."""
         cells = self._cells
         for character, width in _characters(text):
-            cell = (character, style)
-            if cells.get((row, column)) != cell:
+            part = self.sixels.cell(character) if self.sixels else None
+            cell = (character, "" if part else style)  # A colour does not change an image.
+            if cells.get((row, column)) == cell:
+                pass
+            elif part:
+                cells[row, column] = cell
+                self._images[row - part.row, column - part.column] = part.number
+            else:
                 self._move(output, row, column)
                 self._set_style(output, style)
                 output.append(character)
@@ -81,6 +94,15 @@ class ScreenMemory:
                 self._cursor = (row, column + width)
             column += width
         return column
+
+    def _write_images(self, output: list[str]) -> None:
+        """Writes the images of which a cell has changed."""
+        for (row, column), number in self._images.items():
+            assert self.sixels is not None
+            self._set_style(output, "")
+            output.append(f"\x1b[{row};{column}H{self.sixels.data(number)}")
+            self._cursor = None  # Terminals differ in where an image leaves it.
+        self._images.clear()
 
     def _move(self, output: list[str], row: int, column: int) -> None:
         if self._cursor == (row, column):

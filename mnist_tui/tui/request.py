@@ -30,6 +30,7 @@ class LabRequest:
     ascii: bool = DEFAULTS.ascii
     light: bool = DEFAULTS.theme == "light"
     mouse: bool = DEFAULTS.mouse
+    pixels: bool = DEFAULTS.pixels
     on_hangup: Literal["continue", "stop"] = DEFAULTS.on_hangup
     columns: tuple[str, ...] = DEFAULTS.columns
     sort: str = DEFAULTS.sort

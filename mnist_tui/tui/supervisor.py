@@ -149,6 +149,7 @@ def _forward_signals(child: int) -> None:
         signal.signal(number, forward)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the dashboard as a key.
     signal.signal(signal.SIGCHLD, stop_with_child)
+    stop_with_child()  # The child may have stopped before its signal was listened to.
 
 
 def _end_like(status: int, folder: str, attributes: list[Any] | None) -> NoReturn:

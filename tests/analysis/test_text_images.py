@@ -47,7 +47,7 @@ def test_gallery() -> None:
 
 def test_gallery_in_ascii() -> None:
     """Nothing but ASCII, and half as wide where asked for."""
-    lines = gallery_lines([(DIGIT, ["#1 4→9 and much more than fits"])] * 3, 46, ascii_only=True, factor=2)
+    lines = gallery_lines([(DIGIT, ["#1 4→9 and much more than fits"])] * 3, 46, ascii_only=True, side=14)
 
     assert "\n".join(lines).isascii()
     assert lines[3] == "  " + "      ".join(["@" * 10] * 3)

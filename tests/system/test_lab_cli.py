@@ -171,10 +171,11 @@ def test_the_command_line_comes_before_everything(requested: Request, monkeypatc
     Path("mnist-tui.toml").write_text('theme = "light"\nascii = true\nmouse = false\n')
     monkeypatch.setenv("MNIST_TUI_ON_HANGUP", "stop")
 
-    by_settings, by_arguments = requested(), requested("--dark", "--no-ascii", "--mouse")
+    by_settings, by_arguments = requested(), requested("--dark", "--no-ascii", "--mouse", "--pixels")
 
     assert (by_settings.light, by_settings.ascii, by_settings.mouse) == (True, True, False)
     assert (by_arguments.light, by_arguments.ascii, by_arguments.mouse) == (False, False, True)
+    assert (by_settings.pixels, by_arguments.pixels) == (False, True)
     assert by_settings.on_hangup == by_arguments.on_hangup == "stop"
 
 
@@ -230,6 +231,17 @@ def test_a_wrong_setting_is_one_line(command: Command, monkeypatch: pytest.Monke
 
     assert (code, out) == (2, "")
     assert err == "mnist-tui: mnist-tui.toml: there is no setting 'mous'; did you mean 'mouse'?\n"
+
+
+def test_real_pixels_need_their_library(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without it the laboratory does not open, and the line says what to install; with it, it opens."""
+    monkeypatch.setattr(terminal, "is_terminal", lambda: True)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setattr(lab_commands, "find_spec", lambda name: None)
+    code, out, err = command("--pixels")
+
+    assert (code, out) == (2, "")
+    assert err == ("mnist-tui: real pixels need textual-image: pip install textual-image, or start with --no-pixels\n")
 
 
 def test_without_a_terminal_it_names_what_needs_none(command: Command) -> None:

@@ -33,6 +33,13 @@ def dashboard(report):
     screen()
     BODY
 
+def slow_fork(fork=os.fork):
+    child = fork()
+    if child:
+        time.sleep(FORK_SECONDS)
+    return child
+
+os.fork = slow_fork
 supervisor.run_supervised(dashboard)
 """
 
@@ -46,8 +53,9 @@ def open_supervised(tmp_path: Path) -> Iterator[Open]:
     """Opens a stand-in whose dashboard does what is asked for, with the supervisor or without."""
     opened: list[Lab] = []
 
-    def open_one(body: str, protected: bool = True) -> Lab:
+    def open_one(body: str, protected: bool = True, fork_seconds: float = 0) -> Lab:
         program = STAND_IN.replace("BODY", body.replace("\n", "\n    "))
+        program = program.replace("FORK_SECONDS", str(fork_seconds))
         if not protected:
             program = program.replace("from mnist_tui.tui import supervisor", WITHOUT_SUPERVISOR)
         opened.append(Lab(tmp_path, before=program))
@@ -210,11 +218,12 @@ def test_control_without_leaving_the_shell_would_wait(open_supervised: Open) -> 
     assert not (lab.folder / "note").exists()
 
 
-def test_stopping_and_continuing_take_the_supervisor_along(open_supervised: Open) -> None:
+@pytest.mark.parametrize("fork_seconds", [0, 0.5])
+def test_stopping_and_continuing_take_the_supervisor_along(open_supervised: Open, fork_seconds: float) -> None:
     """The shell waits for the supervisor: when the dashboard stops itself (Ctrl-Z) it must too, and wake it
-    afterwards.
+    afterwards. Also where the supervisor gets a processor only after the dashboard has stopped.
     """
-    lab = open_supervised('note("stops")\nos.kill(os.getpid(), signal.SIGSTOP)\nreturn 7')
+    lab = open_supervised('note("stops")\nos.kill(os.getpid(), signal.SIGSTOP)\nreturn 7', fork_seconds=fork_seconds)
     note(lab)
     supervisor_process = psutil.Process(lab.process.pid)
     lab.wait(lambda: supervisor_process.status() == psutil.STATUS_STOPPED)

@@ -285,12 +285,12 @@ DIGIT = bytes([0] * 392 + [255] * 392)
 
 def test_grey_is_kept() -> None:
     """Halves of four pixels' mean; black and white at the ends of the ramp."""
-    half = pixels(bytes([0, 255, *([0] * 26), 255, 255, *([0] * 26)]) + bytes(728), 2)
+    half = pixels(bytes([0, 255, *([0] * 26), 255, 255, *([0] * 26)]) + bytes(728), 14)
 
     assert half[0][:2] == [191, 0]
     assert len(half) == 14
-    assert [line.plain for line in ramp(pixels(DIGIT, 2))] == [" " * 14] * 3 + ["=" * 14] + ["@" * 14] * 3
-    assert {line.plain for line in half_blocks(pixels(DIGIT, 1))} == {"▀" * 28}
+    assert [line.plain for line in ramp(pixels(DIGIT, 14))] == [" " * 14] * 3 + ["=" * 14] + ["@" * 14] * 3
+    assert {line.plain for line in half_blocks(pixels(DIGIT))} == {"▀" * 28}
 
 
 @pytest.mark.parametrize(

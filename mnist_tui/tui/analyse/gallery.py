@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
+from math import prod
 from typing import ClassVar
 
 from rich.style import Style
@@ -15,13 +16,18 @@ from mnist_tui.analysis.mistakes import TOP, ImagePrediction
 from mnist_tui.analysis.text_images import SIDE, pixels
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.pixels import picture
+from mnist_tui.tui.real_pixels import RealPixels
 
 GAP = 2
 """Cells between two pictures."""
 TEXT_LINES = 2 + TOP
 """Below a picture: label and prediction, index and loss, and a bar for each of the most probable classes."""
-FEWEST_WHOLE = 6
-"""Pictures are drawn at full size where at least so many fit; else at half size."""
+SIDES = range(SIDE, SIDE // 2 - 1, -2)
+"""How many pixels wide and high a picture may be drawn."""
+WANTED = (8, 4)
+"""Pictures are as large as lets eight of them fit; where not even the smallest do, as large as lets four fit."""
+WANTED_REAL = (12, 4)
+"""The same for real pixels, which show the whole image at any size."""
 
 
 class Gallery(Widget, can_focus=True):
@@ -57,9 +63,9 @@ class Gallery(Widget, can_focus=True):
     class Moved(Message):
         """Another image is selected, or another page is shown."""
 
-    def __init__(self, ascii_only: bool) -> None:
+    def __init__(self, ascii_only: bool, real_pixels: RealPixels | None = None) -> None:
         super().__init__()
-        self._ascii_only = ascii_only
+        self._ascii_only, self._real_pixels = ascii_only, real_pixels
         self.predictions: Sequence[ImagePrediction] = ()
         """All images, those of other pages included."""
         self._images: Mapping[int, bytes] = {}
@@ -99,18 +105,20 @@ class Gallery(Widget, can_focus=True):
     # --- layout ---
 
     @property
-    def _shrink(self) -> int:
-        """1 for pictures of 28x14 cells, 2 for pictures of half that size."""
-        return 1 if self._fitting(1)[0] * self._fitting(1)[1] >= FEWEST_WHOLE else 2
+    def _side(self) -> int:
+        """How many pixels wide and high pictures are drawn: a cell is one pixel wide and two high."""
+        wanted_counts = WANTED_REAL if self._real_pixels else WANTED
+        fits = [(side, prod(self._fitting(side))) for side in SIDES]
+        return next((side for wanted in wanted_counts for side, count in fits if count >= wanted), SIDES[-1])
 
-    def _fitting(self, shrink: int) -> tuple[int, int]:
+    def _fitting(self, side: int) -> tuple[int, int]:
         """How many pictures of a size stand beside each other, and how many rows of them fit."""
-        width, height = SIDE // shrink + GAP, SIDE // 2 // shrink + TEXT_LINES + 1
+        width, height = side + GAP, side // 2 + TEXT_LINES + 1
         return (self.content_size.width + GAP) // width, (self.content_size.height + 1) // height
 
     @property
     def _grid(self) -> tuple[int, int]:
-        across, down = self._fitting(self._shrink)
+        across, down = self._fitting(self._side)
         return max(1, across), max(1, down)
 
     @property
@@ -158,8 +166,8 @@ class Gallery(Widget, can_focus=True):
         if place is None or not self.predictions:
             return
         across, _ = self._grid
-        row = place.y // (SIDE // 2 // self._shrink + TEXT_LINES + 1)
-        clicked = self._page * self._per_page + row * across + min(across - 1, place.x // (SIDE // self._shrink + GAP))
+        row = place.y // (self._side // 2 + TEXT_LINES + 1)
+        clicked = self._page * self._per_page + row * across + min(across - 1, place.x // (self._side + GAP))
         is_again = clicked == self._selected
         self.action_move(clicked - self._selected)
         if is_again:
@@ -175,22 +183,23 @@ class Gallery(Widget, can_focus=True):
             return Text(self._reason, "dim")
         first = self._page * self._per_page
         shown = self.predictions[first : first + self._per_page]
-        across, _ = self._grid
+        across, side = self._grid[0], self._side
         lines: list[Text] = []
         for start in range(0, len(shown), across):
-            tiles = [self._tile(one) for one in shown[start : start + across]]
+            tiles = [self._tile(one, side) for one in shown[start : start + across]]
             lines += [Text(" " * GAP).join(parts) for parts in zip(*tiles, strict=True)]
             lines.append(Text())
         return Text("\n", no_wrap=True).join(lines[:-1])
 
-    def _tile(self, one: ImagePrediction) -> list[Text]:
+    def _tile(self, one: ImagePrediction, width: int) -> list[Text]:
         """A picture and the lines below it, all of one width."""
-        width = SIDE // self._shrink
         image = self._images.get(one.index)
         if image is None:
-            drawn = [Text(" " * width) for _ in range(SIDE // 2 // self._shrink)]
+            drawn = [Text(" " * width) for _ in range(width // 2)]
+        elif self._real_pixels:
+            drawn = self._real_pixels.picture(image, width, width // 2)
         else:
-            drawn = picture(pixels(image, self._shrink), self._ascii_only)
+            drawn = picture(pixels(image, width), self._ascii_only)
         lines = [*drawn, self._heading(one), self._index_line(one), *self._bars(one, width)]
         for line in lines:
             line.truncate(width, pad=True)
@@ -203,7 +212,7 @@ class Gallery(Widget, can_focus=True):
         style = Style() if is_right else self.get_component_rich_style("gallery--wrong", partial=True)
         heading = Text(f" {classes} ", style + Style(reverse=one is self.selected, bold=True))
         if one.published_guess is not None:
-            heading.append(f" label? {one.published_guess}", "bold")
+            heading.append(f" {one.published_guess}?", "bold")
         return heading
 
     @staticmethod

@@ -41,7 +41,7 @@ def inside_lines(inside: "Inside", image: bytes, label: int | None, width: int, 
 
 def _top(inside: "Inside", image: bytes, label: int | None, width: int, ascii_only: bool) -> list[Text]:
     """The image and its maps, as many beside each other as fit, and the probabilities beside the first ones."""
-    blocks: list[Block] = [[Text("image", "bold"), *picture(pixels(image, 1), ascii_only)]]
+    blocks: list[Block] = [[Text("image", "bold"), *picture(pixels(image), ascii_only)]]
     for each in inside.class_maps:
         blocks.append([Text(f"{each.method} of {each.label}", "bold"), *_overlay(image, each.heat, ascii_only)])
     for drop in inside.occlusions:
@@ -89,7 +89,7 @@ def _overlay(image: bytes, heat: "Floats", ascii_only: bool) -> list[Text]:
     """The image with heat over it: in colours, or in ASCII the heat alone."""
     if ascii_only:
         return ramp(grey_levels(heat.tolist(), 1.0))
-    rows = zip(pixels(image, 1), heat.tolist(), strict=True)
+    rows = zip(pixels(image), heat.tolist(), strict=True)
     return half_blocks([[_mix(grey, share) for grey, share in zip(*row, strict=True)] for row in rows])
 
 

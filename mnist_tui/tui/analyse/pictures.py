@@ -16,6 +16,7 @@ from mnist_tui.tui.analyse.gallery import Gallery
 from mnist_tui.tui.analyse.jobs import Analysed
 from mnist_tui.tui.analyse.texts import run_title
 from mnist_tui.tui.background import Submit
+from mnist_tui.tui.real_pixels import RealPixels
 
 
 class Pictures(NamedTuple):
@@ -30,9 +31,9 @@ class Pictures(NamedTuple):
 class PicturesView(Vertical):
     """The gallery on the mistakes of a run, on a cell of its matrix, or on what only one of two runs has right."""
 
-    def __init__(self, submit: Submit, data_dir: Path | None, ascii_only: bool) -> None:
+    def __init__(self, submit: Submit, data_dir: Path | None, ascii_only: bool, real_pixels: RealPixels | None) -> None:
         super().__init__(id="analyse-mistakes")
-        self._submit, self._data_dir, self._ascii_only = submit, data_dir, ascii_only
+        self._submit, self._data_dir, self._gallery = submit, data_dir, Gallery(ascii_only, real_pixels)
         self._analysed: Analysed | None = None
         self._order: Order = "loss"
         self._side = 1
@@ -42,19 +43,20 @@ class PicturesView(Vertical):
         self._images: dict[int, bytes] = {}
 
     def compose(self) -> ComposeResult:
-        yield Gallery(self._ascii_only)
+        yield self._gallery
 
     @property
     def line(self) -> str:
-        """What is shown: `mistakes, highest loss first: 1 of 126, page 1 of 9`."""
-        return f"{self._title}: {self.query_one(Gallery).page_text or 'none'}"
+        """What is shown: `mistakes, highest loss first: 1 of 126, page 1 of 9`, and where the label is wrong."""
+        gallery = self._gallery
+        guess = gallery.selected.published_guess if gallery.selected else None
+        error = "" if guess is None else f"; label wrong, proposed: {guess}"
+        return f"{self._title}: {gallery.page_text or 'none'}{error}"
 
     @property
     def csv_lines(self) -> list[str]:
         """The images that are shown, as CSV with a header."""
-        rows = [
-            f"{one.index},{one.label},{one.prediction},{one.loss:.4f}" for one in self.query_one(Gallery).predictions
-        ]
+        rows = [f"{one.index},{one.label},{one.prediction},{one.loss:.4f}" for one in self._gallery.predictions]
         return ["index,label,prediction,loss", *rows]
 
     def image(self, index: int) -> bytes | None:
@@ -103,7 +105,7 @@ class PicturesView(Vertical):
         if analysed is None:
             return
         self._title, shown, none = self._choose(analysed)
-        gallery = self.query_one(Gallery)
+        gallery = self._gallery
         gallery.show(shown, none, gallery.place if keep else 0)
         gallery.show_images(self._images)
         missing = [one.index for one in shown if one.index not in self._images]
@@ -116,7 +118,7 @@ class PicturesView(Vertical):
             self.notify(f"no pictures: {error}", severity="warning", markup=False)
         elif self._analysed is not None and self._analysed.run.run.data == run.data:
             self._images |= images
-            self.query_one(Gallery).show_images(self._images)
+            self._gallery.show_images(self._images)
 
     # --- what is shown of an analysis ---
 

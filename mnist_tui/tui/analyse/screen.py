@@ -33,6 +33,7 @@ from mnist_tui.tui.help import help_on
 from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.messages import UseSettings
+from mnist_tui.tui.real_pixels import RealPixels
 from mnist_tui.tui.runs.selection import RunSelection
 from mnist_tui.tui.status import Headline, OneLine
 from mnist_tui.tui.view_bar import ViewBar
@@ -89,9 +90,12 @@ class AnalyseScreen(WorkerScreen):
         ]
     )
 
-    def __init__(self, selection: RunSelection, data_dir: Path | None, ascii_only: bool) -> None:
+    def __init__(
+        self, selection: RunSelection, data_dir: Path | None, ascii_only: bool, real_pixels: RealPixels | None = None
+    ) -> None:
         super().__init__()
         self.selection, self._data_dir, self._ascii_only = selection, data_dir, ascii_only
+        self._real_pixels = real_pixels
         self.view = next(iter(VIEWS))
         self.analysed: Analysed | None = None
         self._error: str | None = None
@@ -107,7 +111,7 @@ class AnalyseScreen(WorkerScreen):
             yield ConfusionMatrix(self._ascii_only)
             with VerticalScroll(id="analyse-classes", can_focus=False):
                 yield ClassScores(self._ascii_only)
-        yield PicturesView(self.submit, self._data_dir, self._ascii_only)
+        yield PicturesView(self.submit, self._data_dir, self._ascii_only, self._real_pixels)
         with VerticalScroll(id="analyse-confidence"):
             yield Static(id="confidence-lines")
         yield InsideView(self.submit, self._ascii_only)

@@ -54,7 +54,7 @@ class AnswersView(Static):
         width, count = self.content_size.width, len(self._answers.runs)
         cells = max(BAR_CHROME, min(LONGEST_BAR + BAR_CHROME, (width - GAP * (count - 1)) // count))
         blocks = [self._run_lines(run, cells) for run in self._answers.runs]
-        prepared = [Text("as MNIST's", "dim"), *picture(pixels(self._answers.digit, 2), self._ascii_only)]
+        prepared = [Text("as MNIST's", "dim"), *picture(pixels(self._answers.digit, SIDE // 2), self._ascii_only)]
         if count * (cells + GAP) + SIDE // 2 <= width:
             lines = _side_by_side([*blocks, prepared])
         else:

@@ -181,7 +181,7 @@ class DrawCanvas(Widget, can_focus=True):
         return Text("\n", no_wrap=True).join(self._ascii_lines() if self._ascii_only else self._colour_lines())
 
     def _colour_lines(self) -> list[Text]:
-        rows: list[list[Pixel]] = [list(row) for row in pixels(self.drawing.pixels, 1)]
+        rows: list[list[Pixel]] = [list(row) for row in pixels(self.drawing.pixels)]
         if self._is_pen_seen:
             rows[self._pen[1]][self._pen[0]] = PEN
         if self._scale == 0:
@@ -189,7 +189,7 @@ class DrawCanvas(Widget, can_focus=True):
         return [line for row in rows for line in [wide_blocks(row, 2 * self._scale)] * self._scale]
 
     def _ascii_lines(self) -> list[Text]:
-        grey = pixels(self.drawing.pixels, 1)
+        grey = pixels(self.drawing.pixels)
         if self._scale == 0:
             lines, width, rows_in_line = ramp_lines(grey), 1, 2
         else:

@@ -41,16 +41,15 @@ def label_text(label: int, prediction: "Prediction | None", width: int, wrong: S
 
 
 def layout(width: int, height: int) -> tuple[int, int, int]:
-    """The factor by which digits are reduced (1 or 2), their number per row, and the number of rows.
+    """The side of a digit (28 pixels, or 14 where they are reduced), their number per row, and the number of rows.
 
     They are reduced unless at least `WHOLE_DIGITS` fit: an augmentation is judged by looking at several digits.
     """
-    for factor in (1, 2):
-        side = SIDE // factor
+    for side in (SIDE, SIDE // 2):
         across, down = (width + GAP) // (side + GAP), height // (side // 2 + 1)
         if across * down >= WHOLE_DIGITS:
-            return factor, across, down
-    return 2, max(1, across), max(1, down)
+            return side, across, down
+    return SIDE // 2, max(1, across), max(1, down)
 
 
 class DigitsStrip(Widget, can_focus=True):
@@ -104,11 +103,11 @@ class DigitsStrip(Widget, can_focus=True):
         lines: list[Text] = []
         caption = self._caption
         if self.digits and height > SIDE // 4:
-            factor, across, down = layout(width, height - 1)
+            side, across, down = layout(width, height - 1)
             count = min(len(self.digits), across * down)
-            has_labels = height > SIDE // 2 // factor + 1
+            has_labels = height > side // 2 + 1
             for first in range(0, count, across):
-                lines += self._row(slice(first, first + across), factor, has_labels)
+                lines += self._row(slice(first, first + across), side, has_labels)
             caption = self._legend(count) + caption
         return Text("\n", no_wrap=True).join([*lines, *self._caption_lines(caption, width, height - len(lines))])
 
@@ -124,10 +123,10 @@ class DigitsStrip(Widget, can_focus=True):
         last.truncate(max(0, width), overflow="crop" if self.ascii_only else "ellipsis")
         return [*(Text(line, "dim", no_wrap=True) for line in whole[: height - 1]), last][:height]
 
-    def _row(self, part: slice, factor: int, has_labels: bool) -> list[Text]:
+    def _row(self, part: slice, side: int, has_labels: bool) -> list[Text]:
         """Digits beside each other, and their labels below."""
         gap = Text(" " * GAP)
-        columns = [picture(pixels(digit, factor), self.ascii_only) for digit in self.digits[part]]
+        columns = [picture(pixels(digit, side), self.ascii_only) for digit in self.digits[part]]
         lines = [gap.join(parts) for parts in zip(*columns, strict=True)]
         if not has_labels:
             return lines
@@ -135,5 +134,5 @@ class DigitsStrip(Widget, can_focus=True):
         labelled = zip_longest(self._labels[part], self._predictions[part])
         return [
             *lines,
-            gap.join(label_text(label, prediction, SIDE // factor, wrong) for label, prediction in labelled),
+            gap.join(label_text(label, prediction, side, wrong) for label, prediction in labelled),
         ]
