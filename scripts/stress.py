@@ -233,6 +233,21 @@ def traffic(folder: Path, options: argparse.Namespace) -> Iterator[str]:
 
 SCREENS = {"help": "?", "zoom": "z", "palette": "\x10", "optimizers": "\x1bOS" + "\x1b[B" * 3 + "\r", "rate": "l"}
 """The keys that open each dialog; the one for the learning rate opens only while a run is trained."""
+MATRIX = "4" + "\x1b[<0;5;2M" + "\x1b[<0;5;2m"
+"""Analyse, and a click on its first view."""
+MODES = {"Runs": "2", "Compare": "3", "Analyse": MATRIX, "Mistakes": "4a", "Draw": "5"}
+"""The keys that open each mode."""
+DOWN, RIGHT, PAGE_DOWN, F2, F3, F4 = "\x1b[B", "\x1b[C", "\x1b[6~", "\x1bOQ", "\x1bOR", "\x1bOS"
+MOVES = {
+    "Down between fields": (F4, [DOWN]),
+    "F2, F3": ("", [F2, F3]),
+    "Down between runs": ("2", [DOWN]),
+    "Right in the matrix": (MATRIX, [RIGHT]),
+    "Right between mistakes": ("4a", [RIGHT]),
+    "Page of mistakes": ("4a", [PAGE_DOWN]),
+    "Right with the pen down": ("5 ", [RIGHT]),
+}
+"""The keys to begin with, and those whose cost is measured."""
 
 
 def _traffic(folder: Path, **env: str) -> Iterator[tuple[str, str]]:
@@ -249,12 +264,28 @@ def _traffic(folder: Path, **env: str) -> Iterator[tuple[str, str]]:
                 lab.press(keys)
                 yield f"{state}: {name}", traffic_text(*measure(lab, 5))
                 _close(lab)
+    for name, keys in MODES.items():
+        _press_slowly(lab, keys)
+        yield f"training: {name}", traffic_text(*measure(lab, 5))
+        lab.press("1")
     lab.press("s")
     lab.wait_for("stopped")
-    for name, keys in {"Down between fields": "\x1b[B", "F2, F3": "\x1bOQ\x1bOR"}.items():
-        lab.press("\x1bOS")
-        yield name, _focus_cost(lab, keys)
+    for name, keys in MODES.items():
+        _press_slowly(lab, keys)
+        yield f"idle: {name}", traffic_text(*measure(lab, 5))
+        lab.press("1")
+    for name, (first, moves) in MOVES.items():
+        _press_slowly(lab, first)
+        yield name, _move_cost(lab, moves)
+        _press_slowly(lab, "\x1b1")
     lab.close()
+
+
+def _press_slowly(lab: Lab, keys: str) -> None:
+    """Sends keys one after another, each when the one before has been drawn."""
+    for key in re.findall(r"\x1b\[[<\d;]*[A-Za-z~]|\x1bO.|\x1b|[^\x1b]", keys):
+        lab.press(key)
+        _read(lab, 1.0)
 
 
 def _close(lab: Lab) -> None:
@@ -279,11 +310,11 @@ def traffic_text(kilobytes: float, share: float) -> str:
     return f"{kilobytes:.2f} kB/s, {share:.0%} CPU"
 
 
-def _focus_cost(lab: Lab, keys: str, times: int = 10) -> str:
-    """Output, CPU time and time to repaint of one move of the focus, as text."""
+def _move_cost(lab: Lab, keys: list[str], times: int = 10) -> str:
+    """Output, CPU time and time to repaint of one move of the focus or a cursor, as text."""
     process = psutil.Process(lab.child())
     _read(lab, 1.0)
-    presses = re.findall(r"\x1b(?:O|\[).", keys) * times
+    presses = keys * times
     written, busy = len(lab.output), sum(process.cpu_times()[:2])
     paint_seconds: list[float] = []
     for key in presses:

@@ -4,8 +4,10 @@ The rate rises geometrically, step by step, while a network trains. The loss fal
 learn, and rises where it is too large. Numbers only, no torch: `training.lr_finder` trains, a screen draws the events.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Literal
 
 LOWEST = 1e-6
@@ -108,7 +110,8 @@ class RangeTest:
 def _suggest(rates: Sequence[float], smoothed: Sequence[float], span: int) -> tuple[Suggestion, ...]:
     """The rate of the steepest fall of the smoothed loss over log rate, and a tenth of the rate of its minimum.
 
-    The first `span` means are of too few losses to be looked at. A slope is measured over one span.
+    The first `span` means are of too few losses to be looked at. A slope is measured over one span, on the running
+    minimum: the return from a spike is no fall.
     """
     usable = range(span, len(smoothed))
     if not usable:
@@ -117,7 +120,10 @@ def _suggest(rates: Sequence[float], smoothed: Sequence[float], span: int) -> tu
     if smoothed[lowest] > (1 - MIN_FALL) * smoothed[span]:
         return ()
     half = max(1, span // 2)
-    falls = {step: smoothed[step - half] - smoothed[step + half] for step in range(span + half, lowest - half + 1)}
+    minima = list(accumulate(smoothed[span:], min, initial=math.inf))[1:]
+    falls = {
+        step: minima[step - half - span] - minima[step + half - span] for step in range(span + half, lowest - half + 1)
+    }
     if not falls:
         return ()
     steepest = max(falls, key=lambda step: falls[step])

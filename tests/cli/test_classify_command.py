@@ -143,3 +143,15 @@ def test_names_of_files_drive_no_terminal(command: Command) -> None:
 
     assert "\x1b" not in text + document
     assert json.loads(document)[0]["file"] == "\x1b[31mone.png"
+
+
+def test_damaged_weights_are_one_line(command: Command) -> None:
+    """It names the file; exit code 3, and nothing is printed, whichever other runs are named."""
+    folder = next(Path("runs").glob("*-aaaa"))
+    for weights in folder.glob("ckpt-*.safetensors"):
+        weights.write_bytes(weights.read_bytes()[:100])
+    code, out, err = command("classify", "one.png", "--run", "aaaa")
+
+    assert (code, out, err.count("\n")) == (3, "", 1)
+    assert "ckpt-00000005.safetensors: is damaged" in err
+    assert command("classify", "one.png", "--run", "aaaa", "--run", "bbbb") == (code, out, err)

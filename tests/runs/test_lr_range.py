@@ -122,6 +122,19 @@ def test_one_bad_batch_at_the_beginning_is_no_slope() -> None:
     assert suggested(test.end("completed"))[STEEPEST] > test.rates[50]
 
 
+def test_the_return_from_a_spike_is_no_slope() -> None:
+    """Two bad batches where the loss falls slowly: the steepest slope stays where it was."""
+    test, spiked = RangeTest(geometric_rates(100)), RangeTest(geometric_rates(100))
+    for step in range(100):
+        loss = 2.3 - 2 / (1 + math.exp((50 - step) / 6)) - 0.001 * step
+        test.add(loss)
+        spiked.add(loss + (3 if step in (62, 63) else 0))
+    calm, rough = suggested(test.end("completed")), suggested(spiked.end("completed"))
+
+    assert test.rates[45] < calm[STEEPEST] < test.rates[60]
+    assert rough[STEEPEST] == calm[STEEPEST]
+
+
 def test_divergence_is_four_times_the_minimum() -> None:
     """A smoothed loss above four times its minimum, or one that is not a number, diverges."""
     test = RangeTest(geometric_rates(20))  # A span of one step: nothing is smoothed.
