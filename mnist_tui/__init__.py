@@ -25,6 +25,9 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
       draw/     screen.py, canvas.py (mouse and keys), answers_view.py, jobs.py
       charts/   run_curves.py (a run as curves), curves.py, canvas.py (braille dots), plot.py, chart.py, zoom.py,
                 rates_plot.py (the learning-rate finder)
+    report/     runs as a report to hand in
+    export/     a run in the formats of other programs
+    import_logs/  logs of other programs as runs
     training/   from a spec to a trained network; only here is torch used. session.py (a run from end to end), resume.py
                 (resume, extend), loop.py (the generator of events), state.py (a training between two steps), step.py,
                 evaluation.py, checkpoint.py; batches.py, augment.py, data.py, download.py; build.py and

@@ -1,0 +1,1 @@
+"""Logs of other programs as runs that can be opened, overlaid and reported."""
