@@ -12,6 +12,7 @@ from mnist_tui.runs.events import EpochEnded
 from mnist_tui.runs.record import Run, observations
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.spec.summary import receptive_field_sentence, target_words
+from mnist_tui.table import markdown
 from mnist_tui.text import clean_line
 
 SEED_COLUMNS = ("seed", "best", "last", "gap", "target", "run")
@@ -33,10 +34,8 @@ def code(text: str) -> str:
 
 
 def table(rows: Sequence[Sequence[str]], is_right: Sequence[bool]) -> list[str]:
-    """The lines of a table whose first row is its heading."""
-    heads, *others = [[plain(text).replace("|", "\\|") for text in row] for row in rows]
-    rule = ["---:" if right else "---" for right in is_right]
-    return [f"| {' | '.join(cells)} |" for cells in (heads, rule, *others)]
+    """The lines of a table whose first row is its heading; cells show their text as it is."""
+    return markdown([[plain(text) for text in row] for row in rows], is_right)
 
 
 # --- runs ---
@@ -45,11 +44,11 @@ def table(rows: Sequence[Sequence[str]], is_right: Sequence[bool]) -> list[str]:
 def run_lines(runs: Sequence[Run]) -> list[str]:
     """A run with its epochs, or several seeds of one recipe with the results of each."""
     run, is_one = runs[0], len(runs) == 1
-    which = f"seed {run.seed}" if is_one else columns.seed_words(runs)
+    which = columns.seed_words(runs) if not is_one else "" if run.seed is None else f"seed {run.seed}"
     facts = [*_recipe_facts(run), *(_result_facts(run) if is_one else _mean_facts(runs)), ("data", _data(run))]
     bullets = [f"- {name}: {text}" for name, text in facts if text]
     body = [*_analysis(run), *epoch_lines(run.rows, run.best_epoch)] if is_one else _seed_lines(runs)
-    return [f"### {plain(run.name)}, {which}", "", *bullets, "", *body]
+    return [f"### {plain(run.name)}{f', {which}' if which else ''}", "", *bullets, "", *body]
 
 
 def _recipe_facts(run: Run) -> list[tuple[str, str]]:
