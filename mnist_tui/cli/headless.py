@@ -57,17 +57,24 @@ class Output:
         self.quiet = quiet
         self.has_bar = sys.stderr.isatty() and not quiet and os.environ.get("TERM") != "dumb"
         self._bar_shown = False
+        self.print_above: Callable[[str], None] | None = None
+        """Prints a line above what is drawn at the bottom of the terminal; None where nothing is."""
 
     def data(self, text: str) -> None:
         """A line on stdout."""
-        self._clear_bar()
-        _write(sys.stdout, clean(text, 1_000_000) + "\n")
+        self._print(sys.stdout, clean(text, 1_000_000))
 
     def talk(self, text: str, always: bool = False) -> None:
         """A line on stderr; with --quiet only if `always`."""
         if always or not self.quiet:
-            self._clear_bar()
-            _write(sys.stderr, clean(text) + "\n")
+            self._print(sys.stderr, clean(text))
+
+    def _print(self, stream: TextIO, line: str) -> None:
+        self._clear_bar()
+        if self.print_above and stream.isatty():
+            self.print_above(line)
+        else:
+            _write(stream, line + "\n")
 
     def notice(self, notice: Notice) -> None:
         """A notice of a training on stderr, a warning in a frame."""
@@ -268,11 +275,12 @@ class _Run:
                 self._show_end(event, output)
 
     def _show_end(self, ended: RunEnded, output: Output) -> None:
+        who = self.label if self.has_label else self.spec.name
         if ended.outcome in ("diverged", "failed"):
-            output.talk(f"{self.spec.name}: {ended.outcome}: {ended.message}", always=True)
+            output.talk(f"{who}: {ended.outcome}: {ended.message}", always=True)
         elif ended.outcome == "stopped":
             folder = self.started.folder if self.started else ""
-            output.talk(f"{self.spec.name}: {ended.message}; resume it with: mnist-tui resume {folder}", always=True)
+            output.talk(f"{who}: {ended.message}; resume it with: mnist-tui resume {folder}", always=True)
         if not output.as_json:
             for line in result_lines(ended):
                 output.data(self._labelled(line, "  "))

@@ -1,21 +1,21 @@
 """The progress of runs that are trained at the same time: a line for each, on a terminal's stderr."""
 
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from mnist_tui.runs.events import EpochEnded, Event, Progress, RunEnded
-
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
 
-class HasBar(Protocol):
-    """What is asked of the output: whether progress is shown at all."""
+class Terminal(Protocol):
+    """What is asked of the output: whether progress is shown at all, and a place for what prints above it."""
 
     has_bar: bool
+    print_above: Callable[[str], None] | None
 
 
 class ProgressTable:
@@ -37,7 +37,7 @@ class _RichTable(ProgressTable):
             TextColumn("{task.fields[numbers]}", markup=False),
             TimeRemainingColumn(),
             console=Console(stderr=True),
-            redirect_stdout=sys.stdout.isatty(),
+            redirect_stdout=False,
             refresh_per_second=4,
         )
         self._tasks: dict[int, TaskID] = {}
@@ -58,11 +58,15 @@ class _RichTable(ProgressTable):
 
 
 @contextmanager
-def progress_table(output: HasBar) -> Iterator[ProgressTable]:
+def progress_table(output: Terminal) -> Iterator[ProgressTable]:
     """A table of progress while the block runs; what is printed meanwhile stands above it."""
     if not output.has_bar:
         yield ProgressTable()
         return
     table = _RichTable()
-    with table.progress:
-        yield table
+    output.print_above = partial(table.progress.console.print, markup=False, highlight=False, soft_wrap=True)
+    try:
+        with table.progress:
+            yield table
+    finally:
+        output.print_above = None
