@@ -26,7 +26,7 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
       charts/   run_curves.py (a run as curves), curves.py, canvas.py (braille dots), plot.py, chart.py, zoom.py,
                 rates_plot.py (the learning-rate finder)
     sweep/      many runs: jobs.py and worker.py (a process that trains what it is sent), pool.py (several of them),
-                preload.py, capacity.py
+                preload.py, in_order.py
     report/     runs as a report to hand in
     export/     a run in the formats of other programs
     import_logs/  logs of other programs as runs

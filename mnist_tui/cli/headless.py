@@ -32,7 +32,6 @@ from mnist_tui.runs.storage import SavedRun
 from mnist_tui.spec import summary
 from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
-from mnist_tui.sweep.capacity import default_jobs
 from mnist_tui.sweep.jobs import Job, JobEnded
 from mnist_tui.sweep.pool import Pool
 from mnist_tui.text import clean, duration, fitted
@@ -145,7 +144,7 @@ def batch(
     """
     for spec in specs:
         session.check(spec)
-    jobs = _jobs(len(specs), options) if jobs is None else min(jobs, len(specs))
+    jobs = environment.jobs_at_a_time(len(specs), options) if jobs is None else min(jobs, len(specs))
     if jobs > 1:
         return _batch_in_processes(specs, options, output, require_target, jobs)
     with interruptible() as interruption:
@@ -163,13 +162,6 @@ def batch(
                 break
     _summarise(runs, output)
     return interruption.code or _exit_code(runs, require_target)
-
-
-def _jobs(runs: int, options: Options) -> int:
-    """How many runs to train at a time: on a GPU one, which they would only share."""
-    if environment.resolve_device(options.device).type != "cpu":
-        return 1
-    return default_jobs(runs, environment.cores(), options.threads or 1)
 
 
 def _batch_in_processes(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mnist_tui.errors import ExitCode
+from mnist_tui.runs.control import Request
 from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
 
@@ -19,6 +20,14 @@ class Job:
 
 
 @dataclass(frozen=True)
+class ControlRequest:
+    """A request to the run of a worker, and to those that it trains later."""
+
+    request: Request
+    value: float | None = None
+
+
+@dataclass(frozen=True)
 class JobEnded:
     """The last message about a job, after the `RunEnded` of its run."""
 
@@ -26,7 +35,3 @@ class JobEnded:
     """Why there was no run, or why it has no end; "" where it has one."""
     exit_code: ExitCode = ExitCode.FAILED
     """That of the error."""
-
-
-STOP = "stop"
-"""Sent to a worker: its run ends after the current step."""

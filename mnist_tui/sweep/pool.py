@@ -8,17 +8,17 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import redirect_stderr, suppress
 from dataclasses import dataclass, replace
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerContext, SpawnContext
 from pathlib import Path
 
 from mnist_tui.errors import ExitCode
-from mnist_tui.runs.control import Control
+from mnist_tui.runs.control import Control, Request
 from mnist_tui.runs.events import Event, Notice, RunStarted
-from mnist_tui.sweep.jobs import STOP, Job, JobEnded
+from mnist_tui.sweep.jobs import ControlRequest, Job, JobEnded
 from mnist_tui.sweep.worker import work
 
 POLL_SECONDS = 0.1
@@ -37,9 +37,11 @@ _context: SpawnContext | ForkServerContext = (
 
 def preload() -> None:
     """Begins to load torch in the process that workers are forked from; returns at once."""
-    if isinstance(_context, ForkServerContext):
-        _context.set_forkserver_preload(["mnist_tui.sweep.preload"])
-        forkserver.ensure_running()
+    with redirect_stderr(sys.__stderr__):  # A dashboard's is no file, which the processes below could be given.
+        resource_tracker.ensure_running()
+        if isinstance(_context, ForkServerContext):
+            _context.set_forkserver_preload(["mnist_tui.sweep.preload"])
+            forkserver.ensure_running()
 
 
 @dataclass
@@ -54,9 +56,9 @@ class _Task:
 class _Process:
     """A worker and what it trains."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_silent: bool) -> None:
         self.connection, other = _context.Pipe()
-        self.process = _context.Process(target=work, args=(other,), daemon=False)
+        self.process = _context.Process(target=work, args=(other, is_silent), daemon=False)
         self.process.start()
         other.close()
         self.task: _Task | None = None
@@ -66,6 +68,10 @@ class _Process:
         self.task = task
         with suppress(OSError):  # It has died, which the next look at its connection tells.
             self.connection.send(task.job)
+
+    def request(self, request: Request, value: float | None = None) -> None:
+        with suppress(OSError):
+            self.connection.send(ControlRequest(request, value))
 
     def death(self) -> str:
         """Why the process is no more."""
@@ -80,28 +86,28 @@ class _Process:
 class Pool:
     """Up to `size` processes; each trains one run at a time."""
 
-    def __init__(self, size: int) -> None:
-        self._size = size
+    def __init__(self, size: int, is_silent: bool = False) -> None:
+        self._size, self._is_silent = size, is_silent
         self._processes: list[_Process] = []
+        self._is_stopping = self._is_paused = False
 
     def train(self, jobs: Sequence[Job], control: Control) -> Iterator[tuple[int, Message]]:
         """The events of all jobs as they happen, each with the index of its job, and a `JobEnded` for each job begun.
 
-        `control` stops all of them after their current step. A run whose process dies is resumed once.
+        `control` stops all of them after their current step, pauses them or changes their learning rate. A run whose
+        process dies is resumed once.
         """
         waiting = deque(_Task(index, job) for index, job in enumerate(jobs))
-        is_stopping = False
         while True:
-            if control.should_stop and not is_stopping:
-                is_stopping = True
+            self._pass_on(control)
+            if self._is_stopping:
                 waiting.clear()
-                self._stop()
             self._begin(waiting)
             busy = {process.connection: process for process in self._processes if process.task}
             if not busy:
                 return
             for connection in wait(list(busy), POLL_SECONDS):
-                yield from self._receive(busy[connection], waiting, is_stopping)  # type: ignore[index]
+                yield from self._receive(busy[connection], waiting)  # type: ignore[index]
 
     def close(self) -> None:
         """Ends the processes; runs that they still train are stopped and saved."""
@@ -125,21 +131,36 @@ class Pool:
             if free is None:
                 if len(self._processes) >= self._size:
                     return
-                self._processes.append(free := _Process())
+                self._processes.append(free := _Process(self._is_silent))
+                if self._is_paused:
+                    free.request("pause")
             free.begin(waiting.popleft())
 
-    def _stop(self) -> None:
-        for process in self._processes:
-            with suppress(OSError):
-                process.connection.send(STOP)
+    def _pass_on(self, control: Control) -> None:
+        """Sends new requests to every process."""
+        requests: list[tuple[Request, float | None]] = []
+        if control.should_stop and not self._is_stopping:
+            self._is_stopping = True
+            requests.append(("stop", None))
+        if control.is_stepping:
+            control.consume_step()
+            requests.append(("step", None))
+        elif control.is_paused != self._is_paused:
+            self._is_paused = control.is_paused
+            requests.append(("pause" if self._is_paused else "unpause", None))
+        if (rate := control.consume_learning_rate()) is not None:
+            requests.append(("learning_rate", rate))
+        for request, value in requests:
+            for process in self._processes:
+                process.request(request, value)
 
-    def _receive(self, process: _Process, waiting: deque[_Task], is_stopping: bool) -> Iterator[tuple[int, Message]]:
+    def _receive(self, process: _Process, waiting: deque[_Task]) -> Iterator[tuple[int, Message]]:
         task = process.task
         assert task is not None
         try:
             message: Message = process.connection.recv()
         except (EOFError, OSError):
-            yield from self._replace(process, task, waiting, is_stopping)
+            yield from self._replace(process, task, waiting)
             return
         if isinstance(message, RunStarted):
             task.job = replace(task.job, folder=Path(message.folder))
@@ -147,14 +168,12 @@ class Pool:
             process.task = None
         yield task.index, message
 
-    def _replace(
-        self, process: _Process, task: _Task, waiting: deque[_Task], is_stopping: bool
-    ) -> Iterator[tuple[int, Message]]:
+    def _replace(self, process: _Process, task: _Task, waiting: deque[_Task]) -> Iterator[tuple[int, Message]]:
         """Gives up a process that died; its run waits to be resumed, unless it was resumed before."""
         self._processes.remove(process)
         death = process.death()
         process.connection.close()
-        if task.attempts < ATTEMPTS and not is_stopping:
+        if task.attempts < ATTEMPTS and not self._is_stopping:
             waiting.appendleft(task)
             yield task.index, Notice(f"its process {death}; it is resumed", is_warning=True)
         else:

@@ -1,5 +1,6 @@
 """A process that trains the runs it is given, one after another, and sends their events."""
 
+import os
 import queue
 import signal
 import threading
@@ -13,12 +14,17 @@ from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import Event
 from mnist_tui.runs.history import parse_end
 from mnist_tui.runs.storage import load_run
-from mnist_tui.sweep.jobs import STOP, Job, JobEnded
+from mnist_tui.sweep.jobs import ControlRequest, Job, JobEnded
 from mnist_tui.text import clean_line
 
 
-def work(connection: "Connection[Any, Any]") -> None:
-    """Trains every `Job` that arrives, until the other end is closed or its process has ended."""
+def work(connection: "Connection[Any, Any]", is_silent: bool) -> None:
+    """Trains every `Job` that arrives, until the other end is closed or its process has ended.
+
+    `is_silent`: what libraries print goes nowhere, since a dashboard has the terminal.
+    """
+    if is_silent:
+        _close_terminal()
     worker = _Worker(connection)
     # Ctrl-C reaches every process of the terminal: the process that shows the runs decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -44,8 +50,8 @@ class _Worker:
         with suppress(EOFError, OSError):
             while True:
                 message = self._connection.recv()
-                if message == STOP:
-                    self.control.stop()
+                if isinstance(message, ControlRequest):
+                    self.control.apply(message.request, message.value)
                 else:
                     self._jobs.put(message)
         self.control.stop()
@@ -64,6 +70,13 @@ class _Worker:
     def _send(self, message: Event | JobEnded) -> None:
         with suppress(OSError):  # Nobody listens any more; the run folder has everything.
             self._connection.send(message)
+
+
+def _close_terminal() -> None:
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nowhere, descriptor)
+    os.close(nowhere)
 
 
 def _events(job: Job, control: Control) -> Iterator[Event]:

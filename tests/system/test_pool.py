@@ -8,13 +8,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-from helpers.lab_terminal import PRESET, ROOT
+from helpers.lab_terminal import PRESET, ROOT, Lab
 
 from mnist_tui.runs.storage import SavedRun, load_run
 
@@ -206,3 +207,52 @@ def test_bad_input_begins_nothing(start: Start, arguments: tuple[str, ...], mess
     assert message in err
     assert (out, err.count("\n")) == ("", 1)
     assert not (tmp_path / "runs").exists()
+
+
+# --- seeds in the laboratory ---
+
+
+@pytest.fixture
+def lab(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """The laboratory, training two seeds."""
+    (tmp_path / "small.toml").write_text(PRESET.format(epochs=request.param))
+    lab = Lab(tmp_path, "--preset", "small.toml", "--dataset", "digits", "--seeds", "2", "--start", size=(120, 40))
+    yield lab
+    lab.close()
+
+
+@pytest.mark.parametrize("lab", [2], indirect=True)
+def test_the_laboratory_trains_seeds_side_by_side(lab: Lab, start: Start, tmp_path: Path) -> None:
+    """It shows them one after the other; their numbers are those of the runs alone."""
+    lab.wait(lambda: [run.end and run.end["outcome"] for run in saved(tmp_path)] == ["completed"] * 2, 120)
+    lab.wait_for("s1  completed")
+    together = [numbers(run) for run in saved(tmp_path)]
+    began = [run.record["created"] for run in saved(tmp_path)]
+    ended = [(run.folder / "end.json").stat().st_mtime for run in saved(tmp_path)]
+    alone, _ = start("--seeds", "2", "--jobs", "1", "--threads", "1", "-q").communicate(timeout=120)
+
+    assert [numbers(load_run(tmp_path / line)) for line in alone.splitlines()[-2:]] == together
+    assert datetime.fromisoformat(began[1]).timestamp() < ended[0]
+
+
+@pytest.mark.parametrize("lab", [1000], indirect=True)
+def test_keys_of_the_laboratory_reach_every_seed(lab: Lab, tmp_path: Path) -> None:
+    """Pause and stop."""
+    lab.wait(lambda: len(saved(tmp_path)) == 2 and all(run.rows for run in saved(tmp_path)), 120)
+    lab.press(" ")
+    lab.wait_for("paused")
+    time.sleep(1)
+    lengths = [len(run.rows) for run in saved(tmp_path)]
+    lab.wait(partial(_has_passed, time.monotonic() + 1.5))
+    paused = [len(run.rows) for run in saved(tmp_path)]
+    lab.press(" ")
+    lab.wait(lambda: all(len(run.rows) > count for run, count in zip(saved(tmp_path), lengths, strict=True)))
+    lab.press("s")
+    lab.wait(lambda: all(run.end for run in saved(tmp_path)))
+
+    assert paused == lengths
+    assert [run.end and run.end["outcome"] for run in saved(tmp_path)] == ["stopped", "stopped"]
+
+
+def _has_passed(moment: float) -> bool:
+    return time.monotonic() > moment
