@@ -25,6 +25,8 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
       draw/     screen.py, canvas.py (mouse and keys), answers_view.py, jobs.py
       charts/   run_curves.py (a run as curves), curves.py, canvas.py (braille dots), plot.py, chart.py, zoom.py,
                 rates_plot.py (the learning-rate finder)
+    sweep/      many runs: jobs.py and worker.py (a process that trains what it is sent), pool.py (several of them),
+                preload.py, in_order.py
     report/     runs as a report to hand in
     export/     a run in the formats of other programs
     import_logs/  logs of other programs as runs

@@ -8,10 +8,11 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any, TextIO
 
+from mnist_tui.cli.progress_table import progress_table
 from mnist_tui.errors import ExitCode, MnistTuiError
 from mnist_tui.runs import metrics, verdict
 from mnist_tui.runs.control import Control
@@ -31,9 +32,12 @@ from mnist_tui.runs.storage import SavedRun
 from mnist_tui.spec import summary
 from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
+from mnist_tui.sweep.jobs import Job, JobEnded
+from mnist_tui.sweep.pool import Pool
 from mnist_tui.text import clean, duration, fitted
-from mnist_tui.training import estimate, session
+from mnist_tui.training import environment, estimate, session
 from mnist_tui.training import resume as resuming
+from mnist_tui.training.data import load
 
 
 @dataclass
@@ -52,17 +56,24 @@ class Output:
         self.quiet = quiet
         self.has_bar = sys.stderr.isatty() and not quiet and os.environ.get("TERM") != "dumb"
         self._bar_shown = False
+        self.print_above: Callable[[str], None] | None = None
+        """Prints a line above what is drawn at the bottom of the terminal; None where nothing is."""
 
     def data(self, text: str) -> None:
         """A line on stdout."""
-        self._clear_bar()
-        _write(sys.stdout, clean(text, 1_000_000) + "\n")
+        self._print(sys.stdout, clean(text, 1_000_000))
 
     def talk(self, text: str, always: bool = False) -> None:
         """A line on stderr; with --quiet only if `always`."""
         if always or not self.quiet:
-            self._clear_bar()
-            _write(sys.stderr, clean(text) + "\n")
+            self._print(sys.stderr, clean(text))
+
+    def _print(self, stream: TextIO, line: str) -> None:
+        self._clear_bar()
+        if self.print_above and stream.isatty():
+            self.print_above(line)
+        else:
+            _write(stream, line + "\n")
 
     def notice(self, notice: Notice) -> None:
         """A notice of a training on stderr, a warning in a frame."""
@@ -124,10 +135,18 @@ def interruptible() -> Iterator[Interruption]:
             signal.signal(signum, handler)
 
 
-def batch(specs: Sequence[RunSpec], options: Options, output: Output, require_target: bool) -> ExitCode:
-    """Trains every spec, one after the other; a run that fails does not keep the others from being trained."""
+def batch(
+    specs: Sequence[RunSpec], options: Options, output: Output, require_target: bool, jobs: int | None = 1
+) -> ExitCode:
+    """Trains every spec, `jobs` at a time (None: as many as there is room for).
+
+    A run that fails does not keep the others from being trained.
+    """
     for spec in specs:
         session.check(spec)
+    jobs = environment.jobs_at_a_time(len(specs), options) if jobs is None else min(jobs, len(specs))
+    if jobs > 1:
+        return _batch_in_processes(specs, options, output, require_target, jobs)
     with interruptible() as interruption:
         runs: list[_Run] = []
         for spec in specs:
@@ -141,6 +160,30 @@ def batch(specs: Sequence[RunSpec], options: Options, output: Output, require_ta
             runs.append(run)
             if interruption.control.should_stop:
                 break
+    _summarise(runs, output)
+    return interruption.code or _exit_code(runs, require_target)
+
+
+def _batch_in_processes(
+    specs: Sequence[RunSpec], options: Options, output: Output, require_target: bool, jobs: int
+) -> ExitCode:
+    """Trains every spec, `jobs` at a time, each in a process of its own with one thread unless `options` say more."""
+    options = replace(options, threads=options.threads or 1)
+    runs = [_Run(spec, has_label=True) for spec in specs]
+    load(options.dataset, options.data_dir, output.notice)  # Errors of the data are said once, not by every process.
+    pool = Pool(jobs)
+    with interruptible() as interruption, progress_table(output) as table:
+        try:
+            for index, message in pool.train([Job(spec, options) for spec in specs], interruption.control):
+                if isinstance(message, JobEnded):
+                    if message.error:
+                        output.talk(f"{runs[index].label}: {message.error}", always=True)
+                else:
+                    runs[index].show(message, output)
+                    table.show(index, runs[index].label, runs[index].epochs, message)
+            pool.close()
+        finally:
+            pool.kill()  # What is left after a second Ctrl-C.
     _summarise(runs, output)
     return interruption.code or _exit_code(runs, require_target)
 
@@ -171,8 +214,10 @@ def _exit_code(runs: Sequence["_Run"], require_target: bool) -> ExitCode:
 class _Run:
     """One run: its events so far, as lines, and how it ended."""
 
-    def __init__(self, spec: RunSpec) -> None:
+    def __init__(self, spec: RunSpec, has_label: bool = False) -> None:
         self.spec = spec
+        self.has_label = has_label
+        """Whether every line says which run it is about: others are trained at the same time."""
         self.started: RunStarted | None = None
         self.ended: RunEnded | None = None
         self.clock = time.monotonic()
@@ -185,42 +230,55 @@ class _Run:
     def follow(self, events: Iterator[Event], output: Output) -> "_Run":
         """Prints every event."""
         for event in events:
-            if output.as_json:
-                output.data(json.dumps(as_record(event), allow_nan=False))
-            self._show(event, output)
+            self.show(event, output)
         return self
 
-    def _show(self, event: Event, output: Output) -> None:
+    @property
+    def label(self) -> str:
+        """`iter5 s0`."""
+        return f"{self.spec.name} s{self.spec.train.seed}"
+
+    def show(self, event: Event, output: Output) -> None:
+        """Prints an event."""
+        if isinstance(event, RunStarted):
+            self.started = event
+            self.clock = time.monotonic()
+        if output.as_json:
+            run = self.started.run if self.started else None
+            output.data(json.dumps({**as_record(event), "run": run}, allow_nan=False))
         match event:
             case Notice():
-                output.notice(event)
+                output.notice(replace(event, text=self._labelled(event.text)))
             case RunStarted():
-                self.started = event
-                self.clock = time.monotonic()
                 output.talk(_started_line(event))
-            case Progress():
+            case Progress() if not self.has_label:
                 output.bar(self._bar(event))
             case Paused(epoch=epoch, step=step):
-                output.talk(f"paused in epoch {epoch} after {step} steps, from another terminal")
+                output.talk(self._labelled(f"paused in epoch {epoch} after {step} steps, from another terminal"))
             case Unpaused():
-                output.talk("resumed")
+                output.talk(self._labelled("resumed"))
             case LearningRateChanged(learning_rate=rate):
-                output.talk(f"learning rate {rate:g} from here on, set from another terminal", always=True)
+                text = f"learning rate {rate:g} from here on, set from another terminal"
+                output.talk(self._labelled(text), always=True)
             case EpochEnded() if not output.as_json:
-                output.data(epoch_line(event, self.epochs))
+                output.data(self._labelled(epoch_line(event, self.epochs), "  "))
             case RunEnded():
                 self.ended = event
                 self._show_end(event, output)
 
     def _show_end(self, ended: RunEnded, output: Output) -> None:
+        who = self.label if self.has_label else self.spec.name
         if ended.outcome in ("diverged", "failed"):
-            output.talk(f"{self.spec.name}: {ended.outcome}: {ended.message}", always=True)
+            output.talk(f"{who}: {ended.outcome}: {ended.message}", always=True)
         elif ended.outcome == "stopped":
             folder = self.started.folder if self.started else ""
-            output.talk(f"{self.spec.name}: {ended.message}; resume it with: mnist-tui resume {folder}", always=True)
+            output.talk(f"{who}: {ended.message}; resume it with: mnist-tui resume {folder}", always=True)
         if not output.as_json:
             for line in result_lines(ended):
-                output.data(line)
+                output.data(self._labelled(line, "  "))
+
+    def _labelled(self, text: str, gap: str = ": ") -> str:
+        return f"{self.label}{gap}{text}" if self.has_label else text
 
     def _bar(self, progress: Progress) -> str:
         done = (progress.epoch - 1) * progress.steps_per_epoch + progress.step

@@ -69,6 +69,10 @@ def start(
     epochs: Annotated[str | None, typer.Option(metavar="N", help="Short for --set epochs=N.")] = None,
     seed: Annotated[str | None, typer.Option(metavar="N", help="Short for --set seed=N.")] = None,
     seeds: Annotated[str | None, typer.Option(metavar="N", help="Train N times, with N seeds in a row.")] = None,
+    jobs: Annotated[
+        str | None,
+        typer.Option(metavar="N|auto", help="Train N runs at a time, each in a process with one thread."),
+    ] = None,
     models: Models = None,
     require_target: RequireTarget = False,
     as_json: EventsAsJson = False,
@@ -92,8 +96,13 @@ def start(
         if preset or start_at_once:
             raise UsageError("--preset and --start open the laboratory; --batch takes the names itself")
         specs = apply_changes([presets.load(name, models) for name in batch], all_changes, models)
-        return train_batch(repeat_with_seeds(specs, seeds), given, dry_run, require_target, as_json, quiet)
-    for option, is_given in {"--dry-run": dry_run, "--json": as_json, "--require-target": require_target}.items():
+        return train_batch(repeat_with_seeds(specs, seeds), given, dry_run, require_target, as_json, quiet, jobs)
+    for option, is_given in {
+        "--dry-run": dry_run,
+        "--json": as_json,
+        "--require-target": require_target,
+        "--jobs": jobs,
+    }.items():
         if is_given:
             raise UsageError(f"{option} goes with --batch NAME")
     request = Opening(preset, all_changes, seeds, models, start_at_once, given)

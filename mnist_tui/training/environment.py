@@ -6,9 +6,14 @@ import platform
 import subprocess
 from typing import Any
 
+import psutil
 import torch
 
 from mnist_tui.errors import DeviceError
+from mnist_tui.spec.run_options import Options
+
+MEMORY_PER_RUN = 2**30
+"""Bytes that a process needs with torch, MNIST and a small network, rounded up."""
 
 
 def cores() -> int:
@@ -19,6 +24,17 @@ def cores() -> int:
 def default_threads() -> int:
     """All cores but one: where a core is busy, PyTorch's threads wait for each other (5 to 30 times slower)."""
     return max(1, cores() - 1)
+
+
+def jobs_at_a_time(runs: int, options: Options) -> int:
+    """How many of so many runs to train side by side, each in a process with one thread or those of `options`.
+
+    As many as cores and free memory allow; on a GPU one, which they would only share.
+    """
+    if resolve_device(options.device).type != "cpu":
+        return 1
+    by_memory = int(psutil.virtual_memory().available) // MEMORY_PER_RUN
+    return max(1, min(runs, cores() // (options.threads or 1), by_memory))
 
 
 def resolve_device(name: str) -> torch.device:
