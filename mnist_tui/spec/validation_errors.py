@@ -1,4 +1,4 @@
-"""pydantic's errors in plain words: what is wrong with a field of a preset file or of a saved run."""
+"""pydantic's errors in plain words: what is wrong with a field of a preset file, a brief or a saved run."""
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -26,9 +26,6 @@ _PLAIN_WORDS = {
     "a valid number": "a number",
     "a valid string": "a text in quotes",
     "a valid tuple": "a list",
-    "a valid dictionary or instance of TrainSpec": "a table",
-    "a valid dictionary or instance of Target": "a table",
-    "a valid dictionary or instance of Reported": "a table",
     "a valid dictionary": "a table",
 }
 
@@ -42,7 +39,7 @@ def _reason(details: ErrorDetails, where: tuple[str, ...], model: type[BaseModel
         return f"must be a finite number, got {clean_line(repr(details['input']), 60)}"
     if details["type"] == "value_error":
         return str(details["ctx"]["error"])
-    message = details["msg"]
+    message = details["msg"].partition(" or instance of ")[0]
     for pydantic_words, plain_words in _PLAIN_WORDS.items():
         message = message.replace(pydantic_words, plain_words)
     value = details.get("input")
@@ -52,6 +49,8 @@ def _reason(details: ErrorDetails, where: tuple[str, ...], model: type[BaseModel
 def _fields_at(where: tuple[str, ...], model: type[BaseModel]) -> list[str]:
     """The names of the fields of the model at a path."""
     for part in where:
+        if part.isdigit():  # The index of a list.
+            continue
         annotation = model.model_fields[part].annotation
         candidates = (annotation, *getattr(annotation, "__args__", ()))
         model = next(one for one in candidates if isinstance(one, type) and issubclass(one, BaseModel))

@@ -75,9 +75,12 @@ def _parameters(spec: RunSpec) -> BudgetLine:
 
 def _accuracy(spec: RunSpec, rows: Sequence[EpochEnded], is_mnist: bool, parts: dict[str, bool | None]) -> BudgetLine:
     target, count = spec.target.test_accuracy, spec.target.last_epochs
-    judged = [row.test_accuracy for row in rows][-(count or len(rows)) :]
-    reached = f"{(min(judged) if count else max(judged)):.2%}" if judged else "-"
-    name, where = (f"last {count} acc", f"last {count}") if count else ("best acc", "best")
+    # Of fewer epochs than the target asks about, what they have reached so far.
+    counted = spec.target.model_copy(update={"last_epochs": min(count, len(rows))}) if count and rows else spec.target
+    judged = verdict.accuracy_for(counted, [row.test_accuracy for row in rows])
+    reached = "-" if judged is None else f"{judged:.2%}"
+    where = f"{'mean' if spec.target.rule == 'mean' else 'last'} {count}" if count else "best"
+    name = f"{where} acc"
     if target is None:
         return BudgetLine(name, reached if rows else "no target", f"{where} {reached}", "not asked")
     if not rows:
