@@ -8,8 +8,11 @@ from mnist_tui.text import clean_line, did_you_mean
 
 
 def first_error(error: ValidationError, model: type[BaseModel]) -> SpecError:
-    """The first error of a document of `model`, with the path of its field."""
-    details = error.errors()[0]
+    """The first error of a document of `model`, with the path of its field; a key that is missing comes last.
+
+    So a required key that is misspelt is named as it was written, with its right spelling.
+    """
+    details = min(error.errors(), key=lambda each: each["type"] == "missing")
     where = tuple(clean_line(str(part), 60) for part in details["loc"] if part not in ("bool", "int", "float"))
     cause = details.get("ctx", {}).get("error")
     if isinstance(cause, LayerError) or (isinstance(cause, CallError) and not where):
@@ -22,6 +25,9 @@ def first_error(error: ValidationError, model: type[BaseModel]) -> SpecError:
 
 _PLAIN_WORDS = {
     "Input should be": "should be",
+    "String should": "should",
+    "Tuple should": "should",
+    " after validation": "",
     "a valid integer": "a whole number",
     "a valid number": "a number",
     "a valid string": "a text in quotes",
@@ -43,7 +49,10 @@ def _reason(details: ErrorDetails, where: tuple[str, ...], model: type[BaseModel
     for pydantic_words, plain_words in _PLAIN_WORDS.items():
         message = message.replace(pydantic_words, plain_words)
     value = details.get("input")
-    return message + (f", got {clean_line(repr(value), 60)}" if isinstance(value, str | int | float) else "")
+    got = f", got {clean_line(repr(value), 60)}" if isinstance(value, str | int | float) else ""
+    is_percent = details["type"] == "less_than_equal" and isinstance(value, int | float) and value <= 100
+    is_percent &= details.get("ctx", {}).get("le") == 1
+    return message + got + (f"; {value} % is {value / 100:g}" if is_percent else "")
 
 
 def _fields_at(where: tuple[str, ...], model: type[BaseModel]) -> list[str]:
