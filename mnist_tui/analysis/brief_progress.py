@@ -69,9 +69,13 @@ class Attempt:
 
     @property
     def distance(self) -> tuple[float, ...]:
-        """Smaller for an attempt that is nearer: fewer parts missed, then less accuracy, parameters, epochs missing."""
-        parts = ("test_accuracy", "parameters", "epochs")
-        return (len(self.shortfalls), *(self.shortfalls.get(part, 0.0) for part in parts))
+        """Smaller for an attempt that is nearer to the step.
+
+        Compared are the number of parts missed, then by how much accuracy, parameters and epochs are missed, then the
+        accuracy itself.
+        """
+        by_how_much = (self.shortfalls.get(part, 0.0) for part in ("test_accuracy", "parameters", "epochs"))
+        return (len(self.shortfalls), *by_how_much, -(self.accuracy or 0.0))
 
 
 @dataclass(frozen=True)

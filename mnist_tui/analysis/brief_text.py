@@ -166,7 +166,7 @@ def _attempt_record(progress: StepProgress, attempt: Attempt | None) -> dict[str
         "parameters": attempt.run.parameters,
         "epochs": attempt.epochs,
         "met": dict(attempt.parts),
-        "missing": dict(attempt.shortfalls),
+        "missing": {part: round(amount, 9) for part, amount in attempt.shortfalls.items()},
         "seeds": seeds,
         "seeds_reaching": reaching,
     }

@@ -3,7 +3,7 @@
 import json
 import shutil
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,8 +11,10 @@ from mnist_tui.cli.arguments import AsJson, Given, examples, settings_with, take
 from mnist_tui.cli.completion import complete_briefs
 from mnist_tui.errors import UsageError
 from mnist_tui.settings import settings
-from mnist_tui.spec import briefs
 from mnist_tui.text import cell_width, clean, clean_line, fitted
+
+if TYPE_CHECKING:
+    from mnist_tui.spec.briefs import Brief
 
 app = typer.Typer()
 
@@ -46,7 +48,8 @@ def show_brief(
 ) -> int:
     """Print a course brief: what each step asks for, and the run that reaches it.
 
-    For a step that no run reaches: the nearest run, and what it is short of. Runs on other images than MNIST's do not count.
+    For a step that no run reaches: the nearest run, and what it is short of. Runs on other images than MNIST's do not
+    count.
     """
     if name is None:
         return _list_briefs(folder, as_json)
@@ -54,6 +57,7 @@ def show_brief(
         raise UsageError("NAME is empty; mnist-tui brief lists the briefs")
     from mnist_tui.analysis import brief_progress, brief_text
     from mnist_tui.runs.index import RunIndex
+    from mnist_tui.spec import briefs
 
     brief = briefs.load(name, folder)
     index = RunIndex(settings_with(given).runs_dir)
@@ -69,9 +73,11 @@ def show_brief(
 
 def _list_briefs(folder: Path | None, as_json: bool) -> int:
     """Prints a line for every brief."""
+    from mnist_tui.spec import briefs
+
     known = [briefs.load_file(path) for path in briefs.find(folder).values()]
     if as_json:
-        print(json.dumps([{"name": each.name, "title": each.title, "source": each.source} for each in known]))
+        print(json.dumps([_listed_record(brief) for brief in known]))
         return 0
     width = max(cell_width(brief.name) for brief in known)
     print(f"{'name':<{width}}  steps  title")
@@ -80,3 +86,7 @@ def _list_briefs(folder: Path | None, as_json: bool) -> int:
     chosen = settings.load().brief
     print("mnist-tui brief NAME shows one" + (f"; chosen is {clean_line(chosen, 60)}" if chosen else ""))
     return 0
+
+
+def _listed_record(brief: "Brief") -> dict[str, str | int]:
+    return {"name": brief.name, "title": brief.title, "source": brief.source, "steps": len(brief.steps)}

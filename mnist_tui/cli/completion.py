@@ -1,4 +1,4 @@
-"""Words that the shell completes: names of presets, briefs, runs, settings and the coach's rules. Errors complete nothing."""
+"""Words that the shell completes: names of presets, briefs, runs, settings and rules. Errors complete nothing."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -9,7 +9,7 @@ import typer
 from mnist_tui.errors import MnistTuiError
 from mnist_tui.settings import settings
 from mnist_tui.settings.model import Settings
-from mnist_tui.spec import briefs, presets
+from mnist_tui.spec import presets
 
 
 def complete_presets(context: typer.Context, incomplete: str) -> list[str]:
@@ -19,6 +19,8 @@ def complete_presets(context: typer.Context, incomplete: str) -> list[str]:
 
 def complete_briefs(context: typer.Context, incomplete: str) -> list[str]:
     """Names of course briefs."""
+    from mnist_tui.spec import briefs
+
     return _without_errors(lambda: briefs.find(context.params.get("folder")), incomplete)
 
 

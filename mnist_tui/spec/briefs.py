@@ -1,4 +1,4 @@
-"""Course briefs: what a course asks for, step by step; found and read as presets are. briefs/README.md is the format."""
+"""Course briefs: what a course asks for, step by step, found and read as presets are. Format: briefs/README.md."""
 
 import re
 from collections.abc import Mapping
