@@ -74,11 +74,11 @@ class Brief(Frozen):
     def _clean(cls, value: str) -> str:
         return clean_line(value)
 
-    @field_validator("steps")
+    @field_validator("steps", mode="before")
     @classmethod
-    def _check_steps(cls, steps: tuple[Step, ...]) -> tuple[Step, ...]:
-        if not steps:
-            raise ValueError("a brief needs at least one step, which begins with [[steps]]")
+    def _check_steps(cls, steps: object) -> object:
+        if steps == [] or isinstance(steps, dict):
+            raise ValueError("a brief needs at least one step, which begins with [[steps]] in double brackets")
         return steps
 
 
@@ -147,11 +147,13 @@ def _lines_of_keys(text: str) -> dict[tuple[str, ...], int]:
         if re.match(r"\s*\[\[\s*steps\s*\]\]", line):
             step += 1
             table = ("steps", str(step))
-            lines[table] = number
         elif header := re.match(r"\s*\[([\w.]+)\]", line):
             table = tuple(header[1].split("."))
-            table = ("steps", str(step), *table[1:]) if table[0] == "steps" else table
-            lines[table] = number
+            if table[0] == "steps" and step >= 0:  # TOML's [steps.target] is that of the step above.
+                table = ("steps", str(step), *table[1:])
         elif key := re.match(r'\s*"?([\w-]+)"?((?:\.[\w-]+)*)\s*=', line):
             lines[(*table, key[1], *key[2].split(".")[1:])] = number
+            continue
+        lines.setdefault(table[:1], number)
+        lines.setdefault(table, number)
     return lines
