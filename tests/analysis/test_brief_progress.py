@@ -312,9 +312,9 @@ def test_the_runs_of_the_four_steps_stand_in_their_order(tmp_path: Path) -> None
     for index, (name, (accuracy, epochs)) in enumerate(published.items()):
         make_run(tmp_path, presets.load(name), 0, index=index, accuracies=[*[0.98] * (epochs - 3), *[accuracy] * 3])
     make_run(tmp_path, presets.load("step1"), 1, index=9, dataset={"name": "digits", "test_images": 360})
-    index = RunIndex(tmp_path)
-    index.refresh()
-    progress = assign(briefs.load("steps"), index.all)
+    runs = RunIndex(tmp_path)
+    runs.refresh()
+    progress = assign(briefs.load("steps"), runs.all)
 
     assert [each.reached_by and each.reached_by.run.name for each in progress] == list(published)
     assert [[run.name for run in each.runs] for each in progress] == [
@@ -323,6 +323,6 @@ def test_the_runs_of_the_four_steps_stand_in_their_order(tmp_path: Path) -> None
         ["step3"],
         ["step4", "step1"],
     ]
-    lines = "\n".join(brief_text.brief_lines(briefs.load("steps"), progress, not_counted(index.all)))
+    lines = "\n".join(brief_text.brief_lines(briefs.load("steps"), progress, not_counted(runs.all)))
     assert len(re.findall(r"\(reached\)", lines)) == 4
     assert lines.endswith("not counted: 1 run on digits, not MNIST")
