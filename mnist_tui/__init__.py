@@ -6,9 +6,9 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
 
     cli/        the command line: main.py (the typer app, the entry point); commands in start.py (`mnist-tui` alone,
                 --list, --batch), lab.py (opens the dashboard; watch), train.py, lr_find.py, presets.py, runs.py,
-                compare.py, analyse.py, explain.py (the coach's rules), classify.py, config.py, doctor.py; what they
-                share in arguments.py (options made from settings), changes.py (--set), parsing.py, completion.py,
-                exit_code.py; headless.py and watch.py (events as lines or JSON)
+                briefs.py, compare.py, analyse.py, explain.py (the coach's rules), classify.py, config.py, doctor.py;
+                what they share in arguments.py (options made from settings), changes.py (--set), parsing.py,
+                completion.py, exit_code.py; headless.py and watch.py (events as lines or JSON)
     tui/        the dashboard: request.py (what it is opened with), app.py and its modes (modes.py); runner.py, the
                 thread that trains; how it ends (shutdown.py, supervisor.py); what all screens share: messages.py,
                 background.py (a worker thread), dialogs.py, help.py, keys.py, key_bar.py, text_field.py, status.py,
@@ -16,8 +16,9 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 real_pixels.py and sixels.py (an extra), terminal.py and clipboard.py; what keeps it fast over SSH:
                 diff_driver.py, repaint.py, key_queue.py, lag.py
       lab/      screen.py connects the parts: design.py (draft, undo), design_panes.py (the panes that edit it),
-                run_control.py, training.py (the run as curves), previews.py, predictor.py, rate_finder.py, lines.py,
-                jobs.py (for the worker thread); panes.py folds; a file for each pane and dialog
+                run_control.py, training.py (the run as curves), previews.py, predictor.py, rate_finder.py,
+                followed_brief.py, lines.py; for the worker thread jobs.py and brief_reader.py; panes.py folds; a file
+                for each pane and dialog
       runs/     screen.py, the table of all run folders and details of one; run_screen.py, the views of an opened run
       compare/  screen.py and overlay.py, the curves of several runs
       analyse/  screen.py and the views of one run or two: matrix.py and class_scores.py, pictures.py and gallery.py,
@@ -38,7 +39,8 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 classify.py (drawn digits), activations.py (layer outputs, class maps)
     analysis/   what saved runs say: comparison.py, statistics.py, run_diff.py (two runs); saved_predictions.py,
                 confusion.py, mistakes.py, label_errors.py, calibration.py, run_analysis.py (all of it for one run); as
-                text: tables.py, markdown.py, analysis_report.py, plots.py, text_images.py
+                text: tables.py, markdown.py, analysis_report.py, plots.py, text_images.py; brief_progress.py and
+                brief_text.py (which run reaches which step of a course brief)
       coach/    what to change: rules.py (the registry) over curves.py, rates.py, network.py, target.py;
                 evidence.py and edits.py (what a rule gets and what it suggests)
     runs/       events.py and metrics.py (what happens in a run, and the registry of its numbers), control.py (stop,
@@ -50,7 +52,8 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 comes from), last_used.py
     spec/       what a person may write: calls.py (one PyTorch call as data), catalog.py (optimizers, schedulers,
                 losses, transforms), recipe.py, run_spec.py (network, recipe, target), run_options.py (device, data,
-                folders), presets.py, typed_settings.py (--set), validation_errors.py; what follows from it: network.py
+                folders), presets.py, briefs.py (what a course asks for), toml_files.py (where both are found),
+                typed_settings.py (--set), validation_errors.py; what follows from it: network.py
                 (the layer table), summary.py, layer_diff.py, learning_rate.py; a run while it is designed: draft.py,
                 draft_fields.py, draft_check.py, draft_history.py
       layers/   every layer type: registry.py, the rules by family (convolution.py, pooling.py, …, composite.py: layers
@@ -63,7 +66,7 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
     text.py     text from outside, made safe to show; nearest names
 
 `spec`, `settings`, `runs`, `images` and `analysis` load no torch, so that what needs none answers at once; neither does
-the dashboard before its first frame. The presets are in models/, beside this package in a checkout and inside it in a
-wheel. The folders of tests/ are those of the package; tests/system/ holds what kills processes, fills disks, uses real
-terminals or builds wheels.
+the dashboard before its first frame. The presets are in models/, the course briefs in briefs/, beside this package in a
+checkout and inside it in a wheel. The folders of tests/ are those of the package; tests/system/ holds what kills
+processes, fills disks, uses real terminals or builds wheels.
 """

@@ -8,6 +8,7 @@
         CallError                      the text of a call
           LayerError                   a layer
         PresetError                    a preset file
+        BriefError                     a course brief
         SettingsError                  a settings file or an environment variable
         FilterError                    a filter of saved runs
         ColumnError                    a column of the table of runs
@@ -113,6 +114,10 @@ class LayerError(CallError):
 
 class PresetError(InputError):
     """A preset that is not there or cannot be used; the message names the file, the line and what to do."""
+
+
+class BriefError(InputError):
+    """A course brief that is not there or cannot be used; the message names the file, the step, the key and why."""
 
 
 class SettingsError(InputError):

@@ -1,4 +1,4 @@
-"""Words that the shell completes: names of presets, runs, settings and the coach's rules. Errors complete nothing."""
+"""Words that the shell completes: names of presets, briefs, runs, settings and rules. Errors complete nothing."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -15,6 +15,13 @@ from mnist_tui.spec import presets
 def complete_presets(context: typer.Context, incomplete: str) -> list[str]:
     """Names of presets."""
     return _without_errors(lambda: presets.find(context.params.get("models")), incomplete)
+
+
+def complete_briefs(context: typer.Context, incomplete: str) -> list[str]:
+    """Names of course briefs."""
+    from mnist_tui.spec import briefs
+
+    return _without_errors(lambda: briefs.find(context.params.get("folder")), incomplete)
 
 
 def complete_runs(context: typer.Context, incomplete: str) -> list[str]:

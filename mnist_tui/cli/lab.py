@@ -148,6 +148,7 @@ def _request(draft: "Draft", given: Given, values: Settings) -> "LabRequest":
     return LabRequest(
         draft=draft,
         options=run_options(given),
+        brief=values.brief,
         ascii=values.ascii or ("ascii" not in given and not terminal.has_utf8()),
         light=values.theme == "light",
         mouse=values.mouse,

@@ -43,6 +43,14 @@ class Settings(BaseModel):
     preset: Annotated[
         Name, Field(description="Preset that the laboratory opens on the first time: a name, or FILE.toml.")
     ] = "iter5"
+    brief: Annotated[
+        Name | None,
+        Field(
+            description="Course brief whose current step the laboratory shows: a name, or FILE.toml.",
+            examples=["steps"],
+        ),
+        MustBe("a name"),
+    ] = None
     device: Device = Options.device
     dataset: Dataset = Options.dataset
     threads: Threads = Options.threads

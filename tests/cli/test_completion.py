@@ -68,6 +68,7 @@ def complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Complete:
         ("mnist-tui lr-find v2 --set dro", ["dropout="]),
         ("mnist-tui show v2 --set dro", ["dropout="]),
         ("mnist-tui explain pla", ["plateau"]),
+        ("mnist-tui brief st", ["steps"]),
         ("mnist-tui analyse 0001 --against 0002", ["0002"]),
         ("mnist-tui classify one.png --run 0001", ["0001"]),
     ],
