@@ -172,6 +172,11 @@ class RunError(StorageError):
 
     exit_code = ExitCode.USAGE
 
+    def __init__(self, message: str, is_missing: bool = False) -> None:
+        super().__init__(message)
+        self.is_missing = is_missing
+        """Whether no run has the name that was given."""
+
 
 class CheckpointError(StorageError):
     """Bytes that are no checkpoint of this run, or a damaged one."""

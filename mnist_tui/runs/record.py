@@ -55,6 +55,8 @@ class Run:
     """run.json; {} where there is none."""
     end: Mapping[str, Any] = field(default_factory=dict)
     """end.json; {} where there is none."""
+    short_id: str = ""
+    """The shortest end of its name that no other run of the runs directory has; "" where the others are not known."""
 
     @property
     def is_run(self) -> bool:

@@ -30,14 +30,14 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from mnist_tui.errors import FileError, RunError, SpecError, StorageError
+from mnist_tui.errors import FileError, RunError, StorageError
 from mnist_tui.files import read_bytes, sync_folder, write_atomically
 from mnist_tui.runs import annotations, lock
 from mnist_tui.runs.control import Requests
 from mnist_tui.runs.events import EpochEnded, LearningRateChanged, Paused, Progress, RunEnded, Unpaused, finite
 from mnist_tui.runs.history import RATE_CHANGES_FILE, HistoryWriter, parse_end, read_history, read_rate_changes
-from mnist_tui.runs.reader import FORMAT, read_files
-from mnist_tui.spec.run_spec import RunSpec, make_spec
+from mnist_tui.runs.reader import FORMAT, parse_spec, read_files
+from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.text import clean
 
 if TYPE_CHECKING:
@@ -77,10 +77,7 @@ def load_run(folder: Path) -> SavedRun:
         raise StorageError(f"{folder}: {run.reason}")
     if not all(isinstance(run.record.get(part, {}), dict) for part in ("dataset", "versions")):
         raise StorageError(f"{folder}/run.json: is damaged, or was not written by this program")
-    try:
-        spec = make_spec(run.record["spec"])
-    except (SpecError, KeyError) as error:
-        raise StorageError(f"{folder}/run.json: {error}") from None
+    spec = parse_spec(folder, run.record)
     return SavedRun(folder, spec, dict(run.record), read_history(folder), dict(run.end) or None)
 
 

@@ -86,6 +86,14 @@ def load(name: str, extra: Path | None = None) -> RunSpec:
     return load_file(known[name])
 
 
+def base_of(spec: RunSpec, extra: Path | None = None) -> RunSpec:
+    """The preset that the spec of a run was made from, by its name; the spec itself where there is none to load."""
+    with suppress(PresetError):
+        path = find(extra).get(spec.name)
+        return load_file(path) if path else spec
+    return spec
+
+
 def load_file(path: Path) -> RunSpec:
     """The preset in a file; its name is the file's, without the ending. Raises `PresetError`."""
     file = clean_line(str(path), 200)
