@@ -1,4 +1,4 @@
-"""Commands on saved runs: list, print, tag, annotate, delete, restore, export."""
+"""Commands on saved runs: list, print, tag, delete, restore, export."""
 
 import json
 import shutil
@@ -23,7 +23,6 @@ from mnist_tui.cli.arguments import (
 )
 from mnist_tui.cli.completion import complete_runs
 from mnist_tui.cli.parsing import WordsCommand
-from mnist_tui.editor import edit
 from mnist_tui.errors import RunError, UsageError
 from mnist_tui.runs import annotations, archive, columns, filters, trash
 from mnist_tui.runs.index import RunIndex, choose_name, find_readable, find_run, grouped, repeats
@@ -161,18 +160,6 @@ def tag_run(
             raise RunError(str(error)) from None
     print(" ".join(annotations.read_tags(saved.folder)))
     return 0
-
-
-@app.command("note", epilog=examples("mnist-tui note a17f"))
-@takes_settings("runs_dir")
-def edit_notes(run: Run, *, given: Given) -> int:
-    """Edit the notes of a run in your editor.
-
-    The notes are Target, Result and Analysis; the editor is $VISUAL or $EDITOR.
-    """
-    folder = find_readable(run, settings_with(given).runs_dir).folder
-    annotations.write_notes(folder, annotations.read_notes(folder))  # Creates it, and replaces a link.
-    return edit(folder / "notes.md")
 
 
 @app.command("delete", epilog=examples("mnist-tui delete a17f b203", "mnist-tui delete --empty-trash"))

@@ -11,7 +11,6 @@ from helpers.command import Command
 from helpers.saved_runs import make_run, write_predictions
 from PIL import Image, ImageDraw
 
-from mnist_tui import editor
 from mnist_tui.cli import main as cli
 from mnist_tui.runs import annotations
 from mnist_tui.spec import presets
@@ -370,34 +369,6 @@ def test_tags_that_stay_the_same_are_not_written(command: Command) -> None:
     (folder / "tags.txt").write_text("keep\n\n")
     assert command("tag", "0002", "keep") == (0, "keep\n", "")
     assert (folder / "tags.txt").read_text() == "keep\n\n"
-
-
-def test_note_opens_the_editor(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`note` opens the notes in the editor, and what is written there is kept."""
-    monkeypatch.delenv("VISUAL", raising=False)
-    monkeypatch.setattr(editor, "has_terminal", lambda: True)
-    monkeypatch.setenv("EDITOR", f"{sys.executable} -c \"import sys; open(sys.argv[1], 'a').write('Too few epochs.')\"")
-    assert command("note", "0002")[0] == 0
-    (folder,) = Path("runs").glob("*-0002")
-
-    assert annotations.read_notes(folder).analysis == "Too few epochs."
-
-
-def test_note_without_a_terminal_or_an_editor(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`note` without a terminal or an editor is one line that names the file."""
-    monkeypatch.delenv("VISUAL", raising=False)
-    monkeypatch.setenv("EDITOR", "no-such-editor")
-    (folder,) = Path("runs").glob("*-0002")
-
-    assert command("note", "0002") == (
-        2,
-        "",
-        f"mnist-tui: an editor needs a terminal, and this is none; edit {folder}/notes.md another way\n",
-    )
-    monkeypatch.setattr(editor, "has_terminal", lambda: True)
-    code, _, err = command("note", "0002")
-    assert code == 2
-    assert err.startswith("mnist-tui: the editor 'no-such-editor' cannot be run: No such file or directory; set EDITOR")
 
 
 @pytest.mark.parametrize("name", ["report.md", "run.tar", "run.7z", "run.html"])
