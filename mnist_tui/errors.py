@@ -39,6 +39,7 @@ class ExitCode(IntEnum):
     USAGE = 2
     ENVIRONMENT = 3
     TARGET_MISSED = 4
+    NOT_REPRODUCED = 5
     INTERRUPTED = 130
     TERMINATED = 143
 

@@ -31,8 +31,8 @@ RUN = "a run: its folder, its name, or the end of its name"
 
 EXIT_CODES = """\
 Exit codes: 0 done, 1 training failed, 2 wrong input (also: there is no such run), 3 environment (no data, no device,
-a folder that is damaged or not writable), 4 target missed (with --require-target), 129 terminal closed
-(on_hangup = "stop"), 130 Ctrl-C, 143 terminated."""
+a folder that is damaged or not writable), 4 target missed (with --require-target), 5 came out differently (repro),
+129 terminal closed (on_hangup = "stop"), 130 Ctrl-C, 143 terminated."""
 
 
 def refuse_empty_run(typed: Any) -> Any:

@@ -113,6 +113,11 @@ class Run:
         """The id of the run that this one extends; None where it began from its seed."""
         return _text(_get(self.record, str, "extends"))
 
+    @property
+    def reproduces(self) -> str | None:
+        """The id of the run that this one was trained to reproduce; None for most runs."""
+        return _text(_get(self.record, str, "reproduces"))
+
     # --- what the recipe in it says ---
 
     @property

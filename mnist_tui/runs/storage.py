@@ -43,6 +43,7 @@ from mnist_tui.text import clean
 if TYPE_CHECKING:
     from torch import Tensor
 
+RESUMED_FILE = "resumed.jsonl"
 MAX_CHECKPOINT = 4 * 2**30
 """A network of the largest size that a spec may have, with two moments for each weight, takes 2.4 GB."""
 MAX_PREDICTIONS = 16 * 2**20
@@ -64,6 +65,11 @@ class SavedRun:
     def can_resume(self) -> bool:
         """Whether it was interrupted, was stopped or failed before its recipe was done."""
         return self.end is None or self.end.get("outcome") in ("stopped", "failed")
+
+    @property
+    def has_diverged(self) -> bool:
+        """Whether its loss or a gradient was no longer finite."""
+        return self.end is not None and self.end.get("outcome") == "diverged"
 
 
 def load_run(folder: Path) -> SavedRun:
@@ -202,7 +208,7 @@ class RunFolder:
     def begin_again(self, record: dict[str, Any]) -> None:
         """Marks an ended run as resumed: adds `record` to resumed.jsonl and removes end.json."""
         self._take_back_result()
-        with open(self.folder / "resumed.jsonl", "a") as file:
+        with open(self.folder / RESUMED_FILE, "a") as file:
             file.write(json.dumps(record) + "\n")
         (self.folder / "end.json").unlink(missing_ok=True)
 
