@@ -5,10 +5,12 @@ folder is written as the run goes. Each package has its own folder, and each fil
 Imports point from the top of this list to its bottom; `lint-imports` checks it:
 
     cli/        the command line: main.py (the typer app, the entry point); commands in start.py (`mnist-tui` alone,
-                --list, --batch), lab.py (opens the dashboard; watch), train.py, lr_find.py, presets.py, runs.py,
-                briefs.py, compare.py, analyse.py, explain.py (the coach's rules), classify.py, config.py, doctor.py;
-                what they share in arguments.py (options made from settings), changes.py (--set), parsing.py,
-                completion.py, exit_code.py; headless.py and watch.py (events as lines or JSON)
+                --list, --batch), lab.py (opens the dashboard; watch), train.py, repro.py, lr_find.py, presets.py,
+                runs.py, notes.py, briefs.py, compare.py, leaderboard.py, report.py, export.py, import_logs.py,
+                analyse.py, explain.py (the coach's rules), classify.py, config.py, doctor.py; what they share in
+                arguments.py (options made from settings), specs.py (names of presets and runs), changes.py (--set),
+                parsing.py, completion.py, exit_code.py; headless.py, progress_table.py and watch.py (events as lines
+                or JSON)
     tui/        the dashboard: request.py (what it is opened with), app.py and its modes (modes.py); runner.py, the
                 thread that trains; how it ends (shutdown.py, supervisor.py); what all screens share: messages.py,
                 background.py (a worker thread), dialogs.py, help.py, keys.py, key_bar.py, text_field.py, status.py,
@@ -32,9 +34,9 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
     export/     a run in the formats of other programs
     import_logs/  logs of other programs as runs
     training/   from a spec to a trained network; only here is torch used. session.py (a run from end to end), resume.py
-                (resume, extend), loop.py (the generator of events), state.py (a training between two steps), step.py,
-                evaluation.py, checkpoint.py; batches.py, augment.py, data.py, download.py; build.py and
-                composite_modules.py (networks); environment.py, estimate.py; fusion.py, batch_norm.py and
+                (resume, extend), reproduce.py, loop.py (the generator of events), state.py (a training between two
+                steps), step.py, evaluation.py, checkpoint.py; batches.py, augment.py, data.py, download.py; build.py
+                and composite_modules.py (networks); environment.py, estimate.py; fusion.py, batch_norm.py and
                 flat_parameters.py make it fast; lr_finder.py; for screens: preview.py, warm_up.py, predict.py,
                 classify.py (drawn digits), activations.py (layer outputs, class maps)
     analysis/   what saved runs say: comparison.py, statistics.py, run_diff.py (two runs); saved_predictions.py,
@@ -46,8 +48,9 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
     runs/       events.py and metrics.py (what happens in a run, and the registry of its numbers), control.py (stop,
                 pause, another rate); on disk: storage.py (the writer), history.py, annotations.py (notes, tags),
                 lock.py, reader.py, record.py and spec_text.py (a run as facts), index.py (the scan of a runs
-                directory), follow.py (a run of another process), trash.py, archive.py; in tables: columns.py,
-                filters.py, sparkline.py, verdict.py; lr_range.py (events of the learning-rate finder)
+                directory), names.py (ends of names), reproduction.py (a run and its repetition), follow.py (a run of
+                another process), trash.py, archive.py; in tables: columns.py, filters.py, sparkline.py,
+                verdict.py; lr_range.py (events of the learning-rate finder)
     settings/   model.py (type, default and help of each setting), settings.py (files, environment, and where a value
                 comes from), last_used.py
     spec/       what a person may write: calls.py (one PyTorch call as data), catalog.py (optimizers, schedulers,

@@ -40,6 +40,7 @@ class ExitCode(IntEnum):
     USAGE = 2
     ENVIRONMENT = 3
     TARGET_MISSED = 4
+    NOT_REPRODUCED = 5
     INTERRUPTED = 130
     TERMINATED = 143
 
@@ -176,6 +177,11 @@ class RunError(StorageError):
     """There is no such run, or what is asked of it cannot be done; the message says why and what to do."""
 
     exit_code = ExitCode.USAGE
+
+    def __init__(self, message: str, is_missing: bool = False) -> None:
+        super().__init__(message)
+        self.is_missing = is_missing
+        """Whether no run has the name that was given."""
 
 
 class CheckpointError(StorageError):

@@ -39,19 +39,13 @@ def _runs_dir(context: typer.Context) -> Path:
 
 
 def _run_names(runs_dir: Path, incomplete: str) -> Iterator[str]:
-    from mnist_tui.runs.index import matching
+    from mnist_tui.runs.names import ends, matching
 
     names = sorted((path.name for path in runs_dir.iterdir() if (path / "run.json").is_file()), reverse=True)
     yield from names
     if incomplete:
-        ends = (end for name in names for end in _ends(name) if end.startswith(incomplete))
-        yield from (end for end in ends if len(matching(end, names)) == 1)
-
-
-def _ends(name: str) -> Iterator[str]:
-    while "-" in name:
-        name = name.partition("-")[2]
-        yield name
+        typed = (end for name in names for end in ends(name) if end.startswith(incomplete))
+        yield from (end for end in typed if len(matching(end, names)) == 1)
 
 
 def complete_changes(context: typer.Context, incomplete: str) -> list[str]:
@@ -60,13 +54,14 @@ def complete_changes(context: typer.Context, incomplete: str) -> list[str]:
 
 
 def _setting_paths(context: typer.Context) -> Iterator[str]:
+    from mnist_tui.cli.specs import load_spec
     from mnist_tui.spec.draft import Draft
 
     parameters = context.params
     # Where `--set` still lacks its value, typer has not yet made a parameter of NAME: it is among the arguments.
     named = [*(parameters.get("batch") or ()), parameters.get("preset"), parameters.get("name"), *context.args[:1]]
     name = next((name for name in named if name), None) or settings.load().preset
-    for field in Draft(presets.load(name, parameters.get("models"))).fields:
+    for field in Draft(load_spec(name, parameters.get("models"), _runs_dir(context))).fields:
         yield f"{field.path.removeprefix('knobs.')}="
 
 

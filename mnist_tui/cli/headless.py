@@ -148,9 +148,9 @@ def batch(
     if jobs > 1:
         return _batch_in_processes(specs, options, output, require_target, jobs)
     with interruptible() as interruption:
-        runs: list[_Run] = []
+        runs: list[FollowedRun] = []
         for spec in specs:
-            run = _Run(spec)
+            run = FollowedRun(spec)
             try:
                 run.follow(session.run(spec, options, interruption.control), output)
             except MnistTuiError as error:
@@ -169,7 +169,7 @@ def _batch_in_processes(
 ) -> ExitCode:
     """Trains every spec, `jobs` at a time, each in a process of its own with one thread unless `options` say more."""
     options = replace(options, threads=options.threads or 1)
-    runs = [_Run(spec, has_label=True) for spec in specs]
+    runs = [FollowedRun(spec, has_label=True) for spec in specs]
     load(options.dataset, options.data_dir, output.notice)  # Errors of the data are said once, not by every process.
     pool = Pool(jobs)
     with interruptible() as interruption, progress_table(output) as table:
@@ -191,7 +191,7 @@ def _batch_in_processes(
 def resume(saved: SavedRun, options: Options, output: Output, require_target: bool) -> ExitCode:
     """Resumes a run and trains it to its end."""
     with interruptible() as interruption:
-        run = _Run(saved.spec).follow(resuming.resume(saved, options, interruption.control), output)
+        run = FollowedRun(saved.spec).follow(resuming.resume(saved, options, interruption.control), output)
     _summarise([run], output)
     return interruption.code or _exit_code([run], require_target)
 
@@ -199,19 +199,19 @@ def resume(saved: SavedRun, options: Options, output: Output, require_target: bo
 def extend(saved: SavedRun, epochs: int, options: Options, output: Output, require_target: bool) -> ExitCode:
     """Trains a completed run for more epochs, in a new folder."""
     with interruptible() as interruption:
-        run = _Run(saved.spec).follow(resuming.extend(saved, epochs, options, interruption.control), output)
+        run = FollowedRun(saved.spec).follow(resuming.extend(saved, epochs, options, interruption.control), output)
     _summarise([run], output)
     return interruption.code or _exit_code([run], require_target)
 
 
-def _exit_code(runs: Sequence["_Run"], require_target: bool) -> ExitCode:
+def _exit_code(runs: Sequence["FollowedRun"], require_target: bool) -> ExitCode:
     if any(run.ended is None or run.ended.outcome != "completed" for run in runs):
         return ExitCode.FAILED
     missed = any(run.ended and run.ended.target and not all(run.ended.target.values()) for run in runs)
     return ExitCode.TARGET_MISSED if require_target and missed else ExitCode.OK
 
 
-class _Run:
+class FollowedRun:
     """One run: its events so far, as lines, and how it ended."""
 
     def __init__(self, spec: RunSpec, has_label: bool = False) -> None:
@@ -227,7 +227,7 @@ class _Run:
         """Epochs in all; an extension has more than the run that it extends."""
         return self.started.epochs if self.started else self.spec.train.epochs
 
-    def follow(self, events: Iterator[Event], output: Output) -> "_Run":
+    def follow(self, events: Iterator[Event], output: Output) -> "FollowedRun":
         """Prints every event."""
         for event in events:
             self.show(event, output)
@@ -354,7 +354,7 @@ def result_lines(ended: RunEnded) -> list[str]:
     ]
 
 
-def _summarise(runs: Sequence[_Run], output: Output) -> None:
+def _summarise(runs: Sequence[FollowedRun], output: Output) -> None:
     """A table where there are several runs; the folders last."""
     if output.as_json:
         return
@@ -365,7 +365,7 @@ def _summarise(runs: Sequence[_Run], output: Output) -> None:
             output.data(run.started.folder)
 
 
-def _summary_table(runs: Sequence[_Run]) -> list[str]:
+def _summary_table(runs: Sequence[FollowedRun]) -> list[str]:
     lines = [f"{'run':<16} {'seed':>5}  {'outcome':<9}  {'params':>9}  {'best':>7}  {'last':>7}  target"]
     for run in runs:
         ended = run.ended
@@ -380,9 +380,9 @@ def _summary_table(runs: Sequence[_Run]) -> list[str]:
     return [*lines, *_seed_means(runs)]
 
 
-def _seed_means(runs: Sequence[_Run]) -> Iterator[str]:
+def _seed_means(runs: Sequence[FollowedRun]) -> Iterator[str]:
     """For every recipe trained with several seeds: the mean of the best epochs and their range; of repeats the last."""
-    by_recipe: dict[str, list[_Run]] = {}
+    by_recipe: dict[str, list[FollowedRun]] = {}
     for run in runs:
         if run.ended and run.ended.outcome == "completed":
             by_recipe.setdefault(run.spec.with_settings({"seed": "0"}).model_dump_json(), []).append(run)

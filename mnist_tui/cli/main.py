@@ -21,7 +21,9 @@ from mnist_tui.cli import (
     explain,
     lab,
     lr_find,
+    notes,
     presets,
+    repro,
     runs,
     start,
     train,
@@ -29,7 +31,7 @@ from mnist_tui.cli import (
 from mnist_tui.cli.exit_code import exit_code_of
 from mnist_tui.cli.parsing import GroupCommand, MainCommand
 
-GROUPS = (presets, lr_find, train, lab, runs, compare, briefs, analyse, explain, classify, doctor)
+GROUPS = (presets, lr_find, train, repro, lab, runs, notes, compare, briefs, analyse, explain, classify, doctor)
 """Modules with commands, in the order of the help."""
 
 

@@ -78,7 +78,7 @@ class Settings(BaseModel):
         Field(min_length=1, description="Columns of the table of runs, in their order."),
         MustBe("a list of columns"),
     ] = (  # In a narrow terminal some of them are left out: see tui/runs/fitting.py.
-        *("name", "seed", "state", "parameters", "curve", "best", "last"),
+        *("name", "id", "seed", "state", "parameters", "curve", "best", "last"),
         *("gap", "epochs", "target", "when", "tag", "note"),
     )
     sort: Annotated[

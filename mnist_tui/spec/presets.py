@@ -38,6 +38,14 @@ def load(name: str, extra: Path | None = None) -> RunSpec:
     return load_file(PRESETS.path_of(name, extra))
 
 
+def base_of(spec: RunSpec, extra: Path | None = None) -> RunSpec:
+    """The preset that the spec of a run was made from, by its name; the spec itself where there is none to load."""
+    with suppress(PresetError):
+        path = find(extra).get(spec.name)
+        return load_file(path) if path else spec
+    return spec
+
+
 def load_file(path: Path) -> RunSpec:
     """The preset in a file; its name is the file's, without the ending. Raises `PresetError`."""
     return PRESETS.read(path, lambda document: make_spec({**document, "name": as_name(path.stem)}), _place)

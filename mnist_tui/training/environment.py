@@ -4,6 +4,8 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -69,6 +71,19 @@ def device_name(device: torch.device) -> str:
     """The product name of the device."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
+    return platform.processor() or platform.machine()
+
+
+def processor() -> str:
+    """The model of the CPU, and the vector instructions that PyTorch uses on it, which decide how sums are rounded."""
+    return f"{_processor_model()}, {torch.backends.cpu.get_cpu_capability()}"
+
+
+def _processor_model() -> str:
+    with suppress(OSError):  # Only Linux has the file, and some of its machines give no model.
+        for line in Path("/proc/cpuinfo").read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
 
 

@@ -17,7 +17,7 @@ from textual.binding import BindingType
 from textual.timer import Timer
 from textual.widgets import Input, TextArea
 
-from mnist_tui.errors import MnistTuiError, PresetError
+from mnist_tui.errors import MnistTuiError
 from mnist_tui.runs.control import Request
 from mnist_tui.runs.events import EpochEnded, Event, Notice, Progress, RunEnded, RunStarted
 from mnist_tui.settings.last_used import remember
@@ -239,10 +239,7 @@ class LabScreen(WorkerScreen):
 
     def use_settings(self, spec: RunSpec) -> None:
         """Loads the settings of a saved run, as changes of its preset if that can still be loaded."""
-        try:
-            base = presets.load(spec.name, self.request.models)
-        except PresetError:
-            base = spec
+        base = presets.base_of(spec, self.request.models)
         self.panes.use(Draft.of(spec, base), f"settings of {spec.name}")
 
     def action_revert(self) -> None:
