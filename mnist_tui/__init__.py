@@ -2,13 +2,14 @@
 
 A model and a recipe are PyTorch calls as data, a `RunSpec` holds them, training is a generator of events, and the run
 folder is written as the run goes. Each package has its own folder, and each file says in its first line what it is.
+`load`, `list_runs` and `train` here are the library (api.py), for scripts and notebooks.
 Imports point from the top of this list to its bottom; `lint-imports` checks it:
 
     cli/        the command line: main.py (the typer app, the entry point); commands in start.py (`mnist-tui` alone,
                 --list, --batch), lab.py (opens the dashboard; watch), train.py, lr_find.py, presets.py, runs.py,
-                compare.py, analyse.py, explain.py (the coach's rules), classify.py, config.py, doctor.py; what they
-                share in arguments.py (options made from settings), changes.py (--set), parsing.py, completion.py,
-                exit_code.py; headless.py and watch.py (events as lines or JSON)
+                export.py, compare.py, analyse.py, explain.py (the coach's rules), classify.py, config.py, doctor.py;
+                what they share in arguments.py (options made from settings), changes.py (--set), parsing.py,
+                completion.py, exit_code.py; headless.py and watch.py (events as lines or JSON)
     tui/        the dashboard: request.py (what it is opened with), app.py and its modes (modes.py); runner.py, the
                 thread that trains; how it ends (shutdown.py, supervisor.py); what all screens share: messages.py,
                 background.py (a worker thread), dialogs.py, help.py, keys.py, key_bar.py, text_field.py, status.py,
@@ -26,7 +27,9 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
       charts/   run_curves.py (a run as curves), curves.py, canvas.py (braille dots), plot.py, chart.py, zoom.py,
                 rates_plot.py (the learning-rate finder)
     report/     runs as a report to hand in
-    export/     a run in the formats of other programs
+    export/     a run in the formats of other programs: formats.py (the registry), write.py; onnx_model.py,
+                torch_program.py (torch.export), weights.py, history_csv.py, event_file.py (TensorBoard); a script of
+                its own: script.py and its template, script_layers.py, script_recipe.py, source.py (the layout)
     import_logs/  logs of other programs as runs
     training/   from a spec to a trained network; only here is torch used. session.py (a run from end to end), resume.py
                 (resume, extend), loop.py (the generator of events), state.py (a training between two steps), step.py,
@@ -65,3 +68,7 @@ the dashboard before its first frame. The presets are in models/, beside this pa
 wheel. The folders of tests/ are those of the package; tests/system/ holds what kills processes, fills disks, uses real
 terminals or builds wheels.
 """
+
+from mnist_tui.api import list_runs, load, train
+
+__all__ = ["list_runs", "load", "train"]

@@ -1,4 +1,4 @@
-"""Commands on saved runs: list, print, tag, annotate, delete, restore, export."""
+"""Commands on saved runs: list, print, tag, annotate, delete, restore."""
 
 import json
 import shutil
@@ -25,7 +25,7 @@ from mnist_tui.cli.completion import complete_runs
 from mnist_tui.cli.parsing import WordsCommand
 from mnist_tui.editor import edit
 from mnist_tui.errors import RunError, UsageError
-from mnist_tui.runs import annotations, archive, columns, filters, trash
+from mnist_tui.runs import annotations, columns, filters, trash
 from mnist_tui.runs.index import RunIndex, find_readable, find_run, grouped, matching, repeats
 from mnist_tui.runs.record import Run as SavedRun
 from mnist_tui.settings import settings
@@ -219,26 +219,4 @@ def restore_run(
         why = f"{len(names)} runs in the trash are called that" if names else "is not in the trash"
         raise RunError(f"{clean_line(run, 100)}: {why}; mnist-tui restore lists what is")
     print(trash.restore(next(folder for folder in deleted if folder.name == names[0])))
-    return 0
-
-
-@app.command("export", epilog=examples("mnist-tui export a17f a17f.zip", "mnist-tui export a17f copy --no-checkpoints"))
-@takes_settings("runs_dir")
-def export_run(
-    run: Run,
-    destination: Annotated[
-        Path,
-        typer.Argument(metavar="DESTINATION", help="A new folder, or FILE.zip, or FILE.tar.gz.", show_default=False),
-    ],
-    no_checkpoints: Annotated[
-        bool, typer.Option("--no-checkpoints", help="Copy the history without the weights.")
-    ] = False,
-    *,
-    given: Given,
-) -> int:
-    """Copy a run to a folder or an archive."""
-    saved = find_readable(run, settings_with(given).runs_dir)
-    if wrong := archive.wrong_destination(destination):
-        raise RunError(wrong)
-    print(archive.export(saved.folder, destination, checkpoints=not no_checkpoints))
     return 0
