@@ -24,8 +24,6 @@ class Format:
     """The files that are written, for an output path."""
     needs: tuple[str, ...] = ()
     """Packages that are installed only on request, as they are imported and as pip calls them."""
-    has_weights: bool = True
-    """Whether the trained network is needed, and with it torch."""
 
 
 def _onnx(run: Run, path: Path) -> tuple[bytes, ...]:
@@ -81,14 +79,13 @@ FORMATS = (
         ".py",
         files=lambda path: (path, path.with_suffix(".pt")),
     ),
-    Format("csv", "the epochs as a table", _csv, ".csv", has_weights=False),
+    Format("csv", "the epochs as a table", _csv, ".csv"),
     Format(
         "tensorboard",
         "the epochs in a log folder of TensorBoard",
         _tensorboard,
         files=_event_file_in,
         needs=("tensorboard",),
-        has_weights=False,
     ),
 )
 """Every format, in the order of the help."""

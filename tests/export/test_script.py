@@ -15,7 +15,7 @@ from torch import nn
 from mnist_tui.export import script_layers
 from mnist_tui.export.script import script
 from mnist_tui.export.script_recipe import loss_source, optimizer_source, scheduler_source, transform_sources
-from mnist_tui.export.source import Source, layout
+from mnist_tui.export.source import Names, Source, layout
 from mnist_tui.spec import catalog, presets
 from mnist_tui.spec.layers import COMPOSITE_LAYERS, Shape
 from mnist_tui.spec.layers.registry import TORCH_LAYERS
@@ -27,7 +27,8 @@ TAIL = "Flatten()\nLinear(10)"
 
 def with_train(spec: RunSpec, **train: object) -> RunSpec:
     """A spec with other settings of its recipe."""
-    return make_spec(spec.model_dump(mode="json") | {"train": spec.model_dump(mode="json")["train"] | train})
+    document: dict[str, Any] = spec.model_dump(mode="json")
+    return make_spec(document | {"train": document["train"] | train})
 
 
 def around(layer: str, shape: Shape) -> RunSpec:
@@ -42,6 +43,7 @@ LAYERS = {f"{text} on {shape}": around(text, shape) for text, shape in CASES}
 NESTED = """
 Conv2d(8, 3, in_channels=1, bias=False)  # a comment that is much too long to stand behind the layer that it is about
 Sequential(Residual(Conv2d(8, 3, padding=1), SqueezeExcite(2)), MaxPool2d(2))
+Residual(ReLU(inplace=True), Conv2d(8, 3, padding=1), ReLU(True))
 Parallel(Residual(Sequential(ReLU, Identity), shortcut=Parallel(Conv2d(4, 1), Conv2d(4, 1))), Conv2d(2, 1))  # short
 """
 RECIPES = {
@@ -153,7 +155,7 @@ TRANSFORMS = [
     "RandomApply(CenterCrop(22), 0.1)",
     "RandomOrder([RandomApply([Pad(2), CenterCrop(28)], p=rate), GaussianBlur(3)])",
 ]
-NAMES = {"rate": "RATE", "beta": 0.9, "epochs": 20, "steps_per_epoch": 938}
+NAMES: Names = {"rate": "RATE", "beta": 0.9, "epochs": 20, "steps_per_epoch": 938}
 """What names stand for: a variable of the script, and numbers."""
 
 
