@@ -140,10 +140,7 @@ def _paragraphs(run: Run, spec: RunSpec) -> Iterator[str]:
     if changes := read_rate_changes(run.folder):
         places = ", ".join(f"{each.learning_rate:g} after step {each.step} of epoch {each.epoch}" for each in changes)
         yield f"The learning rate was changed by hand, which this script does not repeat: {places}."
-    yield (
-        "Training again begins with the same weights, but does not give the same numbers: without --no-fuse, mnist-tui "
-        "fuses layers, which rounds differently. What else differs is said where it is."
-    )
+    yield _differences(run, spec)
 
 
 def _origin(run: Run) -> str:
@@ -158,6 +155,15 @@ def _result(run: Run, spec: RunSpec) -> str:
         f"The weights are those of epoch {run.best_epoch} of {run.epochs}: test accuracy {accuracy} (measured on: "
         f"{run.measured_on})." + (f" Target: {target}." if target else "")
     )
+
+
+def _differences(run: Run, spec: RunSpec) -> str:
+    """What is the same when the script trains again, and what is not."""
+    augmentation = "the run's augmentation had other random numbers" if spec.train.augment else ""
+    fusion = "the run's layers were fused, which rounds differently" if run.record.get("fused") is not False else ""
+    reasons = ", and ".join(filter(None, (augmentation, fusion)))
+    numbers = f"The numbers are not the same: {reasons}." if reasons else "The numbers are the same up to rounding."
+    return f"Training again begins with the same weights and the same order of images. {numbers}"
 
 
 def _wrapped(text: str) -> str:

@@ -1,14 +1,16 @@
 """The stand-alone script: its network is ours, its recipe is ours, and its text is as ruff leaves it."""
 
+import re
 import subprocess
 import sys
+from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from helpers.exports import RICH, executed, script_of, unsaved_run
+from helpers.exports import RICH, executed, script_of, unsaved_run, write_as_mnist
 from helpers.layer_cases import CASES
 from torch import nn
 
@@ -21,6 +23,7 @@ from mnist_tui.spec.layers import COMPOSITE_LAYERS, Shape
 from mnist_tui.spec.layers.registry import TORCH_LAYERS
 from mnist_tui.spec.run_spec import RunSpec, make_spec
 from mnist_tui.training import augment, build
+from mnist_tui.training.data import Dataset
 
 TAIL = "Flatten()\nLinear(10)"
 
@@ -46,7 +49,7 @@ Sequential(Residual(Conv2d(8, 3, padding=1), SqueezeExcite(2)), MaxPool2d(2))
 Residual(ReLU(inplace=True), Conv2d(8, 3, padding=1), ReLU(True))
 Parallel(Residual(Sequential(ReLU, Identity), shortcut=Parallel(Conv2d(4, 1), Conv2d(4, 1))), Conv2d(2, 1))  # short
 """
-RECIPES = {
+RECIPES: dict[str, dict[str, object]] = {
     "plateau on training": {"scheduler": "ReduceLROnPlateau()"},
     "plateau on accuracy": {"scheduler": 'ReduceLROnPlateau("max", patience=2)', "validation_images": 1000},
     "plateau on validation": {"scheduler": "ReduceLROnPlateau(mode='min')", "validation_images": 1000},
@@ -227,6 +230,22 @@ def test_losses(call: str) -> None:
     assert evaluated(loss_source(spec, NAMES)).label_smoothing == build.loss(spec).label_smoothing
 
 
+@pytest.mark.parametrize("name", ["era5", "v3", *RECIPES])
+def test_every_recipe_trains(name: str, digits: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """To its end, on a few images; a rule that is met stops it before."""
+    write_as_mnist(digits.train.take(torch.arange(120)), digits.test.take(torch.arange(30)), tmp_path)
+    text = re.sub(r"sizes = \[1000, 59000\]", "sizes = [20, 100]", script_of(SPECS[name]))
+    text = text.replace(">= 0.99", ">= 0.0")
+    names = executed(text)
+    torch.manual_seed(0)
+    names["train"](Namespace(data_dir=str(tmp_path), epochs=3, workers=0, save=None), torch.device("cpu"))
+    lines = capsys.readouterr().out.splitlines()
+
+    assert len(lines) == (1 if name in ("era5", "stopping rules") else 3)
+    assert all(line.startswith(f"epoch {epoch}/3  train ") for epoch, line in enumerate(lines, start=1))
+    assert ("  val " in lines[0]) == ("sizes = " in text)
+
+
 # --- its text ---
 
 
@@ -296,6 +315,22 @@ def test_what_the_docstring_says(rich_run: Any) -> None:
     assert f"test accuracy {rich_run.best_accuracy:.2%}" in text
     assert "digits test 360, best epoch chosen on the test set" in text
     assert "This script reads MNIST" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "fused", "sentence"),
+    [
+        ("iter5", True, "random numbers, and the run's layers were fused, which rounds differently."),
+        ("iter5", False, "not the same: the run's augmentation had other random numbers."),
+        ("v3", True, "not the same: the run's layers were fused, which rounds differently."),
+        ("v3", False, "The numbers are the same up to rounding."),
+    ],
+)
+def test_what_training_again_gives(name: str, fused: bool, sentence: str) -> None:
+    """As tests/export/test_script_alone.py measures it."""
+    text = script(unsaved_run(PRESETS[name], fused=fused), Path("script.py"))
+
+    assert sentence in " ".join(text.split())
 
 
 def test_a_learning_rate_that_was_changed_by_hand(rich_run: Any, tmp_path: Path) -> None:

@@ -5,15 +5,13 @@ and so the losses are those of a run with --no-fuse up to rounding, and close to
 cannot be equal, since mnist-tui draws its random numbers for whole batches: there, only the order of the labels is.
 """
 
-import struct
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 import torch
-from helpers.exports import RICH, train_on_digits
+from helpers.exports import RICH, train_on_digits, write_as_mnist
 from torch import Tensor
 
 from mnist_tui.export.script import script_files
@@ -22,7 +20,7 @@ from mnist_tui.runs.events import EpochEnded
 from mnist_tui.runs.record import Run
 from mnist_tui.spec import presets
 from mnist_tui.training import loop
-from mnist_tui.training.data import Dataset, Images
+from mnist_tui.training.data import Dataset
 from mnist_tui.training.predict import load_network
 from mnist_tui.training.session import make_training
 
@@ -82,14 +80,6 @@ class Alone:
     best: dict[str, Tensor]
 
 
-def as_mnist(images: Images, folder: Path, name: str) -> None:
-    """Writes images as two of MNIST's files."""
-    folder.mkdir(parents=True, exist_ok=True)
-    pixels, labels = images.pixels.numpy().tobytes(), bytes(images.labels.tolist())
-    (folder / f"{name}-images-idx3-ubyte").write_bytes(struct.pack(">4i", 2051, len(images), 28, 28) + pixels)
-    (folder / f"{name}-labels-idx1-ubyte").write_bytes(struct.pack(">2i", 2049, len(images)) + labels)
-
-
 @pytest.fixture(scope="module")
 def inputs() -> Tensor:
     """Images of noise."""
@@ -100,8 +90,7 @@ def inputs() -> Tensor:
 def alone(digits: Dataset, inputs: Tensor, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Alone]:
     """Every run and its script; one process for all, since torch and torchvision take seconds to load."""
     work = tmp_path_factory.mktemp("alone")
-    as_mnist(digits.train, work / "data" / "MNIST" / "raw", "train")
-    as_mnist(digits.test, work / "data" / "MNIST" / "raw", "t10k")
+    write_as_mnist(digits.train, digits.test, work / "data")
     torch.save(inputs, work / "inputs.pt")
     runs = {name: train_on_digits(spec, work / "runs" / name, fuse=False) for name, spec in SPECS.items()}
     for name, run in runs.items():

@@ -1,5 +1,6 @@
 """What the tests of exports share: a network with everything in it, runs of it, and scripts in the test's process."""
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from mnist_tui.runs.record import Run
 from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec, make_spec
 from mnist_tui.training import session
+from mnist_tui.training.data import Images
 
 RICH = make_spec(
     {
@@ -78,3 +80,13 @@ def executed(text: str, path: Path = Path("script.py")) -> dict[str, Any]:
     names: dict[str, Any] = {"__name__": "script", "__file__": str(path)}
     exec(compile(text, path, "exec"), names)
     return names
+
+
+def write_as_mnist(train: Images, test: Images, data_dir: Path) -> None:
+    """Writes images as the four files of MNIST, where torchvision finds them."""
+    raw = data_dir / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name, images in {"train": train, "t10k": test}.items():
+        pixels, labels = images.pixels.numpy().tobytes(), bytes(images.labels.tolist())
+        (raw / f"{name}-images-idx3-ubyte").write_bytes(struct.pack(">4i", 2051, len(images), 28, 28) + pixels)
+        (raw / f"{name}-labels-idx1-ubyte").write_bytes(struct.pack(">2i", 2049, len(images)) + labels)
