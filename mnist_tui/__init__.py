@@ -2,6 +2,7 @@
 
 A model and a recipe are PyTorch calls as data, a `RunSpec` holds them, training is a generator of events, and the run
 folder is written as the run goes. Each package has its own folder, and each file says in its first line what it is.
+`load`, `list_runs` and `train` here are the library (api.py), for scripts and notebooks.
 Imports point from the top of this list to its bottom; `lint-imports` checks it:
 
     cli/        the command line: main.py (the typer app, the entry point); commands in start.py (`mnist-tui` alone,
@@ -31,7 +32,9 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
     sweep/      many runs: jobs.py and worker.py (a process that trains what it is sent), pool.py (several of them),
                 preload.py, in_order.py
     report/     runs as a report to hand in
-    export/     a run in the formats of other programs
+    export/     a run in the formats of other programs: formats.py (the registry), write.py; onnx_model.py,
+                torch_program.py (torch.export), weights.py, history_csv.py, event_file.py (TensorBoard); a script of
+                its own: script.py and its template, script_layers.py, script_recipe.py, source.py (the layout)
     import_logs/  logs of other programs as runs
     training/   from a spec to a trained network; only here is torch used. session.py (a run from end to end), resume.py
                 (resume, extend), reproduce.py, loop.py (the generator of events), state.py (a training between two
@@ -73,3 +76,7 @@ the dashboard before its first frame. The presets are in models/, the course bri
 checkout and inside it in a wheel. The folders of tests/ are those of the package; tests/system/ holds what kills
 processes, fills disks, uses real terminals or builds wheels.
 """
+
+from mnist_tui.api import list_runs, load, train
+
+__all__ = ["list_runs", "load", "train"]

@@ -19,6 +19,7 @@
         DataError                      the data set
           DownloadError                its download
         DeviceError                    the device
+        MissingPackageError            a package that is installed only on request
         StorageError                   a run folder
           RunError                  2  there is no such run, or it cannot do what was asked
           CheckpointError              a checkpoint
@@ -167,6 +168,10 @@ class DeviceError(MachineError):
         super().__init__(message)
         self.why = why
         """The reason alone, without the device's name and the advice."""
+
+
+class MissingPackageError(MachineError):
+    """A package of an extra is not installed; the message says how to install it."""
 
 
 class StorageError(MachineError):

@@ -26,6 +26,7 @@ FIRST = (
     "cli.runs",
     "cli.analyse",
     "cli.classify",
+    "cli.export",
     "cli.explain",
     "cli.lr_find",
     "cli.config",
@@ -97,6 +98,14 @@ def test_what_answers_first_loads_nothing_heavy(name: str) -> None:
 
     assert {f"mnist_tui.{module}" for module in modules} <= imported
     assert imported & HEAVY == set()
+
+
+def test_the_library_loads_nothing_before_it_is_called() -> None:
+    """`import mnist_tui` has the public functions, and loads neither torch nor pydantic."""
+    imported = _imported_by("api")
+
+    assert "mnist_tui.api" in imported
+    assert imported & (HEAVY | {"pydantic"}) == set()
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ from mnist_tui.cli import (
     config,
     doctor,
     explain,
+    export,
     lab,
     lr_find,
     notes,
@@ -31,7 +32,10 @@ from mnist_tui.cli import (
 from mnist_tui.cli.exit_code import exit_code_of
 from mnist_tui.cli.parsing import GroupCommand, MainCommand
 
-GROUPS = (presets, lr_find, train, repro, lab, runs, notes, compare, briefs, analyse, explain, classify, doctor)
+GROUPS = (
+    *(presets, lr_find, train, repro, lab, runs, notes, export, compare, briefs),
+    *(analyse, explain, classify, doctor),
+)
 """Modules with commands, in the order of the help."""
 
 

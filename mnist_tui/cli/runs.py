@@ -1,4 +1,4 @@
-"""Commands on saved runs: list, print, tag, delete, restore, export."""
+"""Commands on saved runs: list, print, tag, delete, restore."""
 
 import json
 import shutil
@@ -24,7 +24,7 @@ from mnist_tui.cli.arguments import (
 from mnist_tui.cli.completion import complete_runs
 from mnist_tui.cli.parsing import WordsCommand
 from mnist_tui.errors import RunError, UsageError
-from mnist_tui.runs import annotations, archive, columns, filters, trash
+from mnist_tui.runs import annotations, columns, filters, trash
 from mnist_tui.runs.index import RunIndex, choose_name, find_readable, find_run, grouped, repeats
 from mnist_tui.runs.record import Run as SavedRun
 from mnist_tui.settings import settings
@@ -204,26 +204,4 @@ def restore_run(
     by_name = {folder.name: folder for folder in deleted}
     name = choose_name(run, Path(run).name, list(by_name), "is not in the trash; mnist-tui restore lists what is")
     print(trash.restore(by_name[name]))
-    return 0
-
-
-@app.command("export", epilog=examples("mnist-tui export a17f a17f.zip", "mnist-tui export a17f copy --no-checkpoints"))
-@takes_settings("runs_dir")
-def export_run(
-    run: Run,
-    destination: Annotated[
-        Path,
-        typer.Argument(metavar="DESTINATION", help="A new folder, or FILE.zip, or FILE.tar.gz.", show_default=False),
-    ],
-    no_checkpoints: Annotated[
-        bool, typer.Option("--no-checkpoints", help="Copy the history without the weights.")
-    ] = False,
-    *,
-    given: Given,
-) -> int:
-    """Copy a run to a folder or an archive."""
-    saved = find_readable(run, settings_with(given).runs_dir)
-    if wrong := archive.wrong_destination(destination):
-        raise RunError(wrong)
-    print(archive.export(saved.folder, destination, checkpoints=not no_checkpoints))
     return 0

@@ -86,7 +86,7 @@ def test_a_wheel_holds_the_package_and_its_presets(wheel: Path) -> None:
     assert {f"mnist_tui/models/{name}.toml" for name in presets.builtin_names()} <= set(names)
     assert {f"mnist_tui/briefs/{name}.toml" for name in briefs.builtin_names()} <= set(names)
     assert {"mnist_tui/data/digits.gz", "mnist_tui/data/README.md"} <= set(names)
-    sources = [path for kind in ("py", "tcss") for path in (ROOT / "mnist_tui").rglob(f"*.{kind}")]
+    sources = [path for kind in ("py", "tcss", "jinja") for path in (ROOT / "mnist_tui").rglob(f"*.{kind}")]
     assert {str(path.relative_to(ROOT)) for path in sources} <= set(names)
     assert sorted(top for top in tops if not top.endswith(".dist-info")) == ["mnist_tui"]
 
