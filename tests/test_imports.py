@@ -28,6 +28,9 @@ FIRST = (
     "cli.classify",
     "cli.explain",
     "cli.lr_find",
+    "cli.notes",
+    "cli.repro",
+    "cli.specs",
     "cli.config",
 )
 """Modules and packages whose answer does not wait for torch."""
@@ -124,6 +127,8 @@ def test_training_does_not_wait_for_torchvision_or_scikit_learn() -> None:
         ["--batch", "itr5"],
         ["--batch", "iter5", "--set", "epochs=-1"],
         ["resume", "--help"],
+        ["repro", "nosuch"],
+        ["lr-find", "nosuch"],
     ],
     ids=" ".join,
 )
