@@ -29,6 +29,9 @@ FIRST = (
     "cli.export",
     "cli.explain",
     "cli.lr_find",
+    "cli.notes",
+    "cli.repro",
+    "cli.specs",
     "cli.config",
     "cli.briefs",
 )
@@ -146,6 +149,8 @@ def test_training_does_not_wait_for_torchvision_or_scikit_learn() -> None:
         ["--batch", "itr5"],
         ["--batch", "iter5", "--set", "epochs=-1"],
         ["resume", "--help"],
+        ["repro", "nosuch"],
+        ["lr-find", "nosuch"],
     ],
     ids=" ".join,
 )

@@ -59,8 +59,8 @@ def repro(
 ) -> int:
     """Train a saved run again and say whether every number is the same.
 
-    It is trained as it was begun: design, seed, data, device, threads, and changes of the learning rate by hand.
-    Otherwise says which epoch and number differs first, by how much, and what differs around it.
+    It is trained as it was begun: design, seed, data, device, threads, and changes of the learning rate by hand. If a
+    number differs, prints the epoch, by how much, and what differs around it: versions, processor, threads, ….
     """
     options = resume_options(given)
     from mnist_tui.runs import index, storage

@@ -55,7 +55,7 @@ class Run:
     """run.json; {} where there is none."""
     end: Mapping[str, Any] = field(default_factory=dict)
     """end.json; {} where there is none."""
-    short_id: str = ""
+    short_id: str = field(default="", compare=False)
     """The shortest end of its name that no other run of the runs directory has; "" where the others are not known."""
 
     @property
