@@ -25,7 +25,8 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
       draw/     screen.py, canvas.py (mouse and keys), answers_view.py, jobs.py
       charts/   run_curves.py (a run as curves), curves.py, canvas.py (braille dots), plot.py, chart.py, zoom.py,
                 rates_plot.py (the learning-rate finder)
-    report/     runs as a report to hand in
+    report/     runs as a report to hand in: figures in curves_svg.py and confusion_svg.py (svg.py and svg_chart.py draw
+                them), images_png.py
     export/     a run in the formats of other programs
     import_logs/  logs of other programs as runs
     training/   from a spec to a trained network; only here is torch used. session.py (a run from end to end), resume.py
@@ -36,7 +37,8 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 classify.py (drawn digits), activations.py (layer outputs, class maps)
     analysis/   what saved runs say: comparison.py, statistics.py, run_diff.py (two runs); saved_predictions.py,
                 confusion.py, mistakes.py, label_errors.py, calibration.py, run_analysis.py (all of it for one run); as
-                text: tables.py, markdown.py, analysis_report.py, plots.py, text_images.py
+                text: tables.py, markdown.py, analysis_report.py, plots.py, text_images.py; for drawings: axes.py
+                (limits, ticks), palette.py (colours, markers)
       coach/    what to change: rules.py (the registry) over curves.py, rates.py, network.py, target.py;
                 evidence.py and edits.py (what a rule gets and what it suggests)
     runs/       events.py and metrics.py (what happens in a run, and the registry of its numbers), control.py (stop,

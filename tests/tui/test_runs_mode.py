@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Input, OptionList, Static, TextArea
 
+from mnist_tui.analysis.palette import COLOURS
 from mnist_tui.runs import annotations, trash
 from mnist_tui.spec import presets
 from mnist_tui.spec.draft import Draft
@@ -28,7 +29,7 @@ from mnist_tui.tui.runner import Runner
 from mnist_tui.tui.runs.detail import RunDetail
 from mnist_tui.tui.runs.run_screen import RunScreen
 from mnist_tui.tui.runs.screen import RunsScreen
-from mnist_tui.tui.runs.selection import COLOURS, names_of
+from mnist_tui.tui.runs.selection import names_of
 from mnist_tui.tui.runs.sort_dialog import SortDialog
 from mnist_tui.tui.runs.table import RunTable
 

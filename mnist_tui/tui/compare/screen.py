@@ -13,6 +13,7 @@ from textual.widgets import Static
 
 from mnist_tui.analysis import comparison, markdown, tables
 from mnist_tui.analysis.comparison import MEASURES, Arm, Measure
+from mnist_tui.analysis.palette import colour, marker
 from mnist_tui.text import in_ascii
 from mnist_tui.tui import clipboard
 from mnist_tui.tui.background import WorkerScreen
@@ -20,7 +21,7 @@ from mnist_tui.tui.compare.overlay import COMPARED, Overlay, lines_of
 from mnist_tui.tui.help import help_on
 from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.keys import with_ids
-from mnist_tui.tui.runs.selection import RunSelection, colour, marker
+from mnist_tui.tui.runs.selection import RunSelection
 from mnist_tui.tui.status import Headline
 
 GAP = "  "

@@ -15,19 +15,6 @@ RunGroup = Sequence[Run]
 Names = tuple[str, ...]
 """The folders of a row, which stay the same when its runs are read again."""
 
-COLOURS = (
-    ("#e69f00", "#b06000"),
-    ("#56b4e9", "#0072b2"),
-    ("#cc79a7", "#9c3f76"),
-    ("#2fbf8f", "#00735a"),
-    ("#ff7f50", "#c23b00"),
-    ("#b3b3b3", "#5c5c5c"),
-    ("#d6cf3a", "#7a7400"),
-)
-"""Okabe and Ito's palette, for the dark theme and darkened for the light one; a marked row keeps its colour."""
-MARKERS = ("●", "■", "▲", "◆", "✕", "○", "□", "△", "◇", "+", "★")
-ASCII_MARKERS = ("o", "x", "+", "#", "%", "@", "=", "&", "$", "~", "^")
-
 
 @dataclass
 class RunSelection:
@@ -90,13 +77,3 @@ class RunSelection:
 def names_of(group: RunGroup) -> Names:
     """The names of the folders of a row."""
     return tuple([run.id for run in group])
-
-
-def colour(color: int, is_dark: bool) -> str:
-    """The colour of a color index in a theme."""
-    return COLOURS[color % len(COLOURS)][0 if is_dark else 1]
-
-
-def marker(color: int, ascii_only: bool) -> str:
-    """The marker of a color index, so that no line is identified by its colour alone."""
-    return (ASCII_MARKERS if ascii_only else MARKERS)[color % len(MARKERS)]
