@@ -21,6 +21,7 @@ from mnist_tui.cli import (
     lab,
     lr_find,
     presets,
+    report,
     runs,
     start,
     train,
@@ -28,7 +29,7 @@ from mnist_tui.cli import (
 from mnist_tui.cli.exit_code import exit_code_of
 from mnist_tui.cli.parsing import GroupCommand, MainCommand
 
-GROUPS = (presets, lr_find, train, lab, runs, compare, analyse, explain, classify, doctor)
+GROUPS = (presets, lr_find, train, lab, runs, compare, report, analyse, explain, classify, doctor)
 """Modules with commands, in the order of the help."""
 
 

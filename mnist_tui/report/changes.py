@@ -11,6 +11,7 @@ from mnist_tui.analysis.run_diff import (
     provenance,
 )
 from mnist_tui.runs.record import Run
+from mnist_tui.spec.summary import layer_counts
 from mnist_tui.text import clean_line
 
 MAX_ITEMS = 5
@@ -52,13 +53,21 @@ def _with_seed(before: Arm, after: Arm) -> bool:
 
 
 def _layer_items(before: Run, after: Run) -> list[str]:
-    """The changed layers, or how many were added, removed and changed."""
+    """The changed layers; of more than `MAX_LAYERS` how many there are more of each family, and how many changed."""
     changed = [change for change in layer_differences(before, after) if change.kind != "same"]
     if len(changed) <= MAX_LAYERS:
         return [layer_words(change) for change in changed]
-    kinds = [change.kind for change in changed]
-    counts = [f"{kinds.count(kind)} {kind}" for kind in ("added", "removed", "changed") if kind in kinds]
-    return [f"layers: {', '.join(counts)}"]
+    old, new = layer_counts(before.layers), layer_counts(after.layers)
+    more = {family: new.get(family, 0) - old.get(family, 0) for family in old | new}
+    parts = [_more(count, family) for family, count in more.items() if count]
+    edited = sum(change.kind == "changed" for change in changed)
+    parts += [f"{edited} changed"] if edited else []
+    return [f"layers: {', '.join(parts) or f'{len(changed)} added, removed or moved'}"]
+
+
+def _more(count: int, family: str) -> str:
+    """`+2 convolutions`, `−1 pool`."""
+    return f"{'+' if count > 0 else '−'}{abs(count)} {family if abs(count) > 1 else family.removesuffix('s')}"
 
 
 def _is_of_new_call(name: str, changed: set[str]) -> bool:

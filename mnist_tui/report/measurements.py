@@ -4,6 +4,7 @@ from collections.abc import Hashable, Sequence
 
 from mnist_tui.analysis.comparison import Arm
 from mnist_tui.report.model import Measurement
+from mnist_tui.runs.columns import NOT_MNIST
 from mnist_tui.runs.record import Run
 from mnist_tui.text import clean_line
 
@@ -27,8 +28,13 @@ def _facts(run: Run) -> tuple[str, str, str, str]:
 
 def _data(run: Run) -> str:
     name, sha, test_images = run.data
-    parts = [(run.part("dataset").get("train_images"), "training"), (run.part("dataset").get("val_images"), "validation")]
-    counts = [f"{count:,} {what}" for count, what in [*parts, (test_images, "test")] if isinstance(count, int) and count]
+    parts = [
+        (run.part("dataset").get("train_images"), "training"),
+        (run.part("dataset").get("val_images"), "validation"),
+    ]
+    counts = [
+        f"{count:,} {what}" for count, what in [*parts, (test_images, "test")] if isinstance(count, int) and count
+    ]
     images = f": {', '.join(counts)} images" if counts else ""
     return f"{name or 'unknown'}{images}" + (f" (SHA-256 {sha[:8]}…)" if sha else "")
 
@@ -47,9 +53,14 @@ def number_ranges(numbers: Sequence[int]) -> str:
 def comparison_remarks(arms: Sequence[Arm]) -> tuple[str, ...]:
     """Why accuracies of some steps must not be compared with those of others; () where all may be."""
     remarks = []
+    names = {arm.runs[0].dataset or "unknown data" for arm in arms}
+    if "mnist" not in names:
+        remarks.append(f"All of this was measured on {' and '.join(sorted(names))}, {NOT_MNIST}.")
     data = _steps_by(arms, [arm.runs[0].data for arm in arms])
     if len(data) > 1:
-        names = [f"{arms[numbers[0] - 1].runs[0].dataset or 'unknown'} (steps {number_ranges(numbers)})" for numbers in data]
+        names = [
+            f"{arms[numbers[0] - 1].runs[0].dataset or 'unknown'} (steps {number_ranges(numbers)})" for numbers in data
+        ]
         remarks.append(f"Tested on different images, so their accuracies do not compare: {', '.join(names)}.")
     chosen = _steps_by(arms, [arm.runs[0].chosen_by for arm in arms])
     if len(chosen) > 1:

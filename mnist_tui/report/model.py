@@ -1,7 +1,7 @@
 """What a report says, as data: everything that a template can name. Texts are plain where nothing else is said."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from mnist_tui.analysis.coach.evidence import Advice
@@ -9,17 +9,27 @@ from mnist_tui.analysis.confusion import ConfusedPair, Matrix
 from mnist_tui.analysis.mistakes import ImagePrediction
 from mnist_tui.analysis.statistics import Interval
 
+Format = Literal["md", "html"]
+"""Markdown with its figures beside it, or one HTML file."""
+
 
 @dataclass(frozen=True)
 class Result:
     """A measured number of a step; of several seeds their mean."""
 
-    text: str
-    """As the table shows it: `99.41%`, of several seeds `99.41% (99.32–99.48)`; "-" where it was not measured."""
-    mean: float | None
-    """A fraction."""
-    interval: Interval | None
-    """The 95% interval of the mean; None for a single run, and for seeds that are all equal."""
+    value: str
+    """`99.41%`; "-" where it was not measured."""
+    range: str = ""
+    """`99.32–99.48`, the 95% interval of the mean; "" for a single run, and for seeds that are all equal."""
+    mean: float | None = None
+    """The value as a fraction."""
+    interval: Interval | None = None
+    """The interval as fractions."""
+
+    @property
+    def text(self) -> str:
+        """`99.41%`, of several seeds `99.41% (99.32–99.48)`."""
+        return f"{self.value} ({self.range})" if self.range else self.value
 
 
 @dataclass(frozen=True)
@@ -86,6 +96,8 @@ class Step:
     """The preset's title; "" without one."""
     run: str
     """The name of the first run's folder."""
+    first: str
+    """Name and seed of the first run: `iter5 s0`."""
     seeds: str
     """`seed 0`, `3 seeds`."""
     count: int
@@ -122,9 +134,7 @@ class Step:
     recipe: tuple[tuple[str, str], ...]
     """Names of settings with their values; () where this version cannot read the spec."""
     layer_table: str
-    """The layer table with its totals and the receptive field; "" where the layers are not known."""
-    torchsummary: str
-    """The layer table in torchsummary's form; "" where the layers are not known."""
+    """The layer table with its totals, with --torchsummary in that form; "" where the layers are not known."""
     receptive_field: str
     epoch_log: str
     """A line for each epoch; "" where none was finished."""
@@ -184,3 +194,12 @@ class Report:
     def unwritten(self) -> tuple[tuple[Step, Note], ...]:
         """The parts of notes that are to be written, with their steps."""
         return tuple((step, note) for step in self.steps for note in step.notes if not note.text)
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A report as text, and the figures that belong beside it."""
+
+    text: str
+    files: dict[str, bytes] = field(default_factory=dict)
+    """By their names; none where they are inside the text."""

@@ -1,6 +1,7 @@
 """The steps of a report: the facts of a run, or of several seeds of one recipe, as texts and numbers."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
@@ -24,18 +25,31 @@ from mnist_tui.text import clean_line
 _percent, _points = metric("test_accuracy").text, metric("gap").text
 
 
-def make_step(
-    number: int, arm: Arm, before: Arm | None, runs: Sequence[Run], data_dir: Path | None
-) -> Step:
-    """A step; `before` is the one before it, `runs` are those in which the coach looks for other seeds."""
+@dataclass(frozen=True)
+class Surroundings:
+    """What the steps of a report have in common."""
+
+    runs: Sequence[Run]
+    """The runs among which the coach looks for other seeds."""
+    data_dir: Path | None
+    """Where MNIST is, for the pictures of mistakes."""
+    is_torchsummary: bool
+    """Whether layer tables are in torchsummary's form."""
+    is_mixed: bool
+    """Whether some of the runs are on other data, so that each step must say what it is on."""
+
+
+def make_step(number: int, arm: Arm, before: Arm | None, surroundings: Surroundings) -> Step:
+    """A step of a report; `before` is the one before it."""
     run, spec = arm.runs[0], arm.runs[0].spec
-    predictions, worst, not_shown = predictions_of(run, data_dir)
+    predictions, worst, not_shown = predictions_of(run, surroundings.data_dir)
     draw = figures.StepFigures(number, arm)
     return Step(
         number=number,
         name=run.name,
         title=spec.title if spec else "",
         run=run.id,
+        first=run.title,
         seeds=columns.seed_words(arm.runs),
         count=len(arm.runs),
         results=tuple(map(_seed_result, arm.runs)) if len(arm.runs) > 1 else (),
@@ -51,14 +65,13 @@ def make_step(
         train=_accuracy(_known(arm, _train_accuracy)),
         gap=_gap(_known(arm, lambda each: each.gap)),
         target=_text("target", arm),
-        remarks=tuple(_remarks(arm)),
+        remarks=tuple(_remarks(arm, surroundings.is_mixed)),
         notes=notes_of(arm.runs),
         recipe=_recipe(spec) if spec else (),
-        layer_table=_layer_table(spec) if spec else "",
-        torchsummary=summary.torchsummary(spec) if spec else "",
+        layer_table=_layer_table(spec, surroundings.is_torchsummary) if spec else "",
         receptive_field=summary.receptive_field_sentence(run.layers) if run.layers else "",
         epoch_log=epoch_log(run),
-        advice=tuple(advise_on(run, runs)),
+        advice=tuple(advise_on(run, surroundings.runs)),
         accuracy_curves=draw.curves("accuracy"),
         loss_curves=draw.curves("loss"),
         predictions=predictions,
@@ -87,14 +100,14 @@ def _train_accuracy(run: Run) -> float | None:
 def _accuracy(values: Sequence[float]) -> Result:
     """The mean accuracy, with its interval where there are several seeds."""
     if not values:
-        return Result("-", None, None)
+        return Result("-")
     mean, interval = fmean(values), statistics.mean_interval(values)
-    ends = f" ({100 * interval[0]:.2f}–{100 * interval[1]:.2f})" if interval else ""
-    return Result(f"{_percent(mean)}{ends}", mean, interval)
+    ends = f"{100 * interval[0]:.2f}–{100 * interval[1]:.2f}" if interval else ""
+    return Result(_percent(mean), ends, mean, interval)
 
 
 def _gap(values: Sequence[float]) -> Result:
-    return Result(_points(fmean(values)), fmean(values), None) if values else Result("-", None, None)
+    return Result(_points(fmean(values)), mean=fmean(values)) if values else Result("-")
 
 
 def _seed_result(run: Run) -> SeedResult:
@@ -105,11 +118,11 @@ def _seed_result(run: Run) -> SeedResult:
 # --- what is remarkable ---
 
 
-def _remarks(arm: Arm) -> list[str]:
+def _remarks(arm: Arm, is_mixed: bool) -> list[str]:
     """What a reader must know about the numbers of a step."""
     run = arm.runs[0]
     remarks = [f"{each.title} {each.state}: {each.reason}" for each in arm.runs if each.state != "completed"]
-    if run.dataset != "mnist":
+    if is_mixed and run.dataset != "mnist":
         remarks.append(f"Measured on {run.dataset or 'unknown data'}, {columns.NOT_MNIST}.")
     if run.chosen_by == "validation":
         remarks.append("The best epoch was chosen on validation images, not on the test set.")
@@ -122,9 +135,9 @@ def _remarks(arm: Arm) -> list[str]:
 # --- network and recipe ---
 
 
-def _layer_table(spec: RunSpec) -> str:
+def _layer_table(spec: RunSpec, is_torchsummary: bool) -> str:
     """The layer table of `mnist-tui show`, without its heading and source."""
-    return summary.table(spec).partition("\n\n")[2]
+    return summary.torchsummary(spec) if is_torchsummary else summary.table(spec).partition("\n\n")[2]
 
 
 def _recipe(spec: RunSpec) -> tuple[tuple[str, str], ...]:
