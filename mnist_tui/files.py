@@ -55,24 +55,26 @@ def no_place(folder: Path) -> str | None:
         return f"cannot be read: {error.strerror}"
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, is_synced: bool = True) -> None:
     """Writes `content` to `path` so that a crash leaves the old file or the new one, never a part; raises `OSError`.
 
     A temporary file in the same folder is written, synced and renamed, then the folder is synced: without the last
-    step a power cut can undo the rename (Pillai et al., OSDI 2014).
+    step a power cut can undo the rename (Pillai et al., OSDI 2014). Without `is_synced`, for many files that can be
+    made again, only a power cut, not a crash of the program, may leave a part.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        write_all(temporary, content, flags)
+        write_all(temporary, content, flags, is_synced)
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    if is_synced:
+        sync_folder(path.parent)
 
 
-def write_all(path: Path, content: bytes, flags: int) -> None:
+def write_all(path: Path, content: bytes, flags: int, is_synced: bool = True) -> None:
     """Writes every byte and syncs the file; raises `OSError`, also where the disk takes only a part."""
     descriptor = os.open(path, flags, 0o644)
     try:
@@ -82,7 +84,8 @@ def write_all(path: Path, content: bytes, flags: int) -> None:
             if count == 0:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             written += count
-        os.fsync(descriptor)
+        if is_synced:
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

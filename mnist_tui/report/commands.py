@@ -2,6 +2,8 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import cache
 
 from mnist_tui.errors import MnistTuiError
 from mnist_tui.runs.record import Run
@@ -25,18 +27,20 @@ def commands_of(runs: Sequence[Run]) -> tuple[str, ...]:
 
 
 def _preset_options(spec: RunSpec) -> str:
-    """The preset of a spec and what is set on it; "" where that does not give this network and recipe."""
-    if spec.name not in presets.find():  # A name from a file is no path to read.
+    """The preset of a spec and what is set on it; "" where settings alone do not give this network and recipe."""
+    preset = _preset(spec.name)
+    if preset is None or preset.layers != spec.layers or preset.knobs.keys() != spec.knobs.keys():
         return ""
-    try:
-        preset = presets.load(spec.name)
-        changes = _changes(preset, spec)
-        same = preset.with_settings(changes) if changes else preset
-    except MnistTuiError:
-        return ""
-    if (same.layers, same.knobs, _recipe(same)) != (spec.layers, spec.knobs, _recipe(spec)):
-        return ""
-    return f"{shlex.quote(spec.name)} {as_options(changes)}".strip()
+    return f"{shlex.quote(spec.name)} {as_options(_changes(preset, spec))}".strip()
+
+
+@cache
+def _preset(name: str) -> RunSpec | None:
+    if name not in presets.find():  # A name from a file is no path to read.
+        return None
+    with suppress(MnistTuiError):
+        return presets.load(name)
+    return None
 
 
 def _changes(preset: RunSpec, spec: RunSpec) -> dict[str, str]:

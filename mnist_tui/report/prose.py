@@ -1,6 +1,7 @@
 """What people wrote into notes, as a part of a report: Markdown below the report's own headings, or HTML."""
 
 import re
+from functools import cache
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -15,7 +16,7 @@ _OPENED = re.compile("<!--(?!.*?-->)", re.DOTALL)
 def as_markdown(text: str) -> str:
     """The text with its headings moved below the report's; what is left open in it ends with it."""
     lines = text.splitlines()
-    tokens = _parser().parse(text)
+    tokens = _parser(with_html=True).parse(text)
     for token in tokens:
         if token.type == "heading_open" and token.map and token.markup.startswith("#"):
             lines[token.map[0]] = re.sub("#+", "#" * _moved(token), lines[token.map[0]], count=1)
@@ -25,7 +26,7 @@ def as_markdown(text: str) -> str:
 
 def as_html(text: str) -> Markup:
     """The text as HTML: its own HTML is shown as text, and pictures as links, so that nothing is loaded or run."""
-    parser = _parser().disable(["image", "html_block", "html_inline"])
+    parser = _parser(with_html=False)
     tokens = parser.parse(text)
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):
@@ -33,8 +34,10 @@ def as_html(text: str) -> Markup:
     return Markup(parser.renderer.render(tokens, parser.options, {}))
 
 
-def _parser() -> MarkdownIt:
-    return MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+@cache
+def _parser(with_html: bool) -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": with_html}).enable(["table", "strikethrough"])
+    return parser if with_html else parser.disable(["image", "html_block", "html_inline"])
 
 
 def _moved(token: Token) -> int:

@@ -42,6 +42,7 @@ class Surroundings:
 def make_step(number: int, arm: Arm, before: Arm | None, surroundings: Surroundings) -> Step:
     """A step of a report; `before` is the one before it."""
     run, spec = arm.runs[0], arm.runs[0].spec
+    log = epoch_log(run)  # Reads the epochs, from which accuracies are then taken.
     predictions, worst, not_shown = predictions_of(run, surroundings.data_dir)
     draw = figures.StepFigures(number, arm)
     return Step(
@@ -70,7 +71,7 @@ def make_step(number: int, arm: Arm, before: Arm | None, surroundings: Surroundi
         recipe=_recipe(spec) if spec else (),
         layer_table=_layer_table(spec, surroundings.is_torchsummary) if spec else "",
         receptive_field=summary.receptive_field_sentence(run.layers) if run.layers else "",
-        epoch_log=epoch_log(run),
+        epoch_log=log,
         advice=tuple(advise_on(run, surroundings.runs)),
         accuracy_curves=draw.curves("accuracy"),
         loss_curves=draw.curves("loss"),

@@ -97,7 +97,7 @@ def _write_all(path: Path, folder: Path, rendered: Rendered) -> None:
     if rendered.files:
         folder.mkdir(exist_ok=True)
     for name, content in rendered.files.items():
-        write_atomically(folder / name, content)
+        write_atomically(folder / name, content, is_synced=False)  # Hundreds of files; the same command makes them again.
     mark = f"<!-- mnist-tui report, sha256 {_digest(rendered.text)}; {_ADVICE} -->"
     write_atomically(path, f"{rendered.text.rstrip()}\n\n{mark}\n".encode())
 
