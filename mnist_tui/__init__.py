@@ -55,7 +55,8 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 draft_fields.py, draft_check.py, draft_history.py
       layers/   every layer type: registry.py, the rules by family (convolution.py, pooling.py, …, composite.py: layers
                 made of layers), argument_types.py, signatures.py, shapes.py, rows.py (cost and receptive field)
-    images/     drawn and photographed digits: read.py (PNG, JPEG), prepare.py (as MNIST's), drawing.py, move.py
+    images/     drawn and photographed digits: read.py (PNG, JPEG), prepare.py (as MNIST's), drawing.py, move.py; the
+                data sets: mnist_files.py (where MNIST is, its checks), small_digits.py, test_images.py (of a run)
     data/       the small digits that stand in for MNIST
     editor.py   the user's editor on one file
     files.py    bounded reads, atomic writes

@@ -47,9 +47,8 @@ def _draw_heads(root: Element, size: int) -> None:
     right, bottom = LEFT + size * CELL_WIDTH, TOP + size * CELL_HEIGHT
     svg.write(root, (LEFT + right) / 2, 24, "predicted class", "f-middle f-head")
     middle = (TOP + bottom) / 2
-    svg.add(
-        root, "text", x=24, y=middle, class_="f-middle f-head", transform=f"rotate(-90 24 {middle:g})"
-    ).text = "true class"
+    turned = svg.add(root, "text", x=24, y=middle, class_="f-middle f-head", transform=f"rotate(-90 24 {middle:g})")
+    turned.text = "true class"
     for label in range(size):
         svg.write(root, LEFT + (label + 0.5) * CELL_WIDTH, TOP - 10, str(label), "f-middle f-muted")
         svg.write(root, LEFT - 12, TOP + (label + 0.5) * CELL_HEIGHT + 4, str(label), "f-end f-muted")

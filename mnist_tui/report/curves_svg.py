@@ -54,8 +54,8 @@ class _Line:
 
     @property
     def shape(self) -> str:
-        """The shape of its markers; "" without them."""
-        return svg.SHAPES[self.color % len(svg.SHAPES)] if self.has_marks else ""
+        """The shape of its markers."""
+        return svg.SHAPES[self.color % len(svg.SHAPES)]
 
     @property
     def fill(self) -> str:
@@ -91,7 +91,7 @@ def curves_svg(arms: Sequence[Arm], chart: ChartName = "accuracy", target: float
     for line in lines:
         _draw_line(inside, plot, line)
     for line in lines:
-        if line.has_marks:
+        if line.has_marks or len(line.points) == 1:  # A line of one point is not seen.
             _draw_marks(root, plot, line)
     return svg.as_text(root)
 
@@ -152,7 +152,7 @@ def _draw_line(parent: Element, plot: Axes, line: _Line) -> None:
 
 
 def _draw_marks(parent: Element, plot: Axes, line: _Line) -> None:
-    """Markers, and the ring around the best epoch."""
+    """The markers of a line, and the ring around the best epoch."""
     every = -(-len(line.points) // MARKS)
     for x, y in line.points[::-every]:  # From the newest, which is always marked.
         if plot.low_y <= y <= plot.high_y:

@@ -5,6 +5,7 @@ valid XML on its own, and can be pasted into HTML: its classes begin with `f-`.
 """
 
 import math
+import re
 import zlib
 from collections.abc import Iterable, Sequence
 from xml.etree import ElementTree
@@ -76,8 +77,8 @@ def figure(title: str, description: str, width: float, height: float) -> Element
             "style": "max-width: 100%; height: auto",
         },
     )
-    add(root, "title", id=f"title-{key}").text = clean(title)
-    add(root, "desc", id=f"text-{key}").text = clean(description)
+    add(root, "title", id=f"title-{key}").text = printable(title)
+    add(root, "desc", id=f"text-{key}").text = printable(description)
     add(root, "style").text = style()
     add(root, "rect", width=width, height=height, rx=6, class_="f-ground")
     return root
@@ -100,9 +101,14 @@ def number_text(value: str | float) -> str:
     return value if isinstance(value, str) else f"{round(value, 2):g}"
 
 
+def printable(text: str) -> str:
+    """A text without the characters that XML, or a reader, cannot take."""
+    return re.sub("[\ufffe\uffff]", "\ufffd", clean(text))
+
+
 def write(parent: Element, x: float, y: float, text: str, class_: str = "") -> None:
     """A line of text whose baseline begins at a point, or ends there or has its middle there, as the class says."""
-    add(parent, "text", x=x, y=y, **({"class_": class_} if class_ else {})).text = clean(text)
+    add(parent, "text", x=x, y=y, **({"class_": class_} if class_ else {})).text = printable(text)
 
 
 def draw(parent: Element, points: Iterable[tuple[float, float]], class_: str) -> None:
