@@ -55,26 +55,39 @@ def no_place(folder: Path) -> str | None:
         return f"cannot be read: {error.strerror}"
 
 
-def write_atomically(path: Path, content: bytes, is_synced: bool = True) -> None:
+def write_atomically(path: Path, content: bytes) -> None:
     """Writes `content` to `path` so that a crash leaves the old file or the new one, never a part; raises `OSError`.
 
     A temporary file in the same folder is written, synced and renamed, then the folder is synced: without the last
-    step a power cut can undo the rename (Pillai et al., OSDI 2014). Without `is_synced`, for many files that can be
-    made again, only a power cut, not a crash of the program, may leave a part.
+    step a power cut can undo the rename (Pillai et al., OSDI 2014).
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+    temporary = _temporary_path(path)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        write_all(temporary, content, flags, is_synced)
+        write_all(temporary, content, flags)
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    if is_synced:
-        sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
-def write_all(path: Path, content: bytes, flags: int, is_synced: bool = True) -> None:
+def write_unsynced(path: Path, content: bytes) -> None:
+    """`write_atomically` for one of many files that can be made again: a power cut may leave an empty one."""
+    temporary = _temporary_path(path)
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _temporary_path(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+
+
+def write_all(path: Path, content: bytes, flags: int) -> None:
     """Writes every byte and syncs the file; raises `OSError`, also where the disk takes only a part."""
     descriptor = os.open(path, flags, 0o644)
     try:
@@ -84,8 +97,7 @@ def write_all(path: Path, content: bytes, flags: int, is_synced: bool = True) ->
             if count == 0:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             written += count
-        if is_synced:
-            os.fsync(descriptor)
+        os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

@@ -79,8 +79,10 @@ def write_report(
     from mnist_tui.report.render import render
 
     path, known = _destination(output, form)
-    if why := writer.wrong_path(path, force):
+    if why := writer.wrong_place(path):
         raise ReportError(why)
+    if not force and (why := writer.wrong_owner(path)):
+        raise ReportError(f"{why}; --force replaces it")
     values = settings_with(given)
     if "data_dir" in given and values.data_dir is not None:
         settings.check_data_dir("--data-dir", values.data_dir)

@@ -51,30 +51,31 @@ def number_ranges(numbers: Sequence[int]) -> str:
 
 
 def comparison_remarks(arms: Sequence[Arm]) -> tuple[str, ...]:
-    """Why accuracies of some steps must not be compared with those of others; () where all may be."""
+    """Why accuracies must not be compared, with those of other steps or of others; () where all may be."""
+    runs = [arm.runs[0] for arm in arms]
+    names = sorted({run.dataset or "unknown data" for run in runs})
     remarks = []
-    names = {arm.runs[0].dataset or "unknown data" for arm in arms}
     if "mnist" not in names:
-        remarks.append(f"All of this was measured on {' and '.join(sorted(names))}, {NOT_MNIST}.")
-    data = _steps_by(arms, [arm.runs[0].data for arm in arms])
-    if len(data) > 1:
-        names = [
-            f"{arms[numbers[0] - 1].runs[0].dataset or 'unknown'} (steps {number_ranges(numbers)})" for numbers in data
-        ]
-        remarks.append(f"Tested on different images, so their accuracies do not compare: {', '.join(names)}.")
-    chosen = _steps_by(arms, [arm.runs[0].chosen_by for arm in arms])
-    if len(chosen) > 1:
-        named = [f"{arms[numbers[0] - 1].runs[0].chosen_by} (steps {number_ranges(numbers)})" for numbers in chosen]
+        remarks.append(f"All of this was measured on {' and '.join(names)}, {NOT_MNIST}.")
+    if len(data := _steps_by([run.data for run in runs])) > 1:
+        where = [f"{runs[steps[0] - 1].dataset or 'unknown data'} ({_steps(steps)})" for steps in data]
+        remarks.append(f"Tested on different images, so their accuracies do not compare: {', '.join(where)}.")
+    if len(chosen := _steps_by([run.chosen_by for run in runs])) > 1:
+        where = [f"on {runs[steps[0] - 1].chosen_by} images ({_steps(steps)})" for steps in chosen]
         remarks.append(
-            f"The best epochs were chosen on different images: {', '.join(named)}. Choosing on the test images "
-            "flatters; compare the last epochs."
+            f"The best epochs were chosen {', '.join(where)}: choosing on the test images flatters; compare the last "
+            "epochs."
         )
-    return tuple(remarks)
+    return tuple(clean_line(remark) for remark in remarks)
 
 
-def _steps_by(arms: Sequence[Arm], keys: Sequence[Hashable]) -> list[list[int]]:
-    """The numbers of the steps with equal keys."""
+def _steps_by(keys: Sequence[Hashable]) -> list[list[int]]:
+    """The numbers of the steps with equal keys, one key for each step."""
     steps: dict[Hashable, list[int]] = {}
     for number, key in enumerate(keys, start=1):
         steps.setdefault(key, []).append(number)
     return list(steps.values())
+
+
+def _steps(numbers: Sequence[int]) -> str:
+    return f"step{'' if len(numbers) == 1 else 's'} {number_ranges(numbers)}"

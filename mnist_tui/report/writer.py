@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from mnist_tui.errors import FileError, ReportError, StorageError
-from mnist_tui.files import no_place, read_text, write_atomically
+from mnist_tui.files import no_place, read_text, write_atomically, write_unsynced
 from mnist_tui.report.model import Format, Rendered
 from mnist_tui.text import clean_line
 
@@ -28,38 +28,40 @@ def figures_folder(path: Path) -> Path:
     return path.with_name(f"{path.stem}_files")
 
 
-def wrong_path(path: Path, force: bool = False) -> str | None:
-    """Why a report must not be written to a path, in a sentence; None where it may be."""
+def format_of(path: Path) -> Format | None:
+    """The format that the end of a file's name stands for; None for any other end."""
+    return SUFFIXES.get(path.suffix.lower())
+
+
+def wrong_place(path: Path) -> str | None:
+    """Why no report can be written to a path, in a sentence; None where one can."""
+    folder = figures_folder(path)
     try:
-        why = _wrong_place(path) or (None if force else _wrong_owner(path))
+        if path.is_dir():
+            why = f"{path}: is a folder; name a file in it"
+        elif path.exists() and not path.is_file():
+            why = f"{path}: is not a regular file"
+        elif not path.absolute().parent.is_dir():
+            why = f"{path.parent}: there is no such folder"
+        else:
+            why = f"{folder}: {wrong}, and the figures belong there" if (wrong := no_place(folder)) else ""
     except (OSError, ValueError) as error:
         why = f"{path}: {getattr(error, 'strerror', None) or 'is no file name'}"
-    return None if why is None else clean_line(why, 400)
+    return clean_line(why, 400) or None
 
 
-def _wrong_place(path: Path) -> str | None:
-    folder = figures_folder(path)
-    if path.is_dir():
-        return f"{path}: is a folder; name a file in it"
-    if path.exists() and not path.is_file():
-        return f"{path}: is not a regular file"
-    if not path.absolute().parent.is_dir():
-        return f"{path.parent}: there is no such folder"
-    return f"{folder}: {why}, and the figures belong there" if (why := no_place(folder)) else None
-
-
-def _wrong_owner(path: Path) -> str | None:
-    """Why an existing file must not be replaced; None for a report as this program wrote it."""
+def wrong_owner(path: Path) -> str | None:
+    """Why the file that is there must not be replaced; None where there is none, or a report as it was written."""
     if not path.exists():
         return None
-    text = _read(path)
+    text, shown = _read(path), clean_line(str(path), 200)
     digest = _digest_in(text)
     if digest is None:
-        return f"{path}: is there already, and is no report of mnist-tui; name another file, or add --force"
+        return f"{shown}: is there already and is no report of mnist-tui; name another file"
     if digest != _digest(_MARK.sub("", text)):
         return (
-            f"{path}: was changed since mnist-tui wrote it; move what you wrote into the notes of the runs "
-            "(mnist-tui note RUN), or name another file, or add --force"
+            f"{shown}: was changed since mnist-tui wrote it; move what you wrote into the notes of the runs "
+            "(mnist-tui note RUN), or name another file"
         )
     return None
 
@@ -72,7 +74,9 @@ def write(path: Path, rendered: Rendered, force: bool = False) -> None:
     """
     folder = figures_folder(path)
     old = _linked_figures(path, folder)
-    if why := wrong_path(path, force) or (None if force else _taken(folder, rendered.files.keys() - old)):
+    if why := wrong_place(path) or (
+        None if force else wrong_owner(path) or _taken(folder, rendered.files.keys() - old)
+    ):
         raise ReportError(why)
     new = [folder / name for name in rendered.files if not (folder / name).exists()]
     try:
@@ -90,14 +94,14 @@ def _taken(folder: Path, names: Iterable[str]) -> str | None:
     taken = next((folder / name for name in sorted(names) if (folder / name).exists()), None)
     if taken is None:
         return None
-    return f"{taken}: is there already, and no report shows it; give the report another name, or add --force"
+    return f"{taken}: is there already, and no report shows it; give the report another name"
 
 
 def _write_all(path: Path, folder: Path, rendered: Rendered) -> None:
     if rendered.files:
         folder.mkdir(exist_ok=True)
     for name, content in rendered.files.items():
-        write_atomically(folder / name, content, is_synced=False)  # Hundreds of files; the same command makes them again.
+        write_unsynced(folder / name, content)  # There may be hundreds, and the same command makes them again.
     mark = f"<!-- mnist-tui report, sha256 {_digest(rendered.text)}; {_ADVICE} -->"
     write_atomically(path, f"{rendered.text.rstrip()}\n\n{mark}\n".encode())
 

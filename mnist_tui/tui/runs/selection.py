@@ -65,6 +65,11 @@ class RunSelection:
         """The color index of a row; None for a row that is not marked."""
         return self.colors.get(names_of(group))
 
+    def marked_runs(self) -> list[Run]:
+        """The runs of the marked rows, in the order in which they were marked, without those whose folders are gone."""
+        by_name = {run.id: run for run in self.runs.all}
+        return [by_name[name] for names in self.colors for name in names if name in by_name]
+
     def arms(self) -> list[tuple[int, Arm]]:
         """The marked rows with their color index, without those whose folders are gone."""
         by_name = {run.id: run for run in self.runs.all}
