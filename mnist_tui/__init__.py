@@ -6,15 +6,15 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
 
     cli/        the command line: main.py (the typer app, the entry point); commands in start.py (`mnist-tui` alone,
                 --list, --batch), lab.py (opens the dashboard; watch), train.py, lr_find.py, presets.py, runs.py,
-                compare.py, analyse.py, explain.py (the coach's rules), classify.py, config.py, doctor.py; what they
-                share in arguments.py (options made from settings), changes.py (--set), parsing.py, completion.py,
-                exit_code.py; headless.py and watch.py (events as lines or JSON)
+                compare.py, report.py, analyse.py, explain.py (the coach's rules), classify.py, config.py, doctor.py;
+                what they share in arguments.py (options made from settings), changes.py (--set), parsing.py,
+                completion.py, exit_code.py; headless.py and watch.py (events as lines or JSON)
     tui/        the dashboard: request.py (what it is opened with), app.py and its modes (modes.py); runner.py, the
                 thread that trains; how it ends (shutdown.py, supervisor.py); what all screens share: messages.py,
                 background.py (a worker thread), dialogs.py, help.py, keys.py, key_bar.py, text_field.py, status.py,
                 telemetry.py (the device), themes.py, view_bar.py, advice_list.py, pixels.py (half blocks),
-                real_pixels.py and sixels.py (an extra), terminal.py and clipboard.py; what keeps it fast over SSH:
-                diff_driver.py, repaint.py, key_queue.py, lag.py
+                real_pixels.py and sixels.py (an extra), terminal.py and clipboard.py, report_dialog.py; what keeps it fast
+                over SSH: diff_driver.py, repaint.py, key_queue.py, lag.py
       lab/      screen.py connects the parts: design.py (draft, undo), design_panes.py (the panes that edit it),
                 run_control.py, training.py (the run as curves), previews.py, predictor.py, rate_finder.py, lines.py,
                 jobs.py (for the worker thread); panes.py folds; a file for each pane and dialog
@@ -25,8 +25,10 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
       draw/     screen.py, canvas.py (mouse and keys), answers_view.py, jobs.py
       charts/   run_curves.py (a run as curves), curves.py, canvas.py (braille dots), plot.py, chart.py, zoom.py,
                 rates_plot.py (the learning-rate finder)
-    report/     runs as a report to hand in: figures in curves_svg.py and confusion_svg.py (svg.py and svg_chart.py draw
-                them), images_png.py
+    report/     runs as a report to hand in: gather.py makes the data of model.py from runs (steps.py, changes.py,
+                notes.py, predictions.py, epoch_log.py, commands.py, measurements.py), render.py its text by templates/
+                (prose.py: what people wrote), writer.py its files; figures.py in curves_svg.py and confusion_svg.py
+                (svg.py and svg_chart.py draw them), images_png.py
     export/     a run in the formats of other programs
     import_logs/  logs of other programs as runs
     training/   from a spec to a trained network; only here is torch used. session.py (a run from end to end), resume.py

@@ -32,9 +32,9 @@ MAX_UNWRITTEN = 10
 @app.command(
     "report",
     epilog=examples(
-        "mnist-tui report step1 step2 step3 step4               report.md, its figures in report_files/",
-        "mnist-tui report a17f b203 -o report.html              one HTML file with everything in it",
-        "mnist-tui report 'iter* state:completed' --title Notes  what a filter chooses, by time",
+        "mnist-tui report step1 step2 step3 step4    report.md, and its figures in report_files/",
+        "mnist-tui report a17f b203 -o report.html   one HTML file with everything in it",
+        "mnist-tui report 'iter* acc>99.4'           what a filter chooses, by time",
         more="Target, result and analysis are in the notes of each run (mnist-tui note RUN), so that a report can be "
         "made again at any time. A report that was edited is not replaced without --force.",
     ),
@@ -44,8 +44,8 @@ def write_report(
     what: Annotated[
         list[str],
         typer.Argument(
-            metavar="RUN|PRESET|FILTER...",
-            help="In the order of the report; of a preset or a filter all its runs, by time.",
+            metavar="RUN|PRESET|FILTER",
+            help="In the order of the report; of a preset or a filter its completed runs, by time.",
             autocompletion=complete_runs_and_presets,
             callback=refuse_empty_run,
             show_default=False,

@@ -1,6 +1,7 @@
 """The epochs of a run in the text form that training scripts print, a line each."""
 
 from mnist_tui.runs.events import EpochEnded
+from mnist_tui.runs.metrics import metric
 from mnist_tui.runs.record import Run
 
 BEST = "  *"
@@ -18,24 +19,30 @@ def epoch_log(run: Run) -> str:
 def _line(row: EpochEnded, epochs: int, images: int | None) -> str:
     parts = [
         f"Epoch {row.epoch:>{len(str(epochs))}}/{epochs}",
-        _losses("Train:", row.train_loss, row.train_accuracy),
-        _losses("Validation:", row.val_loss, row.val_accuracy),
+        _numbers(row, "Train:", "train"),
+        _numbers(row, "Validation:", "val"),
         _test(row, images),
     ]
     return "  ".join(part for part in parts if part)
 
 
-def _losses(name: str, loss: float | None, accuracy: float | None) -> str:
-    numbers = [
+def _numbers(row: EpochEnded, name: str, role: str) -> str:
+    """Loss and accuracy as they were measured; "" where neither was."""
+    loss, accuracy = (metric(f"{role}_{what}").of(row) for what in ("loss", "accuracy"))
+    known = [
         "" if loss is None else f"loss {loss:.4f}",
         "" if accuracy is None else f"accuracy {accuracy:6.2%}",
     ]
-    known = [number for number in numbers if number]
-    return f"{name} {', '.join(known)}" if known else ""
+    return f"{name} {', '.join(filter(None, known))}" if any(known) else ""
 
 
 def _test(row: EpochEnded, images: int | None) -> str:
     """The test figures; the number of right images follows from the accuracy, which is a share of them."""
-    loss, accuracy = row.test_loss, row.test_accuracy
-    count = "" if images is None else f"{round(accuracy * images)}/{images} "
-    return f"Test set: Average loss: {loss:.4f}, Accuracy: {count}({accuracy:.2%})"
+    loss, accuracy = metric("test_loss").of(row), metric("test_accuracy").of(row)
+    known = []
+    if loss is not None:
+        known.append(f"Average loss: {loss:.4f}")
+    if accuracy is not None:
+        count = "" if images is None else f"{round(accuracy * images)}/{images} "
+        known.append(f"Accuracy: {count}({accuracy:.2%})")
+    return f"Test set: {', '.join(known)}" if known else ""

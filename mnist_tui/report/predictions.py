@@ -11,6 +11,8 @@ from mnist_tui.report.model import Predictions
 from mnist_tui.runs.record import Run
 from mnist_tui.text import clean_line
 
+IMPORTED = "imported"
+"""The state of a run that is the log of another program."""
 SHOWN = 16
 """Mistakes with a picture."""
 PAIRS = 5
@@ -22,6 +24,8 @@ Picture = tuple[bytes, str]
 
 def predictions_of(run: Run, data_dir: Path | None) -> tuple[Predictions | None, tuple[Picture, ...], tuple[str, ...]]:
     """What a run's best epoch predicts, the pictures of its worst mistakes, and why any of that is missing."""
+    if run.state == IMPORTED:
+        return None, (), ("the log of another program holds no predictions",)
     try:
         saved = read_predictions(run.folder)
     except StorageError as error:

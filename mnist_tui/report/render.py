@@ -110,13 +110,18 @@ class _Undefined(StrictUndefined):
 # --- filters ---
 
 
+def _plain(text: str) -> str:
+    """A text escaped for Markdown, also inside the brackets of a link."""
+    return markdown.plain(text).replace("]", "\\]")
+
+
 def _cell(text: str) -> str:
-    """`plain`, for a cell of a Markdown table."""
-    return markdown.plain(text).replace("|", "\\|")
+    """`_plain`, for a cell of a Markdown table."""
+    return _plain(text).replace("|", "\\|")
 
 
 _FILTERS: dict[Format, dict[str, Any]] = {
-    "md": {"plain": markdown.plain, "cell": _cell, "code": markdown.code, "prose": prose.as_markdown},
+    "md": {"plain": _plain, "cell": _cell, "code": markdown.code, "prose": prose.as_markdown},
     "html": {"prose": prose.as_html},
 }
 """Beside `link` and `inline`; what HTML needs escaped, Jinja2 escapes itself."""

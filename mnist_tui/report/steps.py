@@ -13,7 +13,7 @@ from mnist_tui.report.commands import commands_of
 from mnist_tui.report.epoch_log import epoch_log
 from mnist_tui.report.model import Result, SeedResult, Step
 from mnist_tui.report.notes import notes_of, unreadable_notes
-from mnist_tui.report.predictions import predictions_of
+from mnist_tui.report.predictions import IMPORTED, predictions_of
 from mnist_tui.runs import columns
 from mnist_tui.runs.metrics import metric
 from mnist_tui.runs.record import Run
@@ -123,7 +123,9 @@ def _remarks(arm: Arm, is_mixed: bool) -> list[str]:
     """What a reader must know about the numbers of a step."""
     run = arm.runs[0]
     remarks = [f"{each.title} {each.state}: {each.reason}" for each in arm.runs if each.state != "completed"]
-    if is_mixed and run.dataset != "mnist":
+    if run.state == IMPORTED:
+        remarks.append("An imported log: what its accuracies were measured on is not known here.")
+    elif is_mixed and run.dataset != "mnist":
         remarks.append(f"Measured on {run.dataset or 'unknown data'}, {columns.NOT_MNIST}.")
     if run.chosen_by == "validation":
         remarks.append("The best epoch was chosen on validation images, not on the test set.")

@@ -6,7 +6,9 @@ when it is made again; one that a person has edited is not.
 
 import hashlib
 import re
+import stat
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -19,7 +21,7 @@ SUFFIXES: dict[str, Format] = {".md": "md", ".markdown": "md", ".html": "html", 
 """The format that the end of a report's name stands for."""
 MAX_BYTES = 256 * 2**20
 """The largest file that is read to see who wrote it."""
-_MARK = re.compile(r"<!-- mnist-tui report, sha256 ([0-9a-f]{64}); [^\n]* -->\s*\Z")
+_MARK = re.compile(r"<!-- mnist-tui report, sha256 ([0-9a-f]{64}); [^\n]* -->")
 _ADVICE = "it is made again from the runs, so write into their notes (mnist-tui note RUN), not here"
 
 
@@ -35,30 +37,35 @@ def format_of(path: Path) -> Format | None:
 
 def wrong_place(path: Path) -> str | None:
     """Why no report can be written to a path, in a sentence; None where one can."""
-    folder = figures_folder(path)
     try:
-        if path.is_dir():
-            why = f"{path}: is a folder; name a file in it"
-        elif path.exists() and not path.is_file():
-            why = f"{path}: is not a regular file"
-        elif not path.absolute().parent.is_dir():
-            why = f"{path.parent}: there is no such folder"
-        else:
-            why = f"{folder}: {wrong}, and the figures belong there" if (wrong := no_place(folder)) else ""
+        why = _wrong_place(path)
     except (OSError, ValueError) as error:
         why = f"{path}: {getattr(error, 'strerror', None) or 'is no file name'}"
-    return clean_line(why, 400) or None
+    return None if why is None else clean_line(why, 400)
+
+
+def _wrong_place(path: Path) -> str | None:
+    """The same; raises `OSError`, and `ValueError` for what is no file name."""
+    mode = None
+    with suppress(FileNotFoundError):
+        mode = path.stat().st_mode
+    if mode is not None and not stat.S_ISREG(mode):
+        return f"{path}: is {'a folder; name a file in it' if stat.S_ISDIR(mode) else 'not a regular file'}"
+    if not path.absolute().parent.is_dir():
+        return f"{path.parent}: there is no such folder"
+    folder = figures_folder(path)
+    return f"{folder}: {why}, and the figures belong there" if (why := no_place(folder)) else None
 
 
 def wrong_owner(path: Path) -> str | None:
     """Why the file that is there must not be replaced; None where there is none, or a report as it was written."""
     if not path.exists():
         return None
-    text, shown = _read(path), clean_line(str(path), 200)
-    digest = _digest_in(text)
-    if digest is None:
+    shown, parts = clean_line(str(path), 200), _split(_read(path))
+    if parts is None:
         return f"{shown}: is there already and is no report of mnist-tui; name another file"
-    if digest != _digest(_MARK.sub("", text)):
+    text, digest = parts
+    if digest != _digest(text):
         return (
             f"{shown}: was changed since mnist-tui wrote it; move what you wrote into the notes of the runs "
             "(mnist-tui note RUN), or name another file"
@@ -125,9 +132,13 @@ def _read(path: Path) -> str:
         return ""
 
 
-def _digest_in(text: str) -> str | None:
-    match = _MARK.search(text)
-    return match[1] if match else None
+def _split(text: str) -> tuple[str, str] | None:
+    """The text of a report without its mark, and the digest in that; None where there is no mark.
+
+    The last one counts: notes may quote another.
+    """
+    marks = list(_MARK.finditer(text))
+    return (text[: marks[-1].start()] + text[marks[-1].end() :], marks[-1][1]) if marks else None
 
 
 def _digest(text: str) -> str:
@@ -137,8 +148,9 @@ def _digest(text: str) -> str:
 
 def _linked_figures(path: Path, folder: Path) -> set[str]:
     """The names of the figures that the report at `path` shows; none where it is no report of this program."""
-    text = _read(path) if path.is_file() else ""
-    if _digest_in(text) is None:
+    parts = _split(_read(path)) if path.is_file() else None
+    if parts is None:
         return set()
+    text, _ = parts
     names = re.findall(rf"{re.escape(quote(folder.name))}/([A-Za-z0-9_.-]+\.(?:svg|png))", text)
     return {name for name in names if (folder / name).is_file()}

@@ -8,9 +8,10 @@ from mnist_tui.text import clean_line
 from mnist_tui.tui.background import WorkerScreen
 from mnist_tui.tui.dialogs import AskDialog, Question
 
-HINT = """\
-A file that ends in .md, with its figures in a folder beside it, or in .html, with everything in it. Seeds of one recipe
-are one step. A report that nobody changed is replaced."""
+HINT = (
+    "A file that ends in .md, with its figures in a folder beside it, or in .html, with everything in it. "
+    "Seeds of one recipe are one step. A report that nobody changed is replaced."
+)
 MAX_NAMED = 3
 """Steps with an analysis to be written that the notice names."""
 
@@ -62,5 +63,6 @@ def write_report(path: Path, runs: Sequence[Run], others: Sequence[Run], data_di
     unwritten = [step.first for step, note in report.unwritten if note.name == "analysis"]
     more = f" and {len(unwritten) - MAX_NAMED} more" if len(unwritten) > MAX_NAMED else ""
     steps = f"{len(report.steps)} step{'' if len(report.steps) == 1 else 's'}"
-    analyses = f"; n writes the analysis of {', '.join(unwritten[:MAX_NAMED])}{more}" if unwritten else ""
-    return f"report on {steps}: {path}{analyses}"
+    named = f"{', '.join(unwritten[:MAX_NAMED])}{more}"
+    analyses = f"; to be written, by n in Runs: the analysis of {named}" if unwritten else ""
+    return f"report on {steps}: {path.absolute()}{analyses}"

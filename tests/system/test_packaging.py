@@ -85,6 +85,9 @@ def test_a_wheel_holds_the_package_and_its_presets(wheel: Path) -> None:
     tops = {name.partition("/")[0] for name in names}
     assert {f"mnist_tui/models/{name}.toml" for name in presets.builtin_names()} <= set(names)
     assert {"mnist_tui/data/digits.gz", "mnist_tui/data/README.md"} <= set(names)
+    assert {f"mnist_tui/report/templates/{name}" for name in ("report.md.j2", "report.html.j2", "report.css")} <= set(
+        names
+    )
     sources = [path for kind in ("py", "tcss") for path in (ROOT / "mnist_tui").rglob(f"*.{kind}")]
     assert {str(path.relative_to(ROOT)) for path in sources} <= set(names)
     assert sorted(top for top in tops if not top.endswith(".dist-info")) == ["mnist_tui"]
