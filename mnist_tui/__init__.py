@@ -13,8 +13,8 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 thread that trains; how it ends (shutdown.py, supervisor.py); what all screens share: messages.py,
                 background.py (a worker thread), dialogs.py, help.py, keys.py, key_bar.py, text_field.py, status.py,
                 telemetry.py (the device), themes.py, view_bar.py, advice_list.py, pixels.py (half blocks),
-                real_pixels.py and sixels.py (an extra), terminal.py and clipboard.py, report_dialog.py; what keeps it fast
-                over SSH: diff_driver.py, repaint.py, key_queue.py, lag.py
+                real_pixels.py and sixels.py (an extra), terminal.py and clipboard.py, report_dialog.py; what keeps
+                it fast over SSH: diff_driver.py, repaint.py, key_queue.py, lag.py
       lab/      screen.py connects the parts: design.py (draft, undo), design_panes.py (the panes that edit it),
                 run_control.py, training.py (the run as curves), previews.py, predictor.py, rate_finder.py, lines.py,
                 jobs.py (for the worker thread); panes.py folds; a file for each pane and dialog
