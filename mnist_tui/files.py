@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 from mnist_tui.errors import FileError
@@ -61,15 +62,24 @@ def write_atomically(path: Path, content: bytes) -> None:
     A temporary file in the same folder is written, synced and renamed, then the folder is synced: without the last
     step a power cut can undo the rename (Pillai et al., OSDI 2014).
     """
-    temporary = _temporary_path(path)
+    write_together({path: content})
+
+
+def write_together(contents: Mapping[Path, bytes]) -> None:
+    """`write_atomically` for several files: none of them is renamed before all are written. Raises `OSError`."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    temporaries = {path: _temporary_path(path) for path in contents}
     try:
-        write_all(temporary, content, flags)
-        os.replace(temporary, path)
+        for path, temporary in temporaries.items():
+            write_all(temporary, contents[path], flags)
+        for path, temporary in temporaries.items():
+            os.replace(temporary, path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        for temporary in temporaries.values():
+            temporary.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    for folder in {path.parent for path in contents}:
+        sync_folder(folder)
 
 
 def write_unsynced(path: Path, content: bytes) -> None:

@@ -10,6 +10,7 @@ import typer
 from mnist_tui.cli.arguments import Given, examples, refuse_empty_run, settings_with, takes_settings
 from mnist_tui.cli.completion import complete_runs_and_presets
 from mnist_tui.cli.runs import read_index
+from mnist_tui.cli.specs import warn_of_run
 from mnist_tui.errors import ReportError, RunError, UsageError
 from mnist_tui.runs import filters
 from mnist_tui.runs.index import find_run
@@ -110,23 +111,29 @@ def _destination(output: Path | None, form: str | None) -> tuple[Path, "Format"]
 
 
 def _chosen(named: str, runs_dir: Path, runs: Sequence[Run]) -> list[Run]:
-    """A run by its name; or of a preset or a filter the completed runs, without any of these all, the oldest first."""
-    try:
-        run = find_run(named, runs_dir)
-    except RunError as error:
-        no_run = error
+    """The runs of a preset's name, or the run of a name, or what a filter chooses; several with the oldest first.
+
+    Of several those that completed; all of them where none did.
+    """
+    chosen = [run for run in runs if run.is_run and run.name == named]
+    if chosen:
+        warn_of_run(named, runs_dir)
     else:
-        check_readable(run)
-        return [run]
-    chosen = [run for run in runs if run.name == named] or filters.choose(runs, named)
-    readable = sorted((run for run in chosen if run.is_run), key=lambda run: (run.created, run.id))
-    if not readable:
-        raise RunError(f"{no_run}; as a filter it chooses none{did_you_mean(named, {run.name for run in runs})}")
-    completed = [run for run in readable if run.state in COMPLETED]
-    if completed and (count := len(readable) - len(completed)):
+        try:
+            run = find_run(named, runs_dir)
+        except RunError as error:
+            chosen = [run for run in filters.choose(runs, named) if run.is_run]
+            if not chosen:
+                near = did_you_mean(named, {run.name for run in runs})
+                raise RunError(f"{error}; and as a filter it chooses none{near}") from None
+        else:
+            check_readable(run)
+            return [run]
+    completed = [run for run in chosen if run.state in COMPLETED] or chosen
+    if count := len(chosen) - len(completed):
         words = f"{count} run{'s' if count > 1 else ''} that did not complete"
         print(f"{clean_line(named, 100)}: left out {words}; named one by one they are taken", file=sys.stderr)
-    return completed or readable
+    return sorted(completed, key=lambda run: (run.created, run.id))
 
 
 def _unwritten_lines(report: "Report") -> Iterator[str]:

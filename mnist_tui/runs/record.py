@@ -55,6 +55,8 @@ class Run:
     """run.json; {} where there is none."""
     end: Mapping[str, Any] = field(default_factory=dict)
     """end.json; {} where there is none."""
+    short_id: str = ""
+    """The shortest end of its name that no other run of the runs directory has; "" where the others are not known."""
 
     @property
     def is_run(self) -> bool:
@@ -110,6 +112,11 @@ class Run:
     def extends(self) -> str | None:
         """The id of the run that this one extends; None where it began from its seed."""
         return _text(_get(self.record, str, "extends"))
+
+    @property
+    def reproduces(self) -> str | None:
+        """The id of the run that this one was trained to reproduce; None for most runs."""
+        return _text(_get(self.record, str, "reproduces"))
 
     # --- what the recipe in it says ---
 

@@ -119,7 +119,7 @@ def test_a_report_that_was_edited_stays_without_force(command: Command) -> None:
         ((), 2, "RUN|PRESET|FILTER is missing"),
         (("",), 2, "RUN is empty"),
         (("stpe1",), 2, "did you mean 'step1'?"),
-        (("step1 acc>100",), 2, "as a filter it chooses none"),
+        (("step1 acc>100",), 2, "and as a filter it chooses none"),
         (("acc>",), 2, "what should best be?"),
         (("step1", "-o", "report.pdf"), 2, "must end in .md or .html, or --format say which it is"),
         (("step1", "--format", "htm"), 2, "--format htm: must be md or html; did you mean 'html'?"),
