@@ -16,8 +16,8 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 thread that trains; how it ends (shutdown.py, supervisor.py); what all screens share: messages.py,
                 background.py (a worker thread), dialogs.py, help.py, keys.py, key_bar.py, text_field.py, status.py,
                 telemetry.py (the device), themes.py, view_bar.py, advice_list.py, pixels.py (half blocks),
-                real_pixels.py and sixels.py (an extra), terminal.py and clipboard.py; what keeps it fast over SSH:
-                diff_driver.py, repaint.py, key_queue.py, lag.py
+                real_pixels.py and sixels.py (an extra), terminal.py and clipboard.py, report_dialog.py; what keeps
+                it fast over SSH: diff_driver.py, repaint.py, key_queue.py, lag.py
       lab/      screen.py connects the parts: design.py (draft, undo), design_panes.py (the panes that edit it),
                 run_control.py, training.py (the run as curves), previews.py, predictor.py, rate_finder.py,
                 followed_brief.py, lines.py; for the worker thread jobs.py and brief_reader.py; panes.py folds; a file
@@ -31,7 +31,10 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 rates_plot.py (the learning-rate finder)
     sweep/      many runs: jobs.py and worker.py (a process that trains what it is sent), pool.py (several of them),
                 preload.py, in_order.py
-    report/     runs as a report to hand in
+    report/     runs as a report to hand in: gather.py makes the data of model.py from runs (steps.py, changes.py,
+                notes.py, predictions.py, epoch_log.py, commands.py, measurements.py), render.py its text by templates/
+                (prose.py: what people wrote), writer.py its files; figures.py in curves_svg.py and confusion_svg.py
+                (svg.py and svg_chart.py draw them), images_png.py
     export/     a run in the formats of other programs: formats.py (the registry), write.py; onnx_model.py,
                 torch_program.py (torch.export), weights.py, history_csv.py, event_file.py (TensorBoard); a script of
                 its own: script.py and its template, script_layers.py, script_recipe.py, source.py (the layout)
@@ -45,7 +48,8 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
     analysis/   what saved runs say: comparison.py, statistics.py, run_diff.py (two runs); saved_predictions.py,
                 confusion.py, mistakes.py, label_errors.py, calibration.py, run_analysis.py (all of it for one run); as
                 text: tables.py, markdown.py, analysis_report.py, plots.py, text_images.py; brief_progress.py and
-                brief_text.py (which run reaches which step of a course brief)
+                brief_text.py (which run reaches which step of a course brief); for drawings: axes.py (limits, ticks),
+                palette.py (colours, markers)
       coach/    what to change: rules.py (the registry) over curves.py, rates.py, network.py, target.py;
                 evidence.py and edits.py (what a rule gets and what it suggests)
     runs/       events.py and metrics.py (what happens in a run, and the registry of its numbers), control.py (stop,
@@ -64,7 +68,8 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 draft_fields.py, draft_check.py, draft_history.py
       layers/   every layer type: registry.py, the rules by family (convolution.py, pooling.py, …, composite.py: layers
                 made of layers), argument_types.py, signatures.py, shapes.py, rows.py (cost and receptive field)
-    images/     drawn and photographed digits: read.py (PNG, JPEG), prepare.py (as MNIST's), drawing.py, move.py
+    images/     drawn and photographed digits: read.py (PNG, JPEG), prepare.py (as MNIST's), drawing.py, move.py; the
+                data sets: mnist_files.py (where MNIST is, its checks), small_digits.py, test_images.py (of a run)
     data/       the small digits that stand in for MNIST
     editor.py   the user's editor on one file
     files.py    bounded reads, atomic writes

@@ -13,6 +13,7 @@
         FilterError                    a filter of saved runs
         ColumnError                    a column of the table of runs
         EditorError                    $VISUAL or $EDITOR
+        ReportError                    a report's template, or the file it goes to
         ImageError                     a drawn or photographed digit
       MachineError                  3  this machine lacks something; another try may help
         FileError                      a file cannot be read
@@ -136,6 +137,10 @@ class ColumnError(InputError):
 
 class EditorError(InputError):
     """The user's editor cannot be opened; the message says why and what to do."""
+
+
+class ReportError(InputError):
+    """A report's template that cannot be used, or a file that it must not replace; the message says what to do."""
 
 
 class ImageError(InputError):

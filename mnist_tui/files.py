@@ -68,7 +68,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 def write_together(contents: Mapping[Path, bytes]) -> None:
     """`write_atomically` for several files: none of them is renamed before all are written. Raises `OSError`."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    temporaries = {path: path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp") for path in contents}
+    temporaries = {path: _temporary_path(path) for path in contents}
     try:
         for path, temporary in temporaries.items():
             write_all(temporary, contents[path], flags)
@@ -80,6 +80,21 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
         raise
     for folder in {path.parent for path in contents}:
         sync_folder(folder)
+
+
+def write_unsynced(path: Path, content: bytes) -> None:
+    """`write_atomically` for one of many files that can be made again: a power cut may leave an empty one."""
+    temporary = _temporary_path(path)
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _temporary_path(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
 
 
 def write_all(path: Path, content: bytes, flags: int) -> None:

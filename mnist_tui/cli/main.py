@@ -24,6 +24,7 @@ from mnist_tui.cli import (
     lr_find,
     notes,
     presets,
+    report,
     repro,
     runs,
     start,
@@ -33,7 +34,7 @@ from mnist_tui.cli.exit_code import exit_code_of
 from mnist_tui.cli.parsing import GroupCommand, MainCommand
 
 GROUPS = (
-    *(presets, lr_find, train, repro, lab, runs, notes, export, compare, briefs),
+    *(presets, lr_find, train, repro, lab, runs, notes, export, compare, report, briefs),
     *(analyse, explain, classify, doctor),
 )
 """Modules with commands, in the order of the help."""

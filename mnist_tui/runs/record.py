@@ -236,7 +236,8 @@ class Run:
     @cached_property
     def accuracies(self) -> tuple[float, ...]:
         """The test accuracy of each epoch; takes much less memory than `rows`, for tables of ten thousand runs."""
-        return tuple(row.test_accuracy for row in self._read_history())
+        rows = self.rows if "rows" in vars(self) else self._read_history()
+        return tuple(row.test_accuracy for row in rows)
 
     @property
     def has_accuracies(self) -> bool:

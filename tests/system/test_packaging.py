@@ -86,7 +86,9 @@ def test_a_wheel_holds_the_package_and_its_presets(wheel: Path) -> None:
     assert {f"mnist_tui/models/{name}.toml" for name in presets.builtin_names()} <= set(names)
     assert {f"mnist_tui/briefs/{name}.toml" for name in briefs.builtin_names()} <= set(names)
     assert {"mnist_tui/data/digits.gz", "mnist_tui/data/README.md"} <= set(names)
-    sources = [path for kind in ("py", "tcss", "jinja") for path in (ROOT / "mnist_tui").rglob(f"*.{kind}")]
+    sources = [
+        path for kind in ("py", "tcss", "jinja", "j2", "css") for path in (ROOT / "mnist_tui").rglob(f"*.{kind}")
+    ]
     assert {str(path.relative_to(ROOT)) for path in sources} <= set(names)
     assert sorted(top for top in tops if not top.endswith(".dist-info")) == ["mnist_tui"]
 
@@ -126,8 +128,9 @@ def test_the_wheel_alone_has_the_digits(wheel: Path, tmp_path: Path) -> None:
     code = """
 import sys
 sys.modules["sklearn"] = None
+from mnist_tui.images import small_digits
 from mnist_tui.training import data
-print(data.DIGITS_FILE, len(data.load_digits().train))
+print(small_digits.DIGITS_FILE, len(data.load_digits().train))
 """
     done = subprocess.run(
         [sys.executable, "-c", code],
