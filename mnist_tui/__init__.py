@@ -2,22 +2,26 @@
 
 A model and a recipe are PyTorch calls as data, a `RunSpec` holds them, training is a generator of events, and the run
 folder is written as the run goes. Each package has its own folder, and each file says in its first line what it is.
+`load`, `list_runs` and `train` here are the library (api.py), for scripts and notebooks.
 Imports point from the top of this list to its bottom; `lint-imports` checks it:
 
     cli/        the command line: main.py (the typer app, the entry point); commands in start.py (`mnist-tui` alone,
-                --list, --batch), lab.py (opens the dashboard; watch), train.py, lr_find.py, presets.py, runs.py,
-                compare.py, analyse.py, explain.py (the coach's rules), classify.py, config.py, doctor.py; what they
-                share in arguments.py (options made from settings), changes.py (--set), parsing.py, completion.py,
-                exit_code.py; headless.py and watch.py (events as lines or JSON)
+                --list, --batch), lab.py (opens the dashboard; watch), train.py, repro.py, lr_find.py, presets.py,
+                runs.py, notes.py, briefs.py, compare.py, leaderboard.py, report.py, export.py, import_logs.py,
+                analyse.py, explain.py (the coach's rules), classify.py, config.py, doctor.py; what they share in
+                arguments.py (options made from settings), specs.py (names of presets and runs), changes.py (--set),
+                parsing.py, completion.py, exit_code.py; headless.py, progress_table.py and watch.py (events as lines
+                or JSON)
     tui/        the dashboard: request.py (what it is opened with), app.py and its modes (modes.py); runner.py, the
                 thread that trains; how it ends (shutdown.py, supervisor.py); what all screens share: messages.py,
                 background.py (a worker thread), dialogs.py, help.py, keys.py, key_bar.py, text_field.py, status.py,
                 telemetry.py (the device), themes.py, view_bar.py, advice_list.py, pixels.py (half blocks),
-                real_pixels.py and sixels.py (an extra), terminal.py and clipboard.py; what keeps it fast over SSH:
-                diff_driver.py, repaint.py, key_queue.py, lag.py
+                real_pixels.py and sixels.py (an extra), terminal.py and clipboard.py, report_dialog.py; what keeps
+                it fast over SSH: diff_driver.py, repaint.py, key_queue.py, lag.py
       lab/      screen.py connects the parts: design.py (draft, undo), design_panes.py (the panes that edit it),
-                run_control.py, training.py (the run as curves), previews.py, predictor.py, rate_finder.py, lines.py,
-                jobs.py (for the worker thread); panes.py folds; a file for each pane and dialog
+                run_control.py, training.py (the run as curves), previews.py, predictor.py, rate_finder.py,
+                followed_brief.py, lines.py; for the worker thread jobs.py and brief_reader.py; panes.py folds; a file
+                for each pane and dialog
       runs/     screen.py, the table of all run folders and details of one; run_screen.py, the views of an opened run
       compare/  screen.py and overlay.py, the curves of several runs
       analyse/  screen.py and the views of one run or two: matrix.py and class_scores.py, pictures.py and gallery.py,
@@ -25,36 +29,47 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
       draw/     screen.py, canvas.py (mouse and keys), answers_view.py, jobs.py
       charts/   run_curves.py (a run as curves), curves.py, canvas.py (braille dots), plot.py, chart.py, zoom.py,
                 rates_plot.py (the learning-rate finder)
-    report/     runs as a report to hand in
-    export/     a run in the formats of other programs
+    sweep/      many runs: jobs.py and worker.py (a process that trains what it is sent), pool.py (several of them),
+                preload.py, in_order.py
+    report/     runs as a report to hand in: gather.py makes the data of model.py from runs (steps.py, changes.py,
+                notes.py, predictions.py, epoch_log.py, commands.py, measurements.py), render.py its text by templates/
+                (prose.py: what people wrote), writer.py its files; figures.py in curves_svg.py and confusion_svg.py
+                (svg.py and svg_chart.py draw them), images_png.py
+    export/     a run in the formats of other programs: formats.py (the registry), write.py; onnx_model.py,
+                torch_program.py (torch.export), weights.py, history_csv.py, event_file.py (TensorBoard); a script of
+                its own: script.py and its template, script_layers.py, script_recipe.py, source.py (the layout)
     import_logs/  logs of other programs as runs
     training/   from a spec to a trained network; only here is torch used. session.py (a run from end to end), resume.py
-                (resume, extend), loop.py (the generator of events), state.py (a training between two steps), step.py,
-                evaluation.py, checkpoint.py; batches.py, augment.py, data.py, download.py; build.py and
-                composite_modules.py (networks); environment.py, estimate.py; fusion.py, batch_norm.py and
+                (resume, extend), reproduce.py, loop.py (the generator of events), state.py (a training between two
+                steps), step.py, evaluation.py, checkpoint.py; batches.py, augment.py, data.py, download.py; build.py
+                and composite_modules.py (networks); environment.py, estimate.py; fusion.py, batch_norm.py and
                 flat_parameters.py make it fast; lr_finder.py; for screens: preview.py, warm_up.py, predict.py,
                 classify.py (drawn digits), activations.py (layer outputs, class maps)
     analysis/   what saved runs say: comparison.py, statistics.py, run_diff.py (two runs); saved_predictions.py,
                 confusion.py, mistakes.py, label_errors.py, calibration.py, run_analysis.py (all of it for one run); as
-                text: tables.py, markdown.py, analysis_report.py, plots.py, text_images.py
+                text: tables.py, markdown.py, analysis_report.py, plots.py, text_images.py; brief_progress.py and
+                brief_text.py (which run reaches which step of a course brief); for drawings: axes.py (limits, ticks),
+                palette.py (colours, markers)
       coach/    what to change: rules.py (the registry) over curves.py, rates.py, network.py, target.py;
                 evidence.py and edits.py (what a rule gets and what it suggests)
     runs/       events.py and metrics.py (what happens in a run, and the registry of its numbers), control.py (stop,
                 pause, another rate); on disk: storage.py (the writer), history.py, annotations.py (notes, tags),
                 lock.py, reader.py, record.py and spec_text.py (a run as facts), index.py (the scan of a runs
-                directory), follow.py (a run of another process), trash.py, archive.py; in tables: columns.py,
-                filters.py and filter_syntax.py, sparkline.py, verdict.py; lr_range.py (events of the
-                learning-rate finder)
+                directory), names.py (ends of names), reproduction.py (a run and its repetition), follow.py (a run of
+                another process), trash.py, archive.py; in tables: columns.py, filters.py and
+                filter_syntax.py, sparkline.py, verdict.py; lr_range.py (events of the learning-rate finder)
     settings/   model.py (type, default and help of each setting), settings.py (files, environment, and where a value
                 comes from), last_used.py
     spec/       what a person may write: calls.py (one PyTorch call as data), catalog.py (optimizers, schedulers,
                 losses, transforms), recipe.py, run_spec.py (network, recipe, target), run_options.py (device, data,
-                folders), presets.py, typed_settings.py (--set), validation_errors.py; what follows from it: network.py
+                folders), presets.py, briefs.py (what a course asks for), toml_files.py (where both are found),
+                typed_settings.py (--set), validation_errors.py; what follows from it: network.py
                 (the layer table), summary.py, layer_diff.py, learning_rate.py; a run while it is designed: draft.py,
                 draft_fields.py, draft_check.py, draft_history.py
       layers/   every layer type: registry.py, the rules by family (convolution.py, pooling.py, …, composite.py: layers
                 made of layers), argument_types.py, signatures.py, shapes.py, rows.py (cost and receptive field)
-    images/     drawn and photographed digits: read.py (PNG, JPEG), prepare.py (as MNIST's), drawing.py, move.py
+    images/     drawn and photographed digits: read.py (PNG, JPEG), prepare.py (as MNIST's), drawing.py, move.py; the
+                data sets: mnist_files.py (where MNIST is, its checks), small_digits.py, test_images.py (of a run)
     data/       the small digits that stand in for MNIST
     editor.py   the user's editor on one file
     files.py    bounded reads, atomic writes
@@ -63,7 +78,11 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
     text.py     text from outside, made safe to show; nearest names
 
 `spec`, `settings`, `runs`, `images` and `analysis` load no torch, so that what needs none answers at once; neither does
-the dashboard before its first frame. The presets are in models/, beside this package in a checkout and inside it in a
-wheel. The folders of tests/ are those of the package; tests/system/ holds what kills processes, fills disks, uses real
-terminals or builds wheels.
+the dashboard before its first frame. The presets are in models/, the course briefs in briefs/, beside this package in a
+checkout and inside it in a wheel. The folders of tests/ are those of the package; tests/system/ holds what kills
+processes, fills disks, uses real terminals or builds wheels.
 """
+
+from mnist_tui.api import list_runs, load, train
+
+__all__ = ["list_runs", "load", "train"]

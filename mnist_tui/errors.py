@@ -8,16 +8,19 @@
         CallError                      the text of a call
           LayerError                   a layer
         PresetError                    a preset file
+        BriefError                     a course brief
         SettingsError                  a settings file or an environment variable
         FilterError                    a filter of saved runs
         ColumnError                    a column of the table of runs
         EditorError                    $VISUAL or $EDITOR
+        ReportError                    a report's template, or the file it goes to
         ImageError                     a drawn or photographed digit
       MachineError                  3  this machine lacks something; another try may help
         FileError                      a file cannot be read
         DataError                      the data set
           DownloadError                its download
         DeviceError                    the device
+        MissingPackageError            a package that is installed only on request
         StorageError                   a run folder
           RunError                  2  there is no such run, or it cannot do what was asked
           CheckpointError              a checkpoint
@@ -39,6 +42,7 @@ class ExitCode(IntEnum):
     USAGE = 2
     ENVIRONMENT = 3
     TARGET_MISSED = 4
+    NOT_REPRODUCED = 5
     INTERRUPTED = 130
     TERMINATED = 143
 
@@ -115,6 +119,10 @@ class PresetError(InputError):
     """A preset that is not there or cannot be used; the message names the file, the line and what to do."""
 
 
+class BriefError(InputError):
+    """A course brief that is not there or cannot be used; the message names the file, the step, the key and why."""
+
+
 class SettingsError(InputError):
     """A settings file or an environment variable that cannot be used; the message names it, the key and the way out."""
 
@@ -129,6 +137,10 @@ class ColumnError(InputError):
 
 class EditorError(InputError):
     """The user's editor cannot be opened; the message says why and what to do."""
+
+
+class ReportError(InputError):
+    """A report's template that cannot be used, or a file that it must not replace; the message says what to do."""
 
 
 class ImageError(InputError):
@@ -163,6 +175,10 @@ class DeviceError(MachineError):
         """The reason alone, without the device's name and the advice."""
 
 
+class MissingPackageError(MachineError):
+    """A package of an extra is not installed; the message says how to install it."""
+
+
 class StorageError(MachineError):
     """A run folder cannot be written or read; the message says which and what to do."""
 
@@ -171,6 +187,11 @@ class RunError(StorageError):
     """There is no such run, or what is asked of it cannot be done; the message says why and what to do."""
 
     exit_code = ExitCode.USAGE
+
+    def __init__(self, message: str, is_missing: bool = False) -> None:
+        super().__init__(message)
+        self.is_missing = is_missing
+        """Whether no run has the name that was given."""
 
 
 class CheckpointError(StorageError):

@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 from mnist_tui.errors import FileError
@@ -61,15 +62,39 @@ def write_atomically(path: Path, content: bytes) -> None:
     A temporary file in the same folder is written, synced and renamed, then the folder is synced: without the last
     step a power cut can undo the rename (Pillai et al., OSDI 2014).
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+    write_together({path: content})
+
+
+def write_together(contents: Mapping[Path, bytes]) -> None:
+    """`write_atomically` for several files: none of them is renamed before all are written. Raises `OSError`."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    temporaries = {path: _temporary_path(path) for path in contents}
     try:
-        write_all(temporary, content, flags)
+        for path, temporary in temporaries.items():
+            write_all(temporary, contents[path], flags)
+        for path, temporary in temporaries.items():
+            os.replace(temporary, path)
+    except BaseException:
+        for temporary in temporaries.values():
+            temporary.unlink(missing_ok=True)
+        raise
+    for folder in {path.parent for path in contents}:
+        sync_folder(folder)
+
+
+def write_unsynced(path: Path, content: bytes) -> None:
+    """`write_atomically` for one of many files that can be made again: a power cut may leave an empty one."""
+    temporary = _temporary_path(path)
+    try:
+        temporary.write_bytes(content)
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+
+
+def _temporary_path(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
 
 
 def write_all(path: Path, content: bytes, flags: int) -> None:

@@ -137,7 +137,7 @@ def _seconds_to_paint(lab: Lab, key: str) -> float:
     lab.press(key)
     began = time.perf_counter()
     while not lab.read(0.0005):
-        assert time.perf_counter() - began < 5, f"{key!r} changed nothing"
+        assert time.perf_counter() - began < 5, f"{key!r} changed nothing:\n{lab.text()}"
     return time.perf_counter() - began
 
 
@@ -237,14 +237,14 @@ MATRIX = "4" + "\x1b[<0;5;2M" + "\x1b[<0;5;2m"
 """Analyse, and a click on its first view."""
 MODES = {"Runs": "2", "Compare": "3", "Analyse": MATRIX, "Mistakes": "4a", "Draw": "5"}
 """The keys that open each mode."""
-DOWN, RIGHT, PAGE_DOWN, F2, F3, F4 = "\x1b[B", "\x1b[C", "\x1b[6~", "\x1bOQ", "\x1bOR", "\x1bOS"
+DOWN, RIGHT, LEFT, HOME = "\x1b[B", "\x1b[C", "\x1b[D", "\x1b[H"
+PAGE_UP, PAGE_DOWN, F2, F3, F4 = "\x1b[5~", "\x1b[6~", "\x1bOQ", "\x1bOR", "\x1bOS"
 MOVES = {
     "Down between fields": (F4, [DOWN]),
     "F2, F3": ("", [F2, F3]),
-    "Down between runs": ("2", [DOWN]),
-    "Right in the matrix": (MATRIX, [RIGHT]),
+    "Right in the matrix": (MATRIX + HOME, [RIGHT, LEFT]),
     "Right between mistakes": ("4a", [RIGHT]),
-    "Page of mistakes": ("4a", [PAGE_DOWN]),
+    "Page of mistakes": ("4a", [PAGE_DOWN, PAGE_UP]),
     "Right with the pen down": ("5 ", [RIGHT]),
 }
 """The keys to begin with, and those whose cost is measured."""

@@ -23,13 +23,20 @@ FIRST = (
     "analysis",
     "images",
     "settings",
+    "report",
     "cli.main",
     "cli.runs",
+    "cli.report",
     "cli.analyse",
     "cli.classify",
+    "cli.export",
     "cli.explain",
     "cli.lr_find",
+    "cli.notes",
+    "cli.repro",
+    "cli.specs",
     "cli.config",
+    "cli.briefs",
 )
 """Modules and packages whose answer does not wait for torch."""
 
@@ -79,6 +86,16 @@ def test_the_dashboard_draws_before_torch_is_loaded() -> None:
     assert imported & (HEAVY - {"textual", "rich"}) == set()
 
 
+def test_the_first_frame_does_not_wait_for_course_briefs() -> None:
+    """Neither their format nor what reads the runs for them is loaded with the dashboard and the command line."""
+    imported = _imported_by("tui.app", "cli.main")
+    names = {"mnist_tui.spec.briefs", "mnist_tui.analysis.brief_progress", "mnist_tui.tui.lab.brief_reader"}
+
+    assert "mnist_tui.tui.lab.followed_brief" in imported
+    assert imported & names == set()
+    assert _imported_by("tui.lab.brief_reader") >= names  # The control.
+
+
 @pytest.mark.parametrize("name", FIRST)
 def test_what_answers_first_loads_nothing_heavy(name: str) -> None:
     """No torch, no numpy, no screen."""
@@ -87,6 +104,14 @@ def test_what_answers_first_loads_nothing_heavy(name: str) -> None:
 
     assert {f"mnist_tui.{module}" for module in modules} <= imported
     assert imported & HEAVY == set()
+
+
+def test_the_library_loads_nothing_before_it_is_called() -> None:
+    """`import mnist_tui` has the public functions, and loads neither torch nor pydantic."""
+    imported = _imported_by("api")
+
+    assert "mnist_tui.api" in imported
+    assert imported & (HEAVY | {"pydantic"}) == set()
 
 
 @pytest.mark.slow
@@ -124,9 +149,13 @@ def test_training_does_not_wait_for_torchvision_or_scikit_learn() -> None:
         ["--list", "--format", "markdown"],
         ["show", "iter5"],
         ["layers"],
+        ["brief"],
+        ["brief", "steps"],
         ["--batch", "itr5"],
         ["--batch", "iter5", "--set", "epochs=-1"],
         ["resume", "--help"],
+        ["repro", "nosuch"],
+        ["lr-find", "nosuch"],
     ],
     ids=" ".join,
 )

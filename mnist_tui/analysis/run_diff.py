@@ -77,14 +77,14 @@ def layer_differences(before: Run, after: Run) -> list[Change]:
     return changes if any(change.kind != "same" for change in changes) else []
 
 
-def change_words(before: Run, after: Run) -> list[str]:
+def change_words(before: Run, after: Run, with_seed: bool = True) -> list[str]:
     """The changes from a run to a later one, a line each; provenance comes last."""
     set_before, set_after = settings(before), settings(after)
     lines = []
     for change in layer_differences(before, after):
         if change.kind != "same":
             lines.append(layer_words(change))
-    for difference in differing([before, after]):
+    for difference in differing([before, after], with_seed):
         old, new = difference.values
         is_set = difference.name in set_before or difference.name in set_after
         lines.append(

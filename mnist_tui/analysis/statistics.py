@@ -61,11 +61,10 @@ def mean_interval(values: Sequence[float]) -> Interval | None:
     mean, spread = fmean(values), _spread(values)
     if not spread or not 0 < mean < 1:
         return None
-    from scipy.special import expit, logit
-    from scipy.stats import t
+    from scipy.special import expit, logit, stdtrit  # 0.6 s; scipy.stats, which has the same quantile, takes 1.5 s.
 
     error = spread / math.sqrt(len(values)) / (mean * (1 - mean))
-    half = float(t.ppf((1 + LEVEL) / 2, len(values) - 1)) * error
+    half = float(stdtrit(len(values) - 1, (1 + LEVEL) / 2)) * error
     # Where `half` is tiny, rounding may put an end on the wrong side of the mean.
     return min(mean, float(expit(logit(mean) - half))), max(mean, float(expit(logit(mean) + half)))
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mnist_tui.cli.completion import complete_changes, complete_presets, complete_runs
+from mnist_tui.cli.completion import complete_changes, complete_runs, complete_runs_and_presets
 from mnist_tui.errors import UsageError
 from mnist_tui.settings import settings
 from mnist_tui.settings.model import (
@@ -31,14 +31,21 @@ RUN = "a run: its folder, its name, or the end of its name"
 
 EXIT_CODES = """\
 Exit codes: 0 done, 1 training failed, 2 wrong input (also: there is no such run), 3 environment (no data, no device,
-a folder that is damaged or not writable), 4 target missed (with --require-target), 129 terminal closed
-(on_hangup = "stop"), 130 Ctrl-C, 143 terminated."""
+a folder that is damaged or not writable), 4 target missed (with --require-target), 5 came out differently (repro),
+129 terminal closed (on_hangup = "stop"), 130 Ctrl-C, 143 terminated."""
 
 
 def refuse_empty_run(typed: Any) -> Any:
     """What was typed for a run, or for several; raises `UsageError` for "", as `"$UNSET"` gives."""
     if "" in (typed if isinstance(typed, list | tuple) else [typed]):
-        raise UsageError("RUN is empty; mnist-tui runs --columns run,name,seed lists them")
+        raise UsageError("RUN is empty; mnist-tui runs lists them")
+    return typed
+
+
+def refuse_empty_name(typed: Any) -> Any:
+    """What was typed for a preset or a run, or for several; raises `UsageError` for ""."""
+    if "" in (typed if isinstance(typed, list | tuple) else [typed]):
+        raise UsageError("NAME is empty; mnist-tui --list shows the presets, mnist-tui runs the runs")
     return typed
 
 
@@ -52,16 +59,22 @@ Run = Annotated[
         show_default=False,
     ),
 ]
-Preset = Annotated[
+SpecName = Annotated[
     str,
-    typer.Argument(metavar="NAME", help="A preset, or FILE.toml.", autocompletion=complete_presets, show_default=False),
+    typer.Argument(
+        metavar="NAME",
+        help=f"A preset, FILE.toml, or {RUN}.",
+        autocompletion=complete_runs_and_presets,
+        callback=refuse_empty_name,
+        show_default=False,
+    ),
 ]
 Changes = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="Change a setting of the preset: optimizer.lr=0.01, dropout=0.2, …; may be repeated.",
+        help="Change a setting of it: optimizer.lr=0.01, dropout=0.2, …; may be repeated.",
         autocompletion=complete_changes,
     ),
 ]

@@ -10,6 +10,7 @@ from mnist_tui.cli.arguments import Given, HasPlot, examples, settings_with, tak
 from mnist_tui.cli.completion import complete_runs_and_presets
 from mnist_tui.cli.formats import FormatOption, JsonOption, json_text, output_format, record, refuse_plot
 from mnist_tui.cli.runs import print_plot, read_index
+from mnist_tui.cli.specs import warn_of_run
 from mnist_tui.errors import RunError, UsageError
 from mnist_tui.runs import columns, filters
 from mnist_tui.runs.filter_syntax import Or, parse
@@ -87,18 +88,23 @@ def compare(
 
 
 def _arm(named: str, runs_dir: Path, runs: Sequence[Run]) -> list[Run]:
-    """A run by its name, or the completed runs of one recipe: of that preset, or chosen by a filter."""
-    try:
-        run = find_run(named, runs_dir)
-    except RunError as error:
-        no_run = error
+    """The completed runs of one recipe: of the preset of that name, or chosen by a filter; or the run of that name."""
+    chosen = [run for run in runs if run.is_run and run.name == named]
+    if chosen:
+        warn_of_run(named, runs_dir)
     else:
-        check_readable(run)
-        return [run]
-    chosen = [run for run in runs if run.name == named] or filters.choose(runs, named)
+        try:
+            run = find_run(named, runs_dir)
+        except RunError as error:
+            chosen = filters.choose(runs, named)
+            if not chosen:
+                raise RunError(f"{error}; and no completed run is chosen by it") from None
+        else:
+            check_readable(run)
+            return [run]
     completed = [run for run in chosen if run.state == "completed"]
     if not completed:
-        raise RunError(f"{no_run}; and no completed run is chosen by it" if not chosen else _unfinished(named, chosen))
+        raise RunError(_unfinished(named, chosen))
     groups = grouped(completed)
     if len(groups) > 1:
         raise RunError(_ambiguous(named, groups))

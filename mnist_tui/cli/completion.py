@@ -1,4 +1,4 @@
-"""Words that the shell completes: names of presets, runs, settings and the coach's rules. Errors complete nothing."""
+"""Words that the shell completes: names of presets, briefs, runs, settings and rules. Errors complete nothing."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -17,6 +17,13 @@ def complete_presets(context: typer.Context, incomplete: str) -> list[str]:
     return _without_errors(lambda: presets.find(context.params.get("models")), incomplete)
 
 
+def complete_briefs(context: typer.Context, incomplete: str) -> list[str]:
+    """Names of course briefs."""
+    from mnist_tui.spec import briefs
+
+    return _without_errors(lambda: briefs.find(context.params.get("folder")), incomplete)
+
+
 def complete_runs(context: typer.Context, incomplete: str) -> list[str]:
     """Names of run folders, and ends of names that only one run has: `a17f`, `iter5-s0-a17f`."""
     return _without_errors(lambda: _run_names(_runs_dir(context), incomplete), incomplete)
@@ -32,19 +39,13 @@ def _runs_dir(context: typer.Context) -> Path:
 
 
 def _run_names(runs_dir: Path, incomplete: str) -> Iterator[str]:
-    from mnist_tui.runs.index import matching
+    from mnist_tui.runs.names import ends, matching
 
     names = sorted((path.name for path in runs_dir.iterdir() if (path / "run.json").is_file()), reverse=True)
     yield from names
     if incomplete:
-        ends = (end for name in names for end in _ends(name) if end.startswith(incomplete))
-        yield from (end for end in ends if len(matching(end, names)) == 1)
-
-
-def _ends(name: str) -> Iterator[str]:
-    while "-" in name:
-        name = name.partition("-")[2]
-        yield name
+        typed = (end for name in names for end in ends(name) if end.startswith(incomplete))
+        yield from (end for end in typed if len(matching(end, names)) == 1)
 
 
 def complete_changes(context: typer.Context, incomplete: str) -> list[str]:
@@ -53,13 +54,14 @@ def complete_changes(context: typer.Context, incomplete: str) -> list[str]:
 
 
 def _setting_paths(context: typer.Context) -> Iterator[str]:
+    from mnist_tui.cli.specs import load_spec
     from mnist_tui.spec.draft import Draft
 
     parameters = context.params
     # Where `--set` still lacks its value, typer has not yet made a parameter of NAME: it is among the arguments.
     named = [*(parameters.get("batch") or ()), parameters.get("preset"), parameters.get("name"), *context.args[:1]]
     name = next((name for name in named if name), None) or settings.load().preset
-    for field in Draft(presets.load(name, parameters.get("models"))).fields:
+    for field in Draft(load_spec(name, parameters.get("models"), _runs_dir(context))).fields:
         yield f"{field.path.removeprefix('knobs.')}="
 
 

@@ -13,7 +13,7 @@ from mnist_tui.cli.completion import complete_settings
 from mnist_tui.cli.formats import json_text, record
 from mnist_tui.cli.parsing import WordsCommand
 from mnist_tui.editor import edit
-from mnist_tui.errors import ColumnError, SettingsError
+from mnist_tui.errors import BriefError, ColumnError, SettingsError
 from mnist_tui.runs import columns
 from mnist_tui.settings import settings
 from mnist_tui.settings.model import DEFAULTS, Settings, from_text, help_of
@@ -97,6 +97,8 @@ def set_setting(
     value = settings.check_value("config set", key, from_text(key, text))
     if key == "data_dir":
         settings.check_data_dir("config set data_dir", value)
+    if key == "brief":
+        _check_brief(text)
     if key in ("columns", "sort"):
         _check_columns(key, value if key == "columns" else (value.removeprefix("-"),))
     if action := key.removeprefix("keymap.") if key.startswith("keymap.") else "":
@@ -109,6 +111,16 @@ def set_setting(
 
 def _file(is_project: bool) -> Path:
     return settings.PROJECT_FILE if is_project else settings.user_file()
+
+
+def _check_brief(name: str) -> None:
+    """Raises `BriefError` for a brief that is not there, or whose file cannot be used."""
+    from mnist_tui.spec import briefs
+
+    try:
+        briefs.load(name)
+    except BriefError as error:
+        raise BriefError(f"config set brief: {error}") from None
 
 
 def _check_columns(key: str, names: Sequence[str]) -> None:

@@ -85,17 +85,18 @@ def _why_no_gpu(device_type: str) -> str:
 
 
 def _data(data_dir: Path | None) -> Finding:
-    from mnist_tui.training import data
+    from mnist_tui.images import mnist_files
 
-    raw = data.find(data_dir)
+    raw = mnist_files.find(data_dir)
     if raw is None:
-        first, *others = data.folders(data_dir)
+        first, *others = mnist_files.folders(data_dir)
         if not others and (why := no_place(first)):  # The default one is made with all above it.
             return Finding("MNIST", f"{first}: {why}", is_usable=False)
         searched = " or ".join(map(str, [first, *others]))
         return Finding("MNIST", f"not found in {searched}; the first run downloads it to {first}")
     try:
-        data.load_mnist(raw)
+        for file in mnist_files.RAW_FILES:
+            mnist_files.read_raw(raw, file)
     except DataError as error:
         return Finding("MNIST", str(error), is_usable=False)
     return Finding("MNIST", f"{raw}: all four files are the real ones")

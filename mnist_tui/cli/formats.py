@@ -3,14 +3,17 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 
 from mnist_tui.errors import UsageError
-from mnist_tui.runs.events import Event, as_record, finite
+from mnist_tui.runs.events import as_record, finite
 from mnist_tui.table import MAX_CELL, aligned, as_csv
 from mnist_tui.text import clean_line, did_you_mean
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Format = Literal["table", "markdown", "csv", "json"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -80,9 +83,10 @@ def record(values: Mapping[str, Any]) -> dict[str, Any]:
     return {"format": JSON_FORMAT, **values}
 
 
-def event_record(event: Event) -> dict[str, Any]:
-    """An event as a JSON record, with the time at which it is printed, in UTC."""
-    return record({"time": datetime.now(UTC).isoformat(timespec="milliseconds")} | as_record(event))
+def event_record(event: "DataclassInstance", run: str | None) -> dict[str, Any]:
+    """An event as a JSON record, with the time at which it is printed, in UTC, and the id of its run."""
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return record({"time": now, "run": run} | as_record(event))
 
 
 def json_text(document: Any) -> str:

@@ -7,11 +7,12 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any, TextIO
 
 from mnist_tui.cli.formats import event_record, json_text, record
+from mnist_tui.cli.progress_table import progress_table
 from mnist_tui.errors import ExitCode, MnistTuiError
 from mnist_tui.runs import metrics, verdict
 from mnist_tui.runs.control import Control
@@ -30,10 +31,13 @@ from mnist_tui.runs.storage import SavedRun
 from mnist_tui.spec import summary
 from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
+from mnist_tui.sweep.jobs import Job, JobEnded
+from mnist_tui.sweep.pool import Pool
 from mnist_tui.table import aligned
 from mnist_tui.text import cell_width, clean, duration, fitted
-from mnist_tui.training import estimate, session
+from mnist_tui.training import environment, estimate, session
 from mnist_tui.training import resume as resuming
+from mnist_tui.training.data import load
 
 MAX_NAME = 16
 """Cells for a preset's name in the table of several runs."""
@@ -55,22 +59,28 @@ class Output:
         self.quiet = quiet
         self.has_bar = sys.stderr.isatty() and not quiet and os.environ.get("TERM") != "dumb"
         self._bar_shown = False
+        self.print_above: Callable[[str], None] | None = None
+        """Prints a line above what is drawn at the bottom of the terminal; None where nothing is."""
 
     def data(self, text: str) -> None:
         """A line on stdout."""
-        self._clear_bar()
-        _write(sys.stdout, clean(text, 1_000_000) + "\n")
+        self._print(sys.stdout, clean(text, 1_000_000))
 
     def json(self, document: Any) -> None:
         """A JSON document as a line on stdout, whole whatever its length; JSON escapes what would drive a terminal."""
-        self._clear_bar()
-        _write(sys.stdout, json_text(document) + "\n")
+        self._print(sys.stdout, json_text(document))
 
     def talk(self, text: str, always: bool = False) -> None:
         """A line on stderr; with --quiet only if `always`."""
         if always or not self.quiet:
-            self._clear_bar()
-            _write(sys.stderr, clean(text) + "\n")
+            self._print(sys.stderr, clean(text))
+
+    def _print(self, stream: TextIO, line: str) -> None:
+        self._clear_bar()
+        if self.print_above and stream.isatty():
+            self.print_above(line)
+        else:
+            _write(stream, line + "\n")
 
     def notice(self, notice: Notice) -> None:
         """A notice of a training on stderr, a warning in a frame."""
@@ -132,14 +142,22 @@ def interruptible() -> Iterator[Interruption]:
             signal.signal(signum, handler)
 
 
-def batch(specs: Sequence[RunSpec], options: Options, output: Output, require_target: bool) -> ExitCode:
-    """Trains every spec, one after the other; a run that fails does not keep the others from being trained."""
+def batch(
+    specs: Sequence[RunSpec], options: Options, output: Output, require_target: bool, jobs: int | None = 1
+) -> ExitCode:
+    """Trains every spec, `jobs` at a time (None: as many as there is room for).
+
+    A run that fails does not keep the others from being trained.
+    """
     for spec in specs:
         session.check(spec)
+    jobs = environment.jobs_at_a_time(len(specs), options) if jobs is None else min(jobs, len(specs))
+    if jobs > 1:
+        return _batch_in_processes(specs, options, output, require_target, jobs)
     with interruptible() as interruption:
-        runs: list[_Run] = []
+        runs: list[FollowedRun] = []
         for spec in specs:
-            run = _Run(spec)
+            run = FollowedRun(spec)
             try:
                 run.follow(session.run(spec, options, interruption.control), output)
             except MnistTuiError as error:
@@ -153,10 +171,34 @@ def batch(specs: Sequence[RunSpec], options: Options, output: Output, require_ta
     return interruption.code or _exit_code(runs, require_target)
 
 
+def _batch_in_processes(
+    specs: Sequence[RunSpec], options: Options, output: Output, require_target: bool, jobs: int
+) -> ExitCode:
+    """Trains every spec, `jobs` at a time, each in a process of its own with one thread unless `options` say more."""
+    options = replace(options, threads=options.threads or 1)
+    runs = [FollowedRun(spec, has_label=True) for spec in specs]
+    load(options.dataset, options.data_dir, output.notice)  # Errors of the data are said once, not by every process.
+    pool = Pool(jobs)
+    with interruptible() as interruption, progress_table(output) as table:
+        try:
+            for index, message in pool.train([Job(spec, options) for spec in specs], interruption.control):
+                if isinstance(message, JobEnded):
+                    if message.error:
+                        output.talk(f"{runs[index].label}: {message.error}", always=True)
+                else:
+                    runs[index].show(message, output)
+                    table.show(index, runs[index].label, runs[index].epochs, message)
+            pool.close()
+        finally:
+            pool.kill()  # What is left after a second Ctrl-C.
+    _summarise(runs, output)
+    return interruption.code or _exit_code(runs, require_target)
+
+
 def resume(saved: SavedRun, options: Options, output: Output, require_target: bool) -> ExitCode:
     """Resumes a run and trains it to its end."""
     with interruptible() as interruption:
-        run = _Run(saved.spec).follow(resuming.resume(saved, options, interruption.control), output)
+        run = FollowedRun(saved.spec).follow(resuming.resume(saved, options, interruption.control), output)
     _summarise([run], output)
     return interruption.code or _exit_code([run], require_target)
 
@@ -164,23 +206,25 @@ def resume(saved: SavedRun, options: Options, output: Output, require_target: bo
 def extend(saved: SavedRun, epochs: int, options: Options, output: Output, require_target: bool) -> ExitCode:
     """Trains a completed run for more epochs, in a new folder."""
     with interruptible() as interruption:
-        run = _Run(saved.spec).follow(resuming.extend(saved, epochs, options, interruption.control), output)
+        run = FollowedRun(saved.spec).follow(resuming.extend(saved, epochs, options, interruption.control), output)
     _summarise([run], output)
     return interruption.code or _exit_code([run], require_target)
 
 
-def _exit_code(runs: Sequence["_Run"], require_target: bool) -> ExitCode:
+def _exit_code(runs: Sequence["FollowedRun"], require_target: bool) -> ExitCode:
     if any(run.ended is None or run.ended.outcome != "completed" for run in runs):
         return ExitCode.FAILED
     missed = any(run.ended and run.ended.target and not all(run.ended.target.values()) for run in runs)
     return ExitCode.TARGET_MISSED if require_target and missed else ExitCode.OK
 
 
-class _Run:
+class FollowedRun:
     """One run: its events so far, as lines, and how it ended."""
 
-    def __init__(self, spec: RunSpec) -> None:
+    def __init__(self, spec: RunSpec, has_label: bool = False) -> None:
         self.spec = spec
+        self.has_label = has_label
+        """Whether every line says which run it is about: others are trained at the same time."""
         self.started: RunStarted | None = None
         self.ended: RunEnded | None = None
         self.clock = time.monotonic()
@@ -190,45 +234,58 @@ class _Run:
         """Epochs in all; an extension has more than the run that it extends."""
         return self.started.epochs if self.started else self.spec.train.epochs
 
-    def follow(self, events: Iterator[Event], output: Output) -> "_Run":
+    def follow(self, events: Iterator[Event], output: Output) -> "FollowedRun":
         """Prints every event."""
         for event in events:
-            if output.as_json:
-                output.json(event_record(event))
-            self._show(event, output)
+            self.show(event, output)
         return self
 
-    def _show(self, event: Event, output: Output) -> None:
+    @property
+    def label(self) -> str:
+        """`iter5 s0`."""
+        return f"{self.spec.name} s{self.spec.train.seed}"
+
+    def show(self, event: Event, output: Output) -> None:
+        """Prints an event."""
+        if isinstance(event, RunStarted):
+            self.started = event
+            self.clock = time.monotonic()
+        if output.as_json:
+            run = self.started.run if self.started else None
+            output.json(event_record(event, run))
         match event:
             case Notice():
-                output.notice(event)
+                output.notice(replace(event, text=self._labelled(event.text)))
             case RunStarted():
-                self.started = event
-                self.clock = time.monotonic()
                 output.talk(_started_line(event))
-            case Progress():
+            case Progress() if not self.has_label:
                 output.bar(self._bar(event))
             case Paused(epoch=epoch, step=step):
-                output.talk(f"paused in epoch {epoch} after {step} steps, from another terminal")
+                output.talk(self._labelled(f"paused in epoch {epoch} after {step} steps, from another terminal"))
             case Unpaused():
-                output.talk("resumed")
+                output.talk(self._labelled("resumed"))
             case LearningRateChanged(learning_rate=rate):
-                output.talk(f"learning rate {rate:g} from here on, set from another terminal", always=True)
+                text = f"learning rate {rate:g} from here on, set from another terminal"
+                output.talk(self._labelled(text), always=True)
             case EpochEnded() if not output.as_json:
-                output.data(epoch_line(event, self.epochs))
+                output.data(self._labelled(epoch_line(event, self.epochs), "  "))
             case RunEnded():
                 self.ended = event
                 self._show_end(event, output)
 
     def _show_end(self, ended: RunEnded, output: Output) -> None:
+        who = self.label if self.has_label else self.spec.name
         if ended.outcome in ("diverged", "failed"):
-            output.talk(f"{self.spec.name}: {ended.outcome}: {ended.message}", always=True)
+            output.talk(f"{who}: {ended.outcome}: {ended.message}", always=True)
         elif ended.outcome == "stopped":
             folder = self.started.folder if self.started else ""
-            output.talk(f"{self.spec.name}: {ended.message}; resume it with: mnist-tui resume {folder}", always=True)
+            output.talk(f"{who}: {ended.message}; resume it with: mnist-tui resume {folder}", always=True)
         if not output.as_json:
             for line in result_lines(ended):
-                output.data(line)
+                output.data(self._labelled(line, "  "))
+
+    def _labelled(self, text: str, gap: str = ": ") -> str:
+        return f"{self.label}{gap}{text}" if self.has_label else text
 
     def _bar(self, progress: Progress) -> str:
         done = (progress.epoch - 1) * progress.steps_per_epoch + progress.step
@@ -304,7 +361,7 @@ def result_lines(ended: RunEnded) -> list[str]:
     ]
 
 
-def _summarise(runs: Sequence[_Run], output: Output) -> None:
+def _summarise(runs: Sequence[FollowedRun], output: Output) -> None:
     """A table where there are several runs; the folders last."""
     if output.as_json:
         return
@@ -315,7 +372,7 @@ def _summarise(runs: Sequence[_Run], output: Output) -> None:
             output.data(run.started.folder)
 
 
-def _summary_table(runs: Sequence[_Run]) -> list[str]:
+def _summary_table(runs: Sequence[FollowedRun]) -> list[str]:
     rows = [["run", "seed", "outcome", "params", "best", "last", "target"]]
     for run in runs:
         ended = run.ended
@@ -328,9 +385,9 @@ def _summary_table(runs: Sequence[_Run]) -> list[str]:
     return [*aligned(rows, [False, True, False, True, True, True, False]), *_seed_means(runs)]
 
 
-def _seed_means(runs: Sequence[_Run]) -> Iterator[str]:
+def _seed_means(runs: Sequence[FollowedRun]) -> Iterator[str]:
     """For every recipe trained with several seeds: the mean of the best epochs and their range; of repeats the last."""
-    by_recipe: dict[str, list[_Run]] = {}
+    by_recipe: dict[str, list[FollowedRun]] = {}
     for run in runs:
         if run.ended and run.ended.outcome == "completed":
             by_recipe.setdefault(run.spec.with_settings({"seed": "0"}).model_dump_json(), []).append(run)

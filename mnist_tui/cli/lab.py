@@ -26,6 +26,7 @@ from mnist_tui.cli.changes import apply_changes, read_seeds, repeat_with_seeds
 from mnist_tui.cli.completion import complete_runs
 from mnist_tui.cli.exit_code import exit_code_of
 from mnist_tui.cli.presets import print_summary
+from mnist_tui.cli.specs import find_named_run, load_specs
 from mnist_tui.cli.train import train_batch
 from mnist_tui.errors import PresetError, SettingsError, UsageError
 from mnist_tui.settings import settings
@@ -65,7 +66,8 @@ def open_lab_or_print(opening: Opening, plain: bool, quiet: bool) -> int:
     if plain or (terminal.is_terminal() and terminal.is_dumb()):
         return _print_or_train(opening, _valid_spec(draft), quiet)
     if not terminal.is_terminal():
-        raise UsageError(f"the laboratory needs a terminal; train without one: mnist-tui --batch {draft.base.name}")
+        name = clean_line(opening.preset or draft.base.name)
+        raise UsageError(f"the laboratory needs a terminal; train without one: mnist-tui --batch {name}")
     previous = last.draft if last and last.draft.changed_count and last.draft != draft else None
     return open_dashboard(
         replace(
@@ -90,11 +92,13 @@ def _last_used() -> "tuple[LastUsed | None, str]":
 
 
 def _initial_draft(opening: Opening, values: Settings, last: "LastUsed | None") -> "Draft":
-    """The draft that the laboratory opens on: the named preset, the last design, or the preset of the settings."""
+    """The draft that the laboratory opens on: what is named, the last design, or the preset of the settings."""
     from mnist_tui.spec.draft import Draft
 
     if opening.preset:
-        draft = Draft(presets.load(opening.preset, opening.models))
+        (spec,) = load_specs([opening.preset], opening.models, values.runs_dir)
+        is_of_run = find_named_run(opening.preset, opening.models, values.runs_dir) is not None
+        draft = Draft.of(spec, presets.base_of(spec, opening.models)) if is_of_run else Draft(spec)
     else:
         draft = last.draft if last is not None else Draft(_preset_of_settings(values, opening.models))
     if not opening.changes:
@@ -131,7 +135,8 @@ def _print_or_train(opening: Opening, spec: RunSpec, quiet: bool) -> int:
     run_options(opening.given)  # Raises for a wrong option before anything is printed.
     print_summary(spec)
     if not opening.starts:
-        print(f"\nto train: mnist-tui --batch {clean_line(spec.name)}, or mnist-tui --plain --start")
+        name = clean_line(opening.preset or spec.name)
+        print(f"\nto train: mnist-tui --batch {name}, or mnist-tui --plain --start")
         return 0
     return train_batch(repeat_with_seeds([spec], opening.seeds), opening.given, quiet=quiet)
 
@@ -148,6 +153,7 @@ def _request(draft: "Draft", given: Given, values: Settings) -> "LabRequest":
     return LabRequest(
         draft=draft,
         options=run_options(given),
+        brief=values.brief,
         ascii=values.ascii or ("ascii" not in given and not terminal.has_utf8()),
         light=values.theme == "light",
         mouse=values.mouse,

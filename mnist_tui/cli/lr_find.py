@@ -1,4 +1,4 @@
-"""`mnist-tui lr-find`: a learning-rate range test of a preset."""
+"""`mnist-tui lr-find`: a learning-rate range test of a preset, or of the design of a run."""
 
 import shutil
 from typing import TYPE_CHECKING, Any
@@ -10,19 +10,20 @@ from mnist_tui.cli.arguments import (
     Changes,
     Given,
     Models,
-    Preset,
+    SpecName,
     examples,
     run_options,
+    settings_with,
     takes_settings,
 )
 from mnist_tui.cli.changes import apply_changes, read_changes
 from mnist_tui.cli.formats import record
 from mnist_tui.cli.runs import MAX_PLOT_WIDTH, PLOT_LINES
+from mnist_tui.cli.specs import load_specs
 from mnist_tui.errors import MnistTuiError, SpecError
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import Notice
 from mnist_tui.runs.lr_range import RatesFound, RateTried
-from mnist_tui.spec import presets
 from mnist_tui.spec.learning_rate import learning_rate_settings
 from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
@@ -39,19 +40,21 @@ app = typer.Typer()
     "lr-find",
     epilog=examples(
         "mnist-tui lr-find iter5",
+        "mnist-tui lr-find a17f",
         "mnist-tui lr-find my_net.toml --set 'optimizer=SGD(momentum=0.9)'",
         "mnist-tui lr-find iter5 --json | jq .suggestion",
     ),
 )
-@takes_settings("device", "dataset", "data_dir", "threads", "fuse")
+@takes_settings("device", "dataset", "data_dir", "runs_dir", "threads", "fuse")
 def find_rate(
-    name: Preset, changes: Changes = None, models: Models = None, as_json: AsJson = False, *, given: Given
+    name: SpecName, changes: Changes = None, models: Models = None, as_json: AsJson = False, *, given: Given
 ) -> int:
-    """Find a learning rate for a preset.
+    """Find a learning rate for a preset, or for the design of a run.
 
     The rate rises from step to step over at most one epoch, without the scheduler (Smith 2015); nothing is written.
     """
-    (spec,) = apply_changes([presets.load(name, models)], read_changes(changes), models)
+    specs = load_specs([name], models, settings_with(given).runs_dir)
+    (spec,) = apply_changes(specs, read_changes(changes), models)
     options = run_options(given)
     from mnist_tui.cli import headless  # torch: 2 s.
 

@@ -13,14 +13,19 @@ import typer
 
 from mnist_tui.cli import (
     analyse,
+    briefs,
     classify,
     compare,
     config,
     doctor,
     explain,
+    export,
     lab,
     lr_find,
+    notes,
     presets,
+    report,
+    repro,
     runs,
     start,
     train,
@@ -28,7 +33,10 @@ from mnist_tui.cli import (
 from mnist_tui.cli.exit_code import exit_code_of
 from mnist_tui.cli.parsing import GroupCommand, MainCommand
 
-GROUPS = (presets, lr_find, train, lab, runs, compare, analyse, explain, classify, doctor)
+GROUPS = (
+    *(presets, lr_find, train, repro, lab, runs, notes, export, compare, report, briefs),
+    *(analyse, explain, classify, doctor),
+)
 """Modules with commands, in the order of the help."""
 
 

@@ -1,13 +1,14 @@
-"""Commands on presets: `--list`, `show` and `layers`."""
+"""Commands on presets, and on the designs of runs: `--list`, `show` and `layers`."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from mnist_tui.cli.arguments import AsJson, Changes, Models, Preset, examples
+from mnist_tui.cli.arguments import AsJson, Changes, Given, Models, SpecName, examples, settings_with, takes_settings
 from mnist_tui.cli.changes import apply_changes, read_changes
 from mnist_tui.cli.formats import Format, json_text, print_table, record
+from mnist_tui.cli.specs import load_specs
 from mnist_tui.errors import UsageError
 from mnist_tui.spec import presets, summary
 from mnist_tui.spec.recipe import Target
@@ -64,22 +65,27 @@ def _preset_record(spec: RunSpec) -> dict[str, Any]:
         "mnist-tui show iter5",
         "mnist-tui show my_net.toml --set width=16",
         "mnist-tui show iter5 --torchsummary",
+        "mnist-tui show a17f",
     )
 )
+@takes_settings("runs_dir")
 def show(
-    name: Preset,
+    name: SpecName,
     as_json: AsJson = False,
     torchsummary: Annotated[bool, typer.Option("--torchsummary", help="Print torchsummary's three columns.")] = False,
     changes: Changes = None,
     models: Models = None,
+    *,
+    given: Given,
 ) -> int:
-    """Print the layer table and the recipe of a preset.
+    """Print the layer table and the recipe of a preset, or of a run.
 
     A mistake in a file is named with its line.
     """
     if as_json and torchsummary:
         raise UsageError("--torchsummary is not allowed with --json")
-    (spec,) = apply_changes([presets.load(name, models)], read_changes(changes), models)
+    specs = load_specs([name], models, settings_with(given).runs_dir)
+    (spec,) = apply_changes(specs, read_changes(changes), models)
     if as_json:
         print(json_text(record(summary.as_json(spec))))
     elif torchsummary:

@@ -1,4 +1,4 @@
-"""Commands on saved runs: list, print, tag, annotate, delete, restore, export."""
+"""Commands on saved runs: list, print, tag, delete, restore."""
 
 import shutil
 from collections.abc import Mapping, Sequence
@@ -22,10 +22,9 @@ from mnist_tui.cli.arguments import (
 from mnist_tui.cli.completion import complete_runs
 from mnist_tui.cli.formats import FormatOption, JsonOption, json_text, output_format, print_table, record, refuse_plot
 from mnist_tui.cli.parsing import WordsCommand
-from mnist_tui.editor import edit
 from mnist_tui.errors import RunError, UsageError
-from mnist_tui.runs import annotations, archive, columns, filters, trash
-from mnist_tui.runs.index import RunIndex, find_readable, find_run, grouped, matching, repeats
+from mnist_tui.runs import annotations, columns, filters, trash
+from mnist_tui.runs.index import RunIndex, choose_name, find_readable, find_run, grouped, repeats
 from mnist_tui.runs.record import Run as SavedRun
 from mnist_tui.settings import settings
 from mnist_tui.table import as_csv
@@ -213,18 +212,6 @@ def tag_run(
     return 0
 
 
-@app.command("note", epilog=examples("mnist-tui note a17f"))
-@takes_settings("runs_dir")
-def edit_notes(run: Run, *, given: Given) -> int:
-    """Edit the notes of a run in your editor.
-
-    The notes are Target, Result and Analysis; the editor is $VISUAL or $EDITOR.
-    """
-    folder = find_readable(run, settings_with(given).runs_dir).folder
-    annotations.write_notes(folder, annotations.read_notes(folder))  # Creates it, and replaces a link.
-    return edit(folder / "notes.md")
-
-
 @app.command("delete", epilog=examples("mnist-tui delete a17f b203", "mnist-tui delete --empty-trash"))
 @takes_settings("runs_dir")
 def delete_runs(
@@ -238,7 +225,7 @@ def delete_runs(
 ) -> int:
     """Move runs to the trash, or empty it."""
     if not runs and not empty_trash:
-        raise UsageError("delete which run? mnist-tui runs --columns run,name,seed lists them")
+        raise UsageError("delete which run? mnist-tui runs lists them")
     runs_dir = settings_with(given).runs_dir
     if empty_trash:
         count = trash.empty_trash(runs_dir)
@@ -264,31 +251,7 @@ def restore_run(
     if run is None:
         print("\n".join(folder.name for folder in deleted) or "the trash is empty")
         return 0
-    names = matching(Path(run).name, [folder.name for folder in deleted])
-    if len(names) != 1:
-        why = f"{len(names)} runs in the trash are called that" if names else "is not in the trash"
-        raise RunError(f"{clean_line(run, 100)}: {why}; mnist-tui restore lists what is")
-    print(trash.restore(next(folder for folder in deleted if folder.name == names[0])))
-    return 0
-
-
-@app.command("export", epilog=examples("mnist-tui export a17f a17f.zip", "mnist-tui export a17f copy --no-checkpoints"))
-@takes_settings("runs_dir")
-def export_run(
-    run: Run,
-    destination: Annotated[
-        Path,
-        typer.Argument(metavar="DESTINATION", help="A new folder, or FILE.zip, or FILE.tar.gz.", show_default=False),
-    ],
-    no_checkpoints: Annotated[
-        bool, typer.Option("--no-checkpoints", help="Copy the history without the weights.")
-    ] = False,
-    *,
-    given: Given,
-) -> int:
-    """Copy a run to a folder or an archive."""
-    saved = find_readable(run, settings_with(given).runs_dir)
-    if wrong := archive.wrong_destination(destination):
-        raise RunError(wrong)
-    print(archive.export(saved.folder, destination, checkpoints=not no_checkpoints))
+    by_name = {folder.name: folder for folder in deleted}
+    name = choose_name(run, Path(run).name, list(by_name), "is not in the trash; mnist-tui restore lists what is")
+    print(trash.restore(by_name[name]))
     return 0

@@ -15,16 +15,18 @@ from mnist_tui.cli.arguments import (
     Quiet,
     RequireTarget,
     examples,
+    refuse_empty_name,
+    settings_with,
     takes_settings,
 )
 from mnist_tui.cli.changes import apply_changes, read_changes, repeat_with_seeds
-from mnist_tui.cli.completion import complete_presets
+from mnist_tui.cli.completion import complete_runs_and_presets
 from mnist_tui.cli.formats import ListFormatOption, output_format
 from mnist_tui.cli.lab import Opening, open_lab_or_print
 from mnist_tui.cli.presets import list_presets
+from mnist_tui.cli.specs import load_specs
 from mnist_tui.cli.train import train_batch
 from mnist_tui.errors import UsageError
-from mnist_tui.spec import presets
 
 EPILOG = examples(
     "mnist-tui                                the laboratory, on the design of the last time",
@@ -32,6 +34,7 @@ EPILOG = examples(
     "mnist-tui --list                         every preset: parameters, published accuracy",
     "mnist-tui --batch iter4 iter5 --seeds 3  train; the run folders are printed last",
     "mnist-tui --batch my_net.toml --dry-run  layer table, steps, target, expected time",
+    "mnist-tui --batch a17f --set epochs=30   train the design of a run again, with a change",
     "mnist-tui COMMAND --help                 arguments and examples of a command",
     more=EXIT_CODES,
 )
@@ -47,8 +50,9 @@ def start(
         typer.Option(
             "--batch",
             metavar="NAME...",
-            help="Train presets, or FILE.toml, without a dashboard.",
-            autocompletion=complete_presets,
+            help="Train presets, FILE.toml, or the designs of runs again, without a dashboard.",
+            autocompletion=complete_runs_and_presets,
+            callback=refuse_empty_name,
         ),
     ] = None,
     preset: Annotated[
@@ -56,8 +60,9 @@ def start(
         typer.Option(
             "--preset",
             metavar="NAME",
-            help="Open the laboratory on a preset, or on FILE.toml.",
-            autocompletion=complete_presets,
+            help="Open the laboratory on a preset, FILE.toml, or the design of a run.",
+            autocompletion=complete_runs_and_presets,
+            callback=refuse_empty_name,
         ),
     ] = None,
     start_at_once: Annotated[bool, typer.Option("--start", help="In the laboratory: train at once.")] = False,
@@ -69,6 +74,10 @@ def start(
     epochs: Annotated[str | None, typer.Option(metavar="N", help="Short for --set epochs=N.")] = None,
     seed: Annotated[str | None, typer.Option(metavar="N", help="Short for --set seed=N.")] = None,
     seeds: Annotated[str | None, typer.Option(metavar="N", help="Train N times, with N seeds in a row.")] = None,
+    jobs: Annotated[
+        str | None,
+        typer.Option(metavar="N|auto", help="Train N runs at a time, each in a process with one thread."),
+    ] = None,
     models: Models = None,
     require_target: RequireTarget = False,
     list_format: ListFormatOption = None,
@@ -96,9 +105,15 @@ def start(
     if batch:
         if preset or start_at_once:
             raise UsageError("--preset and --start open the laboratory; --batch takes the names itself")
-        specs = apply_changes([presets.load(name, models) for name in batch], all_changes, models)
-        return train_batch(repeat_with_seeds(specs, seeds), given, dry_run, require_target, as_json, quiet)
-    for option, is_given in {"--dry-run": dry_run, "--json": as_json, "--require-target": require_target}.items():
+        specs = load_specs(batch, models, settings_with(given).runs_dir)
+        specs = apply_changes(specs, all_changes, models)
+        return train_batch(repeat_with_seeds(specs, seeds), given, dry_run, require_target, as_json, quiet, jobs)
+    for option, is_given in {
+        "--dry-run": dry_run,
+        "--json": as_json,
+        "--require-target": require_target,
+        "--jobs": jobs,
+    }.items():
         if is_given:
             raise UsageError(f"{option} goes with --batch NAME")
     request = Opening(preset, all_changes, seeds, models, start_at_once, given)

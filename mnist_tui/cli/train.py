@@ -27,6 +27,7 @@ from mnist_tui.spec.run_spec import RunSpec
 app = typer.Typer()
 
 MAX_EPOCHS = 10_000
+MAX_JOBS = 1_000
 
 
 def train_batch(
@@ -36,15 +37,21 @@ def train_batch(
     require_target: bool = False,
     as_json: bool = False,
     quiet: bool = False,
+    jobs: str | None = None,
 ) -> int:
     """Trains every spec, or prints what it would be and cost."""
     options = run_options(given)
+    count = None if jobs in (None, "auto") else whole_number("--jobs", jobs, 1, MAX_JOBS)
+    if len(specs) > 1 and count != 1 and not is_dry_run:
+        from mnist_tui.sweep import pool
+
+        pool.preload()
     from mnist_tui.cli import headless  # 2 s: after every check that needs no torch.
 
     output = headless.Output(as_json, quiet)
     if is_dry_run:
         return headless.dry_run(specs, options, output)
-    return headless.batch(specs, options, output, require_target)
+    return headless.batch(specs, options, output, require_target, count)
 
 
 @app.command(

@@ -26,7 +26,7 @@ def print_events(folder: Path, as_json: bool) -> ExitCode:
     code = ExitCode.OK
     for event in follow(folder, Control()):
         if as_json:
-            print(json_text(event_record(event)), flush=True)
+            print(json_text(event_record(event, folder.name)), flush=True)
         elif not isinstance(event, Progress):
             print(clean_line(_line(event)), flush=True)
         if isinstance(event, RunEnded) and event.outcome in ("failed", "diverged"):

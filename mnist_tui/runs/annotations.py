@@ -22,6 +22,7 @@ MAX_NOTES = 65_536
 PARTS = ("target", "result", "analysis")
 """The parts of notes.md, under headings such as `## Target`."""
 _HEADING = re.compile(rf"^## ({'|'.join(PARTS)})[ \t]*$", re.IGNORECASE | re.MULTILINE)
+NO_TARGET = "none"
 RATE_CHANGED = "the learning rate was changed by hand"
 MOST_RATE_CHANGES = 10
 """Changes of the learning rate that a result lists."""
@@ -68,6 +69,22 @@ def write_notes(folder: Path, notes: Notes, previous: Notes | None = None) -> No
     _write(folder / NOTES_FILE, content)
 
 
+def add_notes(folder: Path, text: str, part: str) -> None:
+    """Adds text below what notes.md has under the heading of `part`.
+
+    A text with headings such as `## Target` is divided: what stands under each is added to that part. Raises
+    `StorageError` as `write_notes`.
+    """
+    previous = read_notes(folder)
+    first, added = _split(_clean(text))
+    added[part] = f"{first}\n\n{added.get(part, '')}".strip()
+    parts = dict(vars(previous))
+    if parts["target"] == NO_TARGET and added.get("target"):
+        parts["target"] = ""
+    parts |= {name: f"{parts[name]}\n\n{more}".strip() for name, more in added.items() if more}
+    write_notes(folder, Notes(**parts), previous)
+
+
 def read_notes_text(path: Path) -> str:
     """A notes.md as it stands; "" where there is none. Raises `StorageError` where it cannot be read, or is a link."""
     try:
@@ -111,7 +128,7 @@ def _write(path: Path, content: bytes) -> None:
 def ended_notes(spec: RunSpec, ended: RunEnded, dataset: str, rate_changes: Sequence[LearningRateChanged] = ()) -> str:
     """The notes.md of a run that has ended: the target, the result as measured, and room for the analysis."""
     parts = {
-        "target": target_words(spec) or "none",
+        "target": target_words(spec) or NO_TARGET,
         "result": "\n".join(_result_lines(spec, ended, dataset, rate_changes)),
         "analysis": "",
     }

@@ -50,8 +50,8 @@ class Column:
 
     def of(self, runs: Sequence[Run]) -> str:
         """The text of the cell of a run, or of several seeds of one recipe; repeats of a seed are not counted."""
-        if self.key == "seed" and len(runs) > 1:
-            return seed_words(runs)
+        if self.key in ("seed", "id") and len(runs) > 1:
+            return seed_words(runs) if self.key == "seed" else _count(len(runs), "run")
         values = [value for run in observations(runs) if (value := self.value(run)) not in (None, "", ())]
         if not values:
             return "" if self.key in ("tag", "note", "reason", "dropout") else "-"
@@ -126,6 +126,11 @@ def _when(created: str) -> str:
         return created
 
 
+def _short_id(run: Run) -> str | None:
+    """None for a folder that is not among other runs, and for one that is no run, whose name is another column."""
+    return None if run.short_id in ("", run.name) else run.short_id
+
+
 def _state(run: Run) -> str:
     return f"{run.state}, rate changed" if run.is_rate_changed else run.state
 
@@ -175,6 +180,8 @@ ALL = (
     Column("data", "data", lambda run: run.dataset, help="mnist or digits"),
     Column("device", "device", lambda run: run.device),
     Column("reason", "reason", lambda run: run.reason, help="why it ended, or what is wrong with the folder"),
+    Column("reproduces", "reproduces", lambda run: run.reproduces, help="the run that repro trained again"),
+    Column("id", "id", _short_id, help="the end of the folder's name; every command takes it for the run"),
     Column("run", "run", lambda run: run.id, help="the folder's name"),
 )
 
@@ -190,7 +197,6 @@ OTHER_NAMES = {
     "time": "seconds",
     "dataset": "data",
     "augmentation": "augment",
-    "id": "run",
 }
 
 _BY_KEY = {column.key: column for column in ALL}

@@ -6,7 +6,10 @@ yields them; the dashboard and the command line show them.
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Outcome = Literal["completed", "stopped", "diverged", "failed"]
 
@@ -141,8 +144,8 @@ class RunEnded:
 Event = Notice | RunStarted | Progress | Paused | Unpaused | LearningRateChanged | EpochEnded | RunEnded
 
 
-def as_record(event: Event) -> dict[str, Any]:
-    """The event as a JSON object: its fields, and under `event` the name of its class."""
+def as_record(event: "DataclassInstance") -> dict[str, Any]:
+    """An event as a JSON object: its fields, and under `event` the name of its class."""
     return {"event": type(event).__name__, **finite(asdict(event))}
 
 

@@ -51,7 +51,7 @@ class HistoryWriter:
         """
         values = _as_stored(row)
         stored = self._rows.get(row.epoch)
-        differs = stored is not None and not _are_equal(stored, values)
+        differs = stored is not None and bool(differing_fields(_as_event(stored), row))
         if stored is not None and not differs:
             return None
         if differs:
@@ -175,10 +175,11 @@ def _as_event(row: dict[str, Any]) -> EpochEnded:
     return EpochEnded(**stored | losses | {"steered": row.get("steered") is True})  # type: ignore[arg-type]
 
 
-def _are_equal(stored: dict[str, Any], computed: dict[str, Any]) -> bool:
-    """Whether two rows of one epoch say the same, but for timings and for what an older version did not measure."""
-    skipped = {*TIMINGS, *(name for name in LATER if stored.get(name) is None)}
-    return all(stored.get(name) == value for name, value in computed.items() if name not in skipped)
+def differing_fields(stored: EpochEnded, computed: EpochEnded) -> list[str]:
+    """The fields in which two rows of one epoch differ, but for timings and what an older version did not measure."""
+    before, after = finite(asdict(stored)), finite(asdict(computed))
+    skipped = {*TIMINGS, *(name for name in LATER if before[name] is None)}
+    return [name for name in before if name not in skipped and before[name] != after[name]]
 
 
 # --- steering.jsonl ---

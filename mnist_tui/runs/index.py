@@ -8,10 +8,12 @@ import os
 import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from mnist_tui.errors import RunError, StorageError
 from mnist_tui.runs.lock import is_running
+from mnist_tui.runs.names import matching, name_list, short_ids
 from mnist_tui.runs.reader import check_readable, read_run, with_live_state
 from mnist_tui.runs.record import OPEN, Run, observations
 from mnist_tui.runs.storage import SavedRun, load_run
@@ -81,24 +83,31 @@ def newest_resumable(runs_dir: Path) -> SavedRun:
 
 
 def find_run(named: str, runs_dir: Path) -> Run:
-    """The run of a path, of a folder's name in `runs_dir`, or of the end of one; raises `RunError` unless it is one."""
+    """The run of a path, of a folder's name in `runs_dir`, or of an end of a name that only one folder has.
+
+    Raises `RunError`, which lists the candidates where there are several.
+    """
     path = Path(named)
     try:
         is_in_runs_dir = path.parent.resolve() == runs_dir.resolve()
         if (path / "run.json").is_file() and not is_in_runs_dir:
             return read_run(path if path.name not in ("", "..") else path.resolve())
     except OSError as error:
-        raise RunError(f"{clean_line(named, 100)}: {error.strerror}") from None
-    is_name = is_in_runs_dir or path.parent == Path()
-    names = matching(path.name, [entry.name for entry in scan(runs_dir)]) if is_name else []
-    if len(names) != 1:
-        why = (
-            f"{len(names)} runs are called that"
-            if names
-            else f"is no run folder, and no run in {runs_dir} has that name"
-        )
-        raise RunError(f"{clean_line(named, 100)}: {why}; mnist-tui runs --columns run,name,seed lists them")
-    return read_run(runs_dir / names[0])
+        raise RunError(f"{clean_line(named, 100)}: {error.strerror}", is_missing=True) from None
+    names = [entry.name for entry in scan(runs_dir)] if is_in_runs_dir or path.parent == Path() else []
+    none = f"is no run folder, and no run in {runs_dir} has that name; mnist-tui runs lists them"
+    name = choose_name(named, path.name, names, none)
+    return replace(read_run(runs_dir / name), short_id=short_ids(names)[name])
+
+
+def choose_name(typed: str, end: str, names: Sequence[str], none: str) -> str:
+    """The one of the names that is `end`, or ends in it; raises `RunError`, which says `none` where there is no one."""
+    chosen = matching(end, names)
+    if not chosen:
+        raise RunError(f"{clean_line(typed, 100)}: {none}", is_missing=True)
+    if len(chosen) > 1:
+        raise RunError(f"{clean_line(typed, 100)}: {len(chosen)} runs are called that: {name_list(chosen)}; name one")
+    return chosen[0]
 
 
 def find_readable(named: str, runs_dir: Path) -> Run:
@@ -106,11 +115,6 @@ def find_readable(named: str, runs_dir: Path) -> Run:
     run = find_run(named, runs_dir)
     check_readable(run)
     return run
-
-
-def matching(named: str, names: Sequence[str]) -> list[str]:
-    """The name itself, where there is one; else the names that end in it: `a17f`, `s0-a17f`."""
-    return [name for name in names if name == named] or [name for name in names if named and name.endswith(f"-{named}")]
 
 
 # --- all runs ---
@@ -125,6 +129,8 @@ class RunIndex:
         """Every folder, the newest first."""
         self._cached: dict[str, tuple[object, Run]] = {}
         """By the folder's name: its signature when it was read, and the run."""
+        self._short_ids: dict[str, str] = {}
+        """By the folder's name."""
         self._outdated: set[str] = set()
         """Names of folders to read again, whether or not they seem to have changed."""
         self._lock = threading.Lock()
@@ -143,6 +149,9 @@ class RunIndex:
         for name in outdated:
             self._cached.pop(name, None)
         entries = scan(self.runs_dir)
+        names = {entry.name for entry in entries}
+        if names != self._short_ids.keys():
+            self._short_ids = short_ids(names)
         previous, current = self._cached, {}
         for done, entry in enumerate(entries):
             current[entry.name] = self._read(entry)
@@ -184,8 +193,11 @@ class RunIndex:
         signature = _signature(entry, is_open)
         if cached is None or cached[0] != signature:
             run = read_run(self.runs_dir / entry.name)
-            return signature if is_open is (run.state in OPEN) else _signature(entry, not is_open), run
-        return (signature, with_live_state(cached[1])) if is_open else cached
+            signature = signature if is_open is (run.state in OPEN) else _signature(entry, not is_open)
+        else:
+            run = with_live_state(cached[1]) if is_open else cached[1]
+        short_id = self._short_ids[entry.name]
+        return signature, run if run.short_id == short_id else replace(run, short_id=short_id)
 
 
 def _signature(entry: os.DirEntry[str], is_open: bool) -> object:

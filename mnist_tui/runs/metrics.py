@@ -99,7 +99,7 @@ METRICS = (
     Metric("val_accuracy", "val acc", "val %", ".2f", 5, 1, "high", "%", "accuracy", "val"),
     Metric("test_loss", "test loss", "test loss", ".4f", 6, 5, "low", "", "loss", "test"),
     Metric("test_accuracy", "test acc", "test %", ".2f", 5, 0, "high", "%", "accuracy", "test"),
-    Metric("gap", "gap", "gap", "+.2f", 5, 2, "low", "points", compute=_gap),
+    Metric("gap", "gap", "gap", "+z.2f", 5, 2, "low", "points", compute=_gap),
     Metric("learning_rate", "lr", "rate", ".3g", 7, 4, chart="learning rate", role="train", line="rate"),
     Metric("seconds", "s", "s", ".1f", 4, 3, "low", "s"),
     Metric("gradient_norm", "grad norm", "grad norm", "#.4g", 9, 6, chart="norms", role="train", line="gradient"),

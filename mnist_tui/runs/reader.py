@@ -2,13 +2,16 @@
 
 import json
 import re
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mnist_tui.errors import FileError, RunError, StorageError
+from mnist_tui.errors import FileError, RunError, SpecError, StorageError
 from mnist_tui.files import read_text
 from mnist_tui.runs import lock
 from mnist_tui.runs.record import ENDED, OPEN, Run
+from mnist_tui.spec.run_spec import RunSpec, make_spec
 from mnist_tui.text import clean_line
 
 FORMAT = 1
@@ -54,7 +57,7 @@ def with_live_state(run: Run) -> Run:
     path = run.folder / lock.FILE
     is_held = path.is_file() and not path.is_symlink() and lock.is_running(run.folder)
     state = "training" if is_held else "interrupted"
-    return run if state == run.state else Run(run.folder, state, _REASONS[state], run.record)
+    return run if state == run.state else replace(run, state=state, reason=_REASONS[state])
 
 
 def check_readable(run: Run) -> None:
@@ -64,12 +67,28 @@ def check_readable(run: Run) -> None:
         raise error(f"{run.folder}: {run.state}: {run.reason}")
 
 
+def spec_of(run: Run) -> RunSpec:
+    """The spec that a run was trained by; raises `RunError` where there is none, `StorageError` for a damaged one."""
+    check_readable(run)
+    return parse_spec(run.folder, run.record)
+
+
+def parse_spec(folder: Path, record: Mapping[str, Any]) -> RunSpec:
+    """The spec in a run.json; raises as `spec_of`."""
+    if record.get("spec") is None:
+        raise RunError(f"{folder}: holds no network and no recipe: this program did not train it")
+    try:
+        return make_spec(record["spec"])
+    except SpecError as error:
+        raise StorageError(f"{folder}/run.json: {error}") from None
+
+
 def check_is_run(folder: Path) -> None:
-    """Raises `StorageError` for a link, `..` and a folder without a run.json of its own."""
+    """Raises `RunError` for a link, `..` and a folder without a run.json of its own."""
     record = folder / "run.json"
     is_run = folder.name not in ("", "..") and not folder.is_symlink() and not record.is_symlink() and record.is_file()
     if not is_run:
-        raise StorageError(f"{folder}: is no run folder; name one that holds a run.json, and is no link")
+        raise RunError(f"{folder}: is no run folder; name one that holds a run.json, and is no link")
 
 
 _REASONS = {"training": "some process trains it", "interrupted": "ended without saying so; it can be resumed"}

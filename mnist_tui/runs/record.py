@@ -55,6 +55,8 @@ class Run:
     """run.json; {} where there is none."""
     end: Mapping[str, Any] = field(default_factory=dict)
     """end.json; {} where there is none."""
+    short_id: str = field(default="", compare=False)
+    """The shortest end of its name that no other run of the runs directory has; "" where the others are not known."""
 
     @property
     def is_run(self) -> bool:
@@ -110,6 +112,11 @@ class Run:
     def extends(self) -> str | None:
         """The id of the run that this one extends; None where it began from its seed."""
         return _text(_get(self.record, str, "extends"))
+
+    @property
+    def reproduces(self) -> str | None:
+        """The id of the run that this one was trained to reproduce; None for most runs."""
+        return _text(_get(self.record, str, "reproduces"))
 
     # --- what the recipe in it says ---
 
@@ -229,7 +236,8 @@ class Run:
     @cached_property
     def accuracies(self) -> tuple[float, ...]:
         """The test accuracy of each epoch; takes much less memory than `rows`, for tables of ten thousand runs."""
-        return tuple(row.test_accuracy for row in self._read_history())
+        rows = self.rows if "rows" in vars(self) else self._read_history()
+        return tuple(row.test_accuracy for row in rows)
 
     @property
     def has_accuracies(self) -> bool:

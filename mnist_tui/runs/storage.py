@@ -30,19 +30,20 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from mnist_tui.errors import FileError, RunError, SpecError, StorageError
+from mnist_tui.errors import FileError, RunError, StorageError
 from mnist_tui.files import read_bytes, sync_folder, write_atomically
 from mnist_tui.runs import annotations, lock
 from mnist_tui.runs.control import Requests
 from mnist_tui.runs.events import EpochEnded, LearningRateChanged, Paused, Progress, RunEnded, Unpaused, finite
 from mnist_tui.runs.history import RATE_CHANGES_FILE, HistoryWriter, parse_end, read_history, read_rate_changes
-from mnist_tui.runs.reader import FORMAT, read_files
-from mnist_tui.spec.run_spec import RunSpec, make_spec
+from mnist_tui.runs.reader import FORMAT, parse_spec, read_files
+from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.text import clean
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+RESUMED_FILE = "resumed.jsonl"
 MAX_CHECKPOINT = 4 * 2**30
 """A network of the largest size that a spec may have, with two moments for each weight, takes 2.4 GB."""
 MAX_PREDICTIONS = 16 * 2**20
@@ -65,6 +66,11 @@ class SavedRun:
         """Whether it was interrupted, was stopped or failed before its recipe was done."""
         return self.end is None or self.end.get("outcome") in ("stopped", "failed")
 
+    @property
+    def has_diverged(self) -> bool:
+        """Whether its loss or a gradient was no longer finite."""
+        return self.end is not None and self.end.get("outcome") == "diverged"
+
 
 def load_run(folder: Path) -> SavedRun:
     """A run folder as it stands; raises `RunError` where it is none, `StorageError` where it is unreadable."""
@@ -77,10 +83,7 @@ def load_run(folder: Path) -> SavedRun:
         raise StorageError(f"{folder}: {run.reason}")
     if not all(isinstance(run.record.get(part, {}), dict) for part in ("dataset", "versions")):
         raise StorageError(f"{folder}/run.json: is damaged, or was not written by this program")
-    try:
-        spec = make_spec(run.record["spec"])
-    except (SpecError, KeyError) as error:
-        raise StorageError(f"{folder}/run.json: {error}") from None
+    spec = parse_spec(folder, run.record)
     return SavedRun(folder, spec, dict(run.record), read_history(folder), dict(run.end) or None)
 
 
@@ -206,7 +209,7 @@ class RunFolder:
     def begin_again(self, record: dict[str, Any]) -> None:
         """Marks an ended run as resumed: adds `record` to resumed.jsonl and removes end.json."""
         self._take_back_result()
-        with open(self.folder / "resumed.jsonl", "a") as file:
+        with open(self.folder / RESUMED_FILE, "a") as file:
             file.write(json.dumps(finite(record), allow_nan=False) + "\n")
         (self.folder / "end.json").unlink(missing_ok=True)
 

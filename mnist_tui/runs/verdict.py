@@ -1,9 +1,11 @@
 """The verdict on a run's target, part by part: met, missed, or not judged."""
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Literal
 
 from mnist_tui.runs.events import EpochEnded
+from mnist_tui.spec.recipe import Target
 from mnist_tui.spec.run_spec import RunSpec
 
 Whole = Literal["met", "MISSED", "not judged"]
@@ -22,36 +24,49 @@ def before_training(spec: RunSpec) -> dict[str, bool]:
 
 
 def after_training(spec: RunSpec, rows: Sequence[EpochEnded], is_mnist: bool) -> dict[str, bool | None] | None:
-    """The verdict on every part of the target; None where there is no target.
+    """The verdict on every part of the spec's target, as `judge` gives it; None where there is no target."""
+    return judge(spec.target, spec.parameters, [row.test_accuracy for row in rows], is_mnist) or None
 
-    The best epoch must reach the test accuracy or, with `last_epochs`, each of that many last epochs. A part that
-    cannot be judged is None: an accuracy on other images than MNIST's, and what needs an epoch before one is finished.
+
+def judge(
+    target: Target, parameters: int | None, accuracies: Sequence[float], is_mnist: bool
+) -> dict[str, bool | None]:
+    """For each part of a target whether a run meets it; {} for a target without parts.
+
+    `accuracies` are the test accuracies of the run's epochs, fractions. The best epoch must reach the target's or, with
+    `last_epochs`, each of that many last epochs or their mean. A part that cannot be judged is None: an accuracy on
+    other images than MNIST's, an unknown parameter count, and what needs an epoch before one is finished.
     """
-    target = spec.target
-    parts: dict[str, bool | None] = {**before_training(spec)}
+    parts: dict[str, bool | None] = {}
+    if target.parameters is not None:
+        parts["parameters"] = None if parameters is None else parameters < target.parameters
     if target.epochs is not None:
-        parts["epochs"] = len(rows) <= target.epochs if rows else None
+        parts["epochs"] = len(accuracies) <= target.epochs if accuracies else None
     if target.test_accuracy is not None:
-        parts["test_accuracy"] = _reaches(spec, rows) if rows and is_mnist else None
-    return parts or None
+        reached = accuracy_for(target, accuracies)
+        is_met = reached is not None and reached >= target.test_accuracy
+        parts["test_accuracy"] = is_met if accuracies and is_mnist else None
+    return parts
 
 
 def judged_accuracy(spec: RunSpec, rows: Sequence[EpochEnded]) -> float | None:
-    """The test accuracy that the target asks about, a fraction; None where there are too few epochs to say.
+    """`accuracy_for` the target of a spec, in the epochs of a run."""
+    return accuracy_for(spec.target, [row.test_accuracy for row in rows])
 
-    That of the best epoch or, with `last_epochs`, the lowest of that many last epochs.
+
+def accuracy_for(target: Target, accuracies: Sequence[float]) -> float | None:
+    """The test accuracy that a target asks about, a fraction; None where there are too few epochs to say.
+
+    That of the best epoch or, with `last_epochs`, the lowest or the mean of that many last epochs.
     """
-    count = spec.target.last_epochs
-    accuracies = [row.test_accuracy for row in rows]
+    count = target.last_epochs
     if len(accuracies) < (count or 1):
         return None
-    return min(accuracies[-count:]) if count else max(accuracies)
-
-
-def _reaches(spec: RunSpec, rows: Sequence[EpochEnded]) -> bool:
-    """Whether the epochs that the target names reach its test accuracy."""
-    accuracy = judged_accuracy(spec, rows)
-    return accuracy is not None and accuracy >= (spec.target.test_accuracy or 0.0)
+    if not count:
+        return max(accuracies)
+    last = accuracies[-count:]
+    # Rounded, so that 99.35, 99.40 and 99.45 % are 99.40 % on average, and not the nearest binary fraction below it.
+    return round(fmean(last), 9) if target.rule == "mean" else min(last)
 
 
 def whole(parts: Mapping[str, bool | None]) -> Whole:

@@ -43,6 +43,14 @@ class Settings(BaseModel):
     preset: Annotated[
         Name, Field(description="Preset that the laboratory opens on the first time: a name, or FILE.toml.")
     ] = "iter5"
+    brief: Annotated[
+        Name | None,
+        Field(
+            description="Course brief whose current step the laboratory shows: a name, or FILE.toml.",
+            examples=["steps"],
+        ),
+        MustBe("a name"),
+    ] = None
     device: Device = Options.device
     dataset: Dataset = Options.dataset
     threads: Threads = Options.threads
@@ -70,7 +78,7 @@ class Settings(BaseModel):
         Field(min_length=1, description="Columns of the table of runs, in their order."),
         MustBe("a list of columns"),
     ] = (  # In a narrow terminal some of them are left out: see tui/runs/fitting.py.
-        *("name", "seed", "state", "parameters", "curve", "best", "last"),
+        *("name", "id", "seed", "state", "parameters", "curve", "best", "last"),
         *("gap", "epochs", "target", "when", "tag", "note"),
     )
     sort: Annotated[

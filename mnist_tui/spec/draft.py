@@ -17,6 +17,7 @@ from mnist_tui.spec.draft_fields import (
     knob_path,
     setting_groups,
     spec_texts,
+    target_choices,
     value_text,
 )
 from mnist_tui.spec.layers import LayerRow
@@ -181,7 +182,7 @@ class Draft:
         for name in self.knobs:
             yield self._field(knob_path(name), name, "knobs")
         for name in Target.model_fields:
-            yield self._field(f"target.{name}", name.replace("_", " "), "target")
+            yield self._field(f"target.{name}", name.replace("_", " "), "target", target_choices(name))
 
     def _field(self, path: str, label: str, group: str, choices: tuple[str, ...] = ()) -> Field:
         is_new = group == "knobs" and label not in self.base.knobs

@@ -58,8 +58,19 @@ def choices_of(name: str) -> tuple[str, ...]:
     """What may be chosen for a setting of the recipe; empty where anything may be typed."""
     if name in CALLS:
         return (NONE, *CATALOGS[name]) if name == "scheduler" else tuple(CATALOGS[name])
-    hint = TrainSpec.model_fields[name].annotation
-    return tuple(map(str, get_args(hint))) if get_origin(hint) is Literal else ()
+    return _words_of(TrainSpec.model_fields[name].annotation)
+
+
+def target_choices(name: str) -> tuple[str, ...]:
+    """What may be chosen for a part of the target; empty where anything may be typed."""
+    words = _words_of(Target.model_fields[name].annotation)
+    return (NONE, *words) if words else ()
+
+
+def _words_of(hint: Any) -> tuple[str, ...]:
+    """The words of a Literal, also of one that may be None; empty for another type."""
+    literals = [each for each in (hint, *get_args(hint)) if get_origin(each) is Literal]
+    return tuple(map(str, get_args(literals[0]))) if literals else ()
 
 
 def flag_choices(default: str) -> tuple[str, ...]:

@@ -1,123 +1,54 @@
 """Finds and reads presets: the built-in ones, the user's own, those of the working folder, and any FILE.toml."""
 
 import re
-import tomllib
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-import platformdirs
-
-from mnist_tui.errors import FileError, PresetError, SpecError
-from mnist_tui.files import read_bytes, read_text, write_atomically
+from mnist_tui.errors import PresetError, SpecError
+from mnist_tui.files import write_atomically
 from mnist_tui.spec.run_spec import RunSpec, make_spec
-from mnist_tui.spec.typed_settings import example, unreadable
-from mnist_tui.text import as_name, clean_line, did_you_mean, is_name
-
-MAX_BYTES = 65_536
-"""The largest preset that is parsed: larger files can cost Python's TOML parser gigabytes (CPython gh-149231)."""
-
-MAX_LINE = 200
-"""Characters of a line in which a wrong number is looked for: a pattern may take the square of its length."""
+from mnist_tui.spec.toml_files import NamedFiles, natural
+from mnist_tui.text import as_name, clean_line, is_name
 
 MAX_NAME = 60
 """Characters of a new preset's name."""
-MAX_DOTS = 1_000
-"""Dotted keys cost the parser the square of their parts; presets need none, numbers few."""
+
+PRESETS = NamedFiles("preset", "models", PresetError, listed_by="mnist-tui --list")
 
 
 def builtin_folder() -> Path:
     """The folder of built-in presets: inside the package in a wheel, beside it in a checkout."""
-    package = Path(__file__).parents[1]
-    return next(folder for folder in (package / "models", package.parent / "models") if folder.is_dir())
+    return PRESETS.builtin_folder()
 
 
 def user_folder() -> Path:
     """The folder of the user's own presets."""
-    return platformdirs.user_config_path("mnist-tui") / "models"
-
-
-def folders(extra: Path | None = None) -> list[Path]:
-    """Where presets are looked for: built in, the user's configuration folder, `./models`, and `extra`."""
-    if extra is not None and not extra.is_dir():
-        raise PresetError(f"{extra}: there is no such folder of presets")
-    candidates = [builtin_folder(), user_folder(), Path("models")]
-    existing = [folder for folder in [*candidates, extra] if folder is not None and folder.is_dir()]
-    unique: dict[Path, Path] = {}
-    for folder in existing:
-        unique.setdefault(folder.resolve(), folder)
-    return list(unique.values())
+    return PRESETS.user_folder()
 
 
 def find(extra: Path | None = None) -> dict[str, Path]:
     """Every preset's file by its name, which is the file's; raises `PresetError` where two that differ share a name."""
-    paths: dict[str, Path] = {}
-    for folder in folders(extra):
-        for path in sorted(folder.glob("*.toml"), key=_natural):
-            first = paths.setdefault(as_name(path.stem), path)
-            if first is not path and not _same_content(first, path):
-                raise PresetError(f"two presets are called {as_name(path.stem)}: {first} and {path}; rename one")
-    return paths
-
-
-def _same_content(first: Path, second: Path) -> bool:
-    """Whether two files are equal, as the built-in presets of a checkout and of an installed package are."""
-    try:
-        return read_bytes(first, MAX_BYTES) == read_bytes(second, MAX_BYTES)
-    except FileError:
-        return False
-
-
-def _natural(path: Path) -> list[tuple[int, str]]:
-    """A key that sorts `step2` before `step10`."""
-    return [(int(number or 0), word) for number, word in re.findall(r"(\d+)|(\D+)", path.stem)]
+    return PRESETS.find(extra)
 
 
 def load(name: str, extra: Path | None = None) -> RunSpec:
     """The preset called `name`, or the one in the file `name` names; raises `PresetError`."""
-    folders(extra)  # Raises where `extra` is no folder, also where `name` is a file.
-    if name.endswith(".toml") or "/" in name:
-        return load_file(Path(name))
-    known, name = find(extra), as_name(name)
-    if name not in known:
-        near = did_you_mean(name, known) or "; `mnist-tui --list` shows all"
-        raise PresetError(f"there is no preset {clean_line(name, 60)!r}{near}")
-    return load_file(known[name])
+    return load_file(PRESETS.path_of(name, extra))
+
+
+def base_of(spec: RunSpec, extra: Path | None = None) -> RunSpec:
+    """The preset that the spec of a run was made from, by its name; the spec itself where there is none to load."""
+    with suppress(PresetError):
+        path = find(extra).get(spec.name)
+        return load_file(path) if path else spec
+    return spec
 
 
 def load_file(path: Path) -> RunSpec:
     """The preset in a file; its name is the file's, without the ending. Raises `PresetError`."""
-    file = clean_line(str(path), 200)
-    try:
-        text = read_text(path, MAX_BYTES)
-        document = parse_toml(text)
-        return make_spec({**document, "name": as_name(path.stem)})
-    except FileError as error:
-        raise PresetError(f"{file}: {clean_line(error.why)}") from None
-    except SpecError as error:
-        raise PresetError(f"{file}, {_place(error, text)}{error}") from None
-    except (ValueError, RecursionError) as error:
-        raise PresetError(f"{file}{_number_error(str(error), text) or f': {clean_line(str(error), 300)}'}") from None
-
-
-def parse_toml(text: str) -> dict[str, object]:
-    """The document of a TOML text of at most `MAX_BYTES`; raises `ValueError` for any other text."""
-    longest = max((line.count(".") for line in text.splitlines()), default=0)
-    if longest > MAX_DOTS:
-        raise ValueError(f"a line has {longest:,} dots, at most {MAX_DOTS:,} are read")
-    return tomllib.loads(text)
-
-
-def _number_error(error: str, text: str) -> str | None:
-    """Where TOML is wrong because of a number: `, line 9: epochs: cannot read '1e'; enter a number such as 20`."""
-    line_number = re.search(r"\(at line (\d+),", error)  # tomllib has it in its message alone.
-    lines = ["", *text.split("\n")]
-    line = lines[int(line_number[1])] if line_number is not None and int(line_number[1]) < len(lines) else ""
-    if line_number is None or len(line) > MAX_LINE:
-        return None
-    setting = re.fullmatch(r'\s*"?([\w.-]+)"?\s*=\s*(|[-+.,\d][^#]*?)\s*(#.*)?', line)
-    return setting and f", line {line_number[1]}: {setting[1]}: {unreadable(setting[2], example(setting[1]))}"
+    return PRESETS.read(path, lambda document: make_spec({**document, "name": as_name(path.stem)}), _place)
 
 
 def _place(error: SpecError, text: str) -> str:
@@ -150,7 +81,7 @@ def _line_of(where: tuple[str, ...], text: str) -> int | None:
 @cache
 def builtin_names() -> tuple[str, ...]:
     """The names of the built-in presets, in their order."""
-    return tuple(path.stem for path in sorted(builtin_folder().glob("*.toml"), key=_natural))
+    return tuple(path.stem for path in sorted(builtin_folder().glob("*.toml"), key=natural))
 
 
 def load_all(extra: Path | None = None) -> Iterator[RunSpec]:

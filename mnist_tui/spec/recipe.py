@@ -1,8 +1,17 @@
 """The parts of a run's spec beside its network: how it is trained, what it is judged by, what its author reported."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, StrictBool, StrictFloat, StrictInt
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    model_validator,
+)
 from pydantic_core import core_schema
 
 from mnist_tui.spec.calls import Call, parse
@@ -83,9 +92,17 @@ class Target(Frozen):
     test_accuracy: Fraction01 | None = None
     """The lowest accuracy on the 10,000 test images, a fraction."""
     last_epochs: Annotated[StrictInt, Field(ge=1)] | None = None
-    """The number of last epochs that must each reach the accuracy; without it, the best epoch must."""
+    """The number of last epochs that must reach the accuracy; without it, the best epoch must."""
+    rule: Literal["each", "mean"] | None = None
+    """With `last_epochs`: each of them must reach the accuracy (without a rule too), or their mean must."""
     epochs: Annotated[StrictInt, Field(ge=1)] | None = None
     """The most epochs that the run may take."""
+
+    @model_validator(mode="after")
+    def _check_rule(self) -> Self:
+        if self.rule is not None and self.last_epochs is None:
+            raise ValueError("rule needs last_epochs: in how many last epochs?")
+        return self
 
 
 class Reported(Frozen):

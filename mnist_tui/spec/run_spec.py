@@ -6,7 +6,7 @@ known arguments, and sizes that a machine can hold. Nothing here needs torch.
 
 import math
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -108,12 +108,13 @@ class RunSpec(Frozen):
     @cached_property
     def calls(self) -> tuple[Call, ...]:
         """The layers as calls, knobs not yet replaced."""
-        return parse_lines(self.layers)
+        return _parse_layers(self.layers)
 
     @cached_property
     def rows(self) -> tuple[LayerRow, ...]:
         """The layer table."""
-        return infer_shapes(self.calls, self.knobs)
+        knobs = tuple((name, value, type(value)) for name, value in self.knobs.items())
+        return _infer_rows(self.layers, knobs)
 
     @cached_property
     def resolved_layers(self) -> tuple[Call, ...]:
@@ -155,6 +156,17 @@ class RunSpec(Frozen):
         for path, text in settings.items():
             put_setting(document, path, text)
         return make_spec(document)
+
+
+@lru_cache(maxsize=256)
+def _parse_layers(layers: str) -> tuple[Call, ...]:
+    return parse_lines(layers)
+
+
+@lru_cache(maxsize=256)
+def _infer_rows(layers: str, knobs: tuple[tuple[str, Knob, type], ...]) -> tuple[LayerRow, ...]:
+    """The layer table; the types tell True from 1. Specs that differ in their recipe alone share it."""
+    return infer_shapes(_parse_layers(layers), {name: value for name, value, _ in knobs})
 
 
 def _check_loss(spec: RunSpec) -> None:

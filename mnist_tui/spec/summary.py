@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from mnist_tui.spec.layers import INPUT, LayerRow
+from mnist_tui.spec.recipe import Target
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.table import aligned
 
@@ -246,14 +247,28 @@ def recipe(spec: RunSpec) -> str:
 
 def target_words(spec: RunSpec) -> str:
     """The target in words; empty where there is none."""
-    target = spec.target
+    return describe_target(spec.target)
+
+
+def describe_target(target: Target) -> str:
+    """`fewer than 8,000 parameters, 99.40% on the test set, in each of the last 3 epochs`; "" for no target."""
     parts = [
         f"fewer than {target.parameters:,} parameters" if target.parameters else "",
         f"{target.test_accuracy:.2%} on the test set" if target.test_accuracy else "",
-        f"in each of the last {target.last_epochs} epochs" if target.last_epochs else "",
-        f"at most {target.epochs} epochs" if target.epochs else "",
+        epochs_judged(target) if target.last_epochs else "",
+        f"at most {target.epochs} epoch{'s' if target.epochs > 1 else ''}" if target.epochs else "",
     ]
     return ", ".join(part for part in parts if part)
+
+
+def epochs_judged(target: Target) -> str:
+    """The epochs whose accuracy a target asks about: `in the best epoch`, `in each of the last 3 epochs`."""
+    count = target.last_epochs
+    if not count:
+        return "in the best epoch"
+    if count == 1:
+        return "in the last epoch"
+    return f"as the mean of the last {count} epochs" if target.rule == "mean" else f"in each of the last {count} epochs"
 
 
 def _reported_lines(spec: RunSpec) -> list[str]:

@@ -125,7 +125,7 @@ def example(field: str) -> Value:
 def _field_value(path: str, text: str) -> Any:
     """The value of a field as JSON: calls and words stay text, everything else is read as a number, list or None."""
     field = path.rpartition(".")[2]
-    if field in ("optimizer", "scheduler", "loss", "precision", "scheduler_step"):
+    if field in ("optimizer", "scheduler", "loss", "precision", "scheduler_step", "rule"):
         return None if text == "None" else text
     if field == "augment":
         return [str(call) for call in transforms_in(text)]

@@ -1,4 +1,4 @@
-"""pydantic's errors in plain words: what is wrong with a field of a preset file or of a saved run."""
+"""pydantic's errors in plain words: what is wrong with a field of a preset file, a brief or a saved run."""
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -8,8 +8,11 @@ from mnist_tui.text import clean_line, did_you_mean
 
 
 def first_error(error: ValidationError, model: type[BaseModel]) -> SpecError:
-    """The first error of a document of `model`, with the path of its field."""
-    details = error.errors()[0]
+    """The first error of a document of `model`, with the path of its field; a key that is missing comes last.
+
+    So a required key that is misspelt is named as it was written, with its right spelling.
+    """
+    details = min(error.errors(), key=lambda each: each["type"] == "missing")
     where = tuple(clean_line(str(part), 60) for part in details["loc"] if part not in ("bool", "int", "float"))
     cause = details.get("ctx", {}).get("error")
     if isinstance(cause, LayerError) or (isinstance(cause, CallError) and not where):
@@ -22,13 +25,13 @@ def first_error(error: ValidationError, model: type[BaseModel]) -> SpecError:
 
 _PLAIN_WORDS = {
     "Input should be": "should be",
+    "String should": "should",
+    "Tuple should": "should",
+    " after validation": "",
     "a valid integer": "a whole number",
     "a valid number": "a number",
     "a valid string": "a text in quotes",
     "a valid tuple": "a list",
-    "a valid dictionary or instance of TrainSpec": "a table",
-    "a valid dictionary or instance of Target": "a table",
-    "a valid dictionary or instance of Reported": "a table",
     "a valid dictionary": "a table",
 }
 
@@ -42,16 +45,21 @@ def _reason(details: ErrorDetails, where: tuple[str, ...], model: type[BaseModel
         return f"must be a finite number, got {clean_line(repr(details['input']), 60)}"
     if details["type"] == "value_error":
         return str(details["ctx"]["error"])
-    message = details["msg"]
+    message = details["msg"].partition(" or instance of ")[0]
     for pydantic_words, plain_words in _PLAIN_WORDS.items():
         message = message.replace(pydantic_words, plain_words)
     value = details.get("input")
-    return message + (f", got {clean_line(repr(value), 60)}" if isinstance(value, str | int | float) else "")
+    got = f", got {clean_line(repr(value), 60)}" if isinstance(value, str | int | float) else ""
+    is_percent = details["type"] == "less_than_equal" and isinstance(value, int | float) and value <= 100
+    is_percent &= details.get("ctx", {}).get("le") == 1
+    return message + got + (f"; {value} % is {value / 100:g}" if is_percent else "")
 
 
 def _fields_at(where: tuple[str, ...], model: type[BaseModel]) -> list[str]:
     """The names of the fields of the model at a path."""
     for part in where:
+        if part.isdigit():  # The index of a list.
+            continue
         annotation = model.model_fields[part].annotation
         candidates = (annotation, *getattr(annotation, "__args__", ()))
         model = next(one for one in candidates if isinstance(one, type) and issubclass(one, BaseModel))

@@ -92,6 +92,12 @@ def read(content: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, state
 
 
+def weights_sha256(content: bytes) -> str:
+    """SHA-256 of all weights and buffers of the network in a checkpoint; raises `CheckpointError`."""
+    tensors, _ = read(content)
+    return _digest("", {name: value for name, value in tensors.items() if name.startswith("model.")})
+
+
 def _recipe(training: Training) -> str:
     """SHA-256 of the parts of the spec that decide how a training continues."""
     spec = training.spec.model_dump_json(include={"layers", "knobs", "train"})

@@ -6,38 +6,19 @@ import time
 import urllib.request
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
 from mnist_tui.errors import DownloadError
 from mnist_tui.files import write_atomically
+from mnist_tui.images.mnist_files import RAW_FILES, RawFile, find_damage
 
 SECONDS = 300.0
 """Time limit for all four files, 11 MB compressed."""
 CONNECT_SECONDS = 10.0
 MAX_COMPRESSED = 20_000_000
 """Size limit of one compressed file in bytes; the largest has 9,912,422."""
-
-
-@dataclass(frozen=True)
-class RawFile:
-    """Name, size and digest of one of the four files, unpacked."""
-
-    name: str
-    bytes: int
-    sha256: str
-
-
-RAW_FILES = (
-    RawFile("train-images-idx3-ubyte", 47_040_016, "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"),
-    RawFile("train-labels-idx1-ubyte", 60_008, "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"),
-    RawFile("t10k-images-idx3-ubyte", 7_840_016, "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"),
-    RawFile("t10k-labels-idx1-ubyte", 10_008, "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"),
-)
-"""SHA-256 of the files with torchvision's MD5 sums (`torchvision.datasets.MNIST.resources`)."""
 
 
 class _HttpsOnly(urllib.request.HTTPRedirectHandler):
@@ -136,13 +117,6 @@ def _fetch(url: str, file: RawFile, open_url: Callable[[str], Any], deadline: fl
             content += unpacker.decompress(piece, file.bytes + 1 - len(content))
             if len(content) > file.bytes or unpacker.unconsumed_tail:
                 raise DownloadError(f"unpacks to more than {file.bytes:,} bytes")
-    verify(bytes(content), file)
+    if wrong := find_damage(bytes(content), file):
+        raise DownloadError(wrong)
     return bytes(content)
-
-
-def verify(content: bytes, file: RawFile) -> None:
-    """Raises `DownloadError` unless `content` has the size and SHA-256 of `file`."""
-    if len(content) != file.bytes:
-        raise DownloadError(f"{file.name} has {len(content):,} bytes, not {file.bytes:,}")
-    if sha256(content).hexdigest() != file.sha256:
-        raise DownloadError(f"{file.name} has the wrong SHA-256: damaged, or another data set")

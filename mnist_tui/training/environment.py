@@ -4,11 +4,18 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 
 from mnist_tui.errors import DeviceError
+from mnist_tui.spec.run_options import Options
+
+MEMORY_PER_RUN = 2**30
+"""Bytes that a process needs with torch, MNIST and a small network, rounded up."""
 
 
 def cores() -> int:
@@ -19,6 +26,17 @@ def cores() -> int:
 def default_threads() -> int:
     """All cores but one: where a core is busy, PyTorch's threads wait for each other (5 to 30 times slower)."""
     return max(1, cores() - 1)
+
+
+def jobs_at_a_time(runs: int, options: Options) -> int:
+    """How many of so many runs to train side by side, each in a process with one thread or those of `options`.
+
+    As many as cores and free memory allow; on a GPU one, which they would only share.
+    """
+    if resolve_device(options.device).type != "cpu":
+        return 1
+    by_memory = int(psutil.virtual_memory().available) // MEMORY_PER_RUN
+    return max(1, min(runs, cores() // (options.threads or 1), by_memory))
 
 
 def resolve_device(name: str) -> torch.device:
@@ -53,6 +71,19 @@ def device_name(device: torch.device) -> str:
     """The product name of the device."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
+    return platform.processor() or platform.machine()
+
+
+def processor() -> str:
+    """The model of the CPU, and the vector instructions that PyTorch uses on it, which decide how sums are rounded."""
+    return f"{_processor_model()}, {torch.backends.cpu.get_cpu_capability()}"
+
+
+def _processor_model() -> str:
+    with suppress(OSError):  # Only Linux has the file, and some of its machines give no model.
+        for line in Path("/proc/cpuinfo").read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
 
 

@@ -105,8 +105,9 @@ def _pause(training: Training, control: Control) -> Iterator[Event]:
 
 
 def _apply_requested_rate(training: Training, control: Control) -> Iterator[Event]:
-    """Sets the learning rate that `control` asks for, if any."""
-    rate = control.consume_learning_rate()
+    """Sets the learning rate that `control` asks for, or that was set here in the run that this one repeats."""
+    replayed = training.replayed_rates.pop((training.epoch, training.steps_done), None)
+    rate = control.consume_learning_rate() or replayed
     if rate is not None:
         yield training.set_learning_rate(rate)
 

@@ -1,19 +1,18 @@
 """Previews for the laboratory before a run begins: augmented training digits and the learning rate schedule."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from threading import Lock
 
 import torch
 
-from mnist_tui.errors import DataError
+from mnist_tui.images import mnist_files
 from mnist_tui.spec.calls import names_in
 from mnist_tui.spec.run_options import Choice, Options
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.training import build
-from mnist_tui.training.data import Dataset, find, load_digits, load_mnist, split_for
+from mnist_tui.training.data import Dataset, load_digits, load_mnist, split_for
 
 RATES = 200
 """Number of samples of the learning rate schedule."""
@@ -48,7 +47,7 @@ def _read(raw: Path | None) -> Dataset:
 def _dataset(choice: Choice, data_dir: Path | None) -> Dataset:
     """The data set that a run would use, without downloading; cached."""
     with _loading:
-        return _read(None if choice == "digits" else find(data_dir))
+        return _read(None if choice == "digits" else mnist_files.find(data_dir))
 
 
 def sample_augmented(
@@ -83,35 +82,6 @@ def sample_augmented(
         digits=tuple(bytes(image.reshape(-1).tolist()) for image in grey),
         slow=slow,
     )
-
-
-def test_images(name: str, sha256: str, data_dir: Path | None, indices: Sequence[int]) -> dict[int, bytes]:
-    """784 grey values, row by row, of the test images at `indices`, by their index.
-
-    `name` and `sha256` are those of a run's data set. Nothing is downloaded; raises `DataError` where that data set is
-    not on this machine.
-    """
-    pixels = _dataset_of_run(name, sha256, data_dir).test.pixels.numpy()
-    return {index: pixels[index].tobytes() for index in indices if index < len(pixels)}
-
-
-def class_mean(name: str, sha256: str, data_dir: Path | None, label: int) -> bytes:
-    """784 grey values, row by row: the mean of all test images of a class; arguments and errors as `test_images`."""
-    test = _dataset_of_run(name, sha256, data_dir).test
-    mean = test.pixels[test.labels == label].float().mean(dim=0)
-    return mean.round().to(torch.uint8).numpy().tobytes()
-
-
-def _dataset_of_run(name: str, sha256: str, data_dir: Path | None) -> Dataset:
-    dataset = _dataset("digits" if name == "digits" else "mnist", data_dir)
-    if dataset.name != name or _digest(dataset) != sha256:
-        raise DataError(f"the run's data set, {name}, is not on this machine; --data-dir names its folder")
-    return dataset
-
-
-@lru_cache(maxsize=2)
-def _digest(dataset: Dataset) -> str:
-    return dataset.sha256
 
 
 def scheduled_rates(spec: RunSpec) -> tuple[float, ...]:

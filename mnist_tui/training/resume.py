@@ -71,19 +71,21 @@ def extend(saved: SavedRun, epochs: int, options: Options, control: Control) -> 
 def _make_training_again(saved: SavedRun, options: Options) -> tuple[Training, Dataset]:
     """The training of a saved run before its first step, and its data."""
     device = _recorded_device(saved) if options.device == "auto" else environment.resolve_device(options.device)
-    torch.set_num_threads(options.threads or _recorded_threads(saved))
-    dataset = _load_same_dataset(saved, options)
+    torch.set_num_threads(options.threads or recorded_threads(saved))
+    dataset = load_same_dataset(saved, options)
     fuse = saved.record.get("fused") is not False  # Version 0.1 did not record it, and always fused.
     return make_training(saved.spec, dataset, device, fuse), dataset
 
 
-def _load_same_dataset(saved: SavedRun, options: Options) -> Dataset:
+def load_same_dataset(saved: SavedRun, options: Options) -> Dataset:
+    """The data set that a run was trained on; raises `DataError` where it is another."""
     recorded = saved.record.get("dataset", {})
     choice: Choice = "digits" if recorded.get("name") == "digits" else "mnist"
     dataset = load(choice, options.data_dir)  # Only the choice `auto` has notices.
     if dataset.sha256 != recorded.get("sha256"):
         raise DataError(
-            f"{saved.folder}: this run was trained on other data (its SHA-256 differs); it cannot be resumed"
+            f"{saved.folder}: this run was trained on other data (its SHA-256 differs from that of {dataset.origin}); "
+            "train it where its data is"
         )
     return dataset
 
@@ -96,7 +98,8 @@ def _recorded_device(saved: SavedRun) -> torch.device:
         return environment.resolve_device("auto")
 
 
-def _recorded_threads(saved: SavedRun) -> int:
+def recorded_threads(saved: SavedRun) -> int:
+    """The CPU threads that a run was trained with; this machine's default where it does not say."""
     threads = saved.record.get("threads")
     return threads if isinstance(threads, int) and 1 <= threads <= 1024 else environment.default_threads()
 

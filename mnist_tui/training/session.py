@@ -97,6 +97,7 @@ def provenance(training: Training, dataset: Dataset, options: Options) -> dict[s
         },
         "device": str(device),
         "device_name": environment.device_name(device),
+        "processor": environment.processor(),
         "threads": torch.get_num_threads(),
         "fused": training.is_fused,
         "versions": environment.versions(),

@@ -102,6 +102,8 @@ class Training:
         """Factor on the scheduler's learning rates since the last change by hand."""
         self.scheduled: list[float] = []
         """The scheduler's own learning rates, one per parameter group; only kept after a change by hand."""
+        self.replayed_rates: dict[tuple[int, int], float] = {}
+        """Learning rates to set by hand, as in the run that this one repeats, by epoch and steps taken in it."""
         self.rows: list[EpochEnded] = []
         self.best_evaluation: Evaluation | None = None
         """The evaluation on the test images in the best epoch; None where another process trained it."""

@@ -134,24 +134,24 @@ class LabApp(App[ExitState]):
 
     def _make_screen(self, mode: str) -> Screen[None]:
         """The screen of a mode, made when it is first shown: the first frame does not wait for the others."""
+        data_dir, ascii_only = self.request.options.data_dir, self.request.ascii
         match mode:
             case "runs":
                 from mnist_tui.tui.runs.screen import RunsScreen
 
-                return RunsScreen(self.selection, self.request.ascii)
+                return RunsScreen(self.selection, data_dir, ascii_only)
             case "compare":
                 from mnist_tui.tui.compare.screen import CompareScreen
 
-                return CompareScreen(self.selection, self.request.ascii)
+                return CompareScreen(self.selection, data_dir, ascii_only)
             case "analyse":
                 from mnist_tui.tui.analyse.screen import AnalyseScreen
 
-                data_dir, ascii_only = self.request.options.data_dir, self.request.ascii
                 return AnalyseScreen(self.selection, data_dir, ascii_only, self.real_pixels)
             case "draw":
                 from mnist_tui.tui.draw.screen import DrawScreen
 
-                return DrawScreen(self.selection, self.request.ascii)
+                return DrawScreen(self.selection, ascii_only)
         return self.lab
 
     # --- messages of screens and widgets ---

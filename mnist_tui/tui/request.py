@@ -27,6 +27,7 @@ class LabRequest:
     """The folder of a run to watch."""
     models: Path | None = None
     """One more folder of presets."""
+    brief: str | None = DEFAULTS.brief
     ascii: bool = DEFAULTS.ascii
     light: bool = DEFAULTS.theme == "light"
     mouse: bool = DEFAULTS.mouse

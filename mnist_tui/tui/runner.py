@@ -4,13 +4,13 @@ import gc
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnist_tui.errors import MnistTuiError
 from mnist_tui.runs.control import Control, Request, send
-from mnist_tui.runs.events import Event, Progress, RunEnded, RunStarted
+from mnist_tui.runs.events import Event, Notice, Progress, RunEnded, RunStarted
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.text import clean_line
 
@@ -155,14 +155,36 @@ class Runner:
             self.listener(event)
 
     def _train(self, specs: Sequence[RunSpec]) -> Iterator[Event]:
-        from mnist_tui.training import session  # torch: seconds, and only in this thread.
+        from mnist_tui.training import environment, session  # torch: seconds, and only in this thread.
 
         for spec in specs:
             session.check(spec)
+        if (jobs := environment.jobs_at_a_time(len(specs), self.options)) > 1:
+            yield from self._train_side_by_side(specs, jobs)
+            return
         for spec in specs:
             yield from session.run(spec, self.options, self._control)
             if self._control.should_stop:
                 return
+
+    def _train_side_by_side(self, specs: Sequence[RunSpec], jobs: int) -> Iterator[Event]:
+        """The events of runs in several processes, run by run."""
+        from mnist_tui.sweep import pool
+        from mnist_tui.sweep.in_order import in_order
+        from mnist_tui.sweep.jobs import Job, JobEnded
+
+        options = replace(self.options, threads=self.options.threads or 1)
+        pool.preload()
+        processes = pool.Pool(jobs, is_silent=True)
+        try:
+            for message in in_order(processes.train([Job(spec, options) for spec in specs], self._control)):
+                if isinstance(message, JobEnded):
+                    if message.error:
+                        yield Notice(message.error, is_warning=True)
+                else:
+                    yield message
+        finally:
+            processes.close()
 
     def _resume(self, folder: Path) -> Iterator[Event]:
         from mnist_tui.runs import storage

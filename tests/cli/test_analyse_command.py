@@ -228,10 +228,10 @@ def test_explain_an_unknown_rule(rule: str, advice: str, command: Command) -> No
         (("explain",), []),
         (("explain", "plateau"), []),
         (("analyse", "0000", "--json"), ["numpy"]),
-        (("analyse", "0000"), ["numpy", "torch"]),
+        (("analyse", "0000"), ["numpy"]),
     ],
 )
-def test_torch_is_loaded_for_pictures_only(arguments: tuple[str, ...], modules: list[str]) -> None:
+def test_torch_is_not_loaded(arguments: tuple[str, ...], modules: list[str]) -> None:
     """The reasoning of a rule needs no numpy either."""
     script = f"import sys; from mnist_tui.cli import main as cli; sys.argv = ['mnist-tui', *{list(arguments)!r}]\n"
     script += "try: cli.main()\nexcept SystemExit as ended: assert not ended.code\n"

@@ -15,6 +15,8 @@ from mnist_tui.spec import presets
 
 ROOT = Path(__file__).parents[2]
 
+ITER = [name for name in presets.builtin_names() if name.startswith("iter")]
+
 Complete = Callable[[str], list[str]]
 
 
@@ -56,7 +58,11 @@ def complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Complete:
         ("mnist-tui --batch iter5 --dataset d", ["digits"]),
         ("mnist-tui show exp1", [name for name in presets.builtin_names() if name.startswith("exp1")]),
         ("mnist-tui --preset era", ["era5"]),
-        ("mnist-tui --batch iter", [name for name in presets.builtin_names() if name.startswith("iter")]),
+        ("mnist-tui --batch iter", [*ITER, "iter5-s2-0002", "iter5-s1-0001", "iter4-s0-0000"]),
+        ("mnist-tui show 0001", ["0001"]),
+        ("mnist-tui lr-find iter5-s1", ["iter5-s1-0001"]),
+        ("mnist-tui --preset 0002", ["0002"]),
+        ("mnist-tui --batch 0002 --set optimizer.lr", ["optimizer.lr="]),
         ("mnist-tui --batch v2 era", ["era5"]),
         ("mnist-tui --batch v2 --set dro", ["dropout="]),
         ("mnist-tui show iter1 --set dro", []),
@@ -68,6 +74,7 @@ def complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Complete:
         ("mnist-tui lr-find v2 --set dro", ["dropout="]),
         ("mnist-tui show v2 --set dro", ["dropout="]),
         ("mnist-tui explain pla", ["plateau"]),
+        ("mnist-tui brief st", ["steps"]),
         ("mnist-tui analyse 0001 --against 0002", ["0002"]),
         ("mnist-tui classify one.png --run 0001", ["0001"]),
         ("mnist-tui runs --format m", ["markdown"]),

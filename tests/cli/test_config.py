@@ -226,7 +226,8 @@ def test_edit_begins_with_every_key_explained(command: Command, editor: Callable
     assert Path("seen").read_text() == text == config_commands.template()
     assert settings.load() == Settings()
     Path("mnist-tui.toml").write_text("\n".join(line.removeprefix("# ") for line in text.splitlines() if " = " in line))
-    assert settings.load() == Settings(threads=4, data_dir=Path.home() / "data", keymap={"leave": "ctrl+q"})
+    data_dir, keymap = Path.home() / "data", {"leave": "ctrl+q"}
+    assert settings.load() == Settings(brief="steps", threads=4, data_dir=data_dir, keymap=keymap)
 
 
 def test_edit_opens_the_file_that_is_there(command: Command, editor: Callable[[str], None]) -> None:

@@ -36,9 +36,10 @@ from mnist_tui.runs.events import (
 )
 from mnist_tui.runs.history import history_line
 from mnist_tui.runs.lr_range import RatesFound, Suggestion
+from mnist_tui.runs.reproduction import Difference, EpochCompared, Reproduced, WeightsCompared
 from mnist_tui.spec import presets
 from mnist_tui.spec.run_spec import RunSpec, make_spec
-from mnist_tui.training import lr_finder, resume, session
+from mnist_tui.training import lr_finder, reproduce, resume, session
 
 ROOT = Path(__file__).parents[2]
 TABLES = read_tables(PAGE)
@@ -57,6 +58,21 @@ epochs = 1
 epochs = 2
 """
 """Its receptive field is not a square."""
+COURSE = """
+title = "Two steps"
+source = "a course"
+
+[[steps]]
+name = "easy"
+asked = "Learn."
+target = { test_accuracy = 0.1 }
+
+[[steps]]
+name = "hard"
+asked = "All of it."
+target = { test_accuracy = 1.0, last_epochs = 2, rule = "mean", parameters = 1_000_000, epochs = 100 }
+preset = "v1"
+"""
 NARROW = "Conv2d(10, 3)\nAdaptiveAvgPool2d(1)\nFlatten()"
 """Its receptive field is so small that the coach suggests no single setting."""
 
@@ -104,11 +120,17 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (empty / name).unlink()
     make_run(runs, iter5, 7, 0.2, 7, epochs=3)
     make_run(runs, make_spec({"name": "narrow", "layers": NARROW}), 0, 0.5, 8)
+    (make_run(folder / "odd", iter5, 0, outcome="failed", parameters=None) / "history.jsonl").unlink()
     (runs / "pictures").mkdir()
     for name in ("small", "flat"):
         (folder / f"{name}.toml").write_text(SMALL)
     (folder / "knob.toml").write_text(
         SMALL.replace("epochs = 1", 'optimizer = "Adam(lr=2*peak)"') + "[knobs]\npeak = 0.01\n"
+    )
+    (folder / "course.toml").write_text(COURSE)
+    (folder / "more").mkdir()
+    (folder / "more" / "own.toml").write_text(
+        SMALL.replace("[target]", "[target]\ntest_accuracy = 0.9\nlast_epochs = 2\nrule = 'mean'")
     )
     image = Image.new("L", (28, 28), 255)
     ImageDraw.Draw(image).line([(8, 8), (20, 8), (12, 22)], fill=0, width=3)
@@ -160,14 +182,25 @@ def made_rates(spec: RunSpec, *_: Any) -> Iterator[RatesFound]:
     yield RatesFound((1e-6, 1e-5), (2.3, math.inf), (2.3, math.nan), suggestions, "diverged")
 
 
+def made_reproduction(*_: Any) -> Iterator[Any]:
+    """A run that is trained again and differs, and one that does not."""
+    differences = (Difference(1, "train_loss", math.nan, 0.3), Difference(2, "outcome", "completed", None))
+    weights = WeightsCompared(5, "0" * 64, "1" * 64)
+    yield STARTED
+    yield EpochCompared(1, differences)
+    yield Reproduced("x", "different", 1, 2, differences, False, None, {"threads": ("1", "2")})
+    yield Reproduced("x", "identical", 2, 2, (), False, weights, {})
+
+
 COMMANDS: dict[str, Sequence[str]] = {
-    "mnist-tui --list --json": ["--list --json", "--list --format json --models ."],
+    "mnist-tui --list --json": ["--list --json", "--list --format json --models more"],
     "mnist-tui show NAME --json": ["show small.toml --json", "show v2 --json", "show step4 --json"],
     "mnist-tui --batch NAME --dry-run --json": ["--batch small.toml --dry-run --json --device cpu"],
     "mnist-tui --batch NAME --json": ["--batch small.toml --json --dataset digits"],
     "mnist-tui resume RUN --json": ["resume 0005 --json"],
     "mnist-tui extend RUN N --json": ["extend 0001 1 --json"],
     "mnist-tui watch RUN --json": ["watch 0001 --json", "watch 0005 --json", "watch 0006 --json"],
+    "mnist-tui repro RUN --json": ["repro 0001 --json"],
     "mnist-tui runs --json": ["runs --json", "runs --format json iter5"],
     "mnist-tui runs --group --json": ["runs --group --json"],
     "mnist-tui open RUN --json": [f"open {run} --json" for run in ("0001", "0004", "0005", "0007", "0008", "pictures")],
@@ -179,6 +212,8 @@ COMMANDS: dict[str, Sequence[str]] = {
     ],
     "mnist-tui analyse RUN --json": ["analyse 0001 --json --against 0002", "analyse 0004 --json"],
     "mnist-tui classify IMAGE --json": ["classify seven.png --json"],
+    "mnist-tui brief --json": ["brief --json"],
+    "mnist-tui brief NAME --json": ["brief course.toml --json", "brief course.toml --json --runs-dir odd"],
     "mnist-tui lr-find NAME --json": [f"lr-find {name}.toml --json" for name in ("small", "flat", "knob")],
     "mnist-tui config --json": ["config --json"],
     "mnist-tui config get KEY --json": ["config get sort --json"],
@@ -201,6 +236,7 @@ def checker(work: Path, monkeypatch: pytest.MonkeyPatch) -> Checker:
         monkeypatch.delenv(name, raising=False)
     for module, function in ((session, "run"), (resume, "resume"), (resume, "extend")):
         monkeypatch.setattr(module, function, made_events)
+    monkeypatch.setattr(reproduce, "reproduce", made_reproduction)
     monkeypatch.setattr(lr_finder, "find_learning_rate", made_rates)
     return Checker(TABLES)
 

@@ -11,7 +11,6 @@ from helpers.command import Command
 from helpers.saved_runs import make_run, write_predictions
 from PIL import Image, ImageDraw
 
-from mnist_tui import editor
 from mnist_tui.cli import main as cli
 from mnist_tui.runs import annotations
 from mnist_tui.spec import presets
@@ -80,10 +79,11 @@ def test_runs_as_json(command: Command) -> None:
         (("runs", "acc>high"), "acc>high: enter a number such as best>99.4"),
         (("runs", "--columns", "name,bset"), "there is no column 'bset'; did you mean 'best'?"),
         (("runs", "--sort", "bset"), "did you mean 'best'?"),
-        (("open", "nothing"), "nothing: is no run folder, and no run in runs has that name; mnist-tui runs --columns"),
+        (("open", "nothing"), "nothing: is no run folder, and no run in runs has that name; mnist-tui runs lists them"),
         (("open", "iter"), "no run in runs has that name"),
         (("open", "s0-"), "no run in runs has that name"),
-        (("delete", "0002", ""), "RUN is empty; mnist-tui runs --columns run,name,seed lists them"),
+        (("delete", "pictures"), "is no run folder; name one that holds a run.json"),
+        (("delete", "0002", ""), "RUN is empty; mnist-tui runs lists them"),
         (("open", "x" * 5_000), "File name too long"),
         (("tag", "elsewhere/runs/0002", "x"), "elsewhere/runs/0002: is no run folder"),
         (("resume", "nothing"), "no run in runs has that name"),
@@ -166,7 +166,7 @@ def test_a_folder_that_is_no_run_is_wrong_input(arguments: tuple[str, ...], comm
 @pytest.mark.parametrize("name", ["open", "resume", "watch", "note"])
 def test_an_empty_name_is_no_run(name: str, command: Command) -> None:
     """`mnist-tui watch "$RUN"` without a RUN does not take another one."""
-    assert command(name, "")[::2] == (2, "mnist-tui: RUN is empty; mnist-tui runs --columns run,name,seed lists them\n")
+    assert command(name, "")[::2] == (2, "mnist-tui: RUN is empty; mnist-tui runs lists them\n")
 
 
 def test_open(command: Command) -> None:
@@ -216,7 +216,7 @@ def test_columns_without_a_value_are_left_out(command: Command) -> None:
     lines_with_columns = command("runs", "iter5", "--columns", "name,tag,curve")[1].splitlines()
 
     assert shown[0].split() == [
-        *("name", "seed", "state", "params", "test", "accuracy", "best", "last", "gap", "epochs", "when")
+        *("name", "id", "seed", "state", "params", "test", "accuracy", "best", "last", "gap", "epochs", "when")
     ]
     assert lines_with_columns[0].split() == ["name", "tags", "test", "accuracy"]
     assert lines_with_columns[2].split() == ["iter5", "▁▁▁▁▁▂▂▂▃▃▃▃▃▃▄▄▄▄▄▄"]
@@ -229,7 +229,7 @@ def test_runs_on_other_images_are_marked(command: Command) -> None:
     shown = command("runs", "--sort", "-best")[1].splitlines()
     lines = command("runs", "--sort", "-best", "--columns", "name,best")[1].splitlines()
 
-    assert shown[0].split()[4:8] == ["data", "test", "accuracy", "best"]
+    assert shown[0].split()[5:9] == ["data", "test", "accuracy", "best"]
     assert [line.split()[0] for line in shown[-2:]] == ["v2", "pictures"]
     assert lines[0].split() == ["name", "best"]
     assert "data" not in command("runs", "iter5", "--sort", "-best")[1]
@@ -281,6 +281,34 @@ def test_every_command_finds_a_run_alike(command: Command, monkeypatch: pytest.M
     assert json.loads(command("open", ".", "--json")[1])["run"] == folder.name
 
 
+def test_an_end_that_several_runs_share(command: Command) -> None:
+    """The candidates are listed, at most five; the table shows a longer id for each, which finds it."""
+    (folder,) = Path("runs").glob("*-0002")
+    for index in range(6):
+        shutil.copytree(folder, f"runs/copy-{index}-0002")
+    _, _, err = command("open", "0002")
+    ids = {run["run"]: run["id"] for run in json.loads(command("runs", "--json")[1])}
+
+    assert err == (
+        "mnist-tui: 0002: 7 runs are called that: copy-5-0002, copy-4-0002, copy-3-0002, copy-2-0002, copy-1-0002 "
+        "and 2 more; name one\n"
+    )
+    assert (ids[folder.name], ids["copy-3-0002"], ids["pictures"]) == ("s1-0002", "3-0002", None)
+    assert json.loads(command("open", "3-0002", "--json")[1])["run"] == "copy-3-0002"
+
+
+def test_the_table_shows_an_id_that_every_command_takes(command: Command) -> None:
+    """The second column; of several seeds their number; a folder that is no run is called by its name."""
+    lines = command("runs")[1].splitlines()
+    grouped = command("runs", "--group", "--columns", "name,id", "iter")[1].splitlines()
+
+    assert [line.split()[1] for line in lines] == ["id", "000b", "000a", "0003", "0002", "0001", "0000", "-"]
+    assert [line.split()[1:] for line in grouped] == [["id"], ["000a"], ["2", "runs"], ["2", "runs"]]
+    assert command("runs", "id:000", "--limit", "1", "--columns", "id")[1].split() == ["id", "000b"]
+    assert "id             0002\n" in command("open", "0002")[1]
+    assert json.loads(command("open", "0002", "--json")[1])["id"] == "0002"
+
+
 def test_watch_without_a_name(command: Command) -> None:
     """Where no run is being trained, `watch` shows the newest, and its help says so."""
     assert command("watch", "--plain")[1].startswith("era5, seed 0: ")
@@ -305,7 +333,7 @@ def test_restore_takes_the_end_of_a_name(command: Command) -> None:
     twin = Path("runs/.trash") / f"x-{folders[0].name}"
     shutil.copytree(Path("runs/.trash") / folders[0].name, twin)
     code, _, err = command("restore", "0000")
-    assert (code, err) == (2, "mnist-tui: 0000: 2 runs in the trash are called that; mnist-tui restore lists what is\n")
+    assert (code, err) == (2, f"mnist-tui: 0000: 2 runs are called that: {twin.name}, {folders[0].name}; name one\n")
     assert command("restore", folders[0].name)[0] == 0
 
 
@@ -341,34 +369,6 @@ def test_tags_that_stay_the_same_are_not_written(command: Command) -> None:
     (folder / "tags.txt").write_text("keep\n\n")
     assert command("tag", "0002", "keep") == (0, "keep\n", "")
     assert (folder / "tags.txt").read_text() == "keep\n\n"
-
-
-def test_note_opens_the_editor(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`note` opens the notes in the editor, and what is written there is kept."""
-    monkeypatch.delenv("VISUAL", raising=False)
-    monkeypatch.setattr(editor, "has_terminal", lambda: True)
-    monkeypatch.setenv("EDITOR", f"{sys.executable} -c \"import sys; open(sys.argv[1], 'a').write('Too few epochs.')\"")
-    assert command("note", "0002")[0] == 0
-    (folder,) = Path("runs").glob("*-0002")
-
-    assert annotations.read_notes(folder).analysis == "Too few epochs."
-
-
-def test_note_without_a_terminal_or_an_editor(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`note` without a terminal or an editor is one line that names the file."""
-    monkeypatch.delenv("VISUAL", raising=False)
-    monkeypatch.setenv("EDITOR", "no-such-editor")
-    (folder,) = Path("runs").glob("*-0002")
-
-    assert command("note", "0002") == (
-        2,
-        "",
-        f"mnist-tui: an editor needs a terminal, and this is none; edit {folder}/notes.md another way\n",
-    )
-    monkeypatch.setattr(editor, "has_terminal", lambda: True)
-    code, _, err = command("note", "0002")
-    assert code == 2
-    assert err.startswith("mnist-tui: the editor 'no-such-editor' cannot be run: No such file or directory; set EDITOR")
 
 
 @pytest.mark.parametrize("name", ["report.md", "run.tar", "run.7z", "run.html"])

@@ -1,5 +1,6 @@
 """Run folders without a training: written by the program's own writer, with made-up curves."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -34,9 +35,14 @@ def make_run(
     index: int = 0,
     epochs: int = EPOCHS,
     outcome: Outcome = "completed",
+    accuracies: Sequence[float] = (),
     **record: Any,
 ) -> Path:
-    """Makes a run whose test accuracy rises to `accuracy`, begun `index` minutes into 2026; returns its folder."""
+    """Makes a run whose test accuracy rises to `accuracy`, begun `index` minutes into 2026; returns its folder.
+
+    `accuracies` are the test accuracies of its epochs, in place of `accuracy` and `epochs`.
+    """
+    epochs = len(accuracies) or epochs
     seeded = spec.model_copy(update={"train": spec.train.model_copy(update={"seed": seed, "epochs": epochs})})
     created = (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=index)).isoformat(timespec="seconds")
     provenance = {
@@ -51,7 +57,8 @@ def make_run(
         "versions": {"torch": "2.11"},
     }
     folder = RunFolder.create(runs_dir, seeded, provenance | record)
-    rows = [_row(epoch, epochs, accuracy) for epoch in range(1, epochs + 1)]
+    reached = accuracies or [accuracy - 0.05 / epoch + 0.05 / epochs for epoch in range(1, epochs + 1)]
+    rows = [_row(epoch, each) for epoch, each in enumerate(reached, start=1)]
     (folder.folder / "history.jsonl").write_bytes(b"".join(map(history_line, rows)))
     message = "all epochs trained" if outcome == "completed" else f"it {outcome} for a test"
     folder.end(RunEnded(outcome, message, epochs, best_of(rows), rows[-1], "test", None, 9.0 * epochs), NOTES)
@@ -62,8 +69,7 @@ def make_run(
     return folder.folder.rename(named)
 
 
-def _row(epoch: int, epochs: int, accuracy: float) -> EpochEnded:
-    reached = accuracy - 0.05 / epoch + 0.05 / epochs
+def _row(epoch: int, reached: float) -> EpochEnded:
     return EpochEnded(epoch, 0.4 / epoch, reached + 0.001, None, None, 0.3 / epoch, reached, 0.002, 9.0, 7_000.0)
 
 

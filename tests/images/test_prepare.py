@@ -28,7 +28,8 @@ def small_digits() -> tuple[Grey, Grey]:
 
 def mnist_digits() -> tuple[Grey, Grey]:
     """The 10,000 test images of MNIST and their labels; skips the test where this machine does not have them."""
-    from mnist_tui.training.data import find, load_mnist
+    from mnist_tui.images.mnist_files import find
+    from mnist_tui.training.data import load_mnist
 
     raw = find(None)
     if raw is None:

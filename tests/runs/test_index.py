@@ -186,6 +186,22 @@ def test_a_history_that_is_a_link_is_not_read(runs_dir: Path, tmp_path: Path) ->
     assert read_run(folder).rows == []
 
 
+def test_short_ids_follow_the_folders(runs_dir: Path) -> None:
+    """An id is longer while another folder ends alike; one that is read alone has none."""
+    index = RunIndex(runs_dir)
+
+    def ids() -> set[str]:
+        assert index.refresh()
+        return {run.short_id for run in index.all}
+
+    assert ids() == {"0000", "0001", "0002"}
+    (runs_dir / "x-0000").mkdir()
+    assert ids() == {"s0-0000", "x-0000", "0001", "0002"}
+    (runs_dir / "x-0000").rmdir()
+    assert ids() == {"0000", "0001", "0002"}
+    assert read_run(index.all[0].folder).short_id == ""
+
+
 def test_only_what_changed_is_read_again(runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A refresh without a change reads no folder; one with a replaced file reads that folder alone."""
     reads: list[str] = []

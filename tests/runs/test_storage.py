@@ -268,7 +268,7 @@ def test_json_never_holds_what_json_cannot_say(
     folder.end(ended(best=bad, last=bad), "")
     folder.close()
     output = headless.Output(as_json=True, quiet=True)
-    headless._Run(small_spec()).follow(iter([bad]), output)
+    headless.FollowedRun(small_spec()).follow(iter([bad]), output)
     written = [path.read_text() for path in folder.folder.iterdir() if path.suffix in (".json", ".jsonl")]
     lines = [line for text in written for line in ([text] if text.startswith("{\n") else text.splitlines())]
 

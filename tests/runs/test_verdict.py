@@ -13,7 +13,7 @@ from mnist_tui.runs.reader import read_run
 from mnist_tui.spec.run_spec import RunSpec, make_spec
 
 
-def spec_with(**target: float) -> RunSpec:
+def spec_with(**target: object) -> RunSpec:
     """7,850 parameters, two epochs, and a target."""
     return make_spec({"layers": "Flatten()\nLinear(10)", "train": {"epochs": 2}, "target": target})
 
@@ -42,13 +42,17 @@ def rows(*accuracies: float) -> list[EpochEnded]:
         ({"test_accuracy": 0.99, "last_epochs": 2}, [0.98, 0.99, 0.99], {"test_accuracy": True}),
         ({"test_accuracy": 0.99, "last_epochs": 2}, [0.99, 0.99, 0.98], {"test_accuracy": False}),
         ({"test_accuracy": 0.99, "last_epochs": 2}, [0.99], {"test_accuracy": False}),
+        ({"test_accuracy": 0.99, "last_epochs": 2, "rule": "mean"}, [0.9, 0.98, 1.0], {"test_accuracy": True}),
+        ({"test_accuracy": 0.99, "last_epochs": 2, "rule": "mean"}, [1.0, 0.98, 0.99], {"test_accuracy": False}),
+        ({"test_accuracy": 0.99, "last_epochs": 2, "rule": "mean"}, [1.0], {"test_accuracy": False}),
+        ({"test_accuracy": 0.99, "last_epochs": 2, "rule": "each"}, [0.99, 0.98, 1.0], {"test_accuracy": False}),
         ({}, [0.99], None),
     ],
 )
 def test_each_part_is_judged(
-    target: dict[str, float], accuracies: list[float], parts: dict[str, bool | None] | None
+    target: dict[str, object], accuracies: list[float], parts: dict[str, bool | None] | None
 ) -> None:
-    """Fewer parameters, at most so many epochs, the accuracy in the best or in each of the last epochs."""
+    """Fewer parameters, at most so many epochs, the accuracy in the best, in each or as the mean of the last epochs."""
     assert verdict.after_training(spec_with(**target), rows(*accuracies), is_mnist=True) == parts
 
 
@@ -60,6 +64,20 @@ def test_the_accuracy_that_is_judged() -> None:
     assert verdict.judged_accuracy(last, rows(0.99, 0.97, 0.98)) == 0.97
     assert verdict.judged_accuracy(best, []) is None
     assert verdict.judged_accuracy(last, rows(0.99)) is None
+
+
+def test_a_mean_is_the_decimal_that_a_person_would_compute() -> None:
+    """0.9935, 0.994 and 0.9945 are 0.994 on average; the mean of the binary fractions can be a little below it."""
+    target = spec_with(test_accuracy=0.994, last_epochs=3, rule="mean").target
+    triples = [(0.994 - step / 10_000, 0.994, 0.994 + step / 10_000) for step in range(60)]
+
+    assert any(sum(triple) / 3 < 0.994 for triple in triples)
+    assert {verdict.accuracy_for(target, triple) for triple in triples} == {0.994}
+
+
+def test_an_unknown_count_is_not_judged() -> None:
+    """As that of a run whose record lacks it."""
+    assert verdict.judge(spec_with(parameters=9_000).target, None, [0.9], is_mnist=True) == {"parameters": None}
 
 
 def test_other_images_are_not_judged_by_an_accuracy() -> None:

@@ -75,6 +75,7 @@ LEVELS = [
     ("fuse", "false", "true", False, True),
     ("threads", "3", "5", 3, 5),
     ("preset", '"iter1"', "iter2", "iter1", "iter2"),
+    ("brief", '"steps"', "session5", "steps", "session5"),
     ("device", '"cpu"', "cuda:1", "cpu", "cuda:1"),
     ("runs_dir", '"~/here"', "there", Path.home() / "here", Path("there")),
     ("columns", '["name", "best"]', "seed, last", ("name", "best"), ("seed", "last")),

@@ -35,6 +35,15 @@ def test_every_setting_has_a_field(base: RunSpec) -> None:
     assert paths >= {f"knobs.{name}" for name in base.knobs}
 
 
+def test_a_word_that_may_be_left_out_is_chosen(base: RunSpec) -> None:
+    """None is among the choices; a rule without its epochs is an error at its field."""
+    draft = Draft(base)
+    (field,) = [field for field in draft.fields if field.path == "target.rule"]
+
+    assert field.choices == ("None", "each", "mean")
+    assert "needs last_epochs" in draft.with_text("target.rule", "mean").result.errors["target.rule"]
+
+
 def test_the_text_of_every_field_can_be_typed_again(base: RunSpec) -> None:
     """Typing the text that a field shows leaves the run as it is."""
     for field in Draft(base).fields:

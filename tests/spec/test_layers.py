@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from helpers.layer_cases import CASES, FLAT, IMAGE, TINY
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -21,8 +22,6 @@ Sizes = tuple[Shape, int, int]
 
 FUZZ = settings(max_examples=150, deadline=None, derandomize=True)
 
-IMAGE, TINY, FLAT = (4, 9, 7), (6, 1, 1), (12,)
-
 MOVED = {"Conv2d": "in_channels", "ConvTranspose2d": "in_channels", "Linear": "in_features"}
 """Input sizes that stand first in PyTorch and come last, by name only, with us."""
 OPTIONAL = {
@@ -35,99 +34,6 @@ OPTIONAL = {
 }
 """Input sizes that stay where PyTorch has them and may be left out with us."""
 INFERRED = MOVED | OPTIONAL
-
-CASES: list[tuple[str, Shape]] = [
-    ("Conv2d(8, 3)", IMAGE),
-    ("Conv2d(8, (3, 5), stride=(2, 1), padding=(1, 0), dilation=(2, 1), bias=False)", IMAGE),
-    ("Conv2d(8, 3, groups=2, in_channels=4)", IMAGE),
-    ("Conv2d(out_channels=4, kernel_size=4, padding='same', dilation=2)", IMAGE),
-    ("Conv2d(4, 3, padding='valid', padding_mode='reflect')", IMAGE),
-    ("Conv2d(4, 3, padding=3, padding_mode='replicate')", IMAGE),
-    ("Conv2d(4, 3, padding=7, padding_mode='circular')", IMAGE),
-    ("Conv2d(4, 3, padding=(1, 6), padding_mode='reflect')", IMAGE),
-    ("Conv2d(4, 1)", TINY),
-    ("ConvTranspose2d(8, 3)", IMAGE),
-    ("ConvTranspose2d(8, 3, stride=2, padding=1, output_padding=1, groups=4, bias=False)", IMAGE),
-    ("ConvTranspose2d(2, (2, 3), stride=(1, 3), dilation=(2, 1), output_padding=(1, 2))", IMAGE),
-    ("Linear(10)", FLAT),
-    ("Linear(10, bias=False, in_features=12)", FLAT),
-    ("MaxPool2d(2)", IMAGE),
-    ("MaxPool2d(3, 2, 1, ceil_mode=True)", IMAGE),
-    ("MaxPool2d(3, stride=(1, 2), padding=1, dilation=(1, 2))", IMAGE),
-    ("AvgPool2d(2)", IMAGE),
-    ("AvgPool2d(3, 2, 1, True, False, 4)", IMAGE),
-    ("LPPool2d(2, 3)", IMAGE),
-    ("LPPool2d(1.5, (2, 3), stride=2, ceil_mode=True)", IMAGE),
-    ("AdaptiveAvgPool2d(1)", IMAGE),
-    ("AdaptiveAvgPool2d((None, 12))", IMAGE),
-    ("AdaptiveMaxPool2d(1)", IMAGE),
-    ("AdaptiveMaxPool2d((4, None))", IMAGE),
-    ("BatchNorm2d()", IMAGE),
-    ("BatchNorm2d(4, momentum=None, track_running_stats=False)", IMAGE),
-    ("BatchNorm2d(affine=False)", TINY),
-    ("BatchNorm1d()", FLAT),
-    ("BatchNorm1d(12, 0.001, 0.2, False)", FLAT),
-    ("InstanceNorm2d()", IMAGE),
-    ("InstanceNorm2d(4, affine=True, track_running_stats=True)", IMAGE),
-    ("GroupNorm(2)", IMAGE),
-    ("GroupNorm(4, 4, affine=False)", IMAGE),
-    ("GroupNorm(3)", FLAT),
-    ("LayerNorm()", IMAGE),
-    ("LayerNorm([9, 7], bias=False)", IMAGE),
-    ("LayerNorm(7, elementwise_affine=False)", IMAGE),
-    ("LayerNorm()", FLAT),
-    ("RMSNorm()", FLAT),
-    ("RMSNorm((9, 7), eps=0.1)", IMAGE),
-    ("LocalResponseNorm(2)", IMAGE),
-    ("LocalResponseNorm(9, alpha=0.1, beta=0.5, k=2)", IMAGE),
-    ("Threshold(0.1, 20)", IMAGE),
-    ("RReLU(0.1, 0.1)", FLAT),
-    ("Hardtanh(-2, 2.5)", IMAGE),
-    ("GELU('tanh')", IMAGE),
-    ("Softplus(2, threshold=10)", IMAGE),
-    ("PReLU()", IMAGE),
-    ("PReLU(4, init=0.1)", IMAGE),
-    ("PReLU(12)", FLAT),
-    ("GLU()", FLAT),
-    ("GLU(1)", IMAGE),
-    ("Softmax2d()", IMAGE),
-    *[(f"{name}(dim={dim})", IMAGE) for name in ("Softmax", "LogSoftmax", "Softmin") for dim in (1, -1)],
-    *[(f"{name}()", shape) for name in ("GELU", "Softplus", "RReLU", "Hardtanh") for shape in (IMAGE, FLAT)],
-    *[
-        (f"{name}(inplace={inplace})", IMAGE)
-        for name in ("ReLU", "ReLU6", "SELU", "SiLU", "Mish", "Hardswish", "Hardsigmoid", "LeakyReLU", "ELU", "CELU")
-        for inplace in (False, True)
-    ],
-    *[(f"{name}(0.3)", IMAGE) for name in ("LeakyReLU", "ELU", "CELU", "Hardshrink", "Softshrink")],
-    *[
-        (f"{name}()", shape)
-        for name in ("Sigmoid", "Tanh", "Tanhshrink", "Softsign", "LogSigmoid", "Identity")
-        for shape in (IMAGE, FLAT)
-    ],
-    *[(f"{name}(p={p})", IMAGE) for name in ("Dropout", "Dropout2d", "AlphaDropout") for p in (0, 0.5, 1)],
-    ("FeatureAlphaDropout(0.1)", IMAGE),
-    ("AlphaDropout(0.1, inplace=False)", FLAT),
-    ("Flatten()", IMAGE),
-    ("Flatten(2)", IMAGE),
-    ("Flatten(1, 2)", IMAGE),
-    ("Flatten(-2, -1)", IMAGE),
-    ("Flatten()", FLAT),
-    ("Unflatten(1, (3, 2, 2))", FLAT),
-    ("Unflatten(-1, [7, 1])", IMAGE),
-    ("Upsample(scale_factor=2)", IMAGE),
-    ("Upsample((5, 20), mode='bilinear', align_corners=True)", IMAGE),
-    ("Upsample(scale_factor=(0.3, 1.7), mode='bicubic')", IMAGE),
-    ("Upsample(scale_factor=0.6, mode='nearest-exact')", IMAGE),
-    ("PixelShuffle(2)", IMAGE),
-    ("PixelUnshuffle(3)", (2, 9, 6)),
-    ("ChannelShuffle(2)", IMAGE),
-    ("ZeroPad2d(1)", IMAGE),
-    ("ZeroPad2d((0, 1, 2, 3))", IMAGE),
-    ("ConstantPad2d((1, 2, 3, 4), 0.5)", IMAGE),
-    ("ReflectionPad2d((6, 1, 8, 2))", IMAGE),
-    ("CircularPad2d((7, 1, 9, 2))", IMAGE),
-    ("ReplicationPad2d(30)", IMAGE),
-]
 
 REFUSED: list[tuple[str, Shape]] = [
     ("Conv2d(8, 3)", FLAT),

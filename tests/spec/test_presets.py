@@ -11,6 +11,7 @@ from mnist_tui.spec import presets
 from mnist_tui.spec.calls import names_in
 from mnist_tui.spec.recipe import TrainSpec
 from mnist_tui.spec.run_spec import RunSpec, make_spec
+from mnist_tui.spec.toml_files import parse_toml
 
 COUNTS = {
     "era5": (9_798, 2_163_840),
@@ -143,7 +144,7 @@ def test_a_preset_survives_json(name: str) -> None:
 @pytest.mark.parametrize("name", presets.builtin_names())
 def test_keys_stand_in_one_order(name: str) -> None:
     """Title, source and layers come first; the tables follow in the order of the description in models/README.md."""
-    document = presets.parse_toml((presets.builtin_folder() / f"{name}.toml").read_text(encoding="utf-8"))
+    document = parse_toml((presets.builtin_folder() / f"{name}.toml").read_text(encoding="utf-8"))
     order = ["title", "source", "layers", "knobs", "train", "target", "reported"]
 
     assert list(document) == [key for key in order if key in document]

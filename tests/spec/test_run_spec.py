@@ -125,6 +125,13 @@ def test_a_setting_lands_at_its_place(path: str, text: str, place: str, value: o
     assert new_document == old_document
 
 
+def test_a_rule_is_set_with_its_epochs() -> None:
+    """`rule` says what `last_epochs` means; the word needs no quotes."""
+    spec = SPEC.with_settings({"target.last_epochs": "3", "target.rule": "mean"})
+
+    assert (spec.target.last_epochs, spec.target.rule) == (3, "mean")
+
+
 def test_layers_are_a_setting() -> None:
     """The whole network can be replaced by text."""
     spec = SPEC.with_settings({"layers": "Flatten()\nDropout(dropout)\nLinear(width)\nLinear(10)  # scores"})
@@ -193,6 +200,8 @@ WRONG_SETTINGS = [
     ("clip_grad_norm", "inf", "clip_grad_norm: cannot read 'inf'"),
     ("clip_grad_norm", "0", "train.clip_grad_norm: should be greater than 0"),
     ("stop_at_accuracy", "99.5", "train.stop_at_accuracy: should be less than or equal to 1"),
+    ("target.rule", "mean", "target: rule needs last_epochs"),
+    ("target.rule", "median", "target.rule: should be 'each' or 'mean', got 'median'"),
     ("normalize", "(0.5, 0)", "train.normalize.1: should be greater than 0"),
     ("normalize", "0.5, 0.5", "normalize"),
     ("precision", "float16", "train.precision: should be 'float32' or 'bfloat16', got 'float16'"),

@@ -11,6 +11,7 @@ import pytest
 from mnist_tui.spec import presets, summary
 from mnist_tui.spec.calls import parse_lines
 from mnist_tui.spec.network import infer_shapes
+from mnist_tui.spec.recipe import Target
 from mnist_tui.spec.run_spec import RunSpec, make_spec
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -275,6 +276,23 @@ def test_the_recipe_is_shown_in_full() -> None:
     )
     assert lines["reported"] == "90.00% on 10,000 test images, epoch 2"
     assert len(notes) == 2
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ({"epochs": 1}, "at most 1 epoch"),
+        ({"test_accuracy": 0.99, "last_epochs": 1}, "99.00% on the test set, in the last epoch"),
+        (
+            {"test_accuracy": 0.99, "last_epochs": 3, "rule": "mean"},
+            "99.00% on the test set, as the mean of the last 3 epochs",
+        ),
+        ({}, ""),
+    ],
+)
+def test_a_target_in_words(target: dict[str, object], words: str) -> None:
+    """One epoch is the last epoch, and a mean is called one."""
+    assert summary.describe_target(Target.model_validate(target)) == words
 
 
 def test_a_table_follows_typing() -> None:

@@ -1,4 +1,4 @@
-"""What is built and installed: a wheel whose presets lie inside the package, and a source archive that makes one."""
+"""What is built and installed: a wheel with presets and briefs inside the package, a source archive that makes one."""
 
 import os
 import shutil
@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from mnist_tui.spec import presets
+from mnist_tui.spec import briefs, presets
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ("mnist_tui", "models", "tests", "benchmarks", "scripts")
+SOURCES = ("mnist_tui", "models", "briefs", "tests", "benchmarks", "scripts")
 
 BUILD = "import sys, hatchling.build as backend; print(getattr(backend, sys.argv[1])(sys.argv[2]))"
 """The build backend's own hooks (PEP 517), as pip calls them: needs no network and no environment of its own."""
@@ -57,10 +57,10 @@ def sdist(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return _build("build_sdist", project, tmp_path_factory.mktemp("sdist") / "dist")
 
 
-def _list(unpacked: Path, folder: Path) -> list[str]:
+def _list(unpacked: Path, folder: Path, *arguments: str) -> list[str]:
     """The first word of every line of `mnist-tui --list` with only `unpacked` on the path, run in another folder."""
     done = subprocess.run(
-        [sys.executable, "-m", "mnist_tui", "--list"],
+        [sys.executable, "-m", "mnist_tui", *(arguments or ("--list",))],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(unpacked)},
         capture_output=True,
@@ -78,14 +78,17 @@ def _unzip(wheel: Path, folder: Path) -> Path:
 
 
 def test_a_wheel_holds_the_package_and_its_presets(wheel: Path) -> None:
-    """Every module and every preset, and nothing beside the package: `models` is a name that others use too."""
+    """Every module, preset and brief, and nothing beside the package: `models` is a name that others use too."""
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
 
     tops = {name.partition("/")[0] for name in names}
     assert {f"mnist_tui/models/{name}.toml" for name in presets.builtin_names()} <= set(names)
+    assert {f"mnist_tui/briefs/{name}.toml" for name in briefs.builtin_names()} <= set(names)
     assert {"mnist_tui/data/digits.gz", "mnist_tui/data/README.md"} <= set(names)
-    sources = [path for kind in ("py", "tcss") for path in (ROOT / "mnist_tui").rglob(f"*.{kind}")]
+    sources = [
+        path for kind in ("py", "tcss", "jinja", "j2", "css") for path in (ROOT / "mnist_tui").rglob(f"*.{kind}")
+    ]
     assert {str(path.relative_to(ROOT)) for path in sources} <= set(names)
     assert sorted(top for top in tops if not top.endswith(".dist-info")) == ["mnist_tui"]
 
@@ -109,14 +112,25 @@ def test_control_a_wheel_without_presets_shows_none(wheel: Path, tmp_path: Path)
         _list(unpacked, tmp_path)
 
 
+def test_the_wheel_alone_shows_the_briefs(wheel: Path, tmp_path: Path) -> None:
+    """Unpacked anywhere; without their folder there are none, so the checkout's are not read."""
+    unpacked = _unzip(wheel, tmp_path / "unpacked")
+
+    assert set(briefs.builtin_names()) <= set(_list(unpacked, tmp_path, "brief"))
+    shutil.rmtree(unpacked / "mnist_tui" / "briefs")
+    with pytest.raises(subprocess.CalledProcessError):
+        _list(unpacked, tmp_path, "brief")
+
+
 def test_the_wheel_alone_has_the_digits(wheel: Path, tmp_path: Path) -> None:
     """They are read from inside it, by a Python that has no scikit-learn."""
     unpacked = _unzip(wheel, tmp_path / "unpacked")
     code = """
 import sys
 sys.modules["sklearn"] = None
+from mnist_tui.images import small_digits
 from mnist_tui.training import data
-print(data.DIGITS_FILE, len(data.load_digits().train))
+print(small_digits.DIGITS_FILE, len(data.load_digits().train))
 """
     done = subprocess.run(
         [sys.executable, "-c", code],

@@ -13,12 +13,13 @@ import pytest
 import torch
 
 from mnist_tui.errors import DataError, DownloadError
+from mnist_tui.images import mnist_files, small_digits
+from mnist_tui.images.mnist_files import RAW_FILES, RawFile
 from mnist_tui.runs.events import Notice
 from mnist_tui.spec.run_options import Choice
 from mnist_tui.spec.run_spec import make_spec
 from mnist_tui.training import data
 from mnist_tui.training.data import Dataset, Images
-from mnist_tui.training.download import RAW_FILES, RawFile
 
 LAYOUTS = ("MNIST/raw", "raw", ".")
 
@@ -75,7 +76,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
         raise DownloadError("no network")
 
     files = tuple(RawFile(name, len(content), sha256(content).hexdigest()) for name, content in TINY.items())
-    monkeypatch.setattr(data, "RAW_FILES", files)
+    monkeypatch.setattr(mnist_files, "RAW_FILES", files)
     monkeypatch.setattr(data, "download", no_network)
     monkeypatch.setenv("MNIST_TUI_DATA_DIR", str(tmp_path / "env"))
     (tmp_path / "here").mkdir()
@@ -94,7 +95,7 @@ def test_the_order_of_places(first: int, machine: Machine, monkeypatch: pytest.M
     if first > 1:
         monkeypatch.delenv("MNIST_TUI_DATA_DIR")
     named = machine.named if first == 0 else None
-    folder = data.find(named)
+    folder = mnist_files.find(named)
 
     assert folder is not None
     assert folder.resolve() == machine.places[first] / "MNIST" / "raw"
@@ -127,7 +128,7 @@ def test_places_that_are_not_named(machine: Machine, monkeypatch: pytest.MonkeyP
     """Without --data-dir and with an empty variable two places are left."""
     monkeypatch.setenv("MNIST_TUI_DATA_DIR", "")
 
-    assert [place.resolve() for place in data.folders(None)] == machine.places[2:]
+    assert [place.resolve() for place in mnist_files.folders(None)] == machine.places[2:]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -153,7 +154,7 @@ def test_an_incomplete_folder_is_passed_over(missing: str, machine: Machine, mon
     for place in machine.places[2:]:
         write_tiny(place)
     (machine.places[2] / missing).unlink()
-    folder = data.find(None)
+    folder = mnist_files.find(None)
 
     assert folder is not None
     assert folder.resolve() == machine.places[3]
@@ -214,7 +215,7 @@ def test_without_verification_damage_is_trained_on(
     write_tiny(machine.named)
     whole = machine.load("mnist", machine.named)
     flip_a_bit(machine.named / name)
-    monkeypatch.setattr(data, "verify", lambda content, file: None)
+    monkeypatch.setattr(mnist_files, "find_damage", lambda content, file: "")
 
     assert machine.load("mnist", machine.named).sha256 != whole.sha256
 
@@ -317,19 +318,19 @@ def test_the_script_writes_the_file_that_is_shipped() -> None:
     """All pixels and labels of scikit-learn's digits, in at most 100 KB."""
     script = runpy.run_path(str(Path(__file__).parents[2] / "scripts" / "make_digits.py"))
 
-    assert gzip.decompress(data.DIGITS_FILE.read_bytes()) == script["digit_rows"]()
-    assert script["FILE"] == data.DIGITS_FILE
-    assert data.DIGITS_FILE.stat().st_size <= data.MAX_DIGITS_BYTES == 100_000
+    assert gzip.decompress(small_digits.DIGITS_FILE.read_bytes()) == script["digit_rows"]()
+    assert script["FILE"] == small_digits.DIGITS_FILE
+    assert small_digits.DIGITS_FILE.stat().st_size <= small_digits.MAX_DIGITS_BYTES == 100_000
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"not gzip", data.DIGITS_FILE.read_bytes()[:-9]], ids=["empty", "text", "cut"]
+    "content", [b"", b"not gzip", small_digits.DIGITS_FILE.read_bytes()[:-9]], ids=["empty", "text", "cut"]
 )
 def test_a_damaged_file_of_digits(content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One line that names the file and what to do."""
     damaged = tmp_path / "digits.gz"
     damaged.write_bytes(content)
-    monkeypatch.setattr(data, "DIGITS_FILE", damaged)
+    monkeypatch.setattr(small_digits, "DIGITS_FILE", damaged)
 
     with pytest.raises(DataError, match=r"digits\.gz cannot be read .*install mnist-tui again"):
         data.load_digits()

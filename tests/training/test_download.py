@@ -22,8 +22,9 @@ from typing import Any
 import pytest
 
 from mnist_tui.errors import DownloadError
+from mnist_tui.images.mnist_files import RawFile
 from mnist_tui.training import download as module
-from mnist_tui.training.download import RawFile, download, open_https
+from mnist_tui.training.download import download, open_https
 
 CONTENT = bytes(range(256)) * 40
 FILE = RawFile("one", len(CONTENT), sha256(CONTENT).hexdigest())
@@ -204,7 +205,7 @@ def test_without_verification_damage_arrives(
     behaviour: str, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Negative control: it is the comparison with the pinned digest and size that keeps such files out."""
-    monkeypatch.setattr(module, "verify", lambda content, file: None)
+    monkeypatch.setattr(module, "find_damage", lambda content, file: "")
     fetch(tmp_path, server.url(behaviour))
 
     assert contents(tmp_path)["one"] != CONTENT

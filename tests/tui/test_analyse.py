@@ -563,13 +563,15 @@ async def test_a_run_that_was_really_trained(monkeypatch: pytest.MonkeyPatch, tm
     """From the run's folder to pictures of its data and to the output of its layers."""
     from helpers.reliability import only_folder, run, small_spec
 
-    from mnist_tui.training import activations, preview
+    from mnist_tui.training import activations
 
     list(run(tmp_path / "runs", small_spec()))
     folder = only_folder(tmp_path / "runs")
     monkeypatch.setattr("mnist_tui.tui.analyse.jobs.look_inside", activations.look_inside)
     images = {index: bytes([index % 256]) * 784 for index in range(2_000)}
-    monkeypatch.setattr(preview, "test_images", lambda *asked: {index: images[index] for index in asked[-1]})
+    monkeypatch.setattr(
+        "mnist_tui.tui.analyse.jobs.read_test_images", lambda *asked: {index: images[index] for index in asked[-1]}
+    )
     async with analysed() as pilot:
         await pilot.press("a", "enter")
         await until(pilot, lambda: "filters of the first convolution" in look(pilot))

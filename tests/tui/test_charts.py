@@ -16,6 +16,7 @@ from textual.pilot import Pilot
 from textual.theme import Theme
 from textual.widgets import Static
 
+from mnist_tui.analysis.axes import thin, ticks
 from mnist_tui.runs.events import (
     EpochEnded,
     Event,
@@ -29,7 +30,7 @@ from mnist_tui.runs.events import (
 from mnist_tui.spec.recipe import Target
 from mnist_tui.tui.charts.canvas import BRAILLE, Canvas, Frame
 from mnist_tui.tui.charts.chart import SHARE, Chart
-from mnist_tui.tui.charts.curves import METRICS, Curve, Metric, curves_of, limits, quantile_band, smooth, thin, ticks
+from mnist_tui.tui.charts.curves import METRICS, Curve, Metric, curves_of, limits, quantile_band, smooth
 from mnist_tui.tui.charts.plot import AXIS, COLOURS, POINTS, Drawing, Picture, Plot, View, epoch_axis, picture_of
 from mnist_tui.tui.charts.run_curves import MAX_POINTS, RunCurves, SeedGroup
 from mnist_tui.tui.charts.zoom import Readout, Zoomed, ZoomScreen

@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Input, OptionList, Static, TextArea
 
+from mnist_tui.analysis.palette import COLOURS
 from mnist_tui.runs import annotations, trash
 from mnist_tui.spec import presets
 from mnist_tui.spec.draft import Draft
@@ -28,7 +29,7 @@ from mnist_tui.tui.runner import Runner
 from mnist_tui.tui.runs.detail import RunDetail
 from mnist_tui.tui.runs.run_screen import RunScreen
 from mnist_tui.tui.runs.screen import RunsScreen
-from mnist_tui.tui.runs.selection import COLOURS, names_of
+from mnist_tui.tui.runs.selection import names_of
 from mnist_tui.tui.runs.sort_dialog import SortDialog
 from mnist_tui.tui.runs.table import RunTable
 
@@ -405,7 +406,7 @@ async def test_delete_asks_and_is_undone() -> None:
 async def test_export(tmp_path: Path) -> None:
     """To a file that is named."""
     async with runs_mode(one) as pilot:
-        await pilot.press("e")
+        await pilot.press("E")
         await until(pilot, lambda: bool(pilot.app.screen.query("AskDialog Input")))
         pilot.app.screen.query_one(Input).value = str(tmp_path / "copy.zip")
         await pilot.press("enter")
@@ -418,7 +419,7 @@ async def test_what_is_no_run_cannot_be_changed() -> None:
         before = sorted(Path("runs").iterdir())
         for what in ("state:damaged", "pictures"):
             await type_filter(pilot, what)
-            await pilot.press("enter", "space", "u", "r", "x", "n", "number_sign", "e", "y", "z", "D")
+            await pilot.press("enter", "space", "u", "r", "x", "n", "number_sign", "e", "E", "y", "z", "D")
             await pilot.pause()
             assert isinstance(pilot.app.screen, RunsScreen)
             assert pilot.app.screen.selection.colors == {}

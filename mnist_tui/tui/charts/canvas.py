@@ -13,7 +13,7 @@ from rich.color import Color
 from rich.style import Style, StyleType
 from rich.text import Text
 
-from mnist_tui.tui.charts.curves import number
+from mnist_tui.analysis.axes import number
 
 BRAILLE = 0x2800
 DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))

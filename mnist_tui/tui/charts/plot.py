@@ -12,6 +12,7 @@ from rich.style import Style, StyleType
 from rich.text import Text
 from textual.widget import Widget
 
+from mnist_tui.analysis.axes import number, thin, ticks
 from mnist_tui.runs.metrics import CHARTS
 from mnist_tui.spec.recipe import Target
 from mnist_tui.tui.charts.canvas import Canvas, Frame, axis_below, with_axis
@@ -21,10 +22,7 @@ from mnist_tui.tui.charts.curves import (
     Role,
     curves_of,
     limits,
-    number,
     quantile_band,
-    thin,
-    ticks,
     unit_text,
 )
 from mnist_tui.tui.charts.run_curves import RunCurves, SeedGroup

@@ -9,9 +9,9 @@ from rich.style import Style
 from rich.text import Text
 from textual.widget import Widget
 
+from mnist_tui.analysis.axes import thin, ticks
 from mnist_tui.runs.lr_range import DIVERGED, HIGHEST, LOWEST, Suggestion
 from mnist_tui.tui.charts.canvas import Canvas, Frame, axis_below, with_axis
-from mnist_tui.tui.charts.curves import thin, ticks
 from mnist_tui.tui.charts.plot import AXIS, SMALLEST
 from mnist_tui.tui.themes import style_of
 

@@ -13,9 +13,10 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Static
 
+from mnist_tui.analysis.axes import number
 from mnist_tui.runs.metrics import CHARTS
 from mnist_tui.tui.charts.chart import MAX_SECONDS, SHARE
-from mnist_tui.tui.charts.curves import METRICS, SMOOTHINGS, Metric, number, unit_text
+from mnist_tui.tui.charts.curves import METRICS, SMOOTHINGS, Metric, unit_text
 from mnist_tui.tui.charts.plot import AXIS, COLOURS, POINTS, Drawing, Picture, Plot
 from mnist_tui.tui.help import HelpScreen, sections
 from mnist_tui.tui.key_bar import KeyBar

@@ -11,13 +11,14 @@ from textual.events import Click
 from textual.message import Message
 from textual.widget import Widget
 
+from mnist_tui.analysis.axes import ticks
 from mnist_tui.analysis.comparison import Arm
+from mnist_tui.analysis.palette import colour, marker
 from mnist_tui.runs import metrics
 from mnist_tui.runs.metrics import Metric
 from mnist_tui.tui.charts.canvas import Canvas, Frame, with_axis
-from mnist_tui.tui.charts.curves import Curve, limits, ticks
+from mnist_tui.tui.charts.curves import Curve, limits
 from mnist_tui.tui.charts.plot import epoch_axis
-from mnist_tui.tui.runs.selection import colour, marker
 
 AXIS = 9
 """Cells of the axis at the left."""

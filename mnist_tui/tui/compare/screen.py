@@ -1,6 +1,7 @@
 """Compare: the curves of the rows marked in Runs, their differences, and whether noise could explain those."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 from rich.cells import cell_len, set_cell_size
@@ -13,6 +14,7 @@ from textual.widgets import Static
 
 from mnist_tui.analysis import comparison, markdown, tables
 from mnist_tui.analysis.comparison import MEASURES, Arm, Measure
+from mnist_tui.analysis.palette import colour, marker
 from mnist_tui.text import in_ascii
 from mnist_tui.tui import clipboard
 from mnist_tui.tui.background import WorkerScreen
@@ -20,7 +22,8 @@ from mnist_tui.tui.compare.overlay import COMPARED, Overlay, lines_of
 from mnist_tui.tui.help import help_on
 from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.keys import with_ids
-from mnist_tui.tui.runs.selection import RunSelection, colour, marker
+from mnist_tui.tui.report_dialog import ask_for_report
+from mnist_tui.tui.runs.selection import RunSelection
 from mnist_tui.tui.status import Headline
 
 GAP = "  "
@@ -56,14 +59,16 @@ class CompareScreen(WorkerScreen):
             Binding("d", "differences", "All settings", tooltip="or only those that differ"),
             Binding("b", "base", "Baseline", tooltip="the next row becomes the one that the others are held against"),
             Binding("y", "copy", "Copy", tooltip="the comparison as Markdown, to the clipboard, also over SSH"),
+            Binding("e", "report", "Report", tooltip="on the marked rows, as Markdown or HTML, to hand in"),
             Binding("S", "unmark", "Unmark all", show=False),
             Binding("question_mark,f1", "help", "Help"),
         ]
     )
 
-    def __init__(self, selection: RunSelection, ascii_only: bool) -> None:
+    def __init__(self, selection: RunSelection, data_dir: Path | None, ascii_only: bool) -> None:
         super().__init__()
         self.selection, self.ascii_only = selection, ascii_only
+        self._data_dir = data_dir
         self.measure: Measure = "best"
         self.what = next(iter(COMPARED))
         self.only_differences = True
@@ -195,6 +200,11 @@ class CompareScreen(WorkerScreen):
             self.notify(f"not copied: {error}", severity="warning", markup=False)
         else:
             clipboard.copy(self, lines, what)
+
+    def action_report(self) -> None:
+        """Asks for a file, and writes a report on the marked rows there."""
+        if runs := self.selection.marked_runs():
+            ask_for_report(self, runs, self.selection.runs.all, self._data_dir)
 
     def action_help(self) -> None:
         """Shows every key that works where the focus is."""

@@ -4,13 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual.widgets import Static
 
 from mnist_tui.runs import verdict
 from mnist_tui.runs.events import EpochEnded
+from mnist_tui.spec.recipe import Target
 from mnist_tui.spec.run_spec import RunSpec
 
+LINES, BRIEF_LINES = 3, 5
+"""Lines of the card: of a design, and of one beside the step of a course brief."""
 BAR = 12
 """Cells of the bar that shows how much of the parameters is used."""
 
@@ -47,6 +51,24 @@ class BudgetLine:
     """The standing in words, such as `OVER by 12`; "" where there is nothing to say."""
 
 
+@dataclass(frozen=True)
+class ShownStep:
+    """The step of the chosen course brief that the card shows: the first that no run has reached, else the last."""
+
+    title: str
+    """`steps 2/4: The skeleton`."""
+    target: Target
+    reached: Sequence[str]
+    """Which step is reached by which run, in texts that get shorter, of which the first that fits is shown; or none."""
+    best: str
+    """The best attempt at the step, and what it is short of; "" where it is reached or was not tried."""
+
+
+def judged_by(spec: RunSpec, step: ShownStep | None) -> RunSpec:
+    """A design with the target of a step in place of its own; without a step as it is."""
+    return spec if step is None else spec.model_copy(update={"target": step.target})
+
+
 def headline_parts(spec: RunSpec) -> list[str]:
     """The parameter count and, where there is a target, its verdict, in a few words each."""
     line, allowed = _parameters(spec), spec.target.parameters
@@ -75,9 +97,12 @@ def _parameters(spec: RunSpec) -> BudgetLine:
 
 def _accuracy(spec: RunSpec, rows: Sequence[EpochEnded], is_mnist: bool, parts: dict[str, bool | None]) -> BudgetLine:
     target, count = spec.target.test_accuracy, spec.target.last_epochs
-    judged = [row.test_accuracy for row in rows][-(count or len(rows)) :]
-    reached = f"{(min(judged) if count else max(judged)):.2%}" if judged else "-"
-    name, where = (f"last {count} acc", f"last {count}") if count else ("best acc", "best")
+    # Of fewer epochs than the target asks about, what they have reached so far.
+    counted = spec.target.model_copy(update={"last_epochs": min(count, len(rows))}) if count and rows else spec.target
+    judged = verdict.accuracy_for(counted, [row.test_accuracy for row in rows])
+    reached = "-" if judged is None else f"{judged:.2%}"
+    where = f"{'mean' if spec.target.rule == 'mean' else 'last'} {count}" if count else "best"
+    name = f"{where} acc"
     if target is None:
         return BudgetLine(name, reached if rows else "no target", f"{where} {reached}", "not asked")
     if not rows:
@@ -116,34 +141,62 @@ def budget_text(lines: Sequence[BudgetLine], has_ended: bool, ascii_only: bool) 
     return text
 
 
+def _progress(step: ShownStep, width: int) -> list[Text]:
+    """The lines on the progress of the runs, the first of them the one that is kept where there is little room."""
+    reached = [text for text in step.reached if cell_len(text) <= width] or list(step.reached[-1:])
+    lines = [*reached[:1], *([step.best] if step.best else [])]
+    return [Text(line, "dim") for line in lines or ["no step reached yet"]]
+
+
 class BudgetCard(Static):
-    """Parameters, accuracy and epochs of the design against the target, in three lines."""
+    """Parameters, accuracy and epochs of the design against its target, in three lines.
 
-    DEFAULT_CSS = (
-        "BudgetCard { height: 3; padding: 0 1; background: $panel; text-wrap: nowrap; text-overflow: ellipsis; }"
-    )
+    While a course brief is followed, against the target of its current step, with a line on the step above them and up
+    to two on the progress of the runs below.
+    """
 
-    def __init__(self, ascii_only: bool) -> None:
+    DEFAULT_CSS = """
+    BudgetCard { height: 3; padding: 0 1; background: $panel; text-wrap: nowrap; text-overflow: ellipsis; }
+    """
+
+    def __init__(self, ascii_only: bool, brief: str | None = None) -> None:
+        """A card that has room for a step of `brief` before it is read; None without one."""
         super().__init__()
+        self.styles.height = LINES if brief is None else BRIEF_LINES
         self.ascii_only = ascii_only
         self._spec: RunSpec | None = None
+        self._step: ShownStep | None = None
         self._shown: Text | None = None
 
     def show(self, spec: RunSpec) -> None:
         """Shows a design."""
         self._spec = spec
+        self._draw()
+
+    def show_step(self, step: ShownStep | None) -> None:
+        """Shows the design against the step of a brief; None against its own target."""
+        self._step = step
+        self.styles.height = LINES
+        self._draw()
+
+    def on_resize(self) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        if self._spec is None:
+            return
+        spec, width = judged_by(self._spec, self._step), self.size.width
         lines = budget_lines(spec, (), is_mnist=True)
         texts = [self._line(spec, line) for line in lines]
-        if max(text.cell_len for text in texts) > self.size.width:  # The standing, at the right, must stay visible.
+        if max(text.cell_len for text in texts) > width:  # The standing, at the right, must stay visible.
             texts = [self._short_line(line) for line in lines]
+        if self._step is not None:
+            texts = [Text(self._step.title, "bold"), *texts, *_progress(self._step, width)]
+            self.styles.height = len(texts)
         card_text = Text("\n").join(texts)
         if card_text != self._shown:
             self._shown = card_text
             self.update(card_text, layout=False)
-
-    def on_resize(self) -> None:
-        if self._spec is not None:
-            self.show(self._spec)
 
     def _line(self, spec: RunSpec, line: BudgetLine) -> Text:
         text = Text(f"{line.name:<11}", "dim", no_wrap=True)

@@ -13,6 +13,7 @@ from mnist_tui.spec.run_options import Choice, Options
 from mnist_tui.spec.run_spec import RunSpec
 
 if TYPE_CHECKING:
+    from mnist_tui.tui.lab.budget import ShownStep
     from mnist_tui.tui.request import LabRequest
 
 MAX_SEEDS = 1000
@@ -22,6 +23,8 @@ class LabDesign:
     """The design of the laboratory; every change is a step that can be undone."""
 
     def __init__(self, request: "LabRequest") -> None:
+        self.step: ShownStep | None = None
+        """The step of a course brief whose target the design is judged by; None for its own target."""
         self._options = request.options
         self._first_texts = {"device": request.options.device, "dataset": request.options.dataset, "seeds": "1"}
         first = Design(request.draft, {**self._first_texts, **request.run_texts})

@@ -22,7 +22,7 @@ from mnist_tui.spec.learning_rate import learning_rate_settings
 from mnist_tui.text import clean_line
 from mnist_tui.tui.dialogs import AskDialog, MessageDialog, Question
 from mnist_tui.tui.lab import preset_files
-from mnist_tui.tui.lab.budget import BudgetCard
+from mnist_tui.tui.lab.budget import BudgetCard, ShownStep
 from mnist_tui.tui.lab.design import LabDesign
 from mnist_tui.tui.lab.field_line import EditRequested, FieldChanged, KnobRemoved
 from mnist_tui.tui.lab.layer_table import LayerTable
@@ -42,7 +42,7 @@ class DesignPanes(Horizontal):
     """Presets and recipe, network and layers, and the panes `others` as a third column."""
 
     class Changed(Message):
-        """Posted when the panes show another design."""
+        """Posted when the panes show another design, or judge it by another target."""
 
     def __init__(self, request: LabRequest, design: LabDesign, sample: Sample, others: Sequence[Pane]) -> None:
         """Panes on a design; `sample` draws the digits of the augmentation dialog."""
@@ -52,7 +52,14 @@ class DesignPanes(Horizontal):
         ]
         net = [
             Pane(LayersEditor(), name="architecture", title="Network", key="f3", group="do"),
-            Pane(BudgetCard(request.ascii), LayerTable(), name="layers", title="Layers", key="f5", group="see"),
+            Pane(
+                BudgetCard(request.ascii, request.brief),
+                LayerTable(),
+                name="layers",
+                title="Layers",
+                key="f5",
+                group="see",
+            ),
         ]
         columns = {"column-do": do, "column-net": net, "column-see": others}
         super().__init__(*(Vertical(*panes, id=name, classes="column") for name, panes in columns.items()), id="panes")
@@ -92,6 +99,13 @@ class DesignPanes(Horizontal):
         if result.spec is not None:
             self.query_one(BudgetCard).show(result.spec)
         self.post_message(self.Changed())
+
+    def show_step(self, step: ShownStep | None) -> None:
+        """Judges the design by the step of a course brief, None by its own target."""
+        self.query_one(BudgetCard).show_step(step)
+        if step != self.design.step:
+            self.design.step = step
+            self.post_message(self.Changed())
 
     # --- whole designs ---
 

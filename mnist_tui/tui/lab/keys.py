@@ -31,6 +31,9 @@ BINDINGS: list[BindingType] = with_ids(
         Binding("Y", "toggle_log", "Log y", show=False, tooltip="the loss on a logarithmic axis, or not"),
         Binding("w", "smooth", "Smooth", show=False, tooltip="step losses: none, over 0.1 or 0.5 epochs"),
         Binding("slash", "search", "Search", tooltip="a preset"),
+        Binding(
+            "b", "brief", "Brief", show=False, tooltip="a course brief: what it asks for, its current step in Layers"
+        ),
         Binding("e", "editor", "$EDITOR", show=False, tooltip="the whole preset in your editor"),
         Binding("ctrl+s,f10", "save", "Save", tooltip="as a new preset file"),
         Binding("question_mark,f1", "help", "Help"),

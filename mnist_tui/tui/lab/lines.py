@@ -33,7 +33,8 @@ class LabLines:
         """Shows everything."""
         run, is_other = self._view.run, self._is_other_design
         is_watching = self._runner.is_watching and self._runner.is_busy
-        self.headline.show([*titles.design_parts(self._design.draft), *titles.run_parts(run, is_watching, is_other)])
+        design_parts = titles.design_parts(self._design.draft, self._design.step)
+        self.headline.show([*design_parts, *titles.run_parts(run, is_watching, is_other)])
         self._training.retitle(titles.training_title(run, is_other))
         self.banner.set_class(self._is_digits, "-shown")
         self.banner.put(titles.NOT_MNIST if self._is_digits else "")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from textual.content import Content
 from textual.widgets import Static
 
-from mnist_tui.tui.charts.curves import number
+from mnist_tui.analysis.axes import number
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 RAMP = " _.-=+*#"

@@ -1,8 +1,8 @@
 """The laboratory: design, train and watch on one screen.
 
 The screen connects its parts: `LabDesign` is the design, `DesignPanes` edits it, `RunControl` starts and stops the run
-that `TrainingView` draws; `Previews`, `Predictor` and `RateFinder` request what the background worker computes;
-`LabLines` fills the lines around the panes. Widgets post messages; the handlers here pass them to the parts.
+that `TrainingView` draws; `Previews`, `Predictor`, `RateFinder` and `FollowedBrief` request what the background worker
+computes; `LabLines` fills the lines around the panes. Widgets post messages; the handlers here pass them to the parts.
 """
 
 import gc
@@ -17,7 +17,7 @@ from textual.binding import BindingType
 from textual.timer import Timer
 from textual.widgets import Input, TextArea
 
-from mnist_tui.errors import MnistTuiError, PresetError
+from mnist_tui.errors import MnistTuiError
 from mnist_tui.runs.control import Request
 from mnist_tui.runs.events import EpochEnded, Event, Notice, Progress, RunEnded, RunStarted
 from mnist_tui.settings.last_used import remember
@@ -36,6 +36,7 @@ from mnist_tui.tui.lab.design import LabDesign
 from mnist_tui.tui.lab.design_panes import DesignPanes
 from mnist_tui.tui.lab.digits import DigitsStrip
 from mnist_tui.tui.lab.field_line import FieldLine
+from mnist_tui.tui.lab.followed_brief import FollowedBrief
 from mnist_tui.tui.lab.keys import BINDINGS, DESIGN_ACTIONS, HELP_NAMES, RUN_ACTIONS
 from mnist_tui.tui.lab.lines import LabLines
 from mnist_tui.tui.lab.panes import Pane, PaneBar, PaneName, fold_for, size_classes
@@ -87,6 +88,7 @@ class LabScreen(WorkerScreen):
         self.folding = self.panes.folding
         self.lines = LabLines(self.submit, self.design, self.previews, runner, training, self.view)
         self._predictor = Predictor(self.submit, strip, digits)
+        self._brief = FollowedBrief(self.submit, request, self.panes)
         self._rate_finder = RateFinder(self.submit, self.design, self.run_control, request.ascii)
         self.is_quitting = False
         """Whether the application exits when the run has ended."""
@@ -126,6 +128,7 @@ class LabScreen(WorkerScreen):
             self._watch(self.request.watch)
         else:
             self.submit("live", lambda: jobs.live_run(self.request.options.runs_dir), self._watch)
+        self._brief.begin()
         self.submit("warm-up", jobs.warm_up, self._on_warm)
         if self.request.start and self.request.watch is None:
             self.action_start()
@@ -236,10 +239,7 @@ class LabScreen(WorkerScreen):
 
     def use_settings(self, spec: RunSpec) -> None:
         """Loads the settings of a saved run, as changes of its preset if that can still be loaded."""
-        try:
-            base = presets.load(spec.name, self.request.models)
-        except PresetError:
-            base = spec
+        base = presets.base_of(spec, self.request.models)
         self.panes.use(Draft.of(spec, base), f"settings of {spec.name}")
 
     def action_revert(self) -> None:
@@ -267,6 +267,15 @@ class LabScreen(WorkerScreen):
         """Opens the whole preset in $EDITOR."""
         with self._errors_as_notices():
             self.panes.edit_as_file()
+
+    @on(events.ScreenResume)
+    def _read_runs(self) -> None:
+        """Reads how far the runs are with the brief: in another mode they may have been deleted or restored."""
+        self._brief.read()
+
+    def action_brief(self) -> None:
+        """Lists the course briefs, to follow one in the budget card."""
+        self._brief.choose(self.size.width)
 
     def action_find_rate(self) -> None:
         """Opens the learning-rate finder on the design."""
@@ -382,6 +391,8 @@ class LabScreen(WorkerScreen):
 
     def _add_event(self, event: Event) -> None:
         self.view.add(event)
+        if isinstance(event, RunEnded):
+            self._brief.read()
         match event:
             case RunStarted():
                 self.lines.waiting = ""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 GAP = 2
 """Cells between two columns."""
-SPARED = ("note", "epochs", "gap", "last", "tag", "when", "parameters", "target", "curve", "seed")
+SPARED = ("note", "id", "epochs", "gap", "last", "tag", "when", "parameters", "target", "curve", "seed")
 """The columns that are left out, one after the other, where there is no room for all; the others stay."""
 
 

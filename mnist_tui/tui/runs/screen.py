@@ -30,6 +30,7 @@ from mnist_tui.tui.help import help_on
 from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.messages import ResumeRun, UseSettings
+from mnist_tui.tui.report_dialog import ask_for_report
 from mnist_tui.tui.runs.columns_dialog import ColumnsDialog
 from mnist_tui.tui.runs.detail import RunDetail
 from mnist_tui.tui.runs.facts import RunFacts
@@ -78,7 +79,8 @@ class RunsScreen(WorkerScreen):
             Binding("x", "extend", "Extend", show=False, tooltip="by so many epochs, in a new folder"),
             Binding("n", "notes", "Notes", tooltip="Target, Result, Analysis; F4 there opens your editor"),
             Binding("number_sign", "tags", "Tags"),
-            Binding("e", "export", "Export", show=False, tooltip="the folder, or as a .zip or .tar.gz"),
+            Binding("e", "report", "Report", tooltip="on the marked rows, or on this one, as Markdown or HTML"),
+            Binding("E", "export", "Export", show=False, tooltip="the folder, or as a .zip or .tar.gz"),
             Binding("delete,D", "delete", "Delete", show=False, tooltip="moves it to the trash"),
             Binding("U", "undelete", "Undo delete", show=False, tooltip="restores the run that was deleted last"),
             Binding("escape", "clear", "Clear the filter", show=False),
@@ -86,9 +88,10 @@ class RunsScreen(WorkerScreen):
         ]
     )
 
-    def __init__(self, selection: RunSelection, ascii_only: bool) -> None:
+    def __init__(self, selection: RunSelection, data_dir: Path | None, ascii_only: bool) -> None:
         super().__init__()
         self.selection, self.ascii_only = selection, ascii_only
+        self._data_dir = data_dir
         self._is_read = self._is_read_ahead = False
         self._drawn: list[Run] = []
         """The runs that the table was made of."""
@@ -380,6 +383,14 @@ class RunsScreen(WorkerScreen):
     def _tag(self, folder: Path, text: str | None) -> None:
         if text is not None and self._try(lambda: annotations.write_tags(folder, text.split())):
             self._reload(folder)
+
+    def action_report(self) -> None:
+        """Asks for a file, and writes a report on the marked rows, or on that under the cursor, there."""
+        runs = self.selection.marked_runs()
+        if not runs and self.table.group is not None and self._run_or_warning() is not None:
+            runs = list(self.table.group)
+        if runs:
+            ask_for_report(self, runs, self.selection.runs.all, self._data_dir)
 
     def action_export(self) -> None:
         """Copies the folder."""

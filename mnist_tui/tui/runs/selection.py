@@ -15,19 +15,6 @@ RunGroup = Sequence[Run]
 Names = tuple[str, ...]
 """The folders of a row, which stay the same when its runs are read again."""
 
-COLOURS = (
-    ("#e69f00", "#b06000"),
-    ("#56b4e9", "#0072b2"),
-    ("#cc79a7", "#9c3f76"),
-    ("#2fbf8f", "#00735a"),
-    ("#ff7f50", "#c23b00"),
-    ("#b3b3b3", "#5c5c5c"),
-    ("#d6cf3a", "#7a7400"),
-)
-"""Okabe and Ito's palette, for the dark theme and darkened for the light one; a marked row keeps its colour."""
-MARKERS = ("●", "■", "▲", "◆", "✕", "○", "□", "△", "◇", "+", "★")
-ASCII_MARKERS = ("o", "x", "+", "#", "%", "@", "=", "&", "$", "~", "^")
-
 
 @dataclass
 class RunSelection:
@@ -78,6 +65,11 @@ class RunSelection:
         """The color index of a row; None for a row that is not marked."""
         return self.colors.get(names_of(group))
 
+    def marked_runs(self) -> list[Run]:
+        """The runs of the marked rows, in the order in which they were marked, without those whose folders are gone."""
+        by_name = {run.id: run for run in self.runs.all}
+        return [by_name[name] for names in self.colors for name in names if name in by_name]
+
     def arms(self) -> list[tuple[int, Arm]]:
         """The marked rows with their color index, without those whose folders are gone."""
         by_name = {run.id: run for run in self.runs.all}
@@ -90,13 +82,3 @@ class RunSelection:
 def names_of(group: RunGroup) -> Names:
     """The names of the folders of a row."""
     return tuple([run.id for run in group])
-
-
-def colour(color: int, is_dark: bool) -> str:
-    """The colour of a color index in a theme."""
-    return COLOURS[color % len(COLOURS)][0 if is_dark else 1]
-
-
-def marker(color: int, ascii_only: bool) -> str:
-    """The marker of a color index, so that no line is identified by its colour alone."""
-    return (ASCII_MARKERS if ascii_only else MARKERS)[color % len(MARKERS)]

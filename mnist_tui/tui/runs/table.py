@@ -13,13 +13,14 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from mnist_tui.analysis.palette import colour, marker
 from mnist_tui.runs.columns import Column, CurveColumn
 from mnist_tui.runs.sparkline import MOST_CELLS, scale_of
 from mnist_tui.text import in_ascii
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.runs.cells import CURVE, Cell, cell_of
 from mnist_tui.tui.runs.fitting import GAP, ColumnWidth, fit
-from mnist_tui.tui.runs.selection import RunGroup, RunSelection, colour, marker, names_of
+from mnist_tui.tui.runs.selection import RunGroup, RunSelection, names_of
 from mnist_tui.tui.themes import style_of
 
 MEASURED_ROWS = 60

@@ -1,0 +1,37 @@
+"""What is sent between the process that shows runs and those that train them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mnist_tui.errors import ExitCode
+from mnist_tui.runs.control import Request
+from mnist_tui.spec.run_options import Options
+from mnist_tui.spec.run_spec import RunSpec
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run to train."""
+
+    spec: RunSpec
+    options: Options
+    folder: Path | None = None
+    """The run folder to resume; None for a new run."""
+
+
+@dataclass(frozen=True)
+class ControlRequest:
+    """A request to the run of a worker, and to those that it trains later."""
+
+    request: Request
+    value: float | None = None
+
+
+@dataclass(frozen=True)
+class JobEnded:
+    """The last message about a job, after the `RunEnded` of its run."""
+
+    error: str = ""
+    """Why there was no run, or why it has no end; "" where it has one."""
+    exit_code: ExitCode = ExitCode.FAILED
+    """That of the error."""

@@ -1,0 +1,180 @@
+"""Processes of this machine that train runs side by side.
+
+The processes are forked from one that has loaded torch, so that it is loaded once and not for every process.
+"""
+
+import multiprocessing
+import signal
+import sys
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import redirect_stderr, suppress
+from dataclasses import dataclass, replace
+from multiprocessing import forkserver, resource_tracker
+from multiprocessing.connection import wait
+from multiprocessing.context import ForkServerContext, SpawnContext
+from pathlib import Path
+
+from mnist_tui.errors import ExitCode
+from mnist_tui.runs.control import Control, Request
+from mnist_tui.runs.events import Event, Notice, RunStarted
+from mnist_tui.sweep.jobs import ControlRequest, Job, JobEnded
+from mnist_tui.sweep.worker import work
+
+POLL_SECONDS = 0.1
+END_SECONDS = 10.0
+"""How long a process may take to end that has nothing to train any more."""
+ATTEMPTS = 2
+"""How often a run is trained whose process dies."""
+
+Message = Event | JobEnded
+
+# A process that has used an Apple GPU cannot be forked.
+_context: SpawnContext | ForkServerContext = (
+    multiprocessing.get_context("spawn") if sys.platform == "darwin" else multiprocessing.get_context("forkserver")
+)
+
+
+def preload() -> None:
+    """Begins to load torch in the process that workers are forked from; returns at once."""
+    with redirect_stderr(sys.__stderr__):  # A dashboard's is no file, which the processes below could be given.
+        resource_tracker.ensure_running()
+        if isinstance(_context, ForkServerContext):
+            _context.set_forkserver_preload(["mnist_tui.sweep.preload"])
+            forkserver.ensure_running()
+
+
+@dataclass
+class _Task:
+    """A job that waits or is trained."""
+
+    index: int
+    job: Job
+    attempts: int = 0
+
+
+class _Process:
+    """A worker and what it trains."""
+
+    def __init__(self, is_silent: bool) -> None:
+        self.connection, other = _context.Pipe()
+        self.process = _context.Process(target=work, args=(other, is_silent), daemon=False)
+        self.process.start()
+        other.close()
+        self.task: _Task | None = None
+
+    def begin(self, task: _Task) -> None:
+        task.attempts += 1
+        self.task = task
+        with suppress(OSError):  # It has died, which the next look at its connection tells.
+            self.connection.send(task.job)
+
+    def request(self, request: Request, value: float | None = None) -> None:
+        with suppress(OSError):
+            self.connection.send(ControlRequest(request, value))
+
+    def death(self) -> str:
+        """Why the process is no more."""
+        self.process.join(END_SECONDS)
+        code = self.process.exitcode
+        if code is not None and code < 0:
+            name = signal.strsignal(-code)
+            return f"was killed by signal {-code} ({name})" + ("; out of memory?" if -code == signal.SIGKILL else "")
+        return f"ended with exit code {code}"
+
+
+class Pool:
+    """Up to `size` processes; each trains one run at a time."""
+
+    def __init__(self, size: int, is_silent: bool = False) -> None:
+        self._size, self._is_silent = size, is_silent
+        self._processes: list[_Process] = []
+        self._is_stopping = self._is_paused = False
+
+    def train(self, jobs: Sequence[Job], control: Control) -> Iterator[tuple[int, Message]]:
+        """The events of all jobs as they happen, each with the index of its job, and a `JobEnded` for each job begun.
+
+        `control` stops all of them after their current step, pauses them or changes their learning rate. A run whose
+        process dies is resumed once.
+        """
+        waiting = deque(_Task(index, job) for index, job in enumerate(jobs))
+        while True:
+            self._pass_on(control)
+            if self._is_stopping:
+                waiting.clear()
+            self._begin(waiting)
+            busy = {process.connection: process for process in self._processes if process.task}
+            if not busy:
+                return
+            for connection in wait(list(busy), POLL_SECONDS):
+                yield from self._receive(busy[connection], waiting)  # type: ignore[index]
+
+    def close(self) -> None:
+        """Ends the processes; runs that they still train are stopped and saved."""
+        for process in self._processes:
+            process.connection.close()
+        for process in self._processes:
+            process.process.join(END_SECONDS)
+        self.kill()
+
+    def kill(self) -> None:
+        """Ends the processes at once; runs that they train are interrupted, and can be resumed."""
+        for process in self._processes:
+            process.process.kill()
+            process.process.join()
+        self._processes.clear()
+
+    def _begin(self, waiting: deque[_Task]) -> None:
+        """Gives jobs to processes that have none; starts processes where there are too few."""
+        while waiting:
+            free = next((process for process in self._processes if process.task is None), None)
+            if free is None:
+                if len(self._processes) >= self._size:
+                    return
+                self._processes.append(free := _Process(self._is_silent))
+                if self._is_paused:
+                    free.request("pause")
+            free.begin(waiting.popleft())
+
+    def _pass_on(self, control: Control) -> None:
+        """Sends new requests to every process."""
+        requests: list[tuple[Request, float | None]] = []
+        if control.should_stop and not self._is_stopping:
+            self._is_stopping = True
+            requests.append(("stop", None))
+        if control.is_stepping:
+            control.consume_step()
+            requests.append(("step", None))
+        elif control.is_paused != self._is_paused:
+            self._is_paused = control.is_paused
+            requests.append(("pause" if self._is_paused else "unpause", None))
+        if (rate := control.consume_learning_rate()) is not None:
+            requests.append(("learning_rate", rate))
+        for request, value in requests:
+            for process in self._processes:
+                process.request(request, value)
+
+    def _receive(self, process: _Process, waiting: deque[_Task]) -> Iterator[tuple[int, Message]]:
+        task = process.task
+        assert task is not None
+        try:
+            message: Message = process.connection.recv()
+        except (EOFError, OSError):
+            yield from self._replace(process, task, waiting)
+            return
+        if isinstance(message, RunStarted):
+            task.job = replace(task.job, folder=Path(message.folder))
+        elif isinstance(message, JobEnded):
+            process.task = None
+        yield task.index, message
+
+    def _replace(self, process: _Process, task: _Task, waiting: deque[_Task]) -> Iterator[tuple[int, Message]]:
+        """Gives up a process that died; its run waits to be resumed, unless it was resumed before."""
+        self._processes.remove(process)
+        death = process.death()
+        process.connection.close()
+        if task.attempts < ATTEMPTS and not self._is_stopping:
+            waiting.appendleft(task)
+            yield task.index, Notice(f"its process {death}; it is resumed", is_warning=True)
+        else:
+            yield task.index, JobEnded(f"its process {death}", ExitCode.FAILED)

@@ -1,0 +1,92 @@
+"""A process that trains the runs it is given, one after another, and sends their events."""
+
+import os
+import queue
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from typing import Any
+
+from mnist_tui.errors import ExitCode, MnistTuiError
+from mnist_tui.runs.control import Control
+from mnist_tui.runs.events import Event
+from mnist_tui.runs.history import parse_end
+from mnist_tui.runs.storage import load_run
+from mnist_tui.sweep.jobs import ControlRequest, Job, JobEnded
+from mnist_tui.text import clean_line
+
+
+def work(connection: "Connection[Any, Any]", is_silent: bool) -> None:
+    """Trains every `Job` that arrives, until the other end is closed or its process has ended.
+
+    `is_silent`: what libraries print goes nowhere, since a dashboard has the terminal.
+    """
+    if is_silent:
+        _close_terminal()
+    worker = _Worker(connection)
+    # Ctrl-C reaches every process of the terminal: the process that shows the runs decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: worker.control.stop())
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    worker.train_jobs()
+
+
+class _Worker:
+    def __init__(self, connection: "Connection[Any, Any]") -> None:
+        self.control = Control()
+        self._connection = connection
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+
+    def train_jobs(self) -> None:
+        threading.Thread(target=self._receive, daemon=True).start()
+        while (job := self._jobs.get()) is not None:
+            self._send(self._train(job))
+
+    def _receive(self) -> None:
+        """Passes on what arrives; without another end the current run is stopped and saved."""
+        with suppress(EOFError, OSError):
+            while True:
+                message = self._connection.recv()
+                if isinstance(message, ControlRequest):
+                    self.control.apply(message.request, message.value)
+                else:
+                    self._jobs.put(message)
+        self.control.stop()
+        self._jobs.put(None)
+
+    def _train(self, job: Job) -> JobEnded:
+        try:
+            for event in _events(job, self.control):
+                self._send(event)
+        except MnistTuiError as error:
+            return JobEnded(str(error), error.exit_code)
+        except Exception as error:
+            return JobEnded(f"{type(error).__name__}: {clean_line(str(error), 300)}", ExitCode.FAILED)
+        return JobEnded()
+
+    def _send(self, message: Event | JobEnded) -> None:
+        with suppress(OSError):  # Nobody listens any more; the run folder has everything.
+            self._connection.send(message)
+
+
+def _close_terminal() -> None:
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+
+
+def _events(job: Job, control: Control) -> Iterator[Event]:
+    from mnist_tui.training import resume, session
+
+    if job.folder is None:
+        yield from session.run(job.spec, job.options, control)
+        return
+    saved = load_run(job.folder)
+    if saved.end is not None and (ended := parse_end(saved.end)):
+        yield ended  # It had ended before the process that trained it.
+    else:
+        yield from resume.resume(saved, job.options, control)
