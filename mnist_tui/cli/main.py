@@ -19,6 +19,7 @@ from mnist_tui.cli import (
     doctor,
     explain,
     lab,
+    leaderboard,
     lr_find,
     presets,
     runs,
@@ -28,7 +29,7 @@ from mnist_tui.cli import (
 from mnist_tui.cli.exit_code import exit_code_of
 from mnist_tui.cli.parsing import GroupCommand, MainCommand
 
-GROUPS = (presets, lr_find, train, lab, runs, compare, analyse, explain, classify, doctor)
+GROUPS = (presets, lr_find, train, lab, runs, compare, leaderboard, analyse, explain, classify, doctor)
 """Modules with commands, in the order of the help."""
 
 
