@@ -79,7 +79,7 @@ class Leaderboard:
     entries: tuple[Entry, ...]
     published: tuple[Published, ...]
     """The highest accuracy first."""
-    goals: tuple[float, ...]
+    targets: tuple[float, ...]
     """The test accuracies that presets ask for, the highest first."""
     left_out: Mapping[str, int]
     """How many runs are not ranked, by the reason."""
@@ -106,7 +106,7 @@ def make_leaderboard(runs: Sequence[Run], specs: Sequence[RunSpec], measure: Mea
         measure=measure,
         entries=tuple(sorted(entries, key=lambda entry: (-entry.accuracy, entry.parameters, entry.arm.label))),
         published=tuple(sorted(_published(specs, measure), key=lambda each: (-each.accuracy, each.parameters))),
-        goals=tuple(sorted({goal for spec in specs if (goal := spec.target.test_accuracy)}, reverse=True)),
+        targets=tuple(sorted({target for spec in specs if (target := spec.target.test_accuracy)}, reverse=True)),
         left_out=left_out,
     )
 

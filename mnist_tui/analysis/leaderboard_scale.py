@@ -14,7 +14,7 @@ from mnist_tui.analysis.leaderboard import BUDGETS, Leaderboard
 SMALLEST_ERROR = 0.00005
 """Half of one image of 10,000: where an accuracy of 1 is drawn."""
 SHOWN_FROM = 0.98
-"""Accuracies that are drawn in any case; published ones below this and below every run are marked at the edge."""
+"""Published accuracies below this that are also below every run are marked at the edge: they would flatten the rest."""
 ROOM = 0.06
 """Room beside the outermost points, as a share of the axis."""
 
@@ -121,13 +121,13 @@ class Window:
 
 
 def window(board: Leaderboard, has_published: bool = True) -> Window:
-    """A window with all runs and their intervals, the budgets and goals, and the published figures from 98 % on."""
+    """A window with all runs and their intervals, the budgets and targets, and the published figures from 98 % on."""
     shown = points(board, has_published)
     ends = [end for entry in board.entries for end in entry.interval or ()]
     runs = [entry.accuracy for entry in board.entries]
     parameters = [*BUDGETS, *(point.parameters for point in shown)]
-    lowest = min([SHOWN_FROM, *board.goals, *runs, *ends])
-    highest = max([SHOWN_FROM, *board.goals, *ends, *(point.accuracy for point in shown)])
+    accuracies = [*runs, *ends, *board.targets, *(point.accuracy for point in shown if point.accuracy >= SHOWN_FROM)]
+    lowest, highest = min(accuracies, default=SHOWN_FROM), max(accuracies, default=1.0)
     low_x, high_x = _with_room(math.log10(min(parameters)), math.log10(max(parameters)))
     low_y, high_y = _with_room(height(lowest), height(highest))
     return Window(low_x, high_x, low_y, high_y)

@@ -11,6 +11,7 @@ HEADS = ("front", "name", "params", "test acc", "95% interval", "seeds", "below"
 IS_RIGHT = (True, False, True, True, False, True, True, True, False)
 PUBLISHED_HEADS = ("name", "params", "accuracy", "below", "reaches", "measured on")
 PUBLISHED_IS_RIGHT = (False, True, True, True, True, False)
+FRONT = "on the front, no recipe as small is better, and none as good is smaller"
 NO_RUN = "no run is on the leaderboard yet: it needs one on MNIST that has ended, such as mnist-tui --batch step4"
 
 FIGURES: dict[Measure, str] = {"best": "best epoch", "last": "last epoch"}
@@ -19,27 +20,27 @@ FIGURES: dict[Measure, str] = {"best": "best epoch", "last": "last epoch"}
 
 def rows(board: Leaderboard) -> list[list[str]]:
     """A heading row, then a row for each recipe, the highest accuracy first."""
-    return [list(HEADS), *(_row(entry, board.goals) for entry in board.entries)]
+    return [list(HEADS), *(_row(entry, board.targets) for entry in board.entries)]
 
 
-def _row(entry: Entry, goals: Sequence[float]) -> list[str]:
+def _row(entry: Entry, targets: Sequence[float]) -> list[str]:
     return [
         str(entry.front or ""),
         entry.arm.label,
         f"{entry.parameters:,}",
-        accuracy_words(entry, goals),
+        accuracy_words(entry, targets),
         interval_words(entry),
         str(entry.seeds),
         _below(entry.parameters),
-        _reaches(entry.accuracy, goals),
+        _reaches(entry.accuracy, targets),
         entry.remark,
     ]
 
 
-def accuracy_words(entry: Entry, goals: Sequence[float]) -> str:
-    """An accuracy with two decimals; with more where they would round a mean up to a goal that it misses."""
+def accuracy_words(entry: Entry, targets: Sequence[float]) -> str:
+    """An accuracy with two decimals; with more where they would round a mean up to a target that it misses."""
     digits = 2
-    while digits < 6 and any(entry.accuracy < goal <= round(entry.accuracy, digits + 2) for goal in goals):
+    while digits < 6 and any(entry.accuracy < target <= round(entry.accuracy, digits + 2) for target in targets):
         digits += 1
     return f"{entry.accuracy:.{digits}%}"
 
@@ -51,12 +52,12 @@ def interval_words(entry: Entry) -> str:
 
 def published_rows(board: Leaderboard) -> list[list[str]]:
     """A heading row, then a row for each published figure, the highest accuracy first."""
-    return [list(PUBLISHED_HEADS), *(_published_row(each, board.goals) for each in board.published)]
+    return [list(PUBLISHED_HEADS), *(_published_row(each, board.targets) for each in board.published)]
 
 
-def _published_row(each: Published, goals: Sequence[float]) -> list[str]:
-    # A figure of other images reaches no goal that is set for the test images.
-    reaches = _reaches(each.accuracy, goals) if each.is_on_test_images else ""
+def _published_row(each: Published, targets: Sequence[float]) -> list[str]:
+    # A figure of other images reaches no target that is set for the test images.
+    reaches = _reaches(each.accuracy, targets) if each.is_on_test_images else ""
     accuracy = f"{each.accuracy:.2%}{' ' if each.is_on_test_images else '*'}"
     return [each.name, f"{each.parameters:,}", accuracy, _below(each.parameters), reaches, each.measured_on]
 
@@ -66,16 +67,16 @@ def _below(parameters: int) -> str:
     return next((thousands(budget) for budget in BUDGETS if parameters < budget), "")
 
 
-def _reaches(accuracy: float, goals: Sequence[float]) -> str:
-    """The highest goal that an accuracy reaches."""
-    return next((f"{100 * goal:g}%" for goal in goals if accuracy >= goal), "")
+def _reaches(accuracy: float, targets: Sequence[float]) -> str:
+    """The highest target that an accuracy reaches."""
+    return next((f"{100 * target:g}%" for target in targets if accuracy >= target), "")
 
 
 def sentences(board: Leaderboard) -> list[str]:
     """What is ranked, what is not, and what the published figures are."""
-    lines = [
-        f"ranked by the {MEASURES[board.measure]}; on the front, no recipe as small is better, and none as good is smaller"
-    ]
+    lines = [f"ranked by the {MEASURES[board.measure]}; {FRONT}"]
+    if len(board.entries) > 1:
+        lines.append("a lead may be noise: mnist-tui compare tests it")
     if board.left_out:
         counts = ", ".join(f"{count} {reason}" for reason, count in board.left_out.items())
         lines.append(f"not ranked: {counts}")
@@ -90,7 +91,7 @@ def as_json(board: Leaderboard) -> dict[str, Any]:
     """The leaderboard as one JSON object; accuracies are fractions."""
     return {
         "measure": board.measure,
-        "entries": [_record(entry, board.goals) for entry in board.entries],
+        "entries": [_record(entry, board.targets) for entry in board.entries],
         "published": [
             {
                 "name": each.name,
@@ -101,12 +102,12 @@ def as_json(board: Leaderboard) -> dict[str, Any]:
             for each in board.published
         ],
         "budgets": list(BUDGETS),
-        "goals": list(board.goals),
+        "targets": list(board.targets),
         "left_out": dict(board.left_out),
     }
 
 
-def _record(entry: Entry, goals: Sequence[float]) -> dict[str, Any]:
+def _record(entry: Entry, targets: Sequence[float]) -> dict[str, Any]:
     return {
         "front": entry.front,
         "name": entry.arm.label,
@@ -116,6 +117,6 @@ def _record(entry: Entry, goals: Sequence[float]) -> dict[str, Any]:
         "interval": entry.interval,
         "seeds": entry.seeds,
         "budgets": list(entry.budgets),
-        "goals": [goal for goal in goals if entry.accuracy >= goal],
+        "targets": [target for target in targets if entry.accuracy >= target],
         "remark": entry.remark,
     }

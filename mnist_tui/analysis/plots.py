@@ -92,11 +92,11 @@ def leaderboard_plot(board: Leaderboard, width: int, height: int, ascii_only: bo
     plotext.ylim(shown.low_y, shown.high_y)
     for budget in BUDGETS:
         plotext.vline(math.log10(budget))
-    for goal in board.goals:
-        plotext.hline(scale.height(goal))
+    for target in board.targets:
+        plotext.hline(scale.height(target))
     if corners := scale.front_line(board):
         plotext.plot(*zip(*corners, strict=True), marker="." if ascii_only else "braille")
-    bar = "|" if ascii_only else "│"
+    bar = "I" if ascii_only else "┃"
     for entry in board.entries:
         if entry.interval:
             plotext.plot([math.log10(entry.parameters)] * 2, [scale.height(end) for end in entry.interval], marker=bar)
@@ -105,7 +105,7 @@ def leaderboard_plot(board: Leaderboard, width: int, height: int, ascii_only: bo
         plotext.scatter([point.x], [max(point.y, shown.low_y)], marker=sign[ascii_only])
     parameters = shown.parameter_ticks(8)
     plotext.xticks([math.log10(tick) for tick in parameters], [scale.thousands(tick) for tick in parameters])
-    accuracies = sorted({*board.goals, *shown.accuracy_ticks(8)})
+    accuracies = sorted({*board.targets, *shown.accuracy_ticks(8)})
     plotext.yticks([scale.height(tick) for tick in accuracies], [scale.percent(tick) for tick in accuracies])
     return [scale.legend(board, ascii_only), *_figure_lines(ascii_only)]
 

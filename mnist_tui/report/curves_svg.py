@@ -10,7 +10,7 @@ from mnist_tui.analysis import axes
 from mnist_tui.analysis.comparison import Arm
 from mnist_tui.analysis.palette import COLOURS
 from mnist_tui.report import svg
-from mnist_tui.report.svg_chart import LINE, Axes, LegendEntry, clipped, draw_axes, draw_legend, legend_rows
+from mnist_tui.report.svg_chart import LINE, Axes, LegendEntry, clipped, draw_axes, draw_legend, labelled, legend_rows
 from mnist_tui.runs import metrics
 from mnist_tui.runs.metrics import CHARTS, ChartName, Metric
 from mnist_tui.text import fitted
@@ -135,7 +135,8 @@ def _draw_axes(root: Element, plot: Axes, name: str) -> None:
     epochs = [tick for tick in axes.ticks(plot.low_x, plot.high_x, 10, False) if tick == int(tick)]
     if epochs and plot.x(epochs[0]) - plot.left > 24:
         epochs = [plot.low_x, *epochs]
-    draw_axes(root, plot, epochs, axes.ticks(plot.low_y, plot.high_y, 6, plot.log_y), "epoch", name)
+    values = axes.ticks(plot.low_y, plot.high_y, 6, plot.log_y)
+    draw_axes(root, plot, labelled(epochs), labelled(values, plot.log_y), "epoch", name)
 
 
 def _draw_band(parent: Element, plot: Axes, line: _Line) -> None:

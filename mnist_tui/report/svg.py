@@ -24,9 +24,11 @@ _PLAIN = """\
 .f-figure .f-thin { stroke-width: 1.2; }
 .f-figure .f-dashed { stroke-dasharray: 6 4; stroke-linecap: butt; }
 .f-figure .f-dotted { stroke-dasharray: 1.5 3.5; }
+.f-figure .f-interval { stroke-width: 1.5; }
 .f-figure .f-band { stroke: none; fill-opacity: 0.18; }
 .f-figure .f-ring { fill: none; stroke-width: 1.5; }
 .f-figure .f-head { font-weight: 600; }
+.f-figure .f-name { font-weight: 600; paint-order: stroke; stroke-width: 4; stroke-linejoin: round; }
 .f-figure .f-end { text-anchor: end; }
 .f-figure .f-middle { text-anchor: middle; }
 .f-figure text { font-variant-numeric: tabular-nums; }
@@ -42,6 +44,7 @@ def _colours(is_dark: bool) -> str:
         f".f-ground {{ fill: {ground}; }}",
         f"text {{ fill: {ink}; stroke: none; }}",
         f"text.f-muted {{ fill: {muted}; }}",
+        f"text.f-name {{ stroke: {ground}; }}",
         f".f-grid {{ stroke: {grid}; }}",
         f".f-axis {{ stroke: {muted}; }}",
         f".f-target {{ stroke: {ink}; }}",
@@ -136,6 +139,7 @@ def mark(parent: Element, shape: str, x: float, y: float, class_: str, radius: f
 _OUTLINES: dict[str, Sequence[tuple[float, float]]] = {
     "square": ((-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)),
     "triangle": ((0, -1.2), (1.1, 0.8), (-1.1, 0.8)),
+    "below": ((-1.2, -0.8), (1.2, -0.8), (0, 1.0)),
     "diamond": ((0, -1.3), (1.3, 0), (0, 1.3), (-1.3, 0)),
     "cross": (
         *((-1.2, -0.7), (-0.7, -1.2), (0, -0.5), (0.7, -1.2), (1.2, -0.7), (0.5, 0)),
