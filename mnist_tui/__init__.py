@@ -6,9 +6,9 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
 
     cli/        the command line: main.py (the typer app, the entry point); commands in start.py (`mnist-tui` alone,
                 --list, --batch), lab.py (opens the dashboard; watch), train.py, lr_find.py, presets.py, runs.py,
-                compare.py, analyse.py, explain.py (the coach's rules), classify.py, config.py, doctor.py; what they
-                share in arguments.py (options made from settings), changes.py (--set), parsing.py, completion.py,
-                exit_code.py; headless.py and watch.py (events as lines or JSON)
+                compare.py, leaderboard.py, analyse.py, explain.py (the coach's rules), classify.py, config.py,
+                doctor.py; what they share in arguments.py (options made from settings), changes.py (--set), parsing.py,
+                completion.py, exit_code.py; headless.py and watch.py (events as lines or JSON)
     tui/        the dashboard: request.py (what it is opened with), app.py and its modes (modes.py); runner.py, the
                 thread that trains; how it ends (shutdown.py, supervisor.py); what all screens share: messages.py,
                 background.py (a worker thread), dialogs.py, help.py, keys.py, key_bar.py, text_field.py, status.py,
@@ -19,14 +19,15 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 run_control.py, training.py (the run as curves), previews.py, predictor.py, rate_finder.py, lines.py,
                 jobs.py (for the worker thread); panes.py folds; a file for each pane and dialog
       runs/     screen.py, the table of all run folders and details of one; run_screen.py, the views of an opened run
-      compare/  screen.py and overlay.py, the curves of several runs
+      compare/  screen.py and its views: overlay.py, the curves of several runs, and report.py beside them;
+                leaderboard_view.py and front_plot.py
       analyse/  screen.py and the views of one run or two: matrix.py and class_scores.py, pictures.py and gallery.py,
                 inside_view.py and inside.py (a network from the inside), texts.py, jobs.py
       draw/     screen.py, canvas.py (mouse and keys), answers_view.py, jobs.py
       charts/   run_curves.py (a run as curves), curves.py, canvas.py (braille dots), plot.py, chart.py, zoom.py,
                 rates_plot.py (the learning-rate finder)
-    report/     runs as a report to hand in: figures in curves_svg.py and confusion_svg.py (svg.py and svg_chart.py draw
-                them), images_png.py
+    report/     runs as a report to hand in: figures in curves_svg.py, leaderboard_svg.py and confusion_svg.py (svg.py
+                and svg_chart.py draw them), images_png.py
     export/     a run in the formats of other programs
     import_logs/  logs of other programs as runs
     training/   from a spec to a trained network; only here is torch used. session.py (a run from end to end), resume.py
@@ -37,8 +38,9 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 classify.py (drawn digits), activations.py (layer outputs, class maps)
     analysis/   what saved runs say: comparison.py, statistics.py, run_diff.py (two runs); saved_predictions.py,
                 confusion.py, mistakes.py, label_errors.py, calibration.py, run_analysis.py (all of it for one run); as
-                text: tables.py, markdown.py, analysis_report.py, plots.py, text_images.py; for drawings: axes.py
-                (limits, ticks), palette.py (colours, markers)
+                text: tables.py, markdown.py, analysis_report.py, plots.py, text_images.py; leaderboard.py, its
+                leaderboard_text.py and leaderboard_scale.py (how it is drawn); for all drawings: axes.py (limits,
+                ticks), palette.py (colours, markers)
       coach/    what to change: rules.py (the registry) over curves.py, rates.py, network.py, target.py;
                 evidence.py and edits.py (what a rule gets and what it suggests)
     runs/       events.py and metrics.py (what happens in a run, and the registry of its numbers), control.py (stop,

@@ -32,7 +32,7 @@ NAMES: dict[Kind, str] = {
     "front": "on the front",
     "behind": "other recipes",
     "published": "published",
-    "elsewhere": "published, not measured on the test images",
+    "elsewhere": "published, other images",
 }
 
 

@@ -6,13 +6,14 @@ from typing import Any
 from mnist_tui.analysis.comparison import MEASURES, Measure
 from mnist_tui.analysis.leaderboard import BUDGETS, Entry, Leaderboard, Published
 from mnist_tui.analysis.leaderboard_scale import thousands
+from mnist_tui.text import clean_line
 
 HEADS = ("front", "name", "params", "test acc", "95% interval", "seeds", "below", "reaches", "remark")
 IS_RIGHT = (True, False, True, True, False, True, True, True, False)
 PUBLISHED_HEADS = ("name", "params", "accuracy", "below", "reaches", "measured on")
 PUBLISHED_IS_RIGHT = (False, True, True, True, True, False)
 FRONT = "on the front, no recipe as small is better, and none as good is smaller"
-NO_RUN = "no run is on the leaderboard yet: it needs one on MNIST that has ended, such as mnist-tui --batch step4"
+NO_RUN = "no run to rank: it takes one on MNIST that has ended; mnist-tui --batch step4 trains one"
 
 FIGURES: dict[Measure, str] = {"best": "best epoch", "last": "last epoch"}
 """What the published figures are; of the mean of the last epochs there is none."""
@@ -50,6 +51,22 @@ def interval_words(entry: Entry) -> str:
     return f"{100 * entry.interval[0]:.2f}–{entry.interval[1]:.2%}" if entry.interval else ""
 
 
+def entry_words(entry: Entry, targets: Sequence[float]) -> str:
+    """A recipe on one line: `step4 ×5  7,074 params  99.41% (99.38–99.44%)  5 seeds  front 4  below 8k`."""
+    interval, below, reaches = interval_words(entry), _below(entry.parameters), _reaches(entry.accuracy, targets)
+    parts = [
+        entry.arm.label,
+        f"{entry.parameters:,} params",
+        accuracy_words(entry, targets) + (f" ({interval})" if interval else ""),
+        f"{entry.seeds} seeds" if entry.seeds > 1 else "1 seed",
+        f"front {entry.front}" if entry.front else "",
+        f"below {below}" if below else "",
+        f"reaches {reaches}" if reaches else "",
+        entry.remark,
+    ]
+    return "  ".join(part for part in parts if part)
+
+
 def published_rows(board: Leaderboard) -> list[list[str]]:
     """A heading row, then a row for each published figure, the highest accuracy first."""
     return [list(PUBLISHED_HEADS), *(_published_row(each, board.targets) for each in board.published)]
@@ -72,15 +89,26 @@ def _reaches(accuracy: float, targets: Sequence[float]) -> str:
     return next((f"{100 * target:g}%" for target in targets if accuracy >= target), "")
 
 
+def table_lines(table: Sequence[Sequence[str]], is_right: Sequence[bool]) -> list[str]:
+    """The lines of a table whose first row is its heading; columns without a cell are left out."""
+    from tabulate import tabulate
+
+    filled = [index for index, column in enumerate(zip(*table, strict=True)) if any(column[1:])]
+    cells = [[clean_line(row[index]) for index in filled] for row in table]
+    align = ["right" if is_right[index] else "left" for index in filled]
+    lines = tabulate(cells, tablefmt="plain", disable_numparse=True, colalign=align).splitlines()
+    return [line.rstrip() for line in lines]
+
+
 def sentences(board: Leaderboard) -> list[str]:
-    """What is ranked, what is not, and what the published figures are."""
-    lines = [f"ranked by the {MEASURES[board.measure]}; {FRONT}"]
+    """What is ranked, what is not and why, and what the published figures are."""
+    lines = [f"ranked by the {MEASURES[board.measure]}; {FRONT}"] if board.entries else [NO_RUN]
     if len(board.entries) > 1:
         lines.append("a lead may be noise: mnist-tui compare tests it")
     if board.left_out:
-        counts = ", ".join(f"{count} {reason}" for reason, count in board.left_out.items())
+        counts = ", ".join(f"{count:,} {reason}" for reason, count in board.left_out.items())
         lines.append(f"not ranked: {counts}")
-    if board.measure in FIGURES:
+    if board.published:
         others = sum(not each.is_on_test_images for each in board.published)
         remark = f"; {others} of them (*) measured on other images than the test images" if others else ""
         lines.append(f"{len(board.published)} published figures of the {FIGURES[board.measure]}, not ranked{remark}")

@@ -96,10 +96,9 @@ def leaderboard_plot(board: Leaderboard, width: int, height: int, ascii_only: bo
         plotext.hline(scale.height(target))
     if corners := scale.front_line(board):
         plotext.plot(*zip(*corners, strict=True), marker="." if ascii_only else "braille")
-    bar = "I" if ascii_only else "┃"
     for entry in board.entries:
         if entry.interval:
-            plotext.plot([math.log10(entry.parameters)] * 2, [scale.height(end) for end in entry.interval], marker=bar)
+            plotext.plot([math.log10(entry.parameters)] * 2, [scale.height(end) for end in entry.interval], marker="┃")
     for point in scale.points(board):
         sign = scale.SIGNS[point.kind] if point.y >= shown.low_y else scale.BELOW
         plotext.scatter([point.x], [max(point.y, shown.low_y)], marker=sign[ascii_only])

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -79,17 +78,7 @@ def _lines(board: "Leaderboard", has_published: bool) -> list[str]:
     """The tables, and sentences on what they hold."""
     from mnist_tui.analysis import leaderboard_text as text
 
-    lines = _table(text.rows(board), text.IS_RIGHT) if board.entries else [text.NO_RUN]
-    if has_published:
-        lines += ["", *_table(text.published_rows(board), text.PUBLISHED_IS_RIGHT)]
-    return [*lines, "", *text.sentences(board)]
-
-
-def _table(rows: Sequence[Sequence[str]], is_right: Sequence[bool]) -> list[str]:
-    """The lines of a table; columns without a cell are left out."""
-    from tabulate import tabulate
-
-    filled = [index for index, column in enumerate(zip(*rows, strict=True)) if any(column[1:])]
-    heads, *others = [[clean_line(row[index]) for index in filled] for row in rows]
-    align = ["right" if is_right[index] else "left" for index in filled]
-    return tabulate(others, heads, "plain", disable_numparse=True, colalign=align).splitlines()
+    lines = [*text.table_lines(text.rows(board), text.IS_RIGHT), ""] if board.entries else []
+    if has_published and board.published:
+        lines += [*text.table_lines(text.published_rows(board), text.PUBLISHED_IS_RIGHT), ""]
+    return lines + text.sentences(board)

@@ -128,7 +128,7 @@ def _legend(board: Leaderboard) -> list[LegendEntry]:
 def _description(board: Leaderboard) -> str:
     """The front in words, and what else there is."""
     if not board.entries:
-        return f"{NO_RUN.capitalize()}."
+        return f"{NO_RUN}."
     front = board.front[::-1]
     named = "; ".join(_words(entry, board.targets) for entry in front[:DESCRIBED])
     more = f"; and {len(front) - DESCRIBED} more" if len(front) > DESCRIBED else ""
