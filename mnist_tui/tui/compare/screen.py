@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical, VerticalScroll
 from textual.widgets import Static
 
-from mnist_tui.analysis import leaderboard, leaderboard_text, markdown
+from mnist_tui.analysis import leaderboard, markdown
 from mnist_tui.analysis.comparison import MEASURES, Measure
 from mnist_tui.analysis.leaderboard import Leaderboard
 from mnist_tui.analysis.palette import colour, marker
@@ -244,8 +244,7 @@ class CompareScreen(WorkerScreen):
         """Copies the comparison, or the leaderboard, as Markdown."""
         if self.view == LEADERBOARD:
             if (board := self.query_one(LeaderboardView).board) is not None:
-                table = markdown.table(leaderboard_text.rows(board), leaderboard_text.IS_RIGHT)
-                clipboard.copy(self, table, "the leaderboard, as Markdown")
+                clipboard.copy(self, markdown.leaderboard_lines(board), "the leaderboard, as Markdown")
             return
         arms, measure = [arm for _, arm in self.selection.arms()], self.measure
         what = f"{' and '.join(arm.label for arm in arms)}, as Markdown"
