@@ -23,6 +23,8 @@ from mnist_tui.spec.run_spec import RunSpec
 
 BUDGETS = (8_000, 10_000, 20_000)
 """Numbers of parameters that courses ask to stay below."""
+MAX_PARAMETERS = 10**12
+"""No network that this program trains has more; a larger number is damage."""
 ON_TEST_IMAGES = Reported.model_fields["measured_on"].default
 """What a preset says of a figure that was measured as ours are."""
 
@@ -157,9 +159,12 @@ def _reason(run: Run, measure: Measure) -> str:
         return "not ended"
     if run.dataset != "mnist":
         return "not on MNIST"
-    if comparison.value_of(run, measure) is None:
+    accuracy = comparison.value_of(run, measure)
+    if accuracy is None:
         return "with too few epochs"
-    return "" if run.parameters else "without a number of parameters"
+    if not 0 <= accuracy <= 1:
+        return "with an accuracy that is no fraction"
+    return "" if 1 <= (run.parameters or 0) <= MAX_PARAMETERS else "without a number of parameters"
 
 
 def _remark(arm: Arm, measure: Measure) -> str:

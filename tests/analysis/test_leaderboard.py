@@ -106,14 +106,17 @@ def test_what_is_not_ranked(tmp_path: Path) -> None:
     save(tmp_path, "step4", 0.999, index=5, dataset={})
     (save(tmp_path, "step4", 0.999, index=6) / "end.json").unlink()
     (save(tmp_path, "step4", 0.999, index=7) / "run.json").write_text("{")
-    save(tmp_path, "step4", 0.999, index=8, parameters=None)
+    for index, parameters in enumerate((None, 0, -5, 10**400)):
+        save(tmp_path, "step4", 0.999, index=10 + index, parameters=parameters)
+    save(tmp_path, "step4", 99.9, index=20)
     (tmp_path / "pictures").mkdir()
     made = board(tmp_path)
 
     assert [entry.arm.label for entry in made.entries] == ["iter5 ×2"]
     assert made.left_out == {
         "not readable": 2,
-        "without a number of parameters": 1,
+        "without a number of parameters": 4,
+        "with an accuracy that is no fraction": 1,
         "not ended": 1,
         "not on MNIST": 2,
         "on other test images": 1,
