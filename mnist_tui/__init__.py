@@ -23,7 +23,8 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 followed_brief.py, lines.py; for the worker thread jobs.py and brief_reader.py; panes.py folds; a file
                 for each pane and dialog
       runs/     screen.py, the table of all run folders and details of one; run_screen.py, the views of an opened run
-      compare/  screen.py and overlay.py, the curves of several runs
+      compare/  screen.py and its views: overlay.py, the curves of several runs, and report.py beside them;
+                leaderboard_view.py and front_plot.py
       analyse/  screen.py and the views of one run or two: matrix.py and class_scores.py, pictures.py and gallery.py,
                 inside_view.py and inside.py (a network from the inside), texts.py, jobs.py
       draw/     screen.py, canvas.py (mouse and keys), answers_view.py, jobs.py
@@ -33,8 +34,8 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 preload.py, in_order.py
     report/     runs as a report to hand in: gather.py makes the data of model.py from runs (steps.py, changes.py,
                 notes.py, predictions.py, epoch_log.py, commands.py, measurements.py), render.py its text by templates/
-                (prose.py: what people wrote), writer.py its files; figures.py in curves_svg.py and confusion_svg.py
-                (svg.py and svg_chart.py draw them), images_png.py
+                (prose.py: what people wrote), writer.py its files; figures.py in curves_svg.py,
+                leaderboard_svg.py and confusion_svg.py (svg.py and svg_chart.py draw them), images_png.py
     export/     a run in the formats of other programs: formats.py (the registry), write.py; onnx_model.py,
                 torch_program.py (torch.export), weights.py, history_csv.py, event_file.py (TensorBoard); a script of
                 its own: script.py and its template, script_layers.py, script_recipe.py, source.py (the layout)
@@ -48,8 +49,9 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
     analysis/   what saved runs say: comparison.py, statistics.py, run_diff.py (two runs); saved_predictions.py,
                 confusion.py, mistakes.py, label_errors.py, calibration.py, run_analysis.py (all of it for one run); as
                 text: tables.py, markdown.py, analysis_report.py, plots.py, text_images.py; brief_progress.py and
-                brief_text.py (which run reaches which step of a course brief); for drawings: axes.py (limits, ticks),
-                palette.py (colours, markers)
+                brief_text.py (which run reaches which step of a course brief); leaderboard.py, its leaderboard_text.py
+                and leaderboard_scale.py (how it is drawn); for drawings: axes.py (limits, ticks), palette.py (colours,
+                markers)
       coach/    what to change: rules.py (the registry) over curves.py, rates.py, network.py, target.py;
                 evidence.py and edits.py (what a rule gets and what it suggests)
     runs/       events.py and metrics.py (what happens in a run, and the registry of its numbers), control.py (stop,

@@ -4,6 +4,7 @@ An arm is one run, or several seeds of one recipe; repeats of a seed count as on
 scipy's.
 """
 
+from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
@@ -75,10 +76,8 @@ def value_of(run: Run, measure: Measure) -> float | None:
 def labelled(groups: Sequence[Sequence[Run]]) -> list[Arm]:
     """Arms with distinct labels: the name, the seed of a single run, and the end of the folder's name where needed."""
     arms = [_arm(runs) for runs in groups]
-    labels = [arm.label for arm in arms]
-    return [
-        replace(arm, label=f"{arm.label} {arm.runs[0].id[-4:]}") if labels.count(arm.label) > 1 else arm for arm in arms
-    ]
+    count = Counter(arm.label for arm in arms)
+    return [replace(arm, label=f"{arm.label} {arm.runs[0].id[-4:]}") if count[arm.label] > 1 else arm for arm in arms]
 
 
 def _arm(runs: Sequence[Run]) -> Arm:

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Sequence
 
-from mnist_tui.analysis import tables
+from mnist_tui.analysis import leaderboard_text, tables
 from mnist_tui.analysis.comparison import Arm, Measure
+from mnist_tui.analysis.leaderboard import Leaderboard
 from mnist_tui.errors import StorageError
 from mnist_tui.runs import columns, verdict
 from mnist_tui.runs.annotations import read_notes
@@ -122,6 +123,12 @@ def _seed(run: Run) -> int:
 
 
 # --- comparisons ---
+
+
+def leaderboard_lines(board: Leaderboard) -> list[str]:
+    """The leaderboard: the table, then what is ranked and what is not."""
+    rows = table(leaderboard_text.rows(board), leaderboard_text.IS_RIGHT) if board.entries else []
+    return [*rows, "", *(f"- {plain(sentence)}" for sentence in leaderboard_text.sentences(board))]
 
 
 def comparison_lines(arms: Sequence[Arm], sentences: Sequence[str], measure: Measure) -> list[str]:

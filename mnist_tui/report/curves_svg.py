@@ -10,7 +10,7 @@ from mnist_tui.analysis import axes
 from mnist_tui.analysis.comparison import Arm
 from mnist_tui.analysis.palette import COLOURS
 from mnist_tui.report import svg
-from mnist_tui.report.svg_chart import LINE, Axes, LegendEntry, clipped, draw_axes, draw_legend, legend_rows
+from mnist_tui.report.svg_chart import LINE, Axes, LegendEntry, clipped, draw_axes, draw_legend, labelled, legend_rows
 from mnist_tui.runs import metrics
 from mnist_tui.runs.metrics import CHARTS, ChartName, Metric
 from mnist_tui.text import fitted
@@ -44,8 +44,14 @@ class _Line:
     has_marks: bool
     """Whether it has the arm's markers; its metric is then the main one of the chart."""
     points: Sequence[tuple[float, float]]
+    """Epoch and value; NaN where no run has a finite one, which interrupts the line."""
     band: Sequence[tuple[float, float, float]]
     """Epoch, lowest and highest value, where two seeds or more have the epoch."""
+
+    @property
+    def known(self) -> list[tuple[float, float]]:
+        """Its points that can be drawn."""
+        return [point for point in self.points if math.isfinite(point[1])]
 
     @property
     def style(self) -> str:
@@ -91,7 +97,7 @@ def curves_svg(arms: Sequence[Arm], chart: ChartName = "accuracy", target: float
     for line in lines:
         _draw_line(inside, plot, line)
     for line in lines:
-        if line.has_marks or len(line.points) == 1:  # A line of one point is not seen.
+        if line.has_marks or len(line.known) == 1:  # A line of one point is not seen.
             _draw_marks(root, plot, line)
     return svg.as_text(root)
 
@@ -104,7 +110,7 @@ def _lines(arms: Sequence[Arm], chart: ChartName) -> list[_Line]:
     main = metrics.main_line(chart)
     beside = [each for each in metrics.lines_of(chart) if each is not main] if len(arms) <= MAX_ALL_LINES else []
     lines = [_line(arm, metric, color, main) for metric in (*beside, main) for color, arm in enumerate(arms)]
-    return [line for line in lines if line.points]
+    return [line for line in lines if line.known]
 
 
 def _line(arm: Arm, metric: Metric, color: int, main: Metric) -> _Line:
@@ -112,9 +118,9 @@ def _line(arm: Arm, metric: Metric, color: int, main: Metric) -> _Line:
     for run in arm.runs:
         for row in run.rows:
             if (value := metric.scaled(row)) is not None:
-                by_epoch.setdefault(row.epoch, []).append(value)
+                by_epoch.setdefault(row.epoch, []).extend([value] if math.isfinite(value) else [])
     values = sorted(by_epoch.items())
-    points = [(float(epoch), fmean(numbers)) for epoch, numbers in values]
+    points = [(float(epoch), fmean(numbers) if numbers else math.nan) for epoch, numbers in values]
     band = [(float(epoch), min(numbers), max(numbers)) for epoch, numbers in values if len(numbers) > 1]
     return _Line(arm, metric, color, metric is main, points, band)
 
@@ -135,7 +141,8 @@ def _draw_axes(root: Element, plot: Axes, name: str) -> None:
     epochs = [tick for tick in axes.ticks(plot.low_x, plot.high_x, 10, False) if tick == int(tick)]
     if epochs and plot.x(epochs[0]) - plot.left > 24:
         epochs = [plot.low_x, *epochs]
-    draw_axes(root, plot, epochs, axes.ticks(plot.low_y, plot.high_y, 6, plot.log_y), "epoch", name)
+    values = axes.ticks(plot.low_y, plot.high_y, 6, plot.log_y)
+    draw_axes(root, plot, labelled(epochs), labelled(values, plot.log_y), "epoch", name)
 
 
 def _draw_band(parent: Element, plot: Axes, line: _Line) -> None:
@@ -206,7 +213,7 @@ def _description(lines: Sequence[_Line], arms: Sequence[Arm], goal: float | None
 
 
 def _sentence(line: _Line) -> str:
-    (first, start), (last, end) = line.points[0], line.points[-1]
+    (first, start), (last, end) = line.known[0], line.known[-1]
     text = f"{_name(line)}: {_value(line, start)} in epoch {first:g}, {_value(line, end)} in epoch {last:g}"
     best = _best(line)
     return text + (f", {_value(line, best[1])} in the best epoch, {best[0]:g}." if best else ".")

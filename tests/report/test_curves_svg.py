@@ -130,6 +130,20 @@ def test_losses_that_are_not_finite_interrupt_the_line(tmp_path: Path) -> None:
     assert math.isclose(heights[1] - heights[0], heights[2] - heights[1], abs_tol=0.05)  # A power of ten each.
 
 
+def test_a_seed_that_diverged_leaves_the_mean_to_the_others(tmp_path: Path) -> None:
+    """Where no seed has a finite loss the line ends; nothing says nan."""
+    runs = [saved(tmp_path, seed=seed) for seed in range(2)]
+    ends = [[1.0, 0.1, math.inf], [1.0, math.nan, math.nan]]
+    changed = [
+        with_rows(run, [row(epoch, loss) for epoch, loss in enumerate(losses, start=1)])
+        for run, losses in zip(runs, ends, strict=True)
+    ]
+    root = parsed(curves_svg(comparison.labelled([changed]), "loss"))
+
+    assert root.findtext(f"{SVG}desc") == "iter5 ×2, test, 2 seeds: 1 in epoch 1, 0.1 in epoch 2."
+    assert "nan" not in ElementTree.tostring(root, "unicode").lower()
+
+
 def test_the_target_is_of_accuracies(tmp_path: Path) -> None:
     """A chart of losses has no line of it."""
     root = parsed(curves_svg(comparison.labelled([[saved(tmp_path)]]), "loss", target=0.994))
