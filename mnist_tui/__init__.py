@@ -34,8 +34,9 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 preload.py, in_order.py
     report/     runs as a report to hand in: gather.py makes the data of model.py from runs (steps.py, changes.py,
                 notes.py, predictions.py, epoch_log.py, commands.py, measurements.py), render.py its text by templates/
-                (prose.py: what people wrote), writer.py its files; figures.py in curves_svg.py,
-                leaderboard_svg.py and confusion_svg.py (svg.py and svg_chart.py draw them), images_png.py
+                (prose.py: what people wrote), writer.py its files; brief_section.py, front_section.py; figures.py in
+                curves_svg.py, leaderboard_svg.py and confusion_svg.py (svg.py and svg_chart.py draw them),
+                images_png.py
     export/     a run in the formats of other programs: formats.py (the registry), write.py; onnx_model.py,
                 torch_program.py (torch.export), weights.py, history_csv.py, event_file.py (TensorBoard); a script of
                 its own: script.py and its template, script_layers.py, script_recipe.py, source.py (the layout)
