@@ -13,6 +13,7 @@
         ColumnError                    a column of the table of runs
         EditorError                    $VISUAL or $EDITOR
         ImageError                     a drawn or photographed digit
+        LogError                       the log of another program
       MachineError                  3  this machine lacks something; another try may help
         FileError                      a file cannot be read
         DataError                      the data set
@@ -133,6 +134,10 @@ class EditorError(InputError):
 
 class ImageError(InputError):
     """An image without a digit, or one that cannot be read as an image; the message says what to do."""
+
+
+class LogError(InputError):
+    """The log of another program in which no epoch is understood; the message says why and what to do."""
 
 
 class FileError(MachineError, ValueError):
