@@ -18,6 +18,7 @@ from mnist_tui.cli import (
     config,
     doctor,
     explain,
+    import_logs,
     lab,
     lr_find,
     presets,
@@ -28,7 +29,7 @@ from mnist_tui.cli import (
 from mnist_tui.cli.exit_code import exit_code_of
 from mnist_tui.cli.parsing import GroupCommand, MainCommand
 
-GROUPS = (presets, lr_find, train, lab, runs, compare, analyse, explain, classify, doctor)
+GROUPS = (presets, lr_find, train, lab, runs, import_logs, compare, analyse, explain, classify, doctor)
 """Modules with commands, in the order of the help."""
 
 
