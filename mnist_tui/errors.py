@@ -14,6 +14,7 @@
         EditorError                    $VISUAL or $EDITOR
         ImageError                     a drawn or photographed digit
         LogError                       the log of another program
+        ModuleError                    a user's own nn.Module
       MachineError                  3  this machine lacks something; another try may help
         FileError                      a file cannot be read
         DataError                      the data set
@@ -138,6 +139,10 @@ class ImageError(InputError):
 
 class LogError(InputError):
     """The log of another program in which no epoch is understood; the message says why and what to do."""
+
+
+class ModuleError(InputError):
+    """A user's own nn.Module that cannot be made or run; the message names their file and line."""
 
 
 class FileError(MachineError, ValueError):

@@ -3,19 +3,20 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mnist_tui.cli.arguments import AsJson, Given, examples, settings_with, takes_settings, whole_number
 from mnist_tui.cli.exit_code import print_error
 from mnist_tui.errors import ExitCode, FileError, LogError, UsageError
-from mnist_tui.import_logs.import_file import ImportedFile, import_file
-from mnist_tui.import_logs.sources import STDIN
 from mnist_tui.runs.imported import write_imported
 from mnist_tui.runs.reader import read_run
 from mnist_tui.runs.record import Run
 from mnist_tui.text import as_name, clean_line, is_name
+
+if TYPE_CHECKING:
+    from mnist_tui.import_logs.import_file import ImportedFile
 
 app = typer.Typer()
 
@@ -42,7 +43,7 @@ def import_command(
         list[str],
         typer.Argument(
             metavar="FILE...",
-            help=f"Text, Markdown, CSV, .ipynb, TensorBoard's event files or their folder; {STDIN} is standard input.",
+            help="Text, Markdown, CSV, .ipynb, TensorBoard's event files or their folder; - is standard input.",
             show_default=False,
         ),
     ],
@@ -79,8 +80,10 @@ def import_command(
 
 def _read(
     files: Sequence[str], name: str | None, parameters: int | None, measured_on: str | None
-) -> tuple[list[ImportedFile], bool]:
+) -> "tuple[list[ImportedFile], bool]":
     """What each file holds, and whether all could be read; one that cannot is named on stderr."""
+    from mnist_tui.import_logs.import_file import import_file  # Its patterns take time to compile.
+
     read = []
     for file in dict.fromkeys(files):
         try:
@@ -115,7 +118,7 @@ def _checked_words(measured_on: str | None) -> str | None:
 # --- what was imported ---
 
 
-def _lines(file: ImportedFile, runs: Sequence[Run]) -> list[str]:
+def _lines(file: "ImportedFile", runs: Sequence[Run]) -> list[str]:
     """A line for each run with its folder, then what it is made of and what was left out."""
     lines = []
     for log, run in zip(file.trainings, runs, strict=True):
@@ -133,17 +136,19 @@ def _lines(file: ImportedFile, runs: Sequence[Run]) -> list[str]:
     return [*lines, *_misread_lines(file)]
 
 
-def _misread_lines(file: ImportedFile) -> list[str]:
+def _misread_lines(file: "ImportedFile") -> list[str]:
     count = len(file.misread)
     if not count:
         return []
-    line, looks = ("line", "looks like an epoch but was") if count == 1 else ("lines", "look like epochs but were")
     shown = [f"  {each.words}" for each in file.misread[:SHOWN_LINES]]
-    more = [f"  and {count - SHOWN_LINES:,} more"] if count > SHOWN_LINES else []
-    return [f"{file.source.name}: {count:,} {line} of {file.lines:,} {looks} not understood", *shown, *more]
+    shown += [f"  and {count - SHOWN_LINES:,} more"] if count > SHOWN_LINES else []
+    if not file.lines:
+        return [f"{file.source.name}: {count:,} curve{'' if count == 1 else 's'} not understood", *shown]
+    line, looks = ("line", "looks like an epoch but was") if count == 1 else ("lines", "look like epochs but were")
+    return [f"{file.source.name}: {count:,} {line} of {file.lines:,} {looks} not understood", *shown]
 
 
-def _record(file: ImportedFile, runs: Sequence[Run]) -> dict[str, Any]:
+def _record(file: "ImportedFile", runs: Sequence[Run]) -> dict[str, Any]:
     return {
         "file": file.source.name,
         "lines": file.lines,

@@ -98,17 +98,19 @@ def _impossible(training: Training, in_percent: frozenset[str]) -> Iterator[str]
         numbers = [epoch[name] for epoch in training.epochs.values() if name in epoch]
         wrong = [number for number in numbers if _is_impossible(name, _value(name, number, name in in_percent))]
         if wrong:
-            yield f"{len(wrong)} values of {name.replace('_', ' ')} cannot be, such as {wrong[0].value:g}; left out"
+            values = f"{len(wrong)} value{'' if len(wrong) == 1 else 's'} of {name.replace('_', ' ')}"
+            yield f"left out: {values} that cannot be, such as {wrong[0].value:g}"
 
 
 def _tested_once(epochs: dict[int, dict[str, float]]) -> Iterator[str]:
-    """Takes out a test accuracy that only one of several epochs has, and tells it in a sentence.
+    """Takes out test figures that only the last of several epochs has, and tells them in a sentence.
 
-    It was measured after the training, on the last weights or the best: it is no part of a curve.
+    They were measured after the training, on the last weights or the best: they are no part of a curve.
     """
-    tested = [epoch for epoch in epochs.values() if "test_accuracy" in epoch or "test_loss" in epoch]
-    if len(tested) == 1 < len(epochs):
-        accuracy, loss = tested[0].pop("test_accuracy", None), tested[0].pop("test_loss", None)
+    last = max(epochs)
+    tested = [number for number, epoch in epochs.items() if "test_accuracy" in epoch or "test_loss" in epoch]
+    if tested == [last] and len(epochs) > 1:
+        accuracy, loss = epochs[last].pop("test_accuracy", None), epochs[last].pop("test_loss", None)
         parts = [] if loss is None else [f"loss {loss:.4f}"]
         parts += [] if accuracy is None else [f"accuracy {accuracy:.2%}"]
         yield f"tested once, not in every epoch: {', '.join(parts)}; that is no part of the curve"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from mnist_tui.errors import LogError
 from mnist_tui.import_logs.epoch_rows import percent_fields, told
 from mnist_tui.import_logs.forms import FORMS, LogForm, form_of
+from mnist_tui.import_logs.quantities import looks_like_epoch
 from mnist_tui.import_logs.readings import Line, Log
 from mnist_tui.import_logs.sources import Source, read_source
 from mnist_tui.import_logs.trainings import Training, collect
@@ -29,7 +30,9 @@ class Misread:
 
     @property
     def words(self) -> str:
-        """`cell 12, line 17: "Epoch three: fine"`."""
+        """`cell 12, line 17: "Epoch three: fine"`; of a curve, which has no line, its text alone."""
+        if not self.line.number:
+            return clean_line(self.line.text, 80)
         place = f"{self.part}, " if self.part else ""
         return f'{place}line {self.line.number}: "{clean_line(self.line.text.strip(), 80)}"'
 
@@ -120,7 +123,7 @@ def _imported(
                 "heading": part.log.heading or None,
                 "first_line": training.first_line,
                 "form": part.form.name,
-                "measured_on": f"{measured_on} (as told at the import)" if measured_on else found.measured_on,
+                "measured_on": f"{measured_on} (told at the import)" if measured_on else found.measured_on,
                 "train_figures": found.train_figures,
                 "remarks": found.remarks,
             }
@@ -129,6 +132,8 @@ def _imported(
 
 def _nothing(source: Source, misread: Sequence[Misread]) -> str:
     """Why nothing was imported."""
+    candidates = (Misread(line, log.part) for log in source.logs for line in log.lines if looks_like_epoch(line.text))
+    misread = misread or list(candidates)
     if misread:
         return f"no epoch in it is understood; {len(misread)} lines look like one: {misread[0].words}"
     if not _lines(source):

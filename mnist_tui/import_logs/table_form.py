@@ -30,6 +30,8 @@ SPLITS: Sequence[Split] = (
     lambda text: re.split(r"\s{2,}", text.strip()),
 )
 """How a line may be cut into cells."""
+_EPOCH_CELL = re.compile(r"(?:^|[,;|\t]|\s{2})\s*\"?epochs?\"?\s*(?:$|[,;|\t]|\s{2})", re.IGNORECASE)
+"""The heading of the column of epochs: most lines have none, and need not be cut."""
 Columns = list[tuple[str, Unit]]
 """For each column its field of `EpochEnded`, or "", and the unit that its heading names."""
 
@@ -45,17 +47,18 @@ def read(log: Log) -> Iterator[Reading]:
     for line in log.lines:
         if (heading := _heading(line)) is not None:
             split, epoch_at, columns = heading
-        elif columns and len(cells := split(line.text)) == len(columns):
-            epoch = _number(cells[epoch_at])
+        elif columns and any(map(str.isdigit, line.text)):
+            cells = split(line.text)
+            epoch = _number(cells[epoch_at]) if len(cells) == len(columns) else None
             if epoch is not None and epoch >= 0 and epoch.is_integer():
                 yield Reading(line, int(epoch), _values(cells, columns), position=0)
-        elif columns and any(map(str.isdigit, line.text)):
-            yield Reading(line)
+            else:
+                yield Reading(line)
 
 
 def _heading(line: Line) -> tuple[Split, int, Columns] | None:
     """How the rows below a heading are cut, which column is the epoch, and all columns; None for another line."""
-    if "epoch" not in line.text.lower():
+    if _EPOCH_CELL.search(line.text) is None:
         return None
     for split in SPLITS:
         names = split(line.text)
