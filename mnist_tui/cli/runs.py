@@ -25,6 +25,7 @@ from mnist_tui.cli.completion import complete_runs
 from mnist_tui.cli.parsing import WordsCommand
 from mnist_tui.errors import RunError, UsageError
 from mnist_tui.runs import annotations, columns, filters, trash
+from mnist_tui.runs.events import as_values
 from mnist_tui.runs.index import RunIndex, choose_name, find_readable, find_run, grouped, repeats
 from mnist_tui.runs.record import Run as SavedRun
 from mnist_tui.settings import settings
@@ -104,14 +105,14 @@ def show_run(run: Run, as_json: AsJson = False, has_plot: HasPlot = False, *, gi
     advice = rules.advise_on(saved, runs)
     if as_json:
         changes, newer = tables.changes(saved, runs), repeats(runs).get(saved.id)
-        more = {"repeated_by": newer, "changes": changes, "epochs": [vars(row) for row in saved.rows]}
+        more = {"repeated_by": newer, "changes": changes, "epochs": [as_values(row) for row in saved.rows]}
         more["coach"] = [asdict(each) for each in advice]
         print(json.dumps(columns.as_record(saved) | more))
         return 0
     notes = annotations.notes_text(saved.folder) if saved.is_run else ""
     print("\n".join(tables.details(saved, runs, columns.ALL, advice, notes)))
     if has_plot:
-        print_plot({f"{saved.name} s{saved.seed}": saved.accuracies})
+        print_plot({saved.title: saved.accuracies})
     return 0
 
 
