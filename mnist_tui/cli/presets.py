@@ -7,8 +7,19 @@ from typing import Annotated, Any
 import typer
 
 from mnist_tui.cli import own_module
-from mnist_tui.cli.arguments import AsJson, Changes, Given, Models, SpecName, examples, settings_with, takes_settings
+from mnist_tui.cli.arguments import (
+    RUN,
+    AsJson,
+    Changes,
+    Given,
+    Models,
+    examples,
+    refuse_empty_name,
+    settings_with,
+    takes_settings,
+)
 from mnist_tui.cli.changes import apply_changes, read_changes
+from mnist_tui.cli.completion import complete_runs_and_presets
 from mnist_tui.cli.specs import load_specs
 from mnist_tui.errors import UsageError
 from mnist_tui.spec import presets, summary
@@ -62,7 +73,16 @@ def _preset_record(spec: RunSpec) -> dict[str, Any]:
 )
 @takes_settings("runs_dir")
 def show(
-    name: SpecName,
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help=f"A preset, FILE.toml, FILE.py:CLASS, or {RUN}.",
+            autocompletion=complete_runs_and_presets,
+            callback=refuse_empty_name,
+            show_default=False,
+        ),
+    ],
     as_json: AsJson = False,
     torchsummary: Annotated[bool, typer.Option("--torchsummary", help="Print torchsummary's three columns.")] = False,
     as_toml: Annotated[bool, typer.Option("--toml", help="Print the text of the preset file alone.")] = False,
