@@ -47,9 +47,7 @@ def test_limits_of_nothing_and_of_one_value() -> None:
         assert low < value < high
 
 
-@pytest.mark.parametrize(
-    ("value", "text"), [(0, "0"), (0.5, "0.5"), (99.25, "99.25"), (1234.5, "1.2e3"), (2e-7, "2e-7")]
-)
+@pytest.mark.parametrize(("value", "text"), [(0, "0"), (99.25, "99.25"), (1234.5, "1.2e3"), (2e-7, "2.0e-7")])
 def test_numbers_are_short(value: float, text: str) -> None:
     """At most six characters."""
-    assert number(value).replace(".0e", "e") == text
+    assert number(value) == text

@@ -101,10 +101,10 @@ async def test_the_cursor_goes_by_parameters() -> None:
         first = selected(pilot)
         await pilot.press("left")
         second = selected(pilot)
-        await pilot.press(*["h"] * 20)
+        await pilot.press(*["h"] * 7)
         smallest = selected(pilot)
         line = words(pilot, "#board-legend").splitlines()[0]
-        await pilot.press(*["right"] * 20)
+        await pilot.press(*["right"] * 8)
 
         assert (first, second, smallest) == ("v2 ×2", "exp05 s0", "step3 s0")
         assert line == " step3 s0  6,270 params  99.26%  1 seed  front 4  below 8k  reaches 99%"
