@@ -66,7 +66,13 @@ def test_one_run(tmp_path: Path) -> None:
     labels = {text: element for element in root.iter(f"{SVG}text") if (text := element.text or "")}
     y = {value: float(labels[value].get("y") or 0) - 4 for value in ("98.5", "99.0")}
 
+    marks = [(float(each.get("cx", 0)), float(each.get("cy", 0))) for each in by_class(root, "circle", "f-fill0")]
+    axis = max(
+        float(line.get("y1", 0)) for line in by_class(root, "line", "f-axis") if line.get("y1") == line.get("y2")
+    )
+
     assert len(ends) == 20
+    assert {end for end in ends if end[1] <= axis} == set(marks[1:])  # The first one is the legend's.
     assert [x for x, _ in ends] == sorted(x for x, _ in ends)
     assert abs(ends[-1][1] - y["99.0"]) < 0.1
     assert abs(float(by_class(root, "path", "f-target")[0].get("d", "").split()[-1]) - y["98.5"]) < 0.1
