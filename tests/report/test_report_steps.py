@@ -209,7 +209,9 @@ def test_a_rate_changed_by_hand_is_said() -> None:
     end["last"]["steered"] = True
     (folder / "end.json").write_text(json.dumps(end))
 
-    assert steps(read_run(folder))[0].remarks == ("The learning rate of step4 s0 was changed by hand.",)
+    (step,) = steps(read_run(folder))
+    assert step.remarks == ("The learning rate of step4 s0 was changed by hand.",)
+    assert step.commands == (f"mnist-tui repro {folder.name}",)
 
 
 def test_measurements_join_the_steps_that_agree() -> None:
