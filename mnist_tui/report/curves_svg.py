@@ -27,6 +27,8 @@ MARKS = 22
 """At most so many markers on a line."""
 LOG_ROOM = 1.1
 """A logarithmic axis ends by this factor beyond its values."""
+ACCURACY_ROOM = 0.1
+"""Percentage points between the target and the edge."""
 LABEL = 40
 """Characters of a name in the legend."""
 
@@ -81,9 +83,10 @@ def curves_svg(arms: Sequence[Arm], chart: ChartName = "accuracy", target: float
     rows = legend_rows(_legend(lines, arms, goal), WIDTH - LEFT - RIGHT)
     top = 40 + LINE * len(rows)
     title = f"{chart.capitalize()} over the epochs"
-    root = svg.figure(title, _description(lines, arms, goal), WIDTH, top + PLOT_HEIGHT + BELOW)
+    height = top + PLOT_HEIGHT + BELOW if lines else 2 * LINE
+    root = svg.figure(title, _description(lines, arms, goal), WIDTH, height)
     if not lines:
-        svg.write(root, LEFT, top, "no epoch was finished", "f-muted")
+        svg.write(root, RIGHT, 1.2 * LINE, "no epoch was finished", "f-muted")
         return svg.as_text(root)
     draw_legend(root, rows, LEFT, 10)
     plot = _axes(lines, chart, goal, top)
@@ -131,6 +134,7 @@ def _axes(lines: Sequence[_Line], chart: ChartName, goal: float | None, top: flo
     ranges = [[y for _, low, high in line.band for y in (low, high)] for line in lines]
     low, high = axes.limits([*values, *ranges], is_log, goal, is_accuracy=chart == "accuracy")
     low, high = (low / LOG_ROOM, high * LOG_ROOM) if is_log else (low, high)
+    low = low if goal is None else min(low, goal - ACCURACY_ROOM)
     epochs = [x for line in lines for x, _ in line.points]
     # A single epoch needs an axis around it.
     first, last = (min(epochs), max(epochs)) if max(epochs) > min(epochs) else (min(epochs) - 1, max(epochs) + 1)
