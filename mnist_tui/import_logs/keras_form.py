@@ -14,7 +14,7 @@ from mnist_tui.import_logs.quantities import looks_like_epoch, values_in
 from mnist_tui.import_logs.readings import Log, Number, Reading
 
 _EPOCH = re.compile(r"^\W{0,10}Epoch (\d{1,9})/\d{1,9}(?!\d)")
-_STEPS = re.compile(r"^\W{0,10}(\d{1,9})/(\d{1,9}) (?:\[[=>.]{0,100}\] |[━╸╺ ]{0,100})(.*)$")
+_STEPS = re.compile(r"^\W{0,10}(\d{1,9})/(\d{1,9}) (?:\[[=>.]{0,100}\] |[\u2501\u2578\u257a ]{0,100})(.*)$")
 _SECONDS = re.compile(r"(?:^|[- ])(\d{1,6})s(?= |$)")
 _NAMED = re.compile(r"- (?:val_)?(?:loss|\w*acc\w*): ")
 _WITHOUT_BAR = re.compile(r"^\s{0,4}- \d{1,6}s ")
