@@ -34,7 +34,7 @@ def make_report(
     with it. Nothing is written.
     """
     arms = comparison.labelled(grouped(list({run.folder: run for run in runs}.values())))
-    is_mixed = len({arm.runs[0].data for arm in arms}) > 1
+    is_mixed = len({arm.runs[0].dataset for arm in arms}) > 1
     surroundings = Surroundings(others, data_dir, is_torchsummary, is_mixed)
     pairs = zip(arms, [None, *arms], strict=False)
     steps = tuple(make_step(number, arm, before, surroundings) for number, (arm, before) in enumerate(pairs, start=1))
