@@ -39,7 +39,6 @@ from mnist_tui.training import environment, estimate, session
 from mnist_tui.training import resume as resuming
 from mnist_tui.training.data import load
 
-
 LINE_WIDTH = 80
 """Columns of the line of an epoch."""
 
