@@ -43,10 +43,10 @@ def add_predictions(runs_dir: Path, labels: NDArray[np.uint8]) -> None:
         (folder / "run.json").write_text(json.dumps(record))
 
 
-def seconds(runs_dir: Path, name: str, data_dir: Path, repeats: int) -> float:
-    """The median time of the command."""
+def seconds(runs_dir: Path, name: str, data_dir: Path, repeats: int) -> tuple[float, float]:
+    """The median time of the command, and the processor time of each on average."""
     command = [sys.executable, "-m", "mnist_tui", "report", "*", "-o", str(runs_dir.parent / name), "--force"]
-    times = []
+    times, before = [], os.times()
     for _ in range(repeats):
         started = time.perf_counter()
         subprocess.run(
@@ -56,7 +56,9 @@ def seconds(runs_dir: Path, name: str, data_dir: Path, repeats: int) -> float:
             stderr=subprocess.DEVNULL,
         )
         times.append(time.perf_counter() - started)
-    return statistics.median(times)
+    after = os.times()
+    used = after.children_user + after.children_system - before.children_user - before.children_system
+    return statistics.median(times), used / repeats
 
 
 def main() -> None:
@@ -77,7 +79,8 @@ def main() -> None:
             make(runs_dir, args.runs)
             add_predictions(runs_dir, labels)
             for name in (f"{what}.md", f"{what}.html"):
-                print(f"{args.runs} runs, {name:<14} {seconds(runs_dir, name, args.data_dir, args.repeats):.2f} s")
+                time_taken, used = seconds(runs_dir, name, args.data_dir, args.repeats)
+                print(f"{args.runs} runs, {name:<14} {time_taken:.2f} s, {used:.2f} s of them on a processor")
 
 
 if __name__ == "__main__":

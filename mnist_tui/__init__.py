@@ -7,11 +7,11 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
 
     cli/        the command line: main.py (the typer app, the entry point); commands in start.py (`mnist-tui` alone,
                 --list, --batch), lab.py (opens the dashboard; watch), train.py, repro.py, lr_find.py, presets.py,
-                runs.py, notes.py, briefs.py, compare.py, leaderboard.py, report.py, export.py, import_logs.py,
-                analyse.py, explain.py (the coach's rules), classify.py, config.py, doctor.py; what they share in
-                arguments.py (options made from settings), specs.py (names of presets and runs), changes.py (--set),
-                parsing.py, completion.py, exit_code.py; headless.py, progress_table.py and watch.py (events as lines
-                or JSON)
+                own_module.py (`show FILE.py:CLASS`), runs.py, notes.py, import_logs.py, export.py, briefs.py,
+                compare.py, leaderboard.py, report.py, analyse.py, explain.py (the coach's rules), classify.py,
+                config.py, doctor.py; what they share in arguments.py (options made from settings), specs.py (names of
+                presets and runs), changes.py (--set), parsing.py, completion.py, exit_code.py; headless.py,
+                progress_table.py and watch.py (events as lines or JSON)
     tui/        the dashboard: request.py (what it is opened with), app.py and its modes (modes.py); runner.py, the
                 thread that trains; how it ends (shutdown.py, supervisor.py); what all screens share: messages.py,
                 background.py (a worker thread), dialogs.py, help.py, keys.py, key_bar.py, text_field.py, status.py,
@@ -23,7 +23,8 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 followed_brief.py, lines.py; for the worker thread jobs.py and brief_reader.py; panes.py folds; a file
                 for each pane and dialog
       runs/     screen.py, the table of all run folders and details of one; run_screen.py, the views of an opened run
-      compare/  screen.py and overlay.py, the curves of several runs
+      compare/  screen.py and its views: overlay.py, the curves of several runs, and report.py beside them;
+                leaderboard_view.py and front_plot.py
       analyse/  screen.py and the views of one run or two: matrix.py and class_scores.py, pictures.py and gallery.py,
                 inside_view.py and inside.py (a network from the inside), texts.py, jobs.py
       draw/     screen.py, canvas.py (mouse and keys), answers_view.py, jobs.py
@@ -33,31 +34,39 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 preload.py, in_order.py
     report/     runs as a report to hand in: gather.py makes the data of model.py from runs (steps.py, changes.py,
                 notes.py, predictions.py, epoch_log.py, commands.py, measurements.py), render.py its text by templates/
-                (prose.py: what people wrote), writer.py its files; figures.py in curves_svg.py and confusion_svg.py
-                (svg.py and svg_chart.py draw them), images_png.py
+                (prose.py: what people wrote), writer.py its files; brief_section.py, front_section.py; figures.py in
+                curves_svg.py, leaderboard_svg.py and confusion_svg.py (svg.py and svg_chart.py draw them),
+                images_png.py
     export/     a run in the formats of other programs: formats.py (the registry), write.py; onnx_model.py,
                 torch_program.py (torch.export), weights.py, history_csv.py, event_file.py (TensorBoard); a script of
                 its own: script.py and its template, script_layers.py, script_recipe.py, source.py (the layout)
-    import_logs/  logs of other programs as runs
+    import_logs/  logs of other programs as runs: sources.py and notebook.py (what is read), terminal_text.py,
+                readings.py and quantities.py (what a line tells); forms.py, the registry of text_form.py,
+                keras_form.py, table_form.py and tensorboard_form.py; trainings.py, epoch_rows.py (units, and what was
+                measured on what); import_file.py, all of it for one file
     training/   from a spec to a trained network; only here is torch used. session.py (a run from end to end), resume.py
                 (resume, extend), reproduce.py, loop.py (the generator of events), state.py (a training between two
                 steps), step.py, evaluation.py, checkpoint.py; batches.py, augment.py, data.py, download.py; build.py
                 and composite_modules.py (networks); environment.py, estimate.py; fusion.py, batch_norm.py and
                 flat_parameters.py make it fast; lr_finder.py; for screens: preview.py, warm_up.py, predict.py,
                 classify.py (drawn digits), activations.py (layer outputs, class maps)
+      own_module/  a process that runs a user's file: load.py, layer_table.py (hooks), chain.py (torch.fx) and
+                layer_calls.py (as a preset)
     analysis/   what saved runs say: comparison.py, statistics.py, run_diff.py (two runs); saved_predictions.py,
                 confusion.py, mistakes.py, label_errors.py, calibration.py, run_analysis.py (all of it for one run); as
                 text: tables.py, markdown.py, analysis_report.py, plots.py, text_images.py; brief_progress.py and
-                brief_text.py (which run reaches which step of a course brief); for drawings: axes.py (limits, ticks),
-                palette.py (colours, markers)
+                brief_text.py (which run reaches which step of a course brief); leaderboard.py, its leaderboard_text.py
+                and leaderboard_scale.py (how it is drawn); for drawings: axes.py (limits, ticks), palette.py (colours,
+                markers)
       coach/    what to change: rules.py (the registry) over curves.py, rates.py, network.py, target.py;
                 evidence.py and edits.py (what a rule gets and what it suggests)
     runs/       events.py and metrics.py (what happens in a run, and the registry of its numbers), control.py (stop,
                 pause, another rate); on disk: storage.py (the writer), history.py, annotations.py (notes, tags),
                 lock.py, reader.py, record.py and spec_text.py (a run as facts), index.py (the scan of a runs
                 directory), names.py (ends of names), reproduction.py (a run and its repetition), follow.py (a run of
-                another process), trash.py, archive.py; in tables: columns.py, filters.py and
-                filter_syntax.py, sparkline.py, verdict.py; lr_range.py (events of the learning-rate finder)
+                another process), trash.py, archive.py, imported.py (the log of another program as a run); in tables:
+                columns.py, filters.py and filter_syntax.py, sparkline.py, verdict.py; lr_range.py (events of the
+                learning-rate finder)
     settings/   model.py (type, default and help of each setting), settings.py (files, environment, and where a value
                 comes from), last_used.py
     spec/       what a person may write: calls.py (one PyTorch call as data), catalog.py (optimizers, schedulers,

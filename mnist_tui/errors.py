@@ -15,6 +15,8 @@
         EditorError                    $VISUAL or $EDITOR
         ReportError                    a report's template, or the file it goes to
         ImageError                     a drawn or photographed digit
+        LogError                       the log of another program
+        ModuleError                    a user's own nn.Module
       MachineError                  3  this machine lacks something; another try may help
         FileError                      a file cannot be read
         DataError                      the data set
@@ -145,6 +147,14 @@ class ReportError(InputError):
 
 class ImageError(InputError):
     """An image without a digit, or one that cannot be read as an image; the message says what to do."""
+
+
+class LogError(InputError):
+    """The log of another program in which no epoch is understood; the message says why and what to do."""
+
+
+class ModuleError(InputError):
+    """A user's own nn.Module that cannot be made or run; the message names their file and line."""
 
 
 class FileError(MachineError, ValueError):

@@ -70,7 +70,7 @@ def fitted(text: str, width: int, is_right: bool = False) -> str:
 
 
 _SIGNS = {"±": "+", "×": "x", "→": ">", "…": "~", "–": "-", "−": "-", "°": " ", "²": "2", "✓": "+", "✗": "!"}
-_ASCII = str.maketrans(_SIGNS | dict(zip("▁▂▃▄▅▆▇█┌┐└┘─│┤┬", ".:-=+*#@++++-||+", strict=True)))
+_ASCII = str.maketrans(_SIGNS | dict(zip("▁▂▃▄▅▆▇█┌┐└┘─│┤┬├┴┼┃", ".:-=+*#@++++-||+|++I", strict=True)))
 
 
 def in_ascii(text: str) -> str:

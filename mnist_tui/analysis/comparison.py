@@ -4,6 +4,7 @@ An arm is one run, or several seeds of one recipe; repeats of a seed count as on
 scipy's.
 """
 
+from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
@@ -37,6 +38,11 @@ class Arm:
     """One run for each observation."""
     repeats: tuple[Run, ...] = ()
     """Older runs that those in `runs` repeat; they are not counted."""
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether it is the log of another program, which is shown beside the others but not judged with them."""
+        return self.runs[0].is_imported
 
     def values(self, measure: Measure) -> list[float]:
         """The accuracies of its runs, as fractions; runs without one are left out."""
@@ -75,10 +81,8 @@ def value_of(run: Run, measure: Measure) -> float | None:
 def labelled(groups: Sequence[Sequence[Run]]) -> list[Arm]:
     """Arms with distinct labels: the name, the seed of a single run, and the end of the folder's name where needed."""
     arms = [_arm(runs) for runs in groups]
-    labels = [arm.label for arm in arms]
-    return [
-        replace(arm, label=f"{arm.label} {arm.runs[0].id[-4:]}") if labels.count(arm.label) > 1 else arm for arm in arms
-    ]
+    count = Counter(arm.label for arm in arms)
+    return [replace(arm, label=f"{arm.label} {arm.runs[0].id[-4:]}") if count[arm.label] > 1 else arm for arm in arms]
 
 
 def _arm(runs: Sequence[Run]) -> Arm:
@@ -92,19 +96,23 @@ def _label(runs: Sequence[Run]) -> str:
 
 
 def refusals(arms: Sequence[Arm], measure: Measure) -> list[str]:
-    """The reasons why arms must not be compared, a sentence each; [] where they may be."""
+    """The reasons why arms must not be compared, a sentence each; [] where they may be.
+
+    An imported log is never a reason: it is shown beside the others, and `compare` says why it is not judged.
+    """
     reasons = []
     runs = [run for arm in arms for run in arm.runs]
     for run in runs:
         if not run.is_run:
             reasons.append(f"{run.id}: {run.state}: {run.reason}")
-        elif value_of(run, measure) is None:
+        elif value_of(run, measure) is None and not run.is_imported:
             reasons.append(f"{run.id} has no {MEASURES[measure]}: {run.epochs} epochs are done")
     reasons += _find_shared_runs(arms)
     if reasons:
         return list(dict.fromkeys(reasons))
-    first, *others = [arm.runs[0] for arm in arms]  # The seeds of an arm are all alike in this.
-    for run in others:
+    runs = [arm.runs[0] for arm in arms if not arm.is_imported]  # The seeds of an arm are all alike in this.
+    for run in runs[1:]:
+        first = runs[0]
         if run.data != first.data:
             reasons.append(
                 f"{_data(first)} and {_data(run)}: other images give other accuracies; they are not compared"
@@ -164,7 +172,7 @@ def compare(arms: Sequence[Arm], measure: Measure) -> list[Verdict]:
 
 
 def _run_test(first: Arm, second: Arm, measure: Measure) -> Paired | Unpaired | None:
-    if is_repeat(first, second):
+    if is_repeat(first, second) or first.is_imported or second.is_imported:
         return None
     if len(first.runs) == len(second.runs) == 1:
         return paired(first.runs[0], second.runs[0]) if measure == "best" else None
@@ -207,6 +215,8 @@ def _verdict(
             sentence, better = _paired_words(first, second, test, p or 0.0)
         case Unpaired():
             sentence, better = _unpaired_words(first, second, test, p, measure)
+        case _ if first.is_imported or second.is_imported:
+            sentence, better = _imported_words(first, second, measure), None
         case _ if is_repeat(first, second):
             sentence, better = _repeat_words(first, second), None
         case _:
@@ -264,6 +274,14 @@ def _repeat_words(first: Arm, second: Arm) -> str:
 def _numbers(row: EpochEnded) -> Hashable:
     """The values of a row but for its timings, to compare repeats by."""
     return tuple((name, repr(value)) for name, value in asdict(row).items() if name not in TIMINGS)
+
+
+def _imported_words(first: Arm, second: Arm, measure: Measure) -> str:
+    """A sentence on a pair with an imported log: both accuracies, and why they are not judged."""
+    means = " and ".join(f"{_percent(arm.mean(measure))} of {arm.label}" for arm in (second, first))
+    logs = {arm.label: arm.runs[0].measured_on for arm in (first, second) if arm.is_imported}
+    measured = "; ".join(f"{label} was measured on {words or 'unknown images'}" for label, words in logs.items())
+    return f"Not judged: {means}; {measured}, by another program."
 
 
 def _untested_words(first: Arm, second: Arm, measure: Measure) -> str:

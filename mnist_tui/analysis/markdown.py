@@ -3,8 +3,9 @@
 import re
 from collections.abc import Sequence
 
-from mnist_tui.analysis import tables
+from mnist_tui.analysis import leaderboard_text, tables
 from mnist_tui.analysis.comparison import Arm, Measure
+from mnist_tui.analysis.leaderboard import Leaderboard
 from mnist_tui.errors import StorageError
 from mnist_tui.runs import columns, verdict
 from mnist_tui.runs.annotations import read_notes
@@ -44,7 +45,7 @@ def table(rows: Sequence[Sequence[str]], is_right: Sequence[bool]) -> list[str]:
 def run_lines(runs: Sequence[Run]) -> list[str]:
     """A run with its epochs, or several seeds of one recipe with the results of each."""
     run, is_one = runs[0], len(runs) == 1
-    which = columns.seed_words(runs) if not is_one else "" if run.seed is None else f"seed {run.seed}"
+    which = columns.seed_words(runs)
     facts = [*_recipe_facts(run), *(_result_facts(run) if is_one else _mean_facts(runs)), ("data", _data(run))]
     bullets = [f"- {name}: {text}" for name, text in facts if text]
     body = [*_analysis(run), *epoch_lines(run.rows, run.best_epoch)] if is_one else _seed_lines(runs)
@@ -75,10 +76,11 @@ def _result_facts(run: Run) -> list[tuple[str, str]]:
     judged = f"; {verdict.in_words(parts, run.epochs).replace('_', ' ')}" if parts else ""
     best, last = run.best_accuracy, run.last_accuracy
     on = "the test set" if run.chosen_by == "test" else "validation images"
+    tested = plain(run.measured_on or "unknown images") if run.is_imported else "the test set"
     return [
         ("result", f"{run.state}{f' ({plain(run.reason)})' if run.state != 'completed' else ''}{judged}"),
-        ("best", "" if best is None else f"{best:.2%} on the test set in epoch {run.best_epoch}, chosen on {on}"),
-        ("last", "" if last is None else f"{last:.2%} on the test set in epoch {run.epochs}"),
+        ("best", "" if best is None else f"{best:.2%} on {tested} in epoch {run.best_epoch}, chosen on {on}"),
+        ("last", "" if last is None else f"{last:.2%} on {tested} in epoch {run.last.get('epoch')}"),
         ("folder", code(run.id)),
     ]
 
@@ -90,6 +92,8 @@ def _mean_facts(runs: Sequence[Run]) -> list[tuple[str, str]]:
 
 
 def _data(run: Run) -> str:
+    if run.is_imported:
+        return columns.NOT_JUDGED
     name, _, images = run.data
     tested = f", {images:,} test images" if images else ""
     return f"{plain(name or 'unknown')}{tested}" + ("" if name == "mnist" else f" ({columns.NOT_MNIST})")
@@ -121,6 +125,14 @@ def _seed(run: Run) -> int:
 
 
 # --- comparisons ---
+
+
+def leaderboard_lines(board: Leaderboard, has_published: bool = False) -> list[str]:
+    """The leaderboard: the table, the published figures on request, then what is ranked and what is not."""
+    rows = table(leaderboard_text.rows(board), leaderboard_text.IS_RIGHT) if board.entries else []
+    if has_published and board.published:
+        rows += ["", *table(leaderboard_text.published_rows(board), leaderboard_text.PUBLISHED_IS_RIGHT)]
+    return [*rows, "", *(f"- {plain(sentence)}" for sentence in leaderboard_text.sentences(board))]
 
 
 def comparison_lines(arms: Sequence[Arm], sentences: Sequence[str], measure: Measure) -> list[str]:

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Mapping, Sequence
 
+from mnist_tui.analysis import leaderboard_scale as scale
+from mnist_tui.analysis.leaderboard import BUDGETS, Leaderboard
 from mnist_tui.text import in_ascii
 
 SETTLED = 0.25
@@ -74,6 +76,37 @@ def range_test_plot(
     ticks = list(range(math.ceil(exponents[0] - 1e-9), math.floor(exponents[-1] + 1e-9) + 1))
     plotext.xticks(ticks, [f"{10.0**tick:g}" for tick in ticks])
     return _figure_lines(ascii_only)
+
+
+def leaderboard_plot(board: Leaderboard, width: int, height: int, ascii_only: bool) -> list[str]:
+    """The lines of a plot of test accuracy over the number of parameters, and above it what its signs are.
+
+    A line joins the recipes on the front, upright bars are 95% intervals. Both axes are logarithmic, of accuracies the
+    error is; a published figure below the plot is marked at its lower edge.
+    """
+    import plotext
+
+    shown = scale.window(board)
+    _begin_figure("test accuracy, %", "parameters", width, height)
+    plotext.xlim(shown.low_x, shown.high_x)
+    plotext.ylim(shown.low_y, shown.high_y)
+    for budget in BUDGETS:
+        plotext.vline(math.log10(budget))
+    for target in board.targets:
+        plotext.hline(scale.height(target))
+    if corners := scale.front_line(board):
+        plotext.plot(*zip(*corners, strict=True), marker="." if ascii_only else "braille")
+    for entry in board.entries:
+        if entry.interval:
+            plotext.plot([math.log10(entry.parameters)] * 2, [scale.height(end) for end in entry.interval], marker="┃")
+    for point in scale.points(board):
+        sign = scale.SIGNS[point.kind] if point.y >= shown.low_y else scale.BELOW
+        plotext.scatter([point.x], [max(point.y, shown.low_y)], marker=sign[ascii_only])
+    parameters = shown.parameter_ticks(8)
+    plotext.xticks([math.log10(tick) for tick in parameters], [scale.thousands(tick) for tick in parameters])
+    accuracies = sorted({*board.targets, *shown.accuracy_ticks(8)})
+    plotext.yticks([scale.height(tick) for tick in accuracies], [scale.percent(tick) for tick in accuracies])
+    return [scale.legend(board, ascii_only), *_figure_lines(ascii_only)]
 
 
 def _begin_figure(title: str, xlabel: str, width: int, height: int) -> None:

@@ -16,6 +16,7 @@ from mnist_tui.analysis.mistakes import ImagePrediction, mistakes
 from mnist_tui.analysis.saved_predictions import SavedPredictions, read_predictions
 from mnist_tui.analysis.statistics import Paired
 from mnist_tui.errors import RunError
+from mnist_tui.runs.reader import check_has_network
 from mnist_tui.runs.record import Run
 
 
@@ -70,6 +71,7 @@ def analyse(run: Run, seeds: Sequence[Run] = ()) -> RunAnalysis:
     """
     if not run.is_run:
         raise RunError(f"{run.folder}: {run.state}: {run.reason}")
+    check_has_network(run)
     predictions = read_predictions(run.folder)
     matrix = confusion.confusion_matrix(predictions)
     is_mnist = label_errors.is_mnist_test_set(run.dataset, predictions)

@@ -30,7 +30,12 @@ class Difference:
 
 
 def settings(run: Run) -> dict[str, str]:
-    """The settings of a run by name, its layers left out: the recipe with every argument of its calls, and the seed."""
+    """The settings of a run by name, its layers left out: the recipe with every argument of its calls, and the seed.
+
+    {} for an imported log, which holds none.
+    """
+    if run.is_imported:
+        return {}
     return {**_settings(_recipe(run), run.knobs), SEED: _text(run.seed)}
 
 
@@ -52,6 +57,8 @@ def _settings(recipe: Recipe, knobs: Knobs) -> dict[str, str]:
 
 def provenance(run: Run) -> dict[str, str]:
     """What may change a result without being a setting, by name: data, device, threads, versions, rates set by hand."""
+    if run.is_imported:
+        return {}
     values = {name: _text(run.record.get(name)) for name in ("device_name", "threads", "extends")}
     values |= {f"version of {name}": _text(value) for name, value in run.part("versions").items() if name in VERSIONS}
     values["data"] = f"{run.dataset or '-'} {(run.data[1] or '')[:8]}".strip()
@@ -60,19 +67,25 @@ def provenance(run: Run) -> dict[str, str]:
 
 
 def differing(runs: Sequence[Run], with_seed: bool = True) -> list[Difference]:
-    """The settings that differ between runs, then what differs in their provenance."""
+    """The settings that differ between runs, then what differs in their provenance.
+
+    An imported log, which holds neither, differs in nothing; its values are "-".
+    """
     differences: list[Difference] = []
     for read in (settings, provenance):
         each = [read(run) for run in runs]
         for name in dict.fromkeys(name for values in each for name in values):
             values = tuple(one.get(name, "-") for one in each)
-            if len(set(values)) > 1 and (with_seed or name != SEED):
+            known = {value for value, run in zip(values, runs, strict=True) if not run.is_imported}
+            if len(known) > 1 and (with_seed or name != SEED):
                 differences.append(Difference(name, values))
     return differences
 
 
 def layer_differences(before: Run, after: Run) -> list[Change]:
-    """The layers of two runs, aligned; [] where they are all the same."""
+    """The layers of two runs, aligned; [] where they are all the same, and for an imported log, which holds none."""
+    if before.is_imported or after.is_imported:
+        return []
     changes = layer_changes(before.layers, after.layers)
     return changes if any(change.kind != "same" for change in changes) else []
 
@@ -132,9 +145,12 @@ def _edits(before: str, after: str) -> int:
 def nearest(run: Run, runs: Sequence[Run]) -> Run | None:
     """The earlier run that differs least, the newest of equals; None where there is no earlier one.
 
-    Runs of the same settings with another seed are skipped, since nothing was changed there.
+    Runs of the same settings with another seed are skipped, since nothing was changed there, and so are imported logs,
+    which hold no settings.
     """
-    earlier = (other for other in runs if other.is_run and other.created < run.created)
+    if run.is_imported:
+        return None
+    earlier = (other for other in runs if other.is_run and not other.is_imported and other.created < run.created)
     by_distance = [(distance(other, run), other) for other in sorted(earlier, key=_created, reverse=True)]
     return min((pair for pair in by_distance if pair[0]), key=lambda pair: pair[0], default=(0, None))[1]
 

@@ -22,7 +22,7 @@ from mnist_tui.runs import metrics
 from mnist_tui.runs.columns import Column
 from mnist_tui.runs.events import EpochEnded
 from mnist_tui.runs.index import repeats
-from mnist_tui.runs.record import Run
+from mnist_tui.runs.record import IMPORTED, Run
 from mnist_tui.table import aligned
 from mnist_tui.text import clean, clean_line
 
@@ -46,13 +46,31 @@ def details(
     facts = [(column.heading, column.of([run])) for column in columns if column.key != "curve"]
     if newer := repeats(runs).get(run.id):
         facts.append(("not counted", f"{newer} repeats it: same recipe, seed, data, device and versions"))
+    facts += import_facts(run)
     lines = [f"{heading:<14} {text}" for heading, text in facts if text not in ("", "-")]
-    coach = ["", *(clean_line(line) for line in advice_lines(advice))] if run.is_run else []
+    has_advice = run.is_run and not run.is_imported
+    coach = ["", *(clean_line(line) for line in advice_lines(advice))] if has_advice else []
     return [*lines, "", *changes(run, runs), "", *epoch_lines(run), *coach, "", clean(notes, 65_536).rstrip()]
+
+
+def import_facts(run: Run) -> list[tuple[str, str]]:
+    """What is known of how an imported log was read: names and texts; [] for another run."""
+    facts = run.part(IMPORTED) if run.is_imported else {}
+    remarks = facts.get("remarks")
+    misread, lines = (facts.get(name) for name in ("not_understood", "lines"))
+    texts = [("train figures", facts.get("train_figures"))]
+    texts += [("remark", remark) for remark in (remarks if isinstance(remarks, list) else [])]
+    if isinstance(misread, int) and isinstance(lines, int) and misread:
+        texts.append(
+            ("misread", f"{misread:,} of {lines:,} lines in the file look like epochs but were not understood")
+        )
+    return [(name, clean_line(text, 300)) for name, text in texts if isinstance(text, str)]
 
 
 def changes(run: Run, runs: Sequence[Run]) -> list[str]:
     """The changes against the nearest earlier run, a line each."""
+    if run.is_imported:
+        return ["changes: an imported log holds no settings to compare"]
     earlier_run = nearest(run, runs)
     if earlier_run is None:
         return ["changes: no earlier run to compare with"]
@@ -60,12 +78,12 @@ def changes(run: Run, runs: Sequence[Run]) -> list[str]:
     return [f"changes against {earlier_run.id}:", *(f"  {clean_line(line, 300)}" for line in words)]
 
 
-EPOCH_KEYS = ("run", *(field.name for field in fields(EpochEnded)))
+EPOCH_KEYS = ("run", *(field.name for field in fields(EpochEnded) if field.name != "unknown"))
 """The keys of `epoch_records`."""
 
 
 def epoch_records(run: Run) -> list[dict[str, Any]]:
-    """The epochs of a run, a record each: the run's id, and every field of `EpochEnded`."""
+    """The epochs of a run, a record each: the run's id, and the numbers of `EpochEnded`."""
     return [{"run": run.id, **asdict(row)} for row in run.rows]
 
 
@@ -92,16 +110,24 @@ def comparison_table(arms: Sequence[Arm], measure: Measure) -> list[list[str]]:
     """Results, a column for each arm: a heading row, then a row for each fact; the judged measure is marked with >."""
     rows = [["", *(arm.label for arm in arms)]]
     rows.append(["seeds", *(_seeds(arm) for arm in arms)])
-    rows.append(["parameters", *(f"{arm.runs[0].parameters or 0:,}" for arm in arms)])
+    rows.append(["parameters", *(_parameters(arm.runs[0]) for arm in arms)])
     for each, words in SHORT.items():
         mark = "> " if each == measure else "  "
         rows.append([f"{mark}{words}", *(_mean(arm, each) for arm in arms)])
         rows.append(["    95% interval", *(_interval(arm, each) for arm in arms)])
     rows.append(["train − test gap", *(_gap(arm) for arm in arms)])
+    if any(arm.is_imported for arm in arms):
+        rows.append(["measured on", *(arm.runs[0].measured_on or "-" for arm in arms)])
     return rows
 
 
+def _parameters(run: Run) -> str:
+    return "-" if run.parameters is None else f"{run.parameters:,}"
+
+
 def _seeds(arm: Arm) -> str:
+    if arm.is_imported:
+        return "-"
     count = len(arm.repeats)
     return f"{len(arm.runs)}" + (f" (+{count} repeat{'s' if count > 1 else ''} not counted)" if count else "")
 

@@ -94,7 +94,8 @@ def _runs(named: Sequence[str] | None, runs_dir: Path) -> list[Run]:
     """The named runs, each once, or the newest that has finished an epoch; raises `RunError`."""
     if named:
         return list({run.folder: run for run in (find_run(name, runs_dir) for name in named)}.values())
-    newest = next((run for run in map(read_run, newest_first(runs_dir)) if run.is_run and run.best_epoch), None)
+    saved = (run for run in map(read_run, newest_first(runs_dir)) if run.is_run and not run.is_imported)
+    newest = next((run for run in saved if run.best_epoch), None)
     if newest is None:
         raise RunError(f"{runs_dir}: no run in it has finished an epoch; train one, or name one with --run")
     return [newest]

@@ -103,12 +103,23 @@ def _arm(named: str, runs_dir: Path, runs: Sequence[Run]) -> list[Run]:
             check_readable(run)
             return [run]
     completed = [run for run in chosen if run.state == "completed"]
+    if not completed and (logs := [run for run in chosen if run.is_imported]):
+        return [_one_log(named, logs)]
     if not completed:
         raise RunError(_unfinished(named, chosen))
     groups = grouped(completed)
     if len(groups) > 1:
         raise RunError(_ambiguous(named, groups))
     return groups[0]
+
+
+def _one_log(named: str, logs: Sequence[Run]) -> Run:
+    """The newest imported log of a name; raises `RunError` where logs of several names are chosen."""
+    names = sorted({run.name for run in logs})
+    if len(names) > 1:
+        which = ", ".join(clean_line(name, 60) for name in names[:4])
+        raise RunError(f"{clean_line(named, 100)}: {len(logs)} imported logs are chosen ({which}); name one")
+    return logs[0]
 
 
 def _unfinished(named: str, runs: Sequence[Run]) -> str:

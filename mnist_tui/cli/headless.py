@@ -39,6 +39,8 @@ from mnist_tui.training import environment, estimate, session
 from mnist_tui.training import resume as resuming
 from mnist_tui.training.data import load
 
+LINE_WIDTH = 80
+"""Columns of the line of an epoch."""
 MAX_NAME = 16
 """Cells for a preset's name in the table of several runs."""
 
@@ -268,7 +270,8 @@ class FollowedRun:
                 text = f"learning rate {rate:g} from here on, set from another terminal"
                 output.talk(self._labelled(text), always=True)
             case EpochEnded() if not output.as_json:
-                output.data(self._labelled(epoch_line(event, self.epochs), "  "))
+                width = LINE_WIDTH - len(self._labelled("", "  "))
+                output.data(self._labelled(epoch_line(event, self.epochs, width), "  "))
             case RunEnded():
                 self.ended = event
                 self._show_end(event, output)
@@ -323,8 +326,8 @@ def _is_resumed(event: RunStarted) -> bool:
     return bool(event.epochs_done or event.steps_done)
 
 
-def epoch_line(row: EpochEnded, epochs: int) -> str:
-    """An epoch on one line of at most 80 columns."""
+def epoch_line(row: EpochEnded, epochs: int, width: int = LINE_WIDTH) -> str:
+    """An epoch on one line of at most `width` columns."""
     text = metrics.texts(row)
     has_val = row.val_accuracy is not None
     # Beside a validation accuracy there is no room for the test loss; the history has it.
@@ -336,7 +339,7 @@ def epoch_line(row: EpochEnded, epochs: int) -> str:
         f"lr {text['learning_rate']}",
         f"{row.seconds:.1f} s" if row.seconds < 100 else f"{row.seconds:.0f} s",
     ]
-    while len(line := "  ".join(parts)) > 80:
+    while len(line := "  ".join(parts)) > width and len(parts) > 1:
         parts.pop()  # The history has it.
     return line
 

@@ -20,7 +20,9 @@ from mnist_tui.cli import (
     doctor,
     explain,
     export,
+    import_logs,
     lab,
+    leaderboard,
     lr_find,
     notes,
     presets,
@@ -34,7 +36,7 @@ from mnist_tui.cli.exit_code import exit_code_of
 from mnist_tui.cli.parsing import GroupCommand, MainCommand
 
 GROUPS = (
-    *(presets, lr_find, train, repro, lab, runs, notes, export, compare, report, briefs),
+    *(presets, lr_find, train, repro, lab, runs, notes, export, import_logs, compare, leaderboard, report, briefs),
     *(analyse, explain, classify, doctor),
 )
 """Modules with commands, in the order of the help."""

@@ -5,15 +5,27 @@ from typing import Annotated, Any
 
 import typer
 
-from mnist_tui.cli.arguments import AsJson, Changes, Given, Models, SpecName, examples, settings_with, takes_settings
+from mnist_tui.cli import own_module
+from mnist_tui.cli.arguments import (
+    RUN,
+    AsJson,
+    Changes,
+    Given,
+    Models,
+    examples,
+    refuse_empty_name,
+    settings_with,
+    takes_settings,
+)
 from mnist_tui.cli.changes import apply_changes, read_changes
+from mnist_tui.cli.completion import complete_runs_and_presets
 from mnist_tui.cli.formats import Format, json_text, print_table, record
 from mnist_tui.cli.specs import load_specs
 from mnist_tui.errors import UsageError
 from mnist_tui.spec import presets, summary
 from mnist_tui.spec.recipe import Target
 from mnist_tui.spec.run_spec import RunSpec
-from mnist_tui.text import clean
+from mnist_tui.text import clean, clean_line
 
 app = typer.Typer()
 
@@ -66,13 +78,28 @@ def _preset_record(spec: RunSpec) -> dict[str, Any]:
         "mnist-tui show my_net.toml --set width=16",
         "mnist-tui show iter5 --torchsummary",
         "mnist-tui show a17f",
+        "mnist-tui show model.py:Net             your own nn.Module, and as a preset where it is a chain",
+        "mnist-tui show model.py:Net --toml > my_net.toml",
     )
 )
 @takes_settings("runs_dir")
 def show(
-    name: SpecName,
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help=f"A preset, FILE.toml, FILE.py:CLASS, or {RUN}.",
+            autocompletion=complete_runs_and_presets,
+            callback=refuse_empty_name,
+            show_default=False,
+        ),
+    ],
     as_json: AsJson = False,
     torchsummary: Annotated[bool, typer.Option("--torchsummary", help="Print torchsummary's three columns.")] = False,
+    as_toml: Annotated[bool, typer.Option("--toml", help="Print the text of the preset file alone.")] = False,
+    input_shape: Annotated[
+        str | None, typer.Option("--input", metavar="CxHxW", help="The input of FILE.py:CLASS; without it 1x28x28.")
+    ] = None,
     changes: Changes = None,
     models: Models = None,
     *,
@@ -80,16 +107,28 @@ def show(
 ) -> int:
     """Print the layer table and the recipe of a preset, or of a run.
 
-    A mistake in a file is named with its line.
+    A mistake in a file is named with its line. FILE.py:CLASS is a torch.nn.Module of yours: your file is run, in a
+    process of its own.
     """
-    if as_json and torchsummary:
-        raise UsageError("--torchsummary is not allowed with --json")
+    forms = [
+        flag for flag, is_on in (("--torchsummary", torchsummary), ("--toml", as_toml), ("--json", as_json)) if is_on
+    ]
+    if len(forms) > 1:
+        raise UsageError(f"{forms[0]} is not allowed with {forms[1]}")
+    if own_module.is_named(name):
+        if torchsummary or changes or models:
+            raise UsageError(f"{clean_line(name, 60)}: --torchsummary, --set and --models are for presets")
+        return own_module.show(name, input_shape, as_json, as_toml)
+    if input_shape is not None:
+        raise UsageError("--input is for FILE.py:CLASS; a preset takes 1x28x28")
     specs = load_specs([name], models, settings_with(given).runs_dir)
     (spec,) = apply_changes(specs, read_changes(changes), models)
     if as_json:
         print(json_text(record(summary.as_json(spec))))
     elif torchsummary:
         print(summary.torchsummary(spec))
+    elif as_toml:
+        print(presets.as_toml(spec), end="")
     else:
         print_summary(spec)
     return 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mnist_tui.cli.arguments import Given, examples, refuse_empty_run, settings_with, takes_settings
-from mnist_tui.cli.completion import complete_runs_and_presets
+from mnist_tui.cli.completion import complete_briefs, complete_runs_and_presets
 from mnist_tui.cli.runs import read_index
 from mnist_tui.cli.specs import warn_of_run
 from mnist_tui.errors import ReportError, RunError, UsageError
@@ -36,6 +36,7 @@ MAX_UNWRITTEN = 10
         "mnist-tui report step1 step2 step3 step4    report.md, and its figures in report_files/",
         "mnist-tui report a17f b203 -o report.html   one HTML file with everything in it",
         "mnist-tui report 'iter* acc>99.4'           what a filter chooses, by time",
+        "mnist-tui report --brief steps              the run that reaches each step of a course brief",
         more="Target, result and analysis are in the notes of each run (mnist-tui note RUN), so that a report can be "
         "made again at any time. A report that was edited is not replaced without --force.",
     ),
@@ -43,7 +44,7 @@ MAX_UNWRITTEN = 10
 @takes_settings("runs_dir", "data_dir")
 def write_report(
     what: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="RUN|PRESET|FILTER",
             help="In the order of the report; of a preset or a filter its completed runs, by time.",
@@ -51,10 +52,18 @@ def write_report(
             callback=refuse_empty_run,
             show_default=False,
         ),
-    ],
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="FILE", help="A .md or .html file; report.md without it."),
+    ] = None,
+    brief: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Order the runs by the steps of a course brief; without RUN the run that reaches each, or the best.",
+            autocompletion=complete_briefs,
+        ),
     ] = None,
     title: Annotated[str, typer.Option(metavar="TEXT", help="The heading; the names of the runs without it.")] = "",
     form: Annotated[
@@ -76,8 +85,10 @@ def write_report(
     this machine.
     """
     from mnist_tui.report import writer
+    from mnist_tui.report.brief_section import chosen_for, in_order_of
     from mnist_tui.report.gather import make_report
     from mnist_tui.report.render import render
+    from mnist_tui.spec import briefs
 
     path, known = _destination(output, form)
     if why := writer.wrong_place(path):
@@ -88,8 +99,14 @@ def write_report(
     if "data_dir" in given and values.data_dir is not None:
         settings.check_data_dir("--data-dir", values.data_dir)
     index = read_index(values.runs_dir)
-    runs = [run for named in what for run in _chosen(named, values.runs_dir, index)]
-    report = make_report(runs, index, title, values.data_dir, torchsummary)
+    followed = briefs.load(brief) if brief is not None else None
+    runs = [run for named in what or () for run in _chosen(named, values.runs_dir, index)]
+    if followed is not None:
+        runs = in_order_of(followed, runs) if what else chosen_for(followed, index)
+    if not runs:
+        no_run = f"no run in {values.runs_dir} counts for the brief {clean_line(brief or '', 60)}; train one"
+        raise UsageError(no_run if brief else "RUN|PRESET|FILTER is missing; see mnist-tui report --help")
+    report = make_report(runs, index, title, values.data_dir, torchsummary, followed)
     writer.write(path, render(report, known, writer.figures_folder(path).name, template), force)
     print(path)
     for line in _unwritten_lines(report):

@@ -24,6 +24,7 @@ from mnist_tui.cli.formats import FormatOption, JsonOption, json_text, output_fo
 from mnist_tui.cli.parsing import WordsCommand
 from mnist_tui.errors import RunError, UsageError
 from mnist_tui.runs import annotations, columns, filters, trash
+from mnist_tui.runs.events import as_values
 from mnist_tui.runs.index import RunIndex, choose_name, find_readable, find_run, grouped, repeats
 from mnist_tui.runs.record import Run as SavedRun
 from mnist_tui.settings import settings
@@ -157,7 +158,7 @@ def show_run(
             notes = annotations.notes_text(saved.folder) if saved.is_run else ""
             print("\n".join(tables.details(saved, runs, columns.ALL, rules.advise_on(saved, runs), notes)))
     if has_plot:
-        print_plot({f"{saved.name} s{saved.seed}": saved.accuracies})
+        print_plot({saved.title: saved.accuracies})
     return 0
 
 
@@ -167,7 +168,7 @@ def _run_in_full(saved: SavedRun, runs: Sequence[SavedRun]) -> dict[str, Any]:
     from mnist_tui.analysis.coach import rules
 
     (values,) = _run_records([saved], repeats(runs))
-    more = {"changes": tables.changes(saved, runs), "epochs": [asdict(row) for row in saved.rows]}
+    more = {"changes": tables.changes(saved, runs), "epochs": [as_values(row) for row in saved.rows]}
     return values | more | {"coach": [asdict(each) for each in rules.advise_on(saved, runs)]}
 
 

@@ -20,12 +20,19 @@ MAX_LAYERS = 2
 """Up to so many changed layers are named, more are counted."""
 MAX_ITEM = 90
 """Characters of a change in the table."""
+UNKNOWN = "not known: one of the two has no network that can be read"
+"""Beside an imported log, and beside a run of another version."""
 NOT_SET = ("data", "learning rate changed by hand")
 """What nobody set and the table names all the same, since it decides whether results can be compared."""
 
 
 def changes(before: Arm, after: Arm) -> tuple[str, ...]:
-    """Every change, a line each; the seed counts where both are single runs."""
+    """Every change, a line each; () where the layers of one are not known.
+
+    The seed counts where both are single runs.
+    """
+    if not (before.runs[0].layers and after.runs[0].layers):
+        return ()
     lines = change_words(before.runs[0], after.runs[0], _with_seed(before, after))
     return tuple(clean_line(line, 300) for line in lines)
 
@@ -33,6 +40,8 @@ def changes(before: Arm, after: Arm) -> tuple[str, ...]:
 def summary(before: Arm, after: Arm) -> tuple[str, ...]:
     """The changes in a few words each, the layers first, at most `MAX_ITEMS` and how many more there are."""
     one, two = before.runs[0], after.runs[0]
+    if not (one.layers and two.layers):
+        return (UNKNOWN,)
     items = _layer_items(one, two)
     differences = differing([one, two], _with_seed(before, after))
     changed = {difference.name for difference in differences}

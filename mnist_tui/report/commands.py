@@ -17,10 +17,15 @@ NOT_COMPARED = ("seed", "eval_batch_size")
 
 
 def commands_of(runs: Sequence[Run]) -> tuple[str, ...]:
-    """A command for the seeds of a step that follow each other; () where the spec cannot be read."""
+    """A command for the seeds of a step that follow each other; () where no single one gives the run again.
+
+    That is where the spec cannot be read, and for a run that extends another one.
+    """
     spec, run = runs[0].spec, runs[0]
     if spec is None or run.seed is None or run.extends:
         return ()
+    if run.is_rate_changed:
+        return (f"mnist-tui repro {shlex.quote(run.id)}",)  # It repeats the changes.
     what = _preset_options(spec) or shlex.quote(run.id)
     seeds = sorted({each.seed for each in runs if each.seed is not None})
     return tuple(f"mnist-tui --batch {what} {part} {_machine(run)}".strip() for part in _seed_options(seeds))

@@ -10,7 +10,7 @@ from mnist_tui.analysis import axes
 from mnist_tui.analysis.comparison import Arm
 from mnist_tui.analysis.palette import COLOURS
 from mnist_tui.report import svg
-from mnist_tui.report.svg_chart import LINE, Axes, LegendEntry, clipped, draw_axes, draw_legend, legend_rows
+from mnist_tui.report.svg_chart import LINE, Axes, LegendEntry, clipped, draw_axes, draw_legend, labelled, legend_rows
 from mnist_tui.runs import metrics
 from mnist_tui.runs.metrics import CHARTS, ChartName, Metric
 from mnist_tui.text import fitted
@@ -27,6 +27,8 @@ MARKS = 22
 """At most so many markers on a line."""
 LOG_ROOM = 1.1
 """A logarithmic axis ends by this factor beyond its values."""
+ACCURACY_ROOM = 0.1
+"""Percentage points between the target and the edge."""
 LABEL = 40
 """Characters of a name in the legend."""
 
@@ -44,8 +46,14 @@ class _Line:
     has_marks: bool
     """Whether it has the arm's markers; its metric is then the main one of the chart."""
     points: Sequence[tuple[float, float]]
+    """Epoch and value; NaN where no run has a finite one, which interrupts the line."""
     band: Sequence[tuple[float, float, float]]
     """Epoch, lowest and highest value, where two seeds or more have the epoch."""
+
+    @property
+    def known(self) -> list[tuple[float, float]]:
+        """Its points that can be drawn."""
+        return [point for point in self.points if math.isfinite(point[1])]
 
     @property
     def style(self) -> str:
@@ -75,9 +83,10 @@ def curves_svg(arms: Sequence[Arm], chart: ChartName = "accuracy", target: float
     rows = legend_rows(_legend(lines, arms, goal), WIDTH - LEFT - RIGHT)
     top = 40 + LINE * len(rows)
     title = f"{chart.capitalize()} over the epochs"
-    root = svg.figure(title, _description(lines, arms, goal), WIDTH, top + PLOT_HEIGHT + BELOW)
+    height = top + PLOT_HEIGHT + BELOW if lines else 2 * LINE
+    root = svg.figure(title, _description(lines, arms, goal), WIDTH, height)
     if not lines:
-        svg.write(root, LEFT, top, "no epoch was finished", "f-muted")
+        svg.write(root, RIGHT, 1.2 * LINE, "no epoch was finished", "f-muted")
         return svg.as_text(root)
     draw_legend(root, rows, LEFT, 10)
     plot = _axes(lines, chart, goal, top)
@@ -91,7 +100,7 @@ def curves_svg(arms: Sequence[Arm], chart: ChartName = "accuracy", target: float
     for line in lines:
         _draw_line(inside, plot, line)
     for line in lines:
-        if line.has_marks or len(line.points) == 1:  # A line of one point is not seen.
+        if line.has_marks or len(line.known) == 1:  # A line of one point is not seen.
             _draw_marks(root, plot, line)
     return svg.as_text(root)
 
@@ -104,7 +113,7 @@ def _lines(arms: Sequence[Arm], chart: ChartName) -> list[_Line]:
     main = metrics.main_line(chart)
     beside = [each for each in metrics.lines_of(chart) if each is not main] if len(arms) <= MAX_ALL_LINES else []
     lines = [_line(arm, metric, color, main) for metric in (*beside, main) for color, arm in enumerate(arms)]
-    return [line for line in lines if line.points]
+    return [line for line in lines if line.known]
 
 
 def _line(arm: Arm, metric: Metric, color: int, main: Metric) -> _Line:
@@ -112,9 +121,9 @@ def _line(arm: Arm, metric: Metric, color: int, main: Metric) -> _Line:
     for run in arm.runs:
         for row in run.rows:
             if (value := metric.scaled(row)) is not None:
-                by_epoch.setdefault(row.epoch, []).append(value)
+                by_epoch.setdefault(row.epoch, []).extend([value] if math.isfinite(value) else [])
     values = sorted(by_epoch.items())
-    points = [(float(epoch), fmean(numbers)) for epoch, numbers in values]
+    points = [(float(epoch), fmean(numbers) if numbers else math.nan) for epoch, numbers in values]
     band = [(float(epoch), min(numbers), max(numbers)) for epoch, numbers in values if len(numbers) > 1]
     return _Line(arm, metric, color, metric is main, points, band)
 
@@ -125,6 +134,7 @@ def _axes(lines: Sequence[_Line], chart: ChartName, goal: float | None, top: flo
     ranges = [[y for _, low, high in line.band for y in (low, high)] for line in lines]
     low, high = axes.limits([*values, *ranges], is_log, goal, is_accuracy=chart == "accuracy")
     low, high = (low / LOG_ROOM, high * LOG_ROOM) if is_log else (low, high)
+    low = low if goal is None else min(low, goal - ACCURACY_ROOM)
     epochs = [x for line in lines for x, _ in line.points]
     # A single epoch needs an axis around it.
     first, last = (min(epochs), max(epochs)) if max(epochs) > min(epochs) else (min(epochs) - 1, max(epochs) + 1)
@@ -135,7 +145,8 @@ def _draw_axes(root: Element, plot: Axes, name: str) -> None:
     epochs = [tick for tick in axes.ticks(plot.low_x, plot.high_x, 10, False) if tick == int(tick)]
     if epochs and plot.x(epochs[0]) - plot.left > 24:
         epochs = [plot.low_x, *epochs]
-    draw_axes(root, plot, epochs, axes.ticks(plot.low_y, plot.high_y, 6, plot.log_y), "epoch", name)
+    values = axes.ticks(plot.low_y, plot.high_y, 6, plot.log_y)
+    draw_axes(root, plot, labelled(epochs), labelled(values, plot.log_y), "epoch", name)
 
 
 def _draw_band(parent: Element, plot: Axes, line: _Line) -> None:
@@ -206,7 +217,7 @@ def _description(lines: Sequence[_Line], arms: Sequence[Arm], goal: float | None
 
 
 def _sentence(line: _Line) -> str:
-    (first, start), (last, end) = line.points[0], line.points[-1]
+    (first, start), (last, end) = line.known[0], line.known[-1]
     text = f"{_name(line)}: {_value(line, start)} in epoch {first:g}, {_value(line, end)} in epoch {last:g}"
     best = _best(line)
     return text + (f", {_value(line, best[1])} in the best epoch, {best[0]:g}." if best else ".")

@@ -4,7 +4,7 @@ from collections.abc import Hashable, Sequence
 
 from mnist_tui.analysis.comparison import Arm
 from mnist_tui.report.model import Measurement
-from mnist_tui.runs.columns import NOT_MNIST
+from mnist_tui.runs.columns import data_warning
 from mnist_tui.runs.record import Run
 from mnist_tui.text import clean_line
 
@@ -22,11 +22,14 @@ def _facts(run: Run) -> tuple[str, str, str, str]:
     threads = run.record.get("threads")
     device = f"{run.device or 'unknown'}{f', {threads} threads' if isinstance(threads, int) else ''}"
     versions = ", ".join(f"{name} {version}" for name, version in run.part("versions").items())
-    facts = (_data(run), f"{run.chosen_by} images", device.replace(" 1 threads", " 1 thread"), versions or "unknown")
+    chosen_on = "unknown" if run.is_imported else f"{run.chosen_by} images"
+    facts = (_data(run), chosen_on, device.replace(" 1 threads", " 1 thread"), versions or "unknown")
     return tuple(clean_line(fact, 300) for fact in facts)  # type: ignore[return-value]
 
 
 def _data(run: Run) -> str:
+    if run.is_imported:
+        return f"{run.measured_on or 'unknown'} (imported log)"
     name, sha, test_images = run.data
     parts = [
         (run.part("dataset").get("train_images"), "training"),
@@ -53,20 +56,31 @@ def number_ranges(numbers: Sequence[int]) -> str:
 def comparison_remarks(arms: Sequence[Arm]) -> tuple[str, ...]:
     """Why accuracies must not be compared, with those of other steps or of others; () where all may be."""
     runs = [arm.runs[0] for arm in arms]
-    names = sorted({run.dataset or "unknown data" for run in runs})
+    data = _steps_by([_images(run) for run in runs])
+    chosen = _steps_by(["" if run.is_imported else run.chosen_by for run in runs])
+    chosen = [steps for steps in chosen if not runs[steps[0] - 1].is_imported]
     remarks = []
-    if "mnist" not in names:
-        remarks.append(f"All of this was measured on {' and '.join(names)}, {NOT_MNIST}.")
-    if len(data := _steps_by([run.data for run in runs])) > 1:
-        where = [f"{runs[steps[0] - 1].dataset or 'unknown data'} ({_steps(steps)})" for steps in data]
-        remarks.append(f"Tested on different images, so their accuracies do not compare: {', '.join(where)}.")
-    if len(chosen := _steps_by([run.chosen_by for run in runs])) > 1:
+    if len(data) == 1 and runs[0].dataset != "mnist" and not runs[0].is_imported:
+        remarks.append(f"All of this was measured on {data_warning(runs[0])}.")
+    if len(data) > 1:
+        where = [f"{_data_name(runs[steps[0] - 1])} ({_steps(steps)})" for steps in data]
+        remarks.append(f"Not tested on the same images, so their accuracies do not compare: {', '.join(where)}.")
+    if len(chosen) > 1:
         where = [f"on {runs[steps[0] - 1].chosen_by} images ({_steps(steps)})" for steps in chosen]
         remarks.append(
             f"The best epochs were chosen {', '.join(where)}: choosing on the test images flatters; compare the last "
             "epochs."
         )
     return tuple(clean_line(remark) for remark in remarks)
+
+
+def _images(run: Run) -> Hashable:
+    """A key that is equal where two results can be compared; an imported log is like nothing else."""
+    return run.id if run.is_imported else run.data
+
+
+def _data_name(run: Run) -> str:
+    return "imported log" if run.is_imported else run.dataset or "unknown data"
 
 
 def _steps_by(keys: Sequence[Hashable]) -> list[list[int]]:

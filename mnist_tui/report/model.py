@@ -173,6 +173,42 @@ class Measurement:
 
 
 @dataclass(frozen=True)
+class BriefStep:
+    """A step of a course brief and the run of the report that reaches it, or comes nearest to it."""
+
+    number: int
+    name: str
+    asked: str
+    target: str
+    is_reached: bool
+    run: str
+    """Name and seed of the run; "" where no run counts for the brief."""
+    result: str
+    """Accuracy, parameters and epochs of the run, each with what it is short of."""
+
+
+@dataclass(frozen=True)
+class BriefSection:
+    """A course brief, and how far the runs of the report are with it."""
+
+    title: str
+    source: str
+    """Where the brief comes from; "" where it does not say."""
+    steps: tuple[BriefStep, ...]
+
+
+@dataclass(frozen=True)
+class FrontSection:
+    """The recipes of the report by parameters and accuracy."""
+
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    """A row for each recipe, the highest accuracy first; as many cells as `heads`."""
+    remarks: tuple[str, ...]
+    figure: Figure
+
+
+@dataclass(frozen=True)
 class Report:
     """A report on some runs."""
 
@@ -189,6 +225,10 @@ class Report:
     measurements: tuple[Measurement, ...]
     program: str
     """`mnist-tui 0.2.0`."""
+    brief: BriefSection | None = None
+    """None without --brief."""
+    front: FrontSection | None = None
+    """None where there are fewer than two recipes to rank."""
 
     @property
     def unwritten(self) -> tuple[tuple[Step, Note], ...]:

@@ -11,8 +11,6 @@ from mnist_tui.report.model import Predictions
 from mnist_tui.runs.record import Run
 from mnist_tui.text import clean_line
 
-IMPORTED = "imported"
-"""The state of a run that is the log of another program."""
 SHOWN = 16
 """Mistakes with a picture."""
 PAIRS = 5
@@ -24,7 +22,7 @@ Picture = tuple[bytes, str]
 
 def predictions_of(run: Run, data_dir: Path | None) -> tuple[Predictions | None, tuple[Picture, ...], tuple[str, ...]]:
     """What a run's best epoch predicts, the pictures of its worst mistakes, and why any of that is missing."""
-    if run.state == IMPORTED:
+    if run.is_imported:
         return None, (), ("the log of another program holds no predictions",)
     try:
         saved = read_predictions(run.folder)

@@ -23,7 +23,7 @@ from mnist_tui.report.model import Figure, Format, Rendered, Report
 from mnist_tui.text import clean_line, did_you_mean
 
 MAX_TEMPLATE = 2**20
-SECTIONS = ("evolution", "steps", "measurements", "reproduce")
+SECTIONS = ("brief", "evolution", "steps", "front", "measurements", "reproduce")
 """The parts of a report, in order. Each is a template in templates/md/ and one in templates/html/ of this name: a new
 section is its data in `Report`, two templates, and its name here."""
 

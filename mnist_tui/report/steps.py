@@ -13,15 +13,17 @@ from mnist_tui.report.commands import commands_of
 from mnist_tui.report.epoch_log import epoch_log
 from mnist_tui.report.model import Result, SeedResult, Step
 from mnist_tui.report.notes import notes_of, unreadable_notes
-from mnist_tui.report.predictions import IMPORTED, predictions_of
+from mnist_tui.report.predictions import predictions_of
 from mnist_tui.runs import columns
 from mnist_tui.runs.metrics import metric
-from mnist_tui.runs.record import Run
+from mnist_tui.runs.record import IMPORTED, Run
 from mnist_tui.runs.spec_text import finite_number
 from mnist_tui.spec import summary
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.text import clean_line
 
+DONE = ("completed", IMPORTED)
+"""The states of runs that need no remark on how they ended."""
 _percent, _points = metric("test_accuracy").text, metric("gap").text
 
 
@@ -122,12 +124,12 @@ def _seed_result(run: Run) -> SeedResult:
 def _remarks(arm: Arm, is_mixed: bool) -> list[str]:
     """What a reader must know about the numbers of a step."""
     run = arm.runs[0]
-    remarks = [f"{each.title} {each.state}: {each.reason}" for each in arm.runs if each.state != "completed"]
-    if run.state == IMPORTED:
-        remarks.append("An imported log: what its accuracies were measured on is not known here.")
+    remarks = [f"{each.title} {each.state}: {each.reason}" for each in arm.runs if each.state not in DONE]
+    if run.is_imported:
+        remarks.append(f"Imported {run.reason}; measured on {run.measured_on or 'unknown images'}, as the log says.")
     elif is_mixed and run.dataset != "mnist":
-        remarks.append(f"Measured on {run.dataset or 'unknown data'}, {columns.NOT_MNIST}.")
-    if run.chosen_by == "validation":
+        remarks.append(f"Measured on {columns.data_warning(run)}.")
+    if run.chosen_by == "validation" and not run.is_imported:
         remarks.append("The best epoch was chosen on validation images, not on the test set.")
     remarks += [f"The learning rate of {each.title} was changed by hand." for each in arm.runs if each.is_rate_changed]
     remarks += [f"{each.title} continues {each.extends} (mnist-tui extend)." for each in arm.runs if each.extends]

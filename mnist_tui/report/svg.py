@@ -5,7 +5,6 @@ valid XML on its own, and can be pasted into HTML: its classes begin with `f-`.
 """
 
 import math
-import re
 import zlib
 from collections.abc import Iterable, Sequence
 from xml.etree import ElementTree
@@ -24,9 +23,11 @@ _PLAIN = """\
 .f-figure .f-thin { stroke-width: 1.2; }
 .f-figure .f-dashed { stroke-dasharray: 6 4; stroke-linecap: butt; }
 .f-figure .f-dotted { stroke-dasharray: 1.5 3.5; }
+.f-figure .f-interval { stroke-width: 1.5; }
 .f-figure .f-band { stroke: none; fill-opacity: 0.18; }
 .f-figure .f-ring { fill: none; stroke-width: 1.5; }
 .f-figure .f-head { font-weight: 600; }
+.f-figure .f-name { font-weight: 600; paint-order: stroke; stroke-width: 4; stroke-linejoin: round; }
 .f-figure .f-end { text-anchor: end; }
 .f-figure .f-middle { text-anchor: middle; }
 .f-figure text { font-variant-numeric: tabular-nums; }
@@ -42,6 +43,7 @@ def _colours(is_dark: bool) -> str:
         f".f-ground {{ fill: {ground}; }}",
         f"text {{ fill: {ink}; stroke: none; }}",
         f"text.f-muted {{ fill: {muted}; }}",
+        f"text.f-name {{ stroke: {ground}; }}",
         f".f-grid {{ stroke: {grid}; }}",
         f".f-axis {{ stroke: {muted}; }}",
         f".f-target {{ stroke: {ink}; }}",
@@ -103,7 +105,7 @@ def number_text(value: str | float) -> str:
 
 def printable(text: str) -> str:
     """A text without the characters that XML, or a reader, cannot take."""
-    return re.sub("[\ufffe\uffff]", "\ufffd", clean(text))
+    return clean(text).translate({0xFFFE: 0xFFFD, 0xFFFF: 0xFFFD})
 
 
 def write(parent: Element, x: float, y: float, text: str, class_: str = "") -> None:
@@ -136,6 +138,7 @@ def mark(parent: Element, shape: str, x: float, y: float, class_: str, radius: f
 _OUTLINES: dict[str, Sequence[tuple[float, float]]] = {
     "square": ((-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)),
     "triangle": ((0, -1.2), (1.1, 0.8), (-1.1, 0.8)),
+    "below": ((-1.2, -0.8), (1.2, -0.8), (0, 1.0)),
     "diamond": ((0, -1.3), (1.3, 0), (0, 1.3), (-1.3, 0)),
     "cross": (
         *((-1.2, -0.7), (-0.7, -1.2), (0, -0.5), (0.7, -1.2), (1.2, -0.7), (0.5, 0)),

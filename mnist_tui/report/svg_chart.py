@@ -1,7 +1,7 @@
 """What every chart in SVG has: axes with round ticks, a part to draw in, and a legend."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from xml.etree.ElementTree import Element
 
@@ -54,29 +54,29 @@ def _share(value: float, low: float, high: float, is_log: bool) -> float:
 
 
 def draw_axes(
-    parent: Element, axes: Axes, x_ticks: Sequence[float], y_ticks: Sequence[float], x_name: str, y_name: str
+    parent: Element, axes: Axes, x_ticks: Mapping[float, str], y_ticks: Mapping[float, str], x_name: str, y_name: str
 ) -> None:
-    """Grid lines, ticks, and the names of the axes: of y above its labels, of x below the right end of its own."""
+    """Grid lines, ticks with their labels, and the names of the axes: of y above, of x below its right end."""
     right = axes.left + axes.width
-    for tick, label in zip(y_ticks, _labels(y_ticks, axes.log_y), strict=True):
+    for tick, label in y_ticks.items():
         y = axes.y(tick)
         svg.add(parent, "line", x1=axes.left, x2=right, y1=y, y2=y, class_="f-grid")
         svg.write(parent, axes.left - 8, y + 4, label, "f-muted f-end")
-    for tick in x_ticks:
+    for tick, label in x_ticks.items():
         svg.add(parent, "line", x1=axes.x(tick), x2=axes.x(tick), y1=axes.bottom, y2=axes.bottom + 4, class_="f-axis")
-        svg.write(parent, axes.x(tick), axes.bottom + 18, f"{tick:,.12g}", "f-muted f-middle")
+        svg.write(parent, axes.x(tick), axes.bottom + 18, label, "f-muted f-middle")
     svg.add(parent, "line", x1=axes.left, x2=right, y1=axes.bottom, y2=axes.bottom, class_="f-axis")
     svg.write(parent, right, axes.bottom + 34, x_name, "f-muted f-end")
     svg.write(parent, axes.left, axes.top - 10, y_name, "f-head")
 
 
-def _labels(ticks: Sequence[float], is_log: bool) -> list[str]:
-    """The labels of ticks; on a linear axis all with as many decimals as the longest has."""
+def labelled(ticks: Sequence[float], is_log: bool = False) -> dict[float, str]:
+    """Ticks with their labels; on a linear axis all have as many decimals as the longest."""
     texts = [number(tick) for tick in ticks]
-    if is_log or any("e" in text for text in texts):
-        return texts
-    decimals = max((len(text.partition(".")[2]) for text in texts), default=0)
-    return [f"{tick:.{decimals}f}" for tick in ticks]
+    if not is_log and not any("e" in text for text in texts):
+        decimals = max((len(text.partition(".")[2]) for text in texts), default=0)
+        texts = [f"{tick:,.{decimals}f}" for tick in ticks]
+    return dict(zip(ticks, texts, strict=True))
 
 
 def clipped(parent: Element, axes: Axes) -> Element:

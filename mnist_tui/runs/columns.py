@@ -16,6 +16,8 @@ from mnist_tui.text import clean_line, did_you_mean, duration
 
 NOT_MNIST = "not MNIST: its accuracies do not compare with MNIST's"
 """The warning about a run on other images."""
+NOT_JUDGED = "imported log: what its accuracies were measured on is not known here, so they are not judged"
+"""The warning about the log of another program."""
 
 Value = str | int | float | bool | tuple[Any, ...] | None
 
@@ -98,6 +100,8 @@ class CurveColumn(Column):
 
 def seed_words(runs: Sequence[Run]) -> str:
     """The seeds of several runs in words: how many there are, and how many runs are repeats, which are not counted."""
+    if runs[0].is_imported:
+        return "imported log"
     counted = observations(runs)
     seeds = {run.seed for run in counted}
     if len(counted) == 1:
@@ -107,6 +111,19 @@ def seed_words(runs: Sequence[Run]) -> str:
         words = words if len(seeds) == len(counted) else f"{len(counted)} runs of {words}"
     repeats = len(runs) - len(counted)
     return words + (f" (+{_count(repeats, 'repeat')})" if repeats else "")
+
+
+def data_warning(run: Run) -> str:
+    """Why the accuracies of a run do not compare with those on MNIST; "" where they do, and for what is no run."""
+    if not run.is_run or run.dataset == "mnist":
+        return ""
+    return NOT_JUDGED if run.is_imported else f"{run.dataset or 'unknown data'}, {NOT_MNIST}"
+
+
+def data_words(run: Run) -> str:
+    """The same in a headline, which names the state of an imported log already."""
+    is_compared = run.dataset == "mnist" or run.is_imported
+    return "" if is_compared else f"{run.dataset or 'unknown data'}, not MNIST"
 
 
 def _count(number: int, what: str) -> str:
@@ -151,7 +168,7 @@ ALL = (
     Column("name", "name", lambda run: run.name, help="the preset"),
     Column("when", "when", lambda run: run.created, _when, help="when it began"),
     Column("seed", "seed", lambda run: run.seed, is_number=True, help="of several: how many, less repeats of one"),
-    Column("state", "state", _state, help="training, completed, stopped, failed, diverged, interrupted, damaged, …"),
+    Column("state", "state", _state, help="training, completed, stopped, failed, diverged, interrupted, imported, …"),
     Column("parameters", "params", lambda run: run.parameters, "{:,}".format, is_number=True),
     Column("epochs", "epochs", lambda run: run.epochs or None, is_number=True, help="epochs done"),
     CurveColumn("curve", "test accuracy", lambda run: run.accuracies, _percents, help=HELP, is_accuracy=True),

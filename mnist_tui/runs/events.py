@@ -5,6 +5,7 @@ yields them; the dashboard and the command line show them.
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -92,7 +93,11 @@ class LearningRateChanged:
 
 @dataclass(frozen=True)
 class EpochEnded:
-    """An epoch was trained, evaluated and saved. Losses are means per image; accuracies are fractions."""
+    """An epoch was trained, evaluated and saved. Losses are means per image; accuracies are fractions.
+
+    The log of another program may hold only some of these numbers: those that it does not hold are NaN, and named in
+    `unknown`.
+    """
 
     epoch: int
     train_loss: float
@@ -116,6 +121,8 @@ class EpochEnded:
     """Mean over the epoch's steps of the gradient's 2-norm, before clipping; None in runs of version 0.1."""
     weight_norm: float | None = None
     """2-norm of all weights at the epoch's end; None in runs of version 0.1."""
+    unknown: tuple[str, ...] = ()
+    """The fields that an imported log does not tell; () in every run of this program."""
 
     @property
     def accuracy_to_choose_by(self) -> float:
@@ -146,7 +153,12 @@ Event = Notice | RunStarted | Progress | Paused | Unpaused | LearningRateChanged
 
 def as_record(event: "DataclassInstance") -> dict[str, Any]:
     """An event as a JSON object: its fields, and under `event` the name of its class."""
-    return {"event": type(event).__name__, **finite(asdict(event))}
+    return {"event": type(event).__name__, **as_values(event)}
+
+
+def as_values(event: "DataclassInstance") -> dict[str, Any]:
+    """The fields of an event as JSON holds them; `unknown`, which only imported logs have, only where it is not ()."""
+    return {name: value for name, value in finite(asdict(event)).items() if value or name != "unknown"}
 
 
 def finite(value: Any) -> Any:
@@ -158,6 +170,17 @@ def finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def accuracies_of(rows: Iterable[EpochEnded]) -> list[float]:
+    """The test accuracies of epochs, as fractions; of an imported log that tells none, its validation accuracies.
+
+    Epochs without one are left out.
+    """
+    rows = list(rows)
+    tests = [row.test_accuracy for row in rows if not math.isnan(row.test_accuracy)]
+    return tests or [row.val_accuracy for row in rows if row.val_accuracy is not None]
+
+
 def best_of(rows: list[EpochEnded]) -> EpochEnded | None:
-    """The first epoch with the highest accuracy to choose by."""
-    return max(rows, key=lambda row: row.accuracy_to_choose_by, default=None)
+    """The first epoch with the highest accuracy to choose by; epochs of an imported log that tell none are skipped."""
+    known = (row for row in rows if not math.isnan(row.accuracy_to_choose_by))
+    return max(known, key=lambda row: row.accuracy_to_choose_by, default=None)

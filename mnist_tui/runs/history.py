@@ -28,7 +28,7 @@ LATER = tuple(field.name for field in fields(EpochEnded) if field.default is Non
 OPTIONAL = (*LOSSES, *(field.name for field in fields(EpochEnded) if field.type == float | None))
 """The numbers that may be missing: not finite, without a validation split, or not measured by an older version."""
 REQUIRED = tuple(field.name for field in fields(EpochEnded) if field.type is float and field.name not in LOSSES)
-"""The numbers that every row has."""
+"""The numbers that every row has, but for those that it names as `unknown`."""
 TIMINGS = ("seconds", "images_per_second")
 """The parts of a row that differ between two runs that are otherwise the same."""
 
@@ -130,11 +130,9 @@ def parse_end(document: Mapping[str, Any]) -> RunEnded | None:
 
 
 def _as_stored(row: EpochEnded) -> dict[str, Any]:
-    """A row's values as JSON has them; `steered` only where it is true."""
+    """A row's values as JSON has them; `steered` and `unknown` only where there is something to say."""
     values: dict[str, Any] = finite(asdict(row))
-    if not values["steered"]:
-        del values["steered"]
-    return values
+    return {name: value for name, value in values.items() if value or name not in ("steered", "unknown")}
 
 
 def _as_line(values: dict[str, Any]) -> bytes:
@@ -153,10 +151,13 @@ def _parse(line: bytes) -> dict[str, Any] | None:
 def _is_row(row: dict[str, Any]) -> bool:
     """Whether every part is of its kind: a checksum proves that a row was not damaged, not who wrote it."""
     counts = [row.get(name, 0) for name in ("epoch", "segment")]
+    unknown = row.get("unknown", [])
     return (
         "epoch" in row
         and all(type(count) is int and _is_number(count) for count in counts)
-        and all(_is_number(row.get(name)) for name in REQUIRED)
+        and isinstance(unknown, list)
+        and all(name in (*REQUIRED, *LOSSES) and row.get(name) is None for name in unknown)
+        and all(_is_number(row.get(name)) for name in REQUIRED if name not in unknown)
         and all(row.get(name) is None or _is_number(row.get(name)) for name in OPTIONAL)
     )
 
@@ -171,8 +172,9 @@ _FIELDS = tuple(field.name for field in fields(EpochEnded))
 
 def _as_event(row: dict[str, Any]) -> EpochEnded:
     stored = {name: row.get(name) for name in _FIELDS}
-    losses = {name: math.nan for name in LOSSES if row.get(name) is None}
-    return EpochEnded(**stored | losses | {"steered": row.get("steered") is True})  # type: ignore[arg-type]
+    numbers = {name: math.nan for name in (*REQUIRED, *LOSSES) if row.get(name) is None}
+    flags = {"steered": row.get("steered") is True, "unknown": tuple(row.get("unknown", ()))}
+    return EpochEnded(**stored | numbers | flags)  # type: ignore[arg-type]
 
 
 def differing_fields(stored: EpochEnded, computed: EpochEnded) -> list[str]:

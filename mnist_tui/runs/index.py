@@ -14,7 +14,7 @@ from pathlib import Path
 from mnist_tui.errors import RunError, StorageError
 from mnist_tui.runs.lock import is_running
 from mnist_tui.runs.names import matching, name_list, short_ids
-from mnist_tui.runs.reader import check_readable, read_run, with_live_state
+from mnist_tui.runs.reader import check_readable, read_files, read_run, with_live_state
 from mnist_tui.runs.record import OPEN, Run, observations
 from mnist_tui.runs.storage import SavedRun, load_run
 from mnist_tui.text import clean_line
@@ -67,8 +67,12 @@ def _is_live(folder: Path) -> bool:
 
 
 def newest_run(runs_dir: Path) -> Path:
-    """The newest run that some process trains, else the newest; raises `RunError` where there is none."""
-    folder = live_run(runs_dir) or next(newest_first(runs_dir), None)
+    """The newest run that some process trains, else the newest; raises `RunError` where there is none.
+
+    Imported logs are passed over: nothing was trained in their folders.
+    """
+    trained = (folder for folder in newest_first(runs_dir) if not read_files(folder).is_imported)
+    folder = live_run(runs_dir) or next(trained, None)
     if folder is None:
         raise RunError(f"{runs_dir}: there is no run in it")
     return folder

@@ -4,6 +4,7 @@ A new metric is a field of `EpochEnded`, its computation in `training`, and one 
 in the epoch log, in `mnist-tui open` and in Markdown, and a line in the chart that it names. JSON has every field.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -66,7 +67,9 @@ class Metric:
 
     def of(self, row: EpochEnded) -> float | None:
         """The value in an epoch, accuracies as fractions; None where it was not measured."""
-        value: float | None = getattr(row, self.name) if self.compute is None else self.compute(row)
+        if self.compute is not None:
+            return self.compute(row)
+        value: float | None = None if self.name in row.unknown else getattr(row, self.name)
         return value
 
     def scaled(self, row: EpochEnded) -> float | None:
@@ -87,9 +90,10 @@ class Metric:
         return 100 if self.unit in ("%", "points") else 1
 
 
-def _gap(row: EpochEnded) -> float:
+def _gap(row: EpochEnded) -> float | None:
     """Train − test accuracy: how much the network overfits."""
-    return row.train_accuracy - row.test_accuracy
+    gap = row.train_accuracy - row.test_accuracy
+    return None if math.isnan(gap) else gap
 
 
 METRICS = (
@@ -144,3 +148,15 @@ def comparable() -> dict[str, Metric]:
     tests: dict[str, Metric] = {chart: main for chart in CHARTS if (main := main_line(chart)).role == "test"}
     others = [each for each in METRICS if each.compute or (each.chart and each.chart not in tests)]
     return {**tests, **{each.name.replace("_", " "): each for each in others}}
+
+
+def points_of(rows: Sequence[EpochEnded], wanted: Metric) -> list[tuple[float, float]]:
+    """The epochs that have a metric, with its values in the unit that charts draw.
+
+    Where an imported log tells nothing of the test images, it is drawn by its validation images.
+    """
+    points = [(float(row.epoch), y) for row in rows if (y := wanted.scaled(row)) is not None]
+    if points or wanted.role != "test":
+        return points
+    validation = metric(wanted.name.replace("test_", "val_"))
+    return [(float(row.epoch), y) for row in rows if (y := validation.scaled(row)) is not None]

@@ -10,7 +10,7 @@ from typing import Any
 from mnist_tui.errors import FileError, RunError, SpecError, StorageError
 from mnist_tui.files import read_text
 from mnist_tui.runs import lock
-from mnist_tui.runs.record import ENDED, OPEN, Run
+from mnist_tui.runs.record import ENDED, IMPORTED, OPEN, Run
 from mnist_tui.spec.run_spec import RunSpec, make_spec
 from mnist_tui.text import clean_line
 
@@ -42,6 +42,8 @@ def read_files(folder: Path) -> Run:
         is_newer = isinstance(version, int) and version > FORMAT
         reason = f"run.json has format {clean_line(str(version), 20)}; this version reads {FORMAT}"
         return Run(folder, "newer format" if is_newer else "damaged", reason)
+    if isinstance(record.get(IMPORTED), dict):
+        return Run(folder, IMPORTED, _import_reason(record[IMPORTED]), record)
     if not isinstance(record.get("spec"), dict):
         return Run(folder, "damaged", "run.json holds no spec")
     outcome = end.get("outcome")
@@ -50,6 +52,13 @@ def read_files(folder: Path) -> Run:
     if end:
         return Run(folder, "damaged", "end.json does not say how the run ended", record, end)
     return Run(folder, "interrupted", _REASONS["interrupted"], record)
+
+
+def _import_reason(facts: Mapping[str, Any]) -> str:
+    """Where an imported log comes from: `from S7.ipynb, cell 12`."""
+    places = (facts.get("file"), facts.get("part"))
+    named = ", ".join(place for place in places if isinstance(place, str) and place)
+    return clean_line(f"from {named or 'an unknown file'}", 200)
 
 
 def with_live_state(run: Run) -> Run:
@@ -81,6 +90,12 @@ def parse_spec(folder: Path, record: Mapping[str, Any]) -> RunSpec:
         return make_spec(record["spec"])
     except SpecError as error:
         raise StorageError(f"{folder}/run.json: {error}") from None
+
+
+def check_has_network(run: Run) -> None:
+    """Raises `RunError` for an imported log, of which there is nothing but its curves."""
+    if run.is_imported:
+        raise RunError(f"{run.folder}: is an imported log: it has curves, but no network, recipe or predictions")
 
 
 def check_is_run(folder: Path) -> None:

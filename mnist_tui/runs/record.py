@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from mnist_tui.errors import SpecError, StorageError
 from mnist_tui.runs import spec_text
 from mnist_tui.runs.annotations import read_notes, read_tags
-from mnist_tui.runs.events import EpochEnded, best_of
+from mnist_tui.runs.events import EpochEnded, accuracies_of, best_of
 from mnist_tui.runs.history import read_history
 from mnist_tui.runs.spec_text import Knobs, finite_number
 from mnist_tui.runs.verdict import Whole, whole
@@ -34,6 +34,8 @@ OPEN = ("training", "interrupted")
 """The states of runs that have not ended."""
 RESUMABLE = ("interrupted", "stopped", "failed")
 """The states of runs whose recipe is not done and that can go on."""
+IMPORTED = "imported"
+"""The state of the log of another program: curves without a network, a recipe or weights (imported.py)."""
 NO_RUN = ("damaged", "half written", "newer format", "link", "no run")
 """The states of folders that hold no run that this version can read."""
 VERSIONS = ("mnist-tui", "torch", "torchvision")
@@ -48,7 +50,7 @@ class Run:
 
     folder: Path
     state: str
-    """One of `ENDED`, `OPEN` or `NO_RUN`."""
+    """One of `ENDED`, `OPEN`, `IMPORTED` or `NO_RUN`."""
     reason: str = ""
     """Why it ended, or what is wrong with it."""
     record: Mapping[str, Any] = field(default_factory=dict)
@@ -63,6 +65,11 @@ class Run:
         """Whether it can be opened and compared."""
         return self.state not in NO_RUN
 
+    @property
+    def is_imported(self) -> bool:
+        """Whether it is the log of another program, which can be drawn beside other runs but not judged with them."""
+        return self.state == IMPORTED
+
     @cached_property
     def id(self) -> str:
         """The folder's name."""
@@ -72,8 +79,13 @@ class Run:
 
     @property
     def title(self) -> str:
-        """Name and seed, `iter5 s0`."""
-        return f"{self.name} s{self.seed}"
+        """Name and seed, `iter5 s0`; of an imported log, whose seed is unknown, `S7 (imported)`.
+
+        With `validation`, where the log tells nothing of test images, so that its validation accuracy stands for it.
+        """
+        if not self.is_imported:
+            return f"{self.name} s{self.seed}"
+        return f"{self.name} (imported{'' if self._is_tested else ', validation'})"
 
     @cached_property
     def name(self) -> str:
@@ -235,9 +247,11 @@ class Run:
 
     @cached_property
     def accuracies(self) -> tuple[float, ...]:
-        """The test accuracy of each epoch; takes much less memory than `rows`, for tables of ten thousand runs."""
-        rows = self.rows if "rows" in vars(self) else self._read_history()
-        return tuple(row.test_accuracy for row in rows)
+        """The test accuracy of each epoch; takes much less memory than `rows`, for tables of ten thousand runs.
+
+        Of an imported log without test figures, its validation accuracies; epochs without either are left out.
+        """
+        return tuple(accuracies_of(self.rows if "rows" in vars(self) else self._read_history()))
 
     @property
     def has_accuracies(self) -> bool:
@@ -276,8 +290,8 @@ class Run:
 
     @cached_property
     def best_accuracy(self) -> float | None:
-        """The test accuracy in the best epoch."""
-        return finite_number(self.best.get("test_accuracy"))
+        """The test accuracy in the best epoch; of an imported log without one, its validation accuracy."""
+        return self._accuracy_in(self.best)
 
     @property
     def best_epoch(self) -> int | None:
@@ -285,7 +299,15 @@ class Run:
 
     @cached_property
     def last_accuracy(self) -> float | None:
-        return finite_number(self.last.get("test_accuracy"))
+        """The test accuracy in the last epoch; of an imported log without one, its validation accuracy."""
+        return self._accuracy_in(self.last)
+
+    def _accuracy_in(self, row: Mapping[str, Any]) -> float | None:
+        return finite_number(row.get("test_accuracy" if self._is_tested else "val_accuracy"))
+
+    @cached_property
+    def _is_tested(self) -> bool:
+        return not self.is_imported or any("test_accuracy" not in row.unknown for row in self.rows)
 
     @property
     def mean_of_last(self) -> float | None:
@@ -304,6 +326,8 @@ class Run:
         """A sentence on which images measured the accuracies, and on which the best epoch was chosen."""
         if not self.is_run:
             return None
+        if self.is_imported:
+            return _text(_get(self.record, str, IMPORTED, "measured_on"))
         count = self.data[2]
         basis = _get(self.end, str, "chosen_by") or ("validation" if self._has_validation else "test")
         on = {"test": "the test set", "validation": "the validation images"}.get(basis, clean_line(basis, 20))
@@ -316,7 +340,8 @@ class Run:
 
     @property
     def _has_validation(self) -> bool:
-        return bool(_get(self.record, int, "dataset", "val_images"))
+        has_split = bool(_get(self.record, int, "dataset", "val_images"))
+        return has_split or (self.is_imported and finite_number(self.best.get("val_accuracy")) is not None)
 
     @property
     def gap(self) -> float | None:
@@ -329,7 +354,7 @@ class Run:
         """Seconds of training and evaluation, as the run measured them."""
         if self.end:
             return finite_number(self.end.get("seconds"))
-        return sum(row.seconds for row in self.rows) if self.rows else None
+        return finite_number(sum(row.seconds for row in self.rows)) if self.rows else None
 
     @cached_property
     def target_parts(self) -> Mapping[str, bool | None]:

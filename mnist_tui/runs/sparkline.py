@@ -37,8 +37,8 @@ HELP = f"each epoch: {BLOCKS[0]} {MNIST.low:.0%} or less, {BLOCKS[-1]} {MNIST.hi
 
 
 def scale_of(dataset: str | None) -> Scale:
-    """The scale of a data set, which is the same for all runs on it."""
-    return MNIST if dataset == "mnist" else OTHER
+    """The scale of a data set, the same for all runs on it; MNIST's for an imported log, whose data set is unknown."""
+    return MNIST if dataset in ("mnist", None) else OTHER
 
 
 def sparkline(accuracies: Sequence[float], scale: Scale, width: int = MOST_CELLS) -> str:

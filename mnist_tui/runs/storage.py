@@ -36,7 +36,7 @@ from mnist_tui.runs import annotations, lock
 from mnist_tui.runs.control import Requests
 from mnist_tui.runs.events import EpochEnded, LearningRateChanged, Paused, Progress, RunEnded, Unpaused, finite
 from mnist_tui.runs.history import RATE_CHANGES_FILE, HistoryWriter, parse_end, read_history, read_rate_changes
-from mnist_tui.runs.reader import FORMAT, parse_spec, read_files
+from mnist_tui.runs.reader import FORMAT, check_has_network, parse_spec, read_files
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.text import clean
 
@@ -77,6 +77,7 @@ def load_run(folder: Path) -> SavedRun:
     if not folder.is_dir():
         raise RunError(f"{folder}: there is no such run folder")
     run = read_files(folder)
+    check_has_network(run)
     if run.state in ("half written", "no run"):
         raise RunError(f"{folder}: {run.reason}")
     if not run.is_run and not run.end:  # With an end of an unknown kind it has ended, and can be watched.
@@ -113,7 +114,7 @@ class RunFolder:
         try:
             is_new = not runs_dir.exists()
             runs_dir.mkdir(parents=True, exist_ok=True)
-            folder = _new_folder(runs_dir, spec)
+            folder = new_folder(runs_dir, spec.name, f"s{spec.train.seed}")
             sync_folder(runs_dir)
             if is_new:
                 sync_folder(runs_dir.parent)
@@ -281,11 +282,11 @@ def readable_checkpoints(folder: Path) -> Iterator[tuple[Path, bytes]]:
             continue
 
 
-def _new_folder(runs_dir: Path, spec: RunSpec) -> Path:
-    name = _slug(spec.name)
+def new_folder(runs_dir: Path, name: str, kind: str) -> Path:
+    """Makes the folder of a new run, `TIME-NAME-KIND-ID`; raises `OSError`."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     while True:
-        folder = runs_dir / f"{stamp}-{name}-s{spec.train.seed}-{secrets.token_hex(2)}"
+        folder = runs_dir / f"{stamp}-{_slug(name)}-{kind}-{secrets.token_hex(2)}"
         try:
             folder.mkdir()
         except FileExistsError:

@@ -11,7 +11,7 @@ from mnist_tui.analysis import comparison
 from mnist_tui.analysis.comparison import Arm
 from mnist_tui.runs.index import RunIndex
 from mnist_tui.spec import presets
-from mnist_tui.tui.compare.screen import _table, report
+from mnist_tui.tui.compare.report import _table, report
 
 WIDTHS = (40, 58, 80, 118)
 

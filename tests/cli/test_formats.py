@@ -24,7 +24,13 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("runs/pictures").mkdir()
 
 
-WITH_FORMAT = {"list": ("--list",), "runs": ("runs",), "open": ("open", "0001"), "compare": ("compare", "0000", "0001")}
+WITH_FORMAT = {
+    "list": ("--list",),
+    "runs": ("runs",),
+    "open": ("open", "0001"),
+    "compare": ("compare", "0000", "0001"),
+    "leaderboard": ("leaderboard",),
+}
 
 
 @pytest.mark.parametrize("arguments", WITH_FORMAT.values(), ids=WITH_FORMAT)
@@ -60,11 +66,17 @@ def test_a_wrong_format_is_one_line(
     assert err.strip() == f"mnist-tui: {message}".strip()
 
 
-@pytest.mark.parametrize("arguments", [("open", "0001"), ("compare", "0000", "0001")])
+@pytest.mark.parametrize("arguments", [("open", "0001"), ("compare", "0000", "0001"), ("leaderboard",)])
 @pytest.mark.parametrize("named", ["markdown", "csv", "json"])
 def test_a_plot_is_for_terminals(named: str, arguments: tuple[str, ...], command: Command) -> None:
     """In other formats there is no place for it."""
     assert command(*arguments, "--plot", "--format", named)[:2] == (2, "")
+
+
+def test_published_figures_have_no_csv(command: Command) -> None:
+    """They are another table; Markdown has both."""
+    assert command("leaderboard", "--published", "--format", "csv")[:2] == (2, "")
+    assert command("leaderboard", "--published", "--format", "markdown")[1].count(":|\n") == 2
 
 
 @pytest.mark.parametrize("arguments", [("--format", "csv"), ("--batch", "iter5", "--format", "csv")])

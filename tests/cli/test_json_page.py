@@ -16,12 +16,14 @@ import typer
 from helpers import reliability
 from helpers.command import Command
 from helpers.json_page import PAGE, Checker, Key, read_tables, table_rows
+from helpers.logs import EPOCHS, code_cell, markdown_cell, notebook, tqdm_log, write
 from helpers.saved_runs import make_run, random_log_probs, write_log_probs, write_predictions
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from mnist_tui.analysis.label_errors import LABEL_ERRORS
 from mnist_tui.cli import main as cli
+from mnist_tui.import_logs.import_file import import_file
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import (
     EpochEnded,
@@ -35,6 +37,7 @@ from mnist_tui.runs.events import (
     Unpaused,
 )
 from mnist_tui.runs.history import history_line
+from mnist_tui.runs.imported import write_imported
 from mnist_tui.runs.lr_range import RatesFound, Suggestion
 from mnist_tui.runs.reproduction import Difference, EpochCompared, Reproduced, WeightsCompared
 from mnist_tui.spec import presets
@@ -58,6 +61,26 @@ epochs = 1
 epochs = 2
 """
 """Its receptive field is not a square."""
+PLAIN_LOG = "Epoch 1: train loss 0.5\nEpoch 2: train loss 0.4\nEpoch x: train loss 0.3\n"
+MODEL = """
+from torch import nn
+class Chain(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Flatten(), nn.Linear(784, 10))
+        self.more = nn.Identity()
+class Pair(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.unused = nn.Linear(2, 2)
+    def forward(self, x):
+        return x, x
+class Residual(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(28, 28)
+    def forward(self, x):
+        return x + self.linear(x)
+"""
 COURSE = """
 title = "Two steps"
 source = "a course"
@@ -127,6 +150,11 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "knob.toml").write_text(
         SMALL.replace("epochs = 1", 'optimizer = "Adam(lr=2*peak)"') + "[knobs]\npeak = 0.01\n"
     )
+    write(folder / "S7.ipynb", notebook(markdown_cell("# Session 7"), code_cell(tqdm_log(EPOCHS))))
+    (folder / "plain.log").write_text(PLAIN_LOG)
+    (told,) = import_file(str(folder / "plain.log"), None, None, None).trainings
+    write_imported(runs, told).rename(runs / "20260101T000900Z-plain-0009")
+    (folder / "model.py").write_text(MODEL)
     (folder / "course.toml").write_text(COURSE)
     (folder / "more").mkdir()
     (folder / "more" / "own.toml").write_text(
@@ -195,6 +223,7 @@ def made_reproduction(*_: Any) -> Iterator[Any]:
 COMMANDS: dict[str, Sequence[str]] = {
     "mnist-tui --list --json": ["--list --json", "--list --format json --models more"],
     "mnist-tui show NAME --json": ["show small.toml --json", "show v2 --json", "show step4 --json"],
+    "mnist-tui show FILE.py:CLASS --json": [f"show model.py:{name} --json" for name in ("Chain", "Pair", "Residual")],
     "mnist-tui --batch NAME --dry-run --json": ["--batch small.toml --dry-run --json --device cpu"],
     "mnist-tui --batch NAME --json": ["--batch small.toml --json --dataset digits"],
     "mnist-tui resume RUN --json": ["resume 0005 --json"],
@@ -203,13 +232,17 @@ COMMANDS: dict[str, Sequence[str]] = {
     "mnist-tui repro RUN --json": ["repro 0001 --json"],
     "mnist-tui runs --json": ["runs --json", "runs --format json iter5"],
     "mnist-tui runs --group --json": ["runs --group --json"],
-    "mnist-tui open RUN --json": [f"open {run} --json" for run in ("0001", "0004", "0005", "0007", "0008", "pictures")],
+    "mnist-tui open RUN --json": [
+        f"open {run} --json" for run in ("0001", "0004", "0005", "0007", "0008", "0009", "pictures")
+    ],
     "mnist-tui compare A B --json": [
         "compare 0001 0002 --json",
         "compare 0001 0004 --format json",
         "compare 0001 0003 --json",
         "compare 0001 0007 --json --measure mean",
     ],
+    "mnist-tui leaderboard --json": ["leaderboard --json"],
+    "mnist-tui import FILE --json": ["import S7.ipynb plain.log --json"],
     "mnist-tui analyse RUN --json": ["analyse 0001 --json --against 0002", "analyse 0004 --json"],
     "mnist-tui classify IMAGE --json": ["classify seven.png --json"],
     "mnist-tui brief --json": ["brief --json"],
@@ -340,8 +373,13 @@ HEADINGS = {
     "runs nosuch --format csv": [key.name for key in TABLES["Run"] if key.name not in ("format", "curve")],
     "runs --format csv --columns name,acc,curve": ["name", "best", "curve"],
     "runs --group --format csv --columns name,seed,acc,run": ["name", "seed", "best", "best_sd", "run"],
-    "open 0001 --format csv": ["run", *(key.name for key in TABLES["Epoch"])],
-    "open pictures --format csv": ["run", *(key.name for key in TABLES["Epoch"])],
+    "open 0001 --format csv": ["run", *(key.name for key in TABLES["Epoch"] if key.name != "unknown")],
+    "open pictures --format csv": ["run", *(key.name for key in TABLES["Epoch"] if key.name != "unknown")],
+    "leaderboard --format csv": [
+        cell
+        for key in TABLES["Ranked recipe"]
+        for cell in (["interval_low", "interval_high"] if key.name == "interval" else [key.name])
+    ],
     "compare 0001 0002 --format csv": [key.name for key in TABLES["Compared side"]],
 }
 

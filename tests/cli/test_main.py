@@ -40,7 +40,8 @@ epochs = 2
 optimizer = "Adam(lr=0.01)"
 """
 
-TRAIN = ("--dataset", "digits", "--device", "cpu", "--batch")
+TRAIN = ("--dataset", "digits", "--device", "cpu", "--jobs", "1", "--batch")
+"""In this process, so that a test can replace parts of it; tests/system/test_pool.py trains side by side."""
 
 
 @dataclass(frozen=True)

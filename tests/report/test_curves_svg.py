@@ -66,7 +66,12 @@ def test_one_run(tmp_path: Path) -> None:
     labels = {text: element for element in root.iter(f"{SVG}text") if (text := element.text or "")}
     y = {value: float(labels[value].get("y") or 0) - 4 for value in ("98.5", "99.0")}
 
+    marks = [(float(each.get("cx", 0)), float(each.get("cy", 0))) for each in by_class(root, "circle", "f-fill0")]
+    level = [line for line in by_class(root, "line", "f-axis") if line.get("y1") == line.get("y2")]
+    axis = max(float(line.get("y1", 0)) for line in level)
+
     assert len(ends) == 20
+    assert {end for end in ends if end[1] <= axis} == set(marks[1:])  # The first one is the legend's.
     assert [x for x, _ in ends] == sorted(x for x, _ in ends)
     assert abs(ends[-1][1] - y["99.0"]) < 0.1
     assert abs(float(by_class(root, "path", "f-target")[0].get("d", "").split()[-1]) - y["98.5"]) < 0.1
@@ -128,6 +133,31 @@ def test_losses_that_are_not_finite_interrupt_the_line(tmp_path: Path) -> None:
     assert "nan" not in ElementTree.tostring(root, "unicode").lower()
     heights = [y for _, y in points(curve)]
     assert math.isclose(heights[1] - heights[0], heights[2] - heights[1], abs_tol=0.05)  # A power of ten each.
+
+
+def test_a_seed_that_diverged_leaves_the_mean_to_the_others(tmp_path: Path) -> None:
+    """Where no seed has a finite loss the line ends; nothing says nan."""
+    runs = [saved(tmp_path, seed=seed) for seed in range(2)]
+    ends = [[1.0, 0.1, math.inf], [1.0, math.nan, math.nan]]
+    changed = [
+        with_rows(run, [row(epoch, loss) for epoch, loss in enumerate(losses, start=1)])
+        for run, losses in zip(runs, ends, strict=True)
+    ]
+    root = parsed(curves_svg(comparison.labelled([changed]), "loss"))
+
+    assert root.findtext(f"{SVG}desc") == "iter5 ×2, test, 2 seeds: 1 in epoch 1, 0.1 in epoch 2."
+    assert "nan" not in ElementTree.tostring(root, "unicode").lower()
+
+
+@pytest.mark.parametrize("target", [0.9, 0.95, 0.9999])
+def test_the_target_is_in_sight(target: float, tmp_path: Path) -> None:
+    """Also where every epoch is far above it."""
+    root = parsed(curves_svg(comparison.labelled([[saved(tmp_path)]]), target=target))
+    (line,) = by_class(root, "path", "f-target")
+    (plot,) = root.findall(f"{SVG}svg")
+    top = float(plot.get("y", 0))
+
+    assert all(top <= y <= top + float(plot.get("height", 0)) for _, y in points(line))
 
 
 def test_the_target_is_of_accuracies(tmp_path: Path) -> None:

@@ -11,11 +11,13 @@ from helpers.saved_runs import MNIST, make_run, write_predictions
 from mnist_tui.analysis.statistics import mean_interval
 from mnist_tui.cli.changes import read_changes
 from mnist_tui.images.test_images import SHA256
+from mnist_tui.import_logs.import_file import import_file
 from mnist_tui.report.commands import commands_of
 from mnist_tui.report.epoch_log import epoch_log
 from mnist_tui.report.gather import make_report
 from mnist_tui.report.measurements import number_ranges
 from mnist_tui.report.model import Report, Step
+from mnist_tui.runs.imported import write_imported
 from mnist_tui.runs.reader import read_run
 from mnist_tui.runs.record import Run
 from mnist_tui.spec import presets
@@ -193,6 +195,31 @@ def test_other_data_is_said_once_for_all_or_at_each_step() -> None:
     assert make_report([mnist]).remarks == ()
 
 
+def test_an_imported_log_is_never_judged_beside_a_run_without_its_remark() -> None:
+    """What it was measured on, that it does not compare, and that what changed against it is not known."""
+    Path("log.txt").write_text(
+        "Epoch 1\nTest set: Average loss: 0.05, Accuracy: 9857/10000 (98.57%)\n"
+        "Epoch 2\nTest set: Average loss: 0.04, Accuracy: 9877/10000 (98.77%)\n"
+    )
+    log = read_run(write_imported(Path("runs"), import_file("log.txt").trainings[0]))
+    report = make_report([saved("step2"), log, saved("step3", index=1)])
+    _, imported, last = report.steps
+
+    assert report.remarks == (
+        "Not tested on the same images, so their accuracies do not compare: mnist (steps 1, 3), imported log (step 2).",
+    )
+    assert imported.remarks == (
+        "Imported from log.txt; measured on the log's test set (10,000 images), as the log says.",
+    )
+    assert (imported.best.text, imported.parameters, imported.predictions) == ("98.77%", "-", None)
+    assert imported.epoch_log.splitlines()[1].endswith("Accuracy: 9877/10000 (98.77%)  *")
+    assert "Train" not in imported.epoch_log
+    assert imported.summary == last.summary == ("not known: one of the two has no network that can be read",)
+    assert imported.changes == last.changes == ()
+    assert (imported.commands, imported.target) == ((), "-")
+    assert report.measurements[1].chosen_on == "unknown"
+
+
 def test_best_epochs_that_were_chosen_otherwise_are_not_compared() -> None:
     """Choosing on the test images flatters."""
     chosen = saved("step2", dataset=MNIST | {"val_images": 5_000})
@@ -209,7 +236,9 @@ def test_a_rate_changed_by_hand_is_said() -> None:
     end["last"]["steered"] = True
     (folder / "end.json").write_text(json.dumps(end))
 
-    assert steps(read_run(folder))[0].remarks == ("The learning rate of step4 s0 was changed by hand.",)
+    (step,) = steps(read_run(folder))
+    assert step.remarks == ("The learning rate of step4 s0 was changed by hand.",)
+    assert step.commands == (f"mnist-tui repro {folder.name}",)
 
 
 def test_measurements_join_the_steps_that_agree() -> None:

@@ -23,7 +23,8 @@ def test_differences_that_matter_on_mnist_are_seen() -> None:
 
 def test_other_images_have_a_scale_of_their_own() -> None:
     assert scale_of("mnist") is MNIST
-    assert scale_of("digits") is scale_of(None) is OTHER
+    assert scale_of("digits") is OTHER
+    assert scale_of(None) is MNIST, "an imported log, whose data set is not known"
     assert sparkline([0.7, 0.9, 0.99], OTHER) == "▁▂█"
     assert (MNIST.words, OTHER.words, Scale(0.5, 0.75).words) == ("98–99.7%", "80–99%", "50–75%")
 

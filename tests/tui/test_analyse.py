@@ -193,7 +193,7 @@ async def test_a_better_epoch_is_seen_while_it_is_open(monkeypatch: pytest.Monke
         assert "94.00%" in headline(pilot)
         assert matrix(pilot).cursor == cursor
         assert (gallery(pilot).place, place) == (2, 2)
-        assert line(pilot) == "mistakes, highest loss first: 3 of 24, page 1 of 2"
+        assert line(pilot) == "mistakes, highest loss first: 3 of 24, page 1 of 3"
 
 
 # --- matrix and pictures ---
@@ -261,9 +261,9 @@ async def test_pages_of_pictures() -> None:
         surest = [one.confidence or 0 for one in gallery(pilot).predictions]
         await pilot.press("o")
         classes = [one.label for one in gallery(pilot).predictions]
-        await pilot.click(Gallery, offset=(18, 3))
+        await pilot.click(Gallery, offset=(22, 3))
         clicked = gallery(pilot).place
-        await pilot.click(Gallery, offset=(18, 3))
+        await pilot.click(Gallery, offset=(22, 3))
         await until(pilot, lambda: analyse_screen(pilot).view == "Inside")
 
         assert per_page >= 4

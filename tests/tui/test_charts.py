@@ -16,7 +16,6 @@ from textual.pilot import Pilot
 from textual.theme import Theme
 from textual.widgets import Static
 
-from mnist_tui.analysis.axes import thin, ticks
 from mnist_tui.runs.events import (
     EpochEnded,
     Event,
@@ -180,16 +179,6 @@ def test_the_band_holds_most_of_the_steps() -> None:
     assert second is None
 
 
-@given(st.lists(st.floats(-5, 5), min_size=1, max_size=300), st.integers(1, 40))
-def test_thinning_keeps_peaks(ys: list[float], columns: int) -> None:
-    """At most two points a column, in their order, the lowest and the highest among them."""
-    xs, kept = thin(list(range(len(ys))), ys, columns)
-
-    assert len(kept) <= max(2 * columns, 0)
-    assert xs == sorted(xs)
-    assert (min(kept), max(kept)) == (min(ys), max(ys))
-
-
 def test_accuracy_is_in_percent_and_shows_where_something_happens() -> None:
     """A first epoch at 60 % does not press the others into a row; the top is never above 100 %."""
     track = trained(0)
@@ -201,16 +190,6 @@ def test_accuracy_is_in_percent_and_shows_where_something_happens() -> None:
     assert max(lines[-1].ys) == pytest.approx(100.0)
     assert 97 < low < 98.5
     assert high == 100.0
-
-
-@pytest.mark.parametrize(("low", "high", "log_y"), [(0.003, 2.3, True), (93.8, 99.5, False), (0.0, 20.0, False)])
-@pytest.mark.parametrize("count", [2, 4, 8])
-def test_ticks_are_round_and_few(low: float, high: float, log_y: bool, count: int) -> None:
-    """Labels are 1, 2, 3 or 5 times a power of ten apart or large, inside the axis, and no more than there is room."""
-    values = ticks(low, high, count, log_y)
-
-    assert 1 <= len(values) <= count + 1
-    assert all(low <= tick <= high and len(f"{tick:.4g}") <= 5 for tick in values)
 
 
 @pytest.mark.parametrize(

@@ -240,13 +240,13 @@ async def test_sort_menu() -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, SortDialog))
         listed = pilot.app.screen.query_one(OptionList)
         lines = [str(option.prompt) for option in listed.options]
-        assert [line.split()[0] for line in lines[:3]] == ["name", "seed", "state"]
+        assert [line.split()[0] for line in lines[:3]] == ["name", "id", "seed"]
         assert [line for line in lines if not line.startswith(" ")] == ["▾ when           when it began"]
         assert str(listed.highlighted_option.prompt).startswith("▾ when")  # type: ignore[union-attr]
 
         await pilot.press("enter")
         await until(pilot, lambda: selection.sort == "when")
-        await pilot.press("comma", "home", "j", "j", "j", "enter")
+        await pilot.press("comma", "home", "j", "j", "j", "j", "enter")
         await until(pilot, lambda: selection.sort == "-parameters")
         assert names(pilot)[0] == "v2"
         await pilot.press("comma", "escape")
@@ -277,8 +277,8 @@ async def test_columns_are_chosen_and_kept(monkeypatch: pytest.MonkeyPatch) -> N
         await pilot.press("C")
         await pilot.press("space", "down", "J", "enter")
         shown = [column.key for column in table(pilot).columns]
-        assert shown[:3] == ["state", "seed", "parameters"]
-        assert kept == [("columns", [*shown[:8], "target", *shown[8:]])]  # None of these runs is judged.
+        assert shown[:3] == ["seed", "id", "state"]
+        assert kept == [("columns", [*shown[:9], "target", *shown[9:]])]  # None of these runs is judged.
         await pilot.press("C", "escape")
         assert [column.key for column in table(pilot).columns] == shown
 
@@ -472,7 +472,7 @@ async def test_repeats_and_data_sets() -> None:
         await type_filter(pilot, "state:completed")
         assert names(pilot) == ["iter5", "iter4", "v2"]
         assert "2 seeds (+1 repeat)" in look(pilot)
-        assert [column.key for column in table(pilot).columns][4:7] == ["data", "curve", "best"]
+        assert [column.key for column in table(pilot).columns][5:8] == ["data", "curve", "best"]
         await pilot.press("g", "space", "space", "3")
         await until(pilot, lambda: "iter5 ×2" in report(pilot))
         assert "2 (+1 repeat not counted)" in report(pilot)

@@ -15,6 +15,7 @@ from textual.widgets import Static
 from mnist_tui.analysis.coach import rules
 from mnist_tui.analysis.text_images import matrix_lines
 from mnist_tui.errors import MnistTuiError
+from mnist_tui.runs.columns import data_words
 from mnist_tui.runs.record import Run
 from mnist_tui.text import clean_line, in_ascii
 from mnist_tui.tui import clipboard
@@ -190,7 +191,7 @@ class AnalyseScreen(WorkerScreen):
             against,
             f"{wrong:,} of {total:,} wrong",
             f"best epoch {analysis.predictions.epoch}{'' if run.state == 'completed' else f', {run.state}'}",
-            "" if run.dataset == "mnist" else f"{run.dataset or 'unknown data'}, not MNIST",
+            data_words(run),
         ]
         self.query_one(Headline).show([clean_line(part, 100) for part in parts if part])
 
@@ -203,7 +204,7 @@ class AnalyseScreen(WorkerScreen):
         self._choose("Hold it against", "no baseline", self._use_baseline)
 
     def _choose(self, title: str, none: str, use: Callable[[str | None], None]) -> None:
-        runs = [run for run in self.selection.runs.all if run.is_run and run.epochs]
+        runs = [run for run in self.selection.runs.all if run.is_run and run.epochs and not run.is_imported]
         newest = sorted(runs, key=lambda run: run.created, reverse=True)[:LISTED_RUNS]
         lines = [SavedLine(run.id, _run_line(run)) for run in newest]
         self.app.push_screen(RunDialog(title, lines, none), use)

@@ -161,9 +161,14 @@ def _inside(start: int, change: int, size: int, steps: int) -> range:
 
 def with_axis(lines: list[Text], frame: Frame, ticks: Sequence[float], style: Style, width: int) -> list[Text]:
     """The lines with values at their left, `width` cells wide."""
-    labels = {min(frame.height - 1, max(0, frame.row(tick) // 4)): number(tick) for tick in ticks}
+    return with_labels(lines, frame, {tick: number(tick) for tick in ticks}, style, width)
+
+
+def with_labels(lines: list[Text], frame: Frame, labels: Mapping[float, str], style: Style, width: int) -> list[Text]:
+    """The lines with labels at their left, each in the line of its value of y."""
+    by_row = {min(frame.height - 1, max(0, frame.row(y) // 4)): label for y, label in labels.items()}
     return [
-        Text.assemble((f"{labels.get(row, ''):>{width - 1}} ", style), line, no_wrap=True)
+        Text.assemble((f"{by_row.get(row, ''):>{width - 1}} ", style), line, no_wrap=True)
         for row, line in enumerate(lines)
     ]
 

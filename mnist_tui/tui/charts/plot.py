@@ -13,6 +13,7 @@ from rich.text import Text
 from textual.widget import Widget
 
 from mnist_tui.analysis.axes import number, thin, ticks
+from mnist_tui.runs.events import accuracies_of
 from mnist_tui.runs.metrics import CHARTS
 from mnist_tui.spec.recipe import Target
 from mnist_tui.tui.charts.canvas import Canvas, Frame, axis_below, with_axis
@@ -115,7 +116,7 @@ def _axis_end(run: RunCurves) -> int:
 
 def _epochs_of(group: SeedGroup) -> tuple[tuple[int, float], ...]:
     """A key that changes with every epoch, and if an epoch is trained again after a resume."""
-    return tuple((len(run.rows), sum(row.test_accuracy for row in run.rows)) for run in group.runs)
+    return tuple((len(run.rows), sum(accuracies_of(run.rows))) for run in group.runs)
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ def _points(arm: Arm, metric: Metric) -> tuple[list[Points], Points]:
     seeds: list[Points] = []
     by_epoch: dict[float, list[float]] = {}
     for run in arm.runs:
-        points = [(float(row.epoch), y) for row in run.rows if (y := metric.scaled(row)) is not None]
+        points = metrics.points_of(run.rows, metric)
         seeds.append(([x for x, _ in points], [y for _, y in points]))
         for x, y in points:
             by_epoch.setdefault(x, []).append(y)

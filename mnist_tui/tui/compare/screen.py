@@ -1,10 +1,11 @@
-"""Compare: the curves of the rows marked in Runs, their differences, and whether noise could explain those."""
+"""Compare: the curves of the rows marked in Runs, their differences, and whether noise could explain those.
 
-from collections.abc import Sequence
+And the leaderboard of all runs.
+"""
+
 from pathlib import Path
 from typing import Any, ClassVar
 
-from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult
@@ -12,25 +13,34 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical, VerticalScroll
 from textual.widgets import Static
 
-from mnist_tui.analysis import comparison, markdown, tables
-from mnist_tui.analysis.comparison import MEASURES, Arm, Measure
+from mnist_tui.analysis import leaderboard, markdown
+from mnist_tui.analysis.comparison import MEASURES, Measure
+from mnist_tui.analysis.leaderboard import Leaderboard
 from mnist_tui.analysis.palette import colour, marker
-from mnist_tui.text import in_ascii
+from mnist_tui.runs import filters
+from mnist_tui.text import clean_line, in_ascii
 from mnist_tui.tui import clipboard
 from mnist_tui.tui.background import WorkerScreen
+from mnist_tui.tui.compare.leaderboard_view import LeaderboardView
 from mnist_tui.tui.compare.overlay import COMPARED, Overlay, lines_of
+from mnist_tui.tui.compare.report import report, sentences
 from mnist_tui.tui.help import help_on
 from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.report_dialog import ask_for_report
 from mnist_tui.tui.runs.selection import RunSelection
 from mnist_tui.tui.status import Headline
+from mnist_tui.tui.view_bar import ViewBar
 
-GAP = "  "
-"""Between two columns of a table."""
-SIDE_CELLS = 12
-"""The narrowest column of an arm."""
-NAMES = {"CompareScreen": "Compare", "VerticalScroll": "Report", "App": "Everywhere"}
+NAMES = {
+    "CompareScreen": "Compare",
+    "LeaderboardView": "Leaderboard",
+    "VerticalScroll": "Report",
+    "App": "Everywhere",
+}
+CURVES, LEADERBOARD = VIEWS = ("Curves", "Leaderboard")
+OF_CURVES = ("move", "metric", "log", "differences", "base", "report", "unmark")
+"""Actions that the leaderboard has no use for."""
 EMPTY = """\
 nothing is marked yet
 
@@ -43,6 +53,8 @@ class CompareScreen(WorkerScreen):
     AUTO_FOCUS = "VerticalScroll"
     BINDINGS: ClassVar[list[BindingType]] = with_ids(
         [
+            Binding("tab", "view(1)", "View", tooltip="the curves of the marked rows, or the leaderboard of all runs"),
+            Binding("shift+tab", "view(-1)", "View before", show=False),
             Binding(
                 "left,h",
                 "move(-1)",
@@ -72,19 +84,23 @@ class CompareScreen(WorkerScreen):
         self.measure: Measure = "best"
         self.what = next(iter(COMPARED))
         self.only_differences = True
+        self.view = CURVES
 
     def compose(self) -> ComposeResult:
         yield Headline("compare")
+        yield ViewBar(VIEWS)
         with Container(id="compare"):
             with Vertical(id="compare-curves"):
                 yield Static(id="compare-legend")
                 yield Overlay(self.ascii_only)
             with VerticalScroll(id="compare-report"):
                 yield Static(id="compare-text")
+        yield LeaderboardView(self.ascii_only)
         yield KeyBar()
 
     def on_mount(self) -> None:
         self.set_class(self.ascii_only, "-ascii")
+        self._show_view()
 
     def on_screen_resume(self) -> None:
         self.compute()
@@ -94,12 +110,40 @@ class CompareScreen(WorkerScreen):
         self.call_after_refresh(self.compute)
 
     def is_useful(self, action: str) -> bool:
-        return bool(self.selection.colors) or action in ("help", "leave")
+        if action in ("help", "leave", "view"):
+            return True
+        if self.view == LEADERBOARD:
+            return action not in OF_CURVES
+        return bool(self.selection.colors)
+
+    # --- views ---
+
+    def action_view(self, steps: int) -> None:
+        """The next view, or the one before."""
+        self.view = VIEWS[(VIEWS.index(self.view) + steps) % len(VIEWS)]
+        self._show_view()
+        self.compute()
+
+    @on(ViewBar.Chosen)
+    def _choose_view(self, message: ViewBar.Chosen) -> None:
+        self.view = message.view
+        self._show_view()
+        self.compute()
+
+    def _show_view(self) -> None:
+        self.query_one(ViewBar).show(self.view)
+        self.query_one("#compare").display = self.view == CURVES
+        self.query_one(LeaderboardView).display = self.view == LEADERBOARD
+        self.query_one("#board-report" if self.view == LEADERBOARD else "#compare-report").focus()
+        self.refresh_bindings()
 
     # --- computing in the background ---
 
     def compute(self) -> None:
-        """Reads and compares the marked rows."""
+        """Reads and compares the marked rows, or ranks all runs that the filter of Runs chooses."""
+        if self.view == LEADERBOARD:
+            self._rank()
+            return
         arms = self.selection.arms()
         curves = [
             "Compare",
@@ -119,6 +163,22 @@ class CompareScreen(WorkerScreen):
             return lines_of(arms, what), report(arms, measure, only, width, self._tint())
 
         self.submit("compare", job, self._show_result)
+
+    def _rank(self) -> None:
+        index, words, measure = self.selection.runs, self.selection.filter, self.measure
+        parts = ["Compare", f"judged by {MEASURES[measure]}", clean_line(words and f"filter {words}", 100)]
+        self.query_one(Headline).show([part for part in parts if part])
+        if (view := self.query_one(LeaderboardView)).board is None:
+            view.show(None, "reading the runs")
+
+        def job() -> Leaderboard:
+            index.refresh()
+            return leaderboard.make_leaderboard(filters.choose(index.all, words), leaderboard.load_presets(), measure)
+
+        self.submit("leaderboard", job, self._show_leaderboard)
+
+    def _show_leaderboard(self, board: Leaderboard | None, error: str | None) -> None:
+        self.query_one(LeaderboardView).show(board, f"! {error}")
 
     def _tint(self) -> Any:
         is_dark = self.app.current_theme.dark
@@ -185,7 +245,11 @@ class CompareScreen(WorkerScreen):
         self.compute()
 
     def action_copy(self) -> None:
-        """Copies the comparison as Markdown."""
+        """Copies the comparison, or the leaderboard, as Markdown."""
+        if self.view == LEADERBOARD:
+            if (board := self.query_one(LeaderboardView).board) is not None:
+                clipboard.copy(self, markdown.leaderboard_lines(board), "the leaderboard, as Markdown")
+            return
         arms, measure = [arm for _, arm in self.selection.arms()], self.measure
         what = f"{' and '.join(arm.label for arm in arms)}, as Markdown"
         if arms:
@@ -209,63 +273,3 @@ class CompareScreen(WorkerScreen):
     def action_help(self) -> None:
         """Shows every key that works where the focus is."""
         self.app.push_screen(help_on(self, NAMES))
-
-
-def report(arms: Sequence[tuple[int, Arm]], measure: Measure, only: bool, width: int, tint: Any) -> Text:
-    """The text beside the curves: the conclusions first, then results, settings and layers."""
-    only_arms = [arm for _, arm in arms]
-    text = Text()
-    for line in sentences(only_arms, measure):
-        text.append(f"{line}\n\n", "bold")
-    if len(arms) == 1:
-        text.append("Mark another row in Runs (2) to compare it with.\n\n", "bold")
-    rows = tables.comparison_table(only_arms, measure)
-    text.append(_table(rows, arms, width, tint))
-    settings = tables.difference_table(only_arms) if only else tables.setting_table(only_arms)
-    heads = ["only what differs" if only else "all settings", *(arm.label for arm in only_arms)]
-    if settings:
-        text.append("\n").append(_table([heads, *settings], arms, width, tint))
-    for _, arm in arms[1:]:
-        if layers := tables.layer_lines(only_arms[0], arm):
-            text.append(f"\nlayers, from {only_arms[0].label} to {arm.label}\n", "underline")
-            text.append("".join(f"  {line}\n" for line in layers))
-    return text
-
-
-def sentences(arms: Sequence[Arm], measure: Measure) -> list[str]:
-    """The conclusions, or why the arms cannot be compared."""
-    if refused := comparison.refusals(arms, measure):
-        return [f"Not compared: {sentence}" for sentence in refused[:5]]
-    return [verdict.sentence for verdict in comparison.compare(arms, measure)]
-
-
-def _table(rows: Sequence[Sequence[str]], arms: Sequence[tuple[int, Arm]], width: int, tint: Any) -> Text:
-    """A table of at most `width` cells; arms that do not fit beside the others go below them."""
-    names, *values = zip(*rows, strict=True)
-    name = min(max(map(cell_len, names)), max(SIDE_CELLS, 3 * width // 10))
-    beside = max(1, min(len(arms), (width - name) // (len(GAP) + SIDE_CELLS)))
-    room = max(1, (width - name) // beside - len(GAP))
-    columns = [(tint(color), column) for (color, _), column in zip(arms, values, strict=True)]
-    text = Text(no_wrap=True)
-    for start in range(0, len(columns), beside):
-        text.append(_block(names, name, columns[start : start + beside], room))
-    return text
-
-
-def _block(names: Sequence[str], name: int, columns: Sequence[tuple[Any, Sequence[str]]], room: int) -> Text:
-    """Arms beside each other, the columns headed by the arms' markers and colours and at most `room` cells wide."""
-    text = Text()
-    cells = [[_cut(each, name) for each in names]]
-    for (sign, _), (label, *values) in columns:
-        column_cells = [f"{sign} {label}", *values]
-        widest = min(room, max(map(cell_len, column_cells)))
-        cells.append([_cut(value, widest) for value in column_cells])
-    for style, (heading, *_) in zip(["", *(shade for (_, shade), _ in columns)], cells, strict=True):
-        text.append(GAP if text else "", "underline").append(heading, f"underline {style}")
-    for line in list(zip(*cells, strict=True))[1:]:
-        text.append(f"\n{GAP.join(line).rstrip()}")
-    return text.append("\n")
-
-
-def _cut(text: str, width: int) -> str:
-    return set_cell_size(text, width) if cell_len(text) <= width else f"{set_cell_size(text, width - 1)}…"

@@ -50,7 +50,7 @@ class Classifiers:
         Forgets the networks, since a run may have had a better epoch.
         """
         self._loaded.clear()
-        return index.choose(names, lambda run: bool(run.epochs))[:MOST_RUNS]
+        return index.choose(names, lambda run: bool(run.epochs) and not run.is_imported)[:MOST_RUNS]
 
     def answer(self, runs: Sequence[Run], drawing: Drawing, with_stability: bool) -> Answers | None:
         """What the runs say about a drawing; None for a blank one."""

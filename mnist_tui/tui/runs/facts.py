@@ -8,7 +8,7 @@ from rich.text import Text
 
 from mnist_tui.analysis import tables
 from mnist_tui.runs import columns
-from mnist_tui.runs.columns import NOT_MNIST, column, seed_words
+from mnist_tui.runs.columns import column, data_warning, seed_words
 from mnist_tui.runs.record import Run
 from mnist_tui.text import clean_line
 from mnist_tui.tui.runs.cells import STATES, cell_of
@@ -48,8 +48,8 @@ class RunFacts:
         """The facts in lines of `width` cells, in the colours of a theme."""
         lines = [self._title(variables)]
         run = self.group[0]
-        if run.is_run and run.dataset != "mnist":
-            lines.append(Text(f"! {run.dataset or 'unknown data'}, {NOT_MNIST}", style_of("warning", variables)))
+        if warning := data_warning(run):
+            lines.append(Text(f"! {warning}", style_of("warning", variables)))
         for line in (*self._result(), "", *self.changes, ""):
             lines += _paragraph(line, width, indent=6)
         for name, text in self.others:

@@ -90,10 +90,10 @@ class RunScreen(WorkerScreen):
         parts = [
             f"{run.name}, {columns.seed_words(self.runs)}",
             f"best {columns.column('best').of(self.runs)}",
-            run.state,
-            "" if run.dataset == "mnist" else f"{run.dataset or 'unknown data'}, not MNIST",
+            "" if run.is_imported else run.state,
+            columns.data_words(run),
             f"target {run.target_verdict}" if run.target_verdict and len(self.runs) == 1 else "",
-            f"{run.parameters or 0:,} params",
+            "" if run.parameters is None else f"{run.parameters:,} params",
             run.id if len(self.runs) == 1 else "",
         ]
         self.query_one(Headline).show([clean_line(part, 100) for part in parts if part])
@@ -148,7 +148,7 @@ class RunScreen(WorkerScreen):
 
     def action_copy(self) -> None:
         """Copies what the view shows; the epochs as a Markdown table."""
-        run = f"{self.run.name}, seed {self.run.seed}"
+        run = f"{self.run.name}, {columns.seed_words([self.run])}"
         if self.view in (CURVES, "Epochs"):
             lines = markdown.epoch_lines(self.run.rows, self.run.best_epoch)
             clipboard.copy(self, lines, f"epochs of {run}, as Markdown")
@@ -177,10 +177,16 @@ def _changes(run: Run, runs: list[Run]) -> str:
 
 
 def _layers(run: Run, runs: list[Run]) -> str:
-    return "this version cannot read the layers of this run" if run.spec is None else summary.table(run.spec)
+    return _missing("layers", run) if run.spec is None else summary.table(run.spec)
+
+
+def _missing(what: str, run: Run) -> str:
+    return f"an imported log holds no {what}" if run.is_imported else f"this version cannot read the {what} of this run"
 
 
 def _spec(run: Run, runs: list[Run]) -> str:
+    if run.is_imported:
+        return _missing("recipe", run)
     return presets.as_toml(run.spec) if run.spec else _as_json(run.section("train"))
 
 
@@ -203,7 +209,7 @@ def _log(run: Run, runs: list[Run]) -> str:
 
 def _advice(run: Run, runs: list[Run]) -> str:
     if run.spec is None:
-        return "this version cannot read the settings of this run"
+        return f"no advice: {_missing('settings', run)}"
     return "\n".join(advice_lines(rules.advise_on(run, runs)))
 
 

@@ -192,11 +192,13 @@ class RunsScreen(WorkerScreen):
         rows, marked = self.table.rows, len(self.selection.colors)
         if not self._is_read:
             return ["reading the folders", str(self.selection.runs.runs_dir)]
-        others = sum(group[0].is_run and group[0].dataset != "mnist" for group in rows)
+        others = sum(columns.data_words(group[0]).endswith("not MNIST") for group in rows if group[0].is_run)
+        imported = sum(group[0].is_imported for group in rows)
         left_out = ", ".join(column.heading for column in self.table.left_out)
         return [
             f"{_count(len(rows), 'row')} of {_count(len(self.selection.runs.all), 'folder')}",
             f"{others:,} not MNIST" if others else "",
+            f"{imported:,} imported" if imported else "",
             f"{marked} marked, 3 compares them" if marked else "",
             str(self.selection.runs.runs_dir),
             f"no room for {left_out}" if left_out else "",
@@ -341,7 +343,9 @@ class RunsScreen(WorkerScreen):
     def action_use(self) -> None:
         """Loads the run's settings into the lab."""
         run = self._run_or_warning()
-        if run is not None and run.spec is None:
+        if run is not None and run.is_imported:
+            self._warn("an imported log holds no settings")
+        elif run is not None and run.spec is None:
             self._warn("this version cannot read the settings of that run")
         elif run is not None and run.spec is not None:
             self.post_message(UseSettings(run.spec))
@@ -349,7 +353,9 @@ class RunsScreen(WorkerScreen):
     def action_resume(self) -> None:
         """Resumes the run in the lab."""
         run = self._run_or_warning()
-        if run is not None and run.state not in RESUMABLE:
+        if run is not None and run.is_imported:
+            self._warn("an imported log has no network: there is nothing to resume or to extend")
+        elif run is not None and run.state not in RESUMABLE:
             self._warn(f"this run is {run.state}: there is nothing to resume; x extends it")
         elif run is not None:
             self.post_message(ResumeRun(run.folder))
@@ -357,7 +363,9 @@ class RunsScreen(WorkerScreen):
     def action_extend(self) -> None:
         """Asks by how many epochs, and trains them in a new folder."""
         run = self._run_or_warning()
-        if run is not None:
+        if run is not None and run.is_imported:
+            self._warn("an imported log has no network: there is nothing to resume or to extend")
+        elif run is not None:
             hint = "In a new run folder that continues from this one's last checkpoint; this one stays as it is."
             question = Question("Extend by how many epochs?", hint, "5", _wrong_count)
             self.app.push_screen(AskDialog(question), lambda text: self._extend(run.folder, text))

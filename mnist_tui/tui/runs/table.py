@@ -184,11 +184,11 @@ class RunTable(ScrollView, can_focus=True):
         return heading + (self.selection.arrow(self.ascii_only) if column.key == self.selection.sort_key else "")
 
     def _curve_heading(self) -> str:
-        """The heading of the curves; with their scale if all are of one data set."""
-        datasets = {group[0].dataset for group in self.rows if group[0].is_run}
-        if len(datasets) != 1:
+        """The heading of the curves; with their scale if all have the same."""
+        scales = {scale_of(group[0].dataset) for group in self.rows if group[0].is_run}
+        if len(scales) != 1:
             return "test acc"
-        words = f"acc {scale_of(datasets.pop()).words}"
+        words = f"acc {scales.pop().words}"
         return in_ascii(words) if self.ascii_only else words
 
     def _cell(self, column: Column, group: RunGroup) -> Cell:
