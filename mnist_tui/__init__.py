@@ -65,7 +65,8 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 lock.py, reader.py, record.py and spec_text.py (a run as facts), index.py (the scan of a runs
                 directory), names.py (ends of names), reproduction.py (a run and its repetition), follow.py (a run of
                 another process), trash.py, archive.py, imported.py (the log of another program as a run); in tables:
-                columns.py, filters.py, sparkline.py, verdict.py; lr_range.py (events of the learning-rate finder)
+                columns.py, filters.py and filter_syntax.py, sparkline.py, verdict.py; lr_range.py (events of the
+                learning-rate finder)
     settings/   model.py (type, default and help of each setting), settings.py (files, environment, and where a value
                 comes from), last_used.py
     spec/       what a person may write: calls.py (one PyTorch call as data), catalog.py (optimizers, schedulers,
@@ -82,6 +83,7 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
     editor.py   the user's editor on one file
     files.py    bounded reads, atomic writes
     errors.py   one tree of errors, with their exit codes
+    table.py    rows as aligned text, Markdown and CSV
     text.py     text from outside, made safe to show; nearest names
 
 `spec`, `settings`, `runs`, `images` and `analysis` load no torch, so that what needs none answers at once; neither does

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent.parent
 
 FIRST = (
     "files",
+    "table",
     "text",
     "editor",
     "spec",
@@ -147,6 +148,8 @@ def test_training_does_not_wait_for_torchvision_or_scikit_learn() -> None:
         ["--version"],
         ["--list"],
         ["--list", "--json"],
+        ["--list", "--format", "csv"],
+        ["--list", "--format", "markdown"],
         ["show", "iter5"],
         ["layers"],
         ["brief"],

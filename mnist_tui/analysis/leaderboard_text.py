@@ -6,11 +6,13 @@ from typing import Any
 from mnist_tui.analysis.comparison import MEASURES, Measure
 from mnist_tui.analysis.leaderboard import BUDGETS, Entry, Leaderboard, Published
 from mnist_tui.analysis.leaderboard_scale import thousands
-from mnist_tui.text import clean_line
+from mnist_tui.table import aligned
 
 HEADS = ("front", "name", "params", "test acc", "95% interval", "seeds", "below", "reaches", "remark")
 IS_RIGHT = (True, False, True, True, False, True, True, True, False)
 PUBLISHED_HEADS = ("name", "params", "accuracy", "below", "reaches", "measured on")
+MAX_REMARK = 200
+"""Terminal cells of a remark, the last cell of its line."""
 PUBLISHED_IS_RIGHT = (False, True, True, True, True, False)
 FRONT = "on the front, no recipe as small is better, and none as good is smaller"
 NO_RUN = "no run to rank: it takes one on MNIST that has ended; mnist-tui --batch step4 trains one"
@@ -91,13 +93,9 @@ def _reaches(accuracy: float, targets: Sequence[float]) -> str:
 
 def table_lines(table: Sequence[Sequence[str]], is_right: Sequence[bool]) -> list[str]:
     """The lines of a table whose first row is its heading; columns without a cell are left out."""
-    from tabulate import tabulate
-
     filled = [index for index, column in enumerate(zip(*table, strict=True)) if any(column[1:])]
-    cells = [[clean_line(row[index]) for index in filled] for row in table]
-    align = ["right" if is_right[index] else "left" for index in filled]
-    lines = tabulate(cells, tablefmt="plain", disable_numparse=True, colalign=align).splitlines()
-    return [line.rstrip() for line in lines]
+    cells = [[row[index] for index in filled] for row in table]
+    return aligned(cells, [is_right[index] for index in filled], max_cell=MAX_REMARK)
 
 
 def sentences(board: Leaderboard) -> list[str]:
@@ -133,6 +131,22 @@ def as_json(board: Leaderboard) -> dict[str, Any]:
         "targets": list(board.targets),
         "left_out": dict(board.left_out),
     }
+
+
+ENTRY_KEYS = (
+    *("front", "name", "runs", "parameters", "accuracy", "interval_low", "interval_high"),
+    *("seeds", "budgets", "targets", "remark"),
+)
+"""The keys of `entry_records`."""
+
+
+def entry_records(board: Leaderboard) -> list[dict[str, Any]]:
+    """The ranked recipes as flat records, for CSV."""
+    ends = [entry.interval or (None, None) for entry in board.entries]
+    return [
+        {**_record(entry, board.targets), "interval_low": low, "interval_high": high}
+        for entry, (low, high) in zip(board.entries, ends, strict=True)
+    ]
 
 
 def _record(entry: Entry, targets: Sequence[float]) -> dict[str, Any]:

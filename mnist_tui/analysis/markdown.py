@@ -13,6 +13,7 @@ from mnist_tui.runs.events import EpochEnded
 from mnist_tui.runs.record import Run, observations
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.spec.summary import receptive_field_sentence, target_words
+from mnist_tui.table import markdown
 from mnist_tui.text import clean_line
 
 SEED_COLUMNS = ("seed", "best", "last", "gap", "target", "run")
@@ -34,10 +35,8 @@ def code(text: str) -> str:
 
 
 def table(rows: Sequence[Sequence[str]], is_right: Sequence[bool]) -> list[str]:
-    """The lines of a table whose first row is its heading."""
-    heads, *others = [[plain(text).replace("|", "\\|") for text in row] for row in rows]
-    rule = ["---:" if right else "---" for right in is_right]
-    return [f"| {' | '.join(cells)} |" for cells in (heads, rule, *others)]
+    """The lines of a table whose first row is its heading; cells show their text as it is."""
+    return markdown([[plain(text) for text in row] for row in rows], is_right)
 
 
 # --- runs ---
@@ -50,7 +49,7 @@ def run_lines(runs: Sequence[Run]) -> list[str]:
     facts = [*_recipe_facts(run), *(_result_facts(run) if is_one else _mean_facts(runs)), ("data", _data(run))]
     bullets = [f"- {name}: {text}" for name, text in facts if text]
     body = [*_analysis(run), *epoch_lines(run.rows, run.best_epoch)] if is_one else _seed_lines(runs)
-    return [f"### {plain(run.name)}, {which}", "", *bullets, "", *body]
+    return [f"### {plain(run.name)}{f', {which}' if which else ''}", "", *bullets, "", *body]
 
 
 def _recipe_facts(run: Run) -> list[tuple[str, str]]:
@@ -128,9 +127,11 @@ def _seed(run: Run) -> int:
 # --- comparisons ---
 
 
-def leaderboard_lines(board: Leaderboard) -> list[str]:
-    """The leaderboard: the table, then what is ranked and what is not."""
+def leaderboard_lines(board: Leaderboard, has_published: bool = False) -> list[str]:
+    """The leaderboard: the table, the published figures on request, then what is ranked and what is not."""
     rows = table(leaderboard_text.rows(board), leaderboard_text.IS_RIGHT) if board.entries else []
+    if has_published and board.published:
+        rows += ["", *table(leaderboard_text.published_rows(board), leaderboard_text.PUBLISHED_IS_RIGHT)]
     return [*rows, "", *(f"- {plain(sentence)}" for sentence in leaderboard_text.sentences(board))]
 
 

@@ -1,6 +1,8 @@
-"""Runs and comparisons as tables of text and as JSON, for the command line and the dashboard."""
+"""Runs and comparisons as rows of text and as records for JSON and CSV, for the command line and the dashboard."""
 
 from collections.abc import Sequence
+from dataclasses import asdict, fields
+from statistics import fmean
 from typing import Any
 
 from mnist_tui.analysis.analysis_report import advice_lines
@@ -21,9 +23,9 @@ from mnist_tui.runs.columns import Column
 from mnist_tui.runs.events import EpochEnded
 from mnist_tui.runs.index import repeats
 from mnist_tui.runs.record import IMPORTED, Run
-from mnist_tui.text import cell_width, clean, clean_line, fitted
+from mnist_tui.table import aligned
+from mnist_tui.text import clean, clean_line
 
-MAX_CELL = 40
 SHORT: dict[Measure, str] = {
     "best": "best epoch, test acc",
     "last": "last epoch, test acc",
@@ -32,16 +34,9 @@ SHORT: dict[Measure, str] = {
 """The measures in a table's first column."""
 
 
-def runs_table(groups: Sequence[Sequence[Run]], columns: Sequence[Column]) -> list[str]:
-    """A heading line, then a line for every run or group of seeds."""
-    rows = [[column.of(runs) for column in columns] for runs in groups]
-    heads = [column.heading for column in columns]
-    return _align([heads, *rows], [column.is_number for column in columns])
-
-
-def _align(rows: Sequence[Sequence[str]], is_right: Sequence[bool]) -> list[str]:
-    widths = [min(MAX_CELL, max(map(cell_width, column))) for column in zip(*rows, strict=True)]
-    return ["  ".join(map(fitted, row, widths, is_right)).rstrip() for row in rows]
+def runs_table(groups: Sequence[Sequence[Run]], columns: Sequence[Column]) -> list[list[str]]:
+    """A heading row, then a row for every run or group of seeds."""
+    return [[column.heading for column in columns], *([column.of(runs) for column in columns] for runs in groups)]
 
 
 def details(
@@ -83,10 +78,19 @@ def changes(run: Run, runs: Sequence[Run]) -> list[str]:
     return [f"changes against {earlier_run.id}:", *(f"  {clean_line(line, 300)}" for line in words)]
 
 
+EPOCH_KEYS = ("run", *(field.name for field in fields(EpochEnded) if field.name != "unknown"))
+"""The keys of `epoch_records`."""
+
+
+def epoch_records(run: Run) -> list[dict[str, Any]]:
+    """The epochs of a run, a record each: the run's id, and the numbers of `EpochEnded`."""
+    return [{"run": run.id, **asdict(row)} for row in run.rows]
+
+
 def epoch_lines(run: Run) -> list[str]:
     """The epochs of a run as an aligned table."""
     rows = epoch_table(run.rows, run.best_epoch)
-    return _align(rows, [True] * len(rows[0])) if len(rows) > 1 else ["no epoch was finished"]
+    return aligned(rows, [True] * len(rows[0])) if len(rows) > 1 else ["no epoch was finished"]
 
 
 def epoch_table(rows: Sequence[EpochEnded], best_epoch: int | None) -> list[list[str]]:
@@ -142,8 +146,14 @@ def _interval(arm: Arm, measure: Measure) -> str:
 
 
 def _gap(arm: Arm) -> str:
+    gap = mean_gap(arm)
+    return "-" if gap is None else f"{100 * gap:+.2f} points"
+
+
+def mean_gap(arm: Arm) -> float | None:
+    """The mean train − test accuracy of the last epoch over the runs of an arm, a fraction; None without any."""
     gaps = [gap for run in arm.runs if (gap := run.gap) is not None]
-    return f"{100 * sum(gaps) / len(gaps):+.2f} points" if gaps else "-"
+    return fmean(gaps) if gaps else None
 
 
 def difference_table(arms: Sequence[Arm]) -> list[list[str]]:
@@ -179,10 +189,10 @@ def layer_lines(before: Arm, after: Arm) -> list[str]:
 def comparison_lines(arms: Sequence[Arm], verdicts: Sequence[Verdict], measure: Measure) -> list[str]:
     """A comparison as text: results, differences, and the verdicts last."""
     rows = comparison_table(arms, measure)
-    lines = _align(rows, [False] * len(rows[0]))
+    lines = aligned(rows, [False] * len(rows[0]))
     if differences := difference_table(arms):
         heads = ["only what differs", *(arm.label for arm in arms)]
-        lines += ["", *_align([heads, *differences], [False] * len(heads))]
+        lines += ["", *aligned([heads, *differences], [False] * len(heads))]
     for arm in arms[1:]:
         if layers := layer_lines(arms[0], arm):
             lines += ["", f"layers, from {arms[0].label} to {arm.label}", *(f"  {line}" for line in layers)]
@@ -198,6 +208,8 @@ def comparison_json(arms: Sequence[Arm], verdicts: Sequence[Verdict], measure: M
                 "label": arm.label,
                 "runs": [run.id for run in arm.runs],
                 "repeats": [run.id for run in arm.repeats],
+                "parameters": arm.runs[0].parameters,
+                "gap": mean_gap(arm),
                 **{each: {"mean": arm.mean(each), "values": arm.values(each)} for each in MEASURES},
                 "interval": arm.interval(measure),
             }
@@ -210,3 +222,31 @@ def comparison_json(arms: Sequence[Arm], verdicts: Sequence[Verdict], measure: M
             for arm, verdict in zip(arms[1:], verdicts, strict=True)
         ],
     }
+
+
+ARM_KEYS = (
+    *("label", "runs", "repeats", "parameters", *MEASURES, "gap", "interval_low", "interval_high"),
+    *("better", "p"),
+)
+"""The keys of `arm_records`."""
+
+
+def arm_records(arms: Sequence[Arm], verdicts: Sequence[Verdict], measure: Measure) -> list[dict[str, Any]]:
+    """A comparison as a flat record for each arm, for CSV: means and the 95% interval of the judged measure.
+
+    `better` and `p` are those of the verdict on the first arm and this one; None in the first record.
+    """
+    return [
+        {
+            "label": arm.label,
+            "runs": [run.id for run in arm.runs],
+            "repeats": [run.id for run in arm.repeats],
+            "parameters": arm.runs[0].parameters,
+            **{each: arm.mean(each) for each in MEASURES},
+            "gap": mean_gap(arm),
+            **dict(zip(("interval_low", "interval_high"), arm.interval(measure) or (None, None), strict=True)),
+            "better": verdict.better if verdict else None,
+            "p": verdict.p if verdict else None,
+        }
+        for arm, verdict in zip(arms, [None, *verdicts], strict=True)
+    ]

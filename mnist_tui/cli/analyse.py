@@ -1,6 +1,5 @@
 """`mnist-tui analyse`: where a saved run is wrong, alone or against another one."""
 
-import json
 import shutil
 import sys
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ import typer
 
 from mnist_tui.cli.arguments import AsJson, Given, Run, examples, refuse_empty_run, settings_with, takes_settings
 from mnist_tui.cli.completion import complete_runs
+from mnist_tui.cli.formats import json_text, record
 from mnist_tui.cli.runs import read_index
 from mnist_tui.errors import DataError, UsageError
 from mnist_tui.runs.index import find_readable
@@ -66,7 +66,7 @@ def analyse_run(
     analysis, *others = [analyse(each, runs) for each in named]
     versus = compare_with(analysis, others[0]) if others else None
     if as_json:
-        print(json.dumps(analysis_report.as_json(analysis, versus), allow_nan=False))
+        print(json_text(record(analysis_report.as_json(analysis, versus))))
         return 0
     pictures = _pictures(analysis, values.data_dir)
     width = shutil.get_terminal_size().columns

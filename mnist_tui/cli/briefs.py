@@ -1,6 +1,5 @@
 """`mnist-tui brief`: the course briefs, and how far the saved runs are with one."""
 
-import json
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +8,7 @@ import typer
 
 from mnist_tui.cli.arguments import AsJson, Given, examples, settings_with, takes_settings
 from mnist_tui.cli.completion import complete_briefs
+from mnist_tui.cli.formats import json_text, record
 from mnist_tui.errors import UsageError
 from mnist_tui.settings import settings
 from mnist_tui.text import cell_width, clean, clean_line, fitted
@@ -64,7 +64,7 @@ def show_brief(
     index.refresh()
     progress, not_counted = brief_progress.assign(brief, index.all), brief_progress.not_counted(index.all)
     if as_json:
-        print(json.dumps(brief_text.as_record(brief, progress, not_counted)))
+        print(json_text(record(brief_text.as_record(brief, progress, not_counted))))
     else:
         width = min(MAX_WIDTH, shutil.get_terminal_size((MAX_WIDTH, 24)).columns)
         print(clean("\n".join(brief_text.brief_lines(brief, progress, not_counted, width)), 1_000_000))
@@ -77,7 +77,7 @@ def _list_briefs(folder: Path | None, as_json: bool) -> int:
 
     known = [briefs.load_file(path) for path in briefs.find(folder).values()]
     if as_json:
-        print(json.dumps([_listed_record(brief) for brief in known]))
+        print(json_text([record(_listed_record(brief)) for brief in known]))
         return 0
     width = max(cell_width(brief.name) for brief in known)
     print(f"{'name':<{width}}  steps  title")

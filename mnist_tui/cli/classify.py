@@ -1,6 +1,5 @@
 """`mnist-tui classify`: what saved runs take the digits in image files for."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +10,20 @@ import typer
 from mnist_tui.cli.arguments import RUN, AsJson, Given, examples, refuse_empty_run, settings_with, takes_settings
 from mnist_tui.cli.completion import complete_runs
 from mnist_tui.cli.exit_code import print_error
+from mnist_tui.cli.formats import json_text, record
 from mnist_tui.errors import ExitCode, FileError, ImageError, RunError, UsageError
 from mnist_tui.runs.index import find_run, newest_first
 from mnist_tui.runs.reader import read_run
 from mnist_tui.runs.record import Run
+from mnist_tui.table import aligned
 from mnist_tui.text import cell_width, clean_line, fitted
 
 app = typer.Typer()
 
 MAX_NAME = 40
 """Cells for the name of a file."""
+MAX_RUN = 200
+"""Cells for the id of a run, which is not cut: its end tells it apart."""
 TOP = 3
 """Classes on a line; the JSON has all."""
 
@@ -81,7 +84,7 @@ def classify_images(
     if digits:
         answers = _classify(digits, chosen)
         if as_json:
-            print(json.dumps([_record(answer) for answer in answers]))
+            print(json_text([record(_record(answer)) for answer in answers]))
         else:
             print("\n".join(_lines(answers)))
     return ExitCode.OK if len(digits) == len(files) else ExitCode.USAGE
@@ -120,17 +123,14 @@ def _classify(digits: Mapping[Path, bytes], runs: Sequence[Run]) -> list[Answer]
 
 
 def _lines(answers: Sequence[Answer]) -> list[str]:
-    """`seven.png  20260101T000000Z-iter5-s0-0001  7  98.1%   7 98.1%, 1 1.2%, 9 0.4%`."""
-    names = [clean_line(str(answer.file)) for answer in answers]
-    width = min(MAX_NAME, max(map(cell_width, names)))
-    run_width = max(cell_width(answer.run) for answer in answers)
-    lines = []
-    for name, answer in zip(names, answers, strict=True):
-        top = [f"{label} {answer.probabilities[label]:.1%}" for label in answer.top]
-        prediction = answer.top[0]
-        numbers = f"{prediction} {answer.probabilities[prediction]:>6.1%}   {', '.join(top)}"
-        lines.append(f"{fitted(name, width)}  {fitted(answer.run, run_width)}  {numbers}")
-    return lines
+    """`seven.png  20260101T000000Z-iter5-s0-0001  7  98.1%  7 98.1%, 1 1.2%, 9 0.4%`."""
+    rows = []
+    for answer in answers:
+        top = [(str(label), f"{answer.probabilities[label]:.1%}") for label in answer.top]
+        name = clean_line(str(answer.file))
+        name = fitted(name, min(MAX_NAME, cell_width(name)))
+        rows.append([name, answer.run, *top[0], ", ".join(map(" ".join, top))])
+    return aligned(rows, [False, False, True, True, False], MAX_RUN)
 
 
 def _record(answer: Answer) -> dict[str, Any]:

@@ -1,22 +1,24 @@
 """`mnist-tui compare`: runs, or all seeds of presets, beside each other."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mnist_tui.cli.arguments import AsJson, Given, HasPlot, examples, settings_with, takes_settings
+from mnist_tui.cli.arguments import Given, HasPlot, examples, settings_with, takes_settings
 from mnist_tui.cli.completion import complete_runs_and_presets
-from mnist_tui.cli.runs import print_plot, read_index, refuse_plot_as_json
+from mnist_tui.cli.formats import FormatOption, JsonOption, json_text, output_format, record, refuse_plot
+from mnist_tui.cli.runs import print_plot, read_index
 from mnist_tui.cli.specs import warn_of_run
 from mnist_tui.errors import RunError, UsageError
 from mnist_tui.runs import columns, filters
+from mnist_tui.runs.filter_syntax import Or, parse
 from mnist_tui.runs.index import find_run, grouped
 from mnist_tui.runs.reader import check_readable
 from mnist_tui.runs.record import Run
 from mnist_tui.runs.sparkline import mean_curve
+from mnist_tui.table import as_csv
 from mnist_tui.text import clean_line, did_you_mean
 
 app = typer.Typer()
@@ -27,6 +29,7 @@ app = typer.Typer()
         "mnist-tui compare iter4 iter5              all completed seeds of each",
         "mnist-tui compare a17f b203 --plot         two runs, and their curves as text",
         "mnist-tui compare iter4 'iter5 batch=64'   a filter chooses among recipes of one name",
+        "mnist-tui compare iter4 iter5 --format markdown",
     )
 )
 @takes_settings("runs_dir")
@@ -43,18 +46,20 @@ def compare(
     measure: Annotated[
         str, typer.Option(metavar="best|last|mean", help="Accuracy to judge by: best epoch, last, mean of the last.")
     ] = "best",
-    as_json: AsJson = False,
+    named_format: FormatOption = None,
+    as_json: JsonOption = False,
     has_plot: HasPlot = False,
     *,
     given: Given,
 ) -> int:
     """Compare runs, or the seeds of recipes.
 
-    Prints what differs, and whether noise could explain the difference.
+    Prints what differs, and whether noise could explain the difference. CSV has a line for each.
     """
-    from mnist_tui.analysis import comparison, tables
+    from mnist_tui.analysis import comparison, markdown, tables
 
-    refuse_plot_as_json(has_plot, as_json)
+    output = output_format(named_format, as_json)
+    refuse_plot(has_plot, output)
     if len(what) < 2:
         raise UsageError("compare takes two or more: mnist-tui compare iter4 iter5")
     judged_by = next((known for known in comparison.MEASURES if known == measure), None)
@@ -67,10 +72,16 @@ def compare(
     if wrong := comparison.refusals(arms, judged_by):
         raise RunError("; ".join(wrong))
     verdicts = comparison.compare(arms, judged_by)
-    if as_json:
-        print(json.dumps(tables.comparison_json(arms, verdicts, judged_by), allow_nan=False))
-    else:
-        print("\n".join(tables.comparison_lines(arms, verdicts, judged_by)))
+    match output:
+        case "json":
+            print(json_text(record(tables.comparison_json(arms, verdicts, judged_by))))
+        case "csv":
+            print(as_csv(tables.arm_records(arms, verdicts, judged_by), tables.ARM_KEYS), end="")
+        case "markdown":
+            sentences = [verdict.sentence for verdict in verdicts]
+            print("\n".join(markdown.comparison_lines(arms, sentences, judged_by)))
+        case "table":
+            print("\n".join(tables.comparison_lines(arms, verdicts, judged_by)))
     if has_plot:
         print_plot({arm.label: mean_curve([run.accuracies for run in arm.runs]) for arm in arms})
     return 0
@@ -133,5 +144,6 @@ def _example(named: str, groups: Sequence[Sequence[Run]]) -> str:
     for key in ("epochs", "batch", "lr", "parameters"):
         values = [columns.column(key).value(group[0]) for group in groups]
         if None not in values and len(set(values)) == len(values):
-            return f", such as '{clean_line(named, 100)} {key}={values[0]}'"
+            one = f"({named})" if isinstance(parse(named), Or) else named
+            return f", such as '{clean_line(one, 100)} {key}={values[0]}'"
     return ""

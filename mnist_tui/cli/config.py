@@ -10,6 +10,7 @@ import typer
 
 from mnist_tui.cli.arguments import AsJson, examples
 from mnist_tui.cli.completion import complete_settings
+from mnist_tui.cli.formats import json_text, record
 from mnist_tui.cli.parsing import WordsCommand
 from mnist_tui.editor import edit
 from mnist_tui.errors import BriefError, ColumnError, SettingsError
@@ -184,7 +185,7 @@ def edit_file(is_project: IsProject = False) -> int:
 def print_path(is_project: IsProject = False, as_json: AsJson = False) -> int:
     """Print where your own file is, or the project's."""
     path = _file(is_project)
-    print(json.dumps(str(path)) if as_json else clean_line(str(path)))
+    print(json_text(str(path)) if as_json else clean_line(str(path)))
     return 0
 
 
@@ -210,7 +211,7 @@ def as_text(value: object) -> str:
 
 def _as_json(resolved: Mapping[str, ResolvedSetting]) -> str:
     values = {key: {"value": _plain(setting.value), "origin": setting.origin} for key, setting in resolved.items()}
-    return json.dumps(values)
+    return json_text({key: record(each) for key, each in values.items()})
 
 
 def _plain(value: Any) -> Any:

@@ -1,6 +1,5 @@
 """`mnist-tui doctor`: checks versions, device, threads, data and folders."""
 
-import json
 import os
 import tempfile
 from dataclasses import asdict, dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 import typer
 
 from mnist_tui.cli.arguments import AsJson, Given, examples, settings_with, takes_settings
+from mnist_tui.cli.formats import json_text, record
 from mnist_tui.errors import DataError, DeviceError, ExitCode
 from mnist_tui.files import no_place
 from mnist_tui.settings import settings
@@ -34,7 +34,7 @@ def doctor(as_json: AsJson = False, *, given: Given) -> int:
     if "data_dir" in given and values.data_dir is not None:  # One in the settings is a finding.
         settings.check_data_dir("--data-dir", values.data_dir)
     findings = examine(values.data_dir, values.runs_dir)
-    print(json.dumps([asdict(finding) for finding in findings]) if as_json else clean(as_text(findings)))
+    print(json_text([record(asdict(one)) for one in findings]) if as_json else clean(as_text(findings)))
     return ExitCode.OK if all(finding.is_usable for finding in findings) else ExitCode.ENVIRONMENT
 
 

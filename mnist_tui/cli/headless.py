@@ -1,6 +1,5 @@
 """Runs as lines: events as text or JSON on stdout, messages and progress on stderr, the outcome as an exit code."""
 
-import json
 import os
 import signal
 import sys
@@ -12,6 +11,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any, TextIO
 
+from mnist_tui.cli.formats import event_record, json_text, record
 from mnist_tui.cli.progress_table import progress_table
 from mnist_tui.errors import ExitCode, MnistTuiError
 from mnist_tui.runs import metrics, verdict
@@ -26,7 +26,6 @@ from mnist_tui.runs.events import (
     RunEnded,
     RunStarted,
     Unpaused,
-    as_record,
 )
 from mnist_tui.runs.storage import SavedRun
 from mnist_tui.spec import summary
@@ -34,13 +33,16 @@ from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.sweep.jobs import Job, JobEnded
 from mnist_tui.sweep.pool import Pool
-from mnist_tui.text import clean, duration, fitted
+from mnist_tui.table import aligned
+from mnist_tui.text import cell_width, clean, duration, fitted
 from mnist_tui.training import environment, estimate, session
 from mnist_tui.training import resume as resuming
 from mnist_tui.training.data import load
 
 LINE_WIDTH = 80
 """Columns of the line of an epoch."""
+MAX_NAME = 16
+"""Cells for a preset's name in the table of several runs."""
 
 
 @dataclass
@@ -65,6 +67,10 @@ class Output:
     def data(self, text: str) -> None:
         """A line on stdout."""
         self._print(sys.stdout, clean(text, 1_000_000))
+
+    def json(self, document: Any) -> None:
+        """A JSON document as a line on stdout, whole whatever its length; JSON escapes what would drive a terminal."""
+        self._print(sys.stdout, json_text(document))
 
     def talk(self, text: str, always: bool = False) -> None:
         """A line on stderr; with --quiet only if `always`."""
@@ -248,7 +254,7 @@ class FollowedRun:
             self.clock = time.monotonic()
         if output.as_json:
             run = self.started.run if self.started else None
-            output.data(json.dumps({**as_record(event), "run": run}, allow_nan=False))
+            output.json(event_record(event, run))
         match event:
             case Notice():
                 output.notice(replace(event, text=self._labelled(event.text)))
@@ -370,18 +376,16 @@ def _summarise(runs: Sequence[FollowedRun], output: Output) -> None:
 
 
 def _summary_table(runs: Sequence[FollowedRun]) -> list[str]:
-    lines = [f"{'run':<16} {'seed':>5}  {'outcome':<9}  {'params':>9}  {'best':>7}  {'last':>7}  target"]
+    rows = [["run", "seed", "outcome", "params", "best", "last", "target"]]
     for run in runs:
         ended = run.ended
         best = f"{ended.best.test_accuracy:.2%}" if ended and ended.best else "-"
         last = f"{ended.last.test_accuracy:.2%}" if ended and ended.last else "-"
         target = verdict.whole(ended.target) if ended and ended.target else "-"
         outcome = ended.outcome if ended else "not begun"
-        lines.append(
-            f"{fitted(run.spec.name, 16)} {run.spec.train.seed:>5}  {outcome:<9}  {run.spec.parameters:>9,}"
-            f"  {best:>7}  {last:>7}  {target}"
-        )
-    return [*lines, *_seed_means(runs)]
+        name = fitted(run.spec.name, min(MAX_NAME, cell_width(run.spec.name)))
+        rows.append([name, str(run.spec.train.seed), outcome, f"{run.spec.parameters:,}", best, last, target])
+    return [*aligned(rows, [False, True, False, True, True, True, False]), *_seed_means(runs)]
 
 
 def _seed_means(runs: Sequence[FollowedRun]) -> Iterator[str]:
@@ -406,8 +410,7 @@ def dry_run(specs: Sequence[RunSpec], options: Options, output: Output) -> ExitC
         cost = estimate.expected_cost(spec, options)
         parts = verdict.before_training(spec)
         if output.as_json:
-            record = {**summary.as_json(spec), **cost, "target": parts}
-            output.data(json.dumps(record))
+            output.json(record({**summary.as_json(spec), **cost, "target": parts}))
             continue
         output.data(summary.table(spec))
         output.data(summary.recipe(spec))

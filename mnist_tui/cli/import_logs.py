@@ -1,6 +1,5 @@
 """`mnist-tui import`: logs of other programs as runs that are only read."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,6 +8,7 @@ import typer
 
 from mnist_tui.cli.arguments import AsJson, Given, examples, settings_with, takes_settings, whole_number
 from mnist_tui.cli.exit_code import print_error
+from mnist_tui.cli.formats import json_text, record
 from mnist_tui.errors import ExitCode, FileError, LogError, UsageError
 from mnist_tui.runs.imported import write_imported
 from mnist_tui.runs.reader import read_run
@@ -71,7 +71,7 @@ def import_command(
     imported, is_complete = _read(files, chosen_name, count, words)
     runs = [[read_run(write_imported(runs_dir, log)) for log in file.trainings] for file in imported]
     if as_json:
-        print(json.dumps([_record(*pair) for pair in zip(imported, runs, strict=True)], allow_nan=False))
+        print(json_text([record(_record(*pair)) for pair in zip(imported, runs, strict=True)]))
     else:
         for file, saved in zip(imported, runs, strict=True):
             print("\n".join(clean_line(line) for line in _lines(file, saved)))

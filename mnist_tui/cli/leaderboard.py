@@ -1,16 +1,17 @@
 """`mnist-tui leaderboard`: recipes by parameters and accuracy."""
 
-import json
 import shutil
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnist_tui.cli.arguments import AsJson, Given, Models, examples, settings_with, takes_settings
+from mnist_tui.cli.arguments import Given, Models, examples, settings_with, takes_settings
+from mnist_tui.cli.formats import FormatOption, JsonOption, json_text, output_format, record, refuse_plot
 from mnist_tui.cli.parsing import WordsCommand
-from mnist_tui.cli.runs import MAX_PLOT_WIDTH, read_index, refuse_plot_as_json
+from mnist_tui.cli.runs import MAX_PLOT_WIDTH, read_index
 from mnist_tui.errors import UsageError
 from mnist_tui.runs import filters
+from mnist_tui.table import as_csv
 from mnist_tui.text import clean_line, did_you_mean
 from mnist_tui.tui.terminal import has_utf8
 
@@ -42,7 +43,8 @@ def print_leaderboard(
         str, typer.Option("--by", metavar="best|last|mean", help="Accuracy: best epoch, last, mean of the last.")
     ] = "best",
     has_published: Annotated[bool, typer.Option("--published", help="List the published figures as well.")] = False,
-    as_json: AsJson = False,
+    named_format: FormatOption = None,
+    as_json: JsonOption = False,
     has_plot: Annotated[bool, typer.Option("--plot", help="Draw accuracy over parameters as well, as text.")] = False,
     models: Models = None,
     *,
@@ -51,21 +53,31 @@ def print_leaderboard(
     """Rank recipes by test accuracy and parameters.
 
     Runs on MNIST that have ended; several seeds of a recipe count by their mean. On the front, no recipe as small is
-    better, and none as good is smaller.
+    better, and none as good is smaller. JSON has the published figures too, CSV only the recipes.
     """
-    from mnist_tui.analysis import leaderboard, leaderboard_text
+    from mnist_tui.analysis import leaderboard, leaderboard_text, markdown
     from mnist_tui.analysis.comparison import MEASURES
 
-    refuse_plot_as_json(has_plot, as_json)
+    output = output_format(named_format, as_json)
+    refuse_plot(has_plot, output)
+    if has_published and output == "csv":
+        raise UsageError(
+            "--published is not allowed with --format csv, which has a line for each recipe; JSON has both"
+        )
     measure = next((known for known in MEASURES if known == by), None)
     if measure is None:
         raise UsageError(f"--by {clean_line(by, 40)}: must be {' or '.join(MEASURES)}{did_you_mean(by, MEASURES)}")
     runs = filters.choose(read_index(settings_with(given).runs_dir), " ".join(words or ()))
     board = leaderboard.make_leaderboard(runs, leaderboard.load_presets(models), measure)
-    if as_json:
-        print(json.dumps(leaderboard_text.as_json(board), allow_nan=False))
-        return 0
-    print("\n".join(_lines(board, has_published)))
+    match output:
+        case "json":
+            print(json_text(record(leaderboard_text.as_json(board))))
+        case "csv":
+            print(as_csv(leaderboard_text.entry_records(board), leaderboard_text.ENTRY_KEYS), end="")
+        case "markdown":
+            print("\n".join(markdown.leaderboard_lines(board, has_published)))
+        case "table":
+            print("\n".join(_lines(board, has_published)))
     if has_plot:
         from mnist_tui.analysis.plots import leaderboard_plot
 

@@ -1,6 +1,5 @@
 """`mnist-tui lr-find`: a learning-rate range test of a preset, or of the design of a run."""
 
-import json
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from mnist_tui.cli.arguments import (
     takes_settings,
 )
 from mnist_tui.cli.changes import apply_changes, read_changes
+from mnist_tui.cli.formats import record
 from mnist_tui.cli.runs import MAX_PLOT_WIDTH, PLOT_LINES
 from mnist_tui.cli.specs import load_specs
 from mnist_tui.errors import MnistTuiError, SpecError
@@ -65,7 +65,7 @@ def find_rate(
         output.talk(f"{spec.name}: stopped; there is no result")
         return interruption.code
     if as_json:
-        output.data(json.dumps(_record(spec, found), allow_nan=False))
+        output.json(record(_record(spec, found)))
     else:
         for line in _lines(spec, found):
             output.data(line)

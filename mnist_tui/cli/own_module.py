@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from mnist_tui.cli.formats import json_text, record
 from mnist_tui.errors import FileError, ModuleError, SpecError, UsageError
 from mnist_tui.files import read_text
 from mnist_tui.spec import presets
@@ -43,7 +44,8 @@ def show(named: str, input_shape: str | None, as_json: bool, as_toml: bool) -> i
     spec, why_not = _preset(module, file, name, shape)
     if as_json:
         text = None if spec is None else presets.as_toml(spec)
-        print(json.dumps({"name": name, "input_shape": shape, **module, "preset": text, "no_preset": why_not or None}))
+        values = {"name": name, "input_shape": shape, **module, "preset": text, "no_preset": why_not or None}
+        print(json_text(record(values)))
     elif as_toml and spec is None:
         raise ModuleError(f"{clean_line(named, 200)} is no preset: {why_not}")
     elif as_toml and spec is not None:

@@ -1,5 +1,6 @@
 """Command lines that typer alone does not parse: `--batch A B`, and words that begin with a minus."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -81,7 +82,7 @@ class WordsCommand(TyperCommand):
             word = rest.pop(0)
             if word == "--":
                 return options, [*words, *rest]
-            if word.startswith("--") or (word.startswith("-") and len(word) == 2):
+            if word.startswith("--") or re.fullmatch("-[a-zA-Z]", word):
                 options += [word, *(rest[:1] if word in with_value else ())]
                 rest = rest[1:] if word in with_value else rest
             else:

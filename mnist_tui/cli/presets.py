@@ -1,6 +1,5 @@
 """Commands on presets, and on the designs of runs: `--list`, `show` and `layers`."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,32 +19,44 @@ from mnist_tui.cli.arguments import (
 )
 from mnist_tui.cli.changes import apply_changes, read_changes
 from mnist_tui.cli.completion import complete_runs_and_presets
+from mnist_tui.cli.formats import Format, json_text, print_table, record
 from mnist_tui.cli.specs import load_specs
 from mnist_tui.errors import UsageError
 from mnist_tui.spec import presets, summary
+from mnist_tui.spec.recipe import Target
 from mnist_tui.spec.run_spec import RunSpec
-from mnist_tui.text import cell_width, clean, clean_line, fitted
+from mnist_tui.text import clean, clean_line
 
 app = typer.Typer()
 
+MAX_TITLE = 1_000
+"""A title is the last cell of its line, and is not cut."""
+NOT_ON_TEST_SET = "* not measured on the test set; mnist-tui show NAME says on what"
 
-def list_presets(models: Path | None, as_json: bool) -> int:
+
+CSV_KEYS = (
+    *("name", "title", "source", "parameters", "published_accuracy", "measured_on"),
+    *(f"target.{part}" for part in Target.model_fields),
+)
+
+
+def list_presets(models: Path | None, output: Format) -> int:
     """Prints a line for every preset."""
     specs = list(presets.load_all(models))
-    if as_json:
-        print(json.dumps([_preset_record(spec) for spec in specs]))
-        return 0
-    width = max(cell_width(spec.name) for spec in specs)
-    print(f"{'name':<{width}}  {'params':>8}  {'published':>9}  {'target':>6}  title")
-    for spec in specs:
-        reported, target_accuracy = spec.reported, spec.target.test_accuracy
-        accuracy = f"{reported.accuracy:.2%}" if reported and reported.accuracy is not None else ""
-        mark = "*" if reported and reported.measured_on != "10,000 test images" else " "
-        target = f"{target_accuracy:.1%}" if target_accuracy else ""
-        name = fitted(spec.name, width)
-        print(clean(f"{name}  {spec.parameters:>8,}  {accuracy:>8}{mark}  {target:>6}  {spec.title}"))
-    print("* not measured on the test set; mnist-tui show NAME says on what")
+    rows = [["name", "params", "published", "target", "title"], *map(_preset_row, specs)]
+    is_right = [False, True, True, True, False]
+    print_table(output, rows, is_right, [_preset_record(spec) for spec in specs], CSV_KEYS, max_cell=MAX_TITLE)
+    if output in ("table", "markdown"):
+        print(("\n" if output == "markdown" else "") + NOT_ON_TEST_SET)
     return 0
+
+
+def _preset_row(spec: RunSpec) -> list[str]:
+    reported, target_accuracy = spec.reported, spec.target.test_accuracy
+    accuracy = f"{reported.accuracy:.2%}" if reported and reported.accuracy is not None else ""
+    mark = "*" if reported and reported.measured_on != "10,000 test images" else " "
+    target = f"{target_accuracy:.1%}" if target_accuracy else ""
+    return [spec.name, f"{spec.parameters:,}", f"{accuracy}{mark}", target, spec.title]
 
 
 def _preset_record(spec: RunSpec) -> dict[str, Any]:
@@ -113,7 +124,7 @@ def show(
     specs = load_specs([name], models, settings_with(given).runs_dir)
     (spec,) = apply_changes(specs, read_changes(changes), models)
     if as_json:
-        print(json.dumps(summary.as_json(spec)))
+        print(json_text(record(summary.as_json(spec))))
     elif torchsummary:
         print(summary.torchsummary(spec))
     elif as_toml:

@@ -1,6 +1,5 @@
 """`mnist-tui repro`: trains a saved run again and says whether it comes out as before."""
 
-import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,9 +19,10 @@ from mnist_tui.cli.arguments import (
     resume_options,
     takes_settings,
 )
+from mnist_tui.cli.formats import event_record
 from mnist_tui.errors import ExitCode, StorageError
 from mnist_tui.runs import metrics
-from mnist_tui.runs.events import Event, LearningRateChanged, RunEnded, RunStarted, as_record
+from mnist_tui.runs.events import Event, LearningRateChanged, RunEnded, RunStarted
 from mnist_tui.runs.reproduction import Difference, EpochCompared, Reproduced, changed_words
 from mnist_tui.spec.run_options import Options
 
@@ -109,7 +109,7 @@ def _reproduce(saved: "SavedRun", options: Options, to_the_end: bool, keep: bool
 def _show(event: "Event | EpochCompared | Reproduced", run: "FollowedRun", output: "Output", to_the_end: bool) -> None:
     match event:
         case EpochCompared() | Reproduced() | RunEnded() | LearningRateChanged() if output.as_json:
-            output.data(json.dumps(as_record(event), allow_nan=False))
+            output.json(event_record(event, run.started.run if run.started else None))
         case EpochCompared(differences=differences):
             if differences and to_the_end:
                 output.data(f"  differs: {', '.join(map(_short, differences))}")

@@ -1,17 +1,15 @@
 """Commands on saved runs: list, print, tag, delete, restore."""
 
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from mnist_tui.cli.arguments import (
     RUN,
-    AsJson,
     Given,
     HasPlot,
     Run,
@@ -22,6 +20,7 @@ from mnist_tui.cli.arguments import (
     whole_number,
 )
 from mnist_tui.cli.completion import complete_runs
+from mnist_tui.cli.formats import FormatOption, JsonOption, json_text, output_format, print_table, record, refuse_plot
 from mnist_tui.cli.parsing import WordsCommand
 from mnist_tui.errors import RunError, UsageError
 from mnist_tui.runs import annotations, columns, filters, trash
@@ -29,6 +28,7 @@ from mnist_tui.runs.events import as_values
 from mnist_tui.runs.index import RunIndex, choose_name, find_readable, find_run, grouped, repeats
 from mnist_tui.runs.record import Run as SavedRun
 from mnist_tui.settings import settings
+from mnist_tui.table import as_csv
 from mnist_tui.text import as_name, clean_line
 from mnist_tui.tui.terminal import has_utf8
 
@@ -39,15 +39,22 @@ MAX_PLOT_WIDTH, PLOT_LINES = 100, 18
 
 MAX_LINES = 1_000_000
 
+FILTER = """\
+Filter: iter* params<20000 acc>99.4 opt:sgd tag:x state:failed -note:old. Binds closest: - and not, then conditions
+beside each other, which must all hold (with or without and), then or. Quotes hold words together: 'note:"for a test"'.
+"""
+
 
 @app.command(
     "runs",
     cls=WordsCommand,
     epilog=examples(
         "mnist-tui runs 'acc>99.3' -tag:old --sort -best    all conditions must hold",
+        "mnist-tui runs '(iter4 or iter5) acc>99.3'         or; brackets group, - and not exclude",
         "mnist-tui runs iter5 --group                       mean and spread over the seeds",
+        "mnist-tui runs --format csv > runs.csv             for a spreadsheet",
         "mnist-tui runs --json | jq '.[] | select(.best > 0.994) | .run'",
-        more="Filter: iter* params<20000 acc>99.4 opt:sgd tag:x state:failed -note:old",
+        more=FILTER,
     ),
 )
 @takes_settings("runs_dir")
@@ -64,62 +71,105 @@ def list_runs(
         bool, typer.Option("--group", help="The seeds of one recipe on one line; repeats are not counted.")
     ] = False,
     limit: Annotated[str | None, typer.Option(metavar="N", help="Print only the first N lines.")] = None,
-    as_json: AsJson = False,
+    named_format: FormatOption = None,
+    as_json: JsonOption = False,
     *,
     given: Given,
 ) -> int:
-    """List saved runs, the newest first, or those that a filter chooses."""
-    from mnist_tui.analysis import tables
+    """List saved runs, the newest first, or those that a filter chooses.
 
+    JSON has every column, CSV all but the curve, unless --columns names some.
+    """
+    output = output_format(named_format, as_json)
     runs_dir = settings_with(given).runs_dir
     usual_columns, usual_sort = columns.from_settings(settings.resolved())
     shown = columns.chosen(named_columns.split(",")) if named_columns else None
     runs = filters.choose(read_index(runs_dir), " ".join(words or ()))
     rows = columns.ordered(grouped(runs) if group else [[run] for run in runs], sort or usual_sort)
     rows = rows[: whole_number("--limit", limit, 1, MAX_LINES)] if limit else rows
-    if as_json:
+    if output == "json":
         newer = repeats(runs)
-        records = [[columns.as_record(run) | {"repeated_by": newer.get(run.id)} for run in row] for row in rows]
-        print(json.dumps(records if group else [record for (record,) in records], allow_nan=False))
-    elif rows:
-        print("\n".join(tables.runs_table(rows, shown or columns.shown_columns(rows, usual_columns))))
+        records = [list(map(record, _run_records(row, newer))) for row in rows]
+        print(json_text(records if group else [one for (one,) in records]))
+    elif output == "csv":
+        print(_runs_csv(rows, repeats(runs), shown, group), end="")
+    elif rows or output == "markdown":
+        from mnist_tui.analysis import tables
+
+        shown = shown or columns.shown_columns(rows, usual_columns)
+        print_table(output, tables.runs_table(rows, shown), [column.is_number for column in shown])
     else:
         print(f"no run in {runs_dir}" + (f" is chosen by {clean_line(' '.join(words), 100)!r}" if words else ""))
     return 0
 
 
-@app.command("open", epilog=examples("mnist-tui open a17f", "mnist-tui open a17f --plot"))
+def _run_records(row: Sequence[SavedRun], newer: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Every column of runs; `newer` are the ids of those that repeat others, by theirs."""
+    return [columns.as_record(run) | {"repeated_by": newer.get(run.id)} for run in row]
+
+
+def _runs_csv(
+    rows: Sequence[Sequence[SavedRun]],
+    newer: Mapping[str, str],
+    shown: Sequence[columns.Column] | None,
+    is_grouped: bool,
+) -> str:
+    """A line for each row; without `shown` with every column but the curve."""
+    keys = columns.record_keys(shown or [each for each in columns.ALL if each.key != "curve"], is_grouped)
+    if is_grouped:
+        return as_csv(map(columns.group_record, rows), keys)
+    records = [one for row in rows for one in _run_records(row, newer)]
+    return as_csv(records, keys if shown else [*keys, "folder", "repeated_by"])
+
+
+@app.command(
+    "open",
+    epilog=examples(
+        "mnist-tui open a17f",
+        "mnist-tui open a17f --plot",
+        "mnist-tui open a17f --format csv > epochs.csv    a line for each epoch",
+        "mnist-tui open a17f --format markdown            to paste into a README",
+    ),
+)
 @takes_settings("runs_dir")
-def show_run(run: Run, as_json: AsJson = False, has_plot: HasPlot = False, *, given: Given) -> int:
+def show_run(
+    run: Run, named_format: FormatOption = None, as_json: JsonOption = False, has_plot: HasPlot = False, *, given: Given
+) -> int:
     """Print a run: settings, changes, epochs, the coach's advice, notes.
 
-    Changes are against the nearest earlier run.
+    Changes are against the nearest earlier run. CSV has the epochs.
     """
-    from mnist_tui.analysis import tables
+    from mnist_tui.analysis import markdown, tables
     from mnist_tui.analysis.coach import rules
 
-    refuse_plot_as_json(has_plot, as_json)
+    output = output_format(named_format, as_json)
+    refuse_plot(has_plot, output)
     runs_dir = settings_with(given).runs_dir
     runs = read_index(runs_dir)
     saved = find_run(run, runs_dir)
-    advice = rules.advise_on(saved, runs)
-    if as_json:
-        changes, newer = tables.changes(saved, runs), repeats(runs).get(saved.id)
-        more = {"repeated_by": newer, "changes": changes, "epochs": [as_values(row) for row in saved.rows]}
-        more["coach"] = [asdict(each) for each in advice]
-        print(json.dumps(columns.as_record(saved) | more))
-        return 0
-    notes = annotations.notes_text(saved.folder) if saved.is_run else ""
-    print("\n".join(tables.details(saved, runs, columns.ALL, advice, notes)))
+    match output:
+        case "json":
+            print(json_text(record(_run_in_full(saved, runs))))
+        case "csv":
+            print(as_csv(tables.epoch_records(saved), tables.EPOCH_KEYS), end="")
+        case "markdown":
+            print("\n".join(markdown.run_lines([saved])))
+        case "table":
+            notes = annotations.notes_text(saved.folder) if saved.is_run else ""
+            print("\n".join(tables.details(saved, runs, columns.ALL, rules.advise_on(saved, runs), notes)))
     if has_plot:
         print_plot({saved.title: saved.accuracies})
     return 0
 
 
-def refuse_plot_as_json(has_plot: bool, as_json: bool) -> None:
-    """Raises `UsageError` for both together."""
-    if has_plot and as_json:
-        raise UsageError("--plot is not allowed with --json, which has the numbers")
+def _run_in_full(saved: SavedRun, runs: Sequence[SavedRun]) -> dict[str, Any]:
+    """A run as JSON: every column, its changes, epochs, and the coach's advice."""
+    from mnist_tui.analysis import tables
+    from mnist_tui.analysis.coach import rules
+
+    (values,) = _run_records([saved], repeats(runs))
+    more = {"changes": tables.changes(saved, runs), "epochs": [as_values(row) for row in saved.rows]}
+    return values | more | {"coach": [asdict(each) for each in rules.advise_on(saved, runs)]}
 
 
 def print_plot(curves: Mapping[str, Sequence[float]]) -> None:

@@ -9,7 +9,6 @@ from mnist_tui.cli.arguments import (
     RUN_OPTIONS,
     SCREEN_OPTIONS,
     Changes,
-    EventsAsJson,
     Given,
     Models,
     Plain,
@@ -22,6 +21,7 @@ from mnist_tui.cli.arguments import (
 )
 from mnist_tui.cli.changes import apply_changes, read_changes, repeat_with_seeds
 from mnist_tui.cli.completion import complete_runs_and_presets
+from mnist_tui.cli.formats import ListFormatOption, output_format
 from mnist_tui.cli.lab import Opening, open_lab_or_print
 from mnist_tui.cli.presets import list_presets
 from mnist_tui.cli.specs import load_specs
@@ -80,7 +80,10 @@ def start(
     ] = None,
     models: Models = None,
     require_target: RequireTarget = False,
-    as_json: EventsAsJson = False,
+    list_format: ListFormatOption = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON: with --batch an object per event, with --list a list.")
+    ] = False,
     quiet: Quiet = False,
     *,
     given: Given,
@@ -95,7 +98,9 @@ def start(
     if has_list and batch:
         raise UsageError("--batch is not allowed with --list")
     if has_list:
-        return list_presets(models, as_json)
+        return list_presets(models, output_format(list_format, as_json))
+    if list_format is not None:
+        raise UsageError("--format goes with --list; with --batch, --json prints one JSON object per event")
     all_changes = read_changes(changes, epochs, seed)
     if batch:
         if preset or start_at_once:

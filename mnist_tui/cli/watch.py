@@ -1,8 +1,8 @@
 """`mnist-tui watch` without a screen: the events of a run that another process trains, as lines or JSON."""
 
-import json
 from pathlib import Path
 
+from mnist_tui.cli.formats import event_record, json_text
 from mnist_tui.errors import ExitCode
 from mnist_tui.runs import metrics
 from mnist_tui.runs.control import Control
@@ -15,7 +15,6 @@ from mnist_tui.runs.events import (
     RunEnded,
     RunStarted,
     Unpaused,
-    as_record,
 )
 from mnist_tui.runs.follow import follow
 from mnist_tui.runs.verdict import in_words
@@ -27,7 +26,7 @@ def print_events(folder: Path, as_json: bool) -> ExitCode:
     code = ExitCode.OK
     for event in follow(folder, Control()):
         if as_json:
-            print(json.dumps(as_record(event), allow_nan=False), flush=True)
+            print(json_text(event_record(event, folder.name)), flush=True)
         elif not isinstance(event, Progress):
             print(clean_line(_line(event)), flush=True)
         if isinstance(event, RunEnded) and event.outcome in ("failed", "diverged"):

@@ -136,7 +136,7 @@ def send(folder: Path, request: Request, value: float | None = None) -> None:
     """
     if request == "learning_rate":
         value = _check_rate(math.nan if value is None else value)
-    line = json.dumps({"request": request} | ({} if value is None else {"value": value})) + "\n"
+    line = json.dumps({"request": request} | ({} if value is None else {"value": value}), allow_nan=False) + "\n"
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     descriptor = os.open(folder / FILE, flags, 0o644)
     try:

@@ -1,19 +1,19 @@
-"""The small language that chooses runs: `iter* params<20000 acc>0.994 opt:sgd tag:x state:failed -note:old`.
+"""The small language that chooses runs: `(iter4 or iter5) params<20000 acc>99.4 opt:sgd tag:x -state:failed`.
 
-A run is chosen where every word of the filter holds; `or` and brackets are refused. A word without a sign matches a
-part of the name, or is a pattern with * and ?; `key:word` matches a part of that column, `key<number` compares, and `-`
-before a word negates it. Accuracies may be written as fractions or in percent. Quotes hold words together.
+A word without a sign matches a part of the name, or is a pattern with * and ?; `key:word` matches a part of that
+column, and `key<number` compares. Accuracies may be written as fractions or in percent. How words are joined is in
+filter_syntax.py: `-` and `not` bind closest, then words beside each other, which must all hold, then `or`.
 """
 
 import math
 import re
-import shlex
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 
 from mnist_tui.errors import ColumnError, FilterError
 from mnist_tui.runs import columns
 from mnist_tui.runs.columns import Column
+from mnist_tui.runs.filter_syntax import IN_WORD, And, Not, Or, Tree, Word, parse
 from mnist_tui.runs.record import Run
 from mnist_tui.text import as_name, clean_line
 
@@ -29,53 +29,64 @@ COMPARISONS: dict[str, Callable[[float, float], bool]] = {
 }
 EXAMPLES = {"parameters": "20000", "lr": "0.001", "gap": "0.5"}
 """Example values for columns that are neither accuracies nor counts of epochs."""
-_TERM = re.compile(r"(-?)(?:([A-Za-z_]+)(<=|>=|!=|<|>|=|:))?(.*)", re.DOTALL)
+MAX_PATTERN = 300
+"""Characters of a pattern: names are shorter, and the time to compile one grows with the square of its length."""
+_TERM = re.compile(r"(?:([A-Za-z_]+)(<=|>=|!=|<|>|=|:))?(.*)", re.DOTALL)
 
-
-_AND = "a filter needs no 'and': every word must hold; leave it out"
-_OR = "a filter has no 'or': every word must hold; a pattern such as iter[45] chooses several names"
-_NOT = "a filter has no 'not': put a minus before the word, as in -state:failed"
-_BRACKETS = "a filter has no brackets: every word must hold; a minus before a word excludes what it chooses"
-OPERATORS = {"and": _AND, "&": _AND, "or": _OR, "|": _OR, "not": _NOT, "(": _BRACKETS, ")": _BRACKETS}
-"""Operators of other filter languages, and what to write instead."""
+SIGNS = {
+    "|": "write 'or' between two conditions, as in: iter4 or iter5",
+    "&": "conditions beside each other must all hold; write a space in place of the &",
+    "(": IN_WORD,
+    ")": IN_WORD,
+    "<": "which column is compared? write it before the sign, without a space: params<20000",
+    ">": "which column is compared? write it before the sign, without a space: acc>99.4",
+    "=": "which column is compared? write it before the sign, without a space: seed=1",
+    ":": "which column is searched? write it before the sign, without a space: opt:sgd",
+}
+"""Signs that are in no name, and what to write instead."""
 
 
 def choose(runs: Sequence[Run], text: str) -> list[Run]:
     """The runs that a filter chooses, in their order; an empty one chooses all. Raises `FilterError`."""
-    try:
-        words = shlex.split(text)
-    except ValueError:
-        raise FilterError(f"{clean_line(text, 60)}: a quotation mark is not closed") from None
-    kept = list(runs)
-    for test in [_term(word) for word in words]:
-        kept = [run for run in kept if test(run)]
-    return kept
+    test = _test(parse(text))
+    return [run for run in runs if test(run)]
 
 
-def _term(word: str) -> Test:
-    match = _TERM.fullmatch(word)
+def _test(tree: Tree) -> Test:
+    """A function that tells whether a filter chooses a run."""
+    match tree:
+        case Word():
+            return _word_test(tree)
+        case Not(part):
+            test = _test(part)
+            return lambda run: not test(run)
+        case And(parts):
+            tests = [_test(part) for part in parts]
+            return lambda run: all(test(run) for test in tests)
+        case Or(parts):
+            tests = [_test(part) for part in parts]
+            return lambda run: any(test(run) for test in tests)
+
+
+def _word_test(word: Word) -> Test:
+    match = _TERM.fullmatch(word.text)
     assert match is not None  # The last part takes whatever there is.
-    minus, key, sign, value = match.groups()
+    key, sign, value = match.groups()
     if key is None:
-        _check_name(value, word)
-        test = _name_test(value)
-    else:
-        try:
-            column = columns.column(key.lower())
-        except ColumnError as error:
-            raise FilterError(f"{clean_line(word, 60)}: {error}") from None
-        test = _column_test(column, sign, value, word)
-    return (lambda run: not test(run)) if minus else test
+        if not word.is_quoted:
+            _check_name(value)
+        return _name_test(value)
+    try:
+        column = columns.column(key.lower())
+    except ColumnError as error:
+        raise FilterError(f"{clean_line(word.text, 60)}: {error}") from None
+    return _column_test(column, sign, value, word.text)
 
 
-def _check_name(value: str, word: str) -> None:
-    """Raises `FilterError` for an operator of another language: as part of a name it would silently choose nothing.
-
-    A preset with such a name is found by `name:`.
-    """
-    sign = next((sign for sign in "&|()" if sign in value), value.lower())
-    if sign in OPERATORS:
-        raise FilterError(f"{clean_line(word, 60)}: {OPERATORS[sign]}")
+def _check_name(value: str) -> None:
+    """Raises `FilterError` for a sign that is in no name: as part of one it would silently choose nothing."""
+    if sign := next((sign for sign in SIGNS if sign in value), None):
+        raise FilterError(f"{clean_line(value, 60)}: {SIGNS[sign]}")
 
 
 def _name_test(value: str) -> Test:
@@ -84,9 +95,14 @@ def _name_test(value: str) -> Test:
 
 
 def _matcher(value: str) -> Callable[[str], bool]:
-    """A test whether a text contains `value` or, where it is a pattern, matches it; case is ignored."""
+    """A test whether a text contains `value` or, where it is a pattern, matches it; case is ignored.
+
+    Raises `FilterError` for a pattern that is too long.
+    """
     pattern = as_name(value).lower()
     if any(sign in pattern for sign in "*?["):
+        if len(pattern) > MAX_PATTERN:
+            raise FilterError(f"{clean_line(value, 60)}: a pattern has at most {MAX_PATTERN} characters")
         return lambda text: fnmatchcase(text, pattern)
     return lambda text: pattern in text
 

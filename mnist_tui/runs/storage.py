@@ -156,7 +156,7 @@ class RunFolder:
             line["paused"] = isinstance(event, Paused)
         try:
             with open(self.folder / "steps.jsonl", "a") as file:
-                file.write(json.dumps(line) + "\n")
+                file.write(json.dumps(line, allow_nan=False) + "\n")
         except OSError:
             pass
 
@@ -164,7 +164,8 @@ class RunFolder:
         """Writes the changes of the learning rate by hand to steering.jsonl."""
         path = self.folder / RATE_CHANGES_FILE
         if rate_changes or path.exists():
-            write_atomically(path, "".join(json.dumps(asdict(event)) + "\n" for event in rate_changes).encode())
+            lines = (json.dumps(finite(asdict(event)), allow_nan=False) for event in rate_changes)
+            write_atomically(path, "".join(f"{line}\n" for line in lines).encode())
 
     def save_predictions(
         self, epoch: int, labels: "Tensor", predictions: "Tensor", probabilities: "Tensor", log_probs: "Tensor"
@@ -210,7 +211,7 @@ class RunFolder:
         """Marks an ended run as resumed: adds `record` to resumed.jsonl and removes end.json."""
         self._take_back_result()
         with open(self.folder / RESUMED_FILE, "a") as file:
-            file.write(json.dumps(record) + "\n")
+            file.write(json.dumps(finite(record), allow_nan=False) + "\n")
         (self.folder / "end.json").unlink(missing_ok=True)
 
     def _take_back_result(self) -> None:

@@ -32,7 +32,7 @@ def _file() -> Path:
 
 def remember(used: LastUsed) -> None:
     """Keeps a design for the next time; a failure does not matter."""
-    document = json.dumps({**used.draft.as_record(), "run": dict(used.run_texts)})
+    document = json.dumps({**used.draft.as_record(), "run": dict(used.run_texts)}, allow_nan=False)
     try:
         _file().parent.mkdir(parents=True, exist_ok=True)
         write_atomically(_file(), document.encode())

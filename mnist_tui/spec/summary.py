@@ -9,6 +9,7 @@ from typing import Any
 from mnist_tui.spec.layers import INPUT, LayerRow
 from mnist_tui.spec.recipe import Target
 from mnist_tui.spec.run_spec import RunSpec
+from mnist_tui.table import aligned
 
 MIB = 2**20
 FLOAT_BYTES = 4
@@ -170,15 +171,8 @@ def table(spec: RunSpec) -> str:
     """The layer table for a terminal, with its totals and the receptive field before the head."""
     sums = totals(spec.rows)
     cells = [HEADINGS, *(columns(row, sums.parameters) for row in spec.rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(HEADINGS))]
-    left = (1, 2)  # Words are aligned to the left, numbers to the right.
-    lines = [
-        "  ".join(
-            cell.ljust(width) if column in left else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in cells
-    ]
+    is_right = [heading not in ("layer", "output") for heading in HEADINGS]
+    lines = aligned(cells, is_right, max_cell=10_000)
     heading = f"{spec.name}: {spec.title}" if spec.title else spec.name
     rule = "-" * max(map(len, lines))
     return "\n".join(

@@ -56,7 +56,7 @@ def dump(training: Training) -> bytes:
         "scheduler": _plain(training.scheduler.state_dict()) if training.scheduler else None,
         "threads": torch.get_num_threads(),
     }
-    text = json.dumps(state)
+    text = json.dumps(state)  # Infinities stay as Python writes them: ReduceLROnPlateau begins with one.
     return save(tensors, metadata={"state": text, "sha256": _digest(text, tensors)})
 
 

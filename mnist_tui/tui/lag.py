@@ -33,5 +33,5 @@ class LagLog:
         if self._path is None or self._task is None:
             return
         self._task.cancel()
-        lines = (json.dumps({"t": at, "lag_ms": 1000 * lag}) for at, lag in self._samples)
+        lines = (json.dumps({"t": at, "lag_ms": 1000 * lag}, allow_nan=False) for at, lag in self._samples)
         self._path.write_text("\n".join(lines) + "\n")

@@ -134,6 +134,7 @@ def test_the_list_of_briefs(command: Command) -> None:
     assert command("config", "set", "brief", "mine", "--project")[0] == 0
     assert command("brief")[1].splitlines()[-1] == "mnist-tui brief NAME shows one; chosen is mine"
     assert json.loads(command("brief", "--json")[1])[-1] == {
+        "format": 1,
         "name": "mine",
         "title": "Two steps",
         "source": "A course",

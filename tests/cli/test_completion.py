@@ -77,6 +77,8 @@ def complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Complete:
         ("mnist-tui brief st", ["steps"]),
         ("mnist-tui analyse 0001 --against 0002", ["0002"]),
         ("mnist-tui classify one.png --run 0001", ["0001"]),
+        ("mnist-tui runs --format m", ["markdown"]),
+        ("mnist-tui --list --format ", ["table", "markdown", "csv", "json"]),
     ],
 )
 def test_words_are_completed(line: str, words: Sequence[str], complete: Complete) -> None:

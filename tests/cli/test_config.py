@@ -90,6 +90,7 @@ def test_the_same_as_json(command: Command) -> None:
 
     values = json.loads(out)
     assert code == 0
+    assert {setting.pop("format") for setting in values.values()} == {1}
     assert values["columns"] == {"value": ["name", "best"], "origin": str(settings.user_file())}
     assert values["runs_dir"] == {"value": "runs", "origin": "default"}
     assert values["mouse"] == {"value": True, "origin": "default"}

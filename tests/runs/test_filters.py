@@ -73,6 +73,21 @@ PICTURES = ("pictures", None)
         ('note:"for a test"', {ERA5}),
         ("state!=completed", {ERA5, PICTURES}),
         ("state:'no run'", {PICTURES}),
+        ("'state:no run'", {PICTURES}),
+        ("iter4 or v2", {ITER4, V2}),
+        ("iter4 OR v2 or pictures", {ITER4, V2, PICTURES}),
+        ("iter4 or iter5 acc>99.43", {ITER4, ITER5_12}),
+        ("(iter4 or iter5) acc>99.43", {ITER5_12}),
+        ("acc>99.43 (iter4 or iter5)", {ITER5_12}),
+        ("iter* and not seed=1", {ITER4, ITER5_12}),
+        ("not iter5 or seed=1", {ITER4, ITER5, ERA5, V2, PICTURES}),
+        ("-(iter4 or iter5)", {ERA5, V2, PICTURES}),
+        ("not (iter4 or iter5) -pictures", {ERA5, V2}),
+        ("not(iter4 or iter5)and(era5)", {ERA5}),
+        ("-(-iter5)", {ITER5, ITER5_12}),
+        ("- iter*", {ERA5, V2, PICTURES}),
+        ("((iter4))or(v2)", {ITER4, V2}),
+        ("--iter4", {ITER5, ERA5, V2, ITER5_12, PICTURES}),
     ],
 )
 def test_what_a_filter_chooses(text: str, expected: set[tuple[str, int | None]], runs: RunIndex) -> None:
@@ -92,18 +107,17 @@ def test_what_a_filter_chooses(text: str, expected: set[tuple[str, int | None]],
         ("opt<3", "opt<3: opt is not a number; write opt:WORD"),
         ("acc>", "acc>: what should best be? write it after the >"),
         ('note:"x', "a quotation mark is not closed"),
-        ("iter4 or iter5", "or: a filter has no 'or': every word must hold; a pattern such as iter[45]"),
-        ("iter4 OR iter5", "OR: a filter has no 'or'"),
-        ("iter4 | iter5", "|: a filter has no 'or'"),
-        ("iter4|iter5", "iter4|iter5: a filter has no 'or'"),
-        ("iter4 || iter5", "||: a filter has no 'or'"),
-        ("iter4 and acc>99", "and: a filter needs no 'and': every word must hold; leave it out"),
-        ("iter4 & acc>99", "&: a filter needs no 'and'"),
-        ("iter4 && acc>99", "&&: a filter needs no 'and'"),
-        ("not iter4", "not: a filter has no 'not': put a minus before the word, as in -state:failed"),
-        ("-not", "-not: a filter has no 'not'"),
-        ("(iter4", "(iter4: a filter has no brackets"),
-        ("iter4)", "iter4): a filter has no brackets"),
+        ("iter4 | iter5", "|: write 'or' between two conditions, as in: iter4 or iter5"),
+        ("iter4|iter5", "iter4|iter5: write 'or' between two conditions"),
+        ("iter4 && acc>99", "&&: conditions beside each other must all hold; write a space"),
+        ("acc >99", ">99: which column is compared? write it before the sign, without a space: acc>99.4"),
+        ("acc != 99", "!=: which column is compared?"),
+        ("opt :sgd", ":sgd: which column is searched? write it before the sign, without a space: opt:sgd"),
+        ("iter4(x)", "iter4(x): brackets stand around whole conditions"),
+        ("tag:(x or y)", "tag:(x: brackets stand around whole conditions"),
+        ("iter" + "?" * 300, "????: a pattern has at most 300 characters"),
+        ("(iter4 or paarms<3)", "paarms<3: there is no column 'paarms'; did you mean 'params'?"),
+        ("iter4 or acc>", "acc>: what should best be? write it after the >"),
     ],
 )
 def test_what_is_wrong(text: str, message: str) -> None:
@@ -114,10 +128,14 @@ def test_what_is_wrong(text: str, message: str) -> None:
     assert message in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["name:or", "name:and", "name:not", "name:a|b", "name:(a)", "notes", "orange"])
+@pytest.mark.parametrize(
+    "text",
+    ["name:or", "name:and", "name:not", "name:a|b", "name:(a)", "(name:(a))", "notes", "orange", '"or"', "'(a)'"],
+)
 def test_a_name_may_have_such_a_word(text: str) -> None:
-    """A name that is an operator of other languages is found by `name:`; a word that only begins so is no operator."""
-    run = Run(Path("x"), "completed", record={"name": text.removeprefix("name:")})
+    """An operator or a bracket is found by `name:` or in quotes; a word that only begins like one is no operator."""
+    name = text.strip("'\"") if text[0] in "'\"" else text.removeprefix("(").removeprefix("name:").replace("))", ")")
+    run = Run(Path("x"), "completed", record={"name": name})
 
     assert filters.choose([run], text) == [run]
 

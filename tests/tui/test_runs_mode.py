@@ -163,6 +163,11 @@ def run_folder(name: str) -> Path:
     return next(Path("runs").glob(f"*{name}*"))
 
 
+def filter_error(pilot: Pilot[Any]) -> str:
+    """What is wrong with the filter, as it is shown."""
+    return str(pilot.app.screen.query_one("#filter-error", Static).content)
+
+
 async def type_filter(pilot: Pilot[Any], text: str) -> None:
     """Types a filter and goes back to the table."""
     pilot.app.screen.query_one(Input).value = text
@@ -205,9 +210,13 @@ async def test_filter_as_it_is_typed() -> None:
         await pilot.press("slash", *"seed=3")
         assert names(pilot) == ["iter5", "iter4"]
         await pilot.press(*"x")
-        wrong = str(pilot.app.screen.query_one("#filter-error", Static).content)
-        assert "seed=3x: enter a number such as seed=20" in wrong
+        assert "seed=3x: enter a number such as seed=20" in filter_error(pilot)
         assert names(pilot) == ["iter5", "iter4"]
+        await pilot.press("backspace", *" or (seed=2 iter5")
+        assert "(seed=2 iter5: the bracket is not closed" in filter_error(pilot)
+        await pilot.press(")")
+        assert filter_error(pilot) == ""
+        assert names(pilot) == ["iter5", "iter5", "iter4"]
         await pilot.press("escape", "escape")
         assert len(names(pilot)) == 28
 

@@ -1,9 +1,9 @@
 """One run, opened: its curves, epochs, layers, spec, environment, log and notes, one view at a time."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rich.text import Text
 from textual import on
@@ -18,6 +18,7 @@ from mnist_tui.analysis.coach import rules
 from mnist_tui.errors import FileError, StorageError
 from mnist_tui.files import read_text
 from mnist_tui.runs import annotations, columns
+from mnist_tui.runs.events import finite
 from mnist_tui.runs.record import Run
 from mnist_tui.spec import presets, summary
 from mnist_tui.text import clean, clean_line, in_ascii
@@ -186,12 +187,16 @@ def _missing(what: str, run: Run) -> str:
 def _spec(run: Run, runs: list[Run]) -> str:
     if run.is_imported:
         return _missing("recipe", run)
-    return presets.as_toml(run.spec) if run.spec else json.dumps(run.section("train"), indent=2)
+    return presets.as_toml(run.spec) if run.spec else _as_json(run.section("train"))
 
 
 def _environment(run: Run, runs: list[Run]) -> str:
     known = {name: value for name, value in run.record.items() if name != "spec"}
-    return json.dumps(known, indent=2)
+    return _as_json(known)
+
+
+def _as_json(values: Mapping[str, Any]) -> str:
+    return json.dumps(finite(values), indent=2, allow_nan=False)  # run.json may come from another program.
 
 
 def _log(run: Run, runs: list[Run]) -> str:

@@ -66,7 +66,7 @@ class RunsScreen(WorkerScreen):
     AUTO_FOCUS = "RunTable"
     BINDINGS: ClassVar[list[BindingType]] = with_ids(
         [
-            Binding("slash", "filter", "Filter"),
+            Binding("slash", "filter", "Filter", tooltip="conditions that must all hold; or, not, - and brackets"),
             Binding("comma", "sort", "Sort", tooltip="by a column of a list; a click on a heading does the same"),
             Binding("full_stop", "reverse", "Reverse", show=False, tooltip="the order of the rows"),
             Binding("m", "group", "Seeds", tooltip="the seeds of one recipe in one row, with mean and spread, or not"),
@@ -108,7 +108,7 @@ class RunsScreen(WorkerScreen):
 
     def compose(self) -> ComposeResult:
         yield Headline("runs")
-        hint = "/ filter: iter* params<20000 acc>99.4 opt:sgd tag:x"
+        hint = "/ filter: (iter* or v2) params<20000 acc>99.4 -tag:old"
         # If it selected its text with the focus, the next letter would replace what was typed before.
         yield TextField(self.selection.filter, hint=hint, is_selected=False)
         yield Static(id="filter-error")
