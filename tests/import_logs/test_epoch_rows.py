@@ -126,6 +126,7 @@ def test_an_epoch_without_a_test_before_the_end_keeps_the_others() -> None:
     (log,) = rows_of("Epoch 1: loss 0.3, test acc 0.9\nEpoch 2: loss 0.2\n")
 
     assert log.rows[0].test_accuracy == 0.9
+    assert log.remarks == []
 
 
 @pytest.mark.parametrize(
