@@ -23,6 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mnist_tui.errors import FileError, LogError
+from mnist_tui.import_logs import import_file as importing
 from mnist_tui.import_logs import sources, terminal_text
 from mnist_tui.import_logs.import_file import MAX_TRAININGS, as_run_name, import_file
 from mnist_tui.runs import history
@@ -231,3 +232,12 @@ def test_any_text_is_read_or_refused(text: str) -> None:
             assert history.parse_row(history.history_line(row)) is not None
             shares = (row.train_accuracy, row.val_accuracy or 0.0, row.test_accuracy)
             assert all(math.isnan(share) or 0 <= share <= 1 for share in shares)
+
+
+def test_too_many_epochs_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their history would be larger than what is read of one."""
+    monkeypatch.setattr(importing, "MAX_EPOCHS", 2)
+    write(Path("a.log"), line_log(EPOCHS))
+
+    with pytest.raises(LogError, match="more than 2 epochs"):
+        import_file("a.log")
