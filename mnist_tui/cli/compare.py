@@ -76,10 +76,7 @@ def compare(
 
 
 def _arm(named: str, runs_dir: Path, runs: Sequence[Run]) -> list[Run]:
-    """A run by its name, or the completed runs of one recipe: of that preset, or chosen by a filter.
-
-    Where none is completed, an imported log of that name.
-    """
+    """A run by its name, or the completed runs of one recipe: of that preset, or chosen by a filter."""
     try:
         run = find_run(named, runs_dir)
     except RunError as error:
