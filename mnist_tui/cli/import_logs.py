@@ -66,15 +66,15 @@ def import_command(
     CSV of Lightning and Keras, and TensorBoard. A notebook with several trainings becomes several runs.
     """
     count = None if parameters is None else whole_number("--parameters", parameters, 1, MAX_PARAMETERS)
-    chosen_name, words = _checked_name(name, files), _checked_words(measured_on)
+    chosen_name, words = _check_name(name, files), _check_words(measured_on)
     runs_dir = settings_with(given).runs_dir
     imported, is_complete = _read(files, chosen_name, count, words)
     runs = [[read_run(write_imported(runs_dir, log)) for log in file.trainings] for file in imported]
     if as_json:
-        print(json_text([record(_record(*pair)) for pair in zip(imported, runs, strict=True)]))
+        print(json_text([record(_as_record(*pair)) for pair in zip(imported, runs, strict=True)]))
     else:
         for file, saved in zip(imported, runs, strict=True):
-            print("\n".join(clean_line(line) for line in _lines(file, saved)))
+            print("\n".join(clean_line(line) for line in _summary_lines(file, saved)))
     return ExitCode.OK if is_complete else ExitCode.USAGE
 
 
@@ -93,7 +93,7 @@ def _read(
     return read, len(read) == len(set(files))
 
 
-def _checked_name(name: str | None, files: Sequence[str]) -> str | None:
+def _check_name(name: str | None, files: Sequence[str]) -> str | None:
     if "" in files:
         raise UsageError("FILE is empty; name a log, or - for standard input")
     if name is None:
@@ -106,7 +106,7 @@ def _checked_name(name: str | None, files: Sequence[str]) -> str | None:
     return as_name(name)
 
 
-def _checked_words(measured_on: str | None) -> str | None:
+def _check_words(measured_on: str | None) -> str | None:
     if measured_on is None:
         return None
     words = clean_line(measured_on.strip(), MAX_MEASURED_ON)
@@ -118,7 +118,7 @@ def _checked_words(measured_on: str | None) -> str | None:
 # --- what was imported ---
 
 
-def _lines(file: "ImportedFile", runs: Sequence[Run]) -> list[str]:
+def _summary_lines(file: "ImportedFile", runs: Sequence[Run]) -> list[str]:
     """A line for each run with its folder, then what it is made of and what was left out."""
     lines = []
     for log, run in zip(file.trainings, runs, strict=True):
@@ -148,7 +148,7 @@ def _misread_lines(file: "ImportedFile") -> list[str]:
     return [f"{file.source.name}: {count:,} {line} of {file.lines:,} {looks} not understood", *shown]
 
 
-def _record(file: "ImportedFile", runs: Sequence[Run]) -> dict[str, Any]:
+def _as_record(file: "ImportedFile", runs: Sequence[Run]) -> dict[str, Any]:
     return {
         "file": file.source.name,
         "lines": file.lines,

@@ -37,11 +37,11 @@ def is_named(name: str) -> bool:
 
 def show(named: str, input_shape: str | None, as_json: bool, as_toml: bool) -> int:
     """Prints the module, its preset alone with `as_toml`; raises `ModuleError` and `UsageError`."""
-    file, name = _file_and_name(named)
-    shape = _shape(input_shape)
+    file, name = _split_name(named)
+    shape = _parse_shape(input_shape)
     print(f"mnist-tui: {clean_line(str(file), 200)} is run to make {name}, in a process of its own", file=sys.stderr)
-    module = _described(file, name, shape)
-    spec, why_not = _preset(module, file, name, shape)
+    module = _describe(file, name, shape)
+    spec, why_not = _make_preset(module, file, name, shape)
     if as_json:
         text = None if spec is None else presets.as_toml(spec)
         values = {"name": name, "input_shape": shape, **module, "preset": text, "no_preset": why_not or None}
@@ -56,7 +56,7 @@ def show(named: str, input_shape: str | None, as_json: bool, as_toml: bool) -> i
     return 0
 
 
-def _file_and_name(named: str) -> tuple[Path, str]:
+def _split_name(named: str) -> tuple[Path, str]:
     match = _NAMED.fullmatch(named)
     assert match is not None  # As `is_named` has found.
     file, name = Path(match["file"]), match["name"] or ""
@@ -75,7 +75,7 @@ def _example(file: Path) -> str:
     return clean_line(f"{file.name}:Net", 100)
 
 
-def _shape(text: str | None) -> tuple[int, ...]:
+def _parse_shape(text: str | None) -> tuple[int, ...]:
     if text is None:
         return INPUT
     sides = [int(side) for side in text.split("x") if re.fullmatch("[0-9]{1,5}", side)]
@@ -84,7 +84,7 @@ def _shape(text: str | None) -> tuple[int, ...]:
     return tuple(sides)
 
 
-def _described(file: Path, name: str, shape: tuple[int, ...]) -> dict[str, Any]:
+def _describe(file: Path, name: str, shape: tuple[int, ...]) -> dict[str, Any]:
     """The answer of the process that runs the file; raises `ModuleError` where there is none, or an error in it."""
     package = str(Path(__file__).parents[2])
     paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -115,7 +115,9 @@ def _described(file: Path, name: str, shape: tuple[int, ...]) -> dict[str, Any]:
 # --- the preset ---
 
 
-def _preset(module: Mapping[str, Any], file: Path, name: str, shape: tuple[int, ...]) -> tuple[RunSpec | None, str]:
+def _make_preset(
+    module: Mapping[str, Any], file: Path, name: str, shape: tuple[int, ...]
+) -> tuple[RunSpec | None, str]:
     """The module as a preset, or why it is none: not a chain, other images, or other numbers of parameters."""
     if module["layers"] is None:
         return None, str(module["no_chain"])

@@ -17,7 +17,7 @@ _FIELDS = tuple(field.name for field in fields(EpochEnded))
 
 
 @dataclass(frozen=True)
-class Told:
+class LoggedRun:
     """One training as the log tells it."""
 
     rows: list[EpochEnded]
@@ -46,11 +46,11 @@ def percent_fields(trainings: Iterable[Training]) -> frozenset[str]:
     return frozenset(field for field, value in bare if value > ROUNDED)
 
 
-def told(training: Training, form: LogForm, in_percent: frozenset[str]) -> Told | None:
+def build_rows(training: Training, form: LogForm, in_percent: frozenset[str]) -> LoggedRun | None:
     """A training as rows; None where no number of it is left."""
     epochs = {number: _values(epoch, in_percent) for number, epoch in sorted(training.epochs.items())}
-    remarks = list(_impossible(training, in_percent))
-    remarks += _tested_once(epochs)
+    remarks = list(_describe_impossible(training, in_percent))
+    remarks += _take_single_test(epochs)
     epochs = {number: epoch for number, epoch in epochs.items() if epoch}
     if not epochs:
         return None
@@ -62,7 +62,7 @@ def told(training: Training, form: LogForm, in_percent: frozenset[str]) -> Told 
     names = {name for epoch in epochs.values() for name in epoch}
     role = next((role for role in ("test", "val") if f"{role}_accuracy" in names), "")
     images = _images(training, f"{role}_accuracy")
-    return Told(
+    return LoggedRun(
         rows=[_row(number, epoch) for number, epoch in epochs.items()],
         measured_on=_measured_on(role, images, "val_accuracy" in names),
         held_out_images=images,
@@ -92,7 +92,7 @@ def _is_impossible(name: str, value: float) -> bool:
     return abs(value) >= 1e300 if name.endswith("_loss") else not 0 <= value < math.inf
 
 
-def _impossible(training: Training, in_percent: frozenset[str]) -> Iterator[str]:
+def _describe_impossible(training: Training, in_percent: frozenset[str]) -> Iterator[str]:
     """A sentence for each kind of number that cannot be."""
     for name in _FIELDS:
         numbers = [epoch[name] for epoch in training.epochs.values() if name in epoch]
@@ -102,7 +102,7 @@ def _impossible(training: Training, in_percent: frozenset[str]) -> Iterator[str]
             yield f"left out: {values} that cannot be, such as {wrong[0].value:g}"
 
 
-def _tested_once(epochs: dict[int, dict[str, float]]) -> Iterator[str]:
+def _take_single_test(epochs: dict[int, dict[str, float]]) -> Iterator[str]:
     """Takes out test figures that only the last of several epochs has, and tells them in a sentence.
 
     They were measured after the training, on the last weights or the best: they are no part of a curve.

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from mnist_tui.errors import LogError
-from mnist_tui.import_logs.epoch_rows import percent_fields, told
+from mnist_tui.import_logs.epoch_rows import build_rows, percent_fields
 from mnist_tui.import_logs.forms import FORMS, LogForm, form_of
 from mnist_tui.import_logs.quantities import looks_like_epoch
 from mnist_tui.import_logs.readings import Line, Log
@@ -19,6 +19,8 @@ MAX_NAME = 60
 """Characters of a name that is made from a file's name and a heading."""
 MAX_TRAININGS = 100
 """In one file: more are most likely something else that was taken for epochs."""
+MAX_EPOCHS = 20_000
+"""Of a training; the file of its history then has under half the size that is read."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def import_file(
     Raises `LogError` where no epoch is understood, and `FileError` where the file cannot be read.
     """
     source = read_source(named)
-    parts, misread = _parts(source)
+    parts, misread = _read_parts(source)
     in_percent = {
         form.name: percent_fields(training for part in parts if part.form == form for training in part.trainings)
         for form in FORMS
@@ -75,26 +77,26 @@ def import_file(
         raise LogError(
             f"{source.name}: {count} trainings seem to be in it, more than {MAX_TRAININGS}; cut out those meant"
         )
-    counts = {"lines": _lines(source), "not_understood": len(misread)}
+    counts = {"lines": _count_lines(source), "not_understood": len(misread)}
     logs = [
         replace(log, facts={**log.facts, **counts})
         for part in parts
-        for log in _imported(part, source, in_percent[part.form.name], measured_on)
+        for log in _make_logs(part, source, in_percent[part.form.name], measured_on)
     ]
     if not logs:
-        raise LogError(f"{source.name}: {_nothing(source, misread)}")
+        raise LogError(f"{source.name}: {_why_nothing(source, misread)}")
     if parameters is None and len(logs) == 1:
-        parameters = _parameters(source)
-    names = _names(source, logs, name)
+        parameters = _find_parameters(source)
+    names = _name_runs(source, logs, name)
     named_logs = [replace(log, name=each, parameters=parameters) for log, each in zip(logs, names, strict=True)]
-    return ImportedFile(source, named_logs, misread, _lines(source))
+    return ImportedFile(source, named_logs, misread, _count_lines(source))
 
 
-def _lines(source: Source) -> int:
+def _count_lines(source: Source) -> int:
     return sum(len({line.number for line in log.lines}) for log in source.logs)
 
 
-def _parts(source: Source) -> tuple[list[_Part], list[Misread]]:
+def _read_parts(source: Source) -> tuple[list[_Part], list[Misread]]:
     """The trainings in each log, and the lines that were not understood."""
     parts, misread = [], []
     for log in source.logs:
@@ -110,11 +112,13 @@ def _parts(source: Source) -> tuple[list[_Part], list[Misread]]:
     return parts, misread
 
 
-def _imported(
+def _make_logs(
     part: _Part, source: Source, in_percent: frozenset[str], measured_on: str | None
 ) -> Iterator[ImportedLog]:
     for training in part.trainings:
-        found = told(training, part.form, in_percent)
+        found = build_rows(training, part.form, in_percent)
+        if found is not None and len(found.rows) > MAX_EPOCHS:
+            raise LogError(f"{source.name}: a training in it seems to have more than {MAX_EPOCHS:,} epochs")
         if found is not None:
             facts = {
                 "file": source.name,
@@ -130,13 +134,13 @@ def _imported(
             yield ImportedLog("", found.rows, facts, held_out_images=found.held_out_images)
 
 
-def _nothing(source: Source, misread: Sequence[Misread]) -> str:
+def _why_nothing(source: Source, misread: Sequence[Misread]) -> str:
     """Why nothing was imported."""
     candidates = (Misread(line, log.part) for log in source.logs for line in log.lines if looks_like_epoch(line.text))
     misread = misread or list(candidates)
     if misread:
         return f"no epoch in it is understood; {len(misread)} lines look like one: {misread[0].words}"
-    if not _lines(source):
+    if not _count_lines(source):
         return "is empty; a notebook must be saved with its outputs"
     return f"no epoch in it is understood; known are {'; '.join(form.about for form in FORMS)}"
 
@@ -144,7 +148,7 @@ def _nothing(source: Source, misread: Sequence[Misread]) -> str:
 _TOTAL = re.compile(r"Total param(?:eter)?s:\s{0,8}([\d,]{1,15})")
 
 
-def _parameters(source: Source) -> int | None:
+def _find_parameters(source: Source) -> int | None:
     """The number of parameters that layer summaries in the file tell; None where they tell none, or several."""
     totals = {
         int(text.replace(",", "") or 0)
@@ -152,13 +156,13 @@ def _parameters(source: Source) -> int | None:
         for line in log.lines
         for text in _TOTAL.findall(line.text)
     }
-    return totals.pop() if len(totals) == 1 else None
+    return totals.pop() or None if len(totals) == 1 else None
 
 
 # --- names ---
 
 
-def _names(source: Source, logs: Sequence[ImportedLog], name: str | None) -> list[str]:
+def _name_runs(source: Source, logs: Sequence[ImportedLog], name: str | None) -> list[str]:
     """Distinct names: the user's or the file's; of several trainings with their heading, their cell or a number."""
     base = name or as_run_name(source.stem)
     if len(logs) == 1:

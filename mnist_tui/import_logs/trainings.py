@@ -46,7 +46,7 @@ def collect(readings: Sequence[Reading]) -> tuple[list[Training], list[Line]]:
         if not _place(reading, trainings[-1][1].setdefault(epoch, {})):
             unplaced.append(reading.line)
     for training, epochs in trainings:
-        training.epochs = {number: values for number, epoch in epochs.items() if (values := _finished(epoch))}
+        training.epochs = {number: values for number, epoch in epochs.items() if (values := _without_partial(epoch))}
     return [training for training, _ in trainings if training.epochs], unplaced
 
 
@@ -62,7 +62,7 @@ def _place(reading: Reading, epoch: dict[str, _Placed]) -> bool:
     return is_placed
 
 
-def _finished(epoch: dict[str, _Placed]) -> Epoch:
+def _without_partial(epoch: dict[str, _Placed]) -> Epoch:
     """The numbers of an epoch without those of a bar that did not come to its end: of an epoch that was broken off."""
     return {name: placed.number for name, placed in epoch.items() if not placed.reading.is_partial}
 
@@ -77,14 +77,14 @@ def _with_epochs(readings: Sequence[Reading]) -> Iterator[tuple[int | None, Read
     no line names one, they are counted.
     """
     if all(reading.epoch is None for reading in readings):
-        yield from _counted(readings)
+        yield from _count_epochs(readings)
     elif _is_named_at_end(readings):
-        yield from reversed(list(_spread(reversed(readings))))
+        yield from reversed(list(_spread_epochs(reversed(readings))))
     else:
-        yield from _spread(readings)
+        yield from _spread_epochs(readings)
 
 
-def _spread(readings: Iterable[Reading]) -> Iterator[tuple[int | None, Reading]]:
+def _spread_epochs(readings: Iterable[Reading]) -> Iterator[tuple[int | None, Reading]]:
     epoch = None
     for reading in readings:
         epoch = epoch if reading.epoch is None else reading.epoch
@@ -93,29 +93,29 @@ def _spread(readings: Iterable[Reading]) -> Iterator[tuple[int | None, Reading]]
 
 def _is_named_at_end(readings: Sequence[Reading]) -> bool:
     """Whether numbers come before the first epoch, which is 0 or 1, and none behind the last."""
-    told = [reading for reading in readings if reading.tells_something]
-    first = next(dropwhile(lambda reading: reading.epoch is None, told))
-    return told[0].epoch is None and first.epoch in (0, 1) and told[-1].epoch is not None
+    telling = [reading for reading in readings if reading.tells_something]
+    first = next(dropwhile(lambda reading: reading.epoch is None, telling))
+    return telling[0].epoch is None and first.epoch in (0, 1) and telling[-1].epoch is not None
 
 
-def _counted(readings: Sequence[Reading]) -> Iterator[tuple[int, Reading]]:
+def _count_epochs(readings: Sequence[Reading]) -> Iterator[tuple[int, Reading]]:
     """Epochs counted from 1: a new one begins where a bar starts anew, or where a number is told a second time."""
     epoch, last_bar = 1, None
-    told: set[str] = set()
+    fields: set[str] = set()
     for reading in readings:
-        if _is_next(reading, last_bar, told):
-            epoch, last_bar, told = epoch + 1, None, set()
+        if _is_next(reading, last_bar, fields):
+            epoch, last_bar, fields = epoch + 1, None, set()
         if reading.is_progress:
             last_bar = reading
         else:
-            told |= reading.values.keys()
+            fields |= reading.values.keys()
         yield epoch, reading
 
 
-def _is_next(reading: Reading, last_bar: Reading | None, told: set[str]) -> bool:
+def _is_next(reading: Reading, last_bar: Reading | None, fields: set[str]) -> bool:
     if not reading.is_progress:
-        return bool(told & reading.values.keys())
-    if told:
+        return bool(fields & reading.values.keys())
+    if fields:
         return True
     # tqdm draws its last state twice, on one line.
     position, last = reading.position or 0, (last_bar.position or 0) if last_bar else -1

@@ -7,20 +7,20 @@ from helpers.logs import EPOCHS, keras_log, line_log, tqdm_log
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_tui.import_logs.epoch_rows import Told, percent_fields, told
+from mnist_tui.import_logs.epoch_rows import LoggedRun, build_rows, percent_fields
 from mnist_tui.import_logs.forms import form_of
 from mnist_tui.import_logs.readings import Log
 from mnist_tui.import_logs.terminal_text import lines_of
 from mnist_tui.import_logs.trainings import collect
 
 
-def rows_of(text: str) -> list[Told]:
+def rows_of(text: str) -> list[LoggedRun]:
     """The trainings in a text, as a file of its own."""
     log = Log(lines_of(text))
     form = form_of(log)
     assert form is not None
     trainings, _ = collect(list(form.read(log)))
-    found = [told(training, form, percent_fields(trainings)) for training in trainings]
+    found = [build_rows(training, form, percent_fields(trainings)) for training in trainings]
     return [one for one in found if one is not None]
 
 
@@ -126,6 +126,7 @@ def test_an_epoch_without_a_test_before_the_end_keeps_the_others() -> None:
     (log,) = rows_of("Epoch 1: loss 0.3, test acc 0.9\nEpoch 2: loss 0.2\n")
 
     assert log.rows[0].test_accuracy == 0.9
+    assert log.remarks == []
 
 
 @pytest.mark.parametrize(

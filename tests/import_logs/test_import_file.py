@@ -3,8 +3,10 @@
 import codecs
 import io
 import json
+import math
 import sys
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import pytest
 from helpers.logs import (
@@ -17,10 +19,14 @@ from helpers.logs import (
     tqdm_log,
     write,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mnist_tui.errors import FileError, LogError
+from mnist_tui.import_logs import import_file as importing
 from mnist_tui.import_logs import sources, terminal_text
 from mnist_tui.import_logs.import_file import MAX_TRAININGS, as_run_name, import_file
+from mnist_tui.runs import history
 from mnist_tui.text import is_name
 
 
@@ -196,3 +202,42 @@ def test_headings_are_made_safe() -> None:
 
     assert is_name(first.name, 60)
     assert "\x1b" not in json.dumps(first.facts)
+
+
+FRAGMENTS = st.sampled_from(
+    [
+        *["Epoch 1", "Epoch 2/3", "EPOCH: 0", "epoch,loss,val_acc", "0,0.5,0.9", "| Epoch | Acc |", "| 1 | 98 |"],
+        *["loss: 0.3", "Loss=nan", "acc 1e999", "Accuracy: 5/0", "Accuracy: 9/10 (90%)", "val_", "test ", "Train "],
+        *["469/469 [===] - 3s 6ms/step - loss: 0.1", "100%|███| 9/9 [00:01<00:00, 9it/s]", "Batch_id=7", "lr -1"],
+        *["- 3s - loss: 0.1", "1e308", "inf", "%", "best", ": ", ", ", " ", "９", "Total params: 1,2,3", "time 3 s"],
+        *["\r", "\b\b", "\x1b[31m"],
+    ]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.lists(FRAGMENTS, max_size=6).map("".join), max_size=12).map("\n".join))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    """Whatever a log holds: rows that a history can hold, all of whose numbers can be, or one sentence."""
+    with NamedTemporaryFile("w", suffix=".log", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        try:
+            logs = import_file(file.name).trainings
+        except LogError:
+            return
+    for log in logs:
+        assert log.rows
+        for row in log.rows:
+            assert history.parse_row(history.history_line(row)) is not None
+            shares = (row.train_accuracy, row.val_accuracy or 0.0, row.test_accuracy)
+            assert all(math.isnan(share) or 0 <= share <= 1 for share in shares)
+
+
+def test_too_many_epochs_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their history would be larger than what is read of one."""
+    monkeypatch.setattr(importing, "MAX_EPOCHS", 2)
+    write(Path("a.log"), line_log(EPOCHS))
+
+    with pytest.raises(LogError, match="more than 2 epochs"):
+        import_file("a.log")

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mnist_tui.import_logs.forms import FORMS, form_of
+from mnist_tui.import_logs.quantities import fields_of
 from mnist_tui.import_logs.readings import Log
 from mnist_tui.import_logs.terminal_text import lines_of
 
@@ -138,6 +139,24 @@ def test_two_streams_in_one_line_are_told_apart() -> None:
 
     assert training[1]["train_accuracy"].value == 97
     assert training[1]["test_accuracy"].value == 98
+    assert not training[1]["test_accuracy"].is_running
+
+    (training,), _ = read("Epoch 1\n  0%|          | 0/79 [00:00<?, ?it/s]Test set: Accuracy: 98.00%\n")
+    assert training[1]["test_accuracy"].value == 98, "the bar that has not begun is another stream's"
+
+
+def test_labels_of_columns_and_curves() -> None:
+    """A label that names two kinds of images, or none that is known, is of no field; steps are no epochs."""
+    labels = [
+        "val_loss",
+        "Accuracy/test",
+        "validation/evaluation_loss_vs_iterations",
+        "train_loss_step",
+        "best_val_acc",
+    ]
+    fields = [next(fields_of(iter([label])))[0] for label in labels]
+
+    assert fields == ["val_loss", "test_accuracy", "", "", ""]
 
 
 # --- Keras ---

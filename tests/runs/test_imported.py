@@ -203,6 +203,15 @@ def test_a_log_does_not_keep_others_from_being_compared() -> None:
     )
 
 
+def test_several_seeds_are_not_judged_against_a_log() -> None:
+    """Nor is a test made with the one number of the log."""
+    seeds = [read_run(make_run(Path("runs"), presets.load("iter5"), seed, 0.99 + seed / 1e3, seed)) for seed in (0, 1)]
+    (verdict,) = comparison.compare(comparison.labelled([seeds, [imported_run(line_log(EPOCHS))]]), "best")
+
+    assert verdict.sentence.startswith("Not judged: 98.55% of log (imported) and ")
+    assert (verdict.test, verdict.p, verdict.better) == (None, None, None)
+
+
 def test_it_differs_in_no_setting() -> None:
     """Its settings are unknown, which is not `none`; it is nobody's nearest earlier run."""
     log = imported_run(line_log(EPOCHS))

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from mnist_tui.errors import ExitCode, ModuleError
 from mnist_tui.training.own_module.chain import find_chain
-from mnist_tui.training.own_module.layer_table import run_once, uncalled
+from mnist_tui.training.own_module.layer_table import run_once, uncalled_parameters
 from mnist_tui.training.own_module.load import failures_of, load_module
 
 
@@ -30,7 +30,7 @@ def describe(network: nn.Module, shape: tuple[int, ...], file: Path) -> dict[str
         "output_shape": list(done.output.shape[1:]) if isinstance(done.output, Tensor) else None,
         "parameters": sum(each.numel() for each in parameters),
         "trainable": sum(each.numel() for each in parameters if each.requires_grad),
-        "uncalled": uncalled(network, done),
+        "uncalled": uncalled_parameters(network, done),
         "layers": None if chain.broken else [str(call) for call in chain.calls],
         "no_chain": chain.broken,
         "remarks": chain.remarks,

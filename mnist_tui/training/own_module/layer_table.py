@@ -63,7 +63,7 @@ def run_once(network: nn.Module, shape: tuple[int, ...]) -> Pass:
     return done
 
 
-def uncalled(network: nn.Module, done: Pass) -> dict[str, int]:
+def uncalled_parameters(network: nn.Module, done: Pass) -> dict[str, int]:
     """The parameters of the modules that have some and were not called in a pass, by their names."""
     called = {id(module) for module, _, _ in done.calls}
     leaves = [(name, module) for name, module in network.named_modules() if not any(module.children())]
