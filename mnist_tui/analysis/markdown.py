@@ -45,11 +45,11 @@ def table(rows: Sequence[Sequence[str]], is_right: Sequence[bool]) -> list[str]:
 def run_lines(runs: Sequence[Run]) -> list[str]:
     """A run with its epochs, or several seeds of one recipe with the results of each."""
     run, is_one = runs[0], len(runs) == 1
-    which = columns.seed_words(runs)
+    which = f", {columns.seed_words(runs)}" if run.is_run else ""
     facts = [*_recipe_facts(run), *(_result_facts(run) if is_one else _mean_facts(runs)), ("data", _data(run))]
     bullets = [f"- {name}: {text}" for name, text in facts if text]
     body = [*_analysis(run), *epoch_lines(run.rows, run.best_epoch)] if is_one else _seed_lines(runs)
-    return [f"### {plain(run.name)}{f', {which}' if which else ''}", "", *bullets, "", *body]
+    return [f"### {plain(run.name)}{which}", "", *bullets, "", *body]
 
 
 def _recipe_facts(run: Run) -> list[tuple[str, str]]:

@@ -45,7 +45,8 @@ def output_format(named: str | None, as_json: bool) -> Format:
 def refuse_plot(has_plot: bool, output: Format) -> None:
     """Raises `UsageError` for a plot in a format that is not for a terminal."""
     if has_plot and output != "table":
-        raise UsageError(f"--plot is not allowed with --format {output}, which has no place for a picture")
+        named = "--json, which has the numbers" if output == "json" else f"--format {output}"
+        raise UsageError(f"--plot is not allowed with {named}")
 
 
 def print_table(

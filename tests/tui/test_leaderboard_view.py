@@ -204,7 +204,7 @@ async def test_it_is_copied_as_markdown() -> None:
         await until(pilot, lambda: pilot.app.clipboard)
 
         assert pilot.app.clipboard.rstrip() == "\n".join(markdown.leaderboard_lines(board(pilot))).rstrip()
-        assert pilot.app.clipboard.startswith("| front | name |")
+        assert pilot.app.clipboard.startswith("|   front | name ")
 
 
 async def test_back_to_the_curves() -> None:
