@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, fields
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import Any
 
 from mnist_tui.analysis.analysis_report import advice_lines
@@ -19,10 +19,11 @@ from mnist_tui.analysis.run_diff import (
     settings,
 )
 from mnist_tui.runs import metrics
-from mnist_tui.runs.columns import Column
+from mnist_tui.runs.columns import ALL, Column, as_record
 from mnist_tui.runs.events import EpochEnded
 from mnist_tui.runs.index import repeats
-from mnist_tui.runs.record import IMPORTED, Run
+from mnist_tui.runs.record import IMPORTED, Run, observations
+from mnist_tui.runs.sparkline import mean_curve
 from mnist_tui.table import aligned
 from mnist_tui.text import clean, clean_line
 
@@ -37,6 +38,41 @@ SHORT: dict[Measure, str] = {
 def runs_table(groups: Sequence[Sequence[Run]], columns: Sequence[Column]) -> list[list[str]]:
     """A heading row, then a row for every run or group of seeds."""
     return [[column.heading for column in columns], *([column.of(runs) for column in columns] for runs in groups)]
+
+
+def group_record(runs: Sequence[Run]) -> dict[str, Any]:
+    """Several seeds of one recipe as one record; repeats of a seed are not counted.
+
+    A result is its mean, with the sample standard deviation as `KEY_sd`, None for a single seed; the curve is the mean
+    curve. Every other column is the value that all share, or else the list of their values.
+    """
+    records = [as_record(run) for run in observations(runs)]
+    merged: dict[str, Any] = {}
+    for each in ALL:
+        values = [record[each.key] for record in records]
+        known = [value for value in values if value not in (None, ())]
+        if each.is_result:
+            merged[each.key] = fmean(known) if known else None
+            merged[f"{each.key}_sd"] = stdev(known) if len(known) > 1 else None
+        elif each.key == "curve":
+            merged[each.key] = mean_curve(known) if known else []
+        else:
+            merged[each.key] = values[0] if all(value == values[0] for value in values) else _merged(values)
+    return merged
+
+
+def _merged(values: Sequence[Any]) -> list[Any]:
+    """The values that there are; where they are lists, every item of any."""
+    if not isinstance(values[0], list):
+        return [value for value in values if value not in (None, "")]
+    return list(dict.fromkeys(item for value in values for item in value))
+
+
+def record_keys(columns: Sequence[Column], is_grouped: bool) -> list[str]:
+    """The keys of columns in `as_record`, or in `group_record`."""
+    return [
+        key for each in columns for key in (each.key, *([f"{each.key}_sd"] if is_grouped and each.is_result else []))
+    ]
 
 
 def details(

@@ -115,9 +115,11 @@ def _runs_csv(
     is_grouped: bool,
 ) -> str:
     """A line for each row; without `shown` with every column but the curve."""
-    keys = columns.record_keys(shown or [each for each in columns.ALL if each.key != "curve"], is_grouped)
+    from mnist_tui.analysis import tables
+
+    keys = tables.record_keys(shown or [each for each in columns.ALL if each.key != "curve"], is_grouped)
     if is_grouped:
-        return as_csv(map(columns.group_record, rows), keys)
+        return as_csv(map(tables.group_record, rows), keys)
     records = [one for row in rows for one in _run_records(row, newer)]
     return as_csv(records, keys if shown else [*keys, "folder", "repeated_by"])
 

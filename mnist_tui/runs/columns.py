@@ -286,38 +286,3 @@ def as_record(run: Run) -> dict[str, Any]:
     record = {each.key: each.value(run) for each in ALL}
     lists = {"tag": list(run.tags), "dropout": list(run.dropout)}
     return record | lists | {"when": run.created or None, "target": run.target_met, "folder": str(Path(run.folder))}
-
-
-def group_record(runs: Sequence[Run]) -> dict[str, Any]:
-    """Several seeds of one recipe as one record; repeats of a seed are not counted.
-
-    A result is its mean, with the sample standard deviation as `KEY_sd`, None for a single seed; the curve is the mean
-    curve. Every other column is the value that all share, or else the list of their values.
-    """
-    records = [as_record(run) for run in observations(runs)]
-    merged: dict[str, Any] = {}
-    for each in ALL:
-        values = [record[each.key] for record in records]
-        known = [value for value in values if value not in (None, ())]
-        if each.is_result:
-            merged[each.key] = fmean(known) if known else None
-            merged[f"{each.key}_sd"] = stdev(known) if len(known) > 1 else None
-        elif each.key == "curve":
-            merged[each.key] = mean_curve(known) if known else []
-        else:
-            merged[each.key] = values[0] if all(value == values[0] for value in values) else _merged(values)
-    return merged
-
-
-def _merged(values: Sequence[Any]) -> list[Any]:
-    """The values that there are; where they are lists, every item of any."""
-    if not isinstance(values[0], list):
-        return [value for value in values if value not in (None, "")]
-    return list(dict.fromkeys(item for value in values for item in value))
-
-
-def record_keys(columns: Sequence[Column], is_grouped: bool) -> list[str]:
-    """The keys of columns in `as_record`, or in `group_record`."""
-    return [
-        key for each in columns for key in (each.key, *([f"{each.key}_sd"] if is_grouped and each.is_result else []))
-    ]
