@@ -14,6 +14,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NoReturn
 
+SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGCHLD)
+"""Those that the supervisor handles."""
 MODES_OFF = (
     "\x1b[?1049l"  # the alternate screen
     "\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1015l\x1b[?1016l"  # the mouse
@@ -78,11 +80,15 @@ def run_supervised(main: Callable[[Report], int]) -> NoReturn:
     reader, writer = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # They wait until this process can handle them.
     child = os.fork()
     if child == 0:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         os.close(reader)
         _run_child(main, Report(writer))
     os.close(writer)
+    _forward_signals(child)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     _end_like(*_wait(child, reader), attributes)
 
 
@@ -111,7 +117,6 @@ def _run_child(main: Callable[[Report], int], report: Report) -> NoReturn:
 
 def _wait(child: int, reader: int) -> tuple[int, str]:
     """The child's status from `os.waitpid` and the folder of its run; ends this process if the child leaves a run."""
-    _forward_signals(child)
     folder, rest = "", b""
     while chunk := os.read(reader, 4096):
         *lines, rest = (rest + chunk).split(b"\n")
@@ -149,7 +154,6 @@ def _forward_signals(child: int) -> None:
         signal.signal(number, forward)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the dashboard as a key.
     signal.signal(signal.SIGCHLD, stop_with_child)
-    stop_with_child()  # The child may have stopped before its signal was listened to.
 
 
 def _end_like(status: int, folder: str, attributes: list[Any] | None) -> NoReturn:

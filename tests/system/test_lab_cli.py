@@ -288,7 +288,7 @@ def test_lines_while_it_trains(work: Path, command: Command) -> None:
 
     assert code == 0
     assert len(folders) == 2
-    assert len(re.findall(r"^epoch ", out, re.MULTILINE)) == 4
+    assert len(re.findall(r"^small s\d  epoch ", out, re.MULTILINE)) == 4
     assert {str(folder.relative_to(work)) for folder in folders} == set(out.splitlines()[-2:])
 
 

@@ -162,7 +162,7 @@ def test_control_without_handlers_a_signal_ends_the_run_unsaved(
 
 def test_a_stop_is_not_followed_by_the_next_run(work: Path, start: Start) -> None:
     """With several seeds, Ctrl-C ends the whole command; the table says what became of the first."""
-    process = start([*TRAIN, "--seeds", "3"])
+    process = start([*TRAIN, "--seeds", "3", "--jobs", "1"])
     wait_for_line(process, "epoch ")
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=60)

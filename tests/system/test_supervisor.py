@@ -39,7 +39,8 @@ def slow_fork(fork=os.fork):
         time.sleep(FORK_SECONDS)
     return child
 
-os.fork = slow_fork
+if FORK_SECONDS:
+    os.fork = slow_fork
 supervisor.run_supervised(dashboard)
 """
 
@@ -155,10 +156,11 @@ time.sleep(600)
 """
 
 
+@pytest.mark.parametrize("fork_seconds", [0, 0.5])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["SIGTERM", "SIGHUP"])
-def test_signals_reach_the_dashboard(number: int, open_supervised: Open) -> None:
-    """Whoever signals the process that was started means the dashboard."""
-    lab = open_supervised(HEARS)
+def test_signals_reach_the_dashboard(number: int, fork_seconds: float, open_supervised: Open) -> None:
+    """Whoever signals the process that was started means the dashboard; also before the supervisor gets a processor."""
+    lab = open_supervised(HEARS, fork_seconds=fork_seconds)
     lab.wait((lab.folder / "ready").exists)
     lab.process.send_signal(number)
 
