@@ -236,8 +236,8 @@ def test_a_fitted_text_takes_its_cells(text: str, width: int, is_right: bool) ->
 
 
 PACKAGE = Path(__file__).parent.parent / "mnist_tui"
-DRAWINGS = {"text.py", "analysis/text_images.py", "analysis/palette.py", "analysis/leaderboard_scale.py"}
-"""Modules whose other signs are a drawing, or the table of the signs itself."""
+DRAWINGS = {"text.py", "table.py", "analysis/text_images.py", "analysis/palette.py", "analysis/leaderboard_scale.py"}
+"""Modules whose other signs are a drawing, the table of the signs itself, or signs that they look for."""
 SENTENCES = [
     path
     for path in PACKAGE.rglob("*.py")
