@@ -10,7 +10,7 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 own_module.py (`show FILE.py:CLASS`), runs.py, notes.py, import_logs.py, export.py, briefs.py,
                 compare.py, leaderboard.py, report.py, analyse.py, explain.py (the coach's rules), classify.py,
                 config.py, doctor.py; what they share in arguments.py (options made from settings), specs.py (names of
-                presets and runs), changes.py (--set), parsing.py, completion.py, exit_code.py; headless.py,
+                presets and runs), changes.py (--set), parsing.py, completion.py, exit_code.py; batch.py, headless.py,
                 progress_table.py and watch.py (events as lines or JSON)
     tui/        the dashboard: request.py (what it is opened with), app.py and its modes (modes.py); runner.py, the
                 thread that trains; how it ends (shutdown.py, supervisor.py); what all screens share: messages.py,
@@ -31,7 +31,7 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
       charts/   run_curves.py (a run as curves), curves.py, canvas.py (braille dots), plot.py, chart.py, zoom.py,
                 rates_plot.py (the learning-rate finder)
     sweep/      many runs: jobs.py and worker.py (a process that trains what it is sent), pool.py (several of them),
-                preload.py, in_order.py
+                preload.py; side_by_side.py, in_order.py
     report/     runs as a report to hand in: gather.py makes the data of model.py from runs (steps.py, changes.py,
                 notes.py, predictions.py, epoch_log.py, commands.py, measurements.py), render.py its text by templates/
                 (prose.py: what people wrote), writer.py its files; brief_section.py, front_section.py; figures.py in

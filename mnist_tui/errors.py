@@ -55,6 +55,12 @@ class MnistTuiError(Exception):
     exit_code: ClassVar[ExitCode] = ExitCode.FAILED
 
 
+def error_of(code: ExitCode, message: str) -> MnistTuiError:
+    """An error with the words and the exit code of one that happened in another process."""
+    kinds: dict[ExitCode, type[MnistTuiError]] = {ExitCode.USAGE: InputError, ExitCode.ENVIRONMENT: MachineError}
+    return kinds.get(code, MnistTuiError)(message)
+
+
 class InputError(MnistTuiError, ValueError):
     """What was typed or written cannot be used. A `ValueError`, so that pydantic reports it with its field."""
 

@@ -120,7 +120,7 @@ def test_the_library_loads_nothing_before_it_is_called() -> None:
 @pytest.mark.slow
 def test_only_the_data_and_the_network_load_torch() -> None:
     """The control: what trains is seen to load it."""
-    assert "torch" in _imported_by("cli.headless")
+    assert "torch" in _imported_by("cli.batch")
 
 
 @pytest.mark.slow

@@ -10,12 +10,11 @@ from mnist_tui.cli.arguments import Given, HasPlot, examples, settings_with, tak
 from mnist_tui.cli.completion import complete_runs_and_presets
 from mnist_tui.cli.formats import FormatOption, JsonOption, json_text, output_format, record, refuse_plot
 from mnist_tui.cli.runs import print_plot, read_index
-from mnist_tui.cli.specs import warn_of_run
+from mnist_tui.cli.specs import choose_runs
 from mnist_tui.errors import RunError, UsageError
-from mnist_tui.runs import columns, filters
+from mnist_tui.runs import columns
 from mnist_tui.runs.filter_syntax import Or, parse
-from mnist_tui.runs.index import find_run, grouped
-from mnist_tui.runs.reader import check_readable
+from mnist_tui.runs.index import grouped
 from mnist_tui.runs.record import Run
 from mnist_tui.runs.sparkline import mean_curve
 from mnist_tui.table import as_csv
@@ -89,19 +88,9 @@ def compare(
 
 def _arm(named: str, runs_dir: Path, runs: Sequence[Run]) -> list[Run]:
     """The completed runs of one recipe: of the preset of that name, or chosen by a filter; or the run of that name."""
-    chosen = [run for run in runs if run.is_run and run.name == named]
-    if chosen:
-        warn_of_run(named, runs_dir)
-    else:
-        try:
-            run = find_run(named, runs_dir)
-        except RunError as error:
-            chosen = filters.choose(runs, named)
-            if not chosen:
-                raise RunError(f"{error}; and no completed run is chosen by it") from None
-        else:
-            check_readable(run)
-            return [run]
+    chosen, is_one_run = choose_runs(named, runs_dir, runs)
+    if is_one_run:
+        return chosen
     completed = [run for run in chosen if run.state == "completed"]
     if not completed and (logs := [run for run in chosen if run.is_imported]):
         return [_one_log(named, logs)]

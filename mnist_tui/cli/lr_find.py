@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from mnist_tui.cli import headless
 from mnist_tui.cli.arguments import (
     AsJson,
     Changes,
@@ -56,8 +57,6 @@ def find_rate(
     specs = load_specs([name], models, settings_with(given).runs_dir)
     (spec,) = apply_changes(specs, read_changes(changes), models)
     options = run_options(given)
-    from mnist_tui.cli import headless  # torch: 2 s.
-
     output = headless.Output(as_json, quiet=False)
     with headless.interruptible() as interruption:
         found = _follow(spec, options, interruption.control, output)

@@ -10,11 +10,8 @@ import typer
 from mnist_tui.cli.arguments import Given, examples, refuse_empty_run, settings_with, takes_settings
 from mnist_tui.cli.completion import complete_briefs, complete_runs_and_presets
 from mnist_tui.cli.runs import read_index
-from mnist_tui.cli.specs import warn_of_run
-from mnist_tui.errors import ReportError, RunError, UsageError
-from mnist_tui.runs import filters
-from mnist_tui.runs.index import find_run
-from mnist_tui.runs.reader import check_readable
+from mnist_tui.cli.specs import choose_runs
+from mnist_tui.errors import ReportError, UsageError
 from mnist_tui.runs.record import Run
 from mnist_tui.settings import settings
 from mnist_tui.text import clean_line, did_you_mean
@@ -132,20 +129,7 @@ def _chosen(named: str, runs_dir: Path, runs: Sequence[Run]) -> list[Run]:
 
     Of several those that completed; all of them where none did.
     """
-    chosen = [run for run in runs if run.is_run and run.name == named]
-    if chosen:
-        warn_of_run(named, runs_dir)
-    else:
-        try:
-            run = find_run(named, runs_dir)
-        except RunError as error:
-            chosen = [run for run in filters.choose(runs, named) if run.is_run]
-            if not chosen:
-                near = did_you_mean(named, {run.name for run in runs})
-                raise RunError(f"{error}; and as a filter it chooses none{near}") from None
-        else:
-            check_readable(run)
-            return [run]
+    chosen, _ = choose_runs(named, runs_dir, runs)
     completed = [run for run in chosen if run.state in COMPLETED] or chosen
     if count := len(chosen) - len(completed):
         words = f"{count} run{'s' if count > 1 else ''} that did not complete"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mnist_tui.cli import headless
 from mnist_tui.cli.arguments import (
     EXIT_CODES,
     EventsAsJson,
@@ -67,8 +68,6 @@ def repro(
 
     saved = storage.load_run(index.find_readable(run, options.runs_dir).folder)
     fuse = given.get("fuse", saved.record.get("fused") is not False)  # Version 0.1 always fused.
-    from mnist_tui.cli import headless  # torch: 2 s.
-
     with _runs_dir(options, keep) as runs_dir:
         options = replace(options, runs_dir=runs_dir, fuse=bool(fuse))
         return _reproduce(saved, options, to_the_end, keep, headless.Output(as_json, quiet))
@@ -91,7 +90,6 @@ def _runs_dir(options: Options, keep: bool) -> Iterator[Path]:
 
 
 def _reproduce(saved: "SavedRun", options: Options, to_the_end: bool, keep: bool, output: "Output") -> ExitCode:
-    from mnist_tui.cli import headless
     from mnist_tui.training.reproduce import reproduce
 
     followed, result = headless.FollowedRun(saved.spec), None

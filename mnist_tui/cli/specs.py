@@ -6,9 +6,10 @@ from pathlib import Path
 
 from mnist_tui.cli.exit_code import print_error
 from mnist_tui.errors import PresetError, RunError, StorageError
+from mnist_tui.runs import filters
 from mnist_tui.runs.index import find_run, scan
 from mnist_tui.runs.names import matching, name_list
-from mnist_tui.runs.reader import spec_of
+from mnist_tui.runs.reader import check_readable, spec_of
 from mnist_tui.runs.record import Run
 from mnist_tui.spec import presets
 from mnist_tui.spec.run_spec import RunSpec
@@ -44,6 +45,25 @@ def find_named_run(name: str, models: Path | None, runs_dir: Path) -> Run | None
             raise
     near = did_you_mean(name, presets.find(models)) or "; mnist-tui --list and mnist-tui runs show all"
     raise PresetError(f"{clean_line(name, 100)!r} is no preset, and no run in {runs_dir} has that name{near}")
+
+
+def choose_runs(named: str, runs_dir: Path, runs: Sequence[Run]) -> tuple[list[Run], bool]:
+    """The runs of a preset's name, or the run of a name, or what a filter chooses; and whether it is that one run.
+
+    Raises `RunError` where it is none of them, and `StorageError` where the one run cannot be read.
+    """
+    if chosen := [run for run in runs if run.is_run and run.name == named]:
+        warn_of_run(named, runs_dir)
+        return chosen, False
+    try:
+        run = find_run(named, runs_dir)
+    except RunError as error:
+        if chosen := [run for run in filters.choose(runs, named) if run.is_run]:
+            return chosen, False
+        near = did_you_mean(named, {run.name for run in runs})
+        raise RunError(f"{error}; and as a filter it chooses none{near}") from None
+    check_readable(run)
+    return [run], True
 
 
 def is_preset(name: str, models: Path | None) -> bool:

@@ -46,12 +46,12 @@ def train_batch(
         from mnist_tui.sweep import pool
 
         pool.preload()
-    from mnist_tui.cli import headless  # 2 s: after every check that needs no torch.
+    from mnist_tui.cli import batch, headless  # 2 s: after every check that needs no torch.
 
     output = headless.Output(as_json, quiet)
     if is_dry_run:
-        return headless.dry_run(specs, options, output)
-    return headless.batch(specs, options, output, require_target, count)
+        return batch.dry_run(specs, options, output)
+    return batch.batch(specs, options, output, require_target, count)
 
 
 @app.command(
@@ -79,14 +79,14 @@ def resume(
     On a CPU it ends bit for bit as if it had never stopped.
     """
     options = resume_options(given)
-    from mnist_tui.cli import headless
+    from mnist_tui.cli import batch, headless
     from mnist_tui.runs import index, storage
 
     if run is None:
         saved = index.newest_resumable(options.runs_dir)
     else:
         saved = storage.load_run(index.find_run(run, options.runs_dir).folder)
-    return headless.resume(saved, options, headless.Output(as_json, quiet), require_target)
+    return batch.resume(saved, options, headless.Output(as_json, quiet), require_target)
 
 
 @app.command(epilog=examples("mnist-tui extend a17f 5", more=EXIT_CODES))
@@ -106,8 +106,8 @@ def extend(
     """
     count = whole_number("epochs", epochs, 1, MAX_EPOCHS)
     options = resume_options(given)
-    from mnist_tui.cli import headless
+    from mnist_tui.cli import batch, headless
     from mnist_tui.runs import index, storage
 
     saved = storage.load_run(index.find_run(run, options.runs_dir).folder)
-    return headless.extend(saved, count, options, headless.Output(as_json, quiet), require_target)
+    return batch.extend(saved, count, options, headless.Output(as_json, quiet), require_target)

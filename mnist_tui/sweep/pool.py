@@ -144,6 +144,7 @@ class Pool:
             requests.append(("stop", None))
         if control.is_stepping:
             control.consume_step()
+            self._is_paused = True  # A step implies a pause; sent once more, a pause would cancel the step.
             requests.append(("step", None))
         elif control.is_paused != self._is_paused:
             self._is_paused = control.is_paused

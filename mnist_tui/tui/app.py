@@ -284,10 +284,10 @@ def run_lab(request: "LabRequest", report: "Report") -> int:
     runner = Runner(request.options, report.folder)
     real_pixels = None
     if request.pixels and not request.ascii:
-        from mnist_tui.tui.real_pixels import NONE, find_real_pixels
+        from mnist_tui.tui.real_pixels import NO_REAL_PIXELS, find_real_pixels
 
         real_pixels = find_real_pixels()
-        request = request if real_pixels else replace(request, notice=request.notice or NONE)
+        request = request if real_pixels else replace(request, notice=request.notice or NO_REAL_PIXELS)
     app = LabApp(request, runner, real_pixels)
     with signals(app, app.exit_state, runner, request):
         with reserve_terminal():

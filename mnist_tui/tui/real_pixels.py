@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 SIXEL_GREYS = 32
 """Grey levels of a sixel image: 5 KB for one of 14x7 cells, where all 256 take 12 KB and look the same."""
-NONE = "this terminal draws neither sixels nor kitty's graphics: test images are drawn in half blocks"
+NO_REAL_PIXELS = "this terminal draws neither sixels nor kitty's graphics: test images are drawn in half blocks"
 
 
 def find_real_pixels() -> "RealPixels | None":

@@ -4,7 +4,7 @@ import gc
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -171,20 +171,15 @@ class Runner:
         """The events of runs in several processes, run by run."""
         from mnist_tui.sweep import pool
         from mnist_tui.sweep.in_order import in_order
-        from mnist_tui.sweep.jobs import Job, JobEnded
+        from mnist_tui.sweep.jobs import JobEnded
+        from mnist_tui.sweep.side_by_side import train_side_by_side
 
-        options = replace(self.options, threads=self.options.threads or 1)
         pool.preload()
-        processes = pool.Pool(jobs, is_silent=True)
-        try:
-            for message in in_order(processes.train([Job(spec, options) for spec in specs], self._control)):
-                if isinstance(message, JobEnded):
-                    if message.error:
-                        yield Notice(message.error, is_warning=True)
-                else:
-                    yield message
-        finally:
-            processes.close()
+        for message in in_order(train_side_by_side(specs, self.options, self._control, jobs, is_silent=True)):
+            if not isinstance(message, JobEnded):
+                yield message
+            elif message.error:
+                yield Notice(message.error, is_warning=True)
 
     def _resume(self, folder: Path) -> Iterator[Event]:
         from mnist_tui.runs import storage

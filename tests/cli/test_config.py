@@ -386,11 +386,11 @@ def _note_options(seen: list[Options]) -> Callable[..., int]:
 
 def test_batch_takes_the_settings(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """`--batch`, `--dry-run` and `--plain --start` use the settings."""
-    from mnist_tui.cli import headless
+    from mnist_tui.cli import batch
 
     seen: list[Options] = []
     for name in ("batch", "dry_run"):
-        monkeypatch.setattr(headless, name, _note_options(seen))
+        monkeypatch.setattr(batch, name, _note_options(seen))
     Path("mnist-tui.toml").write_text(PROJECT)
 
     for arguments in (("--batch", "iter5"), ("--batch", "iter5", "--dry-run"), ("--plain", "--start")):
@@ -403,12 +403,12 @@ def test_resume_takes_the_folders_and_leaves_the_rest_to_the_run(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On the run's own device and threads it is resumed bit for bit; a flag changes them."""
-    from mnist_tui.cli import headless
+    from mnist_tui.cli import batch
     from mnist_tui.runs import index
 
     seen: list[Options] = []
     looked: list[Path] = []
-    monkeypatch.setattr(headless, "resume", _note_options(seen))
+    monkeypatch.setattr(batch, "resume", _note_options(seen))
     monkeypatch.setattr(index, "newest_resumable", looked.append)
     Path("mnist-tui.toml").write_text(PROJECT)
 

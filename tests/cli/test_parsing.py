@@ -111,7 +111,7 @@ def test_the_plain_network_is_trained_on_request(
     flags: tuple[str, ...], fuse: bool, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`--no-fuse` reaches the options of the run."""
-    from mnist_tui.cli import headless
+    from mnist_tui.cli import batch
 
     seen: list[bool] = []
 
@@ -119,7 +119,7 @@ def test_the_plain_network_is_trained_on_request(
         seen.append(options.fuse)
         return 0
 
-    monkeypatch.setattr(headless, "batch", note)
+    monkeypatch.setattr(batch, "batch", note)
 
     assert command("--batch", "iter5", *flags)[0] == 0
     assert seen == [fuse]

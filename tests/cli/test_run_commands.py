@@ -102,7 +102,7 @@ def test_runs_as_json(command: Command) -> None:
             "say which, such as 'iter5 batch=32', or name single runs",
         ),
         (("compare", "iter4", "era5"), "era5: no run of it is completed"),
-        (("compare", "iter4", "bogus"), "no completed run is chosen by it"),
+        (("compare", "iter4", "bogus"), "and as a filter it chooses none"),
         (("tag", "0002", "two words"), "is no tag"),
         (("restore", "x"), "is not in the trash"),
         (("tag", "pictures", "x"), "somebody else's folder"),

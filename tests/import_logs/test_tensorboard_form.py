@@ -8,8 +8,6 @@ from mnist_tui.errors import FileError, LogError
 from mnist_tui.import_logs import tensorboard_form
 from mnist_tui.import_logs.import_file import import_file
 
-pytest.importorskip("tensorboard")
-
 Curves = dict[str, list[tuple[int, float]]]
 
 

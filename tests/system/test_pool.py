@@ -191,21 +191,25 @@ def test_without_the_process_that_shows_them_runs_are_stopped_and_saved(start: S
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "lines", "message"),
     [
-        (("--jobs", "0"), "--jobs 0: must be a whole number between 1 and 1,000"),
-        (("--jobs", "two"), "--jobs two: must be a whole number"),
-        (("--data-dir", "nowhere", "--dataset", "mnist", "--jobs", "2", "--seeds", "2"), "nowhere"),
+        (("--jobs", "0"), 1, "--jobs 0: must be a whole number between 1 and 1,000"),
+        (("--jobs", "two"), 1, "--jobs two: must be a whole number"),
+        # The first line says that MNIST is going to be downloaded.
+        (("--data-dir", "nowhere", "--dataset", "mnist", "--jobs", "2", "--seeds", "2"), 2, "nowhere"),
+        (("--runs-dir", "small.toml", "--jobs", "2", "--seeds", "2"), 1, "small.toml"),
     ],
 )
-def test_bad_input_begins_nothing(start: Start, arguments: tuple[str, ...], message: str, tmp_path: Path) -> None:
+def test_bad_input_begins_nothing(
+    start: Start, arguments: tuple[str, ...], lines: int, message: str, tmp_path: Path
+) -> None:
     """One line; no folder."""
     process = start(*arguments)
     out, err = process.communicate(timeout=60)
 
     assert process.returncode in (2, 3)
     assert message in err
-    assert (out, err.count("\n")) == ("", 1)
+    assert (out, err.count("\n")) == ("", lines)
     assert not (tmp_path / "runs").exists()
 
 
