@@ -9,6 +9,7 @@
           LayerError                   a layer
         PresetError                    a preset file
         BriefError                     a course brief
+        SweepError                     what a sweep is to try
         SettingsError                  a settings file or an environment variable
         FilterError                    a filter of saved runs
         ColumnError                    a column of the table of runs
@@ -125,6 +126,10 @@ class LayerError(CallError):
 
 class PresetError(InputError):
     """A preset that is not there or cannot be used; the message names the file, the line and what to do."""
+
+
+class SweepError(InputError):
+    """A sweep that cannot be: the message names the setting or the file and what to do."""
 
 
 class BriefError(InputError):

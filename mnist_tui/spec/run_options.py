@@ -3,6 +3,7 @@
 An annotation holds the type of an option, what its values must be, and its help; `Options` holds the defaults.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -91,3 +92,5 @@ class Options:
     """
     command: tuple[str, ...] = field(default=())
     """The command line, to be stored with the run."""
+    sweep: Mapping[str, Any] | None = None
+    """The point of a sweep that the run belongs to, to be stored with it: name and id of the sweep, number, values."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from mnist_tui.errors import ExitCode
 from mnist_tui.runs.control import Request
@@ -19,9 +20,21 @@ class Job:
     """The run folder to resume; None for a new run."""
 
 
+@runtime_checkable
+class JobSource(Protocol):
+    """Where jobs come from, one at a time, as there is room for them."""
+
+    @property
+    def may_come(self) -> bool:
+        """Whether `take` may return a job later where it returns None now."""
+
+    def take(self) -> Job | None:
+        """The next job; None where there is none now."""
+
+
 @dataclass(frozen=True)
 class ControlRequest:
-    """A request to the run of a worker, and to those that it trains later."""
+    """A request to the run that a worker trains; a pause also holds for those that it trains later."""
 
     request: Request
     value: float | None = None

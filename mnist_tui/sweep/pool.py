@@ -18,7 +18,7 @@ from pathlib import Path
 from mnist_tui.errors import ExitCode
 from mnist_tui.runs.control import Control, Request
 from mnist_tui.runs.events import Event, Notice, RunStarted
-from mnist_tui.sweep.jobs import ControlRequest, Job, JobEnded
+from mnist_tui.sweep.jobs import ControlRequest, Job, JobEnded, JobSource
 from mnist_tui.sweep.worker import work
 
 POLL_SECONDS = 0.1
@@ -83,6 +83,19 @@ class _Process:
         return f"ended with exit code {code}"
 
 
+class ListedJobs:
+    """Jobs that are all known before the first begins."""
+
+    may_come = False
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self._jobs = deque(jobs)
+
+    def take(self) -> Job | None:
+        """The next job; None behind the last."""
+        return self._jobs.popleft() if self._jobs else None
+
+
 class Pool:
     """Up to `size` processes; each trains one run at a time."""
 
@@ -90,24 +103,37 @@ class Pool:
         self._size, self._is_silent = size, is_silent
         self._processes: list[_Process] = []
         self._is_stopping = self._is_paused = False
+        self._count = 0
 
-    def train(self, jobs: Sequence[Job], control: Control) -> Iterator[tuple[int, Message]]:
+    def train(self, jobs: JobSource | Sequence[Job], control: Control) -> Iterator[tuple[int, Message]]:
         """The events of all jobs as they happen, each with the index of its job, and a `JobEnded` for each job begun.
 
-        `control` stops all of them after their current step, pauses them or changes their learning rate. A run whose
-        process dies is resumed once.
+        The index counts the jobs as they were taken. `control` stops all of them after their current step, pauses them
+        or changes their learning rate. A run whose process dies is resumed once.
         """
-        waiting = deque(_Task(index, job) for index, job in enumerate(jobs))
+        source = jobs if isinstance(jobs, JobSource) else ListedJobs(jobs)
+        self._count = 0
+        waiting: deque[_Task] = deque()
         while True:
             self._pass_on(control)
             if self._is_stopping:
                 waiting.clear()
-            self._begin(waiting)
+            else:
+                self._begin(waiting, source)
             busy = {process.connection: process for process in self._processes if process.task}
             if not busy:
-                return
+                if self._is_stopping or not source.may_come:
+                    return
+                control.wait_for_stop(POLL_SECONDS)
+                continue
             for connection in wait(list(busy), POLL_SECONDS):
                 yield from self._receive(busy[connection], waiting)  # type: ignore[index]
+
+    def stop(self, index: int) -> None:
+        """Stops one job after its current step; does nothing where it has ended."""
+        for process in self._processes:
+            if process.task and process.task.index == index:
+                process.request("stop")
 
     def close(self) -> None:
         """Ends the processes; runs that they still train are stopped and saved."""
@@ -124,17 +150,30 @@ class Pool:
             process.process.join()
         self._processes.clear()
 
-    def _begin(self, waiting: deque[_Task]) -> None:
+    def _begin(self, waiting: deque[_Task], source: JobSource) -> None:
         """Gives jobs to processes that have none; starts processes where there are too few."""
-        while waiting:
+        while True:
             free = next((process for process in self._processes if process.task is None), None)
-            if free is None:
-                if len(self._processes) >= self._size:
-                    return
-                self._processes.append(free := _Process(self._is_silent))
-                if self._is_paused:
-                    free.request("pause")
-            free.begin(waiting.popleft())
+            if free is None and len(self._processes) >= self._size:
+                return
+            task = waiting.popleft() if waiting else self._take(source)
+            if task is None:
+                return
+            (free or self._start()).begin(task)
+
+    def _take(self, source: JobSource) -> _Task | None:
+        job = source.take()
+        if job is None:
+            return None
+        self._count += 1
+        return _Task(self._count - 1, job)
+
+    def _start(self) -> _Process:
+        process = _Process(self._is_silent)
+        self._processes.append(process)
+        if self._is_paused:
+            process.request("pause")
+        return process
 
     def _pass_on(self, control: Control) -> None:
         """Sends new requests to every process."""

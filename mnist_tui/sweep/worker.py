@@ -28,7 +28,7 @@ def work(connection: "Connection[Any, Any]", is_silent: bool) -> None:
     worker = _Worker(connection)
     # Ctrl-C reaches every process of the terminal: the process that shows the runs decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: worker.control.stop())
+    signal.signal(signal.SIGTERM, lambda *_: worker.stop())
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     worker.train_jobs()
@@ -36,30 +36,40 @@ def work(connection: "Connection[Any, Any]", is_silent: bool) -> None:
 
 class _Worker:
     def __init__(self, connection: "Connection[Any, Any]") -> None:
-        self.control = Control()
         self._connection = connection
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[tuple[Job, Control] | None] = queue.SimpleQueue()
+        self._control = Control()
+        """That of the job that arrived last; each has its own, so that stopping one does not stop the next."""
 
     def train_jobs(self) -> None:
         threading.Thread(target=self._receive, daemon=True).start()
-        while (job := self._jobs.get()) is not None:
-            self._send(self._train(job))
+        while (received := self._jobs.get()) is not None:
+            self._send(self._train(*received))
+
+    def stop(self) -> None:
+        """Stops the current run after its step."""
+        self._control.stop()
 
     def _receive(self) -> None:
         """Passes on what arrives; without another end the current run is stopped and saved."""
+        is_paused = False
         with suppress(EOFError, OSError):
             while True:
                 message = self._connection.recv()
                 if isinstance(message, ControlRequest):
-                    self.control.apply(message.request, message.value)
+                    is_paused = {"pause": True, "step": True, "unpause": False}.get(message.request, is_paused)
+                    self._control.apply(message.request, message.value)
                 else:
-                    self._jobs.put(message)
-        self.control.stop()
+                    self._control = Control()
+                    if is_paused:
+                        self._control.pause()
+                    self._jobs.put((message, self._control))
+        self._control.stop()
         self._jobs.put(None)
 
-    def _train(self, job: Job) -> JobEnded:
+    def _train(self, job: Job, control: Control) -> JobEnded:
         try:
-            for event in _events(job, self.control):
+            for event in _events(job, control):
                 self._send(event)
         except MnistTuiError as error:
             return JobEnded(str(error), error.exit_code)

@@ -103,6 +103,7 @@ def provenance(training: Training, dataset: Dataset, options: Options) -> dict[s
         "versions": environment.versions(),
         "git": environment.git(),
         "command": list(options.command),
+        **({} if options.sweep is None else {"sweep": dict(options.sweep)}),
     }
 
 

@@ -1,0 +1,221 @@
+"""The plan of a sweep: the run that everything starts from, what is varied, how points are chosen and judged. No torch.
+
+A *configuration* is one value for each setting that is varied; a *point* is a configuration with a seed, one run.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from mnist_tui.errors import SpecError, SweepError, UnusedKnobError
+from mnist_tui.spec.recipe import Frozen, Knob
+from mnist_tui.spec.run_spec import RunSpec
+from mnist_tui.spec.validation_errors import first_error
+from mnist_tui.sweep.constraints import Constraint, broken, parse_constraint
+from mnist_tui.sweep.designs import configurations
+from mnist_tui.sweep.domains import Choices, Domain, parse_domain
+
+MAX_POINTS = 10_000
+VALIDATION_IMAGES = 10_000
+"""Images that are split off where the recipe has no split: as many as the test set has, so as precise a measure."""
+LEASE_SECONDS = 60.0
+"""A process that has not renewed its claim on a point for so long counts as dead."""
+
+Values = Mapping[str, str]
+"""A configuration: texts by the path of their setting."""
+ChooseOn = Literal["validation", "test"]
+Measure = Literal["best", "last", "mean"]
+
+
+class Network(Frozen):
+    """Layers that are tried against others, with the knobs that they use."""
+
+    layers: str
+    knobs: dict[str, Knob] = Field(default={})
+
+
+class Search(Frozen):
+    """A search: each configuration is proposed from the results of those before."""
+
+    sampler: Literal["tpe", "random", "halving"]
+    """tpe: the tree-structured Parzen estimator; halving: random, and most of them are stopped early."""
+    trials: Annotated[int, Field(ge=1, le=MAX_POINTS)]
+    """How many configurations are tried in all."""
+    prune: Literal["none", "median", "halving"] = "none"
+    """Whether runs that fall behind others at the same epoch are stopped early."""
+    objectives: tuple[Literal["accuracy", "parameters"], ...] = ("accuracy",)
+    """Accuracy, up; and parameters, down."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.objectives not in (("accuracy",), ("accuracy", "parameters")):
+            raise SweepError("objective: must be accuracy or accuracy,parameters")
+        if self.prune != "none" and len(self.objectives) > 1:
+            raise SweepError("prune: with two objectives no run is behind another, so none is stopped early")
+        return self
+
+
+@dataclass(frozen=True)
+class Point:
+    """One run of a sweep."""
+
+    number: int
+    """Of its configuration, from 0."""
+    seed: int
+    values: Values
+
+    @property
+    def key(self) -> str:
+        """Its name in files: `00012-s3`."""
+        return f"{self.number:05d}-s{self.seed}"
+
+
+class SweepPlan(Frozen):
+    """What a sweep tries, and how its points are judged."""
+
+    base: RunSpec
+    vary: dict[str, tuple[str, ...] | str]
+    """By the path of the setting: its values, or a range to draw from."""
+    networks: dict[str, Network] = Field(default={})
+    """The networks that the values of `layers` name."""
+    template: str = ""
+    """The layers where some of their lines name a block."""
+    blocks: dict[str, dict[str, str]] = Field(default={})
+    """By the name of a block the lines that it may stand for, by their name."""
+    knobs: dict[str, Knob] = Field(default={})
+    """The knobs of all blocks."""
+    design: Literal["grid", "random", "sobol"] = "grid"
+    points: Annotated[int, Field(ge=1, le=MAX_POINTS)] | None = None
+    """How many configurations are drawn; a grid tries all."""
+    search: Search | None = None
+    """How points are searched for; it stands in place of `design` and `points`."""
+    where: tuple[str, ...] = ()
+    """Constraints: configurations that break one are not trained."""
+    seeds: Annotated[int, Field(ge=1, le=1_000)] = 1
+    """Runs of each configuration, with seeds in a row from that of `base`."""
+    choose_on: ChooseOn = "validation"
+    by: Measure = "best"
+    """Which accuracy of a run counts: that of its best epoch, of its last, or the mean of the last."""
+    dataset: Literal["auto", "mnist", "digits"] = "auto"
+    lease: Annotated[float, Field(gt=0, le=86_400)] = LEASE_SECONDS
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not self.vary:
+            raise SweepError("nothing is varied; name values, such as --set dropout=0.05,0.1")
+        if self.search and self.search.prune != "none" and self.seeds > 1:
+            raise SweepError("prune: one run is judged for each configuration; leave seeds out, or do not prune")
+        if self.choose_on == "validation" and not self.base.train.validation_images:
+            raise SweepError("choose_on: the recipe splits no validation images off; set validation_images")
+        return self
+
+    # --- what is varied ---
+
+    @cached_property
+    def domains(self) -> dict[str, Domain]:
+        """By the path of the setting what it may be."""
+        return {
+            path: parse_domain(path, values) if isinstance(values, str) else Choices(values)
+            for path, values in self.vary.items()
+        }
+
+    @cached_property
+    def constraints(self) -> tuple[Constraint, ...]:
+        """What every network must keep."""
+        return tuple(map(parse_constraint, self.where))
+
+    @cached_property
+    def configurations(self) -> list[Values]:
+        """Every configuration of a design, in the order of their numbers; raises `SweepError` where one cannot be.
+
+        Those that break a constraint are left out.
+        """
+        drawn = configurations(self.design, self.domains, self.points, MAX_POINTS)
+        kept = [values for values in drawn if self.is_allowed(values)]
+        if not kept:
+            raise SweepError(f"none of {len(drawn):,} configurations keeps {' and '.join(self.where)}")
+        return kept
+
+    def is_allowed(self, values: Values) -> bool:
+        """Whether a configuration keeps the constraints; raises `SweepError` where its values do not fit together."""
+        try:
+            return broken(self.spec_of(Point(0, self.base.train.seed, values)), self.constraints) is None
+        except SpecError as error:
+            raise SweepError(f"{in_words(values)}: {error}") from None
+
+    def all_points(self) -> Iterator[Point]:
+        """Every point: first each configuration with the first seed, so that an early look sees all of them."""
+        for seed in self.seed_range:
+            for number, values in enumerate(self.configurations):
+                yield Point(number, seed, values)
+
+    @property
+    def seed_range(self) -> range:
+        """The seeds of each configuration."""
+        first = self.base.train.seed
+        return range(first, first + self.seeds)
+
+    # --- the runs ---
+
+    def spec_of(self, point: Point) -> RunSpec:
+        """The spec of a point; raises `SpecError` where its values do not fit together."""
+        values = dict(point.values)
+        settings = {"seed": str(point.seed)}
+        knobs = dict(self.base.knobs)
+        if (name := values.pop("layers", None)) is not None:
+            network = self.networks[name]
+            settings["layers"], knobs = network.layers, dict(network.knobs)
+        elif self.blocks:
+            chosen = {block: lines[values.pop(block, next(iter(lines)))] for block, lines in self.blocks.items()}
+            settings["layers"], knobs = fill(self.template, chosen), dict(self.knobs)
+        return self._make_spec(settings | values, knobs)
+
+    def _make_spec(self, settings: Mapping[str, str], knobs: dict[str, Knob]) -> RunSpec:
+        """Leaves knobs out that other choices of the layers use and this one does not, unless they are varied."""
+        while True:
+            try:
+                return self.base.with_settings(settings, knobs)
+            except UnusedKnobError as error:
+                name = error.where[1]
+                if not (self.networks or self.blocks) or {name, f"knobs.{name}"} & settings.keys():
+                    raise
+                del knobs[name]
+
+    # --- which sweep it is ---
+
+    @cached_property
+    def question(self) -> str:
+        """A text that is equal for plans that ask the same, with more or fewer seeds and points."""
+        grows: dict[str, Any] = {"seeds": True, "points": True, "lease": True, "search": {"trials"}}
+        return json.dumps(self.model_dump(mode="json", exclude=grows), sort_keys=True)
+
+    def grown(self, other: "SweepPlan") -> "SweepPlan":
+        """The plan with the seeds and points of another that asks the same, where those are more."""
+        points = None if self.points is None else max(self.points, other.points or 1)
+        search = self.search
+        if search and other.search:
+            search = search.model_copy(update={"trials": max(search.trials, other.search.trials)})
+        return self.model_copy(update={"seeds": max(self.seeds, other.seeds), "points": points, "search": search})
+
+
+def make_plan(document: Mapping[str, Any]) -> SweepPlan:
+    """The plan of a document; raises `SweepError` for its first mistake."""
+    try:
+        return SweepPlan.model_validate(document)
+    except ValidationError as error:
+        raise SweepError(str(first_error(error, SweepPlan))) from None
+
+
+def fill(template: str, chosen: Mapping[str, str]) -> str:
+    """Layers in which each line that is only the name of a block is replaced by the block's lines."""
+    lines = (chosen.get(line.partition("#")[0].strip(), line) for line in template.splitlines())
+    return "\n".join(line.strip("\n") for line in lines) + "\n"
+
+
+def in_words(values: Values) -> str:
+    """`dropout 0.1, optimizer.lr 0.01`."""
+    return ", ".join(f"{path} {text}" for path, text in values.items())

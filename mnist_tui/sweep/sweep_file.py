@@ -1,0 +1,185 @@
+"""A sweep as a file, `sweep.toml`: a preset, or changes of one, with what is varied in a table `[sweep]`.
+
+    preset = "iter5"                        what is not written here is taken from it
+    seeds = 3
+
+    [train]
+    epochs = 5
+
+    [sweep]
+    optimizer.lr = [0.003, 0.01, 0.03]
+    batch_size = "32..256 log 4 values"
+
+Format: docs/sweeps.md.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mnist_tui.errors import FileError, InputError, SweepError, UnusedKnobError
+from mnist_tui.files import read_text
+from mnist_tui.spec import presets
+from mnist_tui.spec.run_spec import RunSpec, make_spec
+from mnist_tui.spec.toml_files import MAX_BYTES, parse_toml
+from mnist_tui.sweep.domains import Choices, choices, parse_domain
+from mnist_tui.sweep.plan import VALIDATION_IMAGES, Network, SweepPlan, fill, make_plan
+from mnist_tui.text import as_name, clean_line, did_you_mean
+
+PRESET_KEYS = ("title", "source", "layers", "knobs", "train", "target", "reported")
+OWN_KEYS = ("preset", "sweep", "blocks")
+PLAN_KEYS = ("seeds", "design", "points", "choose_on", "by", "where", "search", "lease")
+Blocks = Mapping[str, Mapping[str, str]]
+NOT_VARIED = {
+    "seed": "seed: name how many seeds each configuration is trained with, as --seeds 3",
+    "name": "name: is not varied",
+    "title": "title: is not varied",
+}
+
+
+def is_sweep_file(path: Path) -> bool:
+    """Whether a TOML file has a table `[sweep]`, rather than being a preset; raises `SweepError`."""
+    try:
+        return "sweep" in parse_toml(read_text(path, MAX_BYTES))
+    except FileError as error:
+        raise SweepError(f"{clean_line(str(path), 200)}: {clean_line(error.why)}") from None
+    except (tomllib.TOMLDecodeError, ValueError, RecursionError):
+        return False  # As a preset it is refused with the line that is wrong.
+
+
+def load_plan(path: Path, models: Path | None = None, changes: Mapping[str, Any] | None = None) -> SweepPlan:
+    """The plan in a file, with the keys of `changes` in place of its own; raises `SweepError`, which names the file."""
+    file = clean_line(str(path), 200)
+    try:
+        document = parse_toml(read_text(path, MAX_BYTES))
+        return _plan_of(as_name(path.stem), document, models, changes or {})
+    except FileError as error:
+        raise SweepError(f"{file}: {clean_line(error.why)}") from None
+    except (InputError, ValueError, RecursionError) as error:
+        raise SweepError(f"{file}: {clean_line(str(error), 400)}") from None
+
+
+def _plan_of(name: str, document: Mapping[str, Any], models: Path | None, changes: Mapping[str, Any]) -> SweepPlan:
+    known = (*PRESET_KEYS, *OWN_KEYS, *PLAN_KEYS)
+    for key in document:
+        if key not in known:
+            near = did_you_mean(key, known) or f"; known are {', '.join(known)}"
+            raise SweepError(f"there is no key {clean_line(key, 40)!r}{near}")
+    blocks = _blocks(document.get("blocks", {}))
+    template = document.get("layers", "") if blocks else ""
+    if blocks and not isinstance(template, str):
+        raise SweepError("layers: must be a text")
+    merged = _merged(name, document, template, blocks, models)
+    base = _base(merged, may_drop=bool(blocks))
+    varied = _flat(_table(document, "sweep")) | changes.get("vary", {})
+    vary = {path: as_values(path, value) for path, value in varied.items()}
+    for block, lines in blocks.items():
+        vary.setdefault(block, tuple(lines))
+    plan = {key: document[key] for key in PLAN_KEYS if key in document}
+    own = {"template": template, "blocks": blocks, "knobs": merged["knobs"] if blocks else {}}
+    return plan_of(base, vary, {**plan, **own, **{key: changes[key] for key in changes if key != "vary"}}, models)
+
+
+def plan_of(
+    base: RunSpec, vary: Mapping[str, tuple[str, ...] | str], more: Mapping[str, Any], models: Path | None = None
+) -> SweepPlan:
+    """The plan that varies settings of `base`; a setting with one value is set in it. Raises `SweepError`, `SpecError`.
+
+    `more` are other fields of the plan. Where points are chosen on validation images, and the recipe splits none off,
+    10,000 are.
+    """
+    for path in vary:
+        if path in NOT_VARIED or path.startswith("target."):
+            raise SweepError(NOT_VARIED.get(path, f"{path}: is not varied: no run comes out otherwise by it"))
+    single = {path: one[0] for path, one in vary.items() if len(one) == 1 and not isinstance(one, str)}
+    single = {path: text for path, text in single.items() if path != "layers" and path not in more.get("blocks", {})}
+    base = base.with_settings(single) if single else base
+    if more.get("choose_on", "validation") == "validation" and not base.train.validation_images:
+        base = base.with_settings({"validation_images": str(VALIDATION_IMAGES)})
+    networks = {name: _network(name, models) for name in vary.get("layers", ())} if "layers" in vary else {}
+    varied = {path: values for path, values in vary.items() if path not in single}
+    document = {"base": base.model_dump(mode="json", exclude_none=True), "vary": varied, "networks": networks, **more}
+    plan = make_plan(document)
+    _ = plan.constraints, plan.domains if plan.search else plan.configurations
+    return plan
+
+
+def as_values(path: str, value: object) -> tuple[str, ...] | str:
+    """What a setting may be, as the plan holds it: its values, or the text of a range. Raises `SweepError`."""
+    if isinstance(value, list):
+        return choices(path, [_text(path, item) for item in value]).texts
+    domain = parse_domain(path, _text(path, value))
+    return domain.texts if isinstance(domain, Choices) else str(domain)
+
+
+def _text(path: str, value: object) -> str:
+    """A TOML value as a person types it."""
+    if isinstance(value, bool | int | float):
+        return str(value)
+    if isinstance(value, list):
+        return f"[{', '.join(_text(path, item) for item in value)}]"
+    if isinstance(value, str):
+        return value
+    raise SweepError(f"{path}: expected values, such as [0.05, 0.1], or a range, such as '0.001..0.1 log'")
+
+
+def _network(name: str, models: Path | None) -> dict[str, Any]:
+    spec = presets.load(name, models)
+    return Network(layers=spec.layers, knobs=spec.knobs).model_dump()
+
+
+def _merged(
+    name: str, document: Mapping[str, Any], template: str, blocks: Blocks, models: Path | None
+) -> dict[str, Any]:
+    """The preset that everything starts from, as a document, with the first choice of every block."""
+    preset = document.get("preset")
+    if preset is not None and not isinstance(preset, str):
+        raise SweepError("preset: must be the name of a preset, or a file")
+    start: dict[str, Any] = {"name": name}
+    if preset is not None:
+        start = presets.load(preset, models).model_dump(mode="json", exclude_none=True, exclude={"reported"})
+    written = {key: document[key] for key in PRESET_KEYS if key in document}
+    if blocks:
+        written["layers"] = fill(template, {block: next(iter(lines.values())) for block, lines in blocks.items()})
+    if preset is None and "layers" not in written:
+        raise SweepError('name a preset = "NAME" to start from, or write layers')
+    tables = {table: {**start.get(table, {}), **_table(written, table)} for table in ("knobs", "train", "target")}
+    return {**start, **written, **tables}
+
+
+def _base(document: Mapping[str, Any], may_drop: bool) -> RunSpec:
+    """The spec of a document; `may_drop`: without knobs that only other layers than the first choice use."""
+    knobs = dict(document["knobs"])
+    while True:
+        try:
+            return make_spec({**document, "knobs": knobs})
+        except UnusedKnobError as error:
+            if not may_drop:
+                raise
+            del knobs[error.where[1]]
+
+
+def _blocks(table: object) -> dict[str, dict[str, str]]:
+    if not isinstance(table, dict) or not all(isinstance(lines, dict) and lines for lines in table.values()):
+        raise SweepError('blocks: write [blocks.NAME], and in it a line for each choice, such as linear = "Linear(10)"')
+    for block, lines in table.items():
+        for choice, text in lines.items():
+            if not isinstance(text, str):
+                raise SweepError(f"blocks.{block}.{choice}: must be layers, as a text")
+    return table
+
+
+def _table(document: Mapping[str, Any], key: str) -> dict[str, Any]:
+    table = document.get(key, {})
+    if not isinstance(table, dict):
+        raise SweepError(f"{key}: must be a table, [{key}]")
+    return table
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The values of nested tables by their path: TOML reads `optimizer.lr = 1` as a table `optimizer`."""
+    flat: dict[str, Any] = {}
+    for key, value in table.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat
