@@ -8,7 +8,8 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
     cli/        the command line: main.py (the typer app, the entry point); commands in start.py (`mnist-tui` alone,
                 --list, --batch), lab.py (opens the dashboard; watch), train.py, repro.py, lr_find.py, presets.py,
                 own_module.py (`show FILE.py:CLASS`), runs.py, notes.py, import_logs.py, export.py, briefs.py,
-                compare.py, leaderboard.py, report.py, analyse.py, explain.py (the coach's rules), classify.py,
+                compare.py, leaderboard.py, report.py, sweep.py (with sweep_runs.py and sweep_output.py), analyse.py,
+                explain.py (the coach's rules), classify.py,
                 config.py, doctor.py; what they share in arguments.py (options made from settings), specs.py (names of
                 presets and runs), changes.py (--set), parsing.py, completion.py, exit_code.py; batch.py, headless.py,
                 progress_table.py and watch.py (events as lines or JSON)
@@ -33,7 +34,8 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
     sweep/      many runs: jobs.py and worker.py (a process that trains what it is sent), pool.py (several of them),
                 preload.py; side_by_side.py, in_order.py; what is tried: plan.py, from domains.py (values and ranges),
                 designs.py (grid, random, Sobol), constraints.py and sweep_file.py (sweep.toml); folder.py (a sweep on
-                disk), claims.py (who trains which point), results.py (its runs), points.py (what is next), train.py
+                disk), claims.py (who trains which point), results.py (its runs), points.py (what is next), train.py;
+                cost.py (time and disk, before); effects.py and report.py (what came of it), report_text.py, status.py
     report/     runs as a report to hand in: gather.py makes the data of model.py from runs (steps.py, changes.py,
                 notes.py, predictions.py, epoch_log.py, commands.py, measurements.py), render.py its text by templates/
                 (prose.py: what people wrote), writer.py its files; brief_section.py, front_section.py; figures.py in

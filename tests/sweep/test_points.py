@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from helpers.sweeps import lr_sweep, make_point
 
+from mnist_tui.errors import StorageError, SweepError
 from mnist_tui.runs.storage import RunFolder
 from mnist_tui.spec.run_options import Options
 from mnist_tui.sweep import folder, points
@@ -180,7 +181,7 @@ def test_the_same_question_goes_on(sweep: Sweep) -> None:
     assert (fewer.id, fewer.plan.seeds) == (sweep.id, 3)
     assert (other.name, other.id != sweep.id) == ("iter5-2", True)
     assert {each.name for each in folder.sweeps(sweep.runs_dir)} == {"iter5", "iter5-2"}
-    with pytest.raises(folder.SweepError, match="tries something else"):
+    with pytest.raises(SweepError, match="tries something else"):
         folder.start(sweep.runs_dir, other.plan, "iter5")
 
 
@@ -190,6 +191,6 @@ def test_a_damaged_sweep_is_said(sweep: Sweep, text: str) -> None:
     (sweep.folder / "sweep.json").write_text(text)
     other = lr_sweep(sweep.runs_dir, "0.3", "0.4")
 
-    with pytest.raises(folder.StorageError, match=r"sweep\.json"):
+    with pytest.raises(StorageError, match=r"sweep\.json"):
         folder.find(sweep.runs_dir, "iter5")
     assert folder.find(sweep.runs_dir, None).name == other.name
