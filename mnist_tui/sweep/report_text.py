@@ -237,7 +237,7 @@ def as_record(report: SweepReport) -> dict[str, Any]:
         "states": dict(report.states),
         "choose_on": plan.choose_on,
         "by": plan.by,
-        "varied": {path: list(values) if isinstance(values, tuple) else values for path, values in plan.vary.items()},
+        "varied": {path: str(domain) for path, domain in plan.domains.items()},
         "configurations": entry_records(report),
         "best": report.ranked[0].number if report.ranked else None,
         "ties": [each.number for each in report.ties],
