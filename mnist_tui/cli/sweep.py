@@ -169,7 +169,7 @@ def run(
     """Begin a sweep, or go on with it. `run` may be left out: mnist-tui sweep NAME."""
     if not name:
         raise UsageError("NAME is empty; mnist-tui --list shows the presets")
-    options = run_options(given)
+    options, count = run_options(given), read_jobs(jobs)
     more: dict[str, Any] = {
         "seeds": None if seeds is None else whole_number("--seeds", seeds, 1, MAX_SEEDS),
         "design": _one_of("--design", design, DESIGNS),
@@ -186,8 +186,8 @@ def run(
     if dry_run:
         from mnist_tui.cli import sweep_runs
 
-        return sweep_runs.dry_run(plan, options, read_jobs(jobs), as_json)
-    return _train(folder.start(options.runs_dir, plan, sweep_name), options, jobs, retry_failed, as_json, quiet)
+        return sweep_runs.dry_run(plan, options, count, as_json)
+    return _train(folder.start(options.runs_dir, plan, sweep_name), options, count, retry_failed, as_json, quiet)
 
 
 @app.command("resume", epilog=examples("mnist-tui sweep resume iter5", more=EXIT_CODES))
@@ -203,7 +203,7 @@ def resume(
 ) -> int:
     """Go on with a sweep: train its points that are not done, resume interrupted ones."""
     options = run_options(given)
-    return _train(folder.find(options.runs_dir, name), options, jobs, retry_failed, as_json, quiet)
+    return _train(folder.find(options.runs_dir, name), options, read_jobs(jobs), retry_failed, as_json, quiet)
 
 
 @work_app.command(
@@ -233,7 +233,7 @@ def work(
     sweep = folder.find(options.runs_dir, name)
     if sweep.is_stopped:
         raise SweepError(f"sweep {sweep.name} was stopped; mnist-tui sweep resume {sweep.name} lets it go on")
-    return _train(sweep, options, jobs, retry_failed, as_json, quiet, is_helper=True)
+    return _train(sweep, options, read_jobs(jobs), retry_failed, as_json, quiet, is_helper=True)
 
 
 @app.command("stop", epilog=examples("mnist-tui sweep stop iter5"))
@@ -326,13 +326,12 @@ def _one_of(option: str, typed: str | None, known: Sequence[str]) -> str | None:
 def _train(
     sweep: Sweep,
     options: Options,
-    jobs: str | None,
+    jobs: int | None,
     retry_failed: bool,
     as_json: bool,
     quiet: bool,
     is_helper: bool = False,
 ) -> int:
-    count = read_jobs(jobs)
     if not is_helper:
         sweep.allow()
     report = make_report(sweep)
@@ -345,4 +344,4 @@ def _train(
     pool.preload()
     from mnist_tui.cli import headless, sweep_runs  # 2 s: after every check that needs no torch.
 
-    return sweep_runs.train(sweep, options, headless.Output(as_json, quiet), count, retry_failed, is_helper)
+    return sweep_runs.train(sweep, options, headless.Output(as_json, quiet), jobs, retry_failed, is_helper)

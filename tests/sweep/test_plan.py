@@ -1,5 +1,6 @@
 """Plans of sweeps: their points, what they make of them, and when two ask the same."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from helpers.sweeps import LR, lr_plan
 from mnist_tui.errors import SweepError
 from mnist_tui.spec import presets
 from mnist_tui.sweep import sweep_file
+from mnist_tui.sweep.domains import parse_domain
 from mnist_tui.sweep.plan import Point, SweepPlan, make_plan
 
 
@@ -192,3 +194,19 @@ def test_a_wrong_file(tmp_path: Path, old: str, new: str, part: str) -> None:
     assert old in FILE
     with pytest.raises(SweepError, match=r"^\S*my.toml: .*" + part):
         load(tmp_path, FILE.replace(old, new))
+
+
+def test_the_page_on_sweeps_is_right(tmp_path: Path) -> None:
+    """Its file can be used as it stands, and each way to write values means what is said beside it."""
+    page = (Path(__file__).parents[2] / "docs" / "sweeps.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    plan = load(tmp_path, example)
+    written = dict(re.findall(r"^\| `([^`]+)` \| (.+) \|$", page, re.MULTILINE))
+
+    assert plan.runs == 3 * 3 * 4 * 2
+    assert {plan.spec_of(point).parameters for point in plan.all_points()} == {170, 13_610}
+    for text, words in written.items():
+        if "=" not in text:
+            assert str(parse_domain("x", text))
+        if re.fullmatch(r"[\d., ]+", words):
+            assert str(parse_domain("x", text)) == words
