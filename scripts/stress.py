@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+from helpers.killed_sweep import KilledSweep
 from helpers.lab_terminal import PRESET, Lab
 from helpers.reliability import DiskFailures, KilledRuns, holder, race, small_spec, started
 from helpers.typing_model import Typist
@@ -62,6 +63,19 @@ def lock(folder: Path, options: argparse.Namespace) -> Iterator[str]:
     while reads < 50 * options.n:
         reads += _read_while_written(runs, folder / f"read-{reads}")
         yield f"{reads} reads while a run was written"
+
+
+def sweep(folder: Path, options: argparse.Namespace) -> Iterator[str]:
+    """Three processes share a sweep of 60 points; drivers and trainers are killed at random: each point ends once."""
+    killed = KilledSweep(folder / "sweep", options.seed, points=60, epochs=20, workers=3)
+    try:
+        for index in range(options.n):
+            killed.kill()
+            yield f"{index + 1} kills {killed.kills}, {killed.done} of 60 points done"
+        killed.finish(600)
+        yield f"{options.n} kills {killed.kills}: {killed.check()}"
+    finally:
+        killed.close()
 
 
 def _lose_owner(folder: Path) -> None:
@@ -338,6 +352,7 @@ PARTS = {
     "kill": kill,
     "diskfull": diskfull,
     "lock": lock,
+    "sweep": sweep,
     "lag": lag,
     "quit": quit_,
 }

@@ -48,22 +48,35 @@ class KilledSweep:
         )
 
     def kill(self) -> None:
-        """Waits for a random time, then kills a driver or one of the processes that it started."""
-        time.sleep(self._random.uniform(0, 4))
+        """Kills a random driver, or a process that it trains with; one in five while it still starts."""
         index = self._random.randrange(len(self._drivers))
-        driver = self._drivers[index]
-        with suppress(psutil.Error):
-            children = psutil.Process(driver.pid).children(recursive=True)
-            trainers = [child for child in children if self._trains(child)]
-            if trainers and self._random.random() < 0.5:
-                self._random.choice(trainers).kill()
+        if self._random.random() < 0.8:
+            self._wait_for_trainer(index)
+        time.sleep(self._random.uniform(0, 2))
+        trainers = self._trainers(index)
+        if trainers and self._random.random() < 0.5:
+            with suppress(psutil.Error):
+                trainers[0].kill()
                 self.kills["trainer"] += 1
                 return
+        driver = self._drivers[index]
         if driver.poll() is None:
             driver.send_signal(signal.SIGKILL)
             driver.wait()
             self.kills["driver"] += 1
         self._drivers[index] = self._start()
+
+    def _wait_for_trainer(self, index: int) -> None:
+        end = time.monotonic() + 60
+        while time.monotonic() < end and self._drivers[index].poll() is None and not self._trainers(index):
+            time.sleep(0.1)
+
+    def _trainers(self, index: int) -> list[psutil.Process]:
+        """The processes of a driver that have files of a run open."""
+        with suppress(psutil.Error):
+            children = psutil.Process(self._drivers[index].pid).children(recursive=True)
+            return [child for child in children if self._trains(child)]
+        return []
 
     def _trains(self, process: psutil.Process) -> bool:
         runs = str(self.sweep.runs_dir.resolve())
