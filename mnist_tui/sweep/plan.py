@@ -50,10 +50,20 @@ class Search(Frozen):
     objectives: tuple[Literal["accuracy", "parameters"], ...] = ("accuracy",)
     """Accuracy, up; and parameters, down."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _imply_pruning(cls, data: Any) -> Any:
+        """The sampler `halving` is random search with runs stopped early by successive halving."""
+        if isinstance(data, Mapping) and data.get("sampler") == "halving" and data.get("prune") in (None, "none"):
+            return {**data, "prune": "halving"}
+        return data
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.objectives not in (("accuracy",), ("accuracy", "parameters")):
             raise SweepError("objective: must be accuracy or accuracy,parameters")
+        if self.sampler == "halving" and self.prune != "halving":
+            raise SweepError(f"prune: sampler halving prunes by halving, not {self.prune}; leave prune out")
         if self.prune != "none" and len(self.objectives) > 1:
             raise SweepError("prune: with two objectives no run is behind another, so none is stopped early")
         return self

@@ -1,0 +1,67 @@
+"""The points of a search: configuration after configuration, each with all its seeds before the next is proposed.
+
+The claim on a configuration's first seed holds its values, so that no two processes train different ones under one
+number: of two that propose at the same time one succeeds, and the other takes over its values and goes on.
+"""
+
+from collections import deque
+
+from mnist_tui.sweep.claims import Claims
+from mnist_tui.sweep.plan import Point, Values
+from mnist_tui.sweep.results import Results
+from mnist_tui.sweep.search import propose
+from mnist_tui.sweep.study import check_installed
+from mnist_tui.sweep.trials import first_point, known_values, trials_of
+
+
+class SearchPoints:
+    """The points of a search in the order of their numbers; raises `MissingPackageError` without optuna."""
+
+    def __init__(self, results: Results, claims: Claims) -> None:
+        check_installed()
+        assert results.sweep.plan.search is not None
+        self._results, self._claims, self._plan = results, claims, results.sweep.plan
+        self._trials = results.sweep.plan.search.trials
+        self._numbers = list(range(self._trials))
+        """Configurations whose points were not given out yet."""
+        self._points: deque[Point] = deque()
+        self.note = ""
+
+    @property
+    def may_come(self) -> bool:
+        """Whether `next_point` may return a point later where it returns None now."""
+        return bool(self._numbers)
+
+    def next_point(self) -> Point | None:
+        """The next point; None where there is none now. Of a configuration that is new, the first seed is claimed."""
+        if not self._points:
+            self._points.extend(self._next_configuration())
+        return self._points.popleft() if self._points else None
+
+    def _next_configuration(self) -> list[Point]:
+        """The points of the first configuration that was not given out and whose values are known or can be chosen."""
+        for number in self._numbers:
+            values = known_values(number, self._results, self._claims) or self._choose_values(number)
+            if values is not None:
+                self._numbers.remove(number)
+                return [Point(number, seed, values) for seed in self._plan.seed_range]
+            if self.note:
+                self._numbers.clear()
+                break
+        return []
+
+    def _choose_values(self, number: int) -> Values | None:
+        """Proposes values and claims them, or takes those of a faster process; None where they are not known yet."""
+        self._results.refresh()
+        self._claims.refresh()
+        key = first_point(self._plan, number, {}).key
+        claim = self._claims.newest(key)
+        if claim is not None and (claim.values is not None or claim.state == "held"):
+            return claim.values  # None while another process writes it.
+        values = propose(self._plan, trials_of(self._results, self._claims), number)
+        if values is None:
+            self.note = f"the search ends after {number:,} of {self._trials:,} trials: there is no other configuration"
+            return None
+        if self._claims.take(key, values):
+            return values
+        return known_values(number, self._results, self._claims)
