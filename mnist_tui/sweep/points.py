@@ -5,49 +5,20 @@ interrupted is resumed; one that another process holds is waited for, in case th
 """
 
 import time
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Protocol
 
 from mnist_tui.runs.lock import is_running
 from mnist_tui.spec.run_options import Options
 from mnist_tui.sweep.claims import MAX_DEATHS, Claims
 from mnist_tui.sweep.folder import Sweep
 from mnist_tui.sweep.jobs import Job
-from mnist_tui.sweep.plan import Point, SweepPlan
+from mnist_tui.sweep.plan import Point
 from mnist_tui.sweep.results import Results
 from mnist_tui.sweep.search_points import SearchPoints
 
 LOOK_SECONDS = 1.0
 """Time between two looks at the points that other processes hold."""
-
-
-class PointSource(Protocol):
-    """The points of a sweep, each once."""
-
-    @property
-    def may_come(self) -> bool:
-        """Whether `next_point` may return a point later where it returns None now."""
-
-    @property
-    def note(self) -> str:
-        """Why there are fewer points than were asked for; "" where there are not."""
-
-    def next_point(self) -> Point | None:
-        """The next point, which this process may have claimed already; None where there is none now."""
-
-
-class DesignPoints:
-    """The points of a design, all known before."""
-
-    may_come = False
-    note = ""
-
-    def __init__(self, plan: SweepPlan) -> None:
-        self._points = plan.all_points()
-
-    def next_point(self) -> Point | None:
-        """The next point; None behind the last."""
-        return next(self._points, None)
 
 
 class Points:
@@ -65,17 +36,20 @@ class Points:
         self._looked_at = 0.0
         self._waiting: list[Point] = []
         """Points that other processes hold, or held."""
-        self._source: PointSource = SearchPoints(results, claims) if sweep.plan.search else DesignPoints(sweep.plan)
+        self._search = SearchPoints(results, claims) if sweep.plan.search else None
+        self._new: Iterator[Point] = self._search.known_points() if self._search else sweep.plan.all_points()
+        """Points that were not looked at yet."""
 
     @property
     def may_come(self) -> bool:
         """Whether there may be another job later, though there is none now."""
-        return (bool(self._waiting) or self._source.may_come) and not self._sweep.is_stopped
+        is_waiting = bool(self._waiting) or (self._search is not None and self._search.may_come)
+        return is_waiting and not self._sweep.is_stopped
 
     @property
     def note(self) -> str:
         """Why a search ended early; "" where it did not."""
-        return self._source.note
+        return self._search.note if self._search else ""
 
     @property
     def waiting(self) -> list[Point]:
@@ -86,13 +60,7 @@ class Points:
         """The next job, claimed; None where there is none now. Raises `StorageError`."""
         if self._sweep.is_stopped:
             return None
-        while (point := self._source.next_point()) is not None:
-            if self._results.is_done(point.key) or self._has_failed(point):
-                continue
-            if self._claims.holds(point.key) or self._claim_first(point):
-                return self._job(point)
-            self._waiting.append(point)
-        return self._take_over()
+        return self._take_new() or self._take_over() or self._take_proposed()
 
     def ended(self, point: Point, error: str = "") -> None:
         """Gives a point back; `error` is why its run has no end."""
@@ -105,8 +73,26 @@ class Points:
         for point in self.taken:
             self._claims.release(point.key)
 
+    def _take_new(self) -> Job | None:
+        """A point that nobody has ever claimed, or that was claimed as it was proposed."""
+        for point in self._new:
+            if self._results.is_done(point.key) or self._has_failed(point):
+                continue
+            if self._claims.holds(point.key) or self._claim_first(point):
+                return self._job(point)
+            self._waiting.append(point)
+        return None
+
     def _claim_first(self, point: Point) -> bool:
         return not self._claims.is_claimed(point.key) and self._claims.take(point.key, point.values)
+
+    def _take_proposed(self) -> Job | None:
+        """A point of the next configuration of a search, which all that have ended have a say in."""
+        while self._search and (points := self._search.next_configuration()):
+            self._new = iter(points)
+            if job := self._take_new():
+                return job
+        return None
 
     def _has_failed(self, point: Point) -> bool:
         """Whether the run of a point ended by an error, and is not to be tried again."""

@@ -4,7 +4,7 @@ The claim on a configuration's first seed holds its values, so that no two proce
 number: of two that propose at the same time one succeeds, and the other takes over its values and goes on.
 """
 
-from collections import deque
+from collections.abc import Iterator, Sequence
 
 from mnist_tui.sweep.claims import Claims
 from mnist_tui.sweep.plan import Point, Values
@@ -23,32 +23,35 @@ class SearchPoints:
         self._results, self._claims, self._plan = results, claims, results.sweep.plan
         self._trials = results.sweep.plan.search.trials
         self._numbers = list(range(self._trials))
-        """Configurations whose points were not given out yet."""
-        self._points: deque[Point] = deque()
+        """Configurations whose points were not returned yet."""
         self.note = ""
+        """Why the search ends early; "" where it does not."""
 
     @property
     def may_come(self) -> bool:
-        """Whether `next_point` may return a point later where it returns None now."""
+        """Whether `next_configuration` may return points later where it returns none now."""
         return bool(self._numbers)
 
-    def next_point(self) -> Point | None:
-        """The next point; None where there is none now. Of a configuration that is new, the first seed is claimed."""
-        if not self._points:
-            self._points.extend(self._next_configuration())
-        return self._points.popleft() if self._points else None
+    def known_points(self) -> Iterator[Point]:
+        """The points of all configurations that were proposed by now."""
+        for number in tuple(self._numbers):
+            if values := known_values(number, self._results, self._claims):
+                yield from self._points_of(number, values)
 
-    def _next_configuration(self) -> list[Point]:
-        """The points of the first configuration that was not given out and whose values are known or can be chosen."""
-        for number in self._numbers:
+    def next_configuration(self) -> Sequence[Point]:
+        """The points of the next configuration, proposed by now or here, where its first seed is claimed; else ()."""
+        for number in tuple(self._numbers):
             values = known_values(number, self._results, self._claims) or self._choose_values(number)
             if values is not None:
-                self._numbers.remove(number)
-                return [Point(number, seed, values) for seed in self._plan.seed_range]
+                return self._points_of(number, values)
             if self.note:
                 self._numbers.clear()
                 break
-        return []
+        return ()
+
+    def _points_of(self, number: int, values: Values) -> Sequence[Point]:
+        self._numbers.remove(number)
+        return [Point(number, seed, values) for seed in self._plan.seed_range]
 
     def _choose_values(self, number: int) -> Values | None:
         """Proposes values and claims them, or takes those of a faster process; None where they are not known yet."""
