@@ -8,7 +8,8 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
     cli/        the command line: main.py (the typer app, the entry point); commands in start.py (`mnist-tui` alone,
                 --list, --batch), lab.py (opens the dashboard; watch), train.py, repro.py, lr_find.py, presets.py,
                 own_module.py (`show FILE.py:CLASS`), runs.py, notes.py, import_logs.py, export.py, briefs.py,
-                compare.py, leaderboard.py, report.py, analyse.py, explain.py (the coach's rules), classify.py,
+                compare.py, leaderboard.py, report.py, sweep.py (with sweep_runs.py and sweep_output.py), analyse.py,
+                explain.py (the coach's rules), classify.py,
                 config.py, doctor.py; what they share in arguments.py (options made from settings), specs.py (names of
                 presets and runs), changes.py (--set), parsing.py, completion.py, exit_code.py; batch.py, headless.py,
                 progress_table.py and watch.py (events as lines or JSON)
@@ -34,6 +35,7 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 preload.py; side_by_side.py, in_order.py; what is tried: plan.py, from domains.py (values and ranges),
                 designs.py (grid, random, Sobol), constraints.py and sweep_file.py (sweep.toml); folder.py (a sweep on
                 disk), claims.py (who trains which point), results.py (its runs), points.py (what is next), train.py;
+                cost.py (time and disk, before); effects.py and report.py (what came of it), report_text.py, status.py;
                 searches: trials.py (what came of each configuration), study.py (Optuna's view of them), search.py
                 (proposals), search_points.py, pruning.py (runs that are stopped early)
     report/     runs as a report to hand in: gather.py makes the data of model.py from runs (steps.py, changes.py,

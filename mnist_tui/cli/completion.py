@@ -29,6 +29,13 @@ def complete_runs(context: typer.Context, incomplete: str) -> list[str]:
     return _without_errors(lambda: _run_names(_runs_dir(context), incomplete), incomplete)
 
 
+def complete_sweeps(context: typer.Context, incomplete: str) -> list[str]:
+    """Names of the sweeps of the runs folder."""
+    from mnist_tui.sweep import folder
+
+    return _without_errors(lambda: folder.names(_runs_dir(context)), incomplete)
+
+
 def complete_runs_and_presets(context: typer.Context, incomplete: str) -> list[str]:
     """Names of presets and of run folders."""
     return [*complete_presets(context, incomplete), *complete_runs(context, incomplete)]

@@ -30,10 +30,11 @@ from mnist_tui.cli import (
     repro,
     runs,
     start,
+    sweep,
     train,
 )
 from mnist_tui.cli.exit_code import exit_code_of
-from mnist_tui.cli.parsing import GroupCommand, MainCommand
+from mnist_tui.cli.parsing import GroupCommand, MainCommand, SweepGroup
 
 GROUPS = (
     *(presets, lr_find, train, repro, lab, runs, notes, export, import_logs, compare, leaderboard, report, briefs),
@@ -51,6 +52,8 @@ def _make_app() -> typer.Typer:
     app.callback(invoke_without_command=True, epilog=start.EPILOG)(start.start)
     for group in GROUPS:
         app.add_typer(group.app)
+    app.add_typer(sweep.app, name="sweep", cls=SweepGroup)
+    app.add_typer(sweep.work_app)
     app.add_typer(config.app, name="config", cls=GroupCommand)
     return app
 

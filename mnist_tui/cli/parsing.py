@@ -63,6 +63,17 @@ class GroupCommand(TyperGroup):
         return super().resolve_command(ctx, args)
 
 
+class SweepGroup(GroupCommand):
+    """`mnist-tui sweep NAME` is `mnist-tui sweep run NAME`."""
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        own = {*self.commands, *self.get_help_option_names(ctx)}
+        own |= {name for each in self.params for name in each.opts}
+        if args and not ctx.resilient_parsing and args[0].partition("=")[0] not in own:
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
 class WordsCommand(TyperCommand):
     """A command whose words may begin with a minus: `-tag:old` in a filter, `-best` as a value."""
 

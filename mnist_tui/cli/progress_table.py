@@ -21,8 +21,8 @@ class Terminal(Protocol):
 class ProgressTable:
     """Shows nothing: where stderr is no terminal."""
 
-    def show(self, index: int, label: str, epochs: int, event: Event) -> None:
-        """Shows an event of the run with this index."""
+    def show(self, key: int | str, label: str, epochs: int, event: Event) -> None:
+        """Shows an event of the run that `key` stands for."""
 
 
 class _RichTable(ProgressTable):
@@ -40,21 +40,21 @@ class _RichTable(ProgressTable):
             redirect_stdout=False,
             refresh_per_second=4,
         )
-        self._tasks: dict[int, TaskID] = {}
-        self._accuracies: dict[int, str] = {}
+        self._tasks: dict[int | str, TaskID] = {}
+        self._accuracies: dict[int | str, str] = {}
 
-    def show(self, index: int, label: str, epochs: int, event: Event) -> None:
+    def show(self, key: int | str, label: str, epochs: int, event: Event) -> None:
         if isinstance(event, EpochEnded):
-            self._accuracies[index] = f"test {event.test_accuracy:.2%}"
-        elif isinstance(event, RunEnded) and index in self._tasks:
-            self.progress.update(self._tasks[index], visible=False)
+            self._accuracies[key] = f"test {event.test_accuracy:.2%}"
+        elif isinstance(event, RunEnded) and key in self._tasks:
+            self.progress.update(self._tasks[key], visible=False)
         elif isinstance(event, Progress):
-            if index not in self._tasks:
-                self._tasks[index] = self.progress.add_task("", label=label, numbers="", total=None)
+            if key not in self._tasks:
+                self._tasks[key] = self.progress.add_task("", label=label, numbers="", total=None)
             done = (event.epoch - 1) * event.steps_per_epoch + event.step
-            numbers = f"epoch {event.epoch}/{epochs}  loss {event.loss:.4f}  {self._accuracies.get(index, '')}"
+            numbers = f"epoch {event.epoch}/{epochs}  loss {event.loss:.4f}  {self._accuracies.get(key, '')}"
             total = epochs * event.steps_per_epoch
-            self.progress.update(self._tasks[index], completed=done, total=total, numbers=numbers)
+            self.progress.update(self._tasks[key], completed=done, total=total, numbers=numbers)
 
 
 @contextmanager

@@ -30,6 +30,11 @@ MAX_EPOCHS = 10_000
 MAX_JOBS = 1_000
 
 
+def read_jobs(jobs: str | None) -> int | None:
+    """The number of runs at a time that `--jobs` names; None for as many as there is room for."""
+    return None if jobs in (None, "auto") else whole_number("--jobs", jobs, 1, MAX_JOBS)
+
+
 def train_batch(
     specs: Sequence[RunSpec],
     given: Given,
@@ -41,7 +46,7 @@ def train_batch(
 ) -> int:
     """Trains every spec, or prints what it would be and cost."""
     options = run_options(given)
-    count = None if jobs in (None, "auto") else whole_number("--jobs", jobs, 1, MAX_JOBS)
+    count = read_jobs(jobs)
     if len(specs) > 1 and count != 1 and not is_dry_run:
         from mnist_tui.sweep import pool
 

@@ -198,6 +198,7 @@ ALL = (
     Column("device", "device", lambda run: run.device),
     Column("reason", "reason", lambda run: run.reason, help="why it ended, or what is wrong with the folder"),
     Column("reproduces", "reproduces", lambda run: run.reproduces, help="the run that repro trained again"),
+    Column("sweep", "sweep", lambda run: run.sweep, help="the sweep that it belongs to, and what was varied in it"),
     Column("id", "id", _short_id, help="the end of the folder's name; every command takes it for the run"),
     Column("run", "run", lambda run: run.id, help="the folder's name"),
 )

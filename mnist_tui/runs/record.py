@@ -130,6 +130,14 @@ class Run:
         """The id of the run that this one was trained to reproduce; None for most runs."""
         return _text(_get(self.record, str, "reproduces"))
 
+    @property
+    def sweep(self) -> str | None:
+        """The name of the sweep that it belongs to, and what was varied: `iter5: optimizer.lr 0.01`; None for most."""
+        name, values = _get(self.record, str, "sweep", "name"), _get(self.record, dict, "sweep", "values")
+        if name is None:
+            return None
+        return clean_line(f"{name}: {', '.join(f'{path} {text}' for path, text in (values or {}).items())}", 200)
+
     # --- what the recipe in it says ---
 
     @property

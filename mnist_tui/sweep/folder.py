@@ -85,19 +85,25 @@ def start(runs_dir: Path, plan: SweepPlan, name: str | None = None) -> Sweep:
     return _create(runs_dir, plan, name)
 
 
-def find(runs_dir: Path, name: str) -> Sweep:
-    """The sweep called `name`; raises `SweepError` where there is none, `StorageError` where it cannot be read."""
-    names = list(_names(runs_dir))
-    if name not in names:
-        near = did_you_mean(name, names) or (f"; there are {', '.join(names[:12])}" if names else "; there is none yet")
-        raise SweepError(f"there is no sweep {clean_line(name, 60)!r} in {runs_dir}{near}")
-    return load(runs_dir, name)
+def find(runs_dir: Path, name: str | None) -> Sweep:
+    """The sweep called `name`, without one the newest.
+
+    Raises `SweepError` where there is none, `StorageError` where it cannot be read.
+    """
+    known = list(names(runs_dir))
+    if name in known:
+        return load(runs_dir, name)
+    if name is None and (readable := sweeps(runs_dir)):
+        return readable[0]
+    listed = f"; there are {', '.join(known[:12])}" if known else "; mnist-tui sweep --help shows how to begin one"
+    named = "no sweep" if name is None else f"no sweep {clean_line(name, 60)!r}"
+    raise SweepError(f"there is {named} in {runs_dir}{did_you_mean(name or '', known) or listed}")
 
 
 def sweeps(runs_dir: Path) -> list[Sweep]:
     """Every sweep that can be read, the newest first."""
     found = []
-    for name in _names(runs_dir):
+    for name in names(runs_dir):
         with suppress(StorageError):
             found.append(load(runs_dir, name))
     return sorted(found, key=lambda sweep: sweep.created, reverse=True)
@@ -117,7 +123,8 @@ def load(runs_dir: Path, name: str) -> Sweep:
         raise StorageError(f"{path}: is damaged: {clean_line(str(error), 200)}") from None
 
 
-def _names(runs_dir: Path) -> Iterator[str]:
+def names(runs_dir: Path) -> Iterator[str]:
+    """The names of all sweeps."""
     with suppress(OSError), os.scandir(runs_dir / SWEEPS) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
             if entry.is_dir(follow_symlinks=False) and os.path.lexists(f"{entry.path}/{FILE}"):

@@ -155,7 +155,13 @@ class SweepPlan(Frozen):
         try:
             return broken(self.spec_of(Point(0, self.base.train.seed, values)), self.constraints) is None
         except SpecError as error:
-            raise SweepError(f"{in_words(values)}: {error}") from None
+            is_about_value = not error.place.startswith("--set")
+            raise SweepError(f"{in_words(values)}: {error}" if is_about_value else str(error)) from None
+
+    @property
+    def runs(self) -> int:
+        """How many runs there are in all."""
+        return self.seeds * (self.search.trials if self.search else len(self.configurations))
 
     def all_points(self) -> Iterator[Point]:
         """Every point: first each configuration with the first seed, so that an early look sees all of them."""

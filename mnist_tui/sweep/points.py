@@ -113,6 +113,7 @@ class Points:
             if self._is_free(point) and self._claims.take(point.key, point.values):
                 self._waiting.remove(point)
                 return self._job(point)
+        self._waiting = [point for point in self._waiting if point.key not in self.failed]
         self._looked_at = time.monotonic()
         return None
 

@@ -21,7 +21,7 @@ from typing import Any
 from mnist_tui.errors import FileError, InputError, SweepError, UnusedKnobError
 from mnist_tui.files import read_text
 from mnist_tui.spec import presets
-from mnist_tui.spec.run_spec import RunSpec, make_spec
+from mnist_tui.spec.run_spec import UNUSED, RunSpec, make_spec
 from mnist_tui.spec.toml_files import MAX_BYTES, parse_toml
 from mnist_tui.sweep.domains import Choices, choices, parse_domain
 from mnist_tui.sweep.plan import VALIDATION_IMAGES, Network, SweepPlan, fill, make_plan
@@ -71,10 +71,10 @@ def _plan_of(name: str, document: Mapping[str, Any], models: Path | None, change
     template = document.get("layers", "") if blocks else ""
     if blocks and not isinstance(template, str):
         raise SweepError("layers: must be a text")
-    merged = _merged(name, document, template, blocks, models)
-    base = _base(merged, may_drop=bool(blocks))
-    varied = _flat(_table(document, "sweep")) | changes.get("vary", {})
-    vary = {path: as_values(path, value) for path, value in varied.items()}
+    merged = _merged(name, document, models)
+    base = _base(merged, template, blocks)
+    vary = {path: as_values(path, value) for path, value in _flat(_table(document, "sweep")).items()}
+    vary |= changes.get("vary", {})
     for block, lines in blocks.items():
         vary.setdefault(block, tuple(lines))
     plan = {key: document[key] for key in PLAN_KEYS if key in document}
@@ -132,10 +132,8 @@ def _network(name: str, models: Path | None) -> dict[str, Any]:
     return Network(layers=spec.layers, knobs=spec.knobs).model_dump()
 
 
-def _merged(
-    name: str, document: Mapping[str, Any], template: str, blocks: Blocks, models: Path | None
-) -> dict[str, Any]:
-    """The preset that everything starts from, as a document, with the first choice of every block."""
+def _merged(name: str, document: Mapping[str, Any], models: Path | None) -> dict[str, Any]:
+    """The preset that everything starts from, with what the file says in place of it, as a document."""
     preset = document.get("preset")
     if preset is not None and not isinstance(preset, str):
         raise SweepError("preset: must be the name of a preset, or a file")
@@ -143,23 +141,34 @@ def _merged(
     if preset is not None:
         start = presets.load(preset, models).model_dump(mode="json", exclude_none=True, exclude={"reported"})
     written = {key: document[key] for key in PRESET_KEYS if key in document}
-    if blocks:
-        written["layers"] = fill(template, {block: next(iter(lines.values())) for block, lines in blocks.items()})
     if preset is None and "layers" not in written:
         raise SweepError('name a preset = "NAME" to start from, or write layers')
     tables = {table: {**start.get(table, {}), **_table(written, table)} for table in ("knobs", "train", "target")}
     return {**start, **written, **tables}
 
 
-def _base(document: Mapping[str, Any], may_drop: bool) -> RunSpec:
-    """The spec of a document; `may_drop`: without knobs that only other layers than the first choice use."""
+def _base(document: Mapping[str, Any], template: str, blocks: Blocks) -> RunSpec:
+    """The spec of a document, with the first choice of every block.
+
+    A knob that only other choices use is left out; raises `UnusedKnobError` for one that none of them uses.
+    """
+    if not blocks:
+        return make_spec(document)
+    first = {block: next(iter(lines.values())) for block, lines in blocks.items()}
+    choices = [{**first, block: text} for block, lines in blocks.items() for text in lines.values()]
+    specs = [_without_unused({**document, "layers": fill(template, chosen)}) for chosen in choices]
+    for knob in document["knobs"]:
+        if not any(knob in spec.knobs for spec in specs):
+            raise UnusedKnobError(UNUSED, ("knobs", knob), place=f"knobs.{knob}")
+    return specs[0]
+
+
+def _without_unused(document: Mapping[str, Any]) -> RunSpec:
     knobs = dict(document["knobs"])
     while True:
         try:
             return make_spec({**document, "knobs": knobs})
         except UnusedKnobError as error:
-            if not may_drop:
-                raise
             del knobs[error.where[1]]
 
 

@@ -96,7 +96,7 @@ def _events(job: Job, control: Control) -> Iterator[Event]:
         yield from session.run(job.spec, job.options, control)
         return
     saved = load_run(job.folder)
-    if saved.end is not None and (ended := parse_end(saved.end)):
+    if saved.end is not None and not saved.can_resume and (ended := parse_end(saved.end)):
         yield ended  # It had ended before the process that trained it.
     else:
         yield from resume.resume(saved, job.options, control)

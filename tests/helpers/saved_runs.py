@@ -1,6 +1,7 @@
 """Run folders without a training: written by the program's own writer, with made-up curves."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -36,11 +37,13 @@ def make_run(
     epochs: int = EPOCHS,
     outcome: Outcome = "completed",
     accuracies: Sequence[float] = (),
+    val_accuracies: Sequence[float] = (),
     **record: Any,
 ) -> Path:
     """Makes a run whose test accuracy rises to `accuracy`, begun `index` minutes into 2026; returns its folder.
 
-    `accuracies` are the test accuracies of its epochs, in place of `accuracy` and `epochs`.
+    `accuracies` are the test accuracies of its epochs, in place of `accuracy` and `epochs`; `val_accuracies` those on
+    its validation images, of which it has none without.
     """
     epochs = len(accuracies) or epochs
     seeded = spec.model_copy(update={"train": spec.train.model_copy(update={"seed": seed, "epochs": epochs})})
@@ -59,6 +62,8 @@ def make_run(
     folder = RunFolder.create(runs_dir, seeded, provenance | record)
     reached = accuracies or [accuracy - 0.05 / epoch + 0.05 / epochs for epoch in range(1, epochs + 1)]
     rows = [_row(epoch, each) for epoch, each in enumerate(reached, start=1)]
+    if val_accuracies:
+        rows = [replace(row, val_loss=0.1, val_accuracy=each) for row, each in zip(rows, val_accuracies, strict=True)]
     (folder.folder / "history.jsonl").write_bytes(b"".join(map(history_line, rows)))
     message = "all epochs trained" if outcome == "completed" else f"it {outcome} for a test"
     folder.end(RunEnded(outcome, message, epochs, best_of(rows), rows[-1], "test", None, 9.0 * epochs), NOTES)

@@ -1,0 +1,347 @@
+"""`mnist-tui sweep` and `mnist-tui work`: many runs that differ in chosen settings."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mnist_tui.cli import sweep_output
+from mnist_tui.cli.arguments import (
+    EXIT_CODES,
+    RUN_OPTIONS,
+    EventsAsJson,
+    Given,
+    Models,
+    Quiet,
+    examples,
+    run_options,
+    settings_with,
+    takes_settings,
+    whole_number,
+)
+from mnist_tui.cli.changes import MAX_SEEDS, read_changes
+from mnist_tui.cli.completion import complete_changes, complete_runs_and_presets, complete_sweeps
+from mnist_tui.cli.formats import FormatOption, JsonOption, json_text, output_format, print_table, record
+from mnist_tui.cli.specs import load_spec
+from mnist_tui.cli.train import read_jobs
+from mnist_tui.errors import SpecError, SweepError, UsageError
+from mnist_tui.spec.run_options import Options
+from mnist_tui.sweep import folder, sweep_file
+from mnist_tui.sweep.folder import Sweep
+from mnist_tui.sweep.plan import MAX_POINTS, SweepPlan
+from mnist_tui.sweep.report import make_report
+from mnist_tui.text import clean_line, did_you_mean
+
+app = typer.Typer()
+work_app = typer.Typer()
+
+DESIGNS = ("grid", "random", "sobol")
+SEARCHES = ("tpe", "random", "halving")
+PRUNES = ("none", "median", "halving")
+OBJECTIVES = ("accuracy", "accuracy,parameters")
+SWEEP_OPTIONS = tuple(name for name in RUN_OPTIONS if name != "dataset")
+
+VALUES = """\
+Values: optimizer.lr=0.003,0.01 tries both; 0.05..0.2 step 0.05; 0.001..0.1 log 5 values; with --design random or sobol,
+or --search, a range alone: 0.001..0.1 log, 8..32. layers=iter4,iter5 tries the networks of presets. One value changes
+the setting in every run. In a file: docs/sweeps.md."""
+
+SweepName = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="SWEEP",
+        help="A sweep of the runs folder; without it the newest.",
+        autocompletion=complete_sweeps,
+        show_default=False,
+    ),
+]
+Jobs = Annotated[
+    str | None,
+    typer.Option("--jobs", metavar="N|auto", help="Train N runs at a time, each in a process with one thread."),
+]
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try points again whose run ended by an error.")]
+
+
+@app.callback(
+    invoke_without_command=True,
+    epilog=examples(
+        "mnist-tui sweep                                       the sweeps of the runs folder",
+        "mnist-tui sweep iter5 --set optimizer.lr=0.003,0.01 --seeds 3 --dry-run",
+        "mnist-tui sweep iter5 --set optimizer.lr=0.003,0.01 --seeds 3",
+        "mnist-tui sweep my_sweep.toml                         as the file says: docs/sweeps.md",
+        "mnist-tui sweep report iter5                          what came of it, also while it goes on",
+    ),
+)
+@takes_settings("runs_dir")
+def list_sweeps(context: typer.Context, as_json: JsonOption = False, *, given: Given) -> int:
+    """Train a network with several values of its settings; compare them.
+
+    A sweep is the run folders of its points and a small file. Called again it goes on: done points are skipped,
+    interrupted ones resumed. Several processes and machines may share it: mnist-tui work SWEEP.
+    """
+    if context.invoked_subcommand is not None:
+        return 0
+    from mnist_tui.sweep import status
+
+    rows = [status.line(sweep) for sweep in folder.sweeps(settings_with(given).runs_dir)]
+    if as_json:
+        print(json_text([record(status.as_record(row)) for row in rows]))
+    elif rows:
+        print_table("table", *status.table(rows))
+    else:
+        print(f"no sweep in {settings_with(given).runs_dir}; mnist-tui sweep --help shows how to begin one")
+    return 0
+
+
+@app.command(
+    "run",
+    epilog=examples(
+        "mnist-tui sweep iter5 --set optimizer.lr=0.003,0.01,0.03 --set epochs=5 --seeds 3",
+        'mnist-tui sweep iter5 --set "optimizer.lr=0.001..0.1 log" --design sobol --points 16',
+        'mnist-tui sweep iter5 --set "optimizer.lr=0.001..0.1 log" --search tpe --trials 40',
+        "mnist-tui sweep mine.toml --set width=4,8,16 --where 'parameters<8000' --dry-run",
+        more=f"{VALUES}\n\n{EXIT_CODES}",
+    ),
+)
+@takes_settings(*RUN_OPTIONS)
+def run(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="A preset, FILE.toml of a preset or a sweep, or a run.",
+            autocompletion=complete_runs_and_presets,
+            show_default=False,
+        ),
+    ],
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUES",
+            help="The values of a setting; may be repeated.",
+            autocompletion=complete_changes,
+        ),
+    ] = None,
+    sweep_name: Annotated[
+        str | None, typer.Option("--name", metavar="SWEEP", help="Its name; without one, that of NAME.")
+    ] = None,
+    seeds: Annotated[str | None, typer.Option(metavar="K", help="Train each configuration with K seeds.")] = None,
+    design: Annotated[
+        str | None, typer.Option(metavar="|".join(DESIGNS), help="All combinations, or --points of them.")
+    ] = None,
+    points: Annotated[
+        str | None, typer.Option(metavar="N", help="How many configurations random and sobol draw.")
+    ] = None,
+    search: Annotated[
+        str | None,
+        typer.Option(metavar="|".join(SEARCHES), help="Propose each configuration from the results so far."),
+    ] = None,
+    trials: Annotated[str | None, typer.Option(metavar="N", help="How many configurations a search tries.")] = None,
+    prune: Annotated[
+        str | None, typer.Option(metavar="|".join(PRUNES), help="Stop runs of a search early that fall behind.")
+    ] = None,
+    objective: Annotated[
+        str | None,
+        typer.Option(metavar="|".join(OBJECTIVES), help="What a search improves: accuracy; or fewer parameters, too."),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option("--where", metavar="BOUND", help="Only networks that keep it: 'parameters<8000'."),
+    ] = None,
+    choose_on: Annotated[
+        str | None,
+        typer.Option(metavar="validation|test", help="The images that configurations are compared on."),
+    ] = None,
+    by: Annotated[
+        str | None, typer.Option(metavar="best|last|mean", help="Accuracy: best epoch, last, mean of the last.")
+    ] = None,
+    jobs: Jobs = None,
+    retry_failed: RetryFailed = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print every point and the cost; train nothing.")] = False,
+    models: Models = None,
+    as_json: EventsAsJson = False,
+    quiet: Quiet = False,
+    *,
+    given: Given,
+) -> int:
+    """Begin a sweep, or go on with it. `run` may be left out: mnist-tui sweep NAME."""
+    if not name:
+        raise UsageError("NAME is empty; mnist-tui --list shows the presets")
+    options, count = run_options(given), read_jobs(jobs)
+    more: dict[str, Any] = {
+        "seeds": None if seeds is None else whole_number("--seeds", seeds, 1, MAX_SEEDS),
+        "design": _one_of("--design", design, DESIGNS),
+        "points": None if points is None else whole_number("--points", points, 1, MAX_POINTS),
+        "search": _search(search, trials, prune, objective),
+        "where": where,
+        "choose_on": _one_of("--choose-on", choose_on, ("validation", "test")),
+        "by": _one_of("--by", by, ("best", "last", "mean")),
+    }
+    more = {key: value for key, value in more.items() if value is not None}
+    if {"design", "points"} & more.keys() and "search" in more:
+        raise UsageError("--search proposes points itself; --design and --points are not allowed with it")
+    plan = _plan(name, read_changes(changes), more | {"dataset": options.dataset}, models, options)
+    if dry_run:
+        from mnist_tui.cli import sweep_runs
+
+        return sweep_runs.dry_run(plan, options, count, as_json)
+    return _train(folder.start(options.runs_dir, plan, sweep_name), options, count, retry_failed, as_json, quiet)
+
+
+@app.command("resume", epilog=examples("mnist-tui sweep resume iter5", more=EXIT_CODES))
+@takes_settings(*SWEEP_OPTIONS)
+def resume(
+    name: SweepName = None,
+    jobs: Jobs = None,
+    retry_failed: RetryFailed = False,
+    as_json: EventsAsJson = False,
+    quiet: Quiet = False,
+    *,
+    given: Given,
+) -> int:
+    """Go on with a sweep: train its points that are not done, resume interrupted ones."""
+    options = run_options(given)
+    return _train(folder.find(options.runs_dir, name), options, read_jobs(jobs), retry_failed, as_json, quiet)
+
+
+@work_app.command(
+    "work",
+    epilog=examples(
+        "mnist-tui work iter5                        on any machine that sees the runs folder",
+        "mnist-tui work iter5 --runs-dir /shared/runs --jobs 8",
+        more=EXIT_CODES,
+    ),
+)
+@takes_settings(*SWEEP_OPTIONS)
+def work(
+    name: SweepName = None,
+    jobs: Jobs = None,
+    retry_failed: RetryFailed = False,
+    as_json: EventsAsJson = False,
+    quiet: Quiet = False,
+    *,
+    given: Given,
+) -> int:
+    """Train points of a sweep beside other processes and machines.
+
+    Each point is claimed before it is trained; one whose process died is taken over and resumed, on another machine
+    after a minute. Ends when no point is left, or after mnist-tui sweep stop SWEEP.
+    """
+    options = run_options(given)
+    sweep = folder.find(options.runs_dir, name)
+    if sweep.is_stopped:
+        raise SweepError(f"sweep {sweep.name} was stopped; mnist-tui sweep resume {sweep.name} lets it go on")
+    return _train(sweep, options, read_jobs(jobs), retry_failed, as_json, quiet, is_helper=True)
+
+
+@app.command("stop", epilog=examples("mnist-tui sweep stop iter5"))
+@takes_settings("runs_dir")
+def stop(name: SweepName = None, *, given: Given) -> int:
+    """Stop a sweep everywhere: its runs are saved after their step.
+
+    It works by a file, on every machine that sees the runs folder. mnist-tui sweep resume goes on.
+    """
+    sweep = folder.find(settings_with(given).runs_dir, name)
+    sweep.stop()
+    print(f"sweep {sweep.name} stops after the current step of its runs; mnist-tui sweep resume {sweep.name} goes on")
+    return 0
+
+
+@app.command("status", epilog=examples("mnist-tui sweep status iter5", "mnist-tui sweep status iter5 --json"))
+@takes_settings("runs_dir")
+def show_status(
+    name: SweepName = None, named_format: FormatOption = None, as_json: JsonOption = False, *, given: Given
+) -> int:
+    """Print which points of a sweep are done, trained, waiting or failed."""
+    from mnist_tui.sweep import status
+
+    output = output_format(named_format, as_json)
+    sweep = folder.find(settings_with(given).runs_dir, name)
+    points = status.points_of(sweep)
+    if output == "table":
+        print(status.heading(sweep, points))
+    print_table(output, *status.points_table(sweep, points), *status.point_records(sweep, points))
+    return 0
+
+
+@app.command(
+    "report",
+    epilog=examples("mnist-tui sweep report iter5", "mnist-tui sweep report iter5 --format markdown > sweep.md"),
+)
+@takes_settings("runs_dir")
+def report(
+    name: SweepName = None,
+    limit: Annotated[str | None, typer.Option(metavar="N", help="Print only the N best configurations.")] = None,
+    named_format: FormatOption = None,
+    as_json: JsonOption = False,
+    *,
+    given: Given,
+) -> int:
+    """Print the configurations of a sweep by accuracy, what each setting does, and whether the best can be told."""
+    output = output_format(named_format, as_json)
+    count = None if limit is None else whole_number("--limit", limit, 1, MAX_POINTS)
+    sweep_output.print_report(folder.find(settings_with(given).runs_dir, name), output, count)
+    return 0
+
+
+def _plan(name: str, changes: dict[str, str], more: dict[str, Any], models: Path | None, options: Options) -> SweepPlan:
+    """The plan of a preset or a run with these changes, or of a sweep file."""
+    vary = {path: sweep_file.as_values(f"--set {path}", text) for path, text in changes.items()}
+    if name.endswith(".toml") and sweep_file.is_sweep_file(Path(name)):
+        return sweep_file.load_plan(Path(name), models, {**more, "vary": vary})
+    spec = load_spec(name, models, options.runs_dir)
+    try:
+        return sweep_file.plan_of(spec, vary, more, models)
+    except SpecError as error:
+        raise SweepError(f"{spec.name}: {error}") from None
+
+
+def _search(sampler: str | None, trials: str | None, prune: str | None, objective: str | None) -> dict[str, Any] | None:
+    """The search that these options ask for."""
+    if sampler is None:
+        for option, value in {"--trials": trials, "--prune": prune, "--objective": objective}.items():
+            if value is not None:
+                raise UsageError(f"{option} goes with --search {'|'.join(SEARCHES)}")
+        return None
+    if trials is None:
+        raise UsageError("--search needs the number of trials, such as --trials 40")
+    asked = {
+        "sampler": _one_of("--search", sampler, SEARCHES),
+        "trials": whole_number("--trials", trials, 1, MAX_POINTS),
+        "prune": _one_of("--prune", prune, PRUNES),
+        "objectives": (_one_of("--objective", objective, OBJECTIVES) or "accuracy").split(","),
+    }
+    return {key: value for key, value in asked.items() if value is not None}
+
+
+def _one_of(option: str, typed: str | None, known: Sequence[str]) -> str | None:
+    if typed is not None and typed not in known:
+        near = did_you_mean(typed, known)
+        raise UsageError(f"{option} {clean_line(typed, 40)}: must be {', '.join(known[:-1])} or {known[-1]}{near}")
+    return typed
+
+
+def _train(
+    sweep: Sweep,
+    options: Options,
+    jobs: int | None,
+    retry_failed: bool,
+    as_json: bool,
+    quiet: bool,
+    is_helper: bool = False,
+) -> int:
+    if not is_helper:
+        sweep.allow()
+    report = make_report(sweep)
+    if report.done >= report.planned:
+        if not as_json and not is_helper:
+            sweep_output.print_report(sweep, "table")
+        return 0
+    from mnist_tui.sweep import pool
+
+    pool.preload()
+    from mnist_tui.cli import headless, sweep_runs  # 2 s: after every check that needs no torch.
+
+    return sweep_runs.train(sweep, options, headless.Output(as_json, quiet), jobs, retry_failed, is_helper)

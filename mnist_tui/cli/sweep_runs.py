@@ -1,0 +1,152 @@
+"""The training of a sweep as lines: what it will cost, a line for each run that ends, and the report."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from mnist_tui.cli.formats import event_record, json_text, record
+from mnist_tui.cli.headless import Output, interruptible
+from mnist_tui.cli.progress_table import ProgressTable, progress_table
+from mnist_tui.cli.sweep_output import text_lines
+from mnist_tui.errors import ExitCode
+from mnist_tui.runs.events import Notice, RunEnded, RunStarted
+from mnist_tui.spec.run_options import Options
+from mnist_tui.sweep.cost import Cost, expected_cost
+from mnist_tui.sweep.folder import Sweep
+from mnist_tui.sweep.jobs import JobEnded
+from mnist_tui.sweep.plan import Point, SweepPlan, in_words
+from mnist_tui.sweep.pool import Message, Pool
+from mnist_tui.sweep.report import make_report
+from mnist_tui.sweep.report_text import chosen_words
+from mnist_tui.sweep.results import Results
+from mnist_tui.sweep.train import train_points
+from mnist_tui.table import aligned
+from mnist_tui.text import duration
+from mnist_tui.training import environment
+
+MAX_DRAWN = 10
+"""Drawn configurations that a dry run of a search shows."""
+
+
+def dry_run(plan: SweepPlan, options: Options, jobs: int | None, as_json: bool) -> ExitCode:
+    """Prints every point and what all of them cost; trains and writes nothing."""
+    cost = expected_cost(plan, options)
+    jobs = jobs or environment.jobs_at_a_time(cost.runs, options)
+    points = [] if plan.search else list(plan.all_points())
+    if as_json:
+        print(json_text(record(_plan_record(plan, cost, jobs, points))))
+        return ExitCode.OK
+    if points:
+        rows = [[str(point.number), *point.values.values(), str(point.seed), _size(plan, point)] for point in points]
+        heads = ["point", *plan.vary, "seed", "params"]
+        print("\n".join(aligned([heads, *rows], [True] * len(heads))))
+    print(f"\n{cost_words(plan, cost, jobs)}\n{chosen_words(plan)}")
+    return ExitCode.OK
+
+
+def _size(plan: SweepPlan, point: Point) -> str:
+    return f"{plan.spec_of(point).parameters:,}"
+
+
+def _plan_record(plan: SweepPlan, cost: Cost, jobs: int, points: list[Point]) -> Mapping[str, Any]:
+    return {
+        "runs": cost.runs,
+        "jobs": jobs,
+        "seconds": cost.seconds / jobs,
+        "bytes": cost.bytes,
+        "choose_on": plan.choose_on,
+        "points": [{"number": point.number, "seed": point.seed, "values": dict(point.values)} for point in points],
+    }
+
+
+def cost_words(plan: SweepPlan, cost: Cost, jobs: int) -> str:
+    """`9 configurations with 3 seeds: 27 runs, about 14 min with 2 at a time, about 22 MB`."""
+    if plan.search:
+        what = f"{plan.search.trials} configurations proposed by {plan.search.sampler}"
+    else:
+        what = f"{len(plan.configurations)} configurations ({plan.design})"
+    seeds = f" with {plan.seeds} seeds" if plan.seeds > 1 else ""
+    early = ", less where runs are stopped early" if plan.search and plan.search.prune != "none" else ""
+    return (
+        f"{what}{seeds}: {cost.runs} runs, about {duration(cost.seconds / jobs)} with {jobs} at a time{early}, "
+        f"about {cost.bytes / 1e6:,.0f} MB on disk"
+    )
+
+
+def train(
+    sweep: Sweep, options: Options, output: Output, jobs: int | None, retry_failed: bool, is_helper: bool
+) -> ExitCode:
+    """Trains what is not done of a sweep; prints the report unless this process only helps. Returns the exit code."""
+    results = Results(sweep)
+    results.refresh()
+    left = sweep.plan.runs - sum(each.is_done for each in results.all())
+    cost = expected_cost(sweep.plan, options)
+    jobs = jobs or environment.jobs_at_a_time(left, options)
+    output.talk(f"sweep {sweep.name}: {cost_words(sweep.plan, cost, jobs)}")
+    if left < cost.runs:
+        still = duration(cost.seconds * left / cost.runs / jobs)
+        output.talk(f"{cost.runs - left} of them are done; {left} are left, about {still}")
+    code = _train_left(sweep, options, output, jobs, retry_failed)
+    report = make_report(sweep)
+    if not output.as_json and not is_helper:
+        output.data("\n" + "\n".join(text_lines(report)))
+    return code or (ExitCode.OK if report.done >= report.planned else ExitCode.FAILED)
+
+
+def _train_left(sweep: Sweep, options: Options, output: Output, jobs: int, retry_failed: bool) -> ExitCode:
+    with interruptible() as interruption, progress_table(output) as table:
+        lines = _Lines(sweep, output, table)
+        for point, message in train_points(
+            sweep, options, interruption.control, lambda: Pool(jobs), retry_failed=retry_failed
+        ):
+            lines.show(point, message)
+    if sweep.is_stopped:
+        output.talk(f"stopped by mnist-tui sweep stop; mnist-tui sweep resume {sweep.name} goes on", always=True)
+    return interruption.code or ExitCode.OK
+
+
+class _Lines:
+    """Prints what happens in a sweep: a line for each run that ends."""
+
+    def __init__(self, sweep: Sweep, output: Output, table: ProgressTable) -> None:
+        self._sweep, self._output, self._table = sweep, output, table
+        self._started: dict[str, RunStarted] = {}
+
+    def show(self, point: Point | None, message: Message) -> None:
+        """Prints one message; `point` is None for what is about all."""
+        if point is None:
+            if isinstance(message, Notice):
+                self._output.notice(message)
+            return
+        label = f"{in_words(point.values)} s{point.seed}"
+        if isinstance(message, RunStarted):
+            self._started[point.key] = message
+        if isinstance(message, JobEnded):
+            if message.error:
+                self._output.talk(f"{label}: {message.error}", always=True)
+            return
+        if self._output.as_json:
+            about = {"point": point.number, "seed": point.seed, "values": dict(point.values)}
+            run = started.run if (started := self._started.get(point.key)) else None
+            self._output.json({**event_record(message, run), "sweep": about})
+        if isinstance(message, Notice):
+            self._output.notice(replace(message, text=f"{label}: {message.text}"))
+        elif isinstance(message, RunEnded):
+            self._show_end(label, message)
+        if started := self._started.get(point.key):
+            self._table.show(point.key, label, started.epochs, message)
+
+    def _show_end(self, label: str, ended: RunEnded) -> None:
+        if not self._output.as_json:
+            self._output.data(f"{label}: {ended.outcome}{self._accuracy(ended)}, {duration(ended.seconds)}")
+        if ended.outcome in ("diverged", "failed"):
+            self._output.talk(f"{label}: {ended.outcome}: {ended.message}", always=True)
+
+    def _accuracy(self, ended: RunEnded) -> str:
+        """That of the epoch that counts; on the test images only where those choose, so that nobody chooses by them."""
+        row = ended.best if self._sweep.plan.by == "best" else ended.last
+        if row is None:
+            return ""
+        if self._sweep.plan.choose_on == "test":
+            return f", test {row.test_accuracy:.2%}"
+        return f", validation {row.val_accuracy:.2%}" if row.val_accuracy is not None else ""

@@ -1,0 +1,92 @@
+"""What a sweep will cost: runs, time and disk. Steps are measured where there are few networks, else between some."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
+
+from mnist_tui.spec.run_options import Options
+from mnist_tui.spec.run_spec import RunSpec
+from mnist_tui.sweep.designs import configurations
+from mnist_tui.sweep.plan import MAX_POINTS, Point, SweepPlan, Values
+
+MEASURED = 4
+"""Networks whose steps are measured."""
+SAMPLED = 64
+"""Configurations that stand for all of a search, whose own are not known before."""
+DIGITS = (1_437, 360)
+"""Training and test images of the small digits."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """An estimate."""
+
+    runs: int
+    seconds: float
+    """Of all runs one after the other."""
+    bytes: int
+
+
+def expected_cost(plan: SweepPlan, options: Options) -> Cost:
+    """The cost of all runs of a plan, those that are done already too; takes a second for each network measured."""
+    specs = [plan.spec_of(Point(0, plan.base.train.seed, values)) for values in _sample(plan)]
+    seconds = _seconds(specs, replace(options, threads=options.threads or 1), plan.dataset == "digits")
+    scale = plan.runs / len(specs)
+    return Cost(plan.runs, scale * sum(seconds), round(scale * sum(_bytes(spec) for spec in specs)))
+
+
+def _sample(plan: SweepPlan) -> Sequence[Values]:
+    if plan.search is None:
+        return plan.configurations
+    drawn = configurations("random", plan.domains, SAMPLED, MAX_POINTS)
+    return list(islice(filter(plan.is_allowed, drawn), SAMPLED)) or drawn[:1]
+
+
+def _seconds(specs: Sequence[RunSpec], options: Options, is_digits: bool) -> list[float]:
+    """The expected seconds of each run.
+
+    Recipes that differ in what a step costs are measured, at most `MEASURED` of them, from the smallest network to the
+    largest; the others lie between those by their multiply-adds.
+    """
+    from bisect import bisect_left
+
+    kinds = {_kind(spec): spec for spec in specs}
+    by_size = sorted(kinds.values(), key=_size)
+    last = len(by_size) - 1
+    chosen = (
+        [by_size[round(index * last / (MEASURED - 1))] for index in range(MEASURED)] if last >= MEASURED else by_size
+    )
+    measured = [(_size(spec), _per_epoch(spec, options, is_digits)) for spec in chosen]
+    exact = {_kind(spec): seconds for spec, (_, seconds) in zip(chosen, measured, strict=True)}
+
+    def between(size: float) -> float:
+        at = min(max(bisect_left(measured, (size, 0.0)), 1), len(measured) - 1)
+        (low, fast), (high, slow) = measured[at - 1], measured[at]
+        return fast if high == low else max(0.0, fast + (slow - fast) * (size - low) / (high - low))
+
+    return [spec.train.epochs * (exact.get(_kind(spec)) or between(_size(spec))) for spec in specs]
+
+
+def _kind(spec: RunSpec) -> tuple[object, ...]:
+    """Equal for recipes whose epochs take the same time."""
+    train = spec.train
+    calls = (train.optimizer.name, train.batch_size, str(train.augment), train.precision, train.validation_images)
+    return (spec.layers, tuple(row.multiply_adds for row in spec.rows), *calls)
+
+
+def _size(spec: RunSpec) -> float:
+    return sum(row.multiply_adds for row in spec.rows)
+
+
+def _per_epoch(spec: RunSpec, options: Options, is_digits: bool) -> float:
+    from mnist_tui.training import estimate
+
+    cost: Mapping[str, Any] = estimate.expected_cost(spec, options)
+    share = DIGITS[0] / 60_000 if is_digits else 1.0
+    return float(cost["seconds_per_epoch"]) * share
+
+
+def _bytes(spec: RunSpec) -> int:
+    """Three checkpoints with two moments for each weight, predictions, and a line of steps every 0.3 s."""
+    return 36 * spec.parameters + 250_000 + 20_000 * spec.train.epochs

@@ -1,0 +1,264 @@
+"""The report of a sweep as rows of text, as sentences and as records."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from mnist_tui.analysis.statistics import Interval
+from mnist_tui.runs.columns import data_warning
+from mnist_tui.runs.record import Run
+from mnist_tui.sweep.effects import Effect
+from mnist_tui.sweep.plan import SweepPlan, in_words
+from mnist_tui.sweep.report import Ranked, SweepReport
+from mnist_tui.text import clean_line
+
+BY = {"best": "the best epoch", "last": "the last epoch", "mean": "the mean of the last epochs"}
+STATES = ("completed", "pruned", "diverged", "failed", "training", "interrupted", "stopped", "waiting")
+"""States in the order in which they are named."""
+TEST_WARNING = (
+    "CHOSEN ON THE TEST IMAGES: the best of several is chosen by chance too, so its test accuracy is too high; "
+    "measure the winner with new seeds, and say so where you report it."
+)
+
+
+def heading(report: SweepReport) -> str:
+    """`sweep iter5: 27 of 27 runs done (2 failed)`."""
+    others = [f"{report.states[state]:,} {state}" for state in STATES[1:] if report.states.get(state)]
+    more = f" ({', '.join(others)})" if others else ""
+    return f"sweep {report.sweep.name}: {report.done:,} of {report.planned:,} runs done{more}"
+
+
+def chosen_words(plan: SweepPlan, run: Run | None = None) -> str:
+    """What the configurations are judged by; `run` is one of the sweep, which tells how many images there were."""
+    data = data_warning(run) if run else ""
+    more = f" These are {data}." if data else ""
+    if plan.choose_on == "test":
+        return TEST_WARNING + more
+    images = run and run.part("dataset").get("val_images")
+    count = images if isinstance(images, int) else plan.base.train.validation_images
+    return (
+        f"Configurations are judged by {BY[plan.by]} on {count:,} validation images, split off the training images; "
+        f"the test images were not used to choose.{more}"
+    )
+
+
+# --- the table ---
+
+
+def table(report: SweepReport, limit: int | None = None) -> tuple[list[list[str]], list[bool]]:
+    """Rows with headings, the best configuration first, and which columns are aligned to the right."""
+    plan = report.sweep.plan
+    on = "test acc" if plan.choose_on == "test" else "val acc"
+    heads = ["rank", *plan.vary, "params", on, "95% interval", "seeds", "front"]
+    rows = [_row(place, each, plan) for place, each in enumerate(report.ranked[:limit], start=1)]
+    return [heads, *rows], [True, *[True] * len(plan.vary), True, True, False, True, True]
+
+
+def _row(place: int, each: Ranked, plan: SweepPlan) -> list[str]:
+    values = [each.values.get(path, "") for path in plan.vary]
+    front = str(each.front) if each.front else ""
+    accuracy = f"{each.accuracy:.2%}"
+    seeds = str(len(each.accuracies))
+    return [str(place), *values, f"{each.parameters:,}", accuracy, _interval_words(each.interval), seeds, front]
+
+
+def _interval_words(interval: Interval | None) -> str:
+    return "-" if interval is None else f"{interval[0]:.2%} to {interval[1]:.2%}"
+
+
+# --- the effects ---
+
+
+def effects_table(report: SweepReport) -> tuple[list[list[str]], list[bool]]:
+    """A row for each effect, in points of accuracy."""
+    heads = ["setting", "value", "against", "effect", "95% interval", ""]
+    effects = report.effects.effects if report.effects else ()
+    return [heads, *map(_effect_row, effects)], [False, True, True, True, False, False]
+
+
+def _effect_row(effect: Effect) -> list[str]:
+    interval, note = "-", ""
+    if effect.interval is not None:
+        low, high = (100 * end for end in effect.interval)
+        interval = f"{low:+.2f} to {high:+.2f}"
+        note = "" if low <= 0 <= high else "better" if low > 0 else "worse"
+    return [effect.setting, effect.value, effect.against, f"{100 * effect.difference:+.2f}", interval, note]
+
+
+def effects_sentences(report: SweepReport) -> Iterator[str]:
+    """How the effects were found, and what they leave out."""
+    effects = report.effects
+    if effects is None:
+        if len(report.ranked) > 1:
+            yield "Effects cannot be told yet: too few configurations are done, or settings changed only together."
+        return
+    noise = {
+        "seeds": "the noise is that between seeds of one configuration",
+        "model": "with one run each, what the effects leave over counts as noise; --seeds 3 would measure it",
+        "": "noise cannot be measured, so there is no interval; train more seeds",
+    }[effects.noise]
+    yield f"Effects in points of accuracy, by least squares over all configurations; {noise}."
+    if effects.interaction is not None and effects.interaction < 0.05:
+        yield (
+            f"The settings do not act alone (lack of fit, p = {effects.interaction:.3f}): "
+            "an effect depends on the others; read the table of configurations."
+        )
+
+
+# --- the best ---
+
+
+def best_sentences(report: SweepReport) -> Iterator[str]:
+    """Which configuration is the best, whether that can be told, and what to do next."""
+    if not report.ranked:
+        yield "No run has ended yet."
+        return
+    best = report.ranked[0]
+    yield f"Best: {in_words(best.values)}, {best.accuracy:.2%} with {best.parameters:,} parameters."
+    if len(report.ranked) > 1:
+        yield _tie_words(report)
+    if report.sweep.plan.choose_on == "validation" and best.test_accuracy is not None:
+        count = len(best.runs)
+        mean = f", the mean of {count} seeds" if count > 1 else ""
+        yield f"Its test accuracy, looked at once, after choosing: {best.test_accuracy:.2%}{mean}."
+    yield from _next_words(report, best)
+
+
+def _tie_words(report: SweepReport) -> str:
+    others = len(report.ranked) - 1
+    if not report.is_tested:
+        return (
+            "CANNOT TELL whether it is better than the others: that takes two seeds or more of each configuration; "
+            "the same command with --seeds 3 adds them."
+        )
+    if not report.ties:
+        few = "the other" if others == 1 else f"each of the other {others}"
+        return f"It is better than {few} (Welch's t test, p by Holm below 0.05)."
+    second = report.ties[0]
+    return (
+        f"CANNOT TELL it from {len(report.ties)} of the other {others}, such as {in_words(second.values)} with "
+        f"{second.accuracy:.2%} (Welch's t test, p by Holm); take the smallest of them, or train more seeds."
+    )
+
+
+def _next_words(report: SweepReport, best: Ranked) -> Iterator[str]:
+    plan, run = report.sweep.plan, best.runs[0]
+    if plan.choose_on == "validation" and run.short_id:
+        seed = plan.seed_range.stop
+        yield (
+            "To report it, train it on all training images with new seeds: "
+            f"mnist-tui --batch {run.short_id} --set validation_images=0 --seed {seed} --seeds 5"
+        )
+
+
+def front_sentence(report: SweepReport) -> Iterator[str]:
+    """The configurations on the front of parameters and accuracy, where sizes differ."""
+    front = sorted((each for each in report.ranked if each.front), key=lambda each: each.parameters)
+    if len({each.parameters for each in report.ranked}) > 1:
+        parts = (f"{each.parameters:,} parameters {each.accuracy:.2%}" for each in front)
+        yield f"Front, on which none as small is better: {'; '.join(parts)}."
+
+
+def failed_lines(report: SweepReport) -> list[str]:
+    """A line for each point without a result."""
+    return [
+        f"{each.state}: {clean_line(in_words(each.values), 100)} s{each.seed}: {clean_line(each.reason, 200)}"
+        for each in report.failed
+    ]
+
+
+def sentences(report: SweepReport) -> list[str]:
+    """What the report says beside its tables."""
+    return [*best_sentences(report), *front_sentence(report)]
+
+
+# --- for programs ---
+
+ENTRY_KEYS = (
+    "rank",
+    "number",
+    "values",
+    "parameters",
+    "accuracy",
+    "low",
+    "high",
+    "accuracies",
+    "test_accuracy",
+    "front",
+)
+
+
+def entry_records(report: SweepReport) -> list[dict[str, Any]]:
+    """A record for each configuration, the best first."""
+    return [_entry(place, each) for place, each in enumerate(report.ranked, start=1)]
+
+
+def _entry(place: int, each: Ranked) -> dict[str, Any]:
+    low, high = each.interval or (None, None)
+    return {
+        "rank": place,
+        "number": each.number,
+        "values": dict(each.values),
+        "parameters": each.parameters,
+        "accuracy": each.accuracy,
+        "low": low,
+        "high": high,
+        "accuracies": list(each.accuracies),
+        "test_accuracy": each.test_accuracy,
+        "front": each.front,
+        "runs": [run.id for run in each.runs],
+    }
+
+
+def csv_records(report: SweepReport) -> tuple[list[dict[str, Any]], list[str]]:
+    """A record for each configuration with a column for each setting, and the columns."""
+    paths = list(report.sweep.plan.vary)
+    records = [{**entry["values"], **entry} for entry in entry_records(report)]
+    numbers = ["parameters", "accuracy", "low", "high", "test_accuracy", "front"]
+    return [{_column(key): value for key, value in record.items()} for record in records], [
+        "rank",
+        *map(_column, paths),
+        *numbers,
+    ]
+
+
+def _column(path: str) -> str:
+    """A setting as the name of a column: `as_csv` looks a key with dots up in objects."""
+    return path.replace(".", "_")
+
+
+def as_record(report: SweepReport) -> dict[str, Any]:
+    """The whole report."""
+    plan = report.sweep.plan
+    return {
+        "name": report.sweep.name,
+        "created": report.sweep.created,
+        "planned": report.planned,
+        "done": report.done,
+        "states": dict(report.states),
+        "choose_on": plan.choose_on,
+        "by": plan.by,
+        "varied": {path: str(domain) for path, domain in plan.domains.items()},
+        "configurations": entry_records(report),
+        "best": report.ranked[0].number if report.ranked else None,
+        "ties": [each.number for each in report.ties],
+        "is_tested": report.is_tested,
+        "effects": [_effect_record(effect) for effect in (report.effects.effects if report.effects else ())],
+        "noise": report.effects.noise if report.effects else None,
+        "interaction": report.effects.interaction if report.effects else None,
+        "failed": [
+            {"values": dict(each.values), "seed": each.seed, "state": each.state, "reason": each.reason}
+            for each in report.failed
+        ],
+    }
+
+
+def _effect_record(effect: Effect) -> dict[str, Any]:
+    low, high = effect.interval or (None, None)
+    return {
+        "setting": effect.setting,
+        "value": effect.value,
+        "against": effect.against,
+        "difference": effect.difference,
+        "low": low,
+        "high": high,
+    }
