@@ -47,11 +47,6 @@ class Points:
         return is_waiting and not self._sweep.is_stopped
 
     @property
-    def note(self) -> str:
-        """Why a search ended early; "" where it did not."""
-        return self._search.note if self._search else ""
-
-    @property
     def waiting(self) -> list[Point]:
         """Points that other processes hold."""
         return self._waiting

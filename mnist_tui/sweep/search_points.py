@@ -19,13 +19,9 @@ class SearchPoints:
 
     def __init__(self, results: Results, claims: Claims) -> None:
         check_installed()
-        assert results.sweep.plan.search is not None
         self._results, self._claims, self._plan = results, claims, results.sweep.plan
-        self._trials = results.sweep.plan.search.trials
-        self._numbers = list(range(self._trials))
+        self._numbers = list(range(self._plan.trials))
         """Configurations whose points were not returned yet."""
-        self.note = ""
-        """Why the search ends early; "" where it does not."""
 
     @property
     def may_come(self) -> bool:
@@ -44,9 +40,6 @@ class SearchPoints:
             values = known_values(number, self._results, self._claims) or self._choose_values(number)
             if values is not None:
                 return self._points_of(number, values)
-            if self.note:
-                self._numbers.clear()
-                break
         return ()
 
     def _points_of(self, number: int, values: Values) -> Sequence[Point]:
@@ -62,9 +55,6 @@ class SearchPoints:
         if claim is not None and (claim.values is not None or claim.state == "held"):
             return claim.values  # None while another process writes it.
         values = propose(self._plan, trials_of(self._results, self._claims), number)
-        if values is None:
-            self.note = f"the search ends after {number:,} of {self._trials:,} trials: there is no other configuration"
-            return None
         if self._claims.take(key, values):
             return values
         return known_values(number, self._results, self._claims)

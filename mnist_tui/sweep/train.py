@@ -60,6 +60,8 @@ def train_points(
     notices: list[Notice] = []
     load(options.dataset, options.data_dir, notices.append)
     yield from ((None, notice) for notice in notices)
+    if sweep.plan.search and sweep.plan.trials < sweep.plan.search.trials:
+        yield None, Notice(f"there are {sweep.plan.trials:,} configurations; the search ends when all were tried")
     results = Results(sweep)
     results.refresh()
     with closing(Claims(sweep.folder / "claims", sweep.plan.lease)) as claims, _stopped_by_file(sweep, control):
@@ -70,8 +72,6 @@ def train_points(
                 if message not in notices:
                     yield point, message
             trainer.close()
-            if points.note:
-                yield None, Notice(points.note)
         except MnistTuiError:
             trainer.close()
             raise

@@ -55,7 +55,7 @@ def trials_of(results: Results, claims: Claims) -> list[Trial]:
     """Every configuration that was proposed and whose values are known, by number."""
     plan = results.sweep.plan
     trials = []
-    for number in range(plan.search.trials if plan.search else 0):
+    for number in range(plan.trials):
         points = [Point(number, seed, {}) for seed in plan.seed_range]
         runs = {point.seed: run for point in points if (run := results.of(point.key))}
         if runs:

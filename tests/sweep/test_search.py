@@ -28,7 +28,6 @@ def search_through(plan: SweepPlan, count: int) -> list[Trial]:
     trials: list[Trial] = []
     for number in range(count):
         values = propose(plan, trials, number)
-        assert values is not None
         trials.append(ended(number, values, accuracy(values)))
     return trials
 
@@ -105,7 +104,6 @@ def test_divergence_keeps_proposals_away(state: str, least: int, most: int) -> N
     trials: list[Trial] = []
     for number in range(60):
         values = propose(plan, trials, number)
-        assert values is not None
         rate = float(values["optimizer.lr"])
         if rate <= 0.3:
             trials.append(ended(number, values, rate))
@@ -123,8 +121,6 @@ def test_running_trials_are_kept_away_from() -> None:
     plan = make_plan()
     trials = search_through(plan, 14)
     running = propose(plan, trials, 14)
-    assert running is not None
-
     assert propose(plan, [*trials, Trial(14, running, "running")], 14) != running
 
 
@@ -136,7 +132,6 @@ def test_two_objectives() -> None:
         trials: list[Trial] = []
         for number in range(40):
             values = propose(plan, trials, number)
-            assert values is not None
             trials.append(ended(number, values, 0.5, parameters=100 * int(values["width"])))
         return sum(int(trial.values["width"]) for trial in trials[20:]) / 20
 
@@ -153,7 +148,6 @@ def test_constraints_are_kept(where: tuple[str, ...], most: int) -> None:
     trials: list[Trial] = []
     for number in range(40):
         values = propose(plan, trials, number)
-        assert values is not None
         trials.append(ended(number, values, int(values["width"]) / 100))
     parameters = [plan.spec_of(Point(0, 0, trial.values)).parameters for trial in trials]
 
@@ -177,13 +171,22 @@ def test_impossible_values_are_said_before_anything_starts() -> None:
 
 @pytest.mark.parametrize("sampler", ["tpe", "random"])
 def test_finite_space_is_tried_whole_and_once(sampler: str) -> None:
-    """Of 3 x 4 configurations, 3 of them forbidden, each of the 9 others is proposed once; then there is none."""
+    """Of 3 x 4 configurations, 3 of them forbidden, each of the 9 others is proposed once; then that is said."""
     plan = make_plan({"dropout": ("0", "0.1", "0.2"), "width": "1..4"}, where=("parameters<27_000",), sampler=sampler)
     trials: list[Trial] = []
-    while (values := propose(plan, trials, len(trials))) is not None:
-        trials.append(ended(len(trials), values, 0.5))
+    for number in range(plan.trials):
+        trials.append(ended(number, propose(plan, trials, number), 0.5))
 
-    assert len({tuple(trial.values.values()) for trial in trials}) == len(trials) == 9
+    assert len({tuple(trial.values.values()) for trial in trials}) == len(trials) == plan.runs == 9
+    with pytest.raises(SweepError, match="no configuration keeps parameters<27_000"):
+        propose(plan, trials, 9)
+
+
+def test_number_of_trials() -> None:
+    """That which was asked for, unless there are fewer configurations; of ranges there are always enough."""
+    assert make_plan({"width": "1..4"}, trials=3).trials == 3
+    assert make_plan({"width": "1..4"}, trials=5).trials == 4
+    assert make_plan({"optimizer.lr": "0.1..0.2"}, trials=5_000).trials == 5_000
 
 
 def test_last_of_a_large_finite_space_is_found() -> None:
