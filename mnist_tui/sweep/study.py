@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 DIRECTIONS: Mapping[str, Literal["maximize", "minimize"]] = {"accuracy": "maximize", "parameters": "minimize"}
+STARTUP = 4, 10
+"""A quarter of the trials are random before the estimator is asked, but so many at least, and at most."""
 REDUCTION = 3
 """Successive halving lets the best third of the runs that reach a rung go on."""
 RUNGS = 3
@@ -79,7 +81,10 @@ def _rebuild(plan: SweepPlan, trials: Sequence[Trial], seed: int) -> "Study":
 def _sampler(search: Search, seed: int) -> "BaseSampler":
     from optuna.samplers import RandomSampler, TPESampler
 
-    return TPESampler(seed=seed) if search.sampler == "tpe" else RandomSampler(seed=seed)
+    if search.sampler != "tpe":
+        return RandomSampler(seed=seed)
+    fewest, most = STARTUP
+    return TPESampler(seed=seed, n_startup_trials=min(max(search.trials // 4, fewest), most))
 
 
 def _pruner(plan: SweepPlan) -> "BasePruner":

@@ -13,6 +13,7 @@ from mnist_tui.sweep.claims import Claims
 from mnist_tui.sweep.folder import load
 from mnist_tui.sweep.plan import Point, SweepPlan, Values
 from mnist_tui.sweep.plan import make_plan as plan_from
+from mnist_tui.sweep.report import make_report
 from mnist_tui.sweep.results import Results
 from mnist_tui.sweep.search import propose
 from mnist_tui.sweep.trials import DIVERGED_ACCURACY, Trial, trials_of
@@ -79,6 +80,13 @@ def test_text_that_was_trained_is_told() -> None:
 
     assert params == {"optimizer.lr": 0.0012345}
     assert propose(plan, [ended(0, {"optimizer.lr": "0.001234"}, 0.9)], 1)
+
+
+def test_search_without_runs_has_a_report(tmp_path: Path) -> None:
+    """Before the first run there is no effect of a range, and no error."""
+    report = make_report(start(tmp_path, make_plan()))
+
+    assert (report.planned, report.effects, report.ranked) == (20, None, ())
 
 
 # --- the sampler ---
