@@ -11,7 +11,7 @@ from mnist_tui.sweep.plan import Point, Values
 from mnist_tui.sweep.results import Results
 from mnist_tui.sweep.search import propose
 from mnist_tui.sweep.study import check_installed
-from mnist_tui.sweep.trials import first_point, known_values, trials_of
+from mnist_tui.sweep.trials import first_key, known_values, trials_of
 
 
 class SearchPoints:
@@ -50,7 +50,7 @@ class SearchPoints:
         """Proposes values and claims them, or takes those of a faster process; None where they are not known yet."""
         self._results.refresh()
         self._claims.refresh()
-        key = first_point(self._plan, number, {}).key
+        key = first_key(self._plan, number)
         claim = self._claims.newest(key)
         if claim is not None and (claim.values is not None or claim.state == "held"):
             return claim.values  # None while another process writes it.

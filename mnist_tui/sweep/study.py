@@ -6,7 +6,9 @@ NeurIPS 24 (2011) 2546 (`optuna.samplers.TPESampler`). Pruning: Golovin et al., 
 (`SuccessiveHalvingPruner`). Only here is optuna used; it is loaded by what is called.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from importlib.util import find_spec
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Literal
@@ -148,6 +150,7 @@ def _rungs_done(plan: SweepPlan, by_epoch: Mapping[int, float], until: int | Non
     return {f"completed_rung_{index}": by_epoch[rung] for index, rung in enumerate(done)}
 
 
+@cache
 def _distribution(domain: Domain) -> "BaseDistribution":
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
@@ -178,5 +181,7 @@ def _as_param(domain: Domain, text: str) -> str | float:
         if text not in domain.texts:
             raise ValueError(text)
         return text
-    value = min(max(float(text), domain.low), domain.high)  # Rounding to four digits may lead out of the range.
+    if not math.isfinite(number := float(text)):
+        raise ValueError(text)
+    value = min(max(number, domain.low), domain.high)  # Rounding to four digits may lead out of the range.
     return round(value) if domain.is_whole else value

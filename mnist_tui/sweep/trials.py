@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Literal
 
+from mnist_tui.runs.spec_text import finite_number
 from mnist_tui.sweep.claims import Claims
 from mnist_tui.sweep.plan import Point, SweepPlan, Values
 from mnist_tui.sweep.results import PointRun, Results, accuracy_by_epoch, accuracy_of
@@ -36,9 +37,9 @@ class Trial:
     """Whether a run of it did."""
 
 
-def first_point(plan: SweepPlan, number: int, values: Values) -> Point:
-    """The point of a configuration whose claim tells the values."""
-    return Point(number, plan.seed_range[0], values)
+def first_key(plan: SweepPlan, number: int) -> str:
+    """The key of a configuration's first point, whose claim tells the values."""
+    return Point(number, plan.seed_range[0], {}).key
 
 
 def known_values(number: int, results: Results, claims: Claims) -> Values | None:
@@ -47,7 +48,7 @@ def known_values(number: int, results: Results, claims: Claims) -> Values | None
     for seed in plan.seed_range:
         if run := results.of(Point(number, seed, {}).key):
             return run.point.values
-    claim = claims.newest(first_point(plan, number, {}).key)
+    claim = claims.newest(first_key(plan, number))
     return None if claim is None else claim.values
 
 
@@ -61,7 +62,7 @@ def trials_of(results: Results, claims: Claims) -> list[Trial]:
         if runs:
             trials.append(_trial(plan, number, runs))
         elif values := known_values(number, results, claims):
-            claim = claims.newest(points[0].key)
+            claim = claims.newest(first_key(plan, number))
             trials.append(Trial(number, values, "failed" if claim and claim.error else "running"))
     return trials
 
@@ -87,4 +88,4 @@ def _accuracy(run: PointRun, plan: SweepPlan) -> float | None:
     """What a run counts with; None for one that ended by an error."""
     if run.state == "diverged":
         return DIVERGED_ACCURACY
-    return accuracy_of(run.run, plan) if run.state == "completed" else None
+    return finite_number(accuracy_of(run.run, plan)) if run.state == "completed" else None

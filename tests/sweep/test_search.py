@@ -69,7 +69,9 @@ def test_damaged_runs_are_left_out() -> None:
     """Values that are none of the plan's do not end the search."""
     plan = make_plan()
     trials = search_through(plan, 12)
-    for values in ({"width": "3"}, {**trials[0].values, "width": "many"}, {**trials[0].values, "dropout": "0.7"}):
+    good = trials[0].values
+    bad = [{**good, "width": "many"}, {**good, "dropout": "0.7"}, {**good, "optimizer.lr": "nan"}, {"width": "3"}]
+    for values in bad:
         assert propose(plan, [*trials, ended(12, values, 0.99)], 13) == propose(plan, trials, 13)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from helpers.lab_terminal import PRESET
 
-TRIALS, KILLS = 8, 4
+TRIALS, KILLS = 6, 3
 TRAIN = """
 from pathlib import Path
 from mnist_tui.runs.control import Control
@@ -43,7 +43,7 @@ def begin(folder: Path) -> "subprocess.Popen[bytes]":
 
 @pytest.mark.slow
 def test_kills_lose_no_trial(tmp_path: Path) -> None:
-    """After four kills the folders hold each trial once, with the values of its claim; both processes end well."""
+    """After three kills the folders hold each trial once, with the values of its claim; both processes end well."""
     (tmp_path / "small.toml").write_text(PRESET.format(epochs=9))
     (tmp_path / "train.py").write_text(TRAIN % TRIALS)
     chance = random.Random(0)
