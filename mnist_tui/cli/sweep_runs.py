@@ -62,7 +62,7 @@ def _plan_record(plan: SweepPlan, cost: Cost, jobs: int, points: list[Point]) ->
 def cost_words(plan: SweepPlan, cost: Cost, jobs: int) -> str:
     """`9 configurations with 3 seeds: 27 runs, about 14 min with 2 at a time, about 22 MB`."""
     if plan.search:
-        what = f"{plan.search.trials} configurations proposed by {plan.search.sampler}"
+        what = f"{plan.trials} configurations proposed by {plan.search.sampler}"
     else:
         what = f"{len(plan.configurations)} configurations ({plan.design})"
     seeds = f" with {plan.seeds} seeds" if plan.seeds > 1 else ""

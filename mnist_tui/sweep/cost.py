@@ -40,7 +40,7 @@ def _sample(plan: SweepPlan) -> Sequence[Values]:
     if plan.search is None:
         return plan.configurations
     drawn = configurations("random", plan.domains, SAMPLED, MAX_POINTS)
-    return list(islice(filter(plan.is_allowed, drawn), SAMPLED)) or drawn[:1]
+    return list(islice(filter(plan.is_candidate, drawn), SAMPLED)) or drawn[:1]
 
 
 def _seconds(specs: Sequence[RunSpec], options: Options, is_digits: bool) -> list[float]:

@@ -65,7 +65,7 @@ def find_effects(domains: Mapping[str, Domain], results: Sequence[tuple[Values, 
 
     results = [(values, accuracies) for values, accuracies in results if accuracies]
     columns = [column for path, domain in domains.items() for column in _columns(path, domain, results)]
-    if not columns:
+    if not columns or not results:
         return None
     counts = np.array([len(accuracies) for _, accuracies in results], dtype=float)
     means = np.array([fmean(accuracies) for _, accuracies in results])

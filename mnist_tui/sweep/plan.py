@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
@@ -18,6 +19,7 @@ from mnist_tui.spec.validation_errors import first_error
 from mnist_tui.sweep.constraints import Constraint, broken, parse_constraint
 from mnist_tui.sweep.designs import configurations
 from mnist_tui.sweep.domains import Choices, Domain, parse_domain
+from mnist_tui.sweep.space import every, size
 
 MAX_POINTS = 10_000
 VALIDATION_IMAGES = 10_000
@@ -50,10 +52,20 @@ class Search(Frozen):
     objectives: tuple[Literal["accuracy", "parameters"], ...] = ("accuracy",)
     """Accuracy, up; and parameters, down."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _imply_pruning(cls, data: Any) -> Any:
+        """The sampler `halving` is random search with runs stopped early by successive halving."""
+        if isinstance(data, Mapping) and data.get("sampler") == "halving" and data.get("prune") in (None, "none"):
+            return {**data, "prune": "halving"}
+        return data
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.objectives not in (("accuracy",), ("accuracy", "parameters")):
             raise SweepError("objective: must be accuracy or accuracy,parameters")
+        if self.sampler == "halving" and self.prune != "halving":
+            raise SweepError(f"prune: sampler halving prunes by halving, not {self.prune}; leave prune out")
         if self.prune != "none" and len(self.objectives) > 1:
             raise SweepError("prune: with two objectives no run is behind another, so none is stopped early")
         return self
@@ -151,7 +163,29 @@ class SweepPlan(Frozen):
     @property
     def runs(self) -> int:
         """How many runs there are in all."""
-        return self.seeds * (self.search.trials if self.search else len(self.configurations))
+        return self.seeds * (self.trials if self.search else len(self.configurations))
+
+    # --- of a search ---
+
+    @cached_property
+    def trials(self) -> int:
+        """How many configurations a search tries: fewer than it was asked for, where there are no more."""
+        asked = self.search.trials if self.search else 0
+        return sum(1 for _ in islice(filter(self.is_candidate, every(self.domains)), asked)) if self.is_small else asked
+
+    @property
+    def is_small(self) -> bool:
+        """Whether all configurations of a search can be looked at."""
+        return size(self.domains) <= MAX_POINTS
+
+    def is_candidate(self, values: Values) -> bool:
+        """Whether a search may propose a configuration; not all values of ranges need fit together."""
+        try:
+            return self.is_allowed(values)
+        except SweepError:
+            return False
+
+    # --- points ---
 
     def all_points(self) -> Iterator[Point]:
         """Every point: first each configuration with the first seed, so that an early look sees all of them."""
