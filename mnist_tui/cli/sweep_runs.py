@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from mnist_tui.cli.formats import event_record, json_text, record
@@ -18,7 +19,7 @@ from mnist_tui.sweep.plan import Point, SweepPlan, in_words
 from mnist_tui.sweep.pool import Message, Pool
 from mnist_tui.sweep.report import make_report
 from mnist_tui.sweep.report_text import chosen_words
-from mnist_tui.sweep.results import Results
+from mnist_tui.sweep.results import PRUNED_FILE, Results
 from mnist_tui.sweep.train import train_points
 from mnist_tui.table import aligned
 from mnist_tui.text import duration
@@ -132,13 +133,16 @@ class _Lines:
         if isinstance(message, Notice):
             self._output.notice(replace(message, text=f"{label}: {message.text}"))
         elif isinstance(message, RunEnded):
-            self._show_end(label, message)
+            self._show_end(point, label, message)
         if started := self._started.get(point.key):
             self._table.show(point.key, label, started.epochs, message)
 
-    def _show_end(self, label: str, ended: RunEnded) -> None:
+    def _show_end(self, point: Point, label: str, ended: RunEnded) -> None:
+        started = self._started.get(point.key)
+        is_pruned = started is not None and (Path(started.folder) / PRUNED_FILE).is_file()
+        outcome = "pruned" if ended.outcome == "stopped" and is_pruned else ended.outcome
         if not self._output.as_json:
-            self._output.data(f"{label}: {ended.outcome}{self._accuracy(ended)}, {duration(ended.seconds)}")
+            self._output.data(f"{label}: {outcome}{self._accuracy(ended)}, {duration(ended.seconds)}")
         if ended.outcome in ("diverged", "failed"):
             self._output.talk(f"{label}: {ended.outcome}: {ended.message}", always=True)
 

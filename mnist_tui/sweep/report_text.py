@@ -88,7 +88,9 @@ def effects_sentences(report: SweepReport) -> Iterator[str]:
     """How the effects were found, and what they leave out."""
     effects = report.effects
     if effects is None:
-        if len(report.ranked) > 1:
+        if report.sweep.plan.search:
+            yield "A search tries what promises much, so it tells no effects of settings; a sweep with a design does."
+        elif len(report.ranked) > 1:
             yield "Effects cannot be told yet: too few configurations are done, or settings changed only together."
         return
     noise = {
