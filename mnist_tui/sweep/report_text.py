@@ -128,9 +128,11 @@ def best_sentences(report: SweepReport) -> Iterator[str]:
 def _tie_words(report: SweepReport) -> str:
     others = len(report.ranked) - 1
     if not report.is_tested:
+        search = report.sweep.plan.search
+        more = "train the first ones with several" if search and search.prune != "none" else "--seeds 3 adds them"
         return (
             "CANNOT TELL whether it is better than the others: that takes two seeds or more of each configuration; "
-            "the same command with --seeds 3 adds them."
+            f"{more}."
         )
     if not report.ties:
         few = "the other" if others == 1 else f"each of the other {others}"
