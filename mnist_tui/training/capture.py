@@ -1,4 +1,4 @@
-"""A function of tensors that CUDA captures once as a graph and then replays, so that its kernels start without Python."""
+"""A function of tensors that CUDA captures as a graph and then replays, so that its kernels start without Python."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any

@@ -10,10 +10,10 @@ from mnist_tui.spec.recipe import TRAIN_IMAGES
 from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.training import environment
+from mnist_tui.training.capture import WARM_UP_CALLS
 from mnist_tui.training.data import Images
 from mnist_tui.training.evaluation import evaluate
 from mnist_tui.training.state import Splits, Training
-from mnist_tui.training.capture import WARM_UP_CALLS
 
 STEPS = 20
 TEST_IMAGES = 10_000

@@ -138,7 +138,7 @@ class Training:
         self.step.begin(self.steps_done)
 
     def draw_epoch(self) -> tuple[Tensor, Tensor]:
-        """Order int64 (N,) and augmentation parameters (N, K) of the current epoch; after a resume they are the same."""
+        """Order int64 (N,) and augmentation parameters (N, K) of the current epoch; the same after a resume."""
         self.generator.set_state(self.epoch_start)
         count = len(self.splits.train)
         order = torch.randperm(count, generator=self.generator)
