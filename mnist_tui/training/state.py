@@ -144,7 +144,7 @@ class Training:
         order = torch.randperm(count, generator=self.generator)
         params = torch.zeros(count, 0)
         if self.augmentation is not None:
-            params = self.augmentation.sample_params(count, self.generator)
+            params = self.augmentation.sample_params(count, self.generator, self.step.device)
         return order, params
 
     def totals(self) -> EpochTotals:

@@ -46,9 +46,9 @@ class TrainStep:
         """The number of correct predictions, for every step of the epoch; int64 (S,)."""
         self.gradient_norms = torch.zeros(steps_per_epoch, device=device)
         """The gradient's 2-norm before clipping, for every step of the epoch; float32 (S,), NaN where not measured."""
-        self.found_nonfinite = torch.zeros((), device=device)
+        self.found_nonfinite = torch.zeros((), dtype=torch.float32, device=device)
         """1 once a loss or a gradient was not finite; a scalar, since fused Adam subtracts it from its step counts."""
-        self._one = torch.ones(1, device=device)
+        self._one = torch.ones(1, dtype=torch.float32, device=device)
         self._index = torch.zeros(1, dtype=torch.int64, device=device)
         self._captured = Captured(self._step, device)
         # BatchNorm(momentum=None) reads its batch count on the host, which a capture forbids.

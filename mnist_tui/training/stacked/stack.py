@@ -6,11 +6,12 @@ elementwise optimizer updates each seed's vector on its own, and the rate is the
 """
 
 from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
 from mnist_tui.runs.events import EpochEnded, LearningRateChanged
-from mnist_tui.training import build
+from mnist_tui.training import build, environment
 from mnist_tui.training.batches import Batches
 from mnist_tui.training.data import Images
 from mnist_tui.training.stacked.layers import Stacking
@@ -37,9 +38,12 @@ class Stack:
     def begin_epoch(self) -> None:
         """Draws order and augmentation of each training from its own generator."""
         if len(self._stacked) > len(self.trainings):
+            self.close()
             self._stack_weights()
-        orders, params = zip(*(training.draw_epoch() for training in self.trainings), strict=True)
-        orders = [order + first for order, first in zip(orders, self._first_images, strict=True)]
+        with ThreadPoolExecutor(environment.cores(), "draws") as pool:
+            draws = list(pool.map(Training.draw_epoch, self.trainings))
+        orders = [order + first for (order, _), first in zip(draws, self._first_images, strict=True)]
+        params = [of_seed for _, of_seed in draws]
         # The first image of every seed, then the second of every seed: a batch has S times as many images.
         self._batches.begin(torch.stack(orders, dim=1).flatten(), torch.stack(params, dim=1).flatten(0, 1), 0)
         for training in self.trainings:
@@ -89,8 +93,6 @@ class Stack:
         steps = [training.step for training in self.trainings]
         self._step = StackedStep(settings, network, weights, build.loss(first.spec), self._optimizer, steps, generators)
         images, self._first_images = _join([training.splits.train for training in self.trainings])
-        if hasattr(self, "_batches"):
-            self._batches.close()
         batch_size = settings.batch_size * len(self.trainings)
         self._batches = Batches(images, batch_size, settings.normalize, first.augmentation)
 

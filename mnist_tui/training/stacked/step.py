@@ -30,7 +30,7 @@ class StackedStep:
         self.network = network
         self.weights = weights
         self.loss = loss
-        self.loss.reduction = "none"  # The mean is taken for each network.
+        self.loss.reduction = "none"  # type: ignore[assignment]  # nn.Module is untyped; each network has its mean
         self.optimizer = optimizer
         self.device = steps[0].device
         self.count = len(steps)
