@@ -9,8 +9,8 @@ from typing import Literal
 from mnist_tui.runs.control import POLL_SECONDS, Control
 from mnist_tui.runs.events import EpochEnded, Event, Outcome, Paused, Progress, RunEnded, Unpaused, best_of
 from mnist_tui.runs.verdict import after_training
-from mnist_tui.training.evaluation import Evaluation, EvaluationStopped, evaluate
-from mnist_tui.training.group import Group, Single
+from mnist_tui.training.evaluation import EvaluationStopped
+from mnist_tui.training.group import Evaluations, Group, Single
 from mnist_tui.training.state import Training
 
 PROGRESS_SECONDS = 0.1
@@ -90,21 +90,27 @@ def _train_epoch(group: Group, control: Control, clock: "_Clock") -> Iterator[Mo
 
 def _finish_epoch(group: Group, control: Control, clock: "_Clock") -> Iterator[Moment]:
     """Evaluates the epoch whose steps have been taken, and moves on to the next."""
+    if not group.trainings:
+        return
+    began = clock.seconds
     try:
-        evaluated = {training: _evaluate_epoch(training, control) for training in group.trainings}
+        evaluations = group.evaluate(control)
     except EvaluationStopped:
         message = f"stopped in epoch {group.trainings[0].epoch} before it was evaluated"
         yield _end(group, "stopped", dict.fromkeys(group.trainings, message), clock)
         return
-    nonfinite = [training for training, (row, _) in evaluated.items() if not _has_finite_losses(row)]
+    evaluated = dict(zip(group.trainings, evaluations, strict=True))
+    seconds = clock.seconds - began
+    rows = {training: _epoch_row(training, each, seconds) for training, each in evaluated.items()}
+    nonfinite = [training for training, row in rows.items() if not math.isfinite(row.test_loss + (row.val_loss or 0))]
     if nonfinite:
         message = f"the loss is no longer finite after epoch {nonfinite[0].epoch}; {ADVICE}"
         yield _end(group, "diverged", dict.fromkeys(nonfinite, message), clock)
     for training in group.trainings:
-        training.end_epoch(*evaluated[training])
+        training.end_epoch(rows[training], evaluated[training].test)
     if group.trainings:
         group.step_scheduler(group.trainings[0].rows[-1])
-        yield [(training, training.rows[-1]) for training in group.trainings]
+        yield [(training, rows[training]) for training in group.trainings]
 
 
 class _Clock:
@@ -174,17 +180,10 @@ def _apply_requested_rate(group: Group, control: Control) -> Iterator[Moment]:
         yield [(training, changed) for training in group.trainings]
 
 
-def _evaluate_epoch(training: Training, control: Control) -> tuple[EpochEnded, Evaluation]:
-    """The row of the epoch that was just trained, and its evaluation on the test images.
-
-    Raises `EvaluationStopped`.
-    """
-    started = time.perf_counter()
-    settings, splits, totals = training.spec.train, training.splits, training.totals()
-    model, batch_size, normalization = training.forward_model, settings.eval_batch_size, settings.normalize
-    test = evaluate(model, splits.test, batch_size, normalization, control)
-    val = splits.val and evaluate(model, splits.val, batch_size, normalization, control)
-    row = EpochEnded(
+def _epoch_row(training: Training, evaluations: Evaluations, evaluation_seconds: float) -> EpochEnded:
+    """The row of the epoch that was just trained and evaluated."""
+    splits, totals, test, val = training.splits, training.totals(), evaluations.test, evaluations.val
+    return EpochEnded(
         epoch=training.epoch,
         train_loss=totals.loss / len(splits.train),
         train_accuracy=totals.correct / len(splits.train),
@@ -193,17 +192,12 @@ def _evaluate_epoch(training: Training, control: Control) -> tuple[EpochEnded, E
         test_loss=test.loss,
         test_accuracy=test.accuracy,
         learning_rate=training.last_rate,
-        seconds=training.seconds + time.perf_counter() - started,
+        seconds=training.seconds + evaluation_seconds,
         images_per_second=len(splits.train) / max(training.seconds, 1e-9),
         steered=bool(training.rate_changes),
         gradient_norm=totals.gradient_norm,
         weight_norm=training.weight_norm(),
     )
-    return row, test
-
-
-def _has_finite_losses(row: EpochEnded) -> bool:
-    return math.isfinite(row.test_loss + (row.val_loss or 0))
 
 
 def _completion_reason(training: Training) -> str | None:

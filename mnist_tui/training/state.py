@@ -144,7 +144,8 @@ class Training:
         order = torch.randperm(count, generator=self.generator)
         params = torch.zeros(count, 0)
         if self.augmentation is not None:
-            params = self.augmentation.sample_params(count, self.generator, self.step.device)
+            device = self.step.device if self.step.device.type == "cuda" else None  # MPS has no float64.
+            params = self.augmentation.sample_params(count, self.generator, device)
         return order, params
 
     def totals(self) -> EpochTotals:

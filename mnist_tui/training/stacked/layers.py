@@ -119,6 +119,24 @@ def _flattens_all(flatten: nn.Flatten) -> bool:
     return flatten.start_dim == 1 and flatten.end_dim == -1
 
 
+class StackedNetwork(nn.Module):
+    """S networks of the same layers: images (N, S, 28, 28), one for each network, to logits (N, S, 10)."""
+
+    def __init__(
+        self, models: Sequence[nn.Module], weights: StackedWeights, generators: Sequence[torch.Generator]
+    ) -> None:
+        super().__init__()
+        self.layers = Stacking(weights, generators).stack(models)
+        self.weights = weights
+        self.count = len(models)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The logits, with the weights that `weights` has gathered last."""
+        images = images.contiguous(memory_format=self.weights.memory_format)
+        logits: Tensor = self.layers(images)  # (N, S * 10)
+        return logits.view(len(images), self.count, -1)
+
+
 class StackedDropout(nn.Module):
     """Dropout whose mask for each of S networks is drawn as PyTorch's own would be, from that network's generator."""
 
@@ -131,8 +149,10 @@ class StackedDropout(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Features (N, S * C, ...) to features of the same shape."""
-        if self.p in (0, 1):
-            return features * (1 - self.p)
+        if not self.training or self.p == 0:
+            return features
+        if self.p == 1:
+            return features * 0
         keep = 1 - self.p
         masks = [self._empty_mask(features).bernoulli_(keep, generator=each) for each in self.generators]
         return features * torch.cat(masks, dim=1).div_(keep)

@@ -10,11 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
+from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import EpochEnded, LearningRateChanged
 from mnist_tui.training import build, environment
 from mnist_tui.training.batches import Batches
 from mnist_tui.training.data import Images
-from mnist_tui.training.stacked.layers import Stacking
+from mnist_tui.training.evaluation import Evaluation
+from mnist_tui.training.group import Evaluations, evaluate_training
+from mnist_tui.training.stacked.evaluation import evaluate
+from mnist_tui.training.stacked.layers import StackedNetwork
 from mnist_tui.training.stacked.step import StackedStep
 from mnist_tui.training.stacked.weights import StackedWeights
 from mnist_tui.training.state import Training
@@ -29,6 +33,8 @@ class Stack:
         device = first.step.device
         # Grouped convolutions on the CPU take 0.6 of the time in channels_last.
         self.memory_format = memory_format or (torch.channels_last if device.type == "cpu" else torch.contiguous_format)
+        self.evaluates_together = device.type != "cpu"
+        """Whether all networks are evaluated at once; on the CPU one by one on its fused layers is faster."""
         self._optimizer = build.optimizer(first.spec, [training.vector for training in self.trainings])
         self._scheduler = build.scheduler(first.spec, self._optimizer, len(first.splits.train))
         for training in self.trainings:
@@ -54,6 +60,19 @@ class Stack:
         """Takes the next step; the trainings whose loss or a gradient was not finite."""
         nonfinite = [self._stacked[index] for index in self._step(*self._batches.take())]
         return [training for training in nonfinite if training in self.trainings]
+
+    def evaluate(self, control: Control) -> list[Evaluations]:
+        """Evaluates every training; raises `EvaluationStopped`."""
+        if not self.evaluates_together or len(self._stacked) > len(self.trainings):
+            return [evaluate_training(training, control) for training in self.trainings]
+        test = self._evaluate([training.splits.test for training in self.trainings], control)
+        val_images = [training.splits.val for training in self.trainings if training.splits.val]
+        val = self._evaluate(val_images, control) if val_images else [None] * len(test)
+        return [Evaluations(*each) for each in zip(test, val, strict=True)]
+
+    def _evaluate(self, images: Sequence[Images], control: Control) -> list[Evaluation]:
+        settings = self.trainings[0].spec.train
+        return evaluate(self._network, images, settings.eval_batch_size, settings.normalize, control)
 
     def step_scheduler(self, row: EpochEnded | None) -> None:
         """Steps the scheduler where it is due: after a batch (`row` is None) or after an epoch."""
@@ -89,9 +108,9 @@ class Stack:
         self._optimizer.param_groups[0]["params"] = [training.vector for training in self.trainings]
         weights = StackedWeights(self.trainings, self.memory_format)
         generators = [training.generators[device.type] for training in self.trainings]
-        network = Stacking(weights, generators).stack([training.model for training in self.trainings])
+        self._network = StackedNetwork([training.model for training in self.trainings], weights, generators)
         steps = [training.step for training in self.trainings]
-        self._step = StackedStep(settings, network, weights, build.loss(first.spec), self._optimizer, steps, generators)
+        self._step = StackedStep(settings, self._network, build.loss(first.spec), self._optimizer, steps, generators)
         images, self._first_images = _join([training.splits.train for training in self.trainings])
         batch_size = settings.batch_size * len(self.trainings)
         self._batches = Batches(images, batch_size, settings.normalize, first.augmentation)

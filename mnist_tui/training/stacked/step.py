@@ -6,7 +6,7 @@ from torch.optim import Optimizer
 
 from mnist_tui.spec.recipe import TrainSpec
 from mnist_tui.training.capture import Captured
-from mnist_tui.training.stacked.weights import StackedWeights
+from mnist_tui.training.stacked.layers import StackedNetwork
 from mnist_tui.training.step import TrainStep
 
 NORM_EPSILON = 1e-6
@@ -19,8 +19,7 @@ class StackedStep:
     def __init__(
         self,
         settings: TrainSpec,
-        network: nn.Module,
-        weights: StackedWeights,
+        network: StackedNetwork,
         loss: nn.Module,
         optimizer: Optimizer,
         steps: list[TrainStep],
@@ -28,7 +27,7 @@ class StackedStep:
     ) -> None:
         self.settings = settings
         self.network = network
-        self.weights = weights
+        self.weights = network.weights
         self.loss = loss
         self.loss.reduction = "none"  # type: ignore[assignment]  # nn.Module is untyped; each network has its mean
         self.optimizer = optimizer
@@ -69,8 +68,8 @@ class StackedStep:
         self.weights.gather()
         is_bfloat16 = self.settings.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=is_bfloat16, cache_enabled=False):
-            logits = self.network(images)  # (N, S * 10)
-        logits = logits.float().view(len(labels), -1)  # (N * S, 10)
+            logits = self.network(images)  # (N, S, 10)
+        logits = logits.float().flatten(0, 1)  # (N * S, 10)
         losses = self.loss(logits, labels).view(-1, self.count).mean(0)  # (S,)
         losses.sum().backward()
         self.weights.gather_gradients()

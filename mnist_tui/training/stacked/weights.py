@@ -19,6 +19,8 @@ class StackedWeights:
 
     def __init__(self, trainings: Sequence[Training], memory_format: torch.memory_format) -> None:
         first = trainings[0]
+        self.memory_format = memory_format
+        """That of the stacked weights of convolutions, and of images."""
         self.rows = torch.stack([training.vector.detach() for training in trainings])
         """All weights (S, P)."""
         self.gradients = torch.zeros_like(self.rows)
