@@ -105,10 +105,11 @@ class Stack:
         first, settings = self.trainings[0], self.trainings[0].spec.train
         device = first.step.device
         self._stacked = list(self.trainings)
-        self._optimizer.param_groups[0]["params"] = [training.vector for training in self.trainings]
-        weights = StackedWeights(self.trainings, self.memory_format)
+        models, vectors = zip(*((training.model, training.vector) for training in self.trainings), strict=True)
+        self._optimizer.param_groups[0]["params"] = list(vectors)
+        weights = StackedWeights(models, vectors, self.memory_format)
         generators = [training.generators[device.type] for training in self.trainings]
-        self._network = StackedNetwork([training.model for training in self.trainings], weights, generators)
+        self._network = StackedNetwork(models, weights, generators)
         steps = [training.step for training in self.trainings]
         self._step = StackedStep(settings, self._network, build.loss(first.spec), self._optimizer, steps, generators)
         images, self._first_images = _join([training.splits.train for training in self.trainings])

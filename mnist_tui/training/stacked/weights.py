@@ -11,24 +11,24 @@ import torch
 from torch import Tensor, nn
 
 from mnist_tui.training.flat_parameters import parameter_views
-from mnist_tui.training.state import Training
 
 
 class StackedWeights:
-    """The weights (S, P) of S trainings; each training's own vector and weights become views of its row."""
+    """The weights (S, P) of S networks; each network's own weights and their vector become views of its row."""
 
-    def __init__(self, trainings: Sequence[Training], memory_format: torch.memory_format) -> None:
-        first = trainings[0]
+    def __init__(
+        self, models: Sequence[nn.Module], vectors: Sequence[nn.Parameter], memory_format: torch.memory_format
+    ) -> None:
         self.memory_format = memory_format
         """That of the stacked weights of convolutions, and of images."""
-        self.rows = torch.stack([training.vector.detach() for training in trainings])
+        self.rows = torch.stack([vector.detach() for vector in vectors])
         """All weights (S, P)."""
         self.gradients = torch.zeros_like(self.rows)
         """Their gradients (S, P)."""
-        for training, row, gradient in zip(trainings, self.rows, self.gradients, strict=True):
-            _move(training, row, gradient)
+        for model, vector, row, gradient in zip(models, vectors, self.rows, self.gradients, strict=True):
+            _move(model, vector, row, gradient)
         places = torch.arange(self.rows.numel(), device=self.rows.device).view_as(self.rows)
-        weights = list(first.model.parameters())
+        weights = list(models[0].parameters())
         views = zip(*(parameter_views(row, weights) for row in places), strict=True)
         # The number of each value among the rows, in the shape and memory layout of the stacked weight.
         self._templates = [_concatenate(values, memory_format) for values in views]
@@ -63,10 +63,10 @@ class StackedWeights:
         return parameters
 
 
-def _move(training: Training, row: Tensor, gradient: Tensor) -> None:
-    """Moves the weights of a training (P,), equal to `row`, and their gradients into these tensors."""
-    weights = list(training.model.parameters())
-    training.vector.data, training.vector.grad = row, gradient
+def _move(model: nn.Module, vector: nn.Parameter, row: Tensor, gradient: Tensor) -> None:
+    """Moves the weights of a network, which are views of `vector` (P,), and their gradients into these tensors (P,)."""
+    weights = list(model.parameters())
+    vector.data, vector.grad = row, gradient
     views = zip(weights, parameter_views(row, weights), parameter_views(gradient, weights), strict=True)
     for weight, value, gradient_value in views:
         weight.data, weight.grad = value, gradient_value
