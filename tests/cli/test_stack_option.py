@@ -11,7 +11,7 @@ from helpers.command import Command
 
 from mnist_tui.cli import batch
 from mnist_tui.runs.control import Control
-from mnist_tui.training import environment
+from mnist_tui.training import environment, session
 
 LAYERS = "Conv2d(4, 3, stride=2)\nReLU()\nMaxPool2d(4)\nFlatten()\n{last}Linear(10)\n"
 TRAIN = ("--dataset", "digits", "--device", "cpu", "--epochs", "1", "-q", "--batch")
@@ -110,7 +110,7 @@ def test_the_default_depends_on_the_device(
         mock.patch.object(environment, "resolve_device", return_value=torch.device(device)),
         mock.patch.object(batch, "_batch_in_stacks", return_value=0) as in_stacks,
         mock.patch.object(batch, "_batch_in_processes", return_value=0),
-        mock.patch.object(batch.session, "run", return_value=iter(())),
+        mock.patch.object(session, "run", return_value=iter(())),
     ):
         command("--dataset", "digits", "--batch", "fits.toml", *arguments)
 

@@ -54,11 +54,11 @@ class Stack:
         self._batches.begin(torch.stack(orders, dim=1).flatten(), torch.stack(params, dim=1).flatten(0, 1), 0)
         for training in self.trainings:
             training.step.begin(0)
-        self._step.begin()
+        self.step.begin()
 
     def take_step(self) -> list[Training]:
         """Takes the next step; the trainings whose loss or a gradient was not finite."""
-        nonfinite = [self._stacked[index] for index in self._step(*self._batches.take())]
+        nonfinite = [self._stacked[index] for index in self.step(*self._batches.take())]
         return [training for training in nonfinite if training in self.trainings]
 
     def evaluate(self, control: Control) -> list[Evaluations]:
@@ -111,7 +111,7 @@ class Stack:
         generators = [training.generators[device.type] for training in self.trainings]
         self._network = StackedNetwork(models, weights, generators)
         steps = [training.step for training in self.trainings]
-        self._step = StackedStep(settings, self._network, build.loss(first.spec), self._optimizer, steps, generators)
+        self.step = StackedStep(settings, self._network, build.loss(first.spec), self._optimizer, steps, generators)
         images, self._first_images = _join([training.splits.train for training in self.trainings])
         batch_size = settings.batch_size * len(self.trainings)
         self._batches = Batches(images, batch_size, settings.normalize, first.augmentation)
