@@ -2,7 +2,7 @@
 
 Images are (N, S * C, H, W), flat features (N, S * C). Convolutions become grouped ones, norms and pools have more
 channels, and activations stay what they are; a layer that mixes channels in another way is applied by `torch.func.vmap`
-to each network's channels. Grouped convolutions take 0.4 of the time of vmap over the whole network
+to each network's channels. Grouped convolutions take half the time of vmap over the whole network
 (benchmarks/README.md).
 """
 

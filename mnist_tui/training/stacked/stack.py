@@ -72,7 +72,7 @@ class Stack:
 
     def _evaluate(self, images: Sequence[Images], control: Control) -> list[Evaluation]:
         settings = self.trainings[0].spec.train
-        return evaluate(self._network, images, settings.eval_batch_size, settings.normalize, control)
+        return evaluate(self.network, images, settings.eval_batch_size, settings.normalize, control)
 
     def step_scheduler(self, row: EpochEnded | None) -> None:
         """Steps the scheduler where it is due: after a batch (`row` is None) or after an epoch."""
@@ -109,9 +109,9 @@ class Stack:
         self._optimizer.param_groups[0]["params"] = list(vectors)
         weights = StackedWeights(models, vectors, self.memory_format)
         generators = [training.generators[device.type] for training in self.trainings]
-        self._network = StackedNetwork(models, weights, generators)
+        self.network = StackedNetwork(models, weights, generators)
         steps = [training.step for training in self.trainings]
-        self.step = StackedStep(settings, self._network, build.loss(first.spec), self._optimizer, steps, generators)
+        self.step = StackedStep(settings, self.network, build.loss(first.spec), self._optimizer, steps, generators)
         images, self._first_images = _join([training.splits.train for training in self.trainings])
         batch_size = settings.batch_size * len(self.trainings)
         self._batches = Batches(images, batch_size, settings.normalize, first.augmentation)
