@@ -108,13 +108,19 @@ class Stack:
         models, vectors = zip(*((training.model, training.vector) for training in self.trainings), strict=True)
         self._optimizer.param_groups[0]["params"] = list(vectors)
         weights = StackedWeights(models, vectors, self.memory_format)
-        generators = [training.generators[device.type] for training in self.trainings]
+        generators = [_dropout_generator(training, device) for training in self.trainings]
         self.network = StackedNetwork(models, weights, generators)
         steps = [training.step for training in self.trainings]
         self.step = StackedStep(settings, self.network, build.loss(first.spec), self._optimizer, steps, generators)
         images, self._first_images = _join([training.splits.train for training in self.trainings])
         batch_size = settings.batch_size * len(self.trainings)
         self._batches = Batches(images, batch_size, settings.normalize, first.augmentation)
+
+
+def _dropout_generator(training: Training, device: torch.device) -> torch.Generator:
+    """What the training's dropout draws from; on an Apple GPU a new one, since its state is not in checkpoints."""
+    saved = training.generators.get(device.type)
+    return saved or torch.Generator(device).manual_seed(training.spec.train.seed)
 
 
 def _join(splits: Sequence[Images]) -> tuple[Images, list[int]]:
