@@ -114,7 +114,8 @@ def test_calls_are_eager_then_replayed(cuda: Cuda) -> None:
 
 def test_a_captured_run_takes_the_steps_of_an_eager_one(cuda: Cuda) -> None:
     """Bit for bit, over two epochs whose last batch is smaller and eager."""
-    eager, captured = [], []
+    eager: list[list[float]] = []
+    captured: list[list[float]] = []
     for losses, is_captured in ((eager, False), (captured, True)):
         training = new_training(small_spec())
         training.step.is_captured = is_captured
