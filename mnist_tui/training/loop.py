@@ -18,7 +18,6 @@ PROGRESS_SECONDS = 0.1
 
 ADVICE = "try a lower learning rate, or clip_grad_norm=1"
 
-
 Moment = list[tuple[Training, Event]]
 """What happens to the trainings of a group between the same two steps: an event of each, or of some."""
 
