@@ -162,12 +162,12 @@ def arguments(bench: Bench) -> list[str]:
 
 def dashboard(bench: Bench) -> Iterator[Row]:
     """Event loop lag, time from a key to its repaint, and images a second against a run without the dashboard."""
-    command = [sys.executable, "scripts/stress.py", "lag", "--seconds", "8" if bench.is_quick else "20"]
+    command = [sys.executable, "scripts/stress.py", "lag", "--seconds", "30" if bench.is_quick else "20"]
     paths = os.pathsep.join([str(ROOT), str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")])
     own = {"PYTHONPATH": paths, "MNIST_TUI_DEVICE": bench.options.device}
     if bench.options.data_dir:
         own["MNIST_TUI_DATA_DIR"] = str(bench.options.data_dir)
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=os.environ | own, timeout=150)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=os.environ | own, timeout=240)
     if done.returncode:
         raise RuntimeError((done.stderr or done.stdout).strip().splitlines()[-1])
     for line in done.stdout.replace("\r", "").splitlines():
