@@ -107,7 +107,7 @@ def _read_while_written(runs: KilledRuns, runs_dir: Path) -> int:
 
 def lag(folder: Path, options: argparse.Namespace) -> Iterator[str]:
     """Event loop lag, time from a key to its repaint, and training speed with the dashboard, of iter5 (T5)."""
-    epochs = max(10, options.seconds // 2)  # More than are trained in that time.
+    epochs = 40 * options.seconds  # More than are trained in that time, on a GPU as well.
     log = folder / "lag.jsonl"
     headless = _headless_speeds(folder, "before")
     lab = Lab(
