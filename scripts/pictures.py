@@ -116,7 +116,7 @@ def commands(folder: Path, working: Path) -> None:
     """Pictures of seeds side by side and of the report of a sweep, as a terminal shows them; minutes on two cores."""
     seeds = ["--batch", "iter5", "--seeds", "4", "--epochs", "2", "--jobs", "2"]
     save_terminal(working, seeds, folder / "11-jobs.svg", lambda text: text.count("epoch 2/2  loss") == 2, (100, 16))
-    sweep = ["sweep", "iter5", "--set", "optimizer.lr=0.003,0.01,0.03", "--set", "batch_size=64,128"]
+    sweep = ["sweep", "iter5", "--set", "optimizer.lr=0.0005,0.002,0.008", "--set", "batch_size=64,256"]
     sweep += ["--set", "epochs=1", "--seeds", "3"]
     subprocess.run([sys.executable, "-m", "mnist_tui", *sweep, "--quiet"], cwd=working, check=True)
     save_terminal(working, ["sweep", "report"], folder / "12-sweep.svg", lambda text: "To report it" in text, (104, 36))
@@ -133,7 +133,8 @@ def save_terminal(
             break
     console = Console(record=True, width=size[0], file=io.StringIO(), force_terminal=True, color_system="truecolor")
     console.print(Text(f"$ mnist-tui {' '.join(arguments)}", style="bold"))
-    for row in range(size[1]):
+    filled = [row for row, text in enumerate(lab.screen.display) if text.strip()]
+    for row in range(max(filled) + 1):
         line = Text()
         for column in range(size[0]):
             character = lab.screen.buffer[row][column]

@@ -138,8 +138,9 @@ def _tie_words(report: SweepReport) -> str:
         few = "the other" if others == 1 else f"each of the other {others}"
         return f"It is better than {few} (Welch's t test, p by Holm below 0.05)."
     second = report.ties[0]
+    which = "any" if len(report.ties) == others else f"{len(report.ties)}"
     return (
-        f"CANNOT TELL it from {len(report.ties)} of the other {others}, such as {in_words(second.values)} with "
+        f"CANNOT TELL it from {which} of the other {others}, such as {in_words(second.values)} with "
         f"{second.accuracy:.2%} (Welch's t test, p by Holm); take the smallest of them, or train more seeds."
     )
 
