@@ -7,16 +7,23 @@ import signal
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from mnist_tui.errors import ClusterError, UsageError
 from mnist_tui.sweep.ray_options import LOCAL, PerRun
 from mnist_tui.text import clean_line
 
+PARENT, PREFIX, LOCK = Path("/tmp"), "mnist-tui-ray-", "lock"
+"""Where a local Ray has its files. A socket's path may have 107 characters: macOS' $TMPDIR leaves too few to Ray."""
+NEW_SECONDS = 60.0
+"""A folder without a lock may be one that is just being made."""
 CONNECT_SECONDS = 5.0
 HTTP2_PREFACE, HTTP2_SETTINGS = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000040000000000"), b"\x04"
 """How a client of gRPC begins, and the kind of the frame with which every server of it answers (RFC 9113, 3.4)."""
@@ -65,11 +72,14 @@ class Cluster:
             for name in (*LOCAL_ENVIRONMENT, "RAY_AUTH_TOKEN"):
                 os.environ.pop(name, None)
             shutil.rmtree(self._folder, ignore_errors=True)
+            self._lock.release()
             self._folder = None
 
     def _start(self) -> None:
-        # The path of a socket may have 107 characters, of which Ray takes 70: too few are left in macOS' $TMPDIR.
-        self._folder = Path(tempfile.mkdtemp(prefix="mnist-tui-ray-", dir="/tmp"))
+        _remove_leftovers()
+        self._folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=PARENT))
+        self._lock = FileLock(self._folder / LOCK)
+        self._lock.acquire()
         os.environ |= LOCAL_ENVIRONMENT | {"RAY_AUTH_TOKEN": _token()}
         self._init(
             LOCAL,
@@ -88,6 +98,8 @@ class Cluster:
     def _init(self, address: str, **options: Any) -> None:
         import ray
 
+        # What Ray prints of nodes that die, whatever it is told: the terminal may be a dashboard's.
+        ray._private.worker.print_to_stdstream = lambda *_, **__: None
         init = partial(
             ray.init, address, log_to_driver=False, logging_level="ERROR", configure_logging=False, **options
         )
@@ -119,6 +131,15 @@ class Cluster:
 def _token() -> str:
     """The secret of local Rays; Ray reads it once in a process."""
     return secrets.token_hex(32)
+
+
+def _remove_leftovers() -> None:
+    """Removes the files of local Rays whose process was killed."""
+    for folder in PARENT.glob(f"{PREFIX}*"):
+        with suppress(OSError, Timeout):
+            if time.time() - folder.stat().st_mtime > NEW_SECONDS:
+                with FileLock(folder / LOCK).acquire(timeout=0):
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _check_answers(address: str) -> None:

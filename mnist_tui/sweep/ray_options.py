@@ -41,7 +41,7 @@ class PerRun:
 def parse_per_run(text: str | None) -> PerRun:
     """The amounts of a text such as `cpu=1,gpu=0.1`, one CPU without one; raises `UsageError`."""
     amounts: dict[str, float] = {}
-    for part in (text or "cpu=1").split(","):
+    for part in ("cpu=1" if text is None else text).split(","):
         name, equals, number = (word.strip() for word in part.partition("="))
         where = f"--per-run {clean_line(text or '', 60)}"
         if name not in ("cpu", "gpu") or not equals:

@@ -15,6 +15,7 @@ from mnist_tui.errors import MnistTuiError
 from mnist_tui.runs.control import Control
 from mnist_tui.spec import presets
 from mnist_tui.spec.run_options import Options
+from mnist_tui.sweep import ray_tasks
 from mnist_tui.sweep.folder import Sweep, start
 from mnist_tui.sweep.ray_tasks import make_trainer
 from mnist_tui.sweep.sweep_file import plan_of
@@ -24,7 +25,7 @@ from mnist_tui.sweep.train import Trainer, train_points
 def main(on: str, per_run: str, preset: str, seeds: int, *flags: str) -> int:
     """Trains two configurations with some seeds; the exit code is that of the command line.
 
-    `--apart`: nodes do not see the runs directory.
+    `--apart`: nodes do not see the runs directory; `--once`: runs whose process dies are not resumed.
     """
     base = presets.load(preset)
     more = {"seeds": seeds, "choose_on": "test", "dataset": "digits", "lease": 2.0}
@@ -32,6 +33,9 @@ def main(on: str, per_run: str, preset: str, seeds: int, *flags: str) -> int:
     options = Options(dataset="digits", runs_dir=Path("runs"))
     control = Control()
     signal.signal(signal.SIGINT, lambda *_: _interrupt(control))
+    signal.signal(signal.SIGHUP, lambda *_: control.stop())
+    if "--once" in flags:
+        ray_tasks.ATTEMPTS = 1
     try:
         trainer: Callable[[], Trainer] = make_trainer(on, per_run or None, sweep, options)
         if "--apart" in flags:
