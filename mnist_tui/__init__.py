@@ -34,9 +34,9 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 preload.py; side_by_side.py, in_order.py; what is tried: plan.py, from domains.py (values and ranges),
                 designs.py (grid, random, Sobol), constraints.py and sweep_file.py (sweep.toml); folder.py (a sweep on
                 disk), claims.py (who trains which point), results.py (its runs), points.py (what is next), train.py;
-                requests.py (stop, pause for all runs); on a Ray cluster ray_tasks.py, which gives ray_node.py its runs;
-                ray_options.py (what is typed), ray_cluster.py, ray_errors.py, mailbox.py (the messages), mirror.py (run
-                folders of nodes that do not share the runs directory)
+                requests.py (stop, pause for all runs); on a Ray cluster ray_tasks.py, which has ray_dispatch.py send
+                runs to ray_node.py; ray_options.py (what is typed), ray_cluster.py, ray_errors.py, mailbox.py (the
+                messages), mirror.py (run folders of nodes that do not share the runs directory)
     report/     runs as a report to hand in: gather.py makes the data of model.py from runs (steps.py, changes.py,
                 notes.py, predictions.py, epoch_log.py, commands.py, measurements.py), render.py its text by templates/
                 (prose.py: what people wrote), writer.py its files; brief_section.py, front_section.py; figures.py in

@@ -47,6 +47,7 @@ class Cluster:
         self.address, self._per_run = address, per_run
         self.is_local = address == LOCAL
         self._folder: Path | None = None
+        self._is_open = False
         for name, value in ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         try:
@@ -64,10 +65,12 @@ class Cluster:
 
     def close(self) -> None:
         """Disconnects; ends what was started here, and removes its files."""
-        import ray
+        if self._is_open:
+            import ray
 
-        with _own_signals(), suppress(Exception):
-            ray.shutdown()
+            self._is_open = False
+            with _own_signals(), suppress(Exception):
+                ray.shutdown()
         if self._folder is not None:
             for name in (*LOCAL_ENVIRONMENT, "RAY_AUTH_TOKEN"):
                 os.environ.pop(name, None)
@@ -98,6 +101,9 @@ class Cluster:
     def _init(self, address: str, **options: Any) -> None:
         import ray
 
+        if ray.is_initialized():
+            raise ClusterError("this process is connected to a Ray cluster already; use a process of its own")
+        self._is_open = True
         # What Ray prints of nodes that die, whatever it is told: the terminal may be a dashboard's.
         ray._private.worker.print_to_stdstream = lambda *_, **__: None
         init = partial(

@@ -1,6 +1,5 @@
 """Trains runs as tasks of a Ray cluster: on this machine, or on many."""
 
-import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -10,18 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from mnist_tui.errors import ClusterError, ExitCode, StorageError, UsageError
-from mnist_tui.images import mnist_files
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import Notice, RunStarted
 from mnist_tui.spec.run_options import Options
 from mnist_tui.sweep.folder import Sweep
 from mnist_tui.sweep.jobs import ControlRequest, Job, JobEnded, JobSource
-from mnist_tui.sweep.mailbox import Letter, Mailbox, TaskBegun
-from mnist_tui.sweep.mirror import Changes, Mirror, read_files
+from mnist_tui.sweep.mailbox import Letter, TaskBegun
+from mnist_tui.sweep.mirror import Changes, Mirror
 from mnist_tui.sweep.pool import ATTEMPTS, ListedJobs, Message
 from mnist_tui.sweep.ray_cluster import Cluster
+from mnist_tui.sweep.ray_dispatch import Dispatcher
 from mnist_tui.sweep.ray_errors import end_of, lost_connection_as_error
-from mnist_tui.sweep.ray_node import Assignment, train_assignment
 from mnist_tui.sweep.ray_options import PerRun, check_installed, parse_address, parse_per_run
 from mnist_tui.sweep.requests import NewRequests
 
@@ -69,23 +67,24 @@ class _Task:
 class RayTasks:
     """Up to as many tasks as the nodes have room for; a `Trainer`."""
 
+    attempts = ATTEMPTS
+    """How often a run is trained whose process or node dies."""
+
     def __init__(self, address: str, per_run: PerRun, sweep: Sweep, options: Options) -> None:
         """Raises `ClusterError`, `UsageError` and `StorageError`."""
-        self._per_run, self._sweep = per_run, sweep
-        self._threads = options.threads or per_run.threads
+        self._runs_dir = sweep.runs_dir
         self._tasks: dict[str, _Task] = {}
         """Those that are trained, by their token."""
         self._requests = NewRequests()
         self._count = self._slots = 0
         self._counted_at = -SLOTS_SECONDS
-        self._marker = sweep.folder.absolute() / f".shared-{secrets.token_hex(8)}"
-        self._raw = None if options.dataset == "digits" else _absolute(mnist_files.find(options.data_dir))
+        self._has_warned = False
         self._cluster = Cluster(address, per_run)
         try:
             with lost_connection_as_error(address):
-                self._prepare()
+                self._dispatcher = Dispatcher(self._cluster, per_run, sweep, options)
         except BaseException:
-            self.kill()
+            self._cluster.close()
             raise
 
     def train(self, jobs: JobSource | Sequence[Job], control: Control) -> Iterator[tuple[int, Message]]:
@@ -99,7 +98,7 @@ class RayTasks:
                 if self._requests.is_stopping:
                     waiting.clear()
                 else:
-                    self._begin(waiting, source)
+                    yield from self._begin(waiting, source)
                 if not self._tasks:
                     if self._requests.is_stopping or not (waiting or source.may_come):
                         return
@@ -111,14 +110,14 @@ class RayTasks:
         """Stops one job after its current step; does nothing where it has ended."""
         tokens = [token for token, task in self._tasks.items() if task.index == index]
         with lost_connection_as_error(self._cluster.address):
-            self._send(tokens, [STOP])
+            self._dispatcher.send(tokens, [STOP])
 
     def close(self) -> None:
         """Ends the connection; runs that are still trained are stopped and saved."""
         end = time.monotonic() + END_SECONDS
         with suppress(ClusterError), lost_connection_as_error(self._cluster.address):
             self._drop_pending()
-            self._send(list(self._tasks), [STOP])
+            self._dispatcher.send(list(self._tasks), [STOP])
             waiting: deque[_Task] = deque()
             while self._tasks and time.monotonic() < end:
                 for _ in self._receive(waiting):
@@ -131,44 +130,22 @@ class RayTasks:
             _close_mirror(task)
         self._tasks.clear()
         self._cluster.close()
-        with suppress(OSError):
-            self._marker.unlink(missing_ok=True)
+        self._dispatcher.close()
 
     # --- beginning tasks ---
 
-    def _prepare(self) -> None:
-        """Begins what all tasks share; raises `StorageError`, and what Ray raises."""
-        import ray
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-        try:
-            self._marker.touch()
-        except OSError as error:
-            raise StorageError(f"cannot write to {self._sweep.folder}: {error.strerror}") from None
-        # On the node of this process, or of the server of its client: where it dies, all is lost anyway.
-        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-        self._mailbox = ray.remote(Mailbox).options(num_cpus=0, scheduling_strategy=here).remote()
-        ray.get(self._mailbox.take.remote())
-        # Without max_calls a process on a GPU would end after each run, and the next one load PyTorch again.
-        self._function = ray.remote(num_cpus=self._per_run.cpu, num_gpus=self._per_run.gpu, max_retries=0, max_calls=0)(
-            train_assignment
-        )
-        if self._per_run.gpu:
-            see_all = {"env_vars": {"RAY_EXPERIMENTAL_NOSET_CUDA_VISIBLE_DEVICES": "1"}}
-            self._function = self._function.options(runtime_env=see_all)
-        self._data: tuple[Any, ...] = ()
-        if self._raw is not None and not self._cluster.is_local:
-            self._data = (ray.put({file.name: (self._raw / file.name).read_bytes() for file in mnist_files.RAW_FILES}),)
-
-    def _begin(self, waiting: deque[_Task], source: JobSource) -> None:
+    def _begin(self, waiting: deque[_Task], source: JobSource) -> Iterator[tuple[int, Message]]:
         """Begins as many tasks as there is room for."""
         if time.monotonic() - self._counted_at >= SLOTS_SECONDS:
             self._slots, self._counted_at = min(self._cluster.slots, MAX_TASKS), time.monotonic()
+            if not self._slots and waiting and not self._has_warned:
+                self._has_warned = True
+                yield waiting[0].index, Notice("no node of the cluster has room for a run; waiting", is_warning=True)
         while len(self._tasks) < self._slots:
             task = waiting.popleft() if waiting else self._take(source)
             if task is None:
                 return
-            self._submit(task)
+            yield from self._submit(task)
 
     def _take(self, source: JobSource) -> _Task | None:
         job = source.take()
@@ -177,31 +154,15 @@ class RayTasks:
         self._count += 1
         return _Task(self._count - 1, job)
 
-    def _submit(self, task: _Task) -> None:
-        import ray
-
+    def _submit(self, task: _Task) -> Iterator[tuple[int, Message]]:
         task.attempts += 1
-        task.token, task.has_begun = secrets.token_hex(8), False
-        job = task.job
-        files = () if job.folder is None else (ray.put(read_files(job.folder)),)
-        options = replace(
-            job.options,
-            runs_dir=job.options.runs_dir.absolute(),
-            data_dir=_absolute(job.options.data_dir),
-            threads=self._threads,
-        )
-        assignment = Assignment(
-            task.token,
-            replace(job, options=options, folder=_absolute(job.folder)),
-            self._marker,
-            self._raw,
-            self._data,
-            files,
-            (ControlRequest("pause"),) if self._requests.is_paused else (),
-            self._per_run.gpu,
-        )
-        task.reference = self._function.remote(assignment, self._mailbox)
-        self._tasks[task.token] = task
+        try:
+            task.token, task.reference = self._dispatcher.submit(task.job, self._requests.is_paused)
+        except StorageError as error:
+            yield task.index, JobEnded(str(error), error.exit_code)
+        else:
+            task.has_begun = False
+            self._tasks[task.token] = task
 
     # --- requests to tasks ---
 
@@ -210,26 +171,20 @@ class RayTasks:
         if requests := self._requests.read(control):
             if STOP in requests:
                 self._drop_pending()
-            self._send(list(self._tasks), requests)
+            self._dispatcher.send(list(self._tasks), requests)
         for task in self._tasks.values():
             if task.mirror is not None:
                 local, news = task.local
                 task.mirror.requests.dispatch(local)
                 if own := news.read(local):
-                    self._send([task.token], own)
-
-    def _send(self, tokens: list[str], requests: list[ControlRequest]) -> None:
-        import ray
-
-        if tokens:
-            ray.get(self._mailbox.send.remote(tokens, requests))
+                    self._dispatcher.send([task.token], own)
 
     def _drop_pending(self) -> None:
         """Takes tasks back that no node has begun."""
         import ray
 
         pending = [task for task in self._tasks.values() if not task.has_begun]
-        self._send([task.token for task in pending], [STOP])  # One that begins meanwhile ends at once.
+        self._dispatcher.send([task.token for task in pending], [STOP])  # One that begins meanwhile ends at once.
         for task in pending:
             ray.cancel(task.reference)
 
@@ -240,7 +195,7 @@ class RayTasks:
 
         references = {task.reference: task for task in self._tasks.values()}
         ended, _ = ray.wait(list(references), timeout=POLL_SECONDS)
-        for token, letter in ray.get(self._mailbox.take.remote()):
+        for token, letter in self._dispatcher.take():
             if token in self._tasks:  # Else of a task that counted as dead.
                 yield from self._handle(self._tasks[token], letter)
         for reference in ended:
@@ -255,7 +210,7 @@ class RayTasks:
             case Changes():
                 yield from self._mirror(task, letter)
             case RunStarted(run=run):
-                folder = self._sweep.runs_dir / Path(run).name
+                folder = self._runs_dir / Path(run).name
                 task.job = replace(task.job, folder=folder)
                 yield task.index, replace(letter, folder=str(folder))
             case JobEnded():
@@ -268,10 +223,10 @@ class RayTasks:
         """Writes what changed on a node; where that fails, the run is stopped."""
         try:
             if task.mirror is None:
-                task.mirror = Mirror(self._sweep.runs_dir, changes.run, is_new=task.job.folder is None)
+                task.mirror = Mirror(self._runs_dir, changes.run, is_new=task.job.folder is None)
             task.mirror.apply(changes)
         except StorageError as error:
-            self._send([task.token], [STOP])
+            self._dispatcher.send([task.token], [STOP])
             self._forget(task)
             yield task.index, JobEnded(str(error), error.exit_code)
 
@@ -281,8 +236,8 @@ class RayTasks:
         why, has_died = end_of(task.reference)
         if not why:
             return  # It was stopped before it began.
-        if has_died and task.attempts < ATTEMPTS and not self._requests.is_stopping:
-            self._send([task.token], [STOP])  # In case it is only the connection that was lost.
+        if has_died and task.attempts < self.attempts and not self._requests.is_stopping:
+            self._dispatcher.send([task.token], [STOP])  # In case it is only the connection that was lost.
             waiting.appendleft(task)
             yield task.index, Notice(f"{why}; it is resumed", is_warning=True)
         else:
@@ -297,7 +252,3 @@ def _close_mirror(task: _Task) -> None:
     if task.mirror is not None:
         task.mirror.close()
         task.mirror = None
-
-
-def _absolute(path: Path | None) -> Path | None:
-    return None if path is None else path.absolute()

@@ -15,9 +15,8 @@ from mnist_tui.errors import MnistTuiError
 from mnist_tui.runs.control import Control
 from mnist_tui.spec import presets
 from mnist_tui.spec.run_options import Options
-from mnist_tui.sweep import ray_tasks
 from mnist_tui.sweep.folder import Sweep, start
-from mnist_tui.sweep.ray_tasks import make_trainer
+from mnist_tui.sweep.ray_tasks import RayTasks, make_trainer
 from mnist_tui.sweep.sweep_file import plan_of
 from mnist_tui.sweep.train import Trainer, train_points
 
@@ -35,7 +34,7 @@ def main(on: str, per_run: str, preset: str, seeds: int, *flags: str) -> int:
     signal.signal(signal.SIGINT, lambda *_: _interrupt(control))
     signal.signal(signal.SIGHUP, lambda *_: control.stop())
     if "--once" in flags:
-        ray_tasks.ATTEMPTS = 1
+        RayTasks.attempts = 1
     try:
         trainer: Callable[[], Trainer] = make_trainer(on, per_run or None, sweep, options)
         if "--apart" in flags:

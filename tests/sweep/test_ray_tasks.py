@@ -254,7 +254,7 @@ class FakeActor:
     """A mailbox whose methods are called as those of an actor."""
 
     def __init__(self, mailbox: Mailbox) -> None:
-        self.post, self.take, self.send = map(Called, (mailbox.post, mailbox.take, mailbox.send))
+        self.post, self.take, self.send = Called(mailbox.post), Called(mailbox.take), Called(mailbox.send)
 
 
 class FakeRayError(Exception):
@@ -265,7 +265,7 @@ class FakeRayError(Exception):
 def mailbox(monkeypatch: pytest.MonkeyPatch) -> Mailbox:
     """A mailbox; Ray is replaced by what calls at once."""
     fake = SimpleNamespace(get=lambda value: value, exceptions=SimpleNamespace(RayError=FakeRayError))
-    monkeypatch.setitem(sys.modules, "ray", fake)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "ray", fake)
     ray_node.sees.cache_clear()
     monkeypatch.setattr(ray_node, "LOOKS", (0.0,))
     return Mailbox()

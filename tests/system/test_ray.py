@@ -28,7 +28,7 @@ from mnist_tui.training import session
 
 pytestmark = pytest.mark.slow
 
-EPOCHS = 12
+EPOCHS = 10
 """Of a run that something happens to meanwhile: a few seconds."""
 
 
@@ -170,7 +170,8 @@ def is_left(folder: Path) -> bool:
 
 def ray_processes(process: "subprocess.Popen[str]") -> list[psutil.Process]:
     """What a process has started, and so on."""
-    return psutil.Process(process.pid).children(recursive=True)
+    children: list[psutil.Process] = psutil.Process(process.pid).children(recursive=True)
+    return children
 
 
 def listening(process: psutil.Process) -> set[str]:
@@ -184,7 +185,7 @@ def test_a_local_ray_trains_all_points_and_leaves_nothing(start: Start, tmp_path
     """It listens on the loopback device only, prints nothing, and writes nothing into the home directory."""
     tokens = Path.home() / ".ray"
     had_tokens, folders = tokens.exists(), set(PARENT.glob(f"{PREFIX}*"))
-    process = start("ray", seeds=2, epochs=3)
+    process = start("ray", seeds=2)
     wait(lambda: len(saved(tmp_path)) == 2, process)
     started = ray_processes(process)
     places = set().union(*(listening(each) for each in [psutil.Process(process.pid), *started]))
@@ -207,16 +208,12 @@ def test_a_local_ray_trains_all_points_and_leaves_nothing(start: Start, tmp_path
     ]
 
 
-@pytest.mark.parametrize("signals", [(signal.SIGINT,), (signal.SIGHUP,)])
-def test_ctrl_c_and_a_closed_terminal_save_all_runs(
-    signals: tuple[signal.Signals, ...], start: Start, tmp_path: Path
-) -> None:
-    """As a terminal sends them: to every process of the group, those of Ray too."""
+def test_a_closed_terminal_saves_all_runs(start: Start, tmp_path: Path) -> None:
+    """The signal goes to every process of the terminal, those of Ray too."""
     process = start("ray", epochs=1000)
     wait(lambda: len(saved(tmp_path)) == 2 and all(run.rows for run in saved(tmp_path)), process)
     started = ray_processes(process)
-    for number in signals:
-        os.killpg(process.pid, number)
+    os.killpg(process.pid, signal.SIGHUP)
     _, err = finish(process)
 
     assert (process.returncode, err) == (130, "")
@@ -269,7 +266,8 @@ def test_folders_of_nodes_apart_land_whole_through_the_client(
 ) -> None:
     """While it is trained a run is seen as one under way; a request in its folder reaches it, and so does Ctrl-C."""
     process = start(cluster.client_address, "--apart", epochs=1000)
-    wait(lambda: len(saved(tmp_path)) == 2 and all(run.rows for run in saved(tmp_path)), process)
+    # Ray's server for clients at times loses a first connection, and says so after 30 s.
+    wait(lambda: len(saved(tmp_path)) == 2 and all(run.rows for run in saved(tmp_path)), process, 150)
     first, second = saved(tmp_path)
     (first.folder / "control.jsonl").write_text('{"request": "stop"}\n')
     wait(lambda: load_run(first.folder).end, process)
