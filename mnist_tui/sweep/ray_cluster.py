@@ -1,5 +1,6 @@
 """A connection to a Ray cluster: to one that is there, or to one that is started on this machine."""
 
+import logging
 import os
 import secrets
 import shutil
@@ -93,6 +94,8 @@ class Cluster:
         )
 
     def _connect(self) -> None:
+        if _token.cache_info().currsize:  # Ray keeps the variables of the first cluster.
+            raise ClusterError("this process has started a local Ray; connect to a cluster from a process of its own")
         if self.address != "auto":
             _check_answers(self.address)
         with _silent_stderr():
@@ -104,7 +107,8 @@ class Cluster:
         if ray.is_initialized():
             raise ClusterError("this process is connected to a Ray cluster already; use a process of its own")
         self._is_open = True
-        # What Ray prints of nodes that die, whatever it is told: the terminal may be a dashboard's.
+        # What Ray would print, of nodes that die even where it is told not to: the terminal may be a dashboard's.
+        logging.getLogger("ray").addHandler(logging.NullHandler())
         ray._private.worker.print_to_stdstream = lambda *_, **__: None
         init = partial(
             ray.init, address, log_to_driver=False, logging_level="ERROR", configure_logging=False, **options

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from mnist_tui.errors import ClusterError
+from mnist_tui.errors import ClusterError, MnistTuiError
 from mnist_tui.text import clean_line
 
 
@@ -24,10 +24,11 @@ def end_of(reference: Any) -> tuple[str, bool]:
     except exceptions.WorkerCrashedError:
         return "its process died", True
     except exceptions.RayTaskError as error:
-        cause = clean_line(str(error.cause or error), 300)
-        return f"its task failed: {cause}; each node needs this version of mnist-tui and of Ray", False
+        cause = error.cause or error
+        hint = "" if isinstance(cause, OSError) else "; each node needs the same versions of mnist-tui, Python and Ray"
+        return f"its task failed: {_first_line(cause)}{hint}", False
     except exceptions.RayError as error:
-        return f"its task failed: {clean_line(str(error), 300)}", True
+        return f"its task failed: {_first_line(error)}", True
     return "", False
 
 
@@ -39,7 +40,26 @@ def lost_connection_as_error(address: str) -> Iterator[None]:
     try:
         yield
     except (RayError, ConnectionError) as error:
-        why = clean_line(str(error), 200)
+        why = _first_line(error)
         raise ClusterError(
             f"the connection to the Ray cluster {address} was lost: {why}; call it again, and it goes on"
         ) from None
+
+
+@contextmanager
+def unfit_nodes_as_error(address: str) -> Iterator[None]:
+    """Raises `ClusterError` for whatever is raised where a node cannot make objects of this program."""
+    try:
+        yield
+    except MnistTuiError:
+        raise
+    except Exception:
+        raise ClusterError(
+            f"the nodes of the Ray cluster {address} cannot run this program; "
+            "each needs the same versions of mnist-tui, Python and Ray"
+        ) from None
+
+
+def _first_line(error: BaseException) -> str:
+    """What an error says before it goes into details."""
+    return clean_line(str(error).strip().partition("\n")[0], 300)

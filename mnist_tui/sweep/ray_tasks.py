@@ -19,7 +19,7 @@ from mnist_tui.sweep.mirror import Changes, Mirror
 from mnist_tui.sweep.pool import ATTEMPTS, ListedJobs, Message
 from mnist_tui.sweep.ray_cluster import Cluster
 from mnist_tui.sweep.ray_dispatch import Dispatcher
-from mnist_tui.sweep.ray_errors import end_of, lost_connection_as_error
+from mnist_tui.sweep.ray_errors import end_of, lost_connection_as_error, unfit_nodes_as_error
 from mnist_tui.sweep.ray_options import PerRun, check_installed, parse_address, parse_per_run
 from mnist_tui.sweep.requests import NewRequests
 
@@ -81,7 +81,7 @@ class RayTasks:
         self._has_warned = False
         self._cluster = Cluster(address, per_run)
         try:
-            with lost_connection_as_error(address):
+            with unfit_nodes_as_error(address):
                 self._dispatcher = Dispatcher(self._cluster, per_run, sweep, options)
         except BaseException:
             self._cluster.close()

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 from helpers.lab_terminal import PRESET
+from ray import exceptions
 
-from mnist_tui.errors import DataError, ExitCode, MissingPackageError, StorageError, UsageError
+from mnist_tui.errors import ClusterError, DataError, ExitCode, MissingPackageError, StorageError, UsageError
 from mnist_tui.images import mnist_files
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import EpochEnded, Progress, RunEnded, RunStarted
@@ -24,6 +25,7 @@ from mnist_tui.sweep.folder import Sweep, start
 from mnist_tui.sweep.jobs import ControlRequest, Job, JobEnded
 from mnist_tui.sweep.mailbox import Letter, Line, Mailbox, TaskBegun
 from mnist_tui.sweep.mirror import Changes, Mirror, Original, read_files
+from mnist_tui.sweep.ray_errors import end_of, unfit_nodes_as_error
 from mnist_tui.sweep.ray_node import Assignment, device_index, train_assignment
 from mnist_tui.sweep.ray_options import PerRun, parse_address, parse_per_run
 from mnist_tui.sweep.sweep_file import plan_of
@@ -392,6 +394,44 @@ def test_an_error_before_the_run_is_its_end(mailbox: Mailbox, sweep: Sweep) -> N
     assert [type(letter) for letter in letters] == [TaskBegun, JobEnded]
     assert isinstance(letters[1], JobEnded)
     assert letters[1].exit_code in (ExitCode.USAGE, ExitCode.ENVIRONMENT)
+
+
+@pytest.mark.parametrize(
+    ("error", "why", "has_died"),
+    [
+        (exceptions.WorkerCrashedError(), "its process died", True),
+        (exceptions.NodeDiedError("node x"), "its node died", True),
+        (exceptions.OutOfMemoryError("x"), "its process was killed, since its node was out of memory", True),
+        (exceptions.TaskCancelledError(), "", False),
+        (exceptions.RayTaskError("f", "trace", OSError(28, "No space")), "its task failed: [Errno 28] No space", False),
+        (
+            exceptions.RayTaskError("f", "trace", ModuleNotFoundError("No module x")),
+            "its task failed: No module x; each node needs the same versions of mnist-tui, Python and Ray",
+            False,
+        ),
+        (exceptions.RayError("unknown\ntrace"), "its task failed: unknown", True),
+        (None, "", False),
+    ],
+)
+def test_why_a_task_has_no_end(
+    error: Exception | None, why: str, has_died: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line; only a run whose process has died is trained again."""
+
+    def get(_: object) -> None:
+        if error is not None:
+            raise error
+
+    monkeypatch.setattr("ray.get", get)
+    assert end_of("reference") == (why, has_died)
+
+
+def test_nodes_that_cannot_run_this_program() -> None:
+    """Whatever Ray raises, one line; our own errors stay as they are."""
+    with pytest.raises(ClusterError, match="cluster head:1 cannot run this"), unfit_nodes_as_error("head:1"):
+        raise ModuleNotFoundError("mnist_tui.sweep")
+    with pytest.raises(StorageError, match="mine"), unfit_nodes_as_error("head:1"):
+        raise StorageError("mine")
 
 
 @pytest.mark.usefixtures("mailbox")
