@@ -28,7 +28,7 @@ from mnist_tui.training import session
 
 pytestmark = pytest.mark.slow
 
-EPOCHS = 10
+EPOCHS = 8
 """Of a run that something happens to meanwhile: a few seconds."""
 
 
@@ -286,16 +286,16 @@ def test_folders_of_nodes_apart_land_whole_through_the_client(
     ("on", "per_run", "code", "message"),
     [
         ("rai", "", 2, "--on rai: write ray, ray://HOST or HOST:PORT"),
-        ("ray", "cpu=1000", 2, "--per-run cpu=1000: no node of the cluster has as much; the most are "),
+        ("CLUSTER", "cpu=1000", 2, "--per-run cpu=1000: no node of the cluster has as much; the most are "),
         ("127.0.0.1:1", "", 3, "127.0.0.1:1: Connection refused"),
         ("ray://127.0.0.1:1", "", 3, "127.0.0.1:1: Connection refused"),
     ],
 )
 def test_what_cannot_be_begins_nothing(
-    on: str, per_run: str, code: int, message: str, start: Start, tmp_path: Path
+    on: str, per_run: str, code: int, message: str, cluster: TestCluster, start: Start, tmp_path: Path
 ) -> None:
     """One line."""
-    process = start(on, per_run=per_run)
+    process = start(cluster.address if on == "CLUSTER" else on, per_run=per_run)
     messages, err = finish(process)
 
     assert (process.returncode, messages, err.count("\n")) == (code, [], 1)
