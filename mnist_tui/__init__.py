@@ -35,9 +35,13 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 preload.py; side_by_side.py, in_order.py; what is tried: plan.py, from domains.py (values and ranges),
                 designs.py (grid, random, Sobol), constraints.py and sweep_file.py (sweep.toml); folder.py (a sweep on
                 disk), claims.py (who trains which point), results.py (its runs), points.py (what is next), train.py;
-                cost.py (time and disk, before); effects.py and report.py (what came of it), report_text.py, status.py;
-                searches: space.py (every configuration, draws), trials.py (what came of each), study.py (Optuna's view
-                of them), search.py (proposals), search_points.py, pruning.py (runs that are stopped early)
+                requests.py (stop, pause for all runs); cost.py (time and disk, before); effects.py and report.py (what
+                came of it), report_text.py, status.py
+      search/   space.py (every configuration, draws), trials.py (what came of each), study.py (Optuna's view of them),
+                proposals.py, search_points.py, pruning.py (runs that are stopped early)
+      cluster/  runs as tasks of Ray: ray_tasks.py, which has dispatch.py send them to node.py; options.py (what is
+                typed), connection.py, ray_errors.py, mailbox.py (the messages), mirror.py (run folders of nodes that do
+                not share the runs directory)
     report/     runs as a report to hand in: gather.py makes the data of model.py from runs (steps.py, changes.py,
                 notes.py, predictions.py, epoch_log.py, commands.py, measurements.py), render.py its text by templates/
                 (prose.py: what people wrote), writer.py its files; brief_section.py, front_section.py; figures.py in
