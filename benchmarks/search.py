@@ -24,10 +24,10 @@ from mnist_tui.sweep import folder
 from mnist_tui.sweep.claims import Claims
 from mnist_tui.sweep.plan import Point, SweepPlan, Values
 from mnist_tui.sweep.results import Results
-from mnist_tui.sweep.search import propose
-from mnist_tui.sweep.study import should_prune
+from mnist_tui.sweep.search.proposals import propose
+from mnist_tui.sweep.search.study import should_prune
+from mnist_tui.sweep.search.trials import Trial, trials_of
 from mnist_tui.sweep.sweep_file import plan_of
-from mnist_tui.sweep.trials import Trial, trials_of
 
 EPOCHS = 15
 Vary = Mapping[str, tuple[str, ...] | str]
@@ -127,7 +127,7 @@ def search_with_one_study(plan: SweepPlan) -> float:
     """The same by Optuna's own loop, with one study that lasts."""
     import optuna
 
-    from mnist_tui.sweep import study
+    from mnist_tui.sweep.search import study
 
     assert plan.search is not None
     distributions = {path: study._distribution(domain) for path, domain in plan.domains.items()}

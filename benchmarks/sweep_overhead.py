@@ -14,9 +14,9 @@ from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import RunStarted
 from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import make_spec
+from mnist_tui.sweep.cluster.ray_tasks import make_trainer
 from mnist_tui.sweep.folder import Sweep, start
 from mnist_tui.sweep.pool import Pool
-from mnist_tui.sweep.ray_tasks import make_trainer
 from mnist_tui.sweep.sweep_file import plan_of
 from mnist_tui.sweep.train import Trainer, train_points
 

@@ -119,7 +119,10 @@ def commands(folder: Path, working: Path) -> None:
     sweep = ["sweep", "iter5", "--set", "optimizer.lr=0.0005,0.002,0.008", "--set", "batch_size=64,256"]
     sweep += ["--set", "epochs=1", "--seeds", "3"]
     subprocess.run([sys.executable, "-m", "mnist_tui", *sweep, "--quiet"], cwd=working, check=True)
-    save_terminal(working, ["sweep", "report"], folder / "12-sweep.svg", lambda text: "To report it" in text, (104, 36))
+    cluster = ["sweep", "step4", "--set", "optimizer.lr=0.01,0.02,0.03,0.05", "--set", "epochs=1", "--on", "ray"]
+    save_terminal(working, cluster, folder / "13-ray.svg", lambda text: text.count("completed") == 2, (110, 16))
+    report = ["sweep", "report", "iter5"]
+    save_terminal(working, report, folder / "12-sweep.svg", lambda text: "To report it" in text, (104, 36))
 
 
 def save_terminal(

@@ -27,8 +27,10 @@ from mnist_tui.cli.specs import load_spec
 from mnist_tui.cli.train import read_jobs
 from mnist_tui.errors import SpecError, SweepError, UsageError
 from mnist_tui.spec.run_options import Options
-from mnist_tui.sweep import folder, sweep_file
+from mnist_tui.sweep import folder, pool, sweep_file
+from mnist_tui.sweep.cluster import options as cluster
 from mnist_tui.sweep.folder import Sweep
+from mnist_tui.sweep.place import Place
 from mnist_tui.sweep.plan import MAX_POINTS, SweepPlan
 from mnist_tui.sweep.report import make_report
 from mnist_tui.text import clean_line, did_you_mean
@@ -59,6 +61,13 @@ SweepName = Annotated[
 Jobs = Annotated[
     str | None,
     typer.Option("--jobs", metavar="N|auto", help="Train N runs at a time, each in a process with one thread."),
+]
+On = Annotated[
+    str | None,
+    typer.Option("--on", metavar="ray|ray://HOST|HOST:PORT", help="Train on a Ray cluster; ray: here, or RAY_ADDRESS."),
+]
+PerRunOption = Annotated[
+    str | None, typer.Option("--per-run", metavar="cpu=1,gpu=0.1", help="With --on: what a run takes of a node.")
 ]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try points again whose run ended by an error.")]
 
@@ -158,6 +167,8 @@ def run(
         str | None, typer.Option(metavar="best|last|mean", help="Accuracy: best epoch, last, mean of the last.")
     ] = None,
     jobs: Jobs = None,
+    on: On = None,
+    per_run: PerRunOption = None,
     retry_failed: RetryFailed = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print every point and the cost; train nothing.")] = False,
     models: Models = None,
@@ -169,7 +180,7 @@ def run(
     """Begin a sweep, or go on with it. `run` may be left out: mnist-tui sweep NAME."""
     if not name:
         raise UsageError("NAME is empty; mnist-tui --list shows the presets")
-    options, count = run_options(given), read_jobs(jobs)
+    options, place = run_options(given), _place(jobs, on, per_run)
     more: dict[str, Any] = {
         "seeds": None if seeds is None else whole_number("--seeds", seeds, 1, MAX_SEEDS),
         "design": _one_of("--design", design, DESIGNS),
@@ -186,8 +197,8 @@ def run(
     if dry_run:
         from mnist_tui.cli import sweep_runs
 
-        return sweep_runs.dry_run(plan, options, count, as_json)
-    return _train(folder.start(options.runs_dir, plan, sweep_name), options, count, retry_failed, as_json, quiet)
+        return sweep_runs.dry_run(plan, options, place, as_json)
+    return _train(folder.start(options.runs_dir, plan, sweep_name), options, place, retry_failed, as_json, quiet)
 
 
 @app.command("resume", epilog=examples("mnist-tui sweep resume iter5", more=EXIT_CODES))
@@ -195,6 +206,8 @@ def run(
 def resume(
     name: SweepName = None,
     jobs: Jobs = None,
+    on: On = None,
+    per_run: PerRunOption = None,
     retry_failed: RetryFailed = False,
     as_json: EventsAsJson = False,
     quiet: Quiet = False,
@@ -202,8 +215,8 @@ def resume(
     given: Given,
 ) -> int:
     """Go on with a sweep: train its points that are not done, resume interrupted ones."""
-    options = run_options(given)
-    return _train(folder.find(options.runs_dir, name), options, read_jobs(jobs), retry_failed, as_json, quiet)
+    options, place = run_options(given), _place(jobs, on, per_run)
+    return _train(folder.find(options.runs_dir, name), options, place, retry_failed, as_json, quiet)
 
 
 @work_app.command(
@@ -233,7 +246,7 @@ def work(
     sweep = folder.find(options.runs_dir, name)
     if sweep.is_stopped:
         raise SweepError(f"sweep {sweep.name} was stopped; mnist-tui sweep resume {sweep.name} lets it go on")
-    return _train(sweep, options, read_jobs(jobs), retry_failed, as_json, quiet, is_helper=True)
+    return _train(sweep, options, _place(jobs), retry_failed, as_json, quiet, is_helper=True)
 
 
 @app.command("stop", epilog=examples("mnist-tui sweep stop iter5"))
@@ -323,10 +336,24 @@ def _one_of(option: str, typed: str | None, known: Sequence[str]) -> str | None:
     return typed
 
 
+def _place(jobs: str | None, on: str | None = None, per_run: str | None = None) -> Place:
+    """Where runs are trained; raises `UsageError`, and `MissingPackageError` where a cluster is named without Ray."""
+    if on is None:
+        if per_run is not None:
+            raise UsageError("--per-run goes with --on ray")
+        return Place(read_jobs(jobs))
+    if jobs is not None:
+        raise UsageError("--jobs is not allowed with --on, where --per-run says how many runs a node has room for")
+    cluster.parse_address(on)
+    cluster.parse_per_run(per_run)
+    cluster.check_installed()
+    return Place(None, on, per_run)
+
+
 def _train(
     sweep: Sweep,
     options: Options,
-    jobs: int | None,
+    place: Place,
     retry_failed: bool,
     as_json: bool,
     quiet: bool,
@@ -339,9 +366,8 @@ def _train(
         if not as_json and not is_helper:
             sweep_output.print_report(sweep, "table")
         return 0
-    from mnist_tui.sweep import pool
-
-    pool.preload()
+    if place.on is None:
+        pool.preload()
     from mnist_tui.cli import headless, sweep_runs  # 2 s: after every check that needs no torch.
 
-    return sweep_runs.train(sweep, options, headless.Output(as_json, quiet), jobs, retry_failed, is_helper)
+    return sweep_runs.train(sweep, options, headless.Output(as_json, quiet), place, retry_failed, is_helper)

@@ -1,6 +1,6 @@
 """The training of a sweep as lines: what it will cost, a line for each run that ends, and the report."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,24 +15,24 @@ from mnist_tui.spec.run_options import Options
 from mnist_tui.sweep.cost import Cost, expected_cost
 from mnist_tui.sweep.folder import Sweep
 from mnist_tui.sweep.jobs import JobEnded
+from mnist_tui.sweep.place import Place
 from mnist_tui.sweep.plan import Point, SweepPlan, in_words
-from mnist_tui.sweep.pool import Message, Pool
+from mnist_tui.sweep.pool import Message
 from mnist_tui.sweep.report import make_report
 from mnist_tui.sweep.report_text import chosen_words
 from mnist_tui.sweep.results import PRUNED_FILE, Results
-from mnist_tui.sweep.train import train_points
+from mnist_tui.sweep.train import Trainer, train_points
 from mnist_tui.table import aligned
 from mnist_tui.text import duration
-from mnist_tui.training import environment
 
 MAX_DRAWN = 10
 """Drawn configurations that a dry run of a search shows."""
 
 
-def dry_run(plan: SweepPlan, options: Options, jobs: int | None, as_json: bool) -> ExitCode:
+def dry_run(plan: SweepPlan, options: Options, place: Place, as_json: bool) -> ExitCode:
     """Prints every point and what all of them cost; trains and writes nothing."""
     cost = expected_cost(plan, options)
-    jobs = jobs or environment.jobs_at_a_time(cost.runs, options)
+    jobs = place.jobs_at_a_time(cost.runs, options)
     points = [] if plan.search else list(plan.all_points())
     if as_json:
         print(json_text(record(_plan_record(plan, cost, jobs, points))))
@@ -49,18 +49,18 @@ def _size(plan: SweepPlan, point: Point) -> str:
     return f"{plan.spec_of(point).parameters:,}"
 
 
-def _plan_record(plan: SweepPlan, cost: Cost, jobs: int, points: list[Point]) -> Mapping[str, Any]:
+def _plan_record(plan: SweepPlan, cost: Cost, jobs: int | None, points: list[Point]) -> Mapping[str, Any]:
     return {
         "runs": cost.runs,
         "jobs": jobs,
-        "seconds": cost.seconds / jobs,
+        "seconds": cost.seconds / (jobs or 1),
         "bytes": cost.bytes,
         "choose_on": plan.choose_on,
         "points": [{"number": point.number, "seed": point.seed, "values": dict(point.values)} for point in points],
     }
 
 
-def cost_words(plan: SweepPlan, cost: Cost, jobs: int) -> str:
+def cost_words(plan: SweepPlan, cost: Cost, jobs: int | None) -> str:
     """`9 configurations with 3 seeds: 27 runs, about 14 min with 2 at a time, about 22 MB`."""
     if plan.search:
         what = f"{plan.trials} configurations proposed by {plan.search.sampler}"
@@ -69,37 +69,45 @@ def cost_words(plan: SweepPlan, cost: Cost, jobs: int) -> str:
     seeds = f" with {plan.seeds} seeds" if plan.seeds > 1 else ""
     early = ", less where runs are stopped early" if plan.search and plan.search.prune != "none" else ""
     return (
-        f"{what}{seeds}: {cost.runs} runs, about {duration(cost.seconds / jobs)} with {jobs} at a time{early}, "
+        f"{what}{seeds}: {cost.runs} runs, about {_time_words(cost.seconds, jobs)}{early}, "
         f"about {cost.bytes / 1e6:,.0f} MB on disk"
     )
 
 
+def _time_words(seconds: float, jobs: int | None) -> str:
+    """How long runs take with `jobs` at a time; on a cluster, whose nodes are not known, one after the other."""
+    if jobs is None:
+        return f"{duration(seconds)} one after the other on a core like this machine's"
+    return f"{duration(seconds / jobs)} with {jobs} at a time"
+
+
 def train(
-    sweep: Sweep, options: Options, output: Output, jobs: int | None, retry_failed: bool, is_helper: bool
+    sweep: Sweep, options: Options, output: Output, place: Place, retry_failed: bool, is_helper: bool
 ) -> ExitCode:
     """Trains what is not done of a sweep; prints the report unless this process only helps. Returns the exit code."""
     results = Results(sweep)
     results.refresh()
     left = sweep.plan.runs - sum(each.is_done for each in results.all())
     cost = expected_cost(sweep.plan, options)
-    jobs = jobs or environment.jobs_at_a_time(left, options)
+    jobs = place.jobs_at_a_time(left, options)
+    trainer = place.trainer(jobs, sweep, options)
     output.talk(f"sweep {sweep.name}: {cost_words(sweep.plan, cost, jobs)}")
     if left < cost.runs:
-        still = duration(cost.seconds * left / cost.runs / jobs)
+        still = _time_words(cost.seconds * left / cost.runs, jobs)
         output.talk(f"{cost.runs - left} of them are done; {left} are left, about {still}")
-    code = _train_left(sweep, options, output, jobs, retry_failed)
+    code = _train_left(sweep, options, output, trainer, retry_failed)
     report = make_report(sweep)
     if not output.as_json and not is_helper:
         output.data("\n" + "\n".join(text_lines(report)))
     return code or (ExitCode.OK if report.done >= report.planned else ExitCode.FAILED)
 
 
-def _train_left(sweep: Sweep, options: Options, output: Output, jobs: int, retry_failed: bool) -> ExitCode:
+def _train_left(
+    sweep: Sweep, options: Options, output: Output, trainer: Callable[[], Trainer], retry_failed: bool
+) -> ExitCode:
     with interruptible() as interruption, progress_table(output) as table:
         lines = _Lines(sweep, output, table)
-        for point, message in train_points(
-            sweep, options, interruption.control, lambda: Pool(jobs), retry_failed=retry_failed
-        ):
+        for point, message in train_points(sweep, options, interruption.control, trainer, retry_failed=retry_failed):
             lines.show(point, message)
     if sweep.is_stopped:
         output.talk(f"stopped by mnist-tui sweep stop; mnist-tui sweep resume {sweep.name} goes on", always=True)

@@ -15,7 +15,7 @@ from mnist_tui.sweep.folder import Sweep
 from mnist_tui.sweep.jobs import Job
 from mnist_tui.sweep.plan import Point
 from mnist_tui.sweep.results import Results
-from mnist_tui.sweep.search_points import SearchPoints
+from mnist_tui.sweep.search.search_points import SearchPoints
 
 LOOK_SECONDS = 1.0
 """Time between two looks at the points that other processes hold."""

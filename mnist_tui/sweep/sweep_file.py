@@ -25,7 +25,7 @@ from mnist_tui.spec.run_spec import UNUSED, RunSpec, make_spec
 from mnist_tui.spec.toml_files import MAX_BYTES, parse_toml
 from mnist_tui.sweep.domains import Choices, choices, parse_domain
 from mnist_tui.sweep.plan import VALIDATION_IMAGES, Network, SweepPlan, fill, make_plan
-from mnist_tui.sweep.search import check
+from mnist_tui.sweep.search.proposals import check
 from mnist_tui.text import as_name, clean_line, did_you_mean
 
 PRESET_KEYS = ("title", "source", "layers", "knobs", "train", "target", "reported")

@@ -16,8 +16,8 @@ from mnist_tui.sweep.jobs import JobEnded, JobSource
 from mnist_tui.sweep.plan import Point
 from mnist_tui.sweep.points import Points
 from mnist_tui.sweep.pool import Message
-from mnist_tui.sweep.pruning import Pruning
 from mnist_tui.sweep.results import Results
+from mnist_tui.sweep.search.pruning import Pruning
 
 LOOK_SECONDS = 0.5
 """Time between two looks at whether the sweep was stopped."""

@@ -272,7 +272,9 @@ COMMANDS: dict[str, Sequence[str]] = {
     ],
     "mnist-tui leaderboard --json": ["leaderboard --json"],
     "mnist-tui sweep --json": ["sweep --json"],
-    "mnist-tui sweep run NAME --dry-run --json": ["sweep small.toml --set batch_size=16,32 --dry-run --json"],
+    "mnist-tui sweep run NAME --dry-run --json": [
+        f"sweep small.toml --set batch_size=16,32 --dry-run --json {place}" for place in ("", "--on ray")
+    ],
     "mnist-tui sweep run NAME --json": ["sweep small.toml --set batch_size=16,32 --json"],
     "mnist-tui sweep resume SWEEP --json": ["sweep resume small --json"],
     "mnist-tui work SWEEP --json": ["work small --json"],

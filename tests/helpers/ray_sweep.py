@@ -15,8 +15,8 @@ from mnist_tui.errors import MnistTuiError
 from mnist_tui.runs.control import Control
 from mnist_tui.spec import presets
 from mnist_tui.spec.run_options import Options
+from mnist_tui.sweep.cluster.ray_tasks import RayTasks, make_trainer
 from mnist_tui.sweep.folder import Sweep, start
-from mnist_tui.sweep.ray_tasks import RayTasks, make_trainer
 from mnist_tui.sweep.sweep_file import plan_of
 from mnist_tui.sweep.train import Trainer, train_points
 

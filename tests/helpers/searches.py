@@ -16,8 +16,8 @@ from mnist_tui.sweep.jobs import Job
 from mnist_tui.sweep.plan import Point, SweepPlan, Values
 from mnist_tui.sweep.points import Points
 from mnist_tui.sweep.results import Results
+from mnist_tui.sweep.search.trials import Trial
 from mnist_tui.sweep.sweep_file import plan_of
-from mnist_tui.sweep.trials import Trial
 
 LAYERS = """
 Conv2d(width, 3)

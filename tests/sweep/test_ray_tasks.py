@@ -20,14 +20,16 @@ from mnist_tui.runs.lock import is_running
 from mnist_tui.runs.storage import load_run
 from mnist_tui.spec import presets
 from mnist_tui.spec.run_options import Options
-from mnist_tui.sweep import ray_node, ray_options, ray_tasks
+from mnist_tui.sweep.cluster import node as ray_node
+from mnist_tui.sweep.cluster import options as ray_options
+from mnist_tui.sweep.cluster import ray_tasks
+from mnist_tui.sweep.cluster.mailbox import Letter, Line, Mailbox, TaskBegun
+from mnist_tui.sweep.cluster.mirror import Changes, Mirror, Original, read_files
+from mnist_tui.sweep.cluster.node import Assignment, device_index, train_assignment
+from mnist_tui.sweep.cluster.options import PerRun, parse_address, parse_per_run
+from mnist_tui.sweep.cluster.ray_errors import end_of, unfit_nodes_as_error
 from mnist_tui.sweep.folder import Sweep, start
 from mnist_tui.sweep.jobs import ControlRequest, Job, JobEnded
-from mnist_tui.sweep.mailbox import Letter, Line, Mailbox, TaskBegun
-from mnist_tui.sweep.mirror import Changes, Mirror, Original, read_files
-from mnist_tui.sweep.ray_errors import end_of, unfit_nodes_as_error
-from mnist_tui.sweep.ray_node import Assignment, device_index, train_assignment
-from mnist_tui.sweep.ray_options import PerRun, parse_address, parse_per_run
 from mnist_tui.sweep.sweep_file import plan_of
 
 # --- what is typed ---
@@ -216,7 +218,9 @@ def test_a_new_run_never_lands_in_a_folder_that_is_there(tmp_path: Path) -> None
 def test_files_are_written_in_the_order_of_the_trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The end last; what is removed after everything else."""
     written: list[str] = []
-    monkeypatch.setattr("mnist_tui.sweep.mirror.write_atomically", lambda path, content: written.append(path.name))
+    monkeypatch.setattr(
+        "mnist_tui.sweep.cluster.mirror.write_atomically", lambda path, content: written.append(path.name)
+    )
     names = ("end.json", "history.jsonl", "steps.jsonl", "ckpt-00000001.safetensors", "predictions.npz")
     make_mirror(tmp_path / "runs").apply(Changes("run", dict.fromkeys(names, b"")))
 
@@ -369,7 +373,7 @@ def test_no_path_of_a_node_is_left_in_messages(mailbox: Mailbox, sweep: Sweep, m
     def fail(*_: object) -> None:
         raise ZeroDivisionError("division")
 
-    monkeypatch.setattr("mnist_tui.training.session._train_and_write", fail)
+    monkeypatch.setattr("mnist_tui.training.session.train", fail)
     letters = letters_of(mailbox, assignment_of(sweep, job_of(sweep)))
     ended = next(letter for letter in letters if isinstance(letter, RunEnded))
     end = load_run(land(sweep, letters)).end

@@ -8,15 +8,15 @@ import pytest
 from helpers.searches import RANGES, ended, make_plan, save_run, start
 
 from mnist_tui.errors import MissingPackageError, SweepError
-from mnist_tui.sweep import study
 from mnist_tui.sweep.claims import Claims
 from mnist_tui.sweep.folder import load
 from mnist_tui.sweep.plan import Point, SweepPlan, Values
 from mnist_tui.sweep.plan import make_plan as plan_from
 from mnist_tui.sweep.report import make_report
 from mnist_tui.sweep.results import Results
-from mnist_tui.sweep.search import propose
-from mnist_tui.sweep.trials import DIVERGED_ACCURACY, Trial, trials_of
+from mnist_tui.sweep.search import study
+from mnist_tui.sweep.search.proposals import propose
+from mnist_tui.sweep.search.trials import DIVERGED_ACCURACY, Trial, trials_of
 
 
 def accuracy(values: Values) -> float:

@@ -15,11 +15,11 @@ from mnist_tui.sweep.claims import Claims
 from mnist_tui.sweep.folder import Sweep
 from mnist_tui.sweep.plan import Point
 from mnist_tui.sweep.results import Results
-from mnist_tui.sweep.search import propose
-from mnist_tui.sweep.trials import trials_of
+from mnist_tui.sweep.search.proposals import propose
+from mnist_tui.sweep.search.trials import trials_of
 
 TRIALS = 12
-PROPOSE = "mnist_tui.sweep.search_points.propose"
+PROPOSE = "mnist_tui.sweep.search.search_points.propose"
 
 
 @pytest.fixture(autouse=True)

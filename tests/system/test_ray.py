@@ -22,8 +22,8 @@ from safetensors.numpy import load_file
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.storage import SavedRun, checkpoints, load_run
 from mnist_tui.spec.run_options import Options
+from mnist_tui.sweep.cluster.connection import PARENT, PREFIX
 from mnist_tui.sweep.folder import sweeps
-from mnist_tui.sweep.ray_cluster import PARENT, PREFIX
 from mnist_tui.training import session
 
 pytestmark = pytest.mark.slow

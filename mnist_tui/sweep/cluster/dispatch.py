@@ -10,13 +10,13 @@ from typing import Any
 from mnist_tui.errors import StorageError
 from mnist_tui.images import mnist_files
 from mnist_tui.spec.run_options import Options
+from mnist_tui.sweep.cluster.connection import Cluster
+from mnist_tui.sweep.cluster.mailbox import Letter, Mailbox
+from mnist_tui.sweep.cluster.mirror import read_files
+from mnist_tui.sweep.cluster.node import Assignment, train_assignment
+from mnist_tui.sweep.cluster.options import PerRun
 from mnist_tui.sweep.folder import Sweep
 from mnist_tui.sweep.jobs import ControlRequest, Job
-from mnist_tui.sweep.mailbox import Letter, Mailbox
-from mnist_tui.sweep.mirror import read_files
-from mnist_tui.sweep.ray_cluster import Cluster
-from mnist_tui.sweep.ray_node import Assignment, train_assignment
-from mnist_tui.sweep.ray_options import PerRun
 
 
 class Dispatcher:

@@ -18,7 +18,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from mnist_tui.errors import ClusterError, UsageError
-from mnist_tui.sweep.ray_options import LOCAL, PerRun
+from mnist_tui.sweep.cluster.options import LOCAL, PerRun
 from mnist_tui.text import clean_line
 
 PARENT, PREFIX, LOCK = Path("/tmp"), "mnist-tui-ray-", "lock"

@@ -10,8 +10,8 @@ from mnist_tui.files import write_atomically
 from mnist_tui.sweep.claims import Claims
 from mnist_tui.sweep.plan import Point
 from mnist_tui.sweep.results import PRUNED_FILE, PointRun, Results
-from mnist_tui.sweep.study import should_prune
-from mnist_tui.sweep.trials import trials_of
+from mnist_tui.sweep.search.study import should_prune
+from mnist_tui.sweep.search.trials import trials_of
 
 REASONS = {
     "median": "its best accuracy is below the median of the others after this epoch",

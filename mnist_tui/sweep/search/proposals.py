@@ -11,9 +11,9 @@ from itertools import chain, islice
 from mnist_tui.errors import SweepError
 from mnist_tui.sweep.domains import Choices
 from mnist_tui.sweep.plan import SweepPlan, Values
+from mnist_tui.sweep.search.study import check_installed, proposals
+from mnist_tui.sweep.search.trials import Trial
 from mnist_tui.sweep.space import draw, every
-from mnist_tui.sweep.study import check_installed, proposals
-from mnist_tui.sweep.trials import Trial
 
 PROPOSALS = 100
 """Proposals of the sampler that are looked at."""

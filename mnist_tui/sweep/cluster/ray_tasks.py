@@ -12,15 +12,15 @@ from mnist_tui.errors import ClusterError, ExitCode, StorageError, UsageError
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import Notice, RunStarted
 from mnist_tui.spec.run_options import Options
+from mnist_tui.sweep.cluster.connection import Cluster
+from mnist_tui.sweep.cluster.dispatch import Dispatcher
+from mnist_tui.sweep.cluster.mailbox import Letter, TaskBegun
+from mnist_tui.sweep.cluster.mirror import Changes, Mirror
+from mnist_tui.sweep.cluster.options import PerRun, check_installed, parse_address, parse_per_run
+from mnist_tui.sweep.cluster.ray_errors import end_of, lost_connection_as_error, unfit_nodes_as_error
 from mnist_tui.sweep.folder import Sweep
 from mnist_tui.sweep.jobs import ControlRequest, Job, JobEnded, JobSource
-from mnist_tui.sweep.mailbox import Letter, TaskBegun
-from mnist_tui.sweep.mirror import Changes, Mirror
 from mnist_tui.sweep.pool import ATTEMPTS, ListedJobs, Message
-from mnist_tui.sweep.ray_cluster import Cluster
-from mnist_tui.sweep.ray_dispatch import Dispatcher
-from mnist_tui.sweep.ray_errors import end_of, lost_connection_as_error, unfit_nodes_as_error
-from mnist_tui.sweep.ray_options import PerRun, check_installed, parse_address, parse_per_run
 from mnist_tui.sweep.requests import NewRequests
 
 POLL_SECONDS = 0.1

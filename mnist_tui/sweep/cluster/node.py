@@ -17,9 +17,9 @@ from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import EpochEnded, RunEnded, RunStarted
 from mnist_tui.runs.lock import is_running
 from mnist_tui.spec.run_options import Options
+from mnist_tui.sweep.cluster.mailbox import Letter, Line
+from mnist_tui.sweep.cluster.mirror import Original
 from mnist_tui.sweep.jobs import ControlRequest, Job, JobEnded
-from mnist_tui.sweep.mailbox import Letter, Line
-from mnist_tui.sweep.mirror import Original
 from mnist_tui.sweep.worker import train
 
 LOOKS = (0.0, 0.1, 0.3, 1.0)

@@ -12,8 +12,8 @@ from typing import Any
 
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import Event, Progress
+from mnist_tui.sweep.cluster.mirror import Changes
 from mnist_tui.sweep.jobs import ControlRequest, JobEnded
-from mnist_tui.sweep.mirror import Changes
 
 POST_SECONDS = 0.5
 """Time between two calls of a task."""

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from mnist_tui.sweep.claims import Claims
 from mnist_tui.sweep.plan import Point, Values
 from mnist_tui.sweep.results import Results
-from mnist_tui.sweep.search import propose
-from mnist_tui.sweep.study import check_installed
-from mnist_tui.sweep.trials import first_key, known_values, trials_of
+from mnist_tui.sweep.search.proposals import propose
+from mnist_tui.sweep.search.study import check_installed
+from mnist_tui.sweep.search.trials import first_key, known_values, trials_of
 
 
 class SearchPoints:
