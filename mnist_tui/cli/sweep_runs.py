@@ -75,9 +75,9 @@ def cost_words(plan: SweepPlan, cost: Cost, jobs: int | None) -> str:
 
 
 def _time_words(seconds: float, jobs: int | None) -> str:
-    """How long runs take with `jobs` at a time; on a cluster, whose nodes are not known, one after the other."""
+    """How long runs take with `jobs` at a time; on a cluster, whose nodes are not known, in all."""
     if jobs is None:
-        return f"{duration(seconds)} one after the other on a core like this machine's"
+        return f"{duration(seconds)} on one core of this machine"
     return f"{duration(seconds / jobs)} with {jobs} at a time"
 
 
