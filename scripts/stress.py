@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
-from helpers.killed_sweep import KilledSweep
+from helpers.killed_sweep import KilledSweep, RayNodes
 from helpers.lab_terminal import PRESET, Lab
 from helpers.reliability import DiskFailures, KilledRuns, holder, race, small_spec, started
 from helpers.typing_model import Typist
@@ -76,6 +76,21 @@ def sweep(folder: Path, options: argparse.Namespace) -> Iterator[str]:
         yield f"{options.n} kills {killed.kills}: {killed.check()}"
     finally:
         killed.close()
+
+
+def ray(folder: Path, options: argparse.Namespace) -> Iterator[str]:
+    """A sweep of 60 points on a Ray cluster of two nodes; the driver, trainers and nodes are killed at random."""
+    nodes = RayNodes()
+    killed = KilledSweep(folder / "sweep", options.seed, points=60, epochs=20, workers=1, nodes=nodes)
+    try:
+        for index in range(options.n):
+            killed.kill()
+            yield f"{index + 1} kills {killed.kills}, {killed.done} of 60 points done"
+        killed.finish(600)
+        yield f"{options.n} kills {killed.kills}: {killed.check()}"
+    finally:
+        killed.close()
+        nodes.close()
 
 
 def _lose_owner(folder: Path) -> None:
@@ -353,6 +368,7 @@ PARTS = {
     "diskfull": diskfull,
     "lock": lock,
     "sweep": sweep,
+    "ray": ray,
     "lag": lag,
     "quit": quit_,
 }
