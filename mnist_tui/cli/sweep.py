@@ -15,6 +15,7 @@ from mnist_tui.cli.arguments import (
     Models,
     Quiet,
     examples,
+    refuse_empty_name,
     run_options,
     settings_with,
     takes_settings,
@@ -110,17 +111,19 @@ def list_sweeps(context: typer.Context, as_json: JsonOption = False, *, given: G
         'mnist-tui sweep iter5 --set "optimizer.lr=0.001..0.1 log" --design sobol --points 16',
         'mnist-tui sweep iter5 --set "optimizer.lr=0.001..0.1 log" --search tpe --trials 40',
         "mnist-tui sweep mine.toml --set width=4,8,16 --where 'parameters<8000' --dry-run",
+        "mnist-tui sweep iter4 iter5 v3 --seeds 5                whole presets against each other",
         more=f"{VALUES}\n\n{EXIT_CODES}",
     ),
 )
 @takes_settings(*RUN_OPTIONS)
 def run(
-    name: Annotated[
-        str,
+    names: Annotated[
+        list[str],
         typer.Argument(
-            metavar="NAME",
-            help="A preset, FILE.toml of a preset or a sweep, or a run.",
+            metavar="NAME...",
+            help="Presets that are tried against each other, or one whose settings are varied; a run, FILE.toml.",
             autocompletion=complete_runs_and_presets,
+            callback=refuse_empty_name,
             show_default=False,
         ),
     ],
@@ -178,8 +181,6 @@ def run(
     given: Given,
 ) -> int:
     """Begin a sweep, or go on with it. `run` may be left out: mnist-tui sweep NAME."""
-    if not name:
-        raise UsageError("NAME is empty; mnist-tui --list shows the presets")
     options, place = run_options(given), _place(jobs, on, per_run)
     more: dict[str, Any] = {
         "seeds": None if seeds is None else whole_number("--seeds", seeds, 1, MAX_SEEDS),
@@ -193,7 +194,7 @@ def run(
     more = {key: value for key, value in more.items() if value is not None}
     if {"design", "points"} & more.keys() and "search" in more:
         raise UsageError("--search proposes points itself; --design and --points are not allowed with it")
-    plan = _plan(name, read_changes(changes), more | {"dataset": options.dataset}, models, options)
+    plan = _plan(names, read_changes(changes), more | {"dataset": options.dataset}, models, options)
     if dry_run:
         from mnist_tui.cli import sweep_runs
 
@@ -299,16 +300,21 @@ def report(
     return 0
 
 
-def _plan(name: str, changes: dict[str, str], more: dict[str, Any], models: Path | None, options: Options) -> SweepPlan:
-    """The plan of a preset or a run with these changes, or of a sweep file."""
+def _plan(
+    names: Sequence[str], changes: dict[str, str], more: dict[str, Any], models: Path | None, options: Options
+) -> SweepPlan:
+    """The plan of presets or runs with these changes, or of a sweep file."""
     vary = {path: sweep_file.as_values(f"--set {path}", text) for path, text in changes.items()}
-    if name.endswith(".toml") and sweep_file.is_sweep_file(Path(name)):
-        return sweep_file.load_plan(Path(name), models, {**more, "vary": vary})
-    spec = load_spec(name, models, options.runs_dir)
+    files = [name for name in names if name.endswith(".toml") and sweep_file.is_sweep_file(Path(name))]
+    if files and len(names) > 1:
+        raise UsageError(f"{clean_line(files[0], 100)} is a sweep of its own; name it alone")
+    if files:
+        return sweep_file.load_plan(Path(files[0]), models, {**more, "vary": vary})
+    specs = [load_spec(name, models, options.runs_dir) for name in names]
     try:
-        return sweep_file.plan_of(spec, vary, more, models)
+        return sweep_file.plan_of(specs, vary, more, models)
     except SpecError as error:
-        raise SweepError(f"{spec.name}: {error}") from None
+        raise SweepError(f"{', '.join(spec.name for spec in specs[:3])}: {error}") from None
 
 
 def _search(sampler: str | None, trials: str | None, prune: str | None, objective: str | None) -> dict[str, Any] | None:

@@ -27,6 +27,9 @@ VALIDATION_IMAGES = 10_000
 LEASE_SECONDS = 60.0
 """A process that has not renewed its claim on a point for so long counts as dead."""
 
+PRESET = "preset"
+"""The setting whose values are whole presets."""
+
 Values = Mapping[str, str]
 """A configuration: texts by the path of their setting."""
 ChooseOn = Literal["validation", "test"]
@@ -92,6 +95,8 @@ class SweepPlan(Frozen):
     base: RunSpec
     vary: dict[str, tuple[str, ...] | str]
     """By the path of the setting: its values, or a range to draw from."""
+    presets: dict[str, RunSpec] = Field(default={})
+    """The runs that the values of `preset` name, where whole presets are tried against each other."""
     networks: dict[str, Network] = Field(default={})
     """The networks that the values of `layers` name."""
     template: str = ""
@@ -121,7 +126,8 @@ class SweepPlan(Frozen):
             raise SweepError("nothing is varied; name values, such as --set dropout=0.05,0.1")
         if self.search and self.search.prune != "none" and self.seeds > 1:
             raise SweepError("prune: one run is judged for each configuration; leave seeds out, or do not prune")
-        if self.choose_on == "validation" and not self.base.train.validation_images:
+        all_split = all(spec.train.validation_images for spec in (self.base, *self.presets.values()))
+        if self.choose_on == "validation" and not all_split:
             raise SweepError("choose_on: the recipe splits no validation images off; set validation_images")
         return self
 
@@ -204,21 +210,22 @@ class SweepPlan(Frozen):
     def spec_of(self, point: Point) -> RunSpec:
         """The spec of a point; raises `SpecError` where its values do not fit together."""
         values = dict(point.values)
+        start = self.presets[values.pop(PRESET)] if self.presets else self.base
         settings = {"seed": str(point.seed)}
-        knobs = dict(self.base.knobs)
+        knobs = dict(start.knobs)
         if (name := values.pop("layers", None)) is not None:
             network = self.networks[name]
             settings["layers"], knobs = network.layers, dict(network.knobs)
         elif self.blocks:
             chosen = {block: lines[values.pop(block, next(iter(lines)))] for block, lines in self.blocks.items()}
             settings["layers"], knobs = fill(self.template, chosen), dict(self.knobs)
-        return self._make_spec(settings | values, knobs)
+        return self._make_spec(start, settings | values, knobs)
 
-    def _make_spec(self, settings: Mapping[str, str], knobs: dict[str, Knob]) -> RunSpec:
+    def _make_spec(self, start: RunSpec, settings: Mapping[str, str], knobs: dict[str, Knob]) -> RunSpec:
         """Leaves knobs out that other choices of the layers use and this one does not, unless they are varied."""
         while True:
             try:
-                return self.base.with_settings(settings, knobs)
+                return start.with_settings(settings, knobs)
             except UnusedKnobError as error:
                 name = error.where[1]
                 if not (self.networks or self.blocks) or {name, f"knobs.{name}"} & settings.keys():

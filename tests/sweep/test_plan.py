@@ -210,3 +210,26 @@ def test_the_page_on_sweeps_is_right(tmp_path: Path) -> None:
             assert str(parse_domain("x", text))
         if re.fullmatch(r"[\d., ]+", words):
             assert str(parse_domain("x", text)) == words
+
+
+def test_whole_presets_against_each_other() -> None:
+    """Each by its own recipe, with the settings that are set in all, and a split where it has none."""
+    specs = [presets.load(name) for name in ("iter4", "step4")]
+    plan = sweep_file.plan_of(specs, {"epochs": ("2",)}, {"seeds": 2})
+    made = [plan.spec_of(point) for point in plan.all_points()]
+
+    assert [spec.name for spec in made] == ["iter4", "step4", "iter4", "step4"]
+    assert [spec.train.seed for spec in made] == [0, 0, 1, 1]
+    assert {(spec.train.epochs, spec.train.validation_images) for spec in made} == {(2, 10_000)}
+    assert [str(spec.train.loss) for spec in made[:2]] == [str(spec.train.loss) for spec in specs]
+    assert make_plan(plan.model_dump(mode="json")) == plan
+    with pytest.raises(SweepError, match="two presets are called iter4"):
+        sweep_file.plan_of([specs[0], specs[0]], {}, {})
+
+
+def test_presets_as_published_are_not_changed() -> None:
+    """Where points are chosen on the test images: the recipe, its split and its epochs are the author's."""
+    specs = list(presets.load_all())
+    plan = sweep_file.plan_of(specs, {}, {"choose_on": "test"})
+
+    assert [plan.spec_of(point) for point in plan.all_points()] == specs
