@@ -8,7 +8,8 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
     cli/        the command line: main.py (the typer app, the entry point); commands in start.py (`mnist-tui` alone,
                 --list, --batch), lab.py (opens the dashboard; watch), train.py, repro.py, lr_find.py, presets.py,
                 own_module.py (`show FILE.py:CLASS`), runs.py, notes.py, import_logs.py, export.py, briefs.py,
-                compare.py, leaderboard.py, report.py, sweep.py (with sweep_runs.py and sweep_output.py), analyse.py,
+                compare.py, leaderboard.py, report.py, sweep.py (with sweep_arguments.py, sweep_runs.py and
+                sweep_output.py), analyse.py,
                 explain.py (the coach's rules), classify.py,
                 config.py, doctor.py; what they share in arguments.py (options made from settings), specs.py (names of
                 presets and runs), changes.py (--set), parsing.py, completion.py, exit_code.py; batch.py, headless.py,

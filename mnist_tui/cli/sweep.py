@@ -1,7 +1,5 @@
 """`mnist-tui sweep` and `mnist-tui work`: many runs that differ in chosen settings."""
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -24,25 +22,27 @@ from mnist_tui.cli.arguments import (
 from mnist_tui.cli.changes import MAX_SEEDS, read_changes
 from mnist_tui.cli.completion import complete_changes, complete_runs_and_presets, complete_sweeps
 from mnist_tui.cli.formats import FormatOption, JsonOption, json_text, output_format, print_table, record
-from mnist_tui.cli.specs import load_spec
-from mnist_tui.cli.train import read_jobs
-from mnist_tui.errors import SpecError, SweepError, UsageError
+from mnist_tui.cli.sweep_arguments import (
+    DESIGNS,
+    OBJECTIVES,
+    PRUNES,
+    SEARCHES,
+    one_of,
+    read_place,
+    read_plan,
+    read_search,
+)
+from mnist_tui.errors import SweepError, UsageError
 from mnist_tui.spec.run_options import Options
-from mnist_tui.sweep import folder, pool, sweep_file
-from mnist_tui.sweep.cluster import options as cluster
+from mnist_tui.sweep import folder, pool
 from mnist_tui.sweep.folder import Sweep
 from mnist_tui.sweep.place import Place
-from mnist_tui.sweep.plan import MAX_POINTS, SweepPlan
+from mnist_tui.sweep.plan import MAX_POINTS
 from mnist_tui.sweep.report import make_report
-from mnist_tui.text import clean_line, did_you_mean
 
 app = typer.Typer()
 work_app = typer.Typer()
 
-DESIGNS = ("grid", "random", "sobol")
-SEARCHES = ("tpe", "random", "halving")
-PRUNES = ("none", "median", "halving")
-OBJECTIVES = ("accuracy", "accuracy,parameters")
 SWEEP_OPTIONS = tuple(name for name in RUN_OPTIONS if name != "dataset")
 
 VALUES = """\
@@ -181,25 +181,27 @@ def run(
     given: Given,
 ) -> int:
     """Begin a sweep, or go on with it. `run` may be left out: mnist-tui sweep NAME."""
-    options, place = run_options(given), _place(jobs, on, per_run)
+    options, where_trained = run_options(given), read_place(jobs, on, per_run)
     more: dict[str, Any] = {
         "seeds": None if seeds is None else whole_number("--seeds", seeds, 1, MAX_SEEDS),
-        "design": _one_of("--design", design, DESIGNS),
+        "design": one_of("--design", design, DESIGNS),
         "points": None if points is None else whole_number("--points", points, 1, MAX_POINTS),
-        "search": _search(search, trials, prune, objective),
+        "search": read_search(search, trials, prune, objective),
         "where": where,
-        "choose_on": _one_of("--choose-on", choose_on, ("validation", "test")),
-        "by": _one_of("--by", by, ("best", "last", "mean")),
+        "choose_on": one_of("--choose-on", choose_on, ("validation", "test")),
+        "by": one_of("--by", by, ("best", "last", "mean")),
     }
     more = {key: value for key, value in more.items() if value is not None}
     if {"design", "points"} & more.keys() and "search" in more:
         raise UsageError("--search proposes points itself; --design and --points are not allowed with it")
-    plan = _plan(names, read_changes(changes), more | {"dataset": options.dataset}, models, options)
+    plan = read_plan(names, read_changes(changes), more | {"dataset": options.dataset}, models, options)
     if dry_run:
         from mnist_tui.cli import sweep_runs
 
-        return sweep_runs.dry_run(plan, options, place, as_json)
-    return _train(folder.start(options.runs_dir, plan, sweep_name), options, place, retry_failed, as_json, quiet)
+        return sweep_runs.dry_run(plan, options, where_trained, as_json)
+    return _train(
+        folder.start(options.runs_dir, plan, sweep_name), options, where_trained, retry_failed, as_json, quiet
+    )
 
 
 @app.command("resume", epilog=examples("mnist-tui sweep resume iter5", more=EXIT_CODES))
@@ -216,8 +218,8 @@ def resume(
     given: Given,
 ) -> int:
     """Go on with a sweep: train its points that are not done, resume interrupted ones."""
-    options, place = run_options(given), _place(jobs, on, per_run)
-    return _train(folder.find(options.runs_dir, name), options, place, retry_failed, as_json, quiet)
+    options, where_trained = run_options(given), read_place(jobs, on, per_run)
+    return _train(folder.find(options.runs_dir, name), options, where_trained, retry_failed, as_json, quiet)
 
 
 @work_app.command(
@@ -247,7 +249,7 @@ def work(
     sweep = folder.find(options.runs_dir, name)
     if sweep.is_stopped:
         raise SweepError(f"sweep {sweep.name} was stopped; mnist-tui sweep resume {sweep.name} lets it go on")
-    return _train(sweep, options, _place(jobs), retry_failed, as_json, quiet, is_helper=True)
+    return _train(sweep, options, read_place(jobs), retry_failed, as_json, quiet, is_helper=True)
 
 
 @app.command("stop", epilog=examples("mnist-tui sweep stop iter5"))
@@ -298,62 +300,6 @@ def report(
     count = None if limit is None else whole_number("--limit", limit, 1, MAX_POINTS)
     sweep_output.print_report(folder.find(settings_with(given).runs_dir, name), output, count)
     return 0
-
-
-def _plan(
-    names: Sequence[str], changes: dict[str, str], more: dict[str, Any], models: Path | None, options: Options
-) -> SweepPlan:
-    """The plan of presets or runs with these changes, or of a sweep file."""
-    vary = {path: sweep_file.as_values(f"--set {path}", text) for path, text in changes.items()}
-    files = [name for name in names if name.endswith(".toml") and sweep_file.is_sweep_file(Path(name))]
-    if files and len(names) > 1:
-        raise UsageError(f"{clean_line(files[0], 100)} is a sweep of its own; name it alone")
-    if files:
-        return sweep_file.load_plan(Path(files[0]), models, {**more, "vary": vary})
-    specs = [load_spec(name, models, options.runs_dir) for name in names]
-    try:
-        return sweep_file.plan_of(specs, vary, more, models)
-    except SpecError as error:
-        raise SweepError(f"{', '.join(spec.name for spec in specs[:3])}: {error}") from None
-
-
-def _search(sampler: str | None, trials: str | None, prune: str | None, objective: str | None) -> dict[str, Any] | None:
-    """The search that these options ask for."""
-    if sampler is None:
-        for option, value in {"--trials": trials, "--prune": prune, "--objective": objective}.items():
-            if value is not None:
-                raise UsageError(f"{option} goes with --search {'|'.join(SEARCHES)}")
-        return None
-    if trials is None:
-        raise UsageError("--search needs the number of trials, such as --trials 40")
-    asked = {
-        "sampler": _one_of("--search", sampler, SEARCHES),
-        "trials": whole_number("--trials", trials, 1, MAX_POINTS),
-        "prune": _one_of("--prune", prune, PRUNES),
-        "objectives": (_one_of("--objective", objective, OBJECTIVES) or "accuracy").split(","),
-    }
-    return {key: value for key, value in asked.items() if value is not None}
-
-
-def _one_of(option: str, typed: str | None, known: Sequence[str]) -> str | None:
-    if typed is not None and typed not in known:
-        near = did_you_mean(typed, known)
-        raise UsageError(f"{option} {clean_line(typed, 40)}: must be {', '.join(known[:-1])} or {known[-1]}{near}")
-    return typed
-
-
-def _place(jobs: str | None, on: str | None = None, per_run: str | None = None) -> Place:
-    """Where runs are trained; raises `UsageError`, and `MissingPackageError` where a cluster is named without Ray."""
-    if on is None:
-        if per_run is not None:
-            raise UsageError("--per-run goes with --on ray")
-        return Place(read_jobs(jobs))
-    if jobs is not None:
-        raise UsageError("--jobs is not allowed with --on, where --per-run says how many runs a node has room for")
-    cluster.parse_address(on)
-    cluster.parse_per_run(per_run)
-    cluster.check_installed()
-    return Place(None, on, per_run)
 
 
 def _train(
