@@ -120,7 +120,7 @@ def run(
     names: Annotated[
         list[str],
         typer.Argument(
-            metavar="NAME...",
+            metavar="NAME",
             help="Presets that are tried against each other, or one whose settings are varied; a run, FILE.toml.",
             autocompletion=complete_runs_and_presets,
             callback=refuse_empty_name,
