@@ -4,11 +4,12 @@ import gc
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnist_tui.errors import MnistTuiError
+from mnist_tui.errors import MnistTuiError, StorageError
 from mnist_tui.runs.control import Control, Request, send
 from mnist_tui.runs.events import Event, Progress, RunEnded, RunStarted
 from mnist_tui.runs.queue import Queue, Taken
@@ -108,6 +109,13 @@ class Runner:
         if not self.is_busy:
             self._start(iter(()), is_watching=False)
 
+    @property
+    def has_queue(self) -> bool:
+        """Whether entries of the queue follow what is trained now, as far as that can be read."""
+        with suppress(StorageError):
+            return self.serves_queue and not self.queue.is_paused and any(each.waits for each in self.queue.entries())
+        return False
+
     def watch(self, folder: Path) -> None:
         """Follows the run in a folder, whichever process trains it."""
         self.folder = folder
@@ -184,9 +192,9 @@ class Runner:
                     yield from run_events.train_entry(taken, self.options, self._control)
                 if self._drops_entry or self.serves_queue:
                     taken.end()
-            except MnistTuiError:
+            except MnistTuiError as error:
                 self.queue.pause()  # Others would not begin either, without data or device.
-                raise
+                raise MnistTuiError(f"{taken.entry.name}: {error}. The queue is paused; P goes on.") from error
             finally:
                 self.entry = None
                 taken.give_back()

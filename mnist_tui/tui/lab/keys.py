@@ -19,6 +19,7 @@ BINDINGS: list[BindingType] = with_ids(
         Binding("ctrl+y", "redo_change", "Redo", show=False),
         Binding("escape", "leave_field", "Leave the field", show=False, tooltip="single letters are keys again"),
         Binding("t,f9", "start", "Train"),
+        Binding("T,ctrl+t", "queue", "Queue this design", tooltip="to be trained after what is trained and what waits"),
         Binding("space,f8", "pause", "Pause", tooltip="or unpause"),
         Binding("full_stop", "step", "Step", tooltip="one optimizer step, then pauses"),
         Binding("s", "stop", "Stop", tooltip="after this step; saves, and keeps the run"),
@@ -58,6 +59,9 @@ HELP_NAMES = {
 
 RUN_ACTIONS = ("pause", "step", "stop", "rate")
 """Actions that need a run that is trained or watched."""
+
+QUEUE_ACTIONS = ("queue",)
+"""Actions that are there at any time, and are shown while a run is trained here, in place of `DESIGN_ACTIONS`."""
 
 DESIGN_ACTIONS = ("start", "find_rate")
 """Actions that train on what is designed, while no run is trained here."""
