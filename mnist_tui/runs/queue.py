@@ -12,7 +12,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -305,6 +305,16 @@ def read_entry(path: Path) -> Entry:
         return Entry(path, error="must have either design or sweep")
     created, host = clean_line(document.created, 40), clean_line(document.host, 60)
     return Entry(path, created, host, document.design, document.sweep or "", document.runs)
+
+
+def wait_words(waiting: Sequence[Entry]) -> str:
+    """`2 designs wait`, `a sweep waits`, `2 designs and a sweep wait`."""
+    sweeps = sum(1 for entry in waiting if entry.sweep)
+    designs = len(waiting) - sweeps
+    parts = [
+        f"{count} {what}{'s' if count > 1 else ''}" for count, what in ((designs, "design"), (sweeps, "sweep")) if count
+    ]
+    return f"{' and '.join(parts)} wait{'s' if len(waiting) == 1 else ''}"
 
 
 def _document(**content: object) -> dict[str, Any]:

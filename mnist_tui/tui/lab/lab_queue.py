@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from mnist_tui.errors import RunError, StorageError
-from mnist_tui.runs.queue import Entry, QueuedDesign
+from mnist_tui.runs.queue import Entry, QueuedDesign, wait_words
 from mnist_tui.tui.background import Submit
 from mnist_tui.tui.lab.design import LabDesign
 from mnist_tui.tui.lab.lines import LabLines
@@ -121,13 +121,3 @@ class LabQueue:
         with suppress(StorageError):
             return [entry for entry in self._queue.entries() if entry.waits]
         return []
-
-
-def wait_words(waiting: Sequence[Entry]) -> str:
-    """`2 designs wait`, `a sweep waits`, `2 designs and a sweep wait`."""
-    sweeps = sum(1 for entry in waiting if entry.sweep)
-    designs = len(waiting) - sweeps
-    parts = [
-        f"{count} {what}{'s' if count > 1 else ''}" for count, what in ((designs, "design"), (sweeps, "sweep")) if count
-    ]
-    return f"{' and '.join(parts)} wait{'s' if len(waiting) == 1 else ''}"

@@ -1,0 +1,186 @@
+"""The queue and the sweeps that are not done, above the table of runs; takes no space where there is none."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from mnist_tui.errors import StorageError
+from mnist_tui.runs.queue import Queue, wait_words
+from mnist_tui.sweep import folder
+from mnist_tui.text import clean_line, in_ascii
+from mnist_tui.tui.background import Submit
+from mnist_tui.tui.dialogs import ConfirmDialog
+from mnist_tui.tui.keys import with_ids
+from mnist_tui.tui.messages import OpenScreen, QueueSweep
+from mnist_tui.tui.runs.queue_rows import QueueRow, QueueRows
+
+
+class QueuePane(Vertical):
+    """A line about the queue, and its rows."""
+
+    BINDINGS: ClassVar[list[BindingType]] = with_ids(
+        [
+            Binding("enter", "details", "Details", tooltip="the report of a sweep, or the design, below"),
+            Binding("K,shift+up", "move(-1)", "Move up", tooltip="is trained before the one above"),
+            Binding("J,shift+down", "move(1)", "Move down"),
+            Binding("D,delete", "take_out", "Take out", tooltip="of the queue, after a question"),
+            Binding("s", "stop_sweep", "Stop the sweep", tooltip="everywhere, after the current step of its runs"),
+            Binding("r", "resume_sweep", "Resume the sweep", tooltip="puts it at the end of the queue"),
+        ]
+    )
+    DEFAULT_CSS = """
+    QueuePane { height: auto; max-height: 9; display: none; border-bottom: none; }
+    QueuePane.-filled { display: block; }
+    QueuePane Static { height: 1; padding: 0 1; text-style: bold; background: $panel; }
+    QueuePane OptionList { height: auto; max-height: 8; border: none; padding: 0 1; background: $surface;
+        text-wrap: nowrap; text-overflow: ellipsis; }
+    QueuePane OptionList > .option-list--option-highlighted {
+        color: $foreground; background: $panel-lighten-1; text-style: none; }
+    QueuePane OptionList:focus > .option-list--option-highlighted { background: $primary 35%; }
+    .-short QueuePane { max-height: 4; }
+    .-short QueuePane OptionList { max-height: 3; }
+    """
+
+    class DetailsAsked(Message):
+        """Request to show the details of a row."""
+
+        def __init__(self, row: QueueRow) -> None:
+            super().__init__()
+            self.row = row
+
+    class Changed(Message):
+        """Posted when the queue or a sweep was changed here, so that it is read again."""
+
+    def __init__(self, queue: Queue, submit: Submit, ascii_only: bool) -> None:
+        super().__init__()
+        self._queue, self._submit, self._ascii_only = queue, submit, ascii_only
+        self._shown = QueueRows()
+        self._opened = ""
+        """The id of the row whose details were asked for."""
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="queue-line", markup=False)
+        yield OptionList(compact=True, markup=False)
+
+    @property
+    def row(self) -> QueueRow | None:
+        """The row under the cursor."""
+        at = self.query_one(OptionList).highlighted
+        return self._shown.rows[at] if at is not None and at < len(self._shown.rows) else None
+
+    @property
+    def holds_details(self) -> bool:
+        """Whether the details that are shown are those of one of its rows: until the focus leaves it."""
+        return bool(self._opened) and self.has_focus_within
+
+    def show(self, read: QueueRows | None, error: str | None = None) -> None:
+        """Shows other rows; the cursor stays on its row. None, and `error`, where they cannot be read."""
+        if read is None:
+            self._warn(error or "the queue cannot be read")
+            return
+        if read == self._shown:
+            return
+        before = self.row
+        self._shown = read
+        self.set_class(bool(read.rows) or read.is_paused, "-filled")
+        self.query_one("#queue-line", Static).update(Content(self._line()))
+        options = self.query_one(OptionList)
+        options.clear_options()
+        options.add_options([Option(Content(self._safe(row.text))) for row in read.rows])
+        ids = [row.id for row in read.rows]
+        if ids:
+            options.highlighted = ids.index(before.id) if before is not None and before.id in ids else 0
+        if self._opened in ids and self.has_focus_within:
+            self.post_message(self.DetailsAsked(read.rows[ids.index(self._opened)]))
+
+    def _safe(self, text: str) -> str:
+        return in_ascii(clean_line(text, 300)) if self._ascii_only else clean_line(text, 300)
+
+    def _line(self) -> str:
+        waiting = self._shown.entries
+        words = f": {wait_words(waiting)}" if waiting else ""
+        if self._shown.is_paused:
+            return f"Queue, paused{words}; P goes on"
+        return f"Queue{words}; P trains it, or pauses it" if waiting else "Queue and sweeps"
+
+    # --- actions ---
+
+    @on(OptionList.OptionSelected)
+    def action_details(self) -> None:
+        """Shows the details of the row under the cursor."""
+        if self.row is not None:
+            self._opened = self.row.id
+            self.post_message(self.DetailsAsked(self.row))
+
+    def action_move(self, steps: int) -> None:
+        """Moves the entry under the cursor among those that wait."""
+        row = self.row
+        if row is None or row.entry is None:
+            self._warn("only what waits in the queue can be moved")
+        elif row.entry.is_taken:
+            self._warn(f"{row.entry.name} is being trained")
+        else:
+            self._try(partial(self._queue.move, row.entry, steps))
+
+    def action_take_out(self) -> None:
+        """Asks, and takes the entry under the cursor out of the queue."""
+        row = self.row
+        if row is None or row.entry is None:
+            self._warn("this sweep is not in the queue; s stops it")
+        elif row.entry.is_taken:
+            self._warn(f"{row.entry.name} is being trained; s in the lab stops it")
+        else:
+            entry = row.entry
+            text = "The sweep itself stays; r resumes it." if row.sweep else "The design is not kept elsewhere."
+            dialog = ConfirmDialog(f"Take {entry.name} out of the queue?", text, "Take out")
+            remove = partial(self._try, partial(self._queue.remove, entry))
+            self.post_message(OpenScreen(dialog, lambda is_sure: remove() if is_sure else None))
+
+    def action_stop_sweep(self) -> None:
+        """Stops the sweep under the cursor, on every machine that sees the runs directory."""
+        if name := self._sweep_or_warning():
+            words = f"sweep {name} stops after the current step of its runs; r resumes it"
+            self._change_sweep(lambda: folder.find(self._queue.folder.parent, name).stop(), lambda: self._tell(words))
+
+    def action_resume_sweep(self) -> None:
+        """Puts the sweep under the cursor at the end of the queue."""
+        if name := self._sweep_or_warning():
+            self._change_sweep(
+                lambda: folder.find(self._queue.folder.parent, name).allow(),
+                lambda: self.post_message(QueueSweep(name)),
+            )
+
+    def _sweep_or_warning(self) -> str:
+        if self.row is None or not self.row.sweep:
+            self._warn("that is no sweep")
+            return ""
+        return self.row.sweep
+
+    def _change_sweep(self, change: Callable[[], None], then: Callable[[], object]) -> None:
+        def done(_: None, error: str | None) -> None:
+            self._warn(error) if error else then()
+            self.post_message(self.Changed())
+
+        self._submit("sweep-change", change, done)
+
+    def _try(self, change: Callable[[], None]) -> None:
+        try:
+            change()
+        except StorageError as error:
+            self._warn(str(error))
+        self.post_message(self.Changed())
+
+    def _tell(self, text: str) -> None:
+        self.notify(clean_line(text, 300), markup=False)
+
+    def _warn(self, text: str) -> None:
+        self.notify(clean_line(text, 300), severity="warning", markup=False)
