@@ -24,6 +24,28 @@ from mnist_tui.tui.messages import OpenScreen, QueueSweep
 from mnist_tui.tui.runs.queue_rows import QueueRow, QueueRows
 
 
+class QueueList(OptionList):
+    """The rows; `QueuePane` has their keys."""
+
+    BINDINGS: ClassVar[list[BindingType]] = with_ids(
+        [
+            Binding("up,k", "go(-1)", "Up", show=False),
+            Binding("down,j", "go(1)", "Down", show=False, tooltip="below the last row is the table of runs"),
+        ]
+    )
+
+    class LeftBelow(Message):
+        """Posted when the cursor is moved down from the last row."""
+
+    def action_go(self, rows: int) -> None:
+        """Moves the cursor, never from the last row to the first."""
+        at = (self.highlighted or 0) + rows
+        if at >= self.option_count:
+            self.post_message(self.LeftBelow())
+        else:
+            self.highlighted = max(0, at)
+
+
 class QueuePane(Vertical):
     """A line about the queue, and its rows."""
 
@@ -46,8 +68,6 @@ class QueuePane(Vertical):
     QueuePane OptionList > .option-list--option-highlighted {
         color: $foreground; background: $panel-lighten-1; text-style: none; }
     QueuePane OptionList:focus > .option-list--option-highlighted { background: $primary 35%; }
-    .-short QueuePane { max-height: 4; }
-    .-short QueuePane OptionList { max-height: 3; }
     """
 
     class DetailsAsked(Message):
@@ -69,7 +89,7 @@ class QueuePane(Vertical):
 
     def compose(self) -> ComposeResult:
         yield Static(id="queue-line", markup=False)
-        yield OptionList(compact=True, markup=False)
+        yield QueueList(compact=True, markup=False)
 
     @property
     def row(self) -> QueueRow | None:
