@@ -11,7 +11,7 @@ from mnist_tui.cli.sweep_output import text_lines
 from mnist_tui.errors import ExitCode
 from mnist_tui.runs.events import Notice, RunEnded, RunStarted
 from mnist_tui.spec.run_options import Options
-from mnist_tui.sweep.cost import Cost, expected_cost
+from mnist_tui.sweep.cost import Cost, cost_words, expected_cost
 from mnist_tui.sweep.folder import Sweep
 from mnist_tui.sweep.jobs import JobEnded
 from mnist_tui.sweep.plan import Point, SweepPlan, in_words
@@ -57,20 +57,6 @@ def _plan_record(plan: SweepPlan, cost: Cost, jobs: int, points: list[Point]) ->
         "choose_on": plan.choose_on,
         "points": [{"number": point.number, "seed": point.seed, "values": dict(point.values)} for point in points],
     }
-
-
-def cost_words(plan: SweepPlan, cost: Cost, jobs: int) -> str:
-    """`9 configurations with 3 seeds: 27 runs, about 14 min with 2 at a time, about 22 MB`."""
-    if plan.search:
-        what = f"{plan.search.trials} configurations proposed by {plan.search.sampler}"
-    else:
-        what = f"{len(plan.configurations)} configurations ({plan.design})"
-    seeds = f" with {plan.seeds} seeds" if plan.seeds > 1 else ""
-    early = ", less where runs are stopped early" if plan.search and plan.search.prune != "none" else ""
-    return (
-        f"{what}{seeds}: {cost.runs} runs, about {duration(cost.seconds / jobs)} with {jobs} at a time{early}, "
-        f"about {cost.bytes / 1e6:,.0f} MB on disk"
-    )
 
 
 def train(

@@ -330,10 +330,22 @@ class LabScreen(WorkerScreen):
         with self._errors_as_notices():
             self.queue.add_design()
 
-    def queue_sweep(self, name: str) -> None:
-        """Puts a sweep at the end of the queue."""
+    def queue_sweep(self, name: str | None) -> None:
+        """Puts a sweep at the end of the queue; None for a dialog that was cancelled."""
         with self._errors_as_notices():
-            self.queue.add_sweep(name)
+            if name is not None:
+                self.queue.add_sweep(name)
+
+    @on(DesignPanes.SweepAsked)
+    def _ask_for_sweep(self, event: DesignPanes.SweepAsked) -> None:
+        from mnist_tui.tui.lab.sweep_dialog import SweepDialog  # The first frame does not wait for it.
+
+        if event.varied.base.result.spec is None:
+            self.notify("correct what is marked with ! first", severity="warning")
+        else:
+            texts, options = self.design.run_texts, self.design.run_options()
+            dialog = SweepDialog(event.varied, texts["seeds"], options, self.submit)
+            self.app.push_screen(dialog, self.queue_sweep)
 
     def toggle_queue(self) -> None:
         """Pauses the queue, or goes on with it."""
