@@ -33,7 +33,7 @@ class SweepLine:
 
 
 class OpenSweeps:
-    """The sweeps of a runs directory that are not done."""
+    """The sweeps of a runs directory that are not done, or have ended since they were first asked for."""
 
     def __init__(self, runs_dir: Path) -> None:
         self._runs_dir = runs_dir
@@ -41,6 +41,8 @@ class OpenSweeps:
         """By name: the signature of the sweep's file, and its results."""
         self._runs: Sequence[Run] = ()
         self._lines: list[SweepLine] = []
+        self._seen: set[str] = set()
+        """Ids of sweeps that were not done once: they stay, so that what came of them is seen."""
 
     def lines(self, runs: Sequence[Run]) -> list[SweepLine]:
         """The lines of those sweeps by the runs of the directory, the newest sweep first; damaged sweeps are left out.
@@ -54,8 +56,12 @@ class OpenSweeps:
             for _, results in self._sweeps.values():
                 results.use(by_sweep.get(results.sweep.id, ()))
             self._lines = [_line(results) for _, results in self._sweeps.values()]
-        open_lines = [line for line in self._lines if line.done < line.planned]
-        return [_with_stop(line, self._sweeps[line.name][1].sweep) for line in open_lines]
+        self._seen |= {self._sweep(line).id for line in self._lines if line.done < line.planned}
+        listed = [line for line in self._lines if self._sweep(line).id in self._seen]
+        return [replace(line, is_stopped=self._sweep(line).is_stopped) for line in listed]
+
+    def _sweep(self, line: SweepLine) -> Sweep:
+        return self._sweeps[line.name][1].sweep
 
     def _read_sweeps(self) -> bool:
         """Reads the files that changed; returns whether any did."""
@@ -106,7 +112,3 @@ def _best(results: Results) -> float | None:
         if accuracies:
             means.append(fmean(accuracies))
     return max(means, default=None)
-
-
-def _with_stop(line: SweepLine, sweep: Sweep) -> SweepLine:
-    return replace(line, is_stopped=sweep.is_stopped)

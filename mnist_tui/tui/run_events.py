@@ -149,6 +149,8 @@ def _train_sweep(name: str, options: "Options", control: Control) -> Iterator[Ev
         elif isinstance(event, RunEnded):
             done += event.outcome in FINAL
         yield event
+    if done >= sweep.plan.runs:
+        yield Notice(f"sweep {sweep.name} is done: mnist-tui sweep report {sweep.name}")
 
 
 def _numbered(messages: "Iterable[tuple[Point | None, Message]]") -> "Iterator[tuple[int, Message]]":

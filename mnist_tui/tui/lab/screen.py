@@ -420,6 +420,7 @@ class LabScreen(WorkerScreen):
                 if self.lines.waiting and self.view.run is None and not self.runner.is_busy:
                     self.lines.waiting = READY
                 self.previews.update()
+                self.queue.look()
             case Notice(text=text, is_warning=is_warning):
                 self.lines.waiting = text if self.view.run is None else self.lines.waiting
                 self.notify(text, severity="warning" if is_warning else "information", timeout=10, markup=False)

@@ -38,15 +38,6 @@ class SweepDialog(Dialog[str]):
             Binding("up", "app.focus_previous", "Field before", show=False),
         ]
     )
-    DEFAULT_CSS = """
-    SweepDialog .dialog { width: 76; max-width: 96%; }
-    SweepDialog .dialog > * { width: 100%; }
-    SweepDialog .sweep-field { height: 1; }
-    SweepDialog .sweep-field Static { width: 14; }
-    SweepDialog .sweep-field Input { width: 1fr; }
-    SweepDialog #sweep-cost, SweepDialog #sweep-chosen { margin-top: 1; }
-    SweepDialog.-short #sweep-chosen { margin-top: 0; }
-    """
 
     def __init__(self, varied: Varied, seeds: str, options: Options, submit: Submit) -> None:
         super().__init__()

@@ -13,11 +13,10 @@ from textual.message import Message
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from mnist_tui.errors import StorageError
+from mnist_tui.errors import StorageError, SweepError
 from mnist_tui.runs.queue import Queue, wait_words
 from mnist_tui.sweep import folder
 from mnist_tui.text import clean_line, in_ascii
-from mnist_tui.tui.background import Submit
 from mnist_tui.tui.dialogs import ConfirmDialog
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.messages import OpenScreen, QueueSweep
@@ -80,9 +79,11 @@ class QueuePane(Vertical):
     class Changed(Message):
         """Posted when the queue or a sweep was changed here, so that it is read again."""
 
-    def __init__(self, queue: Queue, submit: Submit, ascii_only: bool) -> None:
+    def __init__(self, queue: Queue, ascii_only: bool) -> None:
         super().__init__()
-        self._queue, self._submit, self._ascii_only = queue, submit, ascii_only
+        self._queue, self._ascii_only = queue, ascii_only
+        self._read: tuple[QueueRows | None, str | None] = QueueRows(), None
+        """What was shown last."""
         self._shown = QueueRows()
         self._opened = ""
         """The id of the row whose details were asked for."""
@@ -104,15 +105,14 @@ class QueuePane(Vertical):
 
     def show(self, read: QueueRows | None, error: str | None = None) -> None:
         """Shows other rows; the cursor stays on its row. None, and `error`, where they cannot be read."""
-        if read is None:
-            self._warn(error or "the queue cannot be read")
+        if (read, error) == self._read:
             return
-        if read == self._shown:
-            return
-        before = self.row
+        self._read = read, error
+        before, read = self.row, read or QueueRows()
         self._shown = read
-        self.set_class(bool(read.rows) or read.is_paused, "-filled")
-        self.query_one("#queue-line", Static).update(Content(self._line()))
+        self.set_class(bool(read.rows) or read.is_paused or error is not None, "-filled")
+        line = self._line() if error is None else f"! the queue cannot be shown: {error}"
+        self.query_one("#queue-line", Static).update(Content(self._safe(line)))
         options = self.query_one(OptionList)
         options.clear_options()
         options.add_options([Option(Content(self._safe(row.text))) for row in read.rows])
@@ -167,17 +167,15 @@ class QueuePane(Vertical):
 
     def action_stop_sweep(self) -> None:
         """Stops the sweep under the cursor, on every machine that sees the runs directory."""
-        if name := self._sweep_or_warning():
-            words = f"sweep {name} stops after the current step of its runs; r resumes it"
-            self._change_sweep(lambda: folder.find(self._queue.folder.parent, name).stop(), lambda: self._tell(words))
+        name = self._sweep_or_warning()
+        if name and self._try(lambda: folder.find(self._queue.folder.parent, name).stop()):
+            self._tell(f"sweep {name} stops after the current step of its runs; r resumes it")
 
     def action_resume_sweep(self) -> None:
         """Puts the sweep under the cursor at the end of the queue."""
-        if name := self._sweep_or_warning():
-            self._change_sweep(
-                lambda: folder.find(self._queue.folder.parent, name).allow(),
-                lambda: self.post_message(QueueSweep(name)),
-            )
+        name = self._sweep_or_warning()
+        if name and self._try(lambda: folder.find(self._queue.folder.parent, name).allow()):
+            self.post_message(QueueSweep(name))
 
     def _sweep_or_warning(self) -> str:
         if self.row is None or not self.row.sweep:
@@ -185,19 +183,16 @@ class QueuePane(Vertical):
             return ""
         return self.row.sweep
 
-    def _change_sweep(self, change: Callable[[], None], then: Callable[[], object]) -> None:
-        def done(_: None, error: str | None) -> None:
-            self._warn(error) if error else then()
-            self.post_message(self.Changed())
-
-        self._submit("sweep-change", change, done)
-
-    def _try(self, change: Callable[[], None]) -> None:
+    def _try(self, change: Callable[[], None]) -> bool:
+        """Changes the queue or a sweep; whether that succeeded."""
         try:
             change()
-        except StorageError as error:
+        except (StorageError, SweepError) as error:
             self._warn(str(error))
-        self.post_message(self.Changed())
+            return False
+        finally:
+            self.post_message(self.Changed())
+        return True
 
     def _tell(self, text: str) -> None:
         self.notify(clean_line(text, 300), markup=False)

@@ -124,7 +124,7 @@ class RunsScreen(WorkerScreen):
         # If it selected its text with the focus, the next letter would replace what was typed before.
         yield TextField(self.selection.filter, hint=hint, is_selected=False)
         yield Static(id="filter-error")
-        yield QueuePane(self._queue, self.submit, self.ascii_only)
+        yield QueuePane(self._queue, self.ascii_only)
         with Container(id="runs"):
             yield RunTable(self.selection, self.ascii_only)
             yield RunDetail(self.ascii_only)
