@@ -162,8 +162,12 @@ class QueuePane(Vertical):
             entry = row.entry
             text = "The sweep itself stays; r resumes it." if row.sweep else "The design is not kept elsewhere."
             dialog = ConfirmDialog(f"Take {entry.name} out of the queue?", text, "Take out")
-            remove = partial(self._try, partial(self._queue.remove, entry))
-            self.post_message(OpenScreen(dialog, lambda is_sure: remove() if is_sure else None))
+
+            def answer(is_sure: bool | None) -> None:
+                if is_sure:
+                    self._try(partial(self._queue.remove, entry))
+
+            self.post_message(OpenScreen(dialog, answer))
 
     def action_stop_sweep(self) -> None:
         """Stops the sweep under the cursor, on every machine that sees the runs directory."""
