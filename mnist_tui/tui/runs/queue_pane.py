@@ -23,39 +23,22 @@ from mnist_tui.tui.messages import OpenScreen, QueueSweep
 from mnist_tui.tui.runs.queue_rows import QueueRow, QueueRows
 
 
-class QueueList(OptionList):
-    """The rows; `QueuePane` has their keys."""
-
-    BINDINGS: ClassVar[list[BindingType]] = with_ids(
-        [
-            Binding("up,k", "go(-1)", "Up", show=False),
-            Binding("down,j", "go(1)", "Down", show=False, tooltip="below the last row is the table of runs"),
-        ]
-    )
-
-    class LeftBelow(Message):
-        """Posted when the cursor is moved down from the last row."""
-
-    def action_go(self, rows: int) -> None:
-        """Moves the cursor, never from the last row to the first."""
-        at = (self.highlighted or 0) + rows
-        if at >= self.option_count:
-            self.post_message(self.LeftBelow())
-        else:
-            self.highlighted = max(0, at)
-
-
 class QueuePane(Vertical):
     """A line about the queue, and its rows."""
 
     BINDINGS: ClassVar[list[BindingType]] = with_ids(
         [
+            # Before the list's own, whose cursor goes from the last row to the first.
+            Binding("up,k", "go(-1)", "Up", show=False, priority=True),
+            Binding(
+                "down,j", "go(1)", "Down", show=False, priority=True, tooltip="below the last row is the table of runs"
+            ),
             Binding("enter", "details", "Details", tooltip="the report of a sweep, or the design, below"),
             Binding("K,shift+up", "move(-1)", "Move up", tooltip="is trained before the one above"),
             Binding("J,shift+down", "move(1)", "Move down"),
             Binding("D,delete", "take_out", "Take out", tooltip="of the queue, after a question"),
-            Binding("s", "stop_sweep", "Stop the sweep", tooltip="everywhere, after the current step of its runs"),
-            Binding("r", "resume_sweep", "Resume the sweep", tooltip="puts it at the end of the queue"),
+            Binding("s", "stop_sweep", "Stop sweep", tooltip="everywhere, after the current step of its runs"),
+            Binding("r", "resume_sweep", "Resume sweep", tooltip="puts it at the end of the queue"),
         ]
     )
     DEFAULT_CSS = """
@@ -68,6 +51,9 @@ class QueuePane(Vertical):
         color: $foreground; background: $panel-lighten-1; text-style: none; }
     QueuePane OptionList:focus > .option-list--option-highlighted { background: $primary 35%; }
     """
+
+    class LeftBelow(Message):
+        """Posted when the cursor is moved down from the last row."""
 
     class DetailsAsked(Message):
         """Request to show the details of a row."""
@@ -90,7 +76,12 @@ class QueuePane(Vertical):
 
     def compose(self) -> ComposeResult:
         yield Static(id="queue-line", markup=False)
-        yield QueueList(compact=True, markup=False)
+        yield OptionList(compact=True, markup=False)
+
+    def take_focus(self) -> None:
+        """Focuses the rows, if there are any."""
+        if self._shown.rows:
+            self.query_one(OptionList).focus()
 
     @property
     def row(self) -> QueueRow | None:
@@ -115,7 +106,7 @@ class QueuePane(Vertical):
         self.query_one("#queue-line", Static).update(Content(self._safe(line)))
         options = self.query_one(OptionList)
         options.clear_options()
-        options.add_options([Option(Content(self._safe(row.text))) for row in read.rows])
+        options.add_options([Option(Content(f" {self._safe(row.text)}")) for row in read.rows])
         ids = [row.id for row in read.rows]
         if ids:
             options.highlighted = ids.index(before.id) if before is not None and before.id in ids else 0
@@ -133,6 +124,15 @@ class QueuePane(Vertical):
         return f"Queue{words}; P trains it, or pauses it" if waiting else "Queue and sweeps"
 
     # --- actions ---
+
+    def action_go(self, rows: int) -> None:
+        """Moves the cursor, and out of the pane below its last row."""
+        options = self.query_one(OptionList)
+        at = (options.highlighted or 0) + rows
+        if at >= len(self._shown.rows):
+            self.post_message(self.LeftBelow())
+        else:
+            options.highlighted = max(0, at)
 
     @on(OptionList.OptionSelected)
     def action_details(self) -> None:

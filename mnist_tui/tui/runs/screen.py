@@ -37,7 +37,7 @@ from mnist_tui.tui.runs.columns_dialog import ColumnsDialog
 from mnist_tui.tui.runs.detail import RunDetail
 from mnist_tui.tui.runs.facts import RunFacts
 from mnist_tui.tui.runs.notes_dialog import NotesDialog
-from mnist_tui.tui.runs.queue_pane import QueueList, QueuePane
+from mnist_tui.tui.runs.queue_pane import QueuePane
 from mnist_tui.tui.runs.queue_rows import details, read_rows
 from mnist_tui.tui.runs.run_screen import RunScreen
 from mnist_tui.tui.runs.saved_curves import SavedCurves
@@ -63,7 +63,7 @@ NAMES = {
     "RunsScreen": "Runs",
     "RunTable": "Table of runs",
     "QueuePane": "Queue",
-    "QueueList": "Queue",
+    "OptionList": "List",
     "Input": "Filter",
     "App": "Everywhere",
 }
@@ -264,10 +264,9 @@ class RunsScreen(WorkerScreen):
 
     @on(RunTable.LeftAbove)
     def _focus_queue(self) -> None:
-        if self.query_one(QueueList).option_count:
-            self.set_focus(self.query_one(QueueList))
+        self.query_one(QueuePane).take_focus()
 
-    @on(QueueList.LeftBelow)
+    @on(QueuePane.LeftBelow)
     def _focus_table(self) -> None:
         self.set_focus(self.table)
 
