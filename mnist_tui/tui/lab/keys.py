@@ -19,7 +19,9 @@ BINDINGS: list[BindingType] = with_ids(
         Binding("ctrl+y", "redo_change", "Redo", show=False),
         Binding("escape", "leave_field", "Leave the field", show=False, tooltip="single letters are keys again"),
         Binding("t,f9", "start", "Train"),
-        Binding("T,ctrl+t", "queue", "Queue this design", tooltip="to be trained after what is trained and what waits"),
+        Binding(
+            "T,shift+f9", "queue", "Queue this design", tooltip="to be trained after what is trained and what waits"
+        ),
         Binding("space,f8", "pause", "Pause", tooltip="or unpause"),
         Binding("full_stop", "step", "Step", tooltip="one optimizer step, then pauses"),
         Binding("s", "stop", "Stop", tooltip="after this step; saves, and keeps the run"),

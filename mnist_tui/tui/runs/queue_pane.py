@@ -33,7 +33,9 @@ class QueuePane(Vertical):
             Binding(
                 "down,j", "go(1)", "Down", show=False, priority=True, tooltip="below the last row is the table of runs"
             ),
-            Binding("enter", "details", "Details", tooltip="the report of a sweep, or the design, below"),
+            Binding(
+                "enter", "details", "Details", priority=True, tooltip="the report of a sweep, or the design, below"
+            ),
             Binding("K,shift+up", "move(-1)", "Move up", tooltip="is trained before the one above"),
             Binding("J,shift+down", "move(1)", "Move down"),
             Binding("D,delete", "take_out", "Take out", tooltip="of the queue, after a question"),
