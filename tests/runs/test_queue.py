@@ -214,6 +214,12 @@ def link(path: Path) -> None:
     path.symlink_to("/etc/passwd")
 
 
+def folder(path: Path) -> None:
+    """Puts a folder in the place of an entry."""
+    path.unlink()
+    path.mkdir()
+
+
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "no JSON": (lambda path: path.write_text('{"format": 1'), "is damaged"),
     "a list": (lambda path: path.write_text("[]"), "should"),
@@ -224,7 +230,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "a run elsewhere": (rewrite(lambda document: document.update(runs=["../other"])), "runs.0"),
     "no seeds": (rewrite(lambda document: document["design"].update(seeds=0)), "design.seeds"),  # type: ignore[attr-defined]
     "a link": (link, "is a link"),
-    "a folder": (lambda path: (path.unlink(), path.mkdir()), "is a folder"),
+    "a folder": (folder, "is a folder"),
     "another name": (lambda path: path.rename(path.with_name("mine.json")), "its name is not that of an entry"),
     "a key": (rewrite(lambda document: document.update({"\x1b[2J": 1})), "no such key"),
 }

@@ -7,7 +7,8 @@ from helpers.sweeps import lr_sweep, make_point
 
 from mnist_tui.runs.index import RunIndex
 from mnist_tui.sweep import open_sweeps
-from mnist_tui.sweep.open_sweeps import OpenSweeps
+from mnist_tui.sweep.open_sweeps import OpenSweeps, SweepLine
+from mnist_tui.sweep.results import Results
 
 
 def scanned(index: RunIndex) -> RunIndex:
@@ -58,7 +59,12 @@ def test_only_what_changed_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     index, sweeps = scanned(RunIndex(tmp_path)), OpenSweeps(tmp_path)
     counted: list[object] = []
     real = open_sweeps._line
-    monkeypatch.setattr(open_sweeps, "_line", lambda results: counted.append(results) or real(results))
+
+    def count(results: Results) -> SweepLine:
+        counted.append(results)
+        return real(results)
+
+    monkeypatch.setattr(open_sweeps, "_line", count)
     sweeps.lines(index.all)
     sweeps.lines(scanned(index).all)
     once = len(counted)

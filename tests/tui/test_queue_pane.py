@@ -117,8 +117,7 @@ async def test_how_the_queue_looks(size: str) -> None:
     taken = busy()
     async with runs_mode(SIZES[size]) as pilot:
         await shown(pilot, 4)
-        await until(pilot, lambda: pilot.app.screen.query_one("#run-facts").visual is not None)
-        await pilot.pause(0.5)
+        await until(pilot, lambda: "changes" in on_top(pilot, "#run-facts"))
 
         assert pane(pilot).size.height == (4 if size == "80x24" else 5)
         golden(f"queue-{size}", look(pilot))

@@ -178,7 +178,12 @@ def test_what_another_process_has_begun_is_resumed(trainer: Trainer, monkeypatch
     taken.note_run("deleted-since")
     taken.give_back()
     resumed: list[str] = []
-    monkeypatch.setattr(run_events, "_resume", lambda folder, *_: resumed.append(folder.name) or iter(()))
+
+    def resume(folder: Path, *_: object) -> Iterator[Event]:
+        resumed.append(folder.name)
+        yield from ()
+
+    monkeypatch.setattr(run_events, "_resume", resume)
     runner, _ = make_runner()
     runner.train_queue()
     runner.join(10)

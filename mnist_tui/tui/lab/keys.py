@@ -19,13 +19,13 @@ BINDINGS: list[BindingType] = with_ids(
         Binding("ctrl+y", "redo_change", "Redo", show=False),
         Binding("escape", "leave_field", "Leave the field", show=False, tooltip="single letters are keys again"),
         Binding("t,f9", "start", "Train"),
-        Binding(
-            "T,shift+f9", "queue", "Queue this design", tooltip="to be trained after what is trained and what waits"
-        ),
         Binding("space,f8", "pause", "Pause", tooltip="or unpause"),
         Binding("full_stop", "step", "Step", tooltip="one optimizer step, then pauses"),
         Binding("s", "stop", "Stop", tooltip="after this step; saves, and keeps the run"),
         Binding("l", "rate", "Rate", tooltip="another learning rate, while it runs"),
+        Binding(
+            "T,shift+f9", "queue", "Queue this design", tooltip="to be trained after what is trained and what waits"
+        ),
         Binding("f", "find_rate", "LR finder", tooltip="loss over a rising learning rate; suggests one"),
         Binding("a", "advice", "Advice", tooltip="on the run that ended: what to change, and why"),
         Binding("p", "pin", "Pin", show=False, tooltip="an earlier run, drawn behind the curves"),
