@@ -273,8 +273,8 @@ class Taken:
         if run in self.entry.runs:
             return
         self.entry = replace(self.entry, runs=(*self.entry.runs, run))
-        document = json.loads(read_text(self.entry.path, MAX_BYTES, follow=False))
-        with suppress(OSError):  # Then the run is not resumed, but begun anew.
+        with suppress(OSError, FileError, ValueError):  # Then the run is not resumed, but begun anew.
+            document = json.loads(read_text(self.entry.path, MAX_BYTES, follow=False))
             write_atomically(self.entry.path, _as_bytes({**document, "runs": self.entry.runs}))
 
     def end(self) -> None:

@@ -127,6 +127,33 @@ async def test_what_another_process_trains_is_left_to_it() -> None:
     taken.give_back()
 
 
+async def test_another_process_is_paused_too() -> None:
+    """P pauses the queue that another process trains, rather than training beside it."""
+    for name in ("iter4", "iter5"):
+        queue().add(QueuedDesign(spec=presets.load(name)))
+    taken = queue().take()
+    async with lab() as pilot:
+        await pilot.press("escape", "P")
+
+        assert queue().is_paused
+        assert not runner(pilot).busy
+    assert taken is not None
+    taken.give_back()
+
+
+async def test_a_run_that_is_watched_is_watched_to_its_end() -> None:
+    """What is queued meanwhile follows it."""
+    async with lab() as pilot:
+        canned = runner(pilot)
+        canned.busy = canned.is_watching = True
+        await pilot.press("escape", "T")
+        await pilot.pause(0.2)
+        assert canned.is_watching
+        canned.busy = False
+        await tell(pilot, Idle())
+        await until(pilot, lambda: canned.busy)
+
+
 @pytest.mark.parametrize("key", ["s", "ctrl+c"])
 async def test_a_stop_pauses_the_queue(key: str) -> None:
     """Where something waits in it; P goes on."""

@@ -42,13 +42,14 @@ class LabQueue:
 
     def toggle(self) -> None:
         """Pauses the queue after the run that is trained, or trains what waits."""
-        if not self._queue.is_paused and (self._runner.serves_queue or not self._waiting):
+        is_trained = self._runner.serves_queue or self._is_elsewhere(self._queue.entries())
+        if not self._queue.is_paused and (is_trained or not self._waiting):
             self._queue.pause()
             then = ": the run goes on, no other follows" if self._runner.is_training else "; P goes on"
             self._notify(f"the queue is paused{then}")
         else:
             self._queue.unpause()
-            self._begin("the queue goes on")
+            self._begin("the queue goes on", is_at_once=True)
 
     def stop(self) -> str:
         """Keeps the runner from the next entry, as the current run is stopped; returns a remark for the user."""
@@ -59,16 +60,24 @@ class LabQueue:
             self._queue.pause()
         return f"; the queue is paused, {wait_words(self._waiting)}: P goes on"
 
-    def _begin(self, what: str) -> None:
-        """Lets the runner train the queue, and says what is to come."""
+    def _begin(self, what: str, is_at_once: bool = False) -> None:
+        """Lets the runner train the queue, and says what is to come.
+
+        A run of another process that is watched goes on, and the queue follows it unless it is to begin `is_at_once`.
+        """
         words = wait_words(self._waiting) if self._waiting else "nothing waits"
         if self._queue.is_paused:
             self._notify(f"{what}: {words}; the queue is paused, P goes on")
         else:
             self._notify(f"{what}: {words}")
-            with suppress(RunError):  # While the learning-rate finder trains: `look` begins it then.
-                self._run_control.train_queue(self._design.run_options())
+            self._runner.serves_queue = True  # `look` begins it, where that is not possible now.
+            if is_at_once or not self._runner.is_watching or not self._runner.is_busy:
+                self._train()
         self.look()
+
+    def _train(self) -> None:
+        with suppress(RunError):  # While the learning-rate finder trains.
+            self._run_control.train_queue(self._design.run_options())
 
     # --- what is shown ---
 
@@ -86,14 +95,16 @@ class LabQueue:
             return  # A folder that cannot be read now is looked at again.
         entries, is_paused = read
         waiting = [entry for entry in entries if entry.waits]
-        is_elsewhere = any(entry.is_taken for entry in entries) and self._runner.entry is None
-        words = self._words(waiting, is_paused, is_elsewhere)
+        words = self._words(waiting, is_paused, self._is_elsewhere(entries))
         sweep = self._sweep if self._runner.is_training else ""
         self._lines.status.queue = "  ".join(part for part in (sweep, words) if part)
         self._lines.show_progress()
         if waiting and not is_paused and self._runner.serves_queue and not self._runner.is_busy:
-            with suppress(RunError):
-                self._run_control.train_queue(self._design.run_options())
+            self._train()
+
+    def _is_elsewhere(self, entries: Sequence[Entry]) -> bool:
+        """Whether another process trains an entry, and this one none."""
+        return self._runner.entry is None and any(entry.is_taken for entry in entries)
 
     def _words(self, waiting: Sequence[Entry], is_paused: bool, is_elsewhere: bool) -> str:
         if not waiting:
