@@ -41,6 +41,7 @@ class RunDetail(Container):
         if facts is None or self.facts is None or facts.group is not self.facts.group:
             self.query_one("#run-text").scroll_home(animate=False)
         self.facts, self._lines = facts, None
+        self.set_class(False, "-text")
         has_curve = facts is not None and facts.curves.has_epochs
         chart = self.query_one(Chart)
         chart.visible = has_curve
@@ -49,16 +50,16 @@ class RunDetail(Container):
 
     def show_lines(self, lines: Sequence[str] | None, error: str | None = None) -> None:
         """Shows other text in place of a run, or an error."""
-        chart = self.query_one(Chart)
-        self.facts, chart.visible = None, False
-        self.query_one("#run-text").scroll_home(animate=False)
-        self._lines = lines
+        if lines != self._lines:
+            self.query_one("#run-text").scroll_home(animate=False)
+        self.facts, self._lines = None, lines
+        self.set_class(True, "-text")
         self._draw(error)
 
     @property
     def text_width(self) -> int:
-        """Cells of a line of text; 0 while it is not shown."""
-        return self.query_one("#run-text").scrollable_content_region.width
+        """Cells of a line of text without a chart beside it; 0 while nothing is shown."""
+        return max(0, self.scrollable_content_region.width - 1)  # One for the scrollbar.
 
     def _draw(self, error: str | None = None) -> None:
         place = self.query_one("#run-text")
