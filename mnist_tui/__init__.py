@@ -8,7 +8,8 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
     cli/        the command line: main.py (the typer app, the entry point); commands in start.py (`mnist-tui` alone,
                 --list, --batch), lab.py (opens the dashboard; watch), train.py, repro.py, lr_find.py, presets.py,
                 own_module.py (`show FILE.py:CLASS`), runs.py, notes.py, import_logs.py, export.py, briefs.py,
-                compare.py, leaderboard.py, report.py, sweep.py (with sweep_runs.py and sweep_output.py), analyse.py,
+                compare.py, leaderboard.py, report.py, sweep.py (with sweep_arguments.py, sweep_runs.py and
+                sweep_output.py), analyse.py,
                 explain.py (the coach's rules), classify.py,
                 config.py, doctor.py; what they share in arguments.py (options made from settings), specs.py (names of
                 presets and runs), changes.py (--set), parsing.py, completion.py, exit_code.py; batch.py, headless.py,
@@ -35,11 +36,17 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
       charts/   run_curves.py (a run as curves), curves.py, canvas.py (braille dots), plot.py, chart.py, zoom.py,
                 rates_plot.py (the learning-rate finder)
     sweep/      many runs: jobs.py and worker.py (a process that trains what it is sent), pool.py (several of them),
-                preload.py; side_by_side.py, in_order.py; what is tried: plan.py, from domains.py (values and ranges),
-                designs.py (grid, random, Sobol), constraints.py and sweep_file.py (sweep.toml); folder.py (a sweep on
-                disk), claims.py (who trains which point), results.py (its runs), open_sweeps.py (those not
-                done), points.py (what is next), train.py; cost.py (time and disk, before); effects.py and report.py
-                (what came of it), report_text.py, status.py
+                preload.py, requests.py (stop and pause for all); side_by_side.py, in_order.py. A sweep: plan.py (what
+                is tried), from domains.py (values and ranges), designs.py (grid, random, Sobol), space.py,
+                constraints.py and sweep_file.py (sweep.toml); folder.py (it on disk), claims.py (who trains which
+                point), results.py (its runs), open_sweeps.py (those not done), points.py (what is next), train.py,
+                place.py (where); cost.py (time and disk, before); effects.py and report.py (what came of it),
+                report_text.py, status.py
+      search/   trials.py (what came of each configuration), study.py (Optuna's view of them), proposals.py,
+                search_points.py, pruning.py (runs that are stopped early)
+      cluster/  runs as tasks of Ray: ray_tasks.py, which has dispatch.py send them to node.py; options.py (what is
+                typed), connection.py, ray_errors.py, mailbox.py (the messages), mirror.py (run folders of nodes that do
+                not share the runs directory)
     report/     runs as a report to hand in: gather.py makes the data of model.py from runs (steps.py, changes.py,
                 notes.py, predictions.py, epoch_log.py, commands.py, measurements.py), render.py its text by templates/
                 (prose.py: what people wrote), writer.py its files; brief_section.py, front_section.py; figures.py in
@@ -57,7 +64,10 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 steps), step.py, evaluation.py, checkpoint.py; batches.py, augment.py, data.py, download.py; build.py
                 and composite_modules.py (networks); environment.py, estimate.py; fusion.py, batch_norm.py and
                 flat_parameters.py make it fast; lr_finder.py; for screens: preview.py, warm_up.py, predict.py,
-                classify.py (drawn digits), activations.py (layer outputs, class maps)
+                classify.py (drawn digits), activations.py (layer outputs, class maps); capture.py (CUDA graphs),
+                group.py (trainings that the loop takes through their steps together)
+      stacked/  seeds as one network: fit.py (which recipes), session.py, stack.py, step.py, evaluation.py, layers.py,
+                weights.py
       own_module/  a process that runs a user's file: load.py, layer_table.py (hooks), chain.py (torch.fx) and
                 layer_calls.py (as a preset)
     analysis/   what saved runs say: comparison.py, statistics.py, run_diff.py (two runs); saved_predictions.py,

@@ -23,6 +23,7 @@
         DataError                      the data set
           DownloadError                its download
         DeviceError                    the device
+        ClusterError                   a cluster of machines
         MissingPackageError            a package that is installed only on request
         StorageError                   a run folder
           RunError                  2  there is no such run, or it cannot do what was asked
@@ -194,6 +195,10 @@ class DeviceError(MachineError):
         super().__init__(message)
         self.why = why
         """The reason alone, without the device's name and the advice."""
+
+
+class ClusterError(MachineError):
+    """A cluster that cannot be reached, or was lost; the message says why and what to do."""
 
 
 class MissingPackageError(MachineError):

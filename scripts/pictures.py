@@ -2,12 +2,18 @@
 
 import argparse
 import asyncio
+import io
 import re
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from helpers.lab_terminal import Lab
+from rich.console import Console
+from rich.text import Text
 from textual.pilot import Pilot
 from textual.widgets import OptionList
 
@@ -25,13 +31,22 @@ from mnist_tui.tui.runner import Runner
 SIZE = (120, 40)
 EPOCHS = 6
 """Epochs that are trained before the picture of the training."""
+COLOURS = {"brown": "yellow", "brightbrown": "bright_yellow"} | {
+    name: name for name in ("red", "green", "blue", "magenta", "cyan", "black", "white")
+}
+"""rich's names for the colours of pyte."""
 SEVEN = [*["left"] * 6, *["up"] * 7, "space", *["right"] * 11, *["down", "down", "left"] * 6, "space"]
 """Keys that draw a 7."""
 
 
 def save(pilot: Pilot[Any], path: Path) -> None:
     """Writes the screen as an SVG without web fonts."""
-    svg = re.sub(r"@font-face \{.*?\}", "", pilot.app.export_screenshot(title="mnist-tui"), flags=re.DOTALL)
+    write_svg(path, pilot.app.export_screenshot(title="mnist-tui"))
+
+
+def write_svg(path: Path, svg: str) -> None:
+    """Writes a picture without web fonts."""
+    svg = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)
     svg = re.sub(r"<!--.*?-->", "", svg)
     path.write_text(re.sub(r"Fira Code", "DejaVu Sans Mono, Menlo, Consolas", svg))
     print(path)
@@ -97,13 +112,55 @@ async def saved_runs(folder: Path, runs_dir: Path) -> None:
         save(pilot, folder / "9-draw.svg")
 
 
+def commands(folder: Path, working: Path) -> None:
+    """Pictures of seeds side by side and of the report of a sweep, as a terminal shows them; minutes on two cores."""
+    seeds = ["--batch", "iter5", "--seeds", "4", "--epochs", "2", "--jobs", "2"]
+    save_terminal(working, seeds, folder / "11-jobs.svg", lambda text: text.count("epoch 2/2  loss") == 2, (100, 16))
+    sweep = ["sweep", "iter5", "--set", "optimizer.lr=0.0005,0.002,0.008", "--set", "batch_size=64,256"]
+    sweep += ["--set", "epochs=1", "--seeds", "3"]
+    subprocess.run([sys.executable, "-m", "mnist_tui", *sweep, "--quiet"], cwd=working, check=True)
+    cluster = ["sweep", "step4", "--set", "optimizer.lr=0.01,0.02,0.03,0.05", "--set", "epochs=1", "--on", "ray"]
+    save_terminal(working, cluster, folder / "13-ray.svg", lambda text: text.count("completed") == 2, (110, 16))
+    report = ["sweep", "report", "iter5"]
+    save_terminal(working, report, folder / "12-sweep.svg", lambda text: "To report it" in text, (104, 36))
+
+
+def save_terminal(
+    working: Path, arguments: list[str], path: Path, is_so: Callable[[str], bool], size: tuple[int, int]
+) -> None:
+    """Writes what a command has printed, once `is_so` returns true of it, as an SVG without web fonts."""
+    lab = Lab(working, *arguments, size=size)
+    while not is_so(lab.text()):
+        lab.read()
+        if lab.process.poll() is not None and not lab.read(0.5):
+            break
+    console = Console(record=True, width=size[0], file=io.StringIO(), force_terminal=True, color_system="truecolor")
+    console.print(Text(f"$ mnist-tui {' '.join(arguments)}", style="bold"))
+    filled = [row for row, text in enumerate(lab.screen.display) if text.strip()]
+    for row in range(max(filled) + 1):
+        line = Text()
+        for column in range(size[0]):
+            character = lab.screen.buffer[row][column]
+            colour = "" if character.fg == "default" else COLOURS.get(character.fg, f"#{character.fg}")
+            line.append(character.data, f"{'bold ' if character.bold else ''}{colour}".strip())
+        line.rstrip()
+        console.print(line)
+    lab.process.kill()
+    write_svg(path, console.export_svg(title="mnist-tui"))
+
+
 def main() -> None:
-    """Writes six pictures into a folder, and with --runs-dir four more."""
+    """Writes six pictures into a folder, with --runs-dir four more, and with --commands two of the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--runs-dir", type=Path, help="of `mnist-tui --batch iter4 iter5 --seeds 6 --epochs 3`")
+    parser.add_argument("--commands", action="store_true", help="only the pictures of the command line")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
+    if options.commands:
+        with tempfile.TemporaryDirectory() as working:
+            commands(options.folder, Path(working))
+        return
     if options.runs_dir:
         asyncio.run(saved_runs(options.folder, options.runs_dir))
     with tempfile.TemporaryDirectory() as runs_dir:

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+from helpers.killed_sweep import KilledSweep, RayNodes
 from helpers.lab_terminal import PRESET, Lab
 from helpers.reliability import DiskFailures, KilledRuns, holder, race, small_spec, started
 from helpers.typing_model import Typist
@@ -64,6 +65,34 @@ def lock(folder: Path, options: argparse.Namespace) -> Iterator[str]:
         yield f"{reads} reads while a run was written"
 
 
+def sweep(folder: Path, options: argparse.Namespace) -> Iterator[str]:
+    """Three processes share a sweep of 60 points; drivers and trainers are killed at random: each point ends once."""
+    killed = KilledSweep(folder / "sweep", options.seed, points=60, epochs=20, workers=3)
+    try:
+        for index in range(options.n):
+            killed.kill()
+            yield f"{index + 1} kills {killed.kills}, {killed.done} of 60 points done"
+        killed.finish(600)
+        yield f"{options.n} kills {killed.kills}: {killed.check()}"
+    finally:
+        killed.close()
+
+
+def ray(folder: Path, options: argparse.Namespace) -> Iterator[str]:
+    """A sweep of 60 points on a Ray cluster of two nodes; the driver, trainers and nodes are killed at random."""
+    nodes = RayNodes()
+    killed = KilledSweep(folder / "sweep", options.seed, points=60, epochs=20, workers=1, nodes=nodes)
+    try:
+        for index in range(options.n):
+            killed.kill()
+            yield f"{index + 1} kills {killed.kills}, {killed.done} of 60 points done"
+        killed.finish(600)
+        yield f"{options.n} kills {killed.kills}: {killed.check()}"
+    finally:
+        killed.close()
+        nodes.close()
+
+
 def _lose_owner(folder: Path) -> None:
     """Kills the process that holds the lock of a run, and acquires the lock within a second."""
     process, connection = holder(folder)
@@ -93,7 +122,7 @@ def _read_while_written(runs: KilledRuns, runs_dir: Path) -> int:
 
 def lag(folder: Path, options: argparse.Namespace) -> Iterator[str]:
     """Event loop lag, time from a key to its repaint, and training speed with the dashboard, of iter5 (T5)."""
-    epochs = max(10, options.seconds // 2)  # More than are trained in that time.
+    epochs = 40 * options.seconds  # More than are trained in that time, on a GPU as well.
     log = folder / "lag.jsonl"
     headless = _headless_speeds(folder, "before")
     lab = Lab(
@@ -338,6 +367,8 @@ PARTS = {
     "kill": kill,
     "diskfull": diskfull,
     "lock": lock,
+    "sweep": sweep,
+    "ray": ray,
     "lag": lag,
     "quit": quit_,
 }

@@ -8,6 +8,8 @@ from mnist_tui.cli.headless import FollowedRun, Output, interruptible
 from mnist_tui.cli.progress_table import progress_table
 from mnist_tui.errors import ExitCode, MnistTuiError
 from mnist_tui.runs import verdict
+from mnist_tui.runs.control import Control
+from mnist_tui.runs.events import Event
 from mnist_tui.runs.storage import SavedRun
 from mnist_tui.spec import summary
 from mnist_tui.spec.run_options import Options
@@ -18,20 +20,30 @@ from mnist_tui.table import aligned
 from mnist_tui.text import cell_width, duration, fitted
 from mnist_tui.training import environment, estimate, session
 from mnist_tui.training import resume as resuming
+from mnist_tui.training.stacked import fit
+from mnist_tui.training.stacked import session as stacked
 
 MAX_NAME = 16
 """Cells for a preset's name in the table of several runs."""
 
 
 def batch(
-    specs: Sequence[RunSpec], options: Options, output: Output, require_target: bool, jobs: int | None = 1
+    specs: Sequence[RunSpec],
+    options: Options,
+    output: Output,
+    require_target: bool,
+    jobs: int | None = 1,
+    stack: bool | None = False,
 ) -> ExitCode:
     """Trains every spec, `jobs` at a time (None: as many as there is room for).
 
-    A run that fails does not keep the others from being trained.
+    With `stack` specs that differ in the seed only are trained as one network; None: on a CUDA GPU. A run that fails
+    does not keep the others from being trained.
     """
     for spec in specs:
         session.check(spec)
+    if stack or (stack is None and environment.resolve_device(options.device).type == "cuda"):
+        return _batch_in_stacks(specs, options, output, require_target)
     jobs = environment.jobs_at_a_time(len(specs), options) if jobs is None else min(jobs, len(specs))
     if jobs > 1:
         return _batch_in_processes(specs, options, output, require_target, jobs)
@@ -67,6 +79,43 @@ def _batch_in_processes(
                 table.show(index, runs[index].label, runs[index].epochs, message)
     _summarise(runs, output)
     return interruption.code or _exit_code(runs, require_target)
+
+
+def _batch_in_stacks(specs: Sequence[RunSpec], options: Options, output: Output, require_target: bool) -> ExitCode:
+    """Trains specs that differ in the seed only as one network, where their layers and recipe allow it."""
+    runs = [FollowedRun(spec, has_label=True) for spec in specs]
+    first = 0
+    with interruptible() as interruption, progress_table(output) as table:
+        for part in _stacks(specs, output):
+            try:
+                for index, event in _train_stack(part, options, interruption.control):
+                    run = runs[first + index]
+                    run.show(event, output)
+                    table.show(first + index, run.label, run.epochs, event)
+            except MnistTuiError as error:
+                if not any(run.started for run in runs):
+                    raise  # Nothing has begun: the whole command is told what is wrong.
+                output.talk(f"{part[0].name}: {error}", always=True)
+            first += len(part)
+            if interruption.control.should_stop:
+                break
+    _summarise(runs, output)
+    return interruption.code or _exit_code(runs, require_target)
+
+
+def _stacks(specs: Sequence[RunSpec], output: Output) -> Iterator[list[RunSpec]]:
+    """The specs that are trained as one network each; says why where seeds of a recipe are not."""
+    for seeds in fit.seed_groups(specs):
+        reason = fit.why_not(seeds[0]) if len(seeds) > 1 else None
+        if reason:
+            output.talk(f"{seeds[0].name}: its seeds are trained one by one: {reason}")
+        yield from [[spec] for spec in seeds] if reason else [seeds]
+
+
+def _train_stack(specs: Sequence[RunSpec], options: Options, control: Control) -> Iterator[tuple[int, Event]]:
+    if len(specs) > 1:
+        return stacked.run(specs, options, control)
+    return ((0, event) for event in session.run(specs[0], options, control))
 
 
 def resume(saved: SavedRun, options: Options, output: Output, require_target: bool) -> ExitCode:

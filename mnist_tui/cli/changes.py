@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mnist_tui.cli.arguments import whole_number
-from mnist_tui.errors import SpecError, UsageError
+from mnist_tui.errors import SpecError, SweepError, UsageError
 from mnist_tui.spec import presets
 from mnist_tui.spec.run_spec import RunSpec
+from mnist_tui.sweep.domains import Range, parse_domain
 from mnist_tui.text import clean_line
 
 MAX_SEEDS = 1000
@@ -30,7 +31,21 @@ def apply_changes(specs: Sequence[RunSpec], changes: Mapping[str, str], models: 
     """The changed specs; raises `SpecError`, for a knob that one of them lacks with the presets that have it."""
     for name in changes:
         _check_knob(name, specs, models)
-    return [spec.with_settings(changes) if changes else spec for spec in specs]
+    try:
+        return [spec.with_settings(changes) if changes else spec for spec in specs]
+    except SpecError as error:
+        if any(_has_several_values(text) for text in changes.values()):
+            raise SpecError(f"{error}; mnist-tui sweep tries several values", error.where) from None
+        raise
+
+
+def _has_several_values(text: str) -> bool:
+    """Whether a sweep takes a text for more than one value."""
+    try:
+        domain = parse_domain("", text)
+    except SweepError:
+        return False
+    return isinstance(domain, Range) or len(domain.texts) > 1
 
 
 def _check_knob(name: str, specs: Sequence[RunSpec], models: Path | None) -> None:

@@ -78,6 +78,14 @@ def start(
         str | None,
         typer.Option(metavar="N|auto", help="Train N runs at a time, each in a process with one thread."),
     ] = None,
+    stack: Annotated[
+        bool | None,
+        typer.Option(
+            "--stack/--no-stack",
+            help="Train the networks of --seeds as one, in one process; on a CUDA GPU it is the default.",
+            show_default=False,
+        ),
+    ] = None,
     models: Models = None,
     require_target: RequireTarget = False,
     list_format: ListFormatOption = None,
@@ -107,17 +115,30 @@ def start(
             raise UsageError("--preset and --start open the laboratory; --batch takes the names itself")
         specs = load_specs(batch, models, settings_with(given).runs_dir)
         specs = apply_changes(specs, all_changes, models)
-        return train_batch(repeat_with_seeds(specs, seeds), given, dry_run, require_target, as_json, quiet, jobs)
+        may_stack = _may_stack(stack, seeds, jobs)
+        specs = repeat_with_seeds(specs, seeds)
+        return train_batch(specs, given, dry_run, require_target, as_json, quiet, jobs, may_stack)
     for option, is_given in {
         "--dry-run": dry_run,
         "--json": as_json,
         "--require-target": require_target,
         "--jobs": jobs,
+        "--stack": stack,
+        "--no-stack": stack is False,
     }.items():
         if is_given:
             raise UsageError(f"{option} goes with --batch NAME")
     request = Opening(preset, all_changes, seeds, models, start_at_once, given)
     return open_lab_or_print(request, plain, quiet)
+
+
+def _may_stack(stack: bool | None, seeds: str | None, jobs: str | None) -> bool | None:
+    """Whether seeds are trained as one network; None where the device decides. Raises `UsageError`."""
+    if stack and seeds is None:
+        raise UsageError("--stack goes with --seeds N")
+    if stack and jobs is not None:
+        raise UsageError("--jobs is not allowed with --stack, which trains all seeds in one process")
+    return stack if stack is not None or (seeds is not None and jobs is None) else False
 
 
 def _refuse_options(context: typer.Context, command: str) -> None:

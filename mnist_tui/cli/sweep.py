@@ -1,7 +1,5 @@
 """`mnist-tui sweep` and `mnist-tui work`: many runs that differ in chosen settings."""
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +13,7 @@ from mnist_tui.cli.arguments import (
     Models,
     Quiet,
     examples,
+    refuse_empty_name,
     run_options,
     settings_with,
     takes_settings,
@@ -23,23 +22,27 @@ from mnist_tui.cli.arguments import (
 from mnist_tui.cli.changes import MAX_SEEDS, read_changes
 from mnist_tui.cli.completion import complete_changes, complete_runs_and_presets, complete_sweeps
 from mnist_tui.cli.formats import FormatOption, JsonOption, json_text, output_format, print_table, record
-from mnist_tui.cli.specs import load_spec
-from mnist_tui.cli.train import read_jobs
-from mnist_tui.errors import SpecError, SweepError, UsageError
+from mnist_tui.cli.sweep_arguments import (
+    DESIGNS,
+    OBJECTIVES,
+    PRUNES,
+    SEARCHES,
+    one_of,
+    read_place,
+    read_plan,
+    read_search,
+)
+from mnist_tui.errors import SweepError, UsageError
 from mnist_tui.spec.run_options import Options
-from mnist_tui.sweep import folder, sweep_file
+from mnist_tui.sweep import folder, pool
 from mnist_tui.sweep.folder import Sweep
-from mnist_tui.sweep.plan import MAX_POINTS, SweepPlan
+from mnist_tui.sweep.place import Place
+from mnist_tui.sweep.plan import MAX_POINTS
 from mnist_tui.sweep.report import make_report
-from mnist_tui.text import clean_line, did_you_mean
 
 app = typer.Typer()
 work_app = typer.Typer()
 
-DESIGNS = ("grid", "random", "sobol")
-SEARCHES = ("tpe", "random", "halving")
-PRUNES = ("none", "median", "halving")
-OBJECTIVES = ("accuracy", "accuracy,parameters")
 SWEEP_OPTIONS = tuple(name for name in RUN_OPTIONS if name != "dataset")
 
 VALUES = """\
@@ -59,6 +62,13 @@ SweepName = Annotated[
 Jobs = Annotated[
     str | None,
     typer.Option("--jobs", metavar="N|auto", help="Train N runs at a time, each in a process with one thread."),
+]
+On = Annotated[
+    str | None,
+    typer.Option("--on", metavar="ray|ray://HOST|HOST:PORT", help="Train on a Ray cluster; ray: here, or RAY_ADDRESS."),
+]
+PerRunOption = Annotated[
+    str | None, typer.Option("--per-run", metavar="cpu=1,gpu=0.1", help="With --on: what a run takes of a node.")
 ]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try points again whose run ended by an error.")]
 
@@ -101,17 +111,19 @@ def list_sweeps(context: typer.Context, as_json: JsonOption = False, *, given: G
         'mnist-tui sweep iter5 --set "optimizer.lr=0.001..0.1 log" --design sobol --points 16',
         'mnist-tui sweep iter5 --set "optimizer.lr=0.001..0.1 log" --search tpe --trials 40',
         "mnist-tui sweep mine.toml --set width=4,8,16 --where 'parameters<8000' --dry-run",
+        "mnist-tui sweep iter4 iter5 v3 --seeds 5                whole presets against each other",
         more=f"{VALUES}\n\n{EXIT_CODES}",
     ),
 )
 @takes_settings(*RUN_OPTIONS)
 def run(
-    name: Annotated[
-        str,
+    names: Annotated[
+        list[str],
         typer.Argument(
-            metavar="NAME",
-            help="A preset, FILE.toml of a preset or a sweep, or a run.",
+            metavar="NAME...",
+            help="Presets that are tried against each other, or one whose settings are varied; a run, FILE.toml.",
             autocompletion=complete_runs_and_presets,
+            callback=refuse_empty_name,
             show_default=False,
         ),
     ],
@@ -158,6 +170,8 @@ def run(
         str | None, typer.Option(metavar="best|last|mean", help="Accuracy: best epoch, last, mean of the last.")
     ] = None,
     jobs: Jobs = None,
+    on: On = None,
+    per_run: PerRunOption = None,
     retry_failed: RetryFailed = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print every point and the cost; train nothing.")] = False,
     models: Models = None,
@@ -167,27 +181,27 @@ def run(
     given: Given,
 ) -> int:
     """Begin a sweep, or go on with it. `run` may be left out: mnist-tui sweep NAME."""
-    if not name:
-        raise UsageError("NAME is empty; mnist-tui --list shows the presets")
-    options = run_options(given)
+    options, where_trained = run_options(given), read_place(jobs, on, per_run)
     more: dict[str, Any] = {
         "seeds": None if seeds is None else whole_number("--seeds", seeds, 1, MAX_SEEDS),
-        "design": _one_of("--design", design, DESIGNS),
+        "design": one_of("--design", design, DESIGNS),
         "points": None if points is None else whole_number("--points", points, 1, MAX_POINTS),
-        "search": _search(search, trials, prune, objective),
+        "search": read_search(search, trials, prune, objective),
         "where": where,
-        "choose_on": _one_of("--choose-on", choose_on, ("validation", "test")),
-        "by": _one_of("--by", by, ("best", "last", "mean")),
+        "choose_on": one_of("--choose-on", choose_on, ("validation", "test")),
+        "by": one_of("--by", by, ("best", "last", "mean")),
     }
     more = {key: value for key, value in more.items() if value is not None}
     if {"design", "points"} & more.keys() and "search" in more:
         raise UsageError("--search proposes points itself; --design and --points are not allowed with it")
-    plan = _plan(name, read_changes(changes), more | {"dataset": options.dataset}, models, options)
+    plan = read_plan(names, read_changes(changes), more | {"dataset": options.dataset}, models, options)
     if dry_run:
         from mnist_tui.cli import sweep_runs
 
-        return sweep_runs.dry_run(plan, options, read_jobs(jobs), as_json)
-    return _train(folder.start(options.runs_dir, plan, sweep_name), options, jobs, retry_failed, as_json, quiet)
+        return sweep_runs.dry_run(plan, options, where_trained, as_json)
+    return _train(
+        folder.start(options.runs_dir, plan, sweep_name), options, where_trained, retry_failed, as_json, quiet
+    )
 
 
 @app.command("resume", epilog=examples("mnist-tui sweep resume iter5", more=EXIT_CODES))
@@ -195,6 +209,8 @@ def run(
 def resume(
     name: SweepName = None,
     jobs: Jobs = None,
+    on: On = None,
+    per_run: PerRunOption = None,
     retry_failed: RetryFailed = False,
     as_json: EventsAsJson = False,
     quiet: Quiet = False,
@@ -202,8 +218,8 @@ def resume(
     given: Given,
 ) -> int:
     """Go on with a sweep: train its points that are not done, resume interrupted ones."""
-    options = run_options(given)
-    return _train(folder.find(options.runs_dir, name), options, jobs, retry_failed, as_json, quiet)
+    options, where_trained = run_options(given), read_place(jobs, on, per_run)
+    return _train(folder.find(options.runs_dir, name), options, where_trained, retry_failed, as_json, quiet)
 
 
 @work_app.command(
@@ -233,7 +249,7 @@ def work(
     sweep = folder.find(options.runs_dir, name)
     if sweep.is_stopped:
         raise SweepError(f"sweep {sweep.name} was stopped; mnist-tui sweep resume {sweep.name} lets it go on")
-    return _train(sweep, options, jobs, retry_failed, as_json, quiet, is_helper=True)
+    return _train(sweep, options, read_place(jobs), retry_failed, as_json, quiet, is_helper=True)
 
 
 @app.command("stop", epilog=examples("mnist-tui sweep stop iter5"))
@@ -286,53 +302,15 @@ def report(
     return 0
 
 
-def _plan(name: str, changes: dict[str, str], more: dict[str, Any], models: Path | None, options: Options) -> SweepPlan:
-    """The plan of a preset or a run with these changes, or of a sweep file."""
-    vary = {path: sweep_file.as_values(f"--set {path}", text) for path, text in changes.items()}
-    if name.endswith(".toml") and sweep_file.is_sweep_file(Path(name)):
-        return sweep_file.load_plan(Path(name), models, {**more, "vary": vary})
-    spec = load_spec(name, models, options.runs_dir)
-    try:
-        return sweep_file.plan_of(spec, vary, more, models)
-    except SpecError as error:
-        raise SweepError(f"{spec.name}: {error}") from None
-
-
-def _search(sampler: str | None, trials: str | None, prune: str | None, objective: str | None) -> dict[str, Any] | None:
-    """The search that these options ask for."""
-    if sampler is None:
-        for option, value in {"--trials": trials, "--prune": prune, "--objective": objective}.items():
-            if value is not None:
-                raise UsageError(f"{option} goes with --search {'|'.join(SEARCHES)}")
-        return None
-    if trials is None:
-        raise UsageError("--search needs the number of trials, such as --trials 40")
-    asked = {
-        "sampler": _one_of("--search", sampler, SEARCHES),
-        "trials": whole_number("--trials", trials, 1, MAX_POINTS),
-        "prune": _one_of("--prune", prune, PRUNES),
-        "objectives": (_one_of("--objective", objective, OBJECTIVES) or "accuracy").split(","),
-    }
-    return {key: value for key, value in asked.items() if value is not None}
-
-
-def _one_of(option: str, typed: str | None, known: Sequence[str]) -> str | None:
-    if typed is not None and typed not in known:
-        near = did_you_mean(typed, known)
-        raise UsageError(f"{option} {clean_line(typed, 40)}: must be {', '.join(known[:-1])} or {known[-1]}{near}")
-    return typed
-
-
 def _train(
     sweep: Sweep,
     options: Options,
-    jobs: str | None,
+    place: Place,
     retry_failed: bool,
     as_json: bool,
     quiet: bool,
     is_helper: bool = False,
 ) -> int:
-    count = read_jobs(jobs)
     if not is_helper:
         sweep.allow()
     report = make_report(sweep)
@@ -340,9 +318,8 @@ def _train(
         if not as_json and not is_helper:
             sweep_output.print_report(sweep, "table")
         return 0
-    from mnist_tui.sweep import pool
-
-    pool.preload()
+    if place.on is None:
+        pool.preload()
     from mnist_tui.cli import headless, sweep_runs  # 2 s: after every check that needs no torch.
 
-    return sweep_runs.train(sweep, options, headless.Output(as_json, quiet), count, retry_failed, is_helper)
+    return sweep_runs.train(sweep, options, headless.Output(as_json, quiet), place, retry_failed, is_helper)

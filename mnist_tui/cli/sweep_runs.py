@@ -1,7 +1,8 @@
 """The training of a sweep as lines: what it will cost, a line for each run that ends, and the report."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from mnist_tui.cli.formats import event_record, json_text, record
@@ -11,27 +12,27 @@ from mnist_tui.cli.sweep_output import text_lines
 from mnist_tui.errors import ExitCode
 from mnist_tui.runs.events import Notice, RunEnded, RunStarted
 from mnist_tui.spec.run_options import Options
-from mnist_tui.sweep.cost import Cost, cost_words, expected_cost
+from mnist_tui.sweep.cost import Cost, cost_words, expected_cost, time_words
 from mnist_tui.sweep.folder import Sweep
 from mnist_tui.sweep.jobs import JobEnded
+from mnist_tui.sweep.place import Place
 from mnist_tui.sweep.plan import Point, SweepPlan, in_words
-from mnist_tui.sweep.pool import Message, Pool
+from mnist_tui.sweep.pool import Message
 from mnist_tui.sweep.report import make_report
 from mnist_tui.sweep.report_text import chosen_words
-from mnist_tui.sweep.results import Results
-from mnist_tui.sweep.train import train_points
+from mnist_tui.sweep.results import PRUNED_FILE, Results
+from mnist_tui.sweep.train import Trainer, train_points
 from mnist_tui.table import aligned
 from mnist_tui.text import duration
-from mnist_tui.training import environment
 
 MAX_DRAWN = 10
 """Drawn configurations that a dry run of a search shows."""
 
 
-def dry_run(plan: SweepPlan, options: Options, jobs: int | None, as_json: bool) -> ExitCode:
+def dry_run(plan: SweepPlan, options: Options, place: Place, as_json: bool) -> ExitCode:
     """Prints every point and what all of them cost; trains and writes nothing."""
     cost = expected_cost(plan, options)
-    jobs = jobs or environment.jobs_at_a_time(cost.runs, options)
+    jobs = place.jobs_at_a_time(cost.runs, options)
     points = [] if plan.search else list(plan.all_points())
     if as_json:
         print(json_text(record(_plan_record(plan, cost, jobs, points))))
@@ -48,11 +49,11 @@ def _size(plan: SweepPlan, point: Point) -> str:
     return f"{plan.spec_of(point).parameters:,}"
 
 
-def _plan_record(plan: SweepPlan, cost: Cost, jobs: int, points: list[Point]) -> Mapping[str, Any]:
+def _plan_record(plan: SweepPlan, cost: Cost, jobs: int | None, points: list[Point]) -> Mapping[str, Any]:
     return {
         "runs": cost.runs,
         "jobs": jobs,
-        "seconds": cost.seconds / jobs,
+        "seconds": cost.seconds / (jobs or 1),
         "bytes": cost.bytes,
         "choose_on": plan.choose_on,
         "points": [{"number": point.number, "seed": point.seed, "values": dict(point.values)} for point in points],
@@ -60,31 +61,32 @@ def _plan_record(plan: SweepPlan, cost: Cost, jobs: int, points: list[Point]) ->
 
 
 def train(
-    sweep: Sweep, options: Options, output: Output, jobs: int | None, retry_failed: bool, is_helper: bool
+    sweep: Sweep, options: Options, output: Output, place: Place, retry_failed: bool, is_helper: bool
 ) -> ExitCode:
     """Trains what is not done of a sweep; prints the report unless this process only helps. Returns the exit code."""
     results = Results(sweep)
     results.refresh()
     left = sweep.plan.runs - sum(each.is_done for each in results.all())
     cost = expected_cost(sweep.plan, options)
-    jobs = jobs or environment.jobs_at_a_time(left, options)
+    jobs = place.jobs_at_a_time(left, options)
+    trainer = place.trainer(jobs, sweep, options)
     output.talk(f"sweep {sweep.name}: {cost_words(sweep.plan, cost, jobs)}")
     if left < cost.runs:
-        still = duration(cost.seconds * left / cost.runs / jobs)
+        still = time_words(cost.seconds * left / cost.runs, jobs)
         output.talk(f"{cost.runs - left} of them are done; {left} are left, about {still}")
-    code = _train_left(sweep, options, output, jobs, retry_failed)
+    code = _train_left(sweep, options, output, trainer, retry_failed)
     report = make_report(sweep)
     if not output.as_json and not is_helper:
         output.data("\n" + "\n".join(text_lines(report)))
     return code or (ExitCode.OK if report.done >= report.planned else ExitCode.FAILED)
 
 
-def _train_left(sweep: Sweep, options: Options, output: Output, jobs: int, retry_failed: bool) -> ExitCode:
+def _train_left(
+    sweep: Sweep, options: Options, output: Output, trainer: Callable[[], Trainer], retry_failed: bool
+) -> ExitCode:
     with interruptible() as interruption, progress_table(output) as table:
         lines = _Lines(sweep, output, table)
-        for point, message in train_points(
-            sweep, options, interruption.control, lambda: Pool(jobs), retry_failed=retry_failed
-        ):
+        for point, message in train_points(sweep, options, interruption.control, trainer, retry_failed=retry_failed):
             lines.show(point, message)
     if sweep.is_stopped:
         output.talk(f"stopped by mnist-tui sweep stop; mnist-tui sweep resume {sweep.name} goes on", always=True)
@@ -118,13 +120,16 @@ class _Lines:
         if isinstance(message, Notice):
             self._output.notice(replace(message, text=f"{label}: {message.text}"))
         elif isinstance(message, RunEnded):
-            self._show_end(label, message)
+            self._show_end(point, label, message)
         if started := self._started.get(point.key):
             self._table.show(point.key, label, started.epochs, message)
 
-    def _show_end(self, label: str, ended: RunEnded) -> None:
+    def _show_end(self, point: Point, label: str, ended: RunEnded) -> None:
+        started = self._started.get(point.key)
+        is_pruned = started is not None and (Path(started.folder) / PRUNED_FILE).is_file()
+        outcome = "pruned" if ended.outcome == "stopped" and is_pruned else ended.outcome
         if not self._output.as_json:
-            self._output.data(f"{label}: {ended.outcome}{self._accuracy(ended)}, {duration(ended.seconds)}")
+            self._output.data(f"{label}: {outcome}{self._accuracy(ended)}, {duration(ended.seconds)}")
         if ended.outcome in ("diverged", "failed"):
             self._output.talk(f"{label}: {ended.outcome}: {ended.message}", always=True)
 

@@ -43,11 +43,15 @@ def train_batch(
     as_json: bool = False,
     quiet: bool = False,
     jobs: str | None = None,
+    stack: bool | None = False,
 ) -> int:
-    """Trains every spec, or prints what it would be and cost."""
+    """Trains every spec, or prints what it would be and cost.
+
+    `stack`: whether specs that differ in the seed only are trained as one network; None: on a CUDA GPU.
+    """
     options = run_options(given)
     count = read_jobs(jobs)
-    if len(specs) > 1 and count != 1 and not is_dry_run:
+    if len(specs) > 1 and count != 1 and not is_dry_run and not stack:
         from mnist_tui.sweep import pool
 
         pool.preload()
@@ -56,7 +60,7 @@ def train_batch(
     output = headless.Output(as_json, quiet)
     if is_dry_run:
         return batch.dry_run(specs, options, output)
-    return batch.batch(specs, options, output, require_target, count)
+    return batch.batch(specs, options, output, require_target, count, stack)
 
 
 @app.command(

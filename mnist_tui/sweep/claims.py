@@ -43,7 +43,7 @@ class Claim:
     """1 for the first claim on the point."""
     state: State
     values: Mapping[str, str] | None = None
-    """The configuration, where the claim had to choose one."""
+    """The configuration of the point: of a search, other processes learn here what was proposed."""
     error: str = ""
     """Why its run has no end, where that is known."""
     host: str = ""

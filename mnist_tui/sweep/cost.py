@@ -54,25 +54,32 @@ def _cost_and_jobs(plan: SweepPlan, options: Options) -> tuple[Cost, int]:
     return expected_cost(plan, options), environment.jobs_at_a_time(MAX_POINTS, options)
 
 
-def cost_words(plan: SweepPlan, cost: Cost, jobs: int) -> str:
+def cost_words(plan: SweepPlan, cost: Cost, jobs: int | None) -> str:
     """`9 configurations with 3 seeds: 27 runs, about 14 min with 2 at a time, about 22 MB`."""
     if plan.search:
-        what = f"{plan.search.trials} configurations proposed by {plan.search.sampler}"
+        what = f"{plan.trials} configurations proposed by {plan.search.sampler}"
     else:
         what = f"{len(plan.configurations)} configurations ({plan.design})"
     seeds = f" with {plan.seeds} seeds" if plan.seeds > 1 else ""
     early = ", less where runs are stopped early" if plan.search and plan.search.prune != "none" else ""
     return (
-        f"{what}{seeds}: {cost.runs} runs, about {duration(cost.seconds / jobs)} with {jobs} at a time{early}, "
+        f"{what}{seeds}: {cost.runs} runs, about {time_words(cost.seconds, jobs)}{early}, "
         f"about {cost.bytes / 1e6:,.0f} MB on disk"
     )
+
+
+def time_words(seconds: float, jobs: int | None) -> str:
+    """How long runs take with `jobs` at a time; on a cluster, whose nodes are not known, in all."""
+    if jobs is None:
+        return f"{duration(seconds)} on one core of this machine"
+    return f"{duration(seconds / jobs)} with {jobs} at a time"
 
 
 def _sample(plan: SweepPlan) -> Sequence[Values]:
     if plan.search is None:
         return plan.configurations
     drawn = configurations("random", plan.domains, SAMPLED, MAX_POINTS)
-    return list(islice(filter(plan.is_allowed, drawn), SAMPLED)) or drawn[:1]
+    return list(islice(filter(plan.is_candidate, drawn), SAMPLED)) or drawn[:1]
 
 
 def _seconds(specs: Sequence[RunSpec], options: Options, is_digits: bool) -> list[float]:

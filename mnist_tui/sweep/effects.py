@@ -2,14 +2,16 @@
 
 The model adds an effect for each setting: for each value against the first, or over a range from its low to its high
 end. The noise is that between seeds of one configuration (pure error, Box, Draper, Empirical Model-Building, 1987,
-ch. 3); where every configuration has one run, what the model leaves over. With several seeds, it is tested whether
-effects add up at all (lack of fit): where they do not, the effect of one setting depends on the others.
+ch. 3), each with its own, since a learning rate at which some seeds fail must not hide the effects among others; the
+degrees of freedom are Satterthwaite's (Biometrics Bulletin 2 (1946) 110). Where every configuration has one run, the
+noise is what the model leaves over. With several seeds, it is tested whether effects add up at all (lack of fit): where
+they do not, the effect of one setting depends on the others.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import fmean, variance
 from typing import TYPE_CHECKING, Any
 
 from mnist_tui.analysis.statistics import LEVEL, ROUNDING, Interval
@@ -19,7 +21,8 @@ from mnist_tui.sweep.plan import Values
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-SIGNIFICANT = 0.05
+Results = Sequence[tuple[Values, Sequence[float]]]
+"""Each configuration's values, and the accuracies of its runs."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class _Column:
     entries: tuple[float, ...]
 
 
-def find_effects(domains: Mapping[str, Domain], results: Sequence[tuple[Values, Sequence[float]]]) -> Effects | None:
+def find_effects(domains: Mapping[str, Domain], results: Results) -> Effects | None:
     """The effects of settings, from each configuration's values and the accuracies of its runs.
 
     None where the runs cannot tell them apart: fewer than settings, or two settings that always changed together.
@@ -65,25 +68,26 @@ def find_effects(domains: Mapping[str, Domain], results: Sequence[tuple[Values, 
 
     results = [(values, accuracies) for values, accuracies in results if accuracies]
     columns = [column for path, domain in domains.items() for column in _columns(path, domain, results)]
-    if not columns:
+    if not columns or not results:
         return None
     counts = np.array([len(accuracies) for _, accuracies in results], dtype=float)
     means = np.array([fmean(accuracies) for _, accuracies in results])
     matrix = np.array([[1.0, *(column.entries[row] for column in columns)] for row in range(len(results))])
     if np.linalg.matrix_rank(matrix) < matrix.shape[1]:
         return None
-    inverse = np.linalg.inv(matrix.T @ (counts[:, None] * matrix))
-    coefficients = inverse @ matrix.T @ (counts * means)
+    weights = np.linalg.inv(matrix.T @ (counts[:, None] * matrix)) @ matrix.T * counts
+    coefficients = weights @ means
     unexplained = float(counts @ (means - matrix @ coefficients) ** 2)
-    noise, variance, freedom = _noise(results, unexplained, matrix.shape[1])
-    halves = _half_widths(inverse, variance, freedom)
+    missing = len(results) - matrix.shape[1]
+    noise, variances, freedoms = _noise(results, unexplained, missing)
+    of_means = variances / counts
+    halves = [_half_width(row**2 * of_means, freedoms, noise == "model") if noise else None for row in weights]
     effects = [
         Effect(column.setting, column.value, column.against, float(each), _interval(float(each), half))
         for column, each, half in zip(columns, coefficients[1:], halves[1:], strict=True)
     ]
-    is_tested = noise == "seeds" and len(results) > matrix.shape[1]
-    missing = len(results) - matrix.shape[1]
-    return Effects(tuple(effects), noise, _lack_of_fit(unexplained, missing, variance, freedom) if is_tested else None)
+    is_tested = noise == "seeds" and missing > 0
+    return Effects(tuple(effects), noise, _lack_of_fit(unexplained, missing, results) if is_tested else None)
 
 
 def _columns(path: str, domain: Domain, results: Sequence[tuple[Values, Any]]) -> list[_Column]:
@@ -107,33 +111,49 @@ def _share(domain: Range, value: float) -> float:
     return (value - domain.low) / (domain.high - domain.low)
 
 
-def _noise(
-    results: Sequence[tuple[Values, Sequence[float]]], unexplained: float, columns: int
-) -> tuple[str, float, int]:
-    """Where the noise is measured, its variance and its degrees of freedom; ("", 0, 0) where it cannot be."""
-    pure = sum((each - fmean(group)) ** 2 for _, group in results for each in group)
-    if (freedom := sum(len(group) - 1 for _, group in results)) > 0:
-        variance = pure / freedom
-        return ("seeds", variance, freedom) if math.sqrt(variance) > ROUNDING else ("", 0.0, 0)
-    if (freedom := len(results) - columns) > 0 and math.sqrt(unexplained / freedom) > ROUNDING:
-        return "model", unexplained / freedom, freedom
-    return "", 0.0, 0
+def _noise(results: Results, unexplained: float, missing: int) -> "tuple[str, NDArray[Any], NDArray[Any]]":
+    """Where the noise is measured; for each configuration the variance of a run, and its degrees of freedom.
+
+    A configuration with one run has the mean variance of the others.
+    """
+    import numpy as np
+
+    pure, freedom = _pure_error(results)
+    if math.sqrt(pure) > ROUNDING:
+        variances = [variance(group) if len(group) > 1 else pure for _, group in results]
+        freedoms = [len(group) - 1 or freedom for _, group in results]
+        return "seeds", np.array(variances), np.array(freedoms)
+    left_over = unexplained / missing if missing > 0 and not freedom else 0.0
+    found = "model" if math.sqrt(left_over) > ROUNDING else ""
+    return found, np.full(len(results), left_over), np.full(len(results), max(missing, 1))
 
 
-def _half_widths(inverse: "NDArray[Any]", variance: float, freedom: int) -> list[float | None]:
-    if not freedom:
-        return [None] * len(inverse)
+def _pure_error(results: Results) -> tuple[float, int]:
+    """The mean variance between seeds of one configuration, and its degrees of freedom."""
+    freedom = sum(len(group) - 1 for _, group in results)
+    total = sum((each - fmean(group)) ** 2 for _, group in results for each in group)
+    return (total / freedom if freedom else 0.0), freedom
+
+
+def _half_width(parts: "NDArray[Any]", freedoms: "NDArray[Any]", is_one_estimate: bool) -> float:
+    """Half of the interval of an effect, from what each configuration adds to its variance.
+
+    `is_one_estimate`: whether all variances are the same estimate, rather than one for each configuration.
+    """
     from scipy.special import stdtrit
 
-    quantile = float(stdtrit(freedom, (1 + LEVEL) / 2))
-    return [quantile * math.sqrt(variance * float(inverse[index][index])) for index in range(len(inverse))]
+    if not (total := float(parts.sum())):
+        return 0.0
+    freedom = float(freedoms[0]) if is_one_estimate else total**2 / float((parts**2 / freedoms).sum())
+    return float(stdtrit(freedom, (1 + LEVEL) / 2)) * math.sqrt(total)
 
 
 def _interval(difference: float, half: float | None) -> Interval | None:
     return None if half is None else (difference - half, difference + half)
 
 
-def _lack_of_fit(unexplained: float, missing: int, variance: float, freedom: int) -> float:
+def _lack_of_fit(unexplained: float, missing: int, results: Results) -> float:
     from scipy.special import fdtrc
 
-    return float(fdtrc(missing, freedom, unexplained / missing / variance))
+    pure, freedom = _pure_error(results)
+    return float(fdtrc(missing, freedom, unexplained / missing / pure))

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
@@ -18,12 +19,16 @@ from mnist_tui.spec.validation_errors import first_error
 from mnist_tui.sweep.constraints import Constraint, broken, parse_constraint
 from mnist_tui.sweep.designs import configurations
 from mnist_tui.sweep.domains import Choices, Domain, parse_domain
+from mnist_tui.sweep.space import every, size
 
 MAX_POINTS = 10_000
 VALIDATION_IMAGES = 10_000
 """Images that are split off where the recipe has no split: as many as the test set has, so as precise a measure."""
 LEASE_SECONDS = 60.0
 """A process that has not renewed its claim on a point for so long counts as dead."""
+
+PRESET = "preset"
+"""The setting whose values are whole presets."""
 
 Values = Mapping[str, str]
 """A configuration: texts by the path of their setting."""
@@ -50,10 +55,20 @@ class Search(Frozen):
     objectives: tuple[Literal["accuracy", "parameters"], ...] = ("accuracy",)
     """Accuracy, up; and parameters, down."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _imply_pruning(cls, data: Any) -> Any:
+        """The sampler `halving` is random search with runs stopped early by successive halving."""
+        if isinstance(data, Mapping) and data.get("sampler") == "halving" and data.get("prune") in (None, "none"):
+            return {**data, "prune": "halving"}
+        return data
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.objectives not in (("accuracy",), ("accuracy", "parameters")):
             raise SweepError("objective: must be accuracy or accuracy,parameters")
+        if self.sampler == "halving" and self.prune != "halving":
+            raise SweepError(f"prune: sampler halving prunes by halving, not {self.prune}; leave prune out")
         if self.prune != "none" and len(self.objectives) > 1:
             raise SweepError("prune: with two objectives no run is behind another, so none is stopped early")
         return self
@@ -80,6 +95,8 @@ class SweepPlan(Frozen):
     base: RunSpec
     vary: dict[str, tuple[str, ...] | str]
     """By the path of the setting: its values, or a range to draw from."""
+    presets: dict[str, RunSpec] = Field(default={})
+    """The runs that the values of `preset` name, where whole presets are tried against each other."""
     networks: dict[str, Network] = Field(default={})
     """The networks that the values of `layers` name."""
     template: str = ""
@@ -109,7 +126,8 @@ class SweepPlan(Frozen):
             raise SweepError("nothing is varied; name values, such as --set dropout=0.05,0.1")
         if self.search and self.search.prune != "none" and self.seeds > 1:
             raise SweepError("prune: one run is judged for each configuration; leave seeds out, or do not prune")
-        if self.choose_on == "validation" and not self.base.train.validation_images:
+        all_split = all(spec.train.validation_images for spec in (self.base, *self.presets.values()))
+        if self.choose_on == "validation" and not all_split:
             raise SweepError("choose_on: the recipe splits no validation images off; set validation_images")
         return self
 
@@ -151,7 +169,29 @@ class SweepPlan(Frozen):
     @property
     def runs(self) -> int:
         """How many runs there are in all."""
-        return self.seeds * (self.search.trials if self.search else len(self.configurations))
+        return self.seeds * (self.trials if self.search else len(self.configurations))
+
+    # --- of a search ---
+
+    @cached_property
+    def trials(self) -> int:
+        """How many configurations a search tries: fewer than it was asked for, where there are no more."""
+        asked = self.search.trials if self.search else 0
+        return sum(1 for _ in islice(filter(self.is_candidate, every(self.domains)), asked)) if self.is_small else asked
+
+    @property
+    def is_small(self) -> bool:
+        """Whether all configurations of a search can be looked at."""
+        return size(self.domains) <= MAX_POINTS
+
+    def is_candidate(self, values: Values) -> bool:
+        """Whether a search may propose a configuration; not all values of ranges need fit together."""
+        try:
+            return self.is_allowed(values)
+        except SweepError:
+            return False
+
+    # --- points ---
 
     def all_points(self) -> Iterator[Point]:
         """Every point: first each configuration with the first seed, so that an early look sees all of them."""
@@ -170,21 +210,22 @@ class SweepPlan(Frozen):
     def spec_of(self, point: Point) -> RunSpec:
         """The spec of a point; raises `SpecError` where its values do not fit together."""
         values = dict(point.values)
+        start = self.presets[values.pop(PRESET)] if self.presets else self.base
         settings = {"seed": str(point.seed)}
-        knobs = dict(self.base.knobs)
+        knobs = dict(start.knobs)
         if (name := values.pop("layers", None)) is not None:
             network = self.networks[name]
             settings["layers"], knobs = network.layers, dict(network.knobs)
         elif self.blocks:
             chosen = {block: lines[values.pop(block, next(iter(lines)))] for block, lines in self.blocks.items()}
             settings["layers"], knobs = fill(self.template, chosen), dict(self.knobs)
-        return self._make_spec(settings | values, knobs)
+        return self._make_spec(start, settings | values, knobs)
 
-    def _make_spec(self, settings: Mapping[str, str], knobs: dict[str, Knob]) -> RunSpec:
+    def _make_spec(self, start: RunSpec, settings: Mapping[str, str], knobs: dict[str, Knob]) -> RunSpec:
         """Leaves knobs out that other choices of the layers use and this one does not, unless they are varied."""
         while True:
             try:
-                return self.base.with_settings(settings, knobs)
+                return start.with_settings(settings, knobs)
             except UnusedKnobError as error:
                 name = error.where[1]
                 if not (self.networks or self.blocks) or {name, f"knobs.{name}"} & settings.keys():

@@ -15,6 +15,7 @@ from mnist_tui.sweep.folder import Sweep
 from mnist_tui.sweep.jobs import Job
 from mnist_tui.sweep.plan import Point
 from mnist_tui.sweep.results import Results
+from mnist_tui.sweep.search.search_points import SearchPoints
 
 LOOK_SECONDS = 1.0
 """Time between two looks at the points that other processes hold."""
@@ -35,12 +36,15 @@ class Points:
         self._looked_at = 0.0
         self._waiting: list[Point] = []
         """Points that other processes hold, or held."""
-        self._source = self._all_points()
+        self._search = SearchPoints(results, claims) if sweep.plan.search else None
+        self._new: Iterator[Point] = self._search.known_points() if self._search else sweep.plan.all_points()
+        """Points that were not looked at yet."""
 
     @property
     def may_come(self) -> bool:
         """Whether there may be another job later, though there is none now."""
-        return bool(self._waiting) and not self._sweep.is_stopped
+        is_waiting = bool(self._waiting) or (self._search is not None and self._search.may_come)
+        return is_waiting and not self._sweep.is_stopped
 
     @property
     def waiting(self) -> list[Point]:
@@ -51,13 +55,7 @@ class Points:
         """The next job, claimed; None where there is none now. Raises `StorageError`."""
         if self._sweep.is_stopped:
             return None
-        for point in self._source:
-            if self._results.is_done(point.key) or self._has_failed(point):
-                continue
-            if not self._claims.is_claimed(point.key) and self._claims.take(point.key):
-                return self._job(point)
-            self._waiting.append(point)
-        return self._take_over()
+        return self._take_new() or self._take_over() or self._take_proposed()
 
     def ended(self, point: Point, error: str = "") -> None:
         """Gives a point back; `error` is why its run has no end."""
@@ -70,8 +68,26 @@ class Points:
         for point in self.taken:
             self._claims.release(point.key)
 
-    def _all_points(self) -> Iterator[Point]:
-        return self._sweep.plan.all_points()
+    def _take_new(self) -> Job | None:
+        """A point that nobody has ever claimed, or that was claimed as it was proposed."""
+        for point in self._new:
+            if self._results.is_done(point.key) or self._has_failed(point):
+                continue
+            if self._claims.holds(point.key) or self._claim_first(point):
+                return self._job(point)
+            self._waiting.append(point)
+        return None
+
+    def _claim_first(self, point: Point) -> bool:
+        return not self._claims.is_claimed(point.key) and self._claims.take(point.key, point.values)
+
+    def _take_proposed(self) -> Job | None:
+        """A point of the next configuration of a search, which all that have ended have a say in."""
+        while self._search and (points := self._search.next_configuration()):
+            self._new = iter(points)
+            if job := self._take_new():
+                return job
+        return None
 
     def _has_failed(self, point: Point) -> bool:
         """Whether the run of a point ended by an error, and is not to be tried again."""
@@ -89,7 +105,7 @@ class Points:
         self._results.refresh()
         self._waiting = [point for point in self._waiting if self._is_open(point)]
         for point in self._waiting:
-            if self._is_free(point) and self._claims.take(point.key):
+            if self._is_free(point) and self._claims.take(point.key, point.values):
                 self._waiting.remove(point)
                 return self._job(point)
         self._waiting = [point for point in self._waiting if point.key not in self.failed]

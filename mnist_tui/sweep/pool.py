@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mnist_tui.errors import ExitCode
-from mnist_tui.runs.control import Control, Request
+from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import Event, Notice, RunStarted
 from mnist_tui.sweep.jobs import ControlRequest, Job, JobEnded, JobSource
+from mnist_tui.sweep.requests import NewRequests
 from mnist_tui.sweep.worker import work
 
 POLL_SECONDS = 0.1
@@ -78,9 +79,9 @@ class _Process:
         with suppress(OSError):  # It has died, which the next look at its connection tells.
             self.connection.send(task.job)
 
-    def request(self, request: Request, value: float | None = None) -> None:
+    def request(self, request: ControlRequest) -> None:
         with suppress(OSError):
-            self.connection.send(ControlRequest(request, value))
+            self.connection.send(request)
 
     def death(self) -> str:
         """Why the process is no more."""
@@ -111,7 +112,7 @@ class Pool:
     def __init__(self, size: int, is_silent: bool = False) -> None:
         self._size, self._is_silent = size, is_silent
         self._processes: list[_Process] = []
-        self._is_stopping = self._is_paused = False
+        self._requests = NewRequests()
         self._count = 0
 
     def train(self, jobs: JobSource | Sequence[Job], control: Control) -> Iterator[tuple[int, Message]]:
@@ -125,13 +126,13 @@ class Pool:
         waiting: deque[_Task] = deque()
         while True:
             self._pass_on(control)
-            if self._is_stopping:
+            if self._requests.is_stopping:
                 waiting.clear()
             else:
                 self._begin(waiting, source)
             busy = {process.connection: process for process in self._processes if process.task}
             if not busy:
-                if self._is_stopping or not source.may_come:
+                if self._requests.is_stopping or not source.may_come:
                     return
                 control.wait_for_stop(POLL_SECONDS)
                 continue
@@ -142,7 +143,7 @@ class Pool:
         """Stops one job after its current step; does nothing where it has ended."""
         for process in self._processes:
             if process.task and process.task.index == index:
-                process.request("stop")
+                process.request(ControlRequest("stop"))
 
     def close(self) -> None:
         """Ends the processes; runs that they still train are stopped and saved."""
@@ -180,28 +181,15 @@ class Pool:
     def _start(self) -> _Process:
         process = _Process(self._is_silent)
         self._processes.append(process)
-        if self._is_paused:
-            process.request("pause")
+        if self._requests.is_paused:
+            process.request(ControlRequest("pause"))
         return process
 
     def _pass_on(self, control: Control) -> None:
         """Sends new requests to every process."""
-        requests: list[tuple[Request, float | None]] = []
-        if control.should_stop and not self._is_stopping:
-            self._is_stopping = True
-            requests.append(("stop", None))
-        if control.is_stepping:
-            control.consume_step()
-            self._is_paused = True  # A step implies a pause; sent once more, a pause would cancel the step.
-            requests.append(("step", None))
-        elif control.is_paused != self._is_paused:
-            self._is_paused = control.is_paused
-            requests.append(("pause" if self._is_paused else "unpause", None))
-        if (rate := control.consume_learning_rate()) is not None:
-            requests.append(("learning_rate", rate))
-        for request, value in requests:
+        for request in self._requests.read(control):
             for process in self._processes:
-                process.request(request, value)
+                process.request(request)
 
     def _receive(self, process: _Process, waiting: deque[_Task]) -> Iterator[tuple[int, Message]]:
         task = process.task
@@ -222,7 +210,7 @@ class Pool:
         self._processes.remove(process)
         death = process.death()
         process.connection.close()
-        if task.attempts < ATTEMPTS and not self._is_stopping:
+        if task.attempts < ATTEMPTS and not self._requests.is_stopping:
             waiting.appendleft(task)
             yield task.index, Notice(f"its process {death}; it is resumed", is_warning=True)
         else:

@@ -72,6 +72,7 @@ class SweepReport:
     is_tested: bool
     """Whether the best was tested against others: it takes two seeds or more."""
     effects: Effects | None
+    """None of a search, too: it tries what promises much, so that its configurations are no fair sample."""
     failed: tuple[Failed, ...]
 
     @property
@@ -100,7 +101,7 @@ def make_report(sweep: Sweep, results: Results | None = None) -> SweepReport:
         ranked=ranked,
         ties=ties,
         is_tested=is_tested,
-        effects=find_effects(plan.domains, accuracies),
+        effects=None if plan.search else find_effects(plan.domains, accuracies),
         failed=tuple(islice(_failed(results), MAX_LISTED)),
     )
 

@@ -88,7 +88,9 @@ def effects_sentences(report: SweepReport) -> Iterator[str]:
     """How the effects were found, and what they leave out."""
     effects = report.effects
     if effects is None:
-        if len(report.ranked) > 1:
+        if report.sweep.plan.search:
+            yield "A search tries what promises much, so it tells no effects of settings; a sweep with a design does."
+        elif len(report.ranked) > 1:
             yield "Effects cannot be told yet: too few configurations are done, or settings changed only together."
         return
     noise = {
@@ -126,16 +128,19 @@ def best_sentences(report: SweepReport) -> Iterator[str]:
 def _tie_words(report: SweepReport) -> str:
     others = len(report.ranked) - 1
     if not report.is_tested:
+        search = report.sweep.plan.search
+        more = "train the first ones with several" if search and search.prune != "none" else "--seeds 3 adds them"
         return (
             "CANNOT TELL whether it is better than the others: that takes two seeds or more of each configuration; "
-            "the same command with --seeds 3 adds them."
+            f"{more}."
         )
     if not report.ties:
         few = "the other" if others == 1 else f"each of the other {others}"
         return f"It is better than {few} (Welch's t test, p by Holm below 0.05)."
     second = report.ties[0]
+    which = "any" if len(report.ties) == others else f"{len(report.ties)}"
     return (
-        f"CANNOT TELL it from {len(report.ties)} of the other {others}, such as {in_words(second.values)} with "
+        f"CANNOT TELL it from {which} of the other {others}, such as {in_words(second.values)} with "
         f"{second.accuracy:.2%} (Welch's t test, p by Holm); take the smallest of them, or train more seeds."
     )
 
@@ -261,7 +266,7 @@ def as_record(report: SweepReport) -> dict[str, Any]:
         "states": dict(report.states),
         "choose_on": plan.choose_on,
         "by": plan.by,
-        "varied": {path: list(values) if isinstance(values, tuple) else values for path, values in plan.vary.items()},
+        "varied": {path: str(domain) for path, domain in plan.domains.items()},
         "configurations": entry_records(report),
         "best": report.ranked[0].number if report.ranked else None,
         "ties": [each.number for each in report.ties],

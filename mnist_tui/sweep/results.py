@@ -7,7 +7,6 @@ from statistics import fmean
 from typing import Any
 
 from mnist_tui.analysis import comparison
-from mnist_tui.runs.events import EpochEnded
 from mnist_tui.runs.index import RunIndex
 from mnist_tui.runs.record import RESUMABLE, Run
 from mnist_tui.sweep.folder import Sweep
@@ -140,8 +139,8 @@ def accuracy_of(run: Run, plan: SweepPlan) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
-def accuracies(rows: list[EpochEnded], plan: SweepPlan) -> list[float]:
-    """The accuracy of every epoch that a plan judges by."""
+def accuracy_by_epoch(run: Run, plan: SweepPlan) -> dict[int, float]:
+    """By epoch the accuracy that a plan judges by."""
     if plan.choose_on == "test":
-        return [row.test_accuracy for row in rows]
-    return [row.val_accuracy for row in rows if row.val_accuracy is not None]
+        return {row.epoch: row.test_accuracy for row in run.rows}
+    return {row.epoch: row.val_accuracy for row in run.rows if row.val_accuracy is not None}

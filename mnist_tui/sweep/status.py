@@ -47,7 +47,7 @@ def heading(sweep: Sweep, points: Sequence[PointStatus]) -> str:
     order = [*STATES, *(state for state in counts if state not in STATES)]
     parts = ", ".join(f"{counts[state]:,} {state}" for state in order if counts[state])
     stopped = "; stopped, mnist-tui sweep resume goes on" if sweep.is_stopped else ""
-    planned = f" of {sweep.plan.search.trials * sweep.plan.seeds:,}" if sweep.plan.search else ""
+    planned = f" of {sweep.plan.runs:,}" if sweep.plan.search else ""
     return f"sweep {sweep.name}: {len(points):,}{planned} points{': ' if parts else ''}{parts}{stopped}"
 
 

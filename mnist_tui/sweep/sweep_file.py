@@ -14,7 +14,7 @@ Format: docs/sweeps.md.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,8 @@ from mnist_tui.spec import presets
 from mnist_tui.spec.run_spec import UNUSED, RunSpec, make_spec
 from mnist_tui.spec.toml_files import MAX_BYTES, parse_toml
 from mnist_tui.sweep.domains import Choices, choices, parse_domain
-from mnist_tui.sweep.plan import VALIDATION_IMAGES, Network, SweepPlan, fill, make_plan
+from mnist_tui.sweep.plan import PRESET, VALIDATION_IMAGES, Network, SweepPlan, fill, make_plan
+from mnist_tui.sweep.search.proposals import check
 from mnist_tui.text import as_name, clean_line, did_you_mean
 
 PRESET_KEYS = ("title", "source", "layers", "knobs", "train", "target", "reported")
@@ -82,27 +83,51 @@ def _plan_of(name: str, document: Mapping[str, Any], models: Path | None, change
 
 
 def plan_of(
-    base: RunSpec, vary: Mapping[str, tuple[str, ...] | str], more: Mapping[str, Any], models: Path | None = None
+    base: RunSpec | Sequence[RunSpec],
+    vary: Mapping[str, tuple[str, ...] | str],
+    more: Mapping[str, Any],
+    models: Path | None = None,
 ) -> SweepPlan:
-    """The plan that varies settings of `base`; a setting with one value is set in it. Raises `SweepError`, `SpecError`.
+    """The plan that varies settings of `base`, or tries several presets; a setting with one value is set in all.
 
-    `more` are other fields of the plan. Where points are chosen on validation images, and the recipe splits none off,
-    10,000 are.
+    `more` are other fields of the plan. Where points are chosen on validation images, and a recipe splits none off,
+    10,000 are. Raises `SweepError`, `SpecError`.
     """
     for path in vary:
         if path in NOT_VARIED or path.startswith("target."):
             raise SweepError(NOT_VARIED.get(path, f"{path}: is not varied: no run comes out otherwise by it"))
     single = {path: one[0] for path, one in vary.items() if len(one) == 1 and not isinstance(one, str)}
     single = {path: text for path, text in single.items() if path != "layers" and path not in more.get("blocks", {})}
-    base = base.with_settings(single) if single else base
-    if more.get("choose_on", "validation") == "validation" and not base.train.validation_images:
-        base = base.with_settings({"validation_images": str(VALIDATION_IMAGES)})
-    networks = {name: _network(name, models) for name in vary.get("layers", ())} if "layers" in vary else {}
-    varied = {path: values for path, values in vary.items() if path not in single}
-    document = {"base": base.model_dump(mode="json", exclude_none=True), "vary": varied, "networks": networks, **more}
+    on_validation = more.get("choose_on", "validation") == "validation"
+    bases = [_start(spec, single, on_validation) for spec in ([base] if isinstance(base, RunSpec) else base)]
+    names = tuple(spec.name for spec in bases)
+    if len(set(names)) < len(names):
+        raise SweepError(f"two presets are called {next(name for name in names if names.count(name) > 1)}")
+    presets = {PRESET: names} if len(bases) > 1 else {}
+    document = {
+        "base": _dump(bases[0]),
+        "presets": {spec.name: _dump(spec) for spec in bases} if presets else {},
+        "vary": {**presets, **{path: values for path, values in vary.items() if path not in single}},
+        "networks": {name: _network(name, models) for name in vary.get("layers", ())},
+        **more,
+    }
     plan = make_plan(document)
     _ = plan.constraints, plan.domains if plan.search else plan.configurations
+    if plan.search:
+        check(plan)
     return plan
+
+
+def _start(spec: RunSpec, settings: Mapping[str, str], on_validation: bool) -> RunSpec:
+    """A recipe with these settings, which splits validation images off where they are needed."""
+    changed = spec.with_settings(settings) if settings else spec
+    if on_validation and not changed.train.validation_images:
+        return changed.with_settings({"validation_images": str(VALIDATION_IMAGES)})
+    return changed
+
+
+def _dump(spec: RunSpec) -> dict[str, Any]:
+    return spec.model_dump(mode="json", exclude_none=True)
 
 
 def as_values(path: str, value: object) -> tuple[str, ...] | str:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from mnist_tui.errors import MnistTuiError, error_of
 from mnist_tui.runs.control import Control
-from mnist_tui.runs.events import Notice, RunStarted
+from mnist_tui.runs.events import EpochEnded, Notice, RunStarted
 from mnist_tui.spec.run_options import Options
 from mnist_tui.sweep.claims import Claims
 from mnist_tui.sweep.folder import Sweep
@@ -17,6 +17,7 @@ from mnist_tui.sweep.plan import Point
 from mnist_tui.sweep.points import Points
 from mnist_tui.sweep.pool import Message
 from mnist_tui.sweep.results import Results
+from mnist_tui.sweep.search.pruning import Pruning
 
 LOOK_SECONDS = 0.5
 """Time between two looks at whether the sweep was stopped."""
@@ -59,13 +60,15 @@ def train_points(
     notices: list[Notice] = []
     load(options.dataset, options.data_dir, notices.append)
     yield from ((None, notice) for notice in notices)
+    if sweep.plan.search and sweep.plan.trials < sweep.plan.search.trials:
+        yield None, Notice(f"there are {sweep.plan.trials:,} configurations; the search ends when all were tried")
     results = Results(sweep)
     results.refresh()
     with closing(Claims(sweep.folder / "claims", sweep.plan.lease)) as claims, _stopped_by_file(sweep, control):
         points = Points(sweep, options, claims, results, retry_failed)
         trainer = make_trainer()
         try:
-            for point, message in _train(trainer, points, claims, control):
+            for point, message in _train(trainer, points, claims, Pruning(results, claims), control):
                 if message not in notices:
                     yield point, message
             trainer.close()
@@ -77,7 +80,9 @@ def train_points(
             points.release()
 
 
-def _train(trainer: Trainer, points: Points, claims: Claims, control: Control) -> Iterator[tuple[Point, Message]]:
+def _train(
+    trainer: Trainer, points: Points, claims: Claims, pruning: Pruning, control: Control
+) -> Iterator[tuple[Point, Message]]:
     has_begun = False
     for index, message in trainer.train(points, control):
         point = points.taken[index]
@@ -86,9 +91,12 @@ def _train(trainer: Trainer, points: Points, claims: Claims, control: Control) -
             if message.error and not has_begun:
                 raise error_of(message.exit_code, message.error)
             points.ended(point, message.error)
-        elif point.key in claims.lost:
+        elif point.key in claims.lost or point.key in pruning.pruned:
             trainer.stop(index)
         yield point, message
+        if isinstance(message, EpochEnded) and (reason := pruning.judge(point, message.epoch)):
+            trainer.stop(index)
+            yield point, Notice(reason)
 
 
 @contextmanager

@@ -44,7 +44,8 @@ class _Worker:
     def train_jobs(self) -> None:
         threading.Thread(target=self._receive, daemon=True).start()
         while (received := self._jobs.get()) is not None:
-            self._send(self._train(*received))
+            for message in train(*received):
+                self._send(message)
 
     def stop(self) -> None:
         """Stops the current run after its step."""
@@ -67,19 +68,21 @@ class _Worker:
         self._control.stop()
         self._jobs.put(None)
 
-    def _train(self, job: Job, control: Control) -> JobEnded:
-        try:
-            for event in _events(job, control):
-                self._send(event)
-        except MnistTuiError as error:
-            return JobEnded(str(error), error.exit_code)
-        except Exception as error:
-            return JobEnded(f"{type(error).__name__}: {clean_line(str(error), 300)}", ExitCode.FAILED)
-        return JobEnded()
-
     def _send(self, message: Event | JobEnded) -> None:
         with suppress(OSError):  # Nobody listens any more; the run folder has everything.
             self._connection.send(message)
+
+
+def train(job: Job, control: Control) -> Iterator[Event | JobEnded]:
+    """The events of a job, and a `JobEnded` after them, whatever happens."""
+    try:
+        yield from _events(job, control)
+    except MnistTuiError as error:
+        yield JobEnded(str(error), error.exit_code)
+    except Exception as error:
+        yield JobEnded(f"{type(error).__name__}: {clean_line(str(error), 300)}", ExitCode.FAILED)
+    else:
+        yield JobEnded()
 
 
 def _close_terminal() -> None:

@@ -313,9 +313,10 @@ class Augmentation:
         self.slow = slow_transforms(calls)
         """The transforms that run image by image."""
 
-    def sample_params(self, count: int, generator: torch.Generator) -> Tensor:
-        """Random parameters for `count` images, float32 (`count`, K), on the CPU."""
-        return self.sequence.make_params(torch.rand(count, self.sequence.num_random, generator=generator))
+    def sample_params(self, count: int, generator: torch.Generator, device: torch.device | None = None) -> Tensor:
+        """Random parameters for `count` images, float32 (`count`, K), from a CPU generator, on the device."""
+        random = torch.rand(count, self.sequence.num_random, generator=generator)
+        return self.sequence.make_params(random if device is None else random.to(device))
 
     def __call__(self, images: Tensor, parameters: Tensor) -> Tensor:
         """The augmented images, float32 (N, 1, 28, 28), 0 to 255."""

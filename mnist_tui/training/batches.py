@@ -15,6 +15,8 @@ from mnist_tui.training.environment import cores
 
 CHUNK_IMAGES = 512
 """Images in a chunk, rounded down to whole batches; more do not fit the processor's cache (measured)."""
+DEVICE_CHUNK_IMAGES = 2**14
+"""The same on a GPU, where each call costs more than the pixels of a batch; not measured."""
 
 
 def normalise(pixels: Tensor, mean: float, std: float) -> Tensor:
@@ -33,7 +35,8 @@ class Batches:
         self.batch_size = batch_size
         self.normalization = normalization
         self.augmentation = augmentation
-        self._chunk_size = batch_size * max(1, CHUNK_IMAGES // batch_size)
+        chunk_images = CHUNK_IMAGES if images.labels.device.type == "cpu" else DEVICE_CHUNK_IMAGES
+        self._chunk_size = batch_size * max(1, chunk_images // batch_size)
         self._prefetcher = ThreadPoolExecutor(1, "batches") if self._can_prefetch() else None
         self._next: Future[tuple[Tensor, Tensor]] | None = None
         self._chunk: tuple[Tensor, Tensor] | None = None

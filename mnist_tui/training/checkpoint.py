@@ -154,10 +154,8 @@ def _state_for_optimizer(training: Training, by_weight: dict[int, dict[str, Any]
 
 
 def _random_states(training: Training) -> dict[str, Tensor]:
-    states = {"random.epoch_start": training.epoch_start, "random.cpu": torch.get_rng_state()}
-    if training.step.device.type == "cuda":
-        states["random.cuda"] = torch.cuda.get_rng_state(training.step.device)
-    return states
+    states = {f"random.{kind}": generator.get_state() for kind, generator in training.generators.items()}
+    return states | {"random.epoch_start": training.epoch_start}
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:

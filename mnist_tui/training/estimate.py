@@ -10,10 +10,10 @@ from mnist_tui.spec.recipe import TRAIN_IMAGES
 from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.training import environment
+from mnist_tui.training.capture import WARM_UP_CALLS
 from mnist_tui.training.data import Images
 from mnist_tui.training.evaluation import evaluate
 from mnist_tui.training.state import Splits, Training
-from mnist_tui.training.step import WARM_UP_STEPS
 
 STEPS = 20
 TEST_IMAGES = 10_000
@@ -51,4 +51,4 @@ def time_steps(training: Training) -> tuple[float, float]:
         seconds.append(time.perf_counter() - started)
     started = time.perf_counter()
     evaluate(training.forward_model, images, settings.eval_batch_size, settings.normalize)
-    return statistics.fmean(seconds[WARM_UP_STEPS + 2 :] or seconds), (time.perf_counter() - started) / len(images)
+    return statistics.fmean(seconds[WARM_UP_CALLS + 2 :] or seconds), (time.perf_counter() - started) / len(images)

@@ -29,6 +29,14 @@ class EvaluationStopped(Exception):
     """The run was asked to stop during an evaluation."""
 
 
+def raise_if_stopped(control: Control | None) -> None:
+    """Raises `EvaluationStopped` where the run is to end."""
+    if control is not None:
+        control.poll()
+        if control.should_stop:
+            raise EvaluationStopped
+
+
 @torch.inference_mode()
 def evaluate(
     model: nn.Module,
@@ -46,19 +54,20 @@ def evaluate(
     batches = []
     try:
         for pixels in torch.split(images.pixels, batch_size):
-            if control is not None:
-                control.poll()
-                if control.should_stop:
-                    raise EvaluationStopped
+            raise_if_stopped(control)
             batches.append(torch.log_softmax(model(normalise(pixels, *normalization)).float(), dim=1))
     finally:
         model.train(was_training)
-    log_probs = torch.cat(batches)
-    true_log_probs = log_probs.gather(1, images.labels[:, None])[:, 0].cpu()  # MPS has no float64 to average in.
+    return summarise(torch.cat(batches), images.labels)
+
+
+def summarise(log_probs: Tensor, labels: Tensor) -> Evaluation:
+    """The results from log-probabilities float32 (N, 10) and the true classes int64 (N,)."""
+    true_log_probs = log_probs.gather(1, labels[:, None])[:, 0].cpu()  # MPS has no float64 to average in.
     predictions = log_probs.argmax(1).cpu()
     return Evaluation(
         loss=-true_log_probs.double().mean().item(),
-        accuracy=(predictions == images.labels.cpu()).double().mean().item(),
+        accuracy=(predictions == labels.cpu()).double().mean().item(),
         predictions=predictions.to(torch.uint8),
         probabilities=true_log_probs.exp(),
         log_probs=log_probs.cpu(),

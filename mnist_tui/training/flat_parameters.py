@@ -24,7 +24,7 @@ def flatten_parameters(weights: Sequence[nn.Parameter]) -> nn.Parameter:
 
 def parameter_views(vector: Tensor, weights: Sequence[Tensor]) -> list[Tensor]:
     """Views of a vector (P,), one for each weight, with its shape and strides."""
-    views, offset = [], 0
+    views, offset = [], vector.storage_offset()
     for weight in weights:
         views.append(vector.as_strided(weight.shape, weight.stride(), offset))
         offset += weight.numel()

@@ -99,6 +99,8 @@ def _remarks(saved: SavedRun, rate_changes: int) -> Iterator[str]:
         yield f"the run was resumed {_times(len(resumes))}{differing}; it is trained again in one go"
     if extended := saved.record.get("extends"):
         yield f"the run extends {clean_line(str(extended), 100)}; all of its epochs are trained again, from its seed"
+    if saved.record.get("stacked"):
+        yield "the run was trained as one network with other seeds; alone, its numbers are rounded differently"
     if rate_changes:
         yield f"its learning rate was changed by hand {_times(rate_changes)}; it is changed again at the same steps"
     if saved.can_resume:

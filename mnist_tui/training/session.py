@@ -54,7 +54,7 @@ def run(spec: RunSpec, options: Options, control: Control) -> Generator[Event, N
     yield from notices
     training = make_training(spec, dataset, device, options.fuse)
     with closing(training.batches):
-        yield from _warn_of_slow_transforms(training)
+        yield from warn_of_slow_transforms(training)
         folder = RunFolder.create(options.runs_dir, spec, provenance(training, dataset, options))
         yield from train_in_folder(training, folder, dataset, control)
 
@@ -110,15 +110,17 @@ def provenance(training: Training, dataset: Dataset, options: Options) -> dict[s
 def train_in_folder(training: Training, folder: RunFolder, dataset: Dataset, control: Control) -> Iterator[Event]:
     """Trains to the end and writes the run folder; an event is yielded once the folder holds what it reports."""
     started = time.perf_counter()
+    writer = RunWriter(training, folder, dataset)
     control.consume_learning_rate()  # A request that came too late for the run before.
     try:
-        yield _run_started(training, folder, dataset)
-        yield from _train_and_write(training, folder, dataset, control)
+        yield writer.run_started()
+        control.source = partial(writer.poll_requests, control)
+        for event in train(training, control):
+            if isinstance(event, Progress):
+                control.poll()
+            yield from writer.write(event)
     except Exception as error:
-        folder.log(traceback.format_exc())
-        ended = run_ended(training, "failed", _failure_message(error, folder), time.perf_counter() - started)
-        _write_failure(folder, training, dataset, ended)
-        yield ended
+        yield writer.fail(error, traceback.format_exc(), time.perf_counter() - started)
     finally:
         folder.close()
 
@@ -134,79 +136,99 @@ def save_checkpoint(training: Training, folder: RunFolder) -> None:
 # --- a run and its folder ---
 
 
-def _warn_of_slow_transforms(training: Training) -> Iterator[Notice]:
+def warn_of_slow_transforms(training: Training) -> Iterator[Notice]:
+    """A notice where transforms of the recipe run image by image."""
     if training.augmentation is not None and training.augmentation.slow:
         names = ", ".join(training.augmentation.slow)
         yield Notice(f"{names}: augmented image by image, which is much slower than the batched transforms")
 
 
-def _run_started(training: Training, folder: RunFolder, dataset: Dataset) -> RunStarted:
-    spec, splits = training.spec, training.splits
-    return RunStarted(
-        run=folder.folder.name,
-        folder=str(folder.folder),
-        name=spec.name,
-        seed=spec.train.seed,
-        parameters=spec.parameters,
-        epochs=spec.train.epochs,
-        steps_per_epoch=training.steps_per_epoch,
-        train_images=len(splits.train),
-        val_images=len(splits.val) if splits.val else 0,
-        test_images=len(splits.test),
-        dataset=dataset.name,
-        device=str(training.step.device),
-        threads=torch.get_num_threads(),
-        epochs_done=len(training.rows),
-        steps_done=training.steps_done,
-    )
+class RunWriter:
+    """Writes the run folder of a training as its events happen."""
 
+    def __init__(self, training: Training, folder: RunFolder, dataset: Dataset) -> None:
+        self.training = training
+        self.folder = folder
+        self.dataset = dataset
+        self._saved_at = time.monotonic()
 
-def _train_and_write(training: Training, folder: RunFolder, dataset: Dataset, control: Control) -> Iterator[Event]:
-    saved_at = time.monotonic()
-    control.source = partial(_poll_requests, folder, control)
-    for event in train(training, control):
+    def run_started(self) -> RunStarted:
+        """The first event of the run."""
+        spec, splits = self.training.spec, self.training.splits
+        return RunStarted(
+            run=self.folder.folder.name,
+            folder=str(self.folder.folder),
+            name=spec.name,
+            seed=spec.train.seed,
+            parameters=spec.parameters,
+            epochs=spec.train.epochs,
+            steps_per_epoch=self.training.steps_per_epoch,
+            train_images=len(splits.train),
+            val_images=len(splits.val) if splits.val else 0,
+            test_images=len(splits.test),
+            dataset=self.dataset.name,
+            device=str(self.training.step.device),
+            threads=torch.get_num_threads(),
+            epochs_done=len(self.training.rows),
+            steps_done=self.training.steps_done,
+        )
+
+    def write(self, event: Event) -> list[Event]:
+        """Writes what an event reports; the event, behind a notice where something is odd."""
+        events = [event]
         if isinstance(event, EpochEnded):
-            if warning := _save_epoch(training, folder, event):
-                yield Notice(warning, is_warning=True)
-            saved_at = time.monotonic()
+            if warning := self._save_epoch(event):
+                events.insert(0, Notice(warning, is_warning=True))
+            self._saved_at = time.monotonic()
         elif isinstance(event, LearningRateChanged):
-            save_checkpoint(training, folder)
-            folder.save_rate_changes(training.rate_changes)
+            save_checkpoint(self.training, self.folder)
+            self.folder.save_rate_changes(self.training.rate_changes)
         elif isinstance(event, Paused | Unpaused):
-            folder.report(event)
+            self.folder.report(event)
         elif isinstance(event, Progress):
-            control.poll()
-            folder.report(event)
+            self.folder.report(event)
             is_last = event.step == event.steps_per_epoch  # The epoch's own checkpoint follows, under the same name.
-            if time.monotonic() - saved_at >= CHECKPOINT_SECONDS and not is_last:
-                save_checkpoint(training, folder)
-                saved_at = time.monotonic()
+            if time.monotonic() - self._saved_at >= CHECKPOINT_SECONDS and not is_last:
+                save_checkpoint(self.training, self.folder)
+                self._saved_at = time.monotonic()
         elif isinstance(event, RunEnded):
             if event.outcome == "stopped":
-                save_checkpoint(training, folder)
-            folder.end(event, ended_notes(training.spec, event, dataset.name, training.rate_changes))
-        yield event
+                save_checkpoint(self.training, self.folder)
+            self._write_end(event)
+        return events
 
+    def poll_requests(self, control: Control) -> None:
+        """Passes on to `control` what other processes request through the run folder."""
+        for line in self.folder.requests.dispatch(control):
+            self.folder.log(f"not a request: {line[:200]}")
 
-def _poll_requests(folder: RunFolder, control: Control) -> None:
-    """Passes on to `control` what other processes request through the run folder."""
-    for line in folder.requests.dispatch(control):
-        folder.log(f"not a request: {line[:200]}")
+    def fail(self, error: Exception, details: str, seconds: float) -> RunEnded:
+        """Marks the run as failed, its last event; where that cannot be written the run counts as interrupted."""
+        self.folder.log(details)
+        ended = run_ended(self.training, "failed", _failure_message(error, self.folder), seconds)
+        try:
+            self._write_end(ended)
+        except OSError as write_error:
+            self.folder.log(f"cannot write end.json: {write_error}")
+        return ended
 
+    def _write_end(self, ended: RunEnded) -> None:
+        notes = ended_notes(self.training.spec, ended, self.dataset.name, self.training.rate_changes)
+        self.folder.end(ended, notes)
 
-def _save_epoch(training: Training, folder: RunFolder, row: EpochEnded) -> str | None:
-    """Writes predictions, checkpoint and history row, in this order.
+    def _save_epoch(self, row: EpochEnded) -> str | None:
+        """Writes predictions, checkpoint and history row, in this order.
 
-    Returns a warning where the row differs from one that is stored already.
-    """
-    evaluation = training.best_evaluation
-    if evaluation is not None and best_of(training.rows) is row:
-        labels = training.splits.test.labels
-        folder.save_predictions(
-            row.epoch, labels, evaluation.predictions, evaluation.probabilities, evaluation.log_probs
-        )
-    save_checkpoint(training, folder)
-    return folder.append(row)
+        Returns a warning where the row differs from one that is stored already.
+        """
+        evaluation = self.training.best_evaluation
+        if evaluation is not None and best_of(self.training.rows) is row:
+            labels = self.training.splits.test.labels
+            self.folder.save_predictions(
+                row.epoch, labels, evaluation.predictions, evaluation.probabilities, evaluation.log_probs
+            )
+        save_checkpoint(self.training, self.folder)
+        return self.folder.append(row)
 
 
 def _failure_message(error: BaseException, folder: RunFolder) -> str:
@@ -218,11 +240,3 @@ def _failure_message(error: BaseException, folder: RunFolder) -> str:
     if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text:
         return "out of memory; try a smaller train.batch_size or train.eval_batch_size, or a smaller network"
     return f"{type(error).__name__}: {clean_line(text, 200)}; the traceback is in {folder.folder}/run.log"
-
-
-def _write_failure(folder: RunFolder, training: Training, dataset: Dataset, ended: RunEnded) -> None:
-    """Marks the run as failed; where that cannot be written either, the run counts as interrupted."""
-    try:
-        folder.end(ended, ended_notes(training.spec, ended, dataset.name, training.rate_changes))
-    except OSError as error:
-        folder.log(f"cannot write end.json: {error}")

@@ -86,6 +86,8 @@ class Training:
             build.can_capture(spec),
         )
         self.generator = torch.Generator().manual_seed(settings.seed + ORDER_STREAM)
+        self.generators = _default_generators(device)
+        """The generators that dropout draws from, by the kind of their device; torch's own."""
         self.epoch_start = self.generator.get_state()
         """State of `generator` before it draws the order of the current epoch."""
         self.epoch = 1
@@ -131,15 +133,20 @@ class Training:
         return self.rate_changes[-1]
 
     def begin_epoch(self) -> None:
-        """Draws order and augmentation of the current epoch; after a resume they are the same."""
+        """Begins the current epoch, or continues it."""
+        self.batches.begin(*self.draw_epoch(), self.steps_done * self.spec.train.batch_size)
+        self.step.begin(self.steps_done)
+
+    def draw_epoch(self) -> tuple[Tensor, Tensor]:
+        """Order int64 (N,) and augmentation parameters (N, K) of the current epoch; the same after a resume."""
         self.generator.set_state(self.epoch_start)
         count = len(self.splits.train)
         order = torch.randperm(count, generator=self.generator)
         params = torch.zeros(count, 0)
         if self.augmentation is not None:
-            params = self.augmentation.sample_params(count, self.generator)
-        self.batches.begin(order, params, self.steps_done * self.spec.train.batch_size)
-        self.step.begin(self.steps_done)
+            device = self.step.device if self.step.device.type == "cuda" else None  # MPS has no float64.
+            params = self.augmentation.sample_params(count, self.generator, device)
+        return order, params
 
     def totals(self) -> EpochTotals:
         """The totals of the epoch so far; the host waits for the device here.
@@ -179,15 +186,23 @@ class Training:
             _set_rates(self.optimizer, [rate * self.rate_factor for rate in self.scheduled])
 
     def end_epoch(self, row: EpochEnded, evaluation: Evaluation) -> None:
-        """Adds the row of a finished epoch and moves on to the next."""
+        """Adds the row of a finished epoch and moves on to the next; the scheduler is stepped on its own."""
         self.rows.append(row)
         if best_of(self.rows) is row:
             self.best_evaluation = evaluation
-        self.step_scheduler(row)
         self.epoch_start = self.generator.get_state()
         self.epoch += 1
         self.steps_done = 0
         self.seconds = 0.0
+
+
+def _default_generators(device: torch.device) -> dict[str, torch.Generator]:
+    """The generators that torch draws from on the CPU and on this device, where it is a CUDA GPU."""
+    generators = {"cpu": torch.default_generator}
+    if device.type == "cuda":
+        index = torch.cuda.current_device() if device.index is None else device.index
+        generators["cuda"] = torch.cuda.default_generators[index]
+    return generators
 
 
 def _get_rates(optimizer: torch.optim.Optimizer) -> list[float]:

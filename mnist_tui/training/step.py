@@ -5,7 +5,6 @@ is captured once as a graph and then replayed; elsewhere the same code runs eage
 """
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,9 +13,7 @@ from torch.optim import Optimizer
 
 from mnist_tui.spec.recipe import TrainSpec
 from mnist_tui.training.build import FUSED
-
-WARM_UP_STEPS = 3
-"""Eager steps before a capture, in which libraries allocate their workspaces (PyTorch's notes on CUDA graphs)."""
+from mnist_tui.training.capture import Captured
 
 
 class TrainStep:
@@ -49,13 +46,11 @@ class TrainStep:
         """The number of correct predictions, for every step of the epoch; int64 (S,)."""
         self.gradient_norms = torch.zeros(steps_per_epoch, device=device)
         """The gradient's 2-norm before clipping, for every step of the epoch; float32 (S,), NaN where not measured."""
-        self.found_nonfinite = torch.zeros((), device=device)
+        self.found_nonfinite = torch.zeros((), dtype=torch.float32, device=device)
         """1 once a loss or a gradient was not finite; a scalar, since fused Adam subtracts it from its step counts."""
-        self._one = torch.ones(1, device=device)
+        self._one = torch.ones(1, dtype=torch.float32, device=device)
         self._index = torch.zeros(1, dtype=torch.int64, device=device)
-        self._graph: Any = None
-        self._graph_inputs: tuple[Tensor, Tensor] | None = None
-        self._eager_steps = 0
+        self._captured = Captured(self._step, device)
         # BatchNorm(momentum=None) reads its batch count on the host, which a capture forbids.
         reads_back = any(getattr(module, "momentum", 0) is None for module in model.modules())
         self.is_captured = device.type == "cuda" and can_capture and not reads_back
@@ -76,15 +71,7 @@ class TrainStep:
         """
         if not self.is_captured or len(labels) != self.settings.batch_size:
             return self._step(inputs, labels)
-        if self._eager_steps < WARM_UP_STEPS:
-            self._eager_steps += 1
-            return self._on_side_stream(inputs, labels)
-        if self._graph_inputs is None:
-            self._graph_inputs = (inputs.clone(), labels.clone())
-            self._capture(*self._graph_inputs)
-        for graph_input, value in zip(self._graph_inputs, (inputs, labels), strict=True):
-            graph_input.copy_(value)
-        self._graph.replay()
+        self._captured(inputs, labels)
         return True
 
     def _step(self, inputs: Tensor, labels: Tensor) -> bool:
@@ -116,18 +103,3 @@ class TrainStep:
         if not math.isfinite(loss.item()):
             self.found_nonfinite.fill_(1)
         return not self.found_nonfinite.item()
-
-    def _on_side_stream(self, inputs: Tensor, labels: Tensor) -> bool:
-        stream = torch.cuda.Stream(self.device)
-        stream.wait_stream(torch.cuda.current_stream(self.device))
-        with torch.cuda.stream(stream):
-            is_taken = self._step(inputs, labels)
-        torch.cuda.current_stream(self.device).wait_stream(stream)
-        return is_taken
-
-    def _capture(self, inputs: Tensor, labels: Tensor) -> None:
-        """Captures a step on a full batch as a graph, without running it."""
-        self._graph = torch.cuda.CUDAGraph()
-        # Without a stream on this device `torch.cuda.graph` captures on device 0, whichever device is used.
-        with torch.cuda.graph(self._graph, stream=torch.cuda.Stream(self.device)):
-            self._step(inputs, labels)

@@ -18,11 +18,13 @@ from helpers.command import Command
 from helpers.json_page import PAGE, Checker, Key, read_tables, table_rows
 from helpers.logs import EPOCHS, code_cell, markdown_cell, notebook, tqdm_log, write
 from helpers.saved_runs import make_run, random_log_probs, write_log_probs, write_predictions
+from helpers.sweeps import lr_sweep, make_point
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from mnist_tui.analysis.label_errors import LABEL_ERRORS
 from mnist_tui.cli import main as cli
+from mnist_tui.cli import sweep_runs
 from mnist_tui.import_logs.import_file import import_file
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import (
@@ -42,6 +44,9 @@ from mnist_tui.runs.lr_range import RatesFound, Suggestion
 from mnist_tui.runs.reproduction import Difference, EpochCompared, Reproduced, WeightsCompared
 from mnist_tui.spec import presets
 from mnist_tui.spec.run_spec import RunSpec, make_spec
+from mnist_tui.sweep.folder import Sweep
+from mnist_tui.sweep.plan import Point
+from mnist_tui.sweep.pool import Message
 from mnist_tui.training import lr_finder, reproduce, resume, session
 
 ROOT = Path(__file__).parents[2]
@@ -144,6 +149,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_run(runs, iter5, 7, 0.2, 7, epochs=3)
     make_run(runs, make_spec({"name": "narrow", "layers": NARROW}), 0, 0.5, 8)
     (make_run(folder / "odd", iter5, 0, outcome="failed", parameters=None) / "history.jsonl").unlink()
+    make_sweeps(runs)
     (runs / "pictures").mkdir()
     for name in ("small", "flat"):
         (folder / f"{name}.toml").write_text(SMALL)
@@ -164,6 +170,22 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ImageDraw.Draw(image).line([(8, 8), (20, 8), (12, 22)], fill=0, width=3)
     image.save(folder / "seven.png")
     return folder
+
+
+def make_sweeps(runs: Path) -> None:
+    """Two seeds of a configuration, a failed and a waiting point; one whose runs say little; one without a run."""
+    sweep = lr_sweep(runs, "0.001", "0.01", "0.1", seeds=2)
+    first, second, third, *others = sweep.plan.all_points()
+    make_point(sweep, first, 0.98)
+    make_point(sweep, second, 0.97)
+    make_point(sweep, others[0], 0.99)
+    failed = make_point(sweep, third, outcome="failed")
+    change_end(failed, {"best": None, "last": None})
+    (failed / "history.jsonl").unlink()
+    sweep = lr_sweep(runs, "0.2", "0.3")
+    for point in sweep.plan.all_points():
+        change_end(make_point(sweep, point, 0.9), {"best": {"epoch": 1, "val_accuracy": 0.9}})
+    lr_sweep(runs, "0.5", "0.6")
 
 
 def judged(folder: Path) -> Path:
@@ -204,6 +226,13 @@ def made_events(*_: Any) -> Iterator[Event]:
     yield from EVENTS
 
 
+def made_points(sweep: Sweep, *_: Any, **__: Any) -> Iterator[tuple[Point | None, Message]]:
+    """The same events, of the first point of a sweep."""
+    yield None, Notice("about the data")
+    for event in EVENTS:
+        yield next(sweep.plan.all_points()), event
+
+
 def made_rates(spec: RunSpec, *_: Any) -> Iterator[RatesFound]:
     """A range test that diverged; without a suggestion for a preset that is called flat."""
     suggestions = () if spec.name == "flat" else (Suggestion("minimum / 10", 1e-5),)
@@ -242,6 +271,15 @@ COMMANDS: dict[str, Sequence[str]] = {
         "compare 0001 0007 --json --measure mean",
     ],
     "mnist-tui leaderboard --json": ["leaderboard --json"],
+    "mnist-tui sweep --json": ["sweep --json"],
+    "mnist-tui sweep run NAME --dry-run --json": [
+        f"sweep small.toml --set batch_size=16,32 --dry-run --json {place}" for place in ("", "--on ray")
+    ],
+    "mnist-tui sweep run NAME --json": ["sweep small.toml --set batch_size=16,32 --json"],
+    "mnist-tui sweep resume SWEEP --json": ["sweep resume small --json"],
+    "mnist-tui work SWEEP --json": ["work small --json"],
+    "mnist-tui sweep status SWEEP --json": ["sweep status iter5 --json"],
+    "mnist-tui sweep report SWEEP --json": [f"sweep report {name} --json" for name in ("iter5", "iter5-2", "small")],
     "mnist-tui import FILE --json": ["import S7.ipynb plain.log --json"],
     "mnist-tui analyse RUN --json": ["analyse 0001 --json --against 0002", "analyse 0004 --json"],
     "mnist-tui classify IMAGE --json": ["classify seven.png --json"],
@@ -267,6 +305,7 @@ def checker(work: Path, monkeypatch: pytest.MonkeyPatch) -> Checker:
     monkeypatch.chdir(work)
     for name in ("MNIST_TUI_RUNS_DIR", "MNIST_TUI_DATA_DIR"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sweep_runs, "train_points", made_points)
     for module, function in ((session, "run"), (resume, "resume"), (resume, "extend")):
         monkeypatch.setattr(module, function, made_events)
     monkeypatch.setattr(reproduce, "reproduce", made_reproduction)
@@ -316,8 +355,10 @@ def test_every_command_with_json_is_on_the_page() -> None:
     """Every command that takes `--json`, also one that is added later."""
     on_page = [row[0].strip("`").removeprefix("mnist-tui ") for row in table_rows(PAGE)]
     root: Any = typer.main.get_command(cli._make_app())
-    config = root.commands["config"]
-    commands = {**root.commands, **{f"config {name}": each for name, each in config.commands.items()}}
+    below = {
+        f"{group} {name}": each for group in ("config", "sweep") for name, each in root.commands[group].commands.items()
+    }
+    commands = {**root.commands, **below}
     with_json = [name for name, each in commands.items() if "--json" in [o for p in each.params for o in p.opts]]
 
     assert len(with_json) > 10
@@ -375,6 +416,7 @@ HEADINGS = {
     "runs --group --format csv --columns name,seed,acc,run": ["name", "seed", "best", "best_sd", "run"],
     "open 0001 --format csv": ["run", *(key.name for key in TABLES["Epoch"] if key.name != "unknown")],
     "open pictures --format csv": ["run", *(key.name for key in TABLES["Epoch"] if key.name != "unknown")],
+    "sweep status iter5 --format csv": ["number", "seed", "state", "epochs", "accuracy", "run"],
     "leaderboard --format csv": [
         cell
         for key in TABLES["Ranked recipe"]

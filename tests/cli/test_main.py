@@ -550,14 +550,14 @@ def test_an_exception_in_training_is_one_line_and_a_log(
     from mnist_tui.training import loop
     from mnist_tui.training.state import Training
 
-    original = loop._evaluate_epoch
+    original = loop._epoch_row
 
     def fail(training: Training, *arguments: Any) -> Any:
         if training.spec.name == "small":
             raise ZeroDivisionError("oops\x1b")
         return original(training, *arguments)
 
-    monkeypatch.setattr(loop, "_evaluate_epoch", fail)
+    monkeypatch.setattr(loop, "_epoch_row", fail)
 
     answer = command(*TRAIN, "small.toml", "plain.toml", "--epochs", "1", "-q")
 

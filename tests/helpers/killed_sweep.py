@@ -1,4 +1,7 @@
-"""A sweep whose processes are killed at random: every point must end once, none may be lost, none trained twice."""
+"""A sweep whose processes are killed at random: every point must end once, none may be lost, none trained twice.
+
+On a Ray cluster, too, of which nodes are killed as well.
+"""
 
 import json
 import os
@@ -22,10 +25,53 @@ WITHOUT_CLAIMS = "from mnist_tui.sweep.claims import Claims; Claims.take = lambd
 """A control: every process takes every point for its own."""
 
 
-class KilledSweep:
-    """Several `mnist-tui work` on one sweep; `kill` kills one of their processes, and a new one takes its place."""
+class RayNodes:
+    """A Ray cluster of two nodes on this machine; `replace` kills one, as if its machine had died, and adds another."""
 
-    def __init__(self, working: Path, seed: int, points: int, epochs: int = 4, workers: int = 2, sabotage: str = ""):
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "helpers.ray_cluster", "2", "1"],
+            cwd=ROOT / "tests",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        self.address = self._process.stdout.readline().strip()
+
+    def replace(self) -> None:
+        """Kills a node and adds one."""
+        for word in ("kill", "add"):
+            assert self._process.stdin is not None
+            assert self._process.stdout is not None
+            self._process.stdin.write(f"{word}\n")
+            self._process.stdin.flush()
+            while self._process.stdout.readline().strip() not in ("killed", "added"):
+                pass
+
+    def close(self) -> None:
+        """Ends all nodes."""
+        self._process.communicate()
+
+
+class KilledSweep:
+    """Several `mnist-tui work` on one sweep; `kill` kills one of their processes, and a new one takes its place.
+
+    With `nodes` it is one `mnist-tui sweep resume` on their cluster.
+    """
+
+    def __init__(
+        self,
+        working: Path,
+        seed: int,
+        points: int,
+        epochs: int = 4,
+        workers: int = 2,
+        sabotage: str = "",
+        nodes: RayNodes | None = None,
+    ) -> None:
+        self._nodes = nodes
         self._random = random.Random(seed)
         self._working, self._epochs, self._sabotage = working, epochs, sabotage
         working.mkdir(parents=True, exist_ok=True)
@@ -35,10 +81,12 @@ class KilledSweep:
         plan = sweep_file.plan_of(spec, {"optimizer.lr": rates}, {"dataset": "digits", "lease": 5.0})
         self.sweep = folder.start(working / "runs", plan)
         self._drivers = [self._start() for _ in range(workers)]
-        self.kills = {"driver": 0, "trainer": 0}
+        self.kills = {"driver": 0, "trainer": 0, "node": 0}
 
     def _start(self) -> "subprocess.Popen[bytes]":
         arguments = ["work", self.sweep.name, "--jobs", "1", "--quiet"]
+        if self._nodes:
+            arguments = ["sweep", "resume", self.sweep.name, "--on", self._nodes.address, "--quiet"]
         return subprocess.Popen(
             [sys.executable, "-c", self._sabotage + BEGIN, *arguments],
             cwd=self._working,
@@ -48,22 +96,41 @@ class KilledSweep:
         )
 
     def kill(self) -> None:
-        """Waits for a random time, then kills a driver or one of the processes that it started."""
-        time.sleep(self._random.uniform(0, 4))
+        """Kills a random driver, a process that it trains with, or a node; one in five while it still starts."""
         index = self._random.randrange(len(self._drivers))
-        driver = self._drivers[index]
-        with suppress(psutil.Error):
-            children = psutil.Process(driver.pid).children(recursive=True)
-            trainers = [child for child in children if self._trains(child)]
-            if trainers and self._random.random() < 0.5:
-                self._random.choice(trainers).kill()
+        if self._random.random() < 0.8:
+            self._wait_for_trainer(index)
+        time.sleep(self._random.uniform(0, 2))
+        if self._nodes and self._random.random() < 0.3:
+            self._nodes.replace()
+            self.kills["node"] += 1
+            return
+        trainers = self._trainers(index)
+        if trainers and self._random.random() < 0.5:
+            with suppress(psutil.Error):
+                trainers[0].kill()
                 self.kills["trainer"] += 1
                 return
+        driver = self._drivers[index]
         if driver.poll() is None:
             driver.send_signal(signal.SIGKILL)
             driver.wait()
             self.kills["driver"] += 1
         self._drivers[index] = self._start()
+
+    def _wait_for_trainer(self, index: int) -> None:
+        end = time.monotonic() + 60
+        while time.monotonic() < end and self._drivers[index].poll() is None and not self._trainers(index):
+            time.sleep(0.1)
+
+    def _trainers(self, index: int) -> list[psutil.Process]:
+        """The processes of a driver that have files of a run open."""
+        if self._nodes:
+            return [process for process in psutil.process_iter() if self._trains(process)]
+        with suppress(psutil.Error):
+            children = psutil.Process(self._drivers[index].pid).children(recursive=True)
+            return [child for child in children if self._trains(child)]
+        return []
 
     def _trains(self, process: psutil.Process) -> bool:
         runs = str(self.sweep.runs_dir.resolve())

@@ -26,7 +26,7 @@ def make_point(sweep: Sweep, point: Point, accuracy: float = 0.98, test: float =
     """A run of a point, with this accuracy on its validation images and that on the test images; returns its folder."""
     label = sweep.label(point)
     spec = sweep.plan.spec_of(point)
-    index = 100 * point.number + point.seed
+    index = 30_000 + 100 * point.number + point.seed
     return make_run(
         sweep.runs_dir, spec, point.seed, index=index, accuracies=[test], val_accuracies=[accuracy], sweep=label, **more
     )

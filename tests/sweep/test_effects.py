@@ -61,15 +61,16 @@ def test_the_intervals_hold_the_truth_in_95_of_100() -> None:
 
 
 def test_an_effect_is_the_difference_of_two_means() -> None:
-    """In a whole grid with as many seeds everywhere; its interval is that of the pooled variance of all seeds."""
+    """In a whole grid with as many seeds everywhere; its interval is Welch's, from the spread of each configuration."""
     results = grid_results(0.01, 4)
     effect = by_name(GRID, results)["dropout 0.1"]
     without, with_it = (
         [value for values, accuracies in results for value in accuracies if values["dropout"] == dropout]
         for dropout in ("0", "0.1")
     )
-    variance = np.mean([np.var(accuracies, ddof=1) for _, accuracies in results])
-    half = stats.t.ppf(0.975, 18) * math.sqrt(variance * 2 / 12)
+    parts = np.array([np.var(accuracies, ddof=1) / 4 / 9 for _, accuracies in results])
+    freedom = parts.sum() ** 2 / (parts**2 / 3).sum()
+    half = stats.t.ppf(0.975, freedom) * math.sqrt(parts.sum())
 
     assert math.isclose(effect.difference, np.mean(with_it) - np.mean(without))
     assert effect.interval is not None
@@ -84,6 +85,18 @@ def test_the_effect_of_a_range_is_that_from_end_to_end() -> None:
 
     assert math.isclose(effect.difference, 0.02)
     assert effect.against == "0.001"
+
+
+def test_a_value_at_which_seeds_fail_does_not_hide_the_others() -> None:
+    """Its own effect is uncertain; that between values whose seeds agree is not."""
+    results = grid_results(0.001, 3)
+    failing = [(values, [0.1, 0.95, 0.1] if values["lr"] == "3" else accuracies) for values, accuracies in results]
+    sure, unsure = (by_name(GRID, failing)[f"lr {value}"].interval for value in "23")
+
+    assert sure is not None
+    assert unsure is not None
+    assert 0.015 < sure[0] < 0.02 < sure[1] < 0.025
+    assert unsure[1] - unsure[0] > 0.5
 
 
 def test_settings_that_act_together_are_noticed() -> None:

@@ -1,5 +1,6 @@
 """Plans of sweeps: their points, what they make of them, and when two ask the same."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from helpers.sweeps import LR, lr_plan
 from mnist_tui.errors import SweepError
 from mnist_tui.spec import presets
 from mnist_tui.sweep import sweep_file
+from mnist_tui.sweep.domains import parse_domain
 from mnist_tui.sweep.plan import Point, SweepPlan, make_plan
 
 
@@ -192,3 +194,45 @@ def test_a_wrong_file(tmp_path: Path, old: str, new: str, part: str) -> None:
     assert old in FILE
     with pytest.raises(SweepError, match=r"^\S*my.toml: .*" + part):
         load(tmp_path, FILE.replace(old, new))
+
+
+def test_the_page_on_sweeps_is_right(tmp_path: Path) -> None:
+    """Its file can be used as it stands, and each way to write values means what is said beside it."""
+    page = (Path(__file__).parents[2] / "docs" / "sweeps.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    plan = load(tmp_path, example)
+    written = dict(re.findall(r"^\| `([^`]+)` \| (.+) \|$", page, re.MULTILINE))
+
+    assert plan.runs == 3 * 3 * 4 * 2
+    assert {plan.spec_of(point).parameters for point in plan.all_points()} == {170, 13_610}
+    for text, words in written.items():
+        if "=" not in text:
+            assert str(parse_domain("x", text))
+        if re.fullmatch(r"[\d., ]+", words):
+            assert str(parse_domain("x", text)) == words
+
+
+def test_whole_presets_against_each_other() -> None:
+    """Each by its own recipe, with the settings that are set in all, and a split where it has none."""
+    specs = [presets.load(name) for name in ("iter4", "step4")]
+    plan = sweep_file.plan_of(specs, {"epochs": ("2",)}, {"seeds": 2})
+    made = [plan.spec_of(point) for point in plan.all_points()]
+
+    assert [spec.name for spec in made] == ["iter4", "step4", "iter4", "step4"]
+    assert [spec.train.seed for spec in made] == [0, 0, 1, 1]
+    assert {(spec.train.epochs, spec.train.validation_images) for spec in made} == {(2, 10_000)}
+    assert [str(spec.train.loss) for spec in made[:2]] == [str(spec.train.loss) for spec in specs]
+    assert make_plan(plan.model_dump(mode="json")) == plan
+    with pytest.raises(SweepError, match="two presets are called iter4"):
+        sweep_file.plan_of([specs[0], specs[0]], {}, {})
+
+
+def test_presets_as_published_are_not_changed() -> None:
+    """Where points are chosen on the test images: all is the author's but the seed, which is one for all."""
+    specs = list(presets.load_all())
+    plan = sweep_file.plan_of(specs, {}, {"choose_on": "test"})
+
+    seed = str(specs[0].train.seed)
+    assert [plan.spec_of(point) for point in plan.all_points()] == [
+        spec.with_settings({"seed": seed}) for spec in specs
+    ]

@@ -98,8 +98,8 @@ class CannedProcess:
     def __init__(self) -> None:
         self.requests: list[ControlRequest] = []
 
-    def request(self, request: Any, value: float | None = None) -> None:
-        self.requests.append(ControlRequest(request, value))
+    def request(self, request: ControlRequest) -> None:
+        self.requests.append(request)
 
 
 def test_requests_reach_every_process_once() -> None:

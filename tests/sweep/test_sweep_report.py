@@ -10,8 +10,9 @@ from helpers.sweeps import lr_sweep, make_point
 from mnist_tui.spec import presets
 from mnist_tui.sweep import folder, status, sweep_file
 from mnist_tui.sweep.folder import Sweep
+from mnist_tui.sweep.plan import Point
 from mnist_tui.sweep.report import SweepReport, make_report
-from mnist_tui.sweep.report_text import chosen_words, heading, sentences, table
+from mnist_tui.sweep.report_text import chosen_words, effects_sentences, heading, sentences, table
 
 
 def filled(runs_dir: Path, accuracies: Sequence[Sequence[float]], **more: Any) -> Sweep:
@@ -113,3 +114,18 @@ def test_the_status_of_ten_thousand_points(tmp_path: Path) -> None:
     assert len(points) == 10_000
     assert status.heading(sweep, points) == "sweep iter5: 10,000 points: 10,000 waiting"
     assert len(status.points_table(sweep, points)[0]) == 10_001
+
+
+def test_a_search_tells_no_effects(tmp_path: Path) -> None:
+    """Its configurations are those that promised much; a design of the same values tells them."""
+    search = {"sampler": "random", "trials": 4}
+    for more, has_effects in (({}, True), ({"search": search}, False)):
+        sweep = lr_sweep(tmp_path / str(has_effects), *"1234", seeds=2, **more)
+        for number, rate in enumerate("1234"):
+            for seed in (0, 1):
+                point = Point(number, seed, {"optimizer.lr": rate})
+                make_point(sweep, point, 0.9 + 0.01 * number + 0.001 * seed)
+        report = make_report(sweep)
+
+        assert (report.effects is not None) == has_effects
+        assert ("tells no effects" in " ".join(effects_sentences(report))) != has_effects

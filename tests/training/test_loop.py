@@ -14,7 +14,7 @@ from mnist_tui.errors import SpecError
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import EpochEnded, Event, Progress, RunEnded
 from mnist_tui.spec.run_spec import RunSpec, make_spec
-from mnist_tui.training import batches, build, loop
+from mnist_tui.training import batches, build, group, loop
 from mnist_tui.training.data import Dataset, Images
 from mnist_tui.training.evaluation import Evaluation, evaluate
 from mnist_tui.training.state import ORDER_STREAM, Splits, Training
@@ -329,7 +329,7 @@ def test_an_evaluation_that_is_not_finite(
         evaluation = evaluate(model, images, *rest)
         return dataclasses.replace(evaluation, loss=value) if is_last else evaluation
 
-    monkeypatch.setattr(loop, "evaluate", out_of_bounds)
+    monkeypatch.setattr(group, "evaluate", out_of_bounds)
     events = run(Training(small_spec, given))
 
     assert (end_of(events).outcome, end_of(events).epochs) == ("diverged", 1)
@@ -352,7 +352,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> Script:
             value = next(values[id(images)])
             return Evaluation(value, value, torch.tensor([round(100 * value)]), torch.zeros(0), torch.zeros(0, 10))
 
-        monkeypatch.setattr(loop, "evaluate", evaluate)
+        monkeypatch.setattr(group, "evaluate", evaluate)
 
     return set_script
 

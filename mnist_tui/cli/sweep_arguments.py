@@ -1,0 +1,80 @@
+"""What is typed for a sweep: its plan, its search, and where its runs are trained."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mnist_tui.cli.arguments import whole_number
+from mnist_tui.cli.specs import load_spec
+from mnist_tui.cli.train import read_jobs
+from mnist_tui.errors import SpecError, SweepError, UsageError
+from mnist_tui.spec.run_options import Options
+from mnist_tui.sweep import sweep_file
+from mnist_tui.sweep.cluster import options as cluster
+from mnist_tui.sweep.place import Place
+from mnist_tui.sweep.plan import MAX_POINTS, SweepPlan
+from mnist_tui.text import clean_line, did_you_mean
+
+DESIGNS = ("grid", "random", "sobol")
+SEARCHES = ("tpe", "random", "halving")
+PRUNES = ("none", "median", "halving")
+OBJECTIVES = ("accuracy", "accuracy,parameters")
+
+
+def read_plan(
+    names: Sequence[str], changes: dict[str, str], more: dict[str, Any], models: Path | None, options: Options
+) -> SweepPlan:
+    """The plan of presets or runs with these changes, or of a sweep file."""
+    vary = {path: sweep_file.as_values(f"--set {path}", text) for path, text in changes.items()}
+    files = [name for name in names if name.endswith(".toml") and sweep_file.is_sweep_file(Path(name))]
+    if files and len(names) > 1:
+        raise UsageError(f"{clean_line(files[0], 100)} is a sweep of its own; name it alone")
+    if files:
+        return sweep_file.load_plan(Path(files[0]), models, {**more, "vary": vary})
+    specs = [load_spec(name, models, options.runs_dir) for name in names]
+    try:
+        return sweep_file.plan_of(specs, vary, more, models)
+    except SpecError as error:
+        raise SweepError(f"{', '.join(spec.name for spec in specs[:3])}: {error}") from None
+
+
+def read_search(
+    sampler: str | None, trials: str | None, prune: str | None, objective: str | None
+) -> dict[str, Any] | None:
+    """The search that these options ask for."""
+    if sampler is None:
+        for option, value in {"--trials": trials, "--prune": prune, "--objective": objective}.items():
+            if value is not None:
+                raise UsageError(f"{option} goes with --search {'|'.join(SEARCHES)}")
+        return None
+    if trials is None:
+        raise UsageError("--search needs the number of trials, such as --trials 40")
+    asked = {
+        "sampler": one_of("--search", sampler, SEARCHES),
+        "trials": whole_number("--trials", trials, 1, MAX_POINTS),
+        "prune": one_of("--prune", prune, PRUNES),
+        "objectives": (one_of("--objective", objective, OBJECTIVES) or "accuracy").split(","),
+    }
+    return {key: value for key, value in asked.items() if value is not None}
+
+
+def one_of(option: str, typed: str | None, known: Sequence[str]) -> str | None:
+    """What was typed for an option, where it is one of those that are known; raises `UsageError`."""
+    if typed is not None and typed not in known:
+        near = did_you_mean(typed, known)
+        raise UsageError(f"{option} {clean_line(typed, 40)}: must be {', '.join(known[:-1])} or {known[-1]}{near}")
+    return typed
+
+
+def read_place(jobs: str | None, on: str | None = None, per_run: str | None = None) -> Place:
+    """Where runs are trained; raises `UsageError`, and `MissingPackageError` where a cluster is named without Ray."""
+    if on is None:
+        if per_run is not None:
+            raise UsageError("--per-run goes with --on ray")
+        return Place(read_jobs(jobs))
+    if jobs is not None:
+        raise UsageError("--jobs is not allowed with --on, where --per-run says how many runs a node has room for")
+    cluster.parse_address(on)
+    cluster.parse_per_run(per_run)
+    cluster.check_installed()
+    return Place(None, on, per_run)

@@ -1,0 +1,1 @@
+"""Networks that differ in their seed only, trained by one step over stacked weights."""
