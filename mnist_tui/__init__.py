@@ -15,16 +15,19 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 presets and runs), changes.py (--set), parsing.py, completion.py, exit_code.py; batch.py, headless.py,
                 progress_table.py and watch.py (events as lines or JSON)
     tui/        the dashboard: request.py (what it is opened with), app.py and its modes (modes.py); runner.py, the
-                thread that trains; how it ends (shutdown.py, supervisor.py); what all screens share: messages.py,
+                thread that trains, and run_events.py, what it trains; how it ends (shutdown.py, supervisor.py); what
+                all screens share: messages.py,
                 background.py (a worker thread), dialogs.py, help.py, keys.py, key_bar.py, text_field.py, status.py,
                 telemetry.py (the device), themes.py, view_bar.py, advice_list.py, pixels.py (half blocks),
                 real_pixels.py and sixels.py (an extra), terminal.py and clipboard.py, report_dialog.py; what keeps
                 it fast over SSH: diff_driver.py, repaint.py, key_queue.py, lag.py
       lab/      screen.py connects the parts: design.py (draft, undo), design_panes.py (the panes that edit it),
-                run_control.py, training.py (the run as curves), previews.py, predictor.py, rate_finder.py,
-                followed_brief.py, lines.py; for the worker thread jobs.py and brief_reader.py; panes.py folds; a file
+                run_control.py, lab_queue.py, varied.py (several values in a field, for a sweep), training.py (the run
+                as curves), previews.py, predictor.py, rate_finder.py, followed_brief.py, lines.py; for the worker
+                thread jobs.py and brief_reader.py; panes.py folds; a file
                 for each pane and dialog
-      runs/     screen.py, the table of all run folders and details of one; run_screen.py, the views of an opened run
+      runs/     screen.py, the table of all run folders and details of one; queue_pane.py and
+                queue_rows.py, the queue above it; run_screen.py, the views of an opened run
       compare/  screen.py and its views: overlay.py, the curves of several runs, and report.py beside them;
                 leaderboard_view.py and front_plot.py
       analyse/  screen.py and the views of one run or two: matrix.py and class_scores.py, pictures.py and gallery.py,
@@ -36,8 +39,9 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 preload.py, requests.py (stop and pause for all); side_by_side.py, in_order.py. A sweep: plan.py (what
                 is tried), from domains.py (values and ranges), designs.py (grid, random, Sobol), space.py,
                 constraints.py and sweep_file.py (sweep.toml); folder.py (it on disk), claims.py (who trains which
-                point), results.py (its runs), points.py (what is next), train.py, place.py (where); cost.py (time and
-                disk, before); effects.py and report.py (what came of it), report_text.py, status.py
+                point), results.py (its runs), open_sweeps.py (those not done), points.py (what is next), train.py,
+                place.py (where); cost.py (time and disk, before); effects.py and report.py (what came of it),
+                report_text.py, status.py
       search/   trials.py (what came of each configuration), study.py (Optuna's view of them), proposals.py,
                 search_points.py, pruning.py (runs that are stopped early)
       cluster/  runs as tasks of Ray: ray_tasks.py, which has dispatch.py send them to node.py; options.py (what is
@@ -76,8 +80,9 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 evidence.py and edits.py (what a rule gets and what it suggests)
     runs/       events.py and metrics.py (what happens in a run, and the registry of its numbers), control.py (stop,
                 pause, another rate); on disk: storage.py (the writer), history.py, annotations.py (notes, tags),
-                lock.py, reader.py, record.py and spec_text.py (a run as facts), index.py (the scan of a runs
-                directory), names.py (ends of names), reproduction.py (a run and its repetition), follow.py (a run of
+                lock.py, queue.py (what waits to be trained), reader.py, record.py and spec_text.py (a run as
+                facts), index.py (the scan of a runs directory), names.py (ends of names), reproduction.py (a run and
+                its repetition), follow.py (a run of
                 another process), trash.py, archive.py, imported.py (the log of another program as a run); in tables:
                 columns.py, filters.py and filter_syntax.py, sparkline.py, verdict.py; lr_range.py (events of the
                 learning-rate finder)

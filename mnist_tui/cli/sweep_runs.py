@@ -12,7 +12,7 @@ from mnist_tui.cli.sweep_output import text_lines
 from mnist_tui.errors import ExitCode
 from mnist_tui.runs.events import Notice, RunEnded, RunStarted
 from mnist_tui.spec.run_options import Options
-from mnist_tui.sweep.cost import Cost, expected_cost
+from mnist_tui.sweep.cost import Cost, cost_words, expected_cost, time_words
 from mnist_tui.sweep.folder import Sweep
 from mnist_tui.sweep.jobs import JobEnded
 from mnist_tui.sweep.place import Place
@@ -60,27 +60,6 @@ def _plan_record(plan: SweepPlan, cost: Cost, jobs: int | None, points: list[Poi
     }
 
 
-def cost_words(plan: SweepPlan, cost: Cost, jobs: int | None) -> str:
-    """`9 configurations with 3 seeds: 27 runs, about 14 min with 2 at a time, about 22 MB`."""
-    if plan.search:
-        what = f"{plan.trials} configurations proposed by {plan.search.sampler}"
-    else:
-        what = f"{len(plan.configurations)} configurations ({plan.design})"
-    seeds = f" with {plan.seeds} seeds" if plan.seeds > 1 else ""
-    early = ", less where runs are stopped early" if plan.search and plan.search.prune != "none" else ""
-    return (
-        f"{what}{seeds}: {cost.runs} runs, about {_time_words(cost.seconds, jobs)}{early}, "
-        f"about {cost.bytes / 1e6:,.0f} MB on disk"
-    )
-
-
-def _time_words(seconds: float, jobs: int | None) -> str:
-    """How long runs take with `jobs` at a time; on a cluster, whose nodes are not known, in all."""
-    if jobs is None:
-        return f"{duration(seconds)} on one core of this machine"
-    return f"{duration(seconds / jobs)} with {jobs} at a time"
-
-
 def train(
     sweep: Sweep, options: Options, output: Output, place: Place, retry_failed: bool, is_helper: bool
 ) -> ExitCode:
@@ -93,7 +72,7 @@ def train(
     trainer = place.trainer(jobs, sweep, options)
     output.talk(f"sweep {sweep.name}: {cost_words(sweep.plan, cost, jobs)}")
     if left < cost.runs:
-        still = _time_words(cost.seconds * left / cost.runs, jobs)
+        still = time_words(cost.seconds * left / cost.runs, jobs)
         output.talk(f"{cost.runs - left} of them are done; {left} are left, about {still}")
     code = _train_left(sweep, options, output, trainer, retry_failed)
     report = make_report(sweep)

@@ -44,8 +44,13 @@ def hold(folder: Path) -> Iterator[None]:
 
 def is_running(folder: Path) -> bool:
     """Whether some process holds the run's lock."""
+    return is_held(folder / FILE)
+
+
+def is_held(path: Path) -> bool:
+    """Whether some process holds the lock at `path`."""
     try:
-        with FileLock(folder / FILE).acquire(timeout=0):
+        with FileLock(path).acquire(timeout=0):
             return False
     except (Timeout, OSError):
         return True  # A lock that cannot even be tried is not ours to take.

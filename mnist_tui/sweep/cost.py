@@ -9,6 +9,7 @@ from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.sweep.designs import configurations
 from mnist_tui.sweep.plan import MAX_POINTS, Point, SweepPlan, Values
+from mnist_tui.text import duration
 
 MEASURED = 4
 """Networks whose steps are measured."""
@@ -34,6 +35,44 @@ def expected_cost(plan: SweepPlan, options: Options) -> Cost:
     seconds = _seconds(specs, replace(options, threads=options.threads or 1), plan.dataset == "digits")
     scale = plan.runs / len(specs)
     return Cost(plan.runs, scale * sum(seconds), round(scale * sum(_bytes(spec) for spec in specs)))
+
+
+def measured_elsewhere(plan: SweepPlan, options: Options) -> tuple[Cost, int]:
+    """The cost of a plan and how many runs go at a time; measured in a process of its own.
+
+    So a run that this process trains keeps its random numbers and its threads.
+    """
+    from mnist_tui.sweep import pool
+
+    pool.preload()
+    return pool.call_elsewhere(_cost_and_jobs, plan, options)
+
+
+def _cost_and_jobs(plan: SweepPlan, options: Options) -> tuple[Cost, int]:
+    from mnist_tui.training import environment
+
+    return expected_cost(plan, options), environment.jobs_at_a_time(MAX_POINTS, options)
+
+
+def cost_words(plan: SweepPlan, cost: Cost, jobs: int | None) -> str:
+    """`9 configurations with 3 seeds: 27 runs, about 14 min with 2 at a time, about 22 MB`."""
+    if plan.search:
+        what = f"{plan.trials} configurations proposed by {plan.search.sampler}"
+    else:
+        what = f"{len(plan.configurations)} configurations ({plan.design})"
+    seeds = f" with {plan.seeds} seeds" if plan.seeds > 1 else ""
+    early = ", less where runs are stopped early" if plan.search and plan.search.prune != "none" else ""
+    return (
+        f"{what}{seeds}: {cost.runs} runs, about {time_words(cost.seconds, jobs)}{early}, "
+        f"about {cost.bytes / 1e6:,.0f} MB on disk"
+    )
+
+
+def time_words(seconds: float, jobs: int | None) -> str:
+    """How long runs take with `jobs` at a time; on a cluster, whose nodes are not known, in all."""
+    if jobs is None:
+        return f"{duration(seconds)} on one core of this machine"
+    return f"{duration(seconds / jobs)} with {jobs} at a time"
 
 
 def _sample(plan: SweepPlan) -> Sequence[Values]:

@@ -81,7 +81,7 @@ def start(runs_dir: Path, plan: SweepPlan, name: str | None = None) -> Sweep:
         if sweep.plan.question == plan.question and name in (None, sweep.name):
             return _grow(sweep, plan)
         if sweep.name == name:
-            raise SweepError(f"there is a sweep {name} that tries something else; give this one another --name")
+            raise SweepError(f"there is a sweep {name} that tries something else; give this one another name (--name)")
     return _create(runs_dir, plan, name)
 
 
@@ -153,7 +153,9 @@ def _make_folder(parent: Path, name: str | None, base: str) -> str:
         try:
             (parent / name).mkdir()
         except FileExistsError:
-            raise SweepError(f"there is a folder {parent / name} already; give the sweep another --name") from None
+            raise SweepError(
+                f"there is a folder {parent / name} already; give the sweep another name (--name)"
+            ) from None
         return name
     plain = re.sub(r"[^\w.-]+", "-", base).strip("-.")[: MAX_NAME - 6] or "sweep"
     number = 1

@@ -7,13 +7,15 @@ import multiprocessing
 import signal
 import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stderr, suppress
 from dataclasses import dataclass, replace
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerContext, SpawnContext
 from pathlib import Path
+from typing import Any, TypeVar
 
 from mnist_tui.errors import ExitCode
 from mnist_tui.runs.control import Control
@@ -29,6 +31,7 @@ ATTEMPTS = 2
 """How often a run is trained whose process dies."""
 
 Message = Event | JobEnded
+T = TypeVar("T")
 
 # A process that has used an Apple GPU cannot be forked.
 _context: SpawnContext | ForkServerContext = (
@@ -43,6 +46,12 @@ def preload() -> None:
         if isinstance(_context, ForkServerContext):
             _context.set_forkserver_preload(["mnist_tui.sweep.preload"])
             forkserver.ensure_running()
+
+
+def call_elsewhere(function: Callable[..., T], *arguments: Any) -> T:
+    """What a function of a module returns, called in a process of its own; raises what it raises."""
+    with ProcessPoolExecutor(1, mp_context=_context) as executor:
+        return executor.submit(function, *arguments).result()
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """The report of a sweep as rows of text, as sentences and as records."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from mnist_tui.analysis.statistics import Interval
@@ -174,6 +174,30 @@ def failed_lines(report: SweepReport) -> list[str]:
 def sentences(report: SweepReport) -> list[str]:
     """What the report says beside its tables."""
     return [*best_sentences(report), *front_sentence(report)]
+
+
+# --- all of it ---
+
+Table = Callable[[Sequence[Sequence[str]], Sequence[bool]], list[str]]
+
+
+def lines(report: SweepReport, make_table: Table, wrap: Callable[[str], list[str]], limit: int | None) -> Iterator[str]:
+    """The whole report but its heading; `make_table` and `wrap` make lines of rows and of a sentence."""
+    run = report.ranked[0].runs[0] if report.ranked else None
+    yield from wrap(chosen_words(report.sweep.plan, run))
+    yield ""
+    if report.ranked:
+        yield from make_table(*table(report, limit))
+        if limit and len(report.ranked) > limit:
+            yield f"and {len(report.ranked) - limit:,} more: mnist-tui sweep report {report.sweep.name} --limit N"
+        yield ""
+    if report.effects is not None:
+        yield from make_table(*effects_table(report))
+        yield ""
+    for sentence in [*effects_sentences(report), *sentences(report)]:
+        yield from wrap(sentence)
+        yield ""
+    yield from failed_lines(report)
 
 
 # --- for programs ---

@@ -1,6 +1,6 @@
 """What came of a sweep: its runs, read back from the run folders. No torch."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
@@ -57,8 +57,12 @@ class Results:
     def refresh(self) -> None:
         """Reads what changed; raises `StorageError` where the runs directory cannot be read."""
         self._index.refresh()
+        self.use(self._index.all)
+
+    def use(self, all_runs: Iterable[Run]) -> None:
+        """Finds the runs of the sweep among these, the newest first, which somebody else has read."""
         runs: dict[str, PointRun] = {}
-        for run in self._index.all:
+        for run in all_runs:
             point = _point_of(run, self.sweep)
             if point is not None:
                 known = self._runs.get(point.key)

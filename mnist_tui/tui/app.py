@@ -23,7 +23,7 @@ from mnist_tui.tui.key_queue import KeyQueue
 from mnist_tui.tui.keys import own_bindings, problems, usable, with_ids
 from mnist_tui.tui.lab.screen import LabScreen
 from mnist_tui.tui.lag import LagLog
-from mnist_tui.tui.messages import LookInside, OpenRun, ResumeRun, RunnerMessage, UseSettings
+from mnist_tui.tui.messages import LookInside, OpenRun, QueueSweep, ResumeRun, RunnerMessage, UseSettings
 from mnist_tui.tui.modes import MODES
 from mnist_tui.tui.runner import Crashed, Idle, Runner
 from mnist_tui.tui.shutdown import ExitState, crash_message, finish, reserve_terminal, signals
@@ -50,6 +50,7 @@ class LabApp(App[ExitState]):
             Binding(
                 "ctrl+c", "interrupt", "Stop", show=False, priority=True, tooltip="Copies, stops the run, or quits"
             ),
+            Binding("P", "toggle_queue", "Queue", show=False, tooltip="trains what waits in the queue, or pauses it"),
             Binding("ctrl+z", "suspend_process", "To the shell", show=False),
             Binding("ctrl+l", "switch_theme", "Light or dark", show=False),
             *(
@@ -177,6 +178,14 @@ class LabApp(App[ExitState]):
         await self.action_mode("lab")
         self.lab.resume_run(message.folder, message.epochs)
 
+    @on(QueueSweep)
+    def _queue_sweep(self, message: QueueSweep) -> None:
+        self.lab.queue_sweep(message.name)
+
+    def action_toggle_queue(self) -> None:
+        """Trains what waits in the queue, or pauses it."""
+        self.lab.toggle_queue()
+
     @on(LookInside)
     async def _look_inside(self, message: LookInside) -> None:
         from mnist_tui.tui.analyse.screen import AnalyseScreen
@@ -205,7 +214,8 @@ class LabApp(App[ExitState]):
         if len(self.screen_stack) > 1:
             self.screen.dismiss()
         elif self.runner.is_training:
-            self.push_screen(QuitDialog(str(self.runner.folder or "starting")), self._answer_quit)
+            dialog = QuitDialog(str(self.runner.folder or "starting"), self.lab.queue.quit_words())
+            self.push_screen(dialog, self._answer_quit)
         else:
             self._quit()
 
@@ -231,8 +241,9 @@ class LabApp(App[ExitState]):
         self._interrupted_at = time.monotonic()
         if self.runner.is_training and not self.exit_state.stop_asked:
             self.exit_state.stop_asked = True
+            remark = self.lab.queue.stop()
             self.runner.send_request("stop")
-            self.notify("stopping after this step, and saving; Ctrl-C again aborts")
+            self.notify(f"stopping after this step, and saving; Ctrl-C again aborts{remark}", markup=False)
         elif self.runner.is_training or again:
             self.exit_state.abort = self.runner.is_training
             self.exit(self.exit_state)

@@ -32,14 +32,17 @@ class QuitDialog(Dialog[QuitChoice]):
         ]
     )
 
-    def __init__(self, run: str) -> None:
+    def __init__(self, run: str, queue: str = "") -> None:
+        """`run` is the folder of the run; `queue` says what waits, "" for nothing."""
         super().__init__()
-        self._run = run
+        self._run, self._queue = run, queue
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static(Content("A run is being trained"), classes="dialog-title")
             yield Static(Content(clean_line(self._run, 200)))
+            if self._queue:
+                yield Static(Content(clean_line(self._queue, 200)))
             with Horizontal(classes="dialog-buttons"):
                 yield Button("[u]S[/u]top and save", id="stop", variant="primary", compact=True)
                 yield Button("[u]L[/u]eave running", id="leave", compact=True)

@@ -46,6 +46,13 @@ class ResumeRun(Message):
 
 
 @dataclass
+class QueueSweep(Message):
+    """Request to the application to train a sweep of the runs directory, after what waits in the queue."""
+
+    name: str
+
+
+@dataclass
 class UseSettings(Message):
     """Request to the application to load the settings of a saved run into the lab."""
 

@@ -220,7 +220,8 @@ def finish(exit_state: ExitState, return_code: int | None, runner: Runner, repor
 
 def _describe_run(runner: Runner) -> str:
     name = runner.folder.name if runner.folder else ""
-    return f"the run keeps training: {runner.folder}\nwatch it with: mnist-tui watch {name}"
+    then = ", and then what waits in the queue" if runner.has_queue else ""
+    return f"the run keeps training{then}: {runner.folder}\nwatch it with: mnist-tui watch {name}"
 
 
 def _print_end(exit_state: ExitState, runner: Runner) -> None:

@@ -114,12 +114,14 @@ class StatusLine(OneLine):
         super().__init__()
         self.device = ""
         """How busy the device is, as text."""
+        self.queue = ""
+        """What waits in the queue, and how far the sweep is that is trained, as text."""
 
     def show(self, progress: SeedProgress | None, waiting: str, ascii_only: bool) -> None:
         """Shows what the user waits for or, if that is "", the progress of a run."""
         width = self.size.width
         parts = [Part(waiting)] if waiting or progress is None else progress_parts(progress, ascii_only)
-        line = fitted([*parts, Part(self.device, rank=DEVICE_RANK)], width)
+        line = fitted([*parts, Part(self.queue, rank=1), Part(self.device, rank=DEVICE_RANK)], width)
         if self.device and line.endswith(self.device):
             left = line.removesuffix(self.device).rstrip()
             line = f"{left}{self.device:>{width - cell_len(left)}}"

@@ -81,7 +81,7 @@ def test_a_report_in_every_format(command: Command, working_folder: Path) -> Non
     assert "| 1 |" in " ".join(markdown.split())
     assert markdown.startswith("# sweep iter5")
     assert csv.splitlines()[0] == "rank,optimizer_lr,parameters,accuracy,low,high,test_accuracy,front"
-    assert "and 1 more; --limit N shows more" in one
+    assert "and 1 more: mnist-tui sweep report iter5 --limit N" in one
 
 
 def test_a_sweep_that_is_done_is_not_trained_again(command: Command, working_folder: Path) -> None:

@@ -10,6 +10,7 @@ from helpers.saved_runs import make_runs
 from helpers.terminal_keys import sequence_of
 from textual.binding import Binding
 
+from mnist_tui.runs.queue import Queue
 from mnist_tui.tui import keys
 from mnist_tui.tui.app import LabApp
 from mnist_tui.tui.charts.zoom import ZoomScreen
@@ -17,6 +18,7 @@ from mnist_tui.tui.compare.screen import CompareScreen
 from mnist_tui.tui.lab.layers_editor import LayersEditor
 from mnist_tui.tui.lab.layers_text_area import LayersTextArea
 from mnist_tui.tui.lab.screen import LabScreen
+from mnist_tui.tui.runs.queue_pane import QueuePane
 from mnist_tui.tui.runs.run_screen import RunScreen
 from mnist_tui.tui.runs.screen import RunsScreen
 from mnist_tui.tui.runs.table import RunTable
@@ -65,6 +67,7 @@ def opened(tmp_path: Path) -> Iterator[Callable[..., Lab]]:
 
     def open_lab(*before: str) -> Lab:
         make_runs(tmp_path / "runs", 4)
+        Queue(tmp_path / "runs").add_sweep("lr")
         lab = Lab(tmp_path, "--preset", "iter5", before=LOGGED, size=(120, 40), XDG_STATE_HOME=str(tmp_path / "state"))
         labs.append(lab)
         lab.wait_for("t trains")
@@ -83,6 +86,7 @@ PLACES: dict[str, tuple[tuple[str, ...], tuple[type, ...]]] = {
     "lab": ((), (LabScreen, LabApp)),
     "layers": (("\x1bOR", "F9 Train"), (LayersTextArea, LayersEditor)),
     "runs": (("2", "4 rows of"), (RunTable, RunsScreen)),
+    "queue": (("2", "4 rows of", "\x1b[A", "Take out"), (QueuePane, RunsScreen)),
     "run": (("2", "4 rows of", "\r", "Curves"), (RunScreen,)),
     "compare": (("2", "4 rows of", " ", "1 marked", "3", "judged by"), (CompareScreen,)),
     "zoom": (("\x1b[17~", "Enlarge", "z", "Zoom in"), (ZoomScreen,)),

@@ -14,6 +14,7 @@ QUICK_FILES = (
     "test_fitting.py",
     "test_messages.py",
     "test_repaint.py",
+    "test_runner_queue.py",
     "test_status.py",
     "test_telemetry.py",
     "test_widgets.py",

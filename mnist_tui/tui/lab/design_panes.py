@@ -24,13 +24,14 @@ from mnist_tui.tui.dialogs import AskDialog, MessageDialog, Question
 from mnist_tui.tui.lab import preset_files
 from mnist_tui.tui.lab.budget import BudgetCard, ShownStep
 from mnist_tui.tui.lab.design import LabDesign
-from mnist_tui.tui.lab.field_line import EditRequested, FieldChanged, KnobRemoved
+from mnist_tui.tui.lab.field_line import EditRequested, FieldChanged, FieldLine, KnobRemoved
 from mnist_tui.tui.lab.layer_table import LayerTable
 from mnist_tui.tui.lab.layers_editor import LayersEditor
 from mnist_tui.tui.lab.panes import Folding, Pane
 from mnist_tui.tui.lab.picker import PresetPicker
 from mnist_tui.tui.lab.previews import Sample
 from mnist_tui.tui.lab.recipe import KnobRequested, RecipeForm, ShownDraft
+from mnist_tui.tui.lab.varied import Varied, varied_fields
 from mnist_tui.tui.messages import OpenScreen
 from mnist_tui.tui.request import LabRequest
 
@@ -43,6 +44,13 @@ class DesignPanes(Horizontal):
 
     class Changed(Message):
         """Posted when the panes show another design, or judge it by another target."""
+
+    class SweepAsked(Message):
+        """Request for a sweep over the fields that hold several values."""
+
+        def __init__(self, varied: Varied) -> None:
+            super().__init__()
+            self.varied = varied
 
     def __init__(self, request: LabRequest, design: LabDesign, sample: Sample, others: Sequence[Pane]) -> None:
         """Panes on a design; `sample` draws the digits of the augmentation dialog."""
@@ -168,9 +176,23 @@ class DesignPanes(Horizontal):
             source = f" from {draft.text_of('optimizer')}" if event.path == "optimizer" else ""
             self.notify(f"{event.text} takes over {arguments}{source}", timeout=8, markup=False)
 
+    @on(FieldLine.Submitted)
+    def _submit_field(self, event: FieldLine.Submitted) -> None:
+        if self._ask_for_sweep(event.path):
+            event.stop()
+
+    def _ask_for_sweep(self, path: str) -> bool:
+        """Whether a field holds several values, for which a sweep is asked for then."""
+        varied = varied_fields(self.design.draft)
+        if path in varied.values:
+            self.post_message(self.SweepAsked(varied))
+        return path in varied.values
+
     @on(EditRequested)
     def _edit_in_dialog(self, event: EditRequested) -> None:
         """Edits a field where there is more room: transforms as a list, other texts over the width of the screen."""
+        if self._ask_for_sweep(event.path):
+            return
         if event.path == "augment":
             from mnist_tui.tui.lab.augment_dialog import AugmentDialog  # The first frame does not wait for it.
 

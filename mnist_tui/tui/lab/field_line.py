@@ -62,6 +62,10 @@ class FieldLine(Vertical):
     class Submitted(Message):
         """Posted by Enter in a field whose whole text is visible."""
 
+        def __init__(self, path: str) -> None:
+            super().__init__()
+            self.path = path
+
     def __init__(self, field: Field, ascii_only: bool) -> None:
         super().__init__()
         self.field = field
@@ -103,13 +107,16 @@ class FieldLine(Vertical):
             with self._field.prevent(Input.Changed):
                 self._field.value = text
 
-    def show_error(self, error: str | None, is_unused: bool) -> None:
-        """Shows the error in the text, None for no error; `is_unused`: it is that nothing uses the knob."""
-        if self._error_line is not None:
-            self._error_line.show(error, is_unused)
-        elif error is not None:
-            self._error_line = FieldError(self.field.path, error, is_unused)
+    def show_error(self, error: str | None, is_unused: bool, advice: str = "") -> None:
+        """Shows the error in the text, None for no error, or the advice in its place.
+
+        `is_unused`: the error is that nothing uses the knob.
+        """
+        if self._error_line is None and error is not None:
+            self._error_line = FieldError(self.field.path)
             self.mount(self._error_line)
+        if self._error_line is not None:
+            self._error_line.show(error, is_unused, advice)
 
     def _label(self) -> Content:
         mark = ("*" if self._ascii_only else "•") if self.field.is_changed else " "
@@ -128,7 +135,7 @@ class FieldLine(Vertical):
         if self.field.path == "augment" or cell_len(event.value) >= event.input.size.width:
             self.post_message(EditRequested(self.field.path))
         else:
-            self.post_message(self.Submitted())
+            self.post_message(self.Submitted(self.field.path))
 
     @on(Choice.Changed)
     def _post_selected(self, event: Choice.Changed) -> None:
@@ -146,25 +153,28 @@ class FieldLine(Vertical):
 class FieldError(Static):
     """The error in the field above; where the error is that nothing uses a knob, a click removes the knob."""
 
-    DEFAULT_CSS = "FieldError { height: auto; color: $error; padding-left: 2; }"
+    DEFAULT_CSS = """
+    FieldError { height: auto; color: $error; padding-left: 2; }
+    FieldError.-advice { color: $success; }
+    """
 
-    def __init__(self, path: str, error: str, is_unused: bool) -> None:
+    def __init__(self, path: str) -> None:
         super().__init__(markup=False)
         self.path = path
-        self._is_unused = is_unused
-        self._error: str | None = None
-        self.show(error, is_unused)
+        self._is_unused = False
+        self._shown: tuple[str | None, bool, str] = (None, False, "")
 
-    def show(self, error: str | None, is_unused: bool) -> None:
-        """Shows another error; nothing for None."""
-        if (error, is_unused) == (self._error, self._is_unused):
+    def show(self, error: str | None, is_unused: bool, advice: str) -> None:
+        """Shows another error, or the advice in its place; nothing for None."""
+        if (error, is_unused, advice) == self._shown:
             return
+        self._shown = error, is_unused, advice
         self.display = error is not None
         self._is_unused = is_unused
+        self.set_class(bool(advice), "-advice")
         if error is not None:
             remove = (" ", ("[remove]", "underline")) if is_unused else ()
-            self.update(Content.assemble(f"! {clean_line(error, 300)}", *remove))
-        self._error = error
+            self.update(Content.assemble(clean_line(advice or f"! {error}", 300), *remove))
 
     def on_click(self) -> None:
         if self._is_unused:

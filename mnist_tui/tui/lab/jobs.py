@@ -1,6 +1,6 @@
 """The jobs of the background worker: plain functions that may load torch or read the disk."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,8 @@ from mnist_tui.tui.dialogs import SavedLine
 if TYPE_CHECKING:
     from mnist_tui.analysis.coach.evidence import Advice
     from mnist_tui.spec.run_options import Options
+    from mnist_tui.sweep.cost import Cost
+    from mnist_tui.sweep.plan import SweepPlan
     from mnist_tui.training.predict import Predictions
     from mnist_tui.training.preview import AugmentedSample
 
@@ -66,6 +68,29 @@ def find_learning_rate(
             on_step(event)
     assert result is not None
     return result
+
+
+def sweep_plan(base: RunSpec, vary: Mapping[str, tuple[str, ...]], dataset: str) -> "SweepPlan":
+    """The plan of a sweep with one seed; raises `SweepError` and `SpecError` where a value cannot be."""
+    from mnist_tui.sweep import sweep_file
+
+    return sweep_file.plan_of(base, vary, {"dataset": dataset})
+
+
+def sweep_cost(plan: "SweepPlan", options: "Options") -> "tuple[Cost, int]":
+    """The cost of a sweep, and how many runs go at a time."""
+    from mnist_tui.sweep import cost
+
+    return cost.measured_elsewhere(plan, options)
+
+
+def start_sweep(runs_dir: Path, plan: "SweepPlan", name: str | None) -> str:
+    """Makes a sweep, or the one that tries the same larger; returns its name. Raises `SweepError`, `StorageError`."""
+    from mnist_tui.sweep import folder
+
+    sweep = folder.start(runs_dir, plan, name)
+    sweep.allow()
+    return sweep.name
 
 
 def advice(folder: Path) -> "list[Advice]":

@@ -23,6 +23,9 @@ BINDINGS: list[BindingType] = with_ids(
         Binding("full_stop", "step", "Step", tooltip="one optimizer step, then pauses"),
         Binding("s", "stop", "Stop", tooltip="after this step; saves, and keeps the run"),
         Binding("l", "rate", "Rate", tooltip="another learning rate, while it runs"),
+        Binding(
+            "T,shift+f9", "queue", "Queue this design", tooltip="to be trained after what is trained and what waits"
+        ),
         Binding("f", "find_rate", "LR finder", tooltip="loss over a rising learning rate; suggests one"),
         Binding("a", "advice", "Advice", tooltip="on the run that ended: what to change, and why"),
         Binding("p", "pin", "Pin", show=False, tooltip="an earlier run, drawn behind the curves"),
@@ -58,6 +61,9 @@ HELP_NAMES = {
 
 RUN_ACTIONS = ("pause", "step", "stop", "rate")
 """Actions that need a run that is trained or watched."""
+
+QUEUE_ACTIONS = ("queue",)
+"""Actions that are there at any time, and are shown while a run is trained here, in place of `DESIGN_ACTIONS`."""
 
 DESIGN_ACTIONS = ("start", "find_rate")
 """Actions that train on what is designed, while no run is trained here."""

@@ -18,6 +18,7 @@ from mnist_tui.spec.draft_fields import Field
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.lab.field_line import EditRequested, FieldLine, KnobRemoved
 from mnist_tui.tui.lab.rates_sketch import RatesSketch
+from mnist_tui.tui.lab.varied import varied_fields
 
 FIRST_GROUPS = 2
 """Groups with fields that are mounted in the first frame: they fill the pane."""
@@ -136,7 +137,7 @@ class RecipeForm(VerticalScroll):
         for line in self._lines():
             path = line.field.path
             if path in draft.fields:
-                line.show(draft.fields[path], path in draft.errors, draft.newest_change)
+                line.show(draft.fields[path], path in draft.errors.keys() - draft.advice, draft.newest_change)
             if path not in draft.errors:
                 line.show_error(None, is_unused=False)
         if self._errors_timer is not None:
@@ -147,7 +148,8 @@ class RecipeForm(VerticalScroll):
     def _show_errors(self) -> None:
         if (draft := self._shown) is not None:
             for line in self._lines():
-                line.show_error(draft.errors.get(line.field.path), line.field.path in draft.unused)
+                path = line.field.path
+                line.show_error(draft.errors.get(path), path in draft.unused, draft.advice.get(path, ""))
 
     def _lines(self) -> list[FieldLine]:
         return [line for group in self._groups for line in group.lines if line.is_mounted]
@@ -197,6 +199,9 @@ class ShownDraft:
         self.groups: Groups = _groups(draft, run_texts)
         self.fields = {field.path: field for _, fields in self.groups for field in fields}
         self.errors, self.unused = result.errors, result.unused
+        varied = varied_fields(draft)
+        self.advice = {path: varied.advice(path) for path in varied.values}
+        """By the path of a field what its line says in place of the error."""
         self.newest_change = newest_change
         """The number of the newest `FieldChanged` that the draft contains."""
 

@@ -33,10 +33,18 @@ class RunControl:
         self.runner.options = options
         self.runner.extend(folder, epochs) if epochs else self.runner.resume(folder)
 
+    def train_queue(self, options: Options) -> None:
+        """Trains what waits in the queue, after what is trained now; raises `RunError` in the learning-rate finder."""
+        self.runner.serves_queue = True
+        if not self.runner.is_training:
+            self._free_runner()
+            self.runner.options = options
+        self.runner.train_queue()
+
     def check_free(self) -> None:
         """Raises `RunError` while this process trains, a run or for the learning-rate finder."""
         if self.runner.is_training:
-            raise RunError("a run is being trained; s stops it")
+            raise RunError("a run is being trained; T queues this design, s stops the run")
         if self.is_finding_rate:
             raise RunError("the learning-rate finder is still stopping; try again")
 

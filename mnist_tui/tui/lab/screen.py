@@ -37,7 +37,8 @@ from mnist_tui.tui.lab.design_panes import DesignPanes
 from mnist_tui.tui.lab.digits import DigitsStrip
 from mnist_tui.tui.lab.field_line import FieldLine
 from mnist_tui.tui.lab.followed_brief import FollowedBrief
-from mnist_tui.tui.lab.keys import BINDINGS, DESIGN_ACTIONS, HELP_NAMES, RUN_ACTIONS
+from mnist_tui.tui.lab.keys import BINDINGS, DESIGN_ACTIONS, HELP_NAMES, QUEUE_ACTIONS, RUN_ACTIONS
+from mnist_tui.tui.lab.lab_queue import LabQueue
 from mnist_tui.tui.lab.lines import LabLines
 from mnist_tui.tui.lab.panes import Pane, PaneBar, PaneName, fold_for, size_classes
 from mnist_tui.tui.lab.picker import PresetPicker
@@ -49,6 +50,7 @@ from mnist_tui.tui.lab.run_card import RunCard
 from mnist_tui.tui.lab.run_control import RunControl
 from mnist_tui.tui.lab.training import TrainingView
 from mnist_tui.tui.messages import OpenRun, OpenScreen, RunnerMessage
+from mnist_tui.tui.run_events import GroupBegan
 from mnist_tui.tui.runner import Crashed, Idle, Refused, Runner, RunnerEvent
 
 if TYPE_CHECKING:
@@ -60,6 +62,8 @@ FIRST_FRAME_SECONDS = 0.15
 """By then the first frame is drawn."""
 REMEMBER_SECONDS = 1.0
 """From the last change of the design to writing it to the disk."""
+QUEUE_SECONDS = 2.0
+"""Between two looks at the queue, which other processes change too."""
 PROGRESS_SECONDS = 0.25
 """Between two drawings of the progress line."""
 DEVICE_SECONDS = 2.0
@@ -89,6 +93,7 @@ class LabScreen(WorkerScreen):
         self.lines = LabLines(self.submit, self.design, self.previews, runner, training, self.view)
         self._predictor = Predictor(self.submit, strip, digits)
         self._brief = FollowedBrief(self.submit, request, self.panes)
+        self.queue = LabQueue(self.submit, self.design, self.run_control, self.lines, self._tell)
         self._rate_finder = RateFinder(self.submit, self.design, self.run_control, request.ascii)
         self.is_quitting = False
         """Whether the application exits when the run has ended."""
@@ -128,6 +133,8 @@ class LabScreen(WorkerScreen):
             self._watch(self.request.watch)
         else:
             self.submit("live", lambda: jobs.live_run(self.request.options.runs_dir), self._watch)
+        self.set_interval(QUEUE_SECONDS, self.queue.look)
+        self.queue.look()
         self._brief.begin()
         self.submit("warm-up", jobs.warm_up, self._on_warm)
         if self.request.start and self.request.watch is None:
@@ -146,6 +153,8 @@ class LabScreen(WorkerScreen):
             return self.runner.is_busy
         if action in DESIGN_ACTIONS:
             return not self.runner.is_training
+        if action in QUEUE_ACTIONS:
+            return self.runner.is_training
         return action != "advice" or bool(self.view.advice)
 
     @contextmanager
@@ -154,6 +163,9 @@ class LabScreen(WorkerScreen):
             yield
         except MnistTuiError as error:
             self.notify(clean_line(str(error), 300), severity="warning", markup=False)
+
+    def _tell(self, text: str) -> None:
+        self.notify(clean_line(text, 300), markup=False)
 
     @on(OpenScreen)
     def _open_screen(self, message: OpenScreen) -> None:
@@ -313,6 +325,33 @@ class LabScreen(WorkerScreen):
             self.run_control.train(specs, self.design.run_options())
             self._begin_group("starting: data and network" if self.previews.is_warm else LOADING, len(specs))
 
+    def action_queue(self) -> None:
+        """Puts the design at the end of the queue."""
+        with self._errors_as_notices():
+            self.queue.add_design()
+
+    def queue_sweep(self, name: str | None) -> None:
+        """Puts a sweep at the end of the queue; None for a dialog that was cancelled."""
+        with self._errors_as_notices():
+            if name is not None:
+                self.queue.add_sweep(name)
+
+    @on(DesignPanes.SweepAsked)
+    def _ask_for_sweep(self, event: DesignPanes.SweepAsked) -> None:
+        from mnist_tui.tui.lab.sweep_dialog import SweepDialog  # The first frame does not wait for it.
+
+        if event.varied.base.result.spec is None:
+            self.notify("correct what is marked with ! first", severity="warning")
+        else:
+            texts, options = self.design.run_texts, self.design.run_options()
+            dialog = SweepDialog(event.varied, texts["seeds"], options, self.submit)
+            self.app.push_screen(dialog, self.queue_sweep)
+
+    def toggle_queue(self) -> None:
+        """Pauses the queue, or goes on with it."""
+        with self._errors_as_notices():
+            self.queue.toggle()
+
     def resume_run(self, folder: Path, epochs: int = 0) -> None:
         """Resumes the run in a folder; with `epochs`, extends it by that many epochs in a new folder."""
         with self._errors_as_notices():
@@ -326,6 +365,7 @@ class LabScreen(WorkerScreen):
 
     def _begin_group(self, waiting: str, planned_seeds: int = 1, takes_focus: bool = True) -> None:
         """Shows the training pane, empty; it gets the focus unless the user is typing."""
+        self.queue.show_group(None)
         self.view.begin_group(planned_seeds)
         self.lines.waiting = waiting
         self.lines.show()
@@ -350,7 +390,7 @@ class LabScreen(WorkerScreen):
     def action_stop(self) -> None:
         """Stops after the current step, and saves."""
         if self.runner.is_busy:
-            self.notify("stopping after this step, and saving")
+            self.notify(f"stopping after this step, and saving{self.queue.stop()}")
         self._send("stop")
 
     def stop_and_quit(self) -> None:
@@ -380,9 +420,14 @@ class LabScreen(WorkerScreen):
                 if self.lines.waiting and self.view.run is None and not self.runner.is_busy:
                     self.lines.waiting = READY
                 self.previews.update()
+                self.queue.look()
             case Notice(text=text, is_warning=is_warning):
                 self.lines.waiting = text if self.view.run is None else self.lines.waiting
                 self.notify(text, severity="warning" if is_warning else "information", timeout=10, markup=False)
+            case GroupBegan() as began:
+                self.view.begin_group(began.runs)
+                self.queue.show_group(began)
+                self.lines.waiting = began.title
             case event:
                 self._add_event(event)
         if not isinstance(message.event, Progress):  # Ten a second; the timer shows them.
@@ -398,6 +443,9 @@ class LabScreen(WorkerScreen):
                 self.lines.waiting = ""
             case EpochEnded():
                 self._predictor.request_soon(self.view.run, self.view.spec)
+            case RunEnded(outcome="failed" | "diverged") if self.queue.is_shown:
+                text = f"{self.runner.folder and self.runner.folder.name}: {event.outcome}: {event.message}"
+                self.notify(clean_line(text, 300), severity="warning", timeout=10, markup=False)
             case RunEnded(outcome="failed" | "diverged") if not self.is_quitting:
                 where = f"\n\nThe run and its log: {self.runner.folder}"
                 self.app.push_screen(MessageDialog(f"The run {event.outcome}", event.message + where))

@@ -1,5 +1,6 @@
 """Details of the run under the cursor: facts, and its accuracy over the epochs."""
 
+from collections.abc import Sequence
 from functools import partial
 
 from rich.text import Text
@@ -21,6 +22,8 @@ class RunDetail(Container):
         self._ascii_only = ascii_only
         self.facts: RunFacts | None = None
         """None for no row."""
+        self._lines: Sequence[str] | None = None
+        """The text in place of a run."""
 
     def compose(self) -> ComposeResult:
         yield Chart("accuracy", self._ascii_only, "run-curve")
@@ -37,17 +40,34 @@ class RunDetail(Container):
         """Shows the facts of a row, or an error; None for no row."""
         if facts is None or self.facts is None or facts.group is not self.facts.group:
             self.query_one("#run-text").scroll_home(animate=False)
-        self.facts = facts
+        self.facts, self._lines = facts, None
+        self.set_class(False, "-text")
         has_curve = facts is not None and facts.curves.has_epochs
         chart = self.query_one(Chart)
         chart.visible = has_curve
         chart.show(partial(facts.curves.picture, "accuracy") if facts and has_curve else Picture)
         self._draw(error)
 
+    def show_lines(self, lines: Sequence[str] | None, error: str | None = None) -> None:
+        """Shows other text in place of a run, or an error."""
+        if lines != self._lines:
+            self.query_one("#run-text").scroll_home(animate=False)
+        self.facts, self._lines = None, lines
+        self.set_class(True, "-text")
+        self._draw(error)
+
+    @property
+    def text_width(self) -> int:
+        """Cells of a line of text without a chart beside it; 0 while nothing is shown."""
+        return max(0, self.scrollable_content_region.width - 1)  # One for the scrollbar.
+
     def _draw(self, error: str | None = None) -> None:
         place = self.query_one("#run-text")
         width = place.scrollable_content_region.width
-        text = self.facts.text(width, self.app.theme_variables) if self.facts else Text(f"! {error}" if error else "")
+        if self.facts:
+            text = self.facts.text(width, self.app.theme_variables)
+        else:
+            text = Text(f"! {error}" if error else "\n".join(self._lines or ()))
         if self._ascii_only:
             text.plain = in_ascii(text.plain)  # It keeps its colours.
         self.query_one("#run-facts", Static).update(text)

@@ -18,8 +18,10 @@ from mnist_tui.analysis import markdown
 from mnist_tui.errors import ColumnError, FilterError, SettingsError, StorageError
 from mnist_tui.runs import annotations, archive, columns, trash
 from mnist_tui.runs.columns import seed_words
+from mnist_tui.runs.queue import Queue
 from mnist_tui.runs.record import RESUMABLE, Run
 from mnist_tui.settings import settings
+from mnist_tui.sweep.open_sweeps import OpenSweeps
 from mnist_tui.text import clean_line
 from mnist_tui.tui import clipboard
 from mnist_tui.tui.background import WorkerScreen
@@ -29,12 +31,14 @@ from mnist_tui.tui.dialogs import AskDialog, ConfirmDialog, MessageDialog, Quest
 from mnist_tui.tui.help import help_on
 from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.keys import with_ids
-from mnist_tui.tui.messages import ResumeRun, UseSettings
+from mnist_tui.tui.messages import OpenScreen, ResumeRun, UseSettings
 from mnist_tui.tui.report_dialog import ask_for_report
 from mnist_tui.tui.runs.columns_dialog import ColumnsDialog
 from mnist_tui.tui.runs.detail import RunDetail
 from mnist_tui.tui.runs.facts import RunFacts
 from mnist_tui.tui.runs.notes_dialog import NotesDialog
+from mnist_tui.tui.runs.queue_pane import QueuePane
+from mnist_tui.tui.runs.queue_rows import details, read_rows
 from mnist_tui.tui.runs.run_screen import RunScreen
 from mnist_tui.tui.runs.saved_curves import SavedCurves
 from mnist_tui.tui.runs.selection import RunGroup, RunSelection
@@ -55,7 +59,14 @@ LEAST_ROWS = 8
 """Least height of the table, in rows."""
 FACTS_SECONDS = 0.2
 """Time that the cursor must stay on a run before its nearest earlier run is searched."""
-NAMES = {"RunsScreen": "Runs", "RunTable": "Table of runs", "Input": "Filter", "App": "Everywhere"}
+NAMES = {
+    "RunsScreen": "Runs",
+    "RunTable": "Table of runs",
+    "QueuePane": "Queue",
+    "OptionList": "List",
+    "Input": "Filter",
+    "App": "Everywhere",
+}
 EMPTY = ("no run yet", "", "1 is the lab: t trains there", "without a screen: mnist-tui --batch iter5")
 NONE_CHOSEN = ("no run is chosen by the filter; esc shows all",)
 
@@ -92,6 +103,7 @@ class RunsScreen(WorkerScreen):
         super().__init__()
         self.selection, self.ascii_only = selection, ascii_only
         self._data_dir = data_dir
+        self._queue, self._sweeps = Queue(selection.runs.runs_dir), OpenSweeps(selection.runs.runs_dir)
         self._is_read = self._is_read_ahead = False
         self._drawn: list[Run] = []
         """The runs that the table was made of."""
@@ -112,6 +124,7 @@ class RunsScreen(WorkerScreen):
         # If it selected its text with the focus, the next letter would replace what was typed before.
         yield TextField(self.selection.filter, hint=hint, is_selected=False)
         yield Static(id="filter-error")
+        yield QueuePane(self._queue, self.ascii_only)
         with Container(id="runs"):
             yield RunTable(self.selection, self.ascii_only)
             yield RunDetail(self.ascii_only)
@@ -139,6 +152,7 @@ class RunsScreen(WorkerScreen):
         """Scans the folders in the background, while this mode is shown."""
         if self.app.screen_stack[0] is self:
             self.submit("scan", self._read, self._show_scan)
+            self._look_at_queue()
 
     def _read(self) -> list[Run]:
         self.selection.runs.refresh()
@@ -218,11 +232,52 @@ class RunsScreen(WorkerScreen):
         self._facts_timer = self.set_timer(FACTS_SECONDS, self._ask_for_facts)
 
     def _ask_for_facts(self) -> None:
+        if self.query_one(QueuePane).holds_details:
+            return
         group, runs = self.table.group, self.selection.runs.all
         if group is None:
             self.query_one(RunDetail).show(None)
         else:
             self.submit("facts", lambda: RunFacts.read(group, runs), self.query_one(RunDetail).show)
+
+    # --- the queue ---
+
+    @on(QueuePane.Changed)
+    def _look_at_queue(self) -> None:
+        """Reads the rows above the table in the background."""
+        runs = self.selection.runs
+        self.submit("queue", lambda: read_rows(self._queue, self._sweeps, runs.all), self.query_one(QueuePane).show)
+
+    @on(QueuePane.DetailsAsked)
+    def _show_queue_details(self, event: QueuePane.DetailsAsked) -> None:
+        """Shows the details of a row of the queue below, or in a dialog where there is no room."""
+        detail = self.query_one(RunDetail)
+        width = detail.text_width or self.size.width - 10
+
+        def show(lines: list[str] | None, error: str | None) -> None:
+            if detail.display:
+                detail.show_lines(lines, error)
+            else:
+                self.app.push_screen(MessageDialog(clean_line(event.row.text), error or "\n".join(lines or ())))
+
+        self.submit("queue-details", lambda: details(event.row, self._queue, width), show)
+
+    @on(RunTable.LeftAbove)
+    def _focus_queue(self) -> None:
+        self.query_one(QueuePane).take_focus()
+
+    @on(QueuePane.LeftBelow)
+    def _focus_table(self) -> None:
+        self.set_focus(self.table)
+
+    @on(events.DescendantFocus)
+    def _show_facts_again(self, event: events.DescendantFocus) -> None:
+        if event.widget is self.table:
+            self._show_facts()
+
+    @on(OpenScreen)
+    def _open_screen(self, message: OpenScreen) -> None:
+        self.app.push_screen(message.screen, message.on_result)
 
     # --- the table ---
 

@@ -83,6 +83,9 @@ class RunTable(ScrollView, can_focus=True):
             super().__init__()
             self.group = group
 
+    class LeftAbove(Message):
+        """Posted when the cursor is moved up from the first row."""
+
     class CurvesRequested(Message):
         """Request to read the accuracies of visible rows."""
 
@@ -267,6 +270,8 @@ class RunTable(ScrollView, can_focus=True):
 
     def action_move(self, lines: int) -> None:
         """Moves the cursor by rows."""
+        if self.cursor + lines < 0:
+            self.post_message(self.LeftAbove())
         self._put(self.cursor + lines)
 
     def action_page(self, pages: int) -> None:
