@@ -128,6 +128,7 @@ async def test_enter_makes_a_sweep_that_is_queued() -> None:
         assert sweep.plan.vary == {LR: ("0.05", "0.1")}
         assert (sweep.plan.seeds, sweep.plan.dataset, sweep.plan.base.train.validation_images) == (3, "digits", 10_000)
         assert [entry.sweep for entry in Queue(Path("runs")).entries()] == ["mine"]
+        await until(pilot, lambda: field(pilot, LR).value == "0.05" and not mistakes(pilot))
 
 
 async def test_what_is_wrong_in_the_dialog() -> None:

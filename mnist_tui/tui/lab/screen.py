@@ -8,6 +8,7 @@ computes; `LabLines` fills the lines around the panes. Widgets post messages; th
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -49,6 +50,7 @@ from mnist_tui.tui.lab.recipe import RecipeForm
 from mnist_tui.tui.lab.run_card import RunCard
 from mnist_tui.tui.lab.run_control import RunControl
 from mnist_tui.tui.lab.training import TrainingView
+from mnist_tui.tui.lab.varied import Varied
 from mnist_tui.tui.messages import OpenRun, OpenScreen, RunnerMessage
 from mnist_tui.tui.run_events import GroupBegan
 from mnist_tui.tui.runner import Crashed, Idle, Refused, Runner, RunnerEvent
@@ -330,11 +332,19 @@ class LabScreen(WorkerScreen):
         with self._errors_as_notices():
             self.queue.add_design()
 
-    def queue_sweep(self, name: str | None) -> None:
-        """Puts a sweep at the end of the queue; None for a dialog that was cancelled."""
+    def queue_sweep(self, name: str) -> None:
+        """Puts a sweep at the end of the queue."""
         with self._errors_as_notices():
-            if name is not None:
-                self.queue.add_sweep(name)
+            self.queue.add_sweep(name)
+
+    def _queue_made_sweep(self, varied: Varied, name: str | None) -> None:
+        """Queues the sweep of a dialog, None where that was cancelled.
+
+        The fields that held several values keep the first, so that the design can be trained and queued again.
+        """
+        if name is not None:
+            self.panes.use(varied.base, f"values of sweep {name}")
+            self.queue_sweep(name)
 
     @on(DesignPanes.SweepAsked)
     def _ask_for_sweep(self, event: DesignPanes.SweepAsked) -> None:
@@ -345,7 +355,7 @@ class LabScreen(WorkerScreen):
         else:
             texts, options = self.design.run_texts, self.design.run_options()
             dialog = SweepDialog(event.varied, texts["seeds"], options, self.submit)
-            self.app.push_screen(dialog, self.queue_sweep)
+            self.app.push_screen(dialog, partial(self._queue_made_sweep, event.varied))
 
     def toggle_queue(self) -> None:
         """Pauses the queue, or goes on with it."""
