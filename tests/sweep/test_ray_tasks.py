@@ -367,6 +367,16 @@ def test_a_run_of_a_node_apart_lands_whole(mailbox: Mailbox, sweep: Sweep) -> No
     assert set(read_files(whole)) == {*complete, "resumed.jsonl"}
 
 
+def test_a_sweep_of_the_small_digits_trains_on_them(mailbox: Mailbox, sweep: Sweep, tmp_path: Path) -> None:
+    """Also where MNIST was found: what is trained on is the sweep's, whatever the settings of the machine say."""
+    job = job_of(sweep)
+    assert job.options.dataset == "digits"
+    letters = letters_of(mailbox, assignment_of(sweep, job, raw=tmp_path))
+    started = next(letter for letter in letters if isinstance(letter, RunStarted))
+
+    assert started.dataset == "digits"
+
+
 def test_no_path_of_a_node_is_left_in_messages(mailbox: Mailbox, sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
     """A failed run tells where its traceback is: in the folder that it lands in."""
 

@@ -29,7 +29,7 @@ class Dispatcher:
         self._marker = sweep.folder.absolute() / f".shared-{secrets.token_hex(8)}"
         self._mailbox = _start_mailbox()
         self._function = _as_task(per_run)
-        self._raw = None if options.dataset == "digits" else _absolute(mnist_files.find(options.data_dir))
+        self._raw = None if sweep.plan.dataset == "digits" else _absolute(mnist_files.find(options.data_dir))
         self._data = () if cluster.is_local or self._raw is None else (_put_mnist(self._raw),)
         try:
             self._marker.touch()

@@ -135,7 +135,7 @@ def _node_options(assignment: Assignment) -> Options:
     options = assignment.job.options
     if options.device == "auto":
         options = replace(options, device=_device(assignment.gpu))
-    if assignment.raw is None:
+    if assignment.raw is None or options.dataset == "digits":
         return replace(options, dataset="digits")
     return replace(options, dataset="mnist", data_dir=_find_mnist(assignment.raw, assignment.data))
 
