@@ -148,15 +148,23 @@ class SweepPlan(Frozen):
 
     @cached_property
     def configurations(self) -> list[Values]:
-        """Every configuration of a design, in the order of their numbers; raises `SweepError` where one cannot be.
+        """Every configuration of a design that keeps the constraints, in the order of their numbers.
 
-        Those that break a constraint are left out.
+        Raises `SweepError` where there is none.
         """
         drawn = configurations(self.design, self.domains, self.points, MAX_POINTS)
-        kept = [values for values in drawn if self.is_allowed(values)]
+        kept = [values for values in drawn if self.is_allowed(values)] if self.constraints else drawn
         if not kept:
             raise SweepError(f"none of {len(drawn):,} configurations keeps {' and '.join(self.where)}")
         return kept
+
+    def check_configurations(self) -> None:
+        """Raises `SweepError` for the first configuration of a design whose values do not fit together.
+
+        Apart from `configurations`, since it takes seconds for thousands of them, and a plan on disk was checked.
+        """
+        for values in self.configurations:
+            self.is_allowed(values)
 
     def is_allowed(self, values: Values) -> bool:
         """Whether a configuration keeps the constraints; raises `SweepError` where its values do not fit together."""

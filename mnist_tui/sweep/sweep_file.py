@@ -112,9 +112,10 @@ def plan_of(
         **more,
     }
     plan = make_plan(document)
-    _ = plan.constraints, plan.domains if plan.search else plan.configurations
     if plan.search:
         check(plan)
+    else:
+        plan.check_configurations()
     return plan
 
 
