@@ -26,7 +26,7 @@ from mnist_tui.files import read_text, write_unsynced
 
 MAX_BYTES = 65_536
 MAX_DEATHS = 10
-"""A point on which so many processes died is given up."""
+"""A point on which so many processes died, without another epoch, is given up."""
 RENEWALS = 6
 """How often a claim is renewed in the time of its lease."""
 
@@ -125,10 +125,16 @@ class Claims:
         """Ends the renewal; what is still held is taken over by others when its lease ends, or this process does."""
         self._is_closed.set()
 
-    def deaths(self, key: str) -> int:
-        """How many claims on a point ended without having been given back."""
+    def deaths(self, key: str, since: float = 0.0) -> int:
+        """How many claims on a point ended without having been given back, after `since`, a time of the file system."""
         newest = self._generations.get(key, 0)
-        return sum(self._read(key, generation).state == "dead" for generation in range(1, newest + 1))
+        return sum(self._died_after(key, generation, since) for generation in range(1, newest + 1))
+
+    def _died_after(self, key: str, generation: int, since: float) -> bool:
+        with suppress(OSError):
+            is_later = os.lstat(self._path(key, generation)).st_mtime > since
+            return is_later and self._read(key, generation).state == "dead"
+        return False
 
     def _path(self, key: str, generation: int) -> Path:
         return self._folder / f"{key}.{generation}"

@@ -6,6 +6,7 @@ interrupted is resumed; one that another process holds is waited for, in case th
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 from mnist_tui.runs.lock import is_running
@@ -14,7 +15,7 @@ from mnist_tui.sweep.claims import MAX_DEATHS, Claims
 from mnist_tui.sweep.folder import Sweep
 from mnist_tui.sweep.jobs import Job
 from mnist_tui.sweep.plan import Point
-from mnist_tui.sweep.results import Results
+from mnist_tui.sweep.results import PointRun, Results
 from mnist_tui.sweep.search.search_points import SearchPoints
 
 LOOK_SECONDS = 1.0
@@ -33,6 +34,8 @@ class Points:
         """The points that were given out, in their order."""
         self.failed: dict[str, str] = {}
         """By the key of a point why it has no end; this process does not try it again."""
+        self.given_up: list[Point] = []
+        """Those of them on which one process after another died."""
         self._looked_at = 0.0
         self._waiting: list[Point] = []
         """Points that other processes hold, or held."""
@@ -123,8 +126,9 @@ class Points:
         run = self._results.of(point.key)
         if run is not None and is_running(run.run.folder):
             return False
-        if self._claims.deaths(point.key) >= MAX_DEATHS:
+        if not self._retry_failed and self._claims.deaths(point.key, _last_progress(run)) >= MAX_DEATHS:
             self.failed[point.key] = f"{MAX_DEATHS} processes died that trained it"
+            self.given_up.append(point)
             return False
         return True
 
@@ -134,3 +138,10 @@ class Points:
         folder = run.run.folder if run is not None and run.can_resume else None
         options = replace(self._options, sweep=self._sweep.label(point))
         return Job(self._sweep.plan.spec_of(point), options, folder)
+
+
+def _last_progress(run: PointRun | None) -> float:
+    """When the run of a point finished its last epoch, by the time of the file system; 0 before that."""
+    with suppress(OSError):
+        return (run.run.folder / "history.jsonl").stat().st_mtime if run else 0.0
+    return 0.0

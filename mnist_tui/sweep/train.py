@@ -71,6 +71,8 @@ def train_points(
             for point, message in _train(trainer, points, claims, Pruning(results, claims), control):
                 if message not in notices:
                     yield point, message
+            for point in points.given_up:
+                yield point, Notice(f"{points.failed[point.key]}; --retry-failed tries it again", is_warning=True)
             trainer.close()
         except MnistTuiError:
             trainer.close()

@@ -145,7 +145,7 @@ def test_a_run_that_is_still_being_saved_is_waited_for(make_points: MakePoints, 
 def test_a_point_that_kills_its_processes_is_given_up(
     make_points: MakePoints, sweep: Sweep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After ten of them."""
+    """After ten of them without another epoch; not where its run goes on, nor where it is asked for."""
     first, *_ = sweep.plan.all_points()
     for generation in range(1, MAX_DEATHS + 1):
         host = Claims(sweep.folder / "claims", 60)
@@ -157,7 +157,14 @@ def test_a_point_that_kills_its_processes_is_given_up(
 
     assert first.key not in keys(ours)
     assert "10 processes died" in ours.failed[first.key]
+    assert ours.given_up == [first]
     assert not ours.may_come
+    ours.release()
+    again = make_points(retry_failed=True)
+    assert first.key in keys(again)
+    again.release()
+    (make_point(sweep, first) / "end.json").unlink()  # Its last epoch is newer than the claims.
+    assert first.key in keys(make_points())
 
 
 def test_a_stopped_sweep_gives_nothing_out(make_points: MakePoints, sweep: Sweep) -> None:
