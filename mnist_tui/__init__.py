@@ -94,7 +94,7 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 data sets: mnist_files.py (where MNIST is, its checks), small_digits.py, test_images.py (of a run)
     data/       the small digits that stand in for MNIST
     editor.py   the user's editor on one file
-    files.py    bounded reads, atomic writes
+    files.py    bounded reads, atomic writes; temporary_files.py (their temporary files, and what kills left of them)
     errors.py   one tree of errors, with their exit codes
     table.py    rows as aligned text, Markdown and CSV
     text.py     text from outside, made safe to show; nearest names

@@ -20,8 +20,9 @@ from mnist_tui.runs.events import (
     Unpaused,
     best_of,
 )
-from mnist_tui.runs.history import epoch_and_step, number_or_nan, parse_object, parse_rate_change, parse_row
+from mnist_tui.runs.history import epoch_and_step, parse_object, parse_rate_change, parse_row
 from mnist_tui.runs.lock import is_running
+from mnist_tui.runs.numbers import number_or_nan
 from mnist_tui.runs.storage import SavedRun, load_run
 from mnist_tui.runs.verdict import after_training
 from mnist_tui.text import clean_line

@@ -18,7 +18,8 @@ from mnist_tui.runs import spec_text
 from mnist_tui.runs.annotations import read_notes, read_tags
 from mnist_tui.runs.events import EpochEnded, accuracies_of, best_of
 from mnist_tui.runs.history import read_history
-from mnist_tui.runs.spec_text import Knobs, finite_number
+from mnist_tui.runs.numbers import finite_number, fraction, whole_number
+from mnist_tui.runs.spec_text import Knobs
 from mnist_tui.runs.verdict import Whole, whole
 from mnist_tui.spec.calls import Call
 from mnist_tui.spec.layers import LayerRow
@@ -197,7 +198,7 @@ class Run:
     def knobs(self) -> Knobs:
         """Names and values of the knobs."""
         knobs = _get(self.record, dict, "spec", "knobs") or {}
-        return tuple((name, value) for name, value in knobs.items() if isinstance(value, int | float))
+        return tuple((name, value) for name, value in knobs.items() if finite_number(value) is not None)
 
     def section(self, name: str) -> Mapping[str, Any]:
         """A table of the spec, such as `train`; {} where there is none."""
@@ -311,7 +312,7 @@ class Run:
         return self._accuracy_in(self.last)
 
     def _accuracy_in(self, row: Mapping[str, Any]) -> float | None:
-        return finite_number(row.get("test_accuracy" if self._is_tested else "val_accuracy"))
+        return fraction(row.get("test_accuracy" if self._is_tested else "val_accuracy"))
 
     @cached_property
     def _is_tested(self) -> bool:
@@ -349,12 +350,12 @@ class Run:
     @property
     def _has_validation(self) -> bool:
         has_split = bool(_get(self.record, int, "dataset", "val_images"))
-        return has_split or (self.is_imported and finite_number(self.best.get("val_accuracy")) is not None)
+        return has_split or (self.is_imported and fraction(self.best.get("val_accuracy")) is not None)
 
     @property
     def gap(self) -> float | None:
         """Train − test accuracy in the last epoch, as a fraction: how much the network overfits."""
-        train, test = finite_number(self.last.get("train_accuracy")), self.last_accuracy
+        train, test = fraction(self.last.get("train_accuracy")), self.last_accuracy
         return None if train is None or test is None else train - test
 
     @property
@@ -421,10 +422,10 @@ def _text(value: str | None) -> str | None:
 
 
 def _get(document: Any, value_type: type[T], *path: str) -> T | None:
-    """The value at a path in nested objects; None where it is missing or not a `value_type`."""
+    """The value at a path in nested objects; None where it is missing, not a `value_type`, or a huge integer."""
     for name in path:
         if not isinstance(document, Mapping):
             return None
         document = document.get(name)
-    is_right = isinstance(document, value_type) and not (value_type is int and isinstance(document, bool))
+    is_right = isinstance(document, value_type) and (value_type is not int or whole_number(document) is not None)
     return document if is_right else None

@@ -8,6 +8,7 @@ from typing import Any
 
 from mnist_tui.analysis import comparison
 from mnist_tui.runs.index import RunIndex
+from mnist_tui.runs.numbers import fraction
 from mnist_tui.runs.record import RESUMABLE, Run
 from mnist_tui.sweep.folder import Sweep
 from mnist_tui.sweep.plan import Point, SweepPlan, Values
@@ -131,8 +132,7 @@ def accuracy_of(run: Run, plan: SweepPlan) -> float | None:
         last = [row.val_accuracy for row in run.rows[-run.last_epochs :] if row.val_accuracy is not None]
         return fmean(last) if len(last) == run.last_epochs else None
     row: Mapping[str, Any] = run.best if plan.by == "best" else run.last
-    value = row.get("val_accuracy")
-    return float(value) if isinstance(value, int | float) else None
+    return fraction(row.get("val_accuracy"))
 
 
 def accuracy_by_epoch(run: Run, plan: SweepPlan) -> dict[int, float]:
