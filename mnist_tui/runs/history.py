@@ -17,7 +17,7 @@ from typing import Any, cast
 from mnist_tui.errors import FileError, StorageError
 from mnist_tui.files import read_bytes, sync_folder, write_all
 from mnist_tui.runs.events import EpochEnded, LearningRateChanged, Outcome, RunEnded, finite
-from mnist_tui.runs.numbers import finite_number, fraction, number_or_nan, whole_number
+from mnist_tui.runs.numbers import count, finite_number, fraction, number_or_nan, whole_number
 
 FILE = "history.jsonl"
 RATE_CHANGES_FILE = "steering.jsonl"
@@ -115,8 +115,8 @@ def parse_end(document: Mapping[str, Any]) -> RunEnded | None:
     """The event that an end.json holds; None where a part of it is of the wrong kind."""
     best, last, target = (document.get(name) for name in ("best", "last", "target"))
     has_rows = all(row is None or (isinstance(row, dict) and _is_row(row)) for row in (best, last))
-    epochs = document.get("epochs")
-    if not has_rows or not isinstance(target, dict | None) or type(epochs) is not int:
+    epochs = count(document.get("epochs"))
+    if not has_rows or not isinstance(target, dict | None) or epochs is None:
         return None
     return RunEnded(
         outcome=cast("Outcome", str(document.get("outcome"))),
@@ -151,11 +151,10 @@ def _parse(line: bytes) -> dict[str, Any] | None:
 
 def _is_row(row: dict[str, Any]) -> bool:
     """Whether every part is of its kind: a checksum proves that a row was not damaged, not who wrote it."""
-    counts = [row.get(name, 0) for name in ("epoch", "segment")]
     unknown = row.get("unknown", [])
     return (
         "epoch" in row
-        and all((whole_number(count) or 0) >= 0 and whole_number(count) is not None for count in counts)
+        and all(count(row.get(name, 0)) is not None for name in ("epoch", "segment"))
         and isinstance(unknown, list)
         and all(name in (*REQUIRED, *LOSSES) and row.get(name) is None for name in unknown)
         and all(_is_value(name, row.get(name)) for name in REQUIRED if name not in unknown)

@@ -31,6 +31,12 @@ def fraction(value: Any) -> float | None:
     return number if number is not None and 0 <= number <= LARGEST_FRACTION else None
 
 
+def count(value: Any) -> int | None:
+    """A value where it is an integer of at most 64 bits and not negative; else None."""
+    number = whole_number(value)
+    return number if number is not None and number >= 0 else None
+
+
 def whole_number(value: Any) -> int | None:
     """A value where it is an integer of at most 64 bits; else None."""
     return value if type(value) is int and abs(value) <= LARGEST_WHOLE else None

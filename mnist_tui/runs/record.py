@@ -18,7 +18,7 @@ from mnist_tui.runs import spec_text
 from mnist_tui.runs.annotations import read_notes, read_tags
 from mnist_tui.runs.events import EpochEnded, accuracies_of, best_of
 from mnist_tui.runs.history import read_history
-from mnist_tui.runs.numbers import finite_number, fraction, whole_number
+from mnist_tui.runs.numbers import count, finite_number, fraction
 from mnist_tui.runs.spec_text import Knobs
 from mnist_tui.runs.verdict import Whole, whole
 from mnist_tui.spec.calls import Call
@@ -327,8 +327,8 @@ class Run:
     @property
     def last_epochs(self) -> int:
         """The number of epochs that `mean_of_last` averages: the target's, or `LAST_EPOCHS`."""
-        count = _get(self.record, int, "spec", "target", "last_epochs") or LAST_EPOCHS
-        return count if 1 <= count <= 10_000 else LAST_EPOCHS
+        epochs = _get(self.record, int, "spec", "target", "last_epochs") or LAST_EPOCHS
+        return epochs if epochs <= 10_000 else LAST_EPOCHS
 
     @property
     def measured_on(self) -> str | None:
@@ -337,10 +337,10 @@ class Run:
             return None
         if self.is_imported:
             return _text(_get(self.record, str, IMPORTED, "measured_on"))
-        count = self.data[2]
+        images = self.data[2]
         basis = _get(self.end, str, "chosen_by") or ("validation" if self._has_validation else "test")
         on = {"test": "the test set", "validation": "the validation images"}.get(basis, clean_line(basis, 20))
-        return f"{self.dataset} test{f' {count:,}' if count else ''}, best epoch chosen on {on}"
+        return f"{self.dataset} test{f' {images:,}' if images else ''}, best epoch chosen on {on}"
 
     @property
     def chosen_by(self) -> str:
@@ -422,10 +422,10 @@ def _text(value: str | None) -> str | None:
 
 
 def _get(document: Any, value_type: type[T], *path: str) -> T | None:
-    """The value at a path in nested objects; None where it is missing, not a `value_type`, or a huge integer."""
+    """The value at a path in nested objects; None where it is missing or not a `value_type`. Integers are counts."""
     for name in path:
         if not isinstance(document, Mapping):
             return None
         document = document.get(name)
-    is_right = isinstance(document, value_type) and (value_type is not int or whole_number(document) is not None)
+    is_right = isinstance(document, value_type) and (value_type is not int or count(document) is not None)
     return document if is_right else None

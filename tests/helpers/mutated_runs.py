@@ -87,6 +87,8 @@ def _import_log(runs_dir: Path) -> None:
     log.write_text("epoch,train_loss,train_accuracy,test_loss,test_accuracy\n1,0.3,0.9,0.2,0.95\n2,0.2,0.92,0.1,0.96\n")
     code, _, error = call("import", str(log), "--runs-dir", str(runs_dir))
     assert code == 0, error
+    (folder,) = runs_dir.glob("*imported*")
+    folder.rename(runs_dir / "20261130T000000Z-log-imported-0001")  # So that a seed says all.
 
 
 # --- answers ---
