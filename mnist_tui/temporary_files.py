@@ -5,11 +5,11 @@ digits each. A name of this form is a leftover where its process is gone from th
 this one before it was started anew, made it more than a day ago: what it does cannot be seen from here.
 """
 
-import hashlib
 import os
 import re
 import stat
 import time
+import zlib
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -72,7 +72,7 @@ def _remove(path: Path) -> None:
 
 @cache
 def _machine_digits() -> str:
-    return hashlib.sha256(machine().encode()).hexdigest()[:8]
+    return f"{zlib.crc32(machine().encode()):08x}"
 
 
 def machine() -> str:

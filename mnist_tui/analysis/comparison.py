@@ -64,7 +64,7 @@ class Arm:
         images = self.runs[0].data[2]
         if not values or not images or measure == "mean":
             return None
-        return statistics.wilson(round(min(values[0], 1) * images), images)
+        return statistics.wilson(round(values[0] * images), images)
 
 
 def value_of(run: Run, measure: Measure) -> float | None:

@@ -26,9 +26,9 @@ def number_or_nan(value: Any) -> float:
 
 
 def fraction(value: Any) -> float | None:
-    """A value as a float where it is an accuracy, from 0 to 1; else None."""
+    """A value as a float from 0 to 1 where it is an accuracy; else None."""
     number = finite_number(value)
-    return number if number is not None and 0 <= number <= LARGEST_FRACTION else None
+    return min(1.0, number) if number is not None and 0 <= number <= LARGEST_FRACTION else None
 
 
 def count(value: Any) -> int | None:
