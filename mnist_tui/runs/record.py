@@ -115,7 +115,11 @@ class Run:
     def data(self) -> tuple[str | None, str | None, int | None]:
         """Name and SHA-256 of the data set, and its number of test images: equal where two results can be compared."""
         sha = _get(self.record, str, "dataset", "sha256")
-        return self.dataset, sha, _get(self.record, int, "dataset", "test_images")
+        return self.dataset, sha, self.images("test")
+
+    def images(self, part: str) -> int | None:
+        """The number of train, val or test images; None where it is not known."""
+        return _get(self.record, int, "dataset", f"{part}_images")
 
     @property
     def device(self) -> str | None:
@@ -349,7 +353,7 @@ class Run:
 
     @property
     def _has_validation(self) -> bool:
-        has_split = bool(_get(self.record, int, "dataset", "val_images"))
+        has_split = bool(self.images("val"))
         return has_split or (self.is_imported and fraction(self.best.get("val_accuracy")) is not None)
 
     @property

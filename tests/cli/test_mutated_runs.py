@@ -81,9 +81,11 @@ def test_numbers_of_an_end_that_no_float_holds(command: Command, runs_dir: Path,
 @pytest.mark.parametrize("huge", [HUGE, -5, 1.5, math.nan, None, {}], ids=range(6))
 def test_counts_of_a_record_that_are_none(command: Command, runs_dir: Path, huge: Any) -> None:
     """A huge or negative number of parameters, images or epochs is missing, and so is such a seed."""
-    for keys in (("parameters",), ("seed",), ("dataset", "test_images"), ("spec", "train", "batch_size")):
+    counts = [("dataset", f"{part}_images") for part in ("train", "val", "test")]
+    for keys in (("parameters",), ("seed",), ("spec", "train", "batch_size"), *counts):
         change(runs_dir / "s0" / "run.json", *keys, value=huge)
     opened = answers(command)["open"]
+    assert command("open", "s0")[0] == command("report", "s0")[0] == 0
 
     assert [opened[key] for key in ("parameters", "seed", "batch")] == [None] * 3
 

@@ -39,7 +39,8 @@ def call(*arguments: str) -> tuple[int, str, str]:
 
     The command line is built once: it is half of the time of a command that reads a few runs.
     """
-    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+    printed, said = io.BytesIO(), io.BytesIO()
+    out, err = (io.TextIOWrapper(each, encoding="utf-8", write_through=True) for each in (printed, said))
     code: object = 0
     with (
         mock.patch.object(sys, "argv", ["mnist-tui", *arguments]),
@@ -52,8 +53,7 @@ def call(*arguments: str) -> tuple[int, str, str]:
             cli.main()
         except SystemExit as ended:
             code = ended.code
-    shown = [stream.buffer.getvalue().decode() for stream in (out, err)]  # type: ignore[attr-defined]
-    return int(str(code or 0)), *shown
+    return int(str(code or 0)), printed.getvalue().decode(), said.getvalue().decode()
 
 
 @cache
