@@ -80,12 +80,11 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 evidence.py and edits.py (what a rule gets and what it suggests)
     runs/       events.py and metrics.py (what happens in a run, and the registry of its numbers), control.py (stop,
                 pause, another rate); on disk: storage.py (the writer), history.py, annotations.py (notes, tags),
-                lock.py, queue.py (what waits to be trained), reader.py, record.py and spec_text.py (a run as
-                facts), index.py (the scan of a runs directory), names.py (ends of names), reproduction.py (a run and
-                its repetition), follow.py (a run of
-                another process), trash.py, archive.py, imported.py (the log of another program as a run); in tables:
-                columns.py, filters.py and filter_syntax.py, sparkline.py, verdict.py; lr_range.py (events of the
-                learning-rate finder)
+                lock.py, queue.py (what waits to be trained), reader.py, record.py, spec_text.py and numbers.py (a run
+                as facts), index.py (the scan of a runs directory), names.py (ends of names), reproduction.py (a run and
+                its repetition), follow.py (a run of another process), trash.py, archive.py, imported.py (the log of
+                another program as a run); in tables: columns.py, filters.py and filter_syntax.py, sparkline.py,
+                verdict.py; lr_range.py (events of the learning-rate finder)
     settings/   model.py (type, default and help of each setting), settings.py (files, environment, and where a value
                 comes from), last_used.py
     spec/       what a person may write: calls.py (one PyTorch call as data), catalog.py (optimizers, schedulers,
@@ -100,7 +99,7 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 data sets: mnist_files.py (where MNIST is, its checks), small_digits.py, test_images.py (of a run)
     data/       the small digits that stand in for MNIST
     editor.py   the user's editor on one file
-    files.py    bounded reads, atomic writes
+    files.py    bounded reads, atomic writes; temporary_files.py (their temporary files, and what kills left of them)
     errors.py   one tree of errors, with their exit codes
     table.py    rows as aligned text, Markdown and CSV
     text.py     text from outside, made safe to show; nearest names

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mnist_tui.errors import FileError
+from mnist_tui.temporary_files import remove_leftovers, temporary_path
 
 
 def read_bytes(path: Path, limit: int, follow: bool = True) -> bytes:
@@ -60,7 +61,8 @@ def write_atomically(path: Path, content: bytes) -> None:
     """Writes `content` to `path` so that a crash leaves the old file or the new one, never a part; raises `OSError`.
 
     A temporary file in the same folder is written, synced and renamed, then the folder is synced: without the last
-    step a power cut can undo the rename (Pillai et al., OSDI 2014).
+    step a power cut can undo the rename (Pillai et al., OSDI 2014). What kills left of earlier writes to that folder is
+    removed first.
     """
     write_together({path: content})
 
@@ -68,7 +70,10 @@ def write_atomically(path: Path, content: bytes) -> None:
 def write_together(contents: Mapping[Path, bytes]) -> None:
     """`write_atomically` for several files: none of them is renamed before all are written. Raises `OSError`."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    temporaries = {path: _temporary_path(path) for path in contents}
+    folders = {path.parent for path in contents}
+    for folder in folders:
+        remove_leftovers(folder)
+    temporaries = {path: temporary_path(path) for path in contents}
     try:
         for path, temporary in temporaries.items():
             write_all(temporary, contents[path], flags)
@@ -78,23 +83,22 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
         for temporary in temporaries.values():
             temporary.unlink(missing_ok=True)
         raise
-    for folder in {path.parent for path in contents}:
+    for folder in folders:
         sync_folder(folder)
 
 
 def write_unsynced(path: Path, content: bytes) -> None:
-    """`write_atomically` for one of many files that can be made again: a power cut may leave an empty one."""
-    temporary = _temporary_path(path)
+    """`write_atomically` for one of many files that can be made again: a power cut may leave an empty one.
+
+    What kills left is not looked for: `remove_leftovers` does it once for all of them.
+    """
+    temporary = temporary_path(path)
     try:
         temporary.write_bytes(content)
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-
-
-def _temporary_path(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
 
 
 def write_all(path: Path, content: bytes, flags: int) -> None:

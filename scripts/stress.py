@@ -1,4 +1,4 @@
-"""The long versions of the reliability tests: kills, failing disks, locks, typing, terminal traffic, lag, stops, quits.
+"""The long versions of the reliability tests: kills, failing disks, locks, damaged runs, typing, traffic, lag, quits.
 
 Prints the seed, so that a failure can be repeated with `--seed`, and keeps the folder of a failure. The helpers are
 those of the tests, which an editable install (CONTRIBUTING.md) finds.
@@ -6,6 +6,7 @@ those of the tests, which an editable install (CONTRIBUTING.md) finds.
 
 import argparse
 import json
+import os
 import random
 import re
 import shutil
@@ -20,6 +21,7 @@ from pathlib import Path
 import psutil
 from helpers.killed_sweep import KilledSweep, RayNodes
 from helpers.lab_terminal import PRESET, Lab
+from helpers.mutated_runs import MutatedRuns
 from helpers.reliability import DiskFailures, KilledRuns, holder, race, small_spec, started
 from helpers.typing_model import Typist
 
@@ -63,6 +65,18 @@ def lock(folder: Path, options: argparse.Namespace) -> Iterator[str]:
     while reads < 50 * options.n:
         reads += _read_while_written(runs, folder / f"read-{reads}")
         yield f"{reads} reads while a run was written"
+
+
+def fuzz(folder: Path, options: argparse.Namespace) -> Iterator[str]:
+    """Damages run folders at random: every command that reads them answers, or says in one line why it cannot."""
+    for name in ("CACHE", "CONFIG", "STATE"):
+        os.environ[f"XDG_{name}_HOME"] = str(folder / "home")
+    runs = MutatedRuns(folder, options.seed)
+    for number in range(options.first, options.first + options.n):
+        ugly = runs.check(number)
+        assert not ugly, "\n".join(ugly)
+        codes = ", ".join(f"{count} with exit code {code}" for code, count in sorted(runs.codes.items()))
+        yield f"{number + 1 - options.first} folders, {runs.commands} commands: {codes}"
 
 
 def sweep(folder: Path, options: argparse.Namespace) -> Iterator[str]:
@@ -367,6 +381,7 @@ PARTS = {
     "kill": kill,
     "diskfull": diskfull,
     "lock": lock,
+    "fuzz": fuzz,
     "sweep": sweep,
     "ray": ray,
     "lag": lag,
@@ -378,7 +393,10 @@ def main() -> int:
     """Runs one of `PARTS`; the exit code is 1 if a check failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("part", choices=tuple(PARTS))
-    parser.add_argument("--n", type=int, default=200, help="how many kills, quits or keys; a tenth as many races")
+    parser.add_argument(
+        "--n", type=int, default=200, help="how many kills, quits, keys, folders; a tenth as many races"
+    )
+    parser.add_argument("--first", type=int, default=0, help="of fuzz: the number of the first folder (default: 0)")
     parser.add_argument("--seconds", type=int, default=60, help="how long the lag is measured (default: 60)")
     parser.add_argument("--seed", type=int, default=time.time_ns() % 2**32)
     options = parser.parse_args()

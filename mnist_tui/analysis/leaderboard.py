@@ -159,11 +159,9 @@ def _reason(run: Run, measure: Measure) -> str:
         return "not ended"
     if run.dataset != "mnist":
         return "not on MNIST"
-    accuracy = comparison.value_of(run, measure)
-    if accuracy is None:
-        return "with too few epochs"
-    if not 0 <= accuracy <= 1:
-        return "with an accuracy that is no fraction"
+    if comparison.value_of(run, measure) is None:
+        has_too_few = measure == "mean" or not run.epochs
+        return "with too few epochs" if has_too_few else "without an accuracy from 0 to 1"
     return "" if 1 <= (run.parameters or 0) <= MAX_PARAMETERS else "without a number of parameters"
 
 

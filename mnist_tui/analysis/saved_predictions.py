@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mnist_tui.errors import FileError, RunError, StorageError
 from mnist_tui.files import read_bytes
 from mnist_tui.runs.history import read_history
+from mnist_tui.runs.numbers import count
 from mnist_tui.spec.network import CLASSES
 
 if TYPE_CHECKING:
@@ -120,16 +121,16 @@ def _checked(folder: Path, arrays: dict[str, Any]) -> SavedPredictions:
 
     epoch, labels, predictions = arrays["epoch"], arrays["labels"], arrays["predictions"]
     probabilities, log_probs = arrays["probabilities"], arrays.get("log_probs")
-    count = len(labels)
-    if not 0 < count <= MAX_IMAGES or epoch.shape or epoch.dtype.kind not in "iu":
+    images = len(labels)
+    if not 0 < images <= MAX_IMAGES or epoch.shape or epoch.dtype.kind not in "iu" or count(int(epoch)) is None:
         raise ValueError("sizes")
     for array, dtype in ((labels, np.uint8), (predictions, np.uint8), (probabilities, np.float32)):
-        if array.shape != (count,) or array.dtype != dtype:
+        if array.shape != (images,) or array.dtype != dtype:
             raise ValueError("shapes and dtypes")
     if max(labels.max(), predictions.max()) >= CLASSES or not ((probabilities >= 0) & (probabilities <= 1.001)).all():
         raise ValueError("ranges")
     if log_probs is not None:
-        if log_probs.shape != (count, CLASSES) or log_probs.dtype != np.float16:
+        if log_probs.shape != (images, CLASSES) or log_probs.dtype != np.float16:
             raise ValueError("shapes and dtypes")
         if not (log_probs <= np.float16(0.001)).all():  # NaN is not.
             raise ValueError("ranges")

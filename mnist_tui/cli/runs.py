@@ -250,11 +250,14 @@ def restore_run(
     given: Given,
 ) -> int:
     """Take a run out of the trash, or list what is in it."""
-    deleted = trash.trashed(settings_with(given).runs_dir)
+    runs_dir = settings_with(given).runs_dir
+    whole = {folder.name: folder for folder in trash.trashed(runs_dir)}
+    begun = {folder.name.removeprefix(trash.REMOVING): folder for folder in trash.half_removed(runs_dir)}
     if run is None:
-        print("\n".join(folder.name for folder in deleted) or "the trash is empty")
+        lines = [*whole, *(f"{name}: {trash.HALF_REMOVED}" for name in begun)]
+        print("\n".join(lines) or "the trash is empty")
         return 0
-    by_name = {folder.name: folder for folder in deleted}
+    by_name = begun | whole
     name = choose_name(run, Path(run).name, list(by_name), "is not in the trash; mnist-tui restore lists what is")
     print(trash.restore(by_name[name]))
     return 0

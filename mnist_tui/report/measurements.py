@@ -31,13 +31,8 @@ def _data(run: Run) -> str:
     if run.is_imported:
         return f"{run.measured_on or 'unknown'} (imported log)"
     name, sha, test_images = run.data
-    parts = [
-        (run.part("dataset").get("train_images"), "training"),
-        (run.part("dataset").get("val_images"), "validation"),
-    ]
-    counts = [
-        f"{count:,} {what}" for count, what in [*parts, (test_images, "test")] if isinstance(count, int) and count
-    ]
+    parts = ((run.images("train"), "training"), (run.images("val"), "validation"), (test_images, "test"))
+    counts = [f"{count:,} {what}" for count, what in parts if count]
     images = f": {', '.join(counts)} images" if counts else ""
     return f"{name or 'unknown'}{images}" + (f" (SHA-256 {sha[:8]}…)" if sha else "")
 

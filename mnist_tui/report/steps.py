@@ -16,8 +16,8 @@ from mnist_tui.report.notes import notes_of, unreadable_notes
 from mnist_tui.report.predictions import predictions_of
 from mnist_tui.runs import columns
 from mnist_tui.runs.metrics import metric
+from mnist_tui.runs.numbers import fraction
 from mnist_tui.runs.record import IMPORTED, Run
-from mnist_tui.runs.spec_text import finite_number
 from mnist_tui.spec import summary
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.text import clean_line
@@ -97,7 +97,7 @@ def _known(arm: Arm, value_of: Callable[[Run], float | None]) -> list[float]:
 
 
 def _train_accuracy(run: Run) -> float | None:
-    return finite_number(run.last.get("train_accuracy"))
+    return fraction(run.last.get("train_accuracy"))
 
 
 def _accuracy(values: Sequence[float]) -> Result:

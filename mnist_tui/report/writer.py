@@ -15,6 +15,7 @@ from urllib.parse import quote
 from mnist_tui.errors import FileError, ReportError, StorageError
 from mnist_tui.files import no_place, read_text, write_atomically, write_unsynced
 from mnist_tui.report.model import Format, Rendered
+from mnist_tui.temporary_files import remove_leftovers
 from mnist_tui.text import clean_line
 
 SUFFIXES: dict[str, Format] = {".md": "md", ".markdown": "md", ".html": "html", ".htm": "html"}
@@ -107,6 +108,7 @@ def _taken(folder: Path, names: Iterable[str]) -> str | None:
 def _write_all(path: Path, folder: Path, rendered: Rendered) -> None:
     if rendered.files:
         folder.mkdir(exist_ok=True)
+        remove_leftovers(folder)
     for name, content in rendered.files.items():
         write_unsynced(folder / name, content)  # There may be hundreds, and the same command makes them again.
     mark = f"<!-- mnist-tui report, sha256 {_digest(rendered.text)}; {_ADVICE} -->"

@@ -14,6 +14,7 @@ from mnist_tui.errors import StorageError
 from mnist_tui.files import sync_folder
 from mnist_tui.runs import lock
 from mnist_tui.runs.reader import check_is_run
+from mnist_tui.temporary_files import remove_leftovers, temporary_path
 from mnist_tui.text import clean_line
 
 ARCHIVES = (".zip", ".tar.gz", ".tgz")
@@ -35,7 +36,8 @@ def export(folder: Path, destination: Path, checkpoints: bool = True) -> Path:
         raise StorageError(f"{destination}: is there already; nothing is overwritten")
     if folder.resolve() in destination.resolve().parents:
         raise StorageError(f"{destination}: lies in the run itself; name another place")
-    temporary = destination.with_name(f".{destination.name}.{os.getpid()}.tmp")
+    remove_leftovers(destination.parent)
+    temporary = temporary_path(destination)
     try:
         _pack(folder, temporary, destination.name, _exportable(folder, checkpoints))
         temporary.rename(destination)

@@ -20,8 +20,9 @@ from mnist_tui.runs.events import (
     Unpaused,
     best_of,
 )
-from mnist_tui.runs.history import epoch_and_step, number_or_nan, parse_object, parse_rate_change, parse_row
+from mnist_tui.runs.history import epoch_and_step, parse_object, parse_rate_change, parse_row
 from mnist_tui.runs.lock import is_running
+from mnist_tui.runs.numbers import count, number_or_nan
 from mnist_tui.runs.storage import SavedRun, load_run
 from mnist_tui.runs.verdict import after_training
 from mnist_tui.text import clean_line
@@ -142,10 +143,6 @@ def _drop_undone(steps: Sequence[Progress | Paused | Unpaused]) -> list[Progress
     return kept
 
 
-def _count(value: Any) -> int:
-    return value if isinstance(value, int) and value > 0 else 0
-
-
 def _load(folder: Path) -> SavedRun:
     for name in ("run.json", "history.jsonl", "end.json"):
         if (folder / name).is_symlink():
@@ -154,7 +151,7 @@ def _load(folder: Path) -> SavedRun:
 
 
 def _steps_per_epoch(saved: SavedRun) -> int:
-    return saved.spec.steps_per_epoch(_count(saved.record.get("dataset", {}).get("train_images")) or None)
+    return saved.spec.steps_per_epoch(count(saved.record.get("dataset", {}).get("train_images")) or None)
 
 
 def _run_started(saved: SavedRun) -> RunStarted:
@@ -168,12 +165,12 @@ def _run_started(saved: SavedRun) -> RunStarted:
         parameters=spec.parameters,
         epochs=spec.train.epochs,
         steps_per_epoch=_steps_per_epoch(saved),
-        train_images=_count(dataset.get("train_images")),
-        val_images=_count(dataset.get("val_images")),
-        test_images=_count(dataset.get("test_images")),
+        train_images=count(dataset.get("train_images")) or 0,
+        val_images=count(dataset.get("val_images")) or 0,
+        test_images=count(dataset.get("test_images")) or 0,
         dataset=clean_line(str(dataset.get("name", "unknown")), 60),
         device=clean_line(str(record.get("device", "unknown")), 60),
-        threads=_count(record.get("threads")),
+        threads=count(record.get("threads")) or 0,
     )
 
 

@@ -17,6 +17,7 @@ from typing import Any, cast
 from mnist_tui.errors import FileError, StorageError
 from mnist_tui.files import read_bytes, sync_folder, write_all
 from mnist_tui.runs.events import EpochEnded, LearningRateChanged, Outcome, RunEnded, finite
+from mnist_tui.runs.numbers import count, finite_number, fraction, number_or_nan, whole_number
 
 FILE = "history.jsonl"
 RATE_CHANGES_FILE = "steering.jsonl"
@@ -114,8 +115,8 @@ def parse_end(document: Mapping[str, Any]) -> RunEnded | None:
     """The event that an end.json holds; None where a part of it is of the wrong kind."""
     best, last, target = (document.get(name) for name in ("best", "last", "target"))
     has_rows = all(row is None or (isinstance(row, dict) and _is_row(row)) for row in (best, last))
-    epochs = document.get("epochs")
-    if not has_rows or not isinstance(target, dict | None) or type(epochs) is not int:
+    epochs = count(document.get("epochs"))
+    if not has_rows or not isinstance(target, dict | None) or epochs is None:
         return None
     return RunEnded(
         outcome=cast("Outcome", str(document.get("outcome"))),
@@ -150,21 +151,20 @@ def _parse(line: bytes) -> dict[str, Any] | None:
 
 def _is_row(row: dict[str, Any]) -> bool:
     """Whether every part is of its kind: a checksum proves that a row was not damaged, not who wrote it."""
-    counts = [row.get(name, 0) for name in ("epoch", "segment")]
     unknown = row.get("unknown", [])
     return (
         "epoch" in row
-        and all(type(count) is int and _is_number(count) for count in counts)
+        and all(count(row.get(name, 0)) is not None for name in ("epoch", "segment"))
         and isinstance(unknown, list)
         and all(name in (*REQUIRED, *LOSSES) and row.get(name) is None for name in unknown)
-        and all(_is_number(row.get(name)) for name in REQUIRED if name not in unknown)
-        and all(row.get(name) is None or _is_number(row.get(name)) for name in OPTIONAL)
+        and all(_is_value(name, row.get(name)) for name in REQUIRED if name not in unknown)
+        and all(row.get(name) is None or _is_value(name, row.get(name)) for name in OPTIONAL)
     )
 
 
-def _is_number(value: Any) -> bool:
-    """Whether a value is a number that a float can hold; JSON's integers may have any size."""
-    return isinstance(value, float) or (type(value) is int and abs(value) < 1e300)
+def _is_value(name: str, value: Any) -> bool:
+    """Whether a value can be that of a metric: an accuracy is a fraction."""
+    return (fraction(value) if name.endswith("_accuracy") else finite_number(value)) is not None
 
 
 _FIELDS = tuple(field.name for field in fields(EpochEnded))
@@ -214,11 +214,5 @@ def parse_object(line: bytes) -> dict[str, Any]:
 
 def epoch_and_step(values: Mapping[str, Any]) -> tuple[int, int] | None:
     """Where in a run a line was written; None where it does not say."""
-    epoch, step = values.get("epoch"), values.get("step")
-    return (epoch, step) if isinstance(epoch, int) and isinstance(step, int) else None
-
-
-def number_or_nan(value: Any) -> float:
-    """A finite number as it is, and NaN for everything else."""
-    is_number = isinstance(value, int | float) and abs(value) < 1e300
-    return float(value) if is_number else math.nan
+    epoch, step = whole_number(values.get("epoch")), whole_number(values.get("step"))
+    return None if epoch is None or step is None else (epoch, step)

@@ -6,7 +6,6 @@ recipe and no network, and what the accuracies were measured on is in words only
 
 import json
 import os
-import secrets
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from mnist_tui.runs.events import EpochEnded
 from mnist_tui.runs.reader import FORMAT
 from mnist_tui.runs.record import IMPORTED
 from mnist_tui.runs.storage import new_folder
+from mnist_tui.temporary_files import remove_leftovers, temporary_path
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ class ImportedLog:
 
 def write_imported(runs_dir: Path, log: ImportedLog) -> Path:
     """Makes the run folder of a log, whole or not at all; raises `StorageError` where it cannot be written."""
-    temporary = runs_dir / f".import-{secrets.token_hex(4)}.tmp"
+    remove_leftovers(runs_dir)
+    temporary = temporary_path(runs_dir / "import")
     try:
         temporary.mkdir(parents=True)
         rows = b"".join(map(history.history_line, log.rows))

@@ -17,6 +17,8 @@ from mnist_tui.text import clean_line
 FORMAT = 1
 """The version of run.json and end.json."""
 MAX_JSON = 16 * 2**20
+MAX_DEPTH = 50
+"""Levels of lists and objects in run.json and end.json: those of this program have six."""
 
 
 def read_run(folder: Path) -> Run:
@@ -114,7 +116,10 @@ _FOLDER_NAME = re.compile(r"\d{8}T\d{6}Z-.+-s\d+-[0-9a-f]{4}")
 def _read_json(path: Path) -> dict[str, Any] | None:
     """The object in a file, None where there is no file; raises `FileError`."""
     try:
-        document = json.loads(read_text(path, MAX_JSON, follow=False))
+        text = read_text(path, MAX_JSON, follow=False)
+        document = json.loads(text)
+        if "\\ud" in text.lower():
+            document = _without_surrogates(document)
     except FileError as error:
         if error.is_missing:
             return None
@@ -123,4 +128,24 @@ def _read_json(path: Path) -> dict[str, Any] | None:
         raise FileError(path, "is no JSON") from None
     if not isinstance(document, dict):
         raise FileError(path, "is no JSON object")
+    if text.count("[") + text.count("{") > MAX_DEPTH and _depth(document) > MAX_DEPTH:
+        raise FileError(path, f"is nested more than {MAX_DEPTH} levels deep")
     return document
+
+
+def _without_surrogates(value: Any) -> Any:
+    """A JSON document with ? for each half of a character, which JSON can escape and no file can hold as UTF-8."""
+    if isinstance(value, dict):
+        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_surrogates(item) for item in value]
+    return value.encode(errors="replace").decode() if isinstance(value, str) else value
+
+
+def _depth(document: Any) -> int:
+    """How many levels of lists and objects a JSON document has."""
+    depth, level = 0, [document]
+    while level := [each for each in level if isinstance(each, dict | list)]:
+        depth += 1
+        level = [item for each in level for item in (each.values() if isinstance(each, dict) else each)]
+    return depth

@@ -18,7 +18,8 @@ from mnist_tui.runs import spec_text
 from mnist_tui.runs.annotations import read_notes, read_tags
 from mnist_tui.runs.events import EpochEnded, accuracies_of, best_of
 from mnist_tui.runs.history import read_history
-from mnist_tui.runs.spec_text import Knobs, finite_number
+from mnist_tui.runs.numbers import count, finite_number, fraction
+from mnist_tui.runs.spec_text import Knobs
 from mnist_tui.runs.verdict import Whole, whole
 from mnist_tui.spec.calls import Call
 from mnist_tui.spec.layers import LayerRow
@@ -114,7 +115,11 @@ class Run:
     def data(self) -> tuple[str | None, str | None, int | None]:
         """Name and SHA-256 of the data set, and its number of test images: equal where two results can be compared."""
         sha = _get(self.record, str, "dataset", "sha256")
-        return self.dataset, sha, _get(self.record, int, "dataset", "test_images")
+        return self.dataset, sha, self.images("test")
+
+    def images(self, part: str) -> int | None:
+        """The number of train, val or test images; None where it is not known."""
+        return _get(self.record, int, "dataset", f"{part}_images")
 
     @property
     def device(self) -> str | None:
@@ -197,7 +202,7 @@ class Run:
     def knobs(self) -> Knobs:
         """Names and values of the knobs."""
         knobs = _get(self.record, dict, "spec", "knobs") or {}
-        return tuple((name, value) for name, value in knobs.items() if isinstance(value, int | float))
+        return tuple((name, value) for name, value in knobs.items() if finite_number(value) is not None)
 
     def section(self, name: str) -> Mapping[str, Any]:
         """A table of the spec, such as `train`; {} where there is none."""
@@ -311,7 +316,7 @@ class Run:
         return self._accuracy_in(self.last)
 
     def _accuracy_in(self, row: Mapping[str, Any]) -> float | None:
-        return finite_number(row.get("test_accuracy" if self._is_tested else "val_accuracy"))
+        return fraction(row.get("test_accuracy" if self._is_tested else "val_accuracy"))
 
     @cached_property
     def _is_tested(self) -> bool:
@@ -326,8 +331,8 @@ class Run:
     @property
     def last_epochs(self) -> int:
         """The number of epochs that `mean_of_last` averages: the target's, or `LAST_EPOCHS`."""
-        count = _get(self.record, int, "spec", "target", "last_epochs") or LAST_EPOCHS
-        return count if 1 <= count <= 10_000 else LAST_EPOCHS
+        epochs = _get(self.record, int, "spec", "target", "last_epochs") or LAST_EPOCHS
+        return epochs if epochs <= 10_000 else LAST_EPOCHS
 
     @property
     def measured_on(self) -> str | None:
@@ -336,10 +341,10 @@ class Run:
             return None
         if self.is_imported:
             return _text(_get(self.record, str, IMPORTED, "measured_on"))
-        count = self.data[2]
+        images = self.data[2]
         basis = _get(self.end, str, "chosen_by") or ("validation" if self._has_validation else "test")
         on = {"test": "the test set", "validation": "the validation images"}.get(basis, clean_line(basis, 20))
-        return f"{self.dataset} test{f' {count:,}' if count else ''}, best epoch chosen on {on}"
+        return f"{self.dataset} test{f' {images:,}' if images else ''}, best epoch chosen on {on}"
 
     @property
     def chosen_by(self) -> str:
@@ -348,13 +353,13 @@ class Run:
 
     @property
     def _has_validation(self) -> bool:
-        has_split = bool(_get(self.record, int, "dataset", "val_images"))
-        return has_split or (self.is_imported and finite_number(self.best.get("val_accuracy")) is not None)
+        has_split = bool(self.images("val"))
+        return has_split or (self.is_imported and fraction(self.best.get("val_accuracy")) is not None)
 
     @property
     def gap(self) -> float | None:
         """Train − test accuracy in the last epoch, as a fraction: how much the network overfits."""
-        train, test = finite_number(self.last.get("train_accuracy")), self.last_accuracy
+        train, test = fraction(self.last.get("train_accuracy")), self.last_accuracy
         return None if train is None or test is None else train - test
 
     @property
@@ -421,10 +426,10 @@ def _text(value: str | None) -> str | None:
 
 
 def _get(document: Any, value_type: type[T], *path: str) -> T | None:
-    """The value at a path in nested objects; None where it is missing or not a `value_type`."""
+    """The value at a path in nested objects; None where it is missing or not a `value_type`. Integers are counts."""
     for name in path:
         if not isinstance(document, Mapping):
             return None
         document = document.get(name)
-    is_right = isinstance(document, value_type) and not (value_type is int and isinstance(document, bool))
+    is_right = isinstance(document, value_type) and (value_type is not int or count(document) is not None)
     return document if is_right else None

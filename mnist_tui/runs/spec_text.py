@@ -3,12 +3,11 @@
 What cannot be parsed has no value: tables list runs of other versions, and damaged ones, too.
 """
 
-import math
 from contextlib import suppress
 from functools import lru_cache
-from typing import Any
 
 from mnist_tui.errors import CallError, LayerError, SpecError
+from mnist_tui.runs.numbers import finite_number
 from mnist_tui.spec.calls import Call, Value, parse, parse_lines, resolve, signature
 from mnist_tui.spec.catalog import OPTIMIZERS
 from mnist_tui.spec.layers import LayerRow
@@ -62,9 +61,3 @@ def layer_rows(layers: str, knobs: Knobs) -> tuple[LayerRow, ...]:
     with suppress(CallError, LayerError, SpecError):
         return infer_shapes(_parse_layers(layers), dict(knobs))
     return ()
-
-
-def finite_number(value: Any) -> float | None:
-    """A value as a float, where it is a finite number."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return float(value) if is_number else None

@@ -1,6 +1,8 @@
 """The trash of a runs directory: run folders that were deleted, until it is emptied. No torch.
 
-Nothing is overwritten, and no link is followed, neither into the trash nor out of it.
+Nothing is overwritten, and no link is followed, neither into the trash nor out of it. A run that is removed for good is
+renamed to `.removing.NAME` first: whatever kills the removal, a run in the trash is whole, or its name says that it may
+not be.
 """
 
 import itertools
@@ -11,12 +13,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mnist_tui.errors import StorageError
+from mnist_tui.errors import RunError, StorageError
 from mnist_tui.files import sync_folder
 from mnist_tui.runs import lock
 from mnist_tui.runs.reader import check_is_run
 
 TRASH = ".trash"
+REMOVING = ".removing."
+"""How the names begin of runs of which a part may be gone already."""
+HALF_REMOVED = "was being removed for good, and parts of it may be gone; mnist-tui delete --empty-trash finishes that"
 
 
 def delete(folder: Path) -> Path:
@@ -31,7 +36,7 @@ def delete(folder: Path) -> Path:
     trash = folder.parent / TRASH
     with _as_storage_error(folder), lock.hold(folder):
         _make_folder(trash)
-        target = next(path for path in _free_names(trash / folder.name) if not os.path.lexists(path))
+        target = _free_name(trash / folder.name)
         now = time.time_ns()
         os.utime(folder, ns=(now, now))  # The newest in the trash is the one that was deleted last.
         _move(folder, target)
@@ -41,8 +46,10 @@ def delete(folder: Path) -> Path:
 def restore(folder: Path) -> Path:
     """Moves a run out of the trash; returns its new path.
 
-    Raises `StorageError` where its name is taken, and for what is not in a trash.
+    Raises `StorageError` where its name is taken, and for what is not in a trash, or not whole.
     """
+    if folder in half_removed(folder.parent.parent):
+        raise RunError(f"{folder.name.removeprefix(REMOVING)}: {HALF_REMOVED}")
     check_is_run(folder)
     if folder.parent.name != TRASH or folder.parent.is_symlink():
         raise StorageError(f"{folder}: is in no trash")
@@ -55,7 +62,16 @@ def restore(folder: Path) -> Path:
 
 
 def trashed(runs_dir: Path) -> list[Path]:
-    """The folders in the trash, the newest deletion first."""
+    """The folders in the trash, the newest deletion first; not those of `half_removed`."""
+    return [folder for folder in _folders(runs_dir) if not _is_half_removed(folder)]
+
+
+def half_removed(runs_dir: Path) -> list[Path]:
+    """The folders in the trash whose removal did not come to its end; `empty_trash` finishes it."""
+    return [folder for folder in _folders(runs_dir) if _is_half_removed(folder)]
+
+
+def _folders(runs_dir: Path) -> list[Path]:
     trash = runs_dir / TRASH
     if trash.is_symlink() or not trash.is_dir():
         return []
@@ -70,11 +86,21 @@ def empty_trash(runs_dir: Path) -> int:
 
     Raises `StorageError` where one is being trained, or cannot be removed; those before it are gone.
     """
-    folders = trashed(runs_dir)
-    for folder in folders:
-        with _as_storage_error(folder), lock.hold(folder):
+    whole, begun = trashed(runs_dir), half_removed(runs_dir)
+    for folder in begun:
+        with _as_storage_error(folder):
             shutil.rmtree(folder)
-    return len(folders)
+    for folder in whole:
+        with _as_storage_error(folder), lock.hold(folder):
+            removed = _free_name(folder.with_name(f"{REMOVING}{folder.name}"))
+            _move(folder, removed)
+            shutil.rmtree(removed)
+    return len(whole) + len(begun)
+
+
+def _is_half_removed(folder: Path) -> bool:
+    """Whether its removal was begun; older versions removed runs under their own names, often run.json early."""
+    return folder.name.startswith(REMOVING) or not os.path.lexists(folder / "run.json")
 
 
 def _make_folder(trash: Path) -> None:
@@ -83,16 +109,15 @@ def _make_folder(trash: Path) -> None:
     trash.mkdir(exist_ok=True)
 
 
-def _free_names(path: Path) -> Iterator[Path]:
-    yield path
-    for count in itertools.count(2):
-        yield path.with_name(f"{path.name}.{count}")
+def _free_name(path: Path) -> Path:
+    names = itertools.chain([path], (path.with_name(f"{path.name}.{count}") for count in itertools.count(2)))
+    return next(each for each in names if not os.path.lexists(each))
 
 
 def _move(folder: Path, target: Path) -> None:
     folder.rename(target)
-    sync_folder(target.parent)
-    sync_folder(folder.parent)
+    for parent in {target.parent, folder.parent}:
+        sync_folder(parent)
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from typing import Any, Literal
 
 from mnist_tui.errors import FileError, StorageError
 from mnist_tui.files import read_text, write_unsynced
+from mnist_tui.temporary_files import machine, remove_leftovers
 
 MAX_BYTES = 65_536
 MAX_DEATHS = 10
@@ -62,6 +63,7 @@ class Claims:
         self._is_closed = threading.Event()
         self.lost: set[str] = set()
         """Points that another process took over, because this one did not renew its claim in time."""
+        remove_leftovers(folder)
         self.refresh()
         threading.Thread(target=self._renew, daemon=True).start()
 
@@ -185,16 +187,7 @@ class Claims:
 @cache
 def _this_process() -> dict[str, Any]:
     """What tells this process from all others that may see the folder."""
-    return {"host": _host(), "pid": os.getpid(), "started": _started(os.getpid())}
-
-
-def _host() -> str:
-    """The machine since it was started, and on Linux the namespace of its process numbers, as containers have one."""
-    parts = [os.uname().nodename]
-    with suppress(OSError):
-        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
-        parts.append(str(Path("/proc/self/ns/pid").stat().st_ino))
-    return " ".join(parts)
+    return {"host": machine(), "pid": os.getpid(), "started": _started(os.getpid())}
 
 
 def _is_alive(pid: object, started: object) -> bool:

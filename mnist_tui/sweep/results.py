@@ -8,6 +8,7 @@ from typing import Any
 
 from mnist_tui.analysis import comparison
 from mnist_tui.runs.index import RunIndex
+from mnist_tui.runs.numbers import count, fraction
 from mnist_tui.runs.record import RESUMABLE, Run
 from mnist_tui.sweep.folder import Sweep
 from mnist_tui.sweep.plan import Point, SweepPlan, Values
@@ -92,8 +93,8 @@ def _better(one: PointRun | None, other: PointRun) -> PointRun:
 def _point_of(run: Run, sweep: Sweep) -> Point | None:
     """The point that a run belongs to; None for runs of other sweeps, and of none."""
     label = run.part("sweep")
-    number, values = label.get("point"), label.get("values")
-    if label.get("id") != sweep.id or not isinstance(number, int) or run.seed is None or not isinstance(values, dict):
+    number, values = count(label.get("point")), label.get("values")
+    if label.get("id") != sweep.id or number is None or run.seed is None or not isinstance(values, dict):
         return None
     return Point(number, run.seed, {str(path): str(text) for path, text in values.items()})
 
@@ -135,8 +136,7 @@ def accuracy_of(run: Run, plan: SweepPlan) -> float | None:
         last = [row.val_accuracy for row in run.rows[-run.last_epochs :] if row.val_accuracy is not None]
         return fmean(last) if len(last) == run.last_epochs else None
     row: Mapping[str, Any] = run.best if plan.by == "best" else run.last
-    value = row.get("val_accuracy")
-    return float(value) if isinstance(value, int | float) else None
+    return fraction(row.get("val_accuracy"))
 
 
 def accuracy_by_epoch(run: Run, plan: SweepPlan) -> dict[int, float]:

@@ -116,7 +116,7 @@ def test_what_is_not_ranked(tmp_path: Path) -> None:
     assert made.left_out == {
         "not readable": 2,
         "without a number of parameters": 4,
-        "with an accuracy that is no fraction": 1,
+        "without an accuracy from 0 to 1": 1,
         "not ended": 1,
         "not on MNIST": 2,
         "on other test images": 1,

@@ -1,18 +1,27 @@
 """`mnist-tui` in the process of a test."""
 
+import io
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from unittest import mock
 
-import pytest
+import typer
 
 from mnist_tui.cli import main as cli
+
+if TYPE_CHECKING:
+    import pytest
 
 Command = Callable[..., tuple[int, str, str]]
 """Arguments to exit code, stdout and stderr."""
 
 
-def in_process(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+def in_process(monkeypatch: "pytest.MonkeyPatch", capsys: "pytest.CaptureFixture[str]") -> Command:
     """`mnist-tui`, called with the arguments of a command line."""
+    import pytest
 
     def run(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["mnist-tui", *arguments])
@@ -23,3 +32,30 @@ def in_process(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
         return int(ended.value.code or 0), shown.out, shown.err
 
     return run
+
+
+def call(*arguments: str) -> tuple[int, str, str]:
+    """`mnist-tui` with these arguments, without pytest: the exit code, stdout and stderr.
+
+    The command line is built once: it is half of the time of a command that reads a few runs.
+    """
+    printed, said = io.BytesIO(), io.BytesIO()
+    out, err = (io.TextIOWrapper(each, encoding="utf-8", write_through=True) for each in (printed, said))
+    code: object = 0
+    with (
+        mock.patch.object(sys, "argv", ["mnist-tui", *arguments]),
+        mock.patch.object(typer.main, "get_command", mock.Mock(return_value=_command_line())),
+        mock.patch.object(cli, "_make_app"),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        try:
+            cli.main()
+        except SystemExit as ended:
+            code = ended.code
+    return int(str(code or 0)), printed.getvalue().decode(), said.getvalue().decode()
+
+
+@cache
+def _command_line() -> Any:
+    return typer.main.get_command(cli._make_app())

@@ -75,7 +75,9 @@ def make_run(
 
 
 def _row(epoch: int, reached: float) -> EpochEnded:
-    return EpochEnded(epoch, 0.4 / epoch, reached + 0.001, None, None, 0.3 / epoch, reached, 0.002, 9.0, 7_000.0)
+    return EpochEnded(
+        epoch, 0.4 / epoch, min(1.0, reached + 0.001), None, None, 0.3 / epoch, reached, 0.002, 9.0, 7_000.0
+    )
 
 
 def write_predictions(folder: Path, wrong: list[int], images: int = 100) -> None:

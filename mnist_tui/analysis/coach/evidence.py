@@ -117,8 +117,7 @@ def evidence_of(run: Run, seeds: Sequence[Run] = ()) -> Evidence | None:
         for each in alike
         if each.seed is not None and each.best_accuracy is not None and each.state == "completed"
     }
-    data = run.part("dataset")
-    val_images, test_images, train_images = (_count(data.get(f"{part}_images")) for part in ("val", "test", "train"))
+    val_images, test_images, train_images = map(run.images, ("val", "test", "train"))
     return Evidence(
         spec=run.spec,
         rows=usable_rows(run.rows),
@@ -129,10 +128,6 @@ def evidence_of(run: Run, seeds: Sequence[Run] = ()) -> Evidence | None:
         test_images=test_images or TEST_IMAGES,
         is_mnist=run.dataset == "mnist",
     )
-
-
-def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
 
 
 def usable_rows(rows: Sequence[EpochEnded]) -> tuple[EpochEnded, ...]:

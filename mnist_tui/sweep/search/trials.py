@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Literal
 
-from mnist_tui.runs.spec_text import finite_number
 from mnist_tui.sweep.claims import Claims
 from mnist_tui.sweep.plan import Point, SweepPlan, Values
 from mnist_tui.sweep.results import PointRun, Results, accuracy_by_epoch, accuracy_of
@@ -88,4 +87,4 @@ def _accuracy(run: PointRun, plan: SweepPlan) -> float | None:
     """What a run counts with; None for one that ended by an error."""
     if run.state == "diverged":
         return DIVERGED_ACCURACY
-    return finite_number(accuracy_of(run.run, plan)) if run.state == "completed" else None
+    return accuracy_of(run.run, plan) if run.state == "completed" else None
