@@ -34,7 +34,7 @@ from mnist_tui.training.predict import load_network
 from mnist_tui.training.state import ORDER_STREAM
 
 TEMPLATE = "script.py.jinja"
-RESERVED = frozenset({"WEIGHTS", "SEED", "EPOCHS", "BATCH_SIZE", "EVAL_BATCH_SIZE", "F"})
+RESERVED = frozenset({"WEIGHTS", "SEED", "EPOCHS", "BATCH_SIZE", "EVAL_BATCH_SIZE", "F", "NORMS"})
 """Names of the script that a knob cannot have."""
 
 
@@ -74,7 +74,7 @@ def _settings(spec: RunSpec) -> dict[str, Any]:
     step = scheduler_step(spec)
     used = names_in(spec.train.scheduler) if spec.train.scheduler else set()
     recipe: Names = {**names, **numbers}
-    return spec.train.model_dump() | {
+    return dict(spec.train) | {
         "parameters": spec.parameters,
         "train_images": spec.train_images,
         "constants": {name: spec.knobs[knob] for knob, name in constants.items()},

@@ -8,7 +8,8 @@ from mnist_tui.spec.run_spec import RunSpec
 
 def optimizer_source(spec: RunSpec, names: Names) -> Source:
     """`optim.Adam(network.parameters(), lr=0.002)`."""
-    return _call("optimizer", "optim", spec.train.optimizer, names, "network.parameters()")
+    parameters = "parameter_groups(network)" if spec.train.no_decay else "network.parameters()"
+    return _call("optimizer", "optim", spec.train.optimizer, names, parameters)
 
 
 def loss_source(spec: RunSpec, names: Names) -> Source:

@@ -155,6 +155,7 @@ def _recipe(spec: RunSpec) -> tuple[tuple[str, str], ...]:
         "epochs": f"{train.epochs:,}",
         "batch size": f"{train.batch_size:,}",
         "optimizer": str(train.optimizer),
+        "no weight decay": ", ".join(train.no_decay),
         "scheduler": str(train.scheduler or "none"),
         "loss": str(train.loss),
         "augmentation": ", ".join(map(str, train.augment)) or "none",

@@ -18,7 +18,7 @@ CALLS = ("optimizer", "scheduler", "loss")
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "training": ("epochs", "batch_size", "seed"),
-    "optimizer": ("optimizer",),
+    "optimizer": ("optimizer", "no_decay"),
     "scheduler": ("scheduler", "scheduler_step"),
     "augmentation": ("augment",),
     "data": ("validation_images", "normalize", "eval_batch_size"),
@@ -110,7 +110,7 @@ def spec_texts(spec: RunSpec) -> dict[str, str]:
 
 
 def value_text(value: Any) -> str:
-    """A setting's value as its field shows it: several calls with commas between them."""
-    if isinstance(value, tuple) and all(isinstance(item, Call) for item in value):
+    """A setting's value as its field shows it: several calls or words with commas between them."""
+    if isinstance(value, tuple) and all(isinstance(item, Call | str) for item in value):
         return ", ".join(map(str, value))
     return str(value)

@@ -7,9 +7,11 @@ from pydantic import (
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
+    SerializerFunctionWrapHandler,
     StrictBool,
     StrictFloat,
     StrictInt,
+    model_serializer,
     model_validator,
 )
 from pydantic_core import core_schema
@@ -18,6 +20,12 @@ from mnist_tui.spec.calls import Call, parse
 
 TRAIN_IMAGES = 60_000
 """Images of MNIST's training part."""
+
+OPTIONAL = frozenset({"no_decay"})
+"""Fields of the recipe that are written only where they have a value.
+
+Version 0.1 did not know them: so a recipe without them is the same text as there, for checkpoints and comparisons.
+"""
 
 
 def _read_call(value: object) -> Call:
@@ -60,6 +68,8 @@ class TrainSpec(Frozen):
     """Images per evaluation step; it changes the speed, not the result."""
     optimizer: CallField = parse("Adam(lr=0.001)")
     """A call of torch.optim, without the parameters."""
+    no_decay: tuple[Literal["norm", "bias"], ...] = ()
+    """Weights without weight decay: "norm", scale and shift of all normalization layers; "bias", all biases."""
     scheduler: CallField | None = None
     """A call of torch.optim.lr_scheduler, without the optimizer; its arguments may use `epochs`, `steps_per_epoch`."""
     scheduler_step: Literal["auto", "batch", "epoch", "burst"] = "auto"
@@ -82,6 +92,12 @@ class TrainSpec(Frozen):
     """Epochs without a better validation (without a split: test) accuracy after which the run stops."""
     stop_at_accuracy: Annotated[float, Field(gt=0, le=1)] | None = None
     """The validation (without a split: test) accuracy at which the run stops."""
+
+    @model_serializer(mode="wrap")
+    def _leave_out_unset(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """The fields by name, without those of `OPTIONAL` that have no value."""
+        values: dict[str, Any] = handler(self)
+        return {name: value for name, value in values.items() if name not in OPTIONAL or getattr(self, name)}
 
 
 class Target(Frozen):

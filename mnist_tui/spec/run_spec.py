@@ -68,6 +68,7 @@ class RunSpec(Frozen):
             self._check_calls(field)
         self._check_knobs_used()
         _check_loss(self)
+        _check_no_decay(self)
         return self
 
     def _check_network(self) -> None:
@@ -177,6 +178,14 @@ def _check_loss(spec: RunSpec) -> None:
             "end it in LogSoftmax(1), or use CrossEntropyLoss()",
             ("train", "loss"),
         )
+
+
+def _check_no_decay(spec: RunSpec) -> None:
+    call = spec.resolved(spec.train.optimizer)
+    if spec.train.no_decay and not catalog.check("optimizer", call).get("weight_decay"):
+        has_argument = "weight_decay" in catalog.arguments("optimizer", call.name)
+        advice = "set optimizer.weight_decay" if has_argument else "choose an optimizer that has, such as AdamW"
+        raise SpecError(f"{call.name} has no weight decay here; {advice}, or remove no_decay", ("train", "no_decay"))
 
 
 def make_spec(document: Mapping[str, Any]) -> RunSpec:

@@ -229,7 +229,8 @@ def recipe(spec: RunSpec) -> str:
     lines = [
         f"epochs           {train.epochs}, batch size {train.batch_size}, "
         f"{spec.steps_per_epoch():,} steps an epoch, {spec.steps_per_epoch() * train.epochs:,} in all",
-        f"optimizer        {train.optimizer}",
+        f"optimizer        {train.optimizer}"
+        + (f", no decay of {', '.join(train.no_decay)}" if train.no_decay else ""),
         f"scheduler        {train.scheduler or 'none'}" + (" in bursts" if train.scheduler_step == "burst" else ""),
         f"loss             {train.loss}",
         f"augment          {', '.join(map(str, train.augment)) or 'none'}",

@@ -106,6 +106,7 @@ def unreadable(text: str, example: Value) -> str:
 
 
 EXAMPLES: Mapping[str, Value] = {
+    "no_decay": ("norm", "bias"),
     "clip_grad_norm": 1.0,
     "patience": 5,
     "stop_at_accuracy": 0.994,
@@ -119,7 +120,7 @@ EXAMPLES: Mapping[str, Value] = {
 def example(field: str) -> Value:
     """A value that a field of the recipe or of the target may have, for advice: its default where it has one."""
     default = TrainSpec.model_fields[field].default if field in TrainSpec.model_fields else None
-    return EXAMPLES.get(field, 0.001) if default is None else default
+    return EXAMPLES.get(field, 0.001) if default in (None, ()) else default
 
 
 def _field_value(path: str, text: str) -> Any:
@@ -129,7 +130,17 @@ def _field_value(path: str, text: str) -> Any:
         return None if text == "None" else text
     if field == "augment":
         return [str(call) for call in transforms_in(text)]
+    if field == "no_decay":
+        return _words_in(text)
     return read_value(path, text, example(field))
+
+
+def _words_in(text: str) -> list[str]:
+    """The words of `norm, bias`, with or without quotes and brackets; none in `None` or an empty text."""
+    text = text.strip()
+    inside = text[1:-1] if text[:1] + text[-1:] in ("[]", "()") else text
+    words = [word.strip().strip("\"'") for word in inside.split(",")]
+    return [word for word in words if word not in ("", "None")]
 
 
 def transforms_in(text: str) -> tuple[Call, ...]:

@@ -1,6 +1,6 @@
 """PyTorch objects from the calls of a spec: network, loss, optimizer, scheduler, augmentation."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -23,6 +23,9 @@ FUSED = frozenset({"SGD", "Adam", "AdamW", "Adagrad"})
 
 BY_SHAPE = frozenset({"Adafactor"})
 """Optimizers that depend on the shape of a weight; all others are elementwise."""
+
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.InstanceNorm2d, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
+"""Normalization layers with weights; `no_decay = ["norm"]` exempts their scale and shift."""
 
 CAPTURABLE = frozenset({"Adam", "AdamW", "NAdam", "RAdam", "Adamax", "Adadelta", "ASGD", "RMSprop", "Rprop"})
 """Optimizers with the option `capturable`, which keeps the step count on the device, as a CUDA graph needs it."""
@@ -107,18 +110,36 @@ def loss(spec: RunSpec) -> nn.Module:
     return module
 
 
-def optimizer(spec: RunSpec, parameters: list[nn.Parameter]) -> Optimizer:
-    """The optimizer of a run, fused where PyTorch has a fused kernel; raises `SpecError` in PyTorch's words."""
+def parameter_groups(spec: RunSpec, model: nn.Module) -> list[list[nn.Parameter]]:
+    """The weights that the optimizer decays and, where there are any, those that `no_decay` exempts."""
+    kinds = spec.train.no_decay
+    exempt = {
+        weight
+        for module in model.modules()
+        for name, weight in module.named_parameters(recurse=False)
+        if ("norm" in kinds and isinstance(module, NORMS)) or ("bias" in kinds and name == "bias")
+    }
+    decayed = [weight for weight in model.parameters() if weight not in exempt]
+    return [decayed, [weight for weight in model.parameters() if weight in exempt]] if exempt else [decayed]
+
+
+def optimizer(spec: RunSpec, parameters: Sequence[nn.Parameter], exempt: Sequence[nn.Parameter] = ()) -> Optimizer:
+    """The optimizer of a run, fused where PyTorch has a fused kernel; raises `SpecError` in PyTorch's words.
+
+    The weight decay of the parameters in `exempt` is 0.
+    """
     call = spec.resolved(spec.train.optimizer)
     values: dict[str, Any] = catalog.check("optimizer", call)
-    device = parameters[0].device.type
-    if call.name in FUSED and device in ("cpu", "cuda"):
+    device = (*parameters, *exempt)[0].device
+    if call.name in FUSED and device.type in ("cpu", "cuda"):
         values["fused"] = True
-    if device == "cuda" and can_capture(spec):
+    if device.type == "cuda" and can_capture(spec):
         values |= {"capturable": True} if call.name in CAPTURABLE else {}
         # As a tensor on the device the learning rate can change between two replays of a captured step.
-        values["lr"] = torch.tensor(float(values["lr"]), device=parameters[0].device)
-    built: Optimizer = _construct(lambda: getattr(torch.optim, call.name)(parameters, **values), "optimizer")
+        values["lr"] = torch.tensor(float(values["lr"]), device=device)
+    groups: list[dict[str, Any]] = [{"params": list(parameters)}]
+    groups += [{"params": list(exempt), "weight_decay": 0.0}] if exempt else []
+    built: Optimizer = _construct(lambda: getattr(torch.optim, call.name)(groups, **values), "optimizer")
     return built
 
 

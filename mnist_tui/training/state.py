@@ -13,7 +13,7 @@ from mnist_tui.training import build
 from mnist_tui.training.batches import Batches
 from mnist_tui.training.data import Images
 from mnist_tui.training.evaluation import Evaluation
-from mnist_tui.training.flat_parameters import flatten_parameters
+from mnist_tui.training.flat_parameters import FlatParameters
 from mnist_tui.training.fusion import fuse_layers
 from mnist_tui.training.step import TrainStep
 
@@ -63,13 +63,15 @@ class Training:
         self.splits = splits
         self.is_fused = fuse
         self.model = build.network(spec).to(device).to(memory_format=torch.channels_last)
-        parameters = list(self.model.parameters())
-        if not parameters:
+        if not spec.parameters:
             raise SpecError("layers: no layer has weights, so there is nothing to train", ("layers",))
-        self.vector = flatten_parameters(parameters)
+        self.flat = FlatParameters(build.parameter_groups(spec, self.model))
+        self.vector = self.flat.vector
         """All P weights of the network (P,); its `grad` (P,) holds their gradients."""
-        takes_vector = fuse and settings.optimizer.name not in build.BY_SHAPE
-        self.optimizer = build.optimizer(spec, [self.vector] if takes_vector else parameters)
+        self.updates_vectors = fuse and settings.optimizer.name not in build.BY_SHAPE
+        """Whether the optimizer works on the vectors of `flat` instead of the weights."""
+        groups = [[group.vector] if self.updates_vectors else group.weights for group in self.flat.groups]
+        self.optimizer = build.optimizer(spec, *groups)
         self.scheduler = build.scheduler(spec, self.optimizer, len(splits.train))
         self.augmentation = build.augmentation(spec)
         self.forward_model = (fuse_layers(self.model) if fuse else self.model).train()

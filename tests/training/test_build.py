@@ -320,6 +320,7 @@ USES: dict[str, dict[str, object]] = {
     "batch_size": {"batch_size": 20},
     "eval_batch_size": {"eval_batch_size": 7},
     "optimizer": {"optimizer": "SGD(lr=0.04)"},
+    "no_decay": {"no_decay": ["bias"], "optimizer": "SGD(lr=0.05, weight_decay=0.5)"},
     "scheduler": {"scheduler": "ExponentialLR(0.6)"},
     "scheduler_step": {"scheduler_step": "batch"},
     "loss": {"loss": "CrossEntropyLoss(label_smoothing=0.2)"},

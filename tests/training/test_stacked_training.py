@@ -162,6 +162,7 @@ def test_every_preset_has_the_losses_of_single_runs(name: str, few_digits: Datas
         {"optimizer": "RMSprop(lr=0.001)", "loss": "CrossEntropyLoss(label_smoothing=0.1)"},
         {"augment": "[RandomApply([CenterCrop(22)], p=0.1), Resize(28), RandomPerspective(0.3)]"},
         {"batch_size": "102"},
+        {"optimizer": "AdamW(lr=0.01, weight_decay=0.5)", "no_decay": "norm, bias"},
     ],
 )
 def test_every_part_of_a_recipe_has_the_losses_of_single_runs(

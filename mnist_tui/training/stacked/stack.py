@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
+from torch import nn
 
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import EpochEnded, LearningRateChanged
@@ -35,7 +36,7 @@ class Stack:
         self.memory_format = memory_format or (torch.channels_last if device.type == "cpu" else torch.contiguous_format)
         self.evaluates_together = device.type != "cpu"
         """Whether all networks are evaluated at once; on the CPU one by one on its fused layers is faster."""
-        self._optimizer = build.optimizer(first.spec, [training.vector for training in self.trainings])
+        self._optimizer = build.optimizer(first.spec, *self._vectors())
         self._scheduler = build.scheduler(first.spec, self._optimizer, len(first.splits.train))
         for training in self.trainings:
             training.optimizer, training.scheduler = self._optimizer, self._scheduler
@@ -100,14 +101,20 @@ class Stack:
             training.rate_changes = list(first.rate_changes)
             training.rate_factor, training.scheduled = first.rate_factor, first.scheduled
 
+    def _vectors(self) -> list[list[nn.Parameter]]:
+        """The vectors of the trainings that have not ended, by the group of the optimizer that they are in."""
+        by_group = zip(*(training.flat.groups for training in self.trainings), strict=True)
+        return [[group.vector for group in groups] for groups in by_group]
+
     def _stack_weights(self) -> None:
         """Stacks the weights of the trainings that have not ended."""
         first, settings = self.trainings[0], self.trainings[0].spec.train
         device = first.step.device
         self._stacked = list(self.trainings)
-        models, vectors = zip(*((training.model, training.vector) for training in self.trainings), strict=True)
-        self._optimizer.param_groups[0]["params"] = list(vectors)
-        weights = StackedWeights(models, vectors, self.memory_format)
+        models = [training.model for training in self.trainings]
+        for group, vectors in zip(self._optimizer.param_groups, self._vectors(), strict=True):
+            group["params"] = vectors
+        weights = StackedWeights([training.flat for training in self.trainings], self.memory_format)
         generators = [_dropout_generator(training, device) for training in self.trainings]
         self.network = StackedNetwork(models, weights, generators)
         steps = [training.step for training in self.trainings]
