@@ -15,13 +15,14 @@ import torch
 
 from mnist_tui.export.script_layers import INDENT, composites_in, network_source
 from mnist_tui.export.script_recipe import (
+    average_source,
     loss_source,
     optimizer_source,
     plateau_mode,
     scheduler_source,
     transform_sources,
 )
-from mnist_tui.export.source import WIDTH, Names, Source, layout
+from mnist_tui.export.source import WIDTH, Names, Source, brackets, layout
 from mnist_tui.runs.history import read_rate_changes
 from mnist_tui.runs.record import Run
 from mnist_tui.spec.calls import names_in
@@ -88,6 +89,10 @@ def _settings(spec: RunSpec) -> dict[str, Any]:
         "optimizer": _lines(optimizer_source(spec, recipe), 4, "optimizer = "),
         "scheduler": _lines(scheduler, 4, "scheduler = ") if scheduler else "",
         "step": step if scheduler else "",
+        "averaged": _lines(average, 4, "averaged = ") if (average := average_source(spec, recipe)) else "",
+        "evaluated": "averaged.module" if spec.train.average else "network",
+        "train_epoch_line": _train_epoch(spec, 0, "def ", ":"),
+        "train_epoch_call": _train_epoch(spec, 8, "loss, accuracy = "),
         "uses_steps": step == "burst" or "steps_per_epoch" in used,
         "plateau": plateau_mode(spec),
         "chosen": "val" if spec.train.validation_images else "test",
@@ -109,6 +114,14 @@ def _constants(spec: RunSpec) -> dict[str, str]:
                 name += "_"
             constants[knob] = name
     return constants
+
+
+def _train_epoch(spec: RunSpec, indent: int, before: str, after: str = "") -> str:
+    """The head of the script's `train_epoch`, or a call of it, with what the recipe needs."""
+    arguments = ["network", "loader", "loss_function", "optimizer"]
+    arguments += ["averaged"] if spec.train.average else []
+    arguments += ["scheduler"] if spec.train.scheduler and scheduler_step(spec) == "batch" else []
+    return _lines(brackets("train_epoch(", list(map(Source, [*arguments, "device"]))), indent, before, after)
 
 
 def _lines(source: Source, indent: int, before: str = "", after: str = "") -> str:

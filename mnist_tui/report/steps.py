@@ -156,6 +156,7 @@ def _recipe(spec: RunSpec) -> tuple[tuple[str, str], ...]:
         "batch size": f"{train.batch_size:,}",
         "optimizer": str(train.optimizer),
         "no weight decay": ", ".join(train.no_decay),
+        "average of weights": str(train.average or ""),
         "scheduler": str(train.scheduler or "none"),
         "loss": str(train.loss),
         "augmentation": ", ".join(map(str, train.augment)) or "none",

@@ -9,16 +9,13 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
 from mnist_tui.spec.calls import Call, show, signature
-from mnist_tui.spec.catalog import CATALOGS
+from mnist_tui.spec.catalog import CALLS, CATALOGS
 from mnist_tui.spec.recipe import Target, TrainSpec
 from mnist_tui.spec.run_spec import RunSpec
 
-CALLS = ("optimizer", "scheduler", "loss")
-"""The settings that are one call of PyTorch's: a choice, and a field for each of its arguments."""
-
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "training": ("epochs", "batch_size", "seed"),
-    "optimizer": ("optimizer", "no_decay"),
+    "optimizer": ("optimizer", "no_decay", "average"),
     "scheduler": ("scheduler", "scheduler_step"),
     "augmentation": ("augment",),
     "data": ("validation_images", "normalize", "eval_batch_size"),
@@ -29,7 +26,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 """The order of the form; what is declared and not named here comes last."""
 
 NONE = "None"
-"""The choice of no scheduler, and the text of a setting without a value."""
+"""The choice of no scheduler or average, and the text of a setting without a value."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,8 @@ def setting_groups() -> dict[str, tuple[str, ...]]:
 def choices_of(name: str) -> tuple[str, ...]:
     """What may be chosen for a setting of the recipe; empty where anything may be typed."""
     if name in CALLS:
-        return (NONE, *CATALOGS[name]) if name == "scheduler" else tuple(CATALOGS[name])
+        is_optional = TrainSpec.model_fields[name].default is None
+        return (NONE, *CATALOGS[name]) if is_optional else tuple(CATALOGS[name])
     return _words_of(TrainSpec.model_fields[name].annotation)
 
 

@@ -21,7 +21,7 @@ from mnist_tui.spec.calls import Call, parse
 TRAIN_IMAGES = 60_000
 """Images of MNIST's training part."""
 
-OPTIONAL = frozenset({"no_decay"})
+OPTIONAL = frozenset({"no_decay", "average"})
 """Fields of the recipe that are written only where they have a value.
 
 Version 0.1 did not know them: so a recipe without them is the same text as there, for checkpoints and comparisons.
@@ -70,6 +70,8 @@ class TrainSpec(Frozen):
     """A call of torch.optim, without the parameters."""
     no_decay: tuple[Literal["norm", "bias"], ...] = ()
     """Weights without weight decay: "norm", scale and shift of all normalization layers; "bias", all biases."""
+    average: CallField | None = None
+    """EMA(decay=0.999): the moving average of the weights over all steps, which is then evaluated, saved and used."""
     scheduler: CallField | None = None
     """A call of torch.optim.lr_scheduler, without the optimizer; its arguments may use `epochs`, `steps_per_epoch`."""
     scheduler_step: Literal["auto", "batch", "epoch", "burst"] = "auto"

@@ -64,7 +64,7 @@ class RunSpec(Frozen):
     @model_validator(mode="after")
     def _check(self) -> Self:
         self._check_network()
-        for field in ("optimizer", "scheduler", "loss", "augment"):
+        for field in (*catalog.CALLS, "augment"):
             self._check_calls(field)
         self._check_knobs_used()
         _check_loss(self)
@@ -104,7 +104,8 @@ class RunSpec(Frozen):
 
     def _calls(self) -> tuple[Call, ...]:
         train = self.train
-        return tuple(call for call in (train.optimizer, train.scheduler, train.loss, *train.augment) if call)
+        calls = (train.optimizer, train.scheduler, train.loss, train.average, *train.augment)
+        return tuple(call for call in calls if call)
 
     @cached_property
     def calls(self) -> tuple[Call, ...]:

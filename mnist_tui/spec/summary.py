@@ -235,6 +235,8 @@ def recipe(spec: RunSpec) -> str:
         f"loss             {train.loss}",
         f"augment          {', '.join(map(str, train.augment)) or 'none'}",
     ]
+    if train.average:
+        lines.insert(2, f"average          {train.average} of the weights")
     if spec.knobs:
         lines.append(f"knobs            {', '.join(f'{name}={value}' for name, value in spec.knobs.items())}")
     if train.validation_images:

@@ -18,7 +18,7 @@ def put_setting(document: dict[str, Any], path: str, text: str) -> None:
     head, _, rest = path_in_train.partition(".")
     if path_in_train in TrainSpec.model_fields:
         train[path_in_train] = _field_value(path_in_train, text)
-    elif head in ("optimizer", "scheduler", "loss") and rest:
+    elif head in catalog.CALLS and rest:
         train[head] = _with_argument(train.get(head), head, rest, text)
     elif path in ("name", "title", "layers"):
         document[path] = text
@@ -126,7 +126,7 @@ def example(field: str) -> Value:
 def _field_value(path: str, text: str) -> Any:
     """The value of a field as JSON: calls and words stay text, everything else is read as a number, list or None."""
     field = path.rpartition(".")[2]
-    if field in ("optimizer", "scheduler", "loss", "precision", "scheduler_step", "rule"):
+    if field in (*catalog.CALLS, "precision", "scheduler_step", "rule"):
         return None if text == "None" else text
     if field == "augment":
         return [str(call) for call in transforms_in(text)]

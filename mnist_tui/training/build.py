@@ -16,7 +16,9 @@ from mnist_tui.spec.layers.signatures import composite_arguments
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.training import augment
 from mnist_tui.training.augment import Augmentation
+from mnist_tui.training.averaging import WeightAverage
 from mnist_tui.training.composite_modules import Parallel, Residual, SqueezeExcite
+from mnist_tui.training.flat_parameters import FlatParameters
 
 FUSED = frozenset({"SGD", "Adam", "AdamW", "Adagrad"})
 """Optimizers with a fused kernel on the CPU and on CUDA."""
@@ -184,6 +186,14 @@ def _numbers(value: Value) -> list[int]:
     if not all(isinstance(number, int) for number in numbers):
         raise CallError("milestones must be whole numbers")
     return [number for number in numbers if isinstance(number, int)]
+
+
+def average(spec: RunSpec, model: nn.Module, flat: FlatParameters) -> WeightAverage | None:
+    """The average of the weights of a run; None where it has none."""
+    if spec.train.average is None:
+        return None
+    values: dict[str, Any] = catalog.check("average", spec.resolved(spec.train.average))
+    return WeightAverage(model, flat, float(values["decay"]))
 
 
 def augmentation(spec: RunSpec) -> Augmentation | None:

@@ -36,6 +36,8 @@ def dump(training: Training) -> bytes:
     """The state of a training between two steps."""
     tensors, scalars = _optimizer_state(training)
     tensors |= {f"model.{name}": value for name, value in training.model.state_dict().items()}
+    if training.average is not None:
+        tensors |= {f"average.{name}": value for name, value in training.average.state_dict().items()}
     tensors |= _random_states(training)
     tensors |= {"losses": training.step.losses, CORRECT: training.step.correct}
     tensors["gradient_norms"] = training.step.gradient_norms
@@ -93,9 +95,18 @@ def read(content: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def weights_sha256(content: bytes) -> str:
-    """SHA-256 of all weights and buffers of the network in a checkpoint; raises `CheckpointError`."""
+    """SHA-256 of all weights and buffers of the network, and of their average; raises `CheckpointError`."""
     tensors, _ = read(content)
-    return _digest("", {name: value for name, value in tensors.items() if name.startswith("model.")})
+    return _digest("", {name: value for name, value in tensors.items() if name.startswith(("model.", "average."))})
+
+
+def evaluated_weights(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The state dict of the network that was evaluated, from the tensors of `read`: the average where there is one."""
+    return _with_prefix(tensors, "model.") | _with_prefix(tensors, "average.")
+
+
+def _with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 def _recipe(training: Training) -> str:
@@ -187,8 +198,9 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _restore(training: Training, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
-    weights = {name.removeprefix("model."): value for name, value in tensors.items() if name.startswith("model.")}
-    training.model.load_state_dict(weights)
+    training.model.load_state_dict(_with_prefix(tensors, "model."))
+    if training.average is not None:
+        training.average.load_state_dict(_with_prefix(tensors, "average."))
     _restore_optimizer(training, tensors, state)
     if training.scheduler is not None:
         _restore_scheduler(training.scheduler, state["scheduler"])

@@ -1,6 +1,7 @@
 """The state of a training between two steps: network, optimizer, scheduler, random state, and the epochs done."""
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -72,6 +73,8 @@ class Training:
         """Whether the optimizer works on the vectors of `flat` instead of the weights."""
         groups = [[group.vector] if self.updates_vectors else group.weights for group in self.flat.groups]
         self.optimizer = build.optimizer(spec, *groups)
+        self.average = build.average(spec, self.model, self.flat)
+        """The average of the weights that the run is evaluated with; None: with the weights themselves."""
         self.scheduler = build.scheduler(spec, self.optimizer, len(splits.train))
         self.augmentation = build.augmentation(spec)
         self.forward_model = (fuse_layers(self.model) if fuse else self.model).train()
@@ -83,6 +86,7 @@ class Training:
             self.vector,
             build.loss(spec),
             self.optimizer,
+            self.average,
             device,
             self.steps_per_epoch,
             build.can_capture(spec),
@@ -165,6 +169,10 @@ class Training:
             correct=int(self.step.correct.sum().item()),
             gradient_norm=gradient_norm if math.isfinite(gradient_norm) else None,
         )
+
+    def evaluated_weights(self) -> AbstractContextManager[None]:
+        """Puts the average, where the recipe has one, into the network in this block."""
+        return nullcontext() if self.average is None else self.average.in_use()
 
     def weight_norm(self) -> float:
         """The 2-norm of all weights; the host waits for the device here."""

@@ -12,6 +12,7 @@ from torch.nn.utils import clip_grads_with_norm_
 from torch.optim import Optimizer
 
 from mnist_tui.spec.recipe import TrainSpec
+from mnist_tui.training.averaging import WeightAverage
 from mnist_tui.training.build import FUSED
 from mnist_tui.training.capture import Captured
 
@@ -26,6 +27,7 @@ class TrainStep:
         vector: nn.Parameter,
         loss: nn.Module,
         optimizer: Optimizer,
+        average: WeightAverage | None,
         device: torch.device,
         steps_per_epoch: int,
         can_capture: bool,
@@ -34,6 +36,7 @@ class TrainStep:
         self.model = model
         self.loss = loss
         self.optimizer = optimizer
+        self.average = average
         self.device = device
         assert vector.grad is not None
         self.vector = vector
@@ -87,6 +90,8 @@ class TrainStep:
         if self.settings.clip_grad_norm is not None:
             clip_grads_with_norm_(self.vector, self.settings.clip_grad_norm, gradient_norm)
         self.optimizer.step()
+        if self.average is not None:
+            self.average.update()
         self.losses.index_copy_(0, self._index, loss.detach()[None])
         self.correct.index_copy_(0, self._index, (logits.argmax(1) == labels).sum()[None])
         self.gradient_norms.index_copy_(0, self._index, gradient_norm[None])

@@ -321,6 +321,7 @@ USES: dict[str, dict[str, object]] = {
     "eval_batch_size": {"eval_batch_size": 7},
     "optimizer": {"optimizer": "SGD(lr=0.04)"},
     "no_decay": {"no_decay": ["bias"], "optimizer": "SGD(lr=0.05, weight_decay=0.5)"},
+    "average": {"average": "EMA(decay=0.5)"},
     "scheduler": {"scheduler": "ExponentialLR(0.6)"},
     "scheduler_step": {"scheduler_step": "batch"},
     "loss": {"loss": "CrossEntropyLoss(label_smoothing=0.2)"},

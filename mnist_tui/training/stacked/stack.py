@@ -7,6 +7,7 @@ elementwise optimizer updates each seed's vector on its own, and the rate is the
 
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import torch
 from torch import nn
@@ -66,9 +67,12 @@ class Stack:
         """Evaluates every training; raises `EvaluationStopped`."""
         if not self.evaluates_together or len(self._stacked) > len(self.trainings):
             return [evaluate_training(training, control) for training in self.trainings]
-        test = self._evaluate([training.splits.test for training in self.trainings], control)
-        val_images = [training.splits.val for training in self.trainings if training.splits.val]
-        val = self._evaluate(val_images, control) if val_images else [None] * len(test)
+        with ExitStack() as averages:
+            for training in self.trainings:
+                averages.enter_context(training.evaluated_weights())
+            test = self._evaluate([training.splits.test for training in self.trainings], control)
+            val_images = [training.splits.val for training in self.trainings if training.splits.val]
+            val = self._evaluate(val_images, control) if val_images else [None] * len(test)
         return [Evaluations(*each) for each in zip(test, val, strict=True)]
 
     def _evaluate(self, images: Sequence[Images], control: Control) -> list[Evaluation]:
@@ -117,6 +121,9 @@ class Stack:
         weights = StackedWeights([training.flat for training in self.trainings], self.memory_format)
         generators = [_dropout_generator(training, device) for training in self.trainings]
         self.network = StackedNetwork(models, weights, generators)
+        for training in self.trainings:
+            if training.average is not None:
+                training.average.bind()
         steps = [training.step for training in self.trainings]
         self.step = StackedStep(settings, self.network, build.loss(first.spec), self._optimizer, steps, generators)
         images, self._first_images = _join([training.splits.train for training in self.trainings])

@@ -33,6 +33,7 @@ class StackedStep:
         self.optimizer = optimizer
         self.device = steps[0].device
         self.count = len(steps)
+        self.averages = [step.average for step in steps if step.average is not None]
         self.losses = torch.stack([step.losses for step in steps])
         """(S, steps of the epoch), as `TrainStep.losses`; the three below likewise."""
         self.correct = torch.stack([step.correct for step in steps])
@@ -81,6 +82,8 @@ class StackedStep:
             factors = (self.settings.clip_grad_norm / (norms + NORM_EPSILON)).clamp(max=1)
             gradients.mul_(factors[:, None])
         self.optimizer.step()
+        for average in self.averages:
+            average.update()
         correct = (logits.argmax(1) == labels).view(-1, self.count).sum(0)
         for kept, values in zip(
             (self.losses, self.correct, self.gradient_norms), (losses.detach(), correct, norms), strict=True
