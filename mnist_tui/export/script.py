@@ -172,7 +172,8 @@ def _result(run: Run, spec: RunSpec) -> str:
 
 def _differences(run: Run, spec: RunSpec) -> str:
     """What is the same when the script trains again, and what is not."""
-    augmentation = "the run's augmentation had other random numbers" if spec.train.augment else ""
+    is_random = spec.train.augment or spec.train.mixup
+    augmentation = "the run's augmentation had other random numbers" if is_random else ""
     fusion = "the run's layers were fused, which rounds differently" if run.record.get("fused") is not False else ""
     reasons = ", and ".join(filter(None, (augmentation, fusion)))
     numbers = f"The numbers are not the same: {reasons}." if reasons else "The numbers are the same up to rounding."

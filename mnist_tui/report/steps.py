@@ -160,6 +160,7 @@ def _recipe(spec: RunSpec) -> tuple[tuple[str, str], ...]:
         "scheduler": str(train.scheduler or "none"),
         "loss": str(train.loss),
         "augmentation": ", ".join(map(str, train.augment)) or "none",
+        "mixup": f"{train.mixup:g}" if train.mixup else "",
         "knobs": ", ".join(f"{name}={value:g}" for name, value in spec.knobs.items()),
         "validation images": f"{train.validation_images:,}" if train.validation_images else "",
         "source": spec.source,

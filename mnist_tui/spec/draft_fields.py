@@ -17,7 +17,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "training": ("epochs", "batch_size", "seed"),
     "optimizer": ("optimizer", "no_decay", "average"),
     "scheduler": ("scheduler", "scheduler_step"),
-    "augmentation": ("augment",),
+    "augmentation": ("augment", "mixup"),
     "data": ("validation_images", "normalize", "eval_batch_size"),
     "loss": ("loss",),
     "stopping": ("patience", "stop_at_accuracy"),

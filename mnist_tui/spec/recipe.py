@@ -21,7 +21,7 @@ from mnist_tui.spec.calls import Call, parse
 TRAIN_IMAGES = 60_000
 """Images of MNIST's training part."""
 
-OPTIONAL = frozenset({"no_decay", "average"})
+OPTIONAL = frozenset({"no_decay", "average", "mixup"})
 """Fields of the recipe that are written only where they have a value.
 
 Version 0.1 did not know them: so a recipe without them is the same text as there, for checkpoints and comparisons.
@@ -80,6 +80,8 @@ class TrainSpec(Frozen):
     """A call of torch.nn: CrossEntropyLoss or NLLLoss."""
     augment: tuple[CallField, ...] = ()
     """Calls of torchvision.transforms.v2 on 28x28 images, applied to training images only."""
+    mixup: Annotated[float, Field(gt=0, le=100)] | None = None
+    """alpha of mixup: images and labels are mixed with others of their batch, in shares from Beta(alpha, alpha)."""
     normalize: tuple[float, Annotated[float, Field(gt=0)]] = (0.1307, 0.3081)
     """Mean and standard deviation that pixels in 0..1 are normalised with."""
     validation_images: StrictInt = Field(default=0, ge=0, le=TRAIN_IMAGES - 1)

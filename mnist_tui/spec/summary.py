@@ -235,6 +235,8 @@ def recipe(spec: RunSpec) -> str:
         f"loss             {train.loss}",
         f"augment          {', '.join(map(str, train.augment)) or 'none'}",
     ]
+    if train.mixup:
+        lines[-1] += f", mixup with alpha {train.mixup:g}"
     if train.average:
         lines.insert(2, f"average          {train.average} of the weights")
     if spec.knobs:

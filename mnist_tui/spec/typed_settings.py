@@ -107,6 +107,7 @@ def unreadable(text: str, example: Value) -> str:
 
 EXAMPLES: Mapping[str, Value] = {
     "no_decay": ("norm", "bias"),
+    "mixup": 0.2,
     "clip_grad_norm": 1.0,
     "patience": 5,
     "stop_at_accuracy": 0.994,

@@ -10,7 +10,7 @@ from torch import Tensor
 from mnist_tui.errors import SpecError
 from mnist_tui.runs.events import EpochEnded, LearningRateChanged, best_of
 from mnist_tui.spec.run_spec import RunSpec
-from mnist_tui.training import build
+from mnist_tui.training import build, mixup
 from mnist_tui.training.batches import Batches
 from mnist_tui.training.data import Images
 from mnist_tui.training.evaluation import Evaluation
@@ -140,11 +140,15 @@ class Training:
 
     def begin_epoch(self) -> None:
         """Begins the current epoch, or continues it."""
-        self.batches.begin(*self.draw_epoch(), self.steps_done * self.spec.train.batch_size)
-        self.step.begin(self.steps_done)
+        order, params, shares = self.draw_epoch()
+        self.batches.begin(order, params, self.steps_done * self.spec.train.batch_size)
+        self.step.begin(self.steps_done, shares)
 
-    def draw_epoch(self) -> tuple[Tensor, Tensor]:
-        """Order int64 (N,) and augmentation parameters (N, K) of the current epoch; the same after a resume."""
+    def draw_epoch(self) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Order int64 (N,), augmentation parameters (N, K) and shares of mixup of the current epoch.
+
+        The same after a resume. The shares (S,) are those of the steps; None without mixup.
+        """
         self.generator.set_state(self.epoch_start)
         count = len(self.splits.train)
         order = torch.randperm(count, generator=self.generator)
@@ -152,7 +156,9 @@ class Training:
         if self.augmentation is not None:
             device = self.step.device if self.step.device.type == "cuda" else None  # MPS has no float64.
             params = self.augmentation.sample_params(count, self.generator, device)
-        return order, params
+        alpha = self.spec.train.mixup
+        shares = None if alpha is None else mixup.draw_shares(alpha, self.steps_per_epoch, self.generator)
+        return order, params, shares
 
     def totals(self) -> EpochTotals:
         """The totals of the epoch so far; the host waits for the device here.

@@ -62,6 +62,7 @@ RECIPES: dict[str, dict[str, object]] = {
     "no decay of biases": {"optimizer": "SGD(0.01, weight_decay=0.1)", "no_decay": ["bias"]},
     "average": {"average": "EMA(decay=1-1/epochs)", "scheduler": "OneCycleLR(0.1, epochs * steps_per_epoch)"},
     "average alone": {"average": "EMA()", "validation_images": 1000},
+    "mixup": {"mixup": 0.2, "precision": "bfloat16"},
     "a burst": {"scheduler": "CosineAnnealingLR(20)", "scheduler_step": "burst", "normalize": [0.5, 0.5]},
     "names of the recipe": {"augment": ["RandomRotation(epochs)"], "loss": "CrossEntropyLoss(1/epochs)"},
 }

@@ -326,6 +326,7 @@ USES: dict[str, dict[str, object]] = {
     "scheduler_step": {"scheduler_step": "batch"},
     "loss": {"loss": "CrossEntropyLoss(label_smoothing=0.2)"},
     "augment": {"augment": ["RandomRotation(30)"]},
+    "mixup": {"mixup": 0.2},
     "normalize": {"normalize": [0.2, 0.4]},
     "validation_images": {"validation_images": 30},
     "seed": {"seed": 1},

@@ -30,6 +30,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         "scheduler_step": "batch",
     },
     "Adam-EMA": {"optimizer": "Adam(lr=0.01)", "average": "EMA(decay=0.8)"},
+    "SGD-mixup": {"optimizer": "SGD(lr=0.05, momentum=0.9)", "mixup": 0.4},
     "AdamW-no_decay": {"optimizer": "AdamW(lr=0.01, weight_decay=0.5)", "no_decay": ["norm", "bias"]},
 }
 

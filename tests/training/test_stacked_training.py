@@ -164,6 +164,7 @@ def test_every_preset_has_the_losses_of_single_runs(name: str, few_digits: Datas
         {"batch_size": "102"},
         {"optimizer": "AdamW(lr=0.01, weight_decay=0.5)", "no_decay": "norm, bias"},
         {"average": "EMA(decay=0.8)"},
+        {"mixup": "0.4", "augment": "[]", "loss": "CrossEntropyLoss(label_smoothing=0.1)"},
     ],
 )
 def test_every_part_of_a_recipe_has_the_losses_of_single_runs(

@@ -50,12 +50,12 @@ class Stack:
             self._stack_weights()
         with ThreadPoolExecutor(environment.cores(), "draws") as pool:
             draws = list(pool.map(Training.draw_epoch, self.trainings))
-        orders = [order + first for (order, _), first in zip(draws, self._first_images, strict=True)]
-        params = [of_seed for _, of_seed in draws]
+        orders = [order + first for (order, _, _), first in zip(draws, self._first_images, strict=True)]
+        params = [of_seed for _, of_seed, _ in draws]
         # The first image of every seed, then the second of every seed: a batch has S times as many images.
         self._batches.begin(torch.stack(orders, dim=1).flatten(), torch.stack(params, dim=1).flatten(0, 1), 0)
-        for training in self.trainings:
-            training.step.begin(0)
+        for training, (_, _, shares) in zip(self.trainings, draws, strict=True):
+            training.step.begin(0, shares)
         self.step.begin()
 
     def take_step(self) -> list[Training]:
