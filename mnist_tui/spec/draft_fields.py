@@ -6,6 +6,7 @@ a new setting appears in the form by being declared.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any, Literal, get_args, get_origin
 
 from mnist_tui.spec.calls import Call, show, signature
@@ -56,7 +57,12 @@ def choices_of(name: str) -> tuple[str, ...]:
     if name in CALLS:
         is_optional = TrainSpec.model_fields[name].default is None
         return (NONE, *CATALOGS[name]) if is_optional else tuple(CATALOGS[name])
-    return _words_of(TrainSpec.model_fields[name].annotation)
+    hint = TrainSpec.model_fields[name].annotation
+    words = _words_of(hint)
+    if words and get_origin(hint) is tuple:  # Any of the words, together.
+        several = (combinations(words, count) for count in range(1, len(words) + 1))
+        return (NONE, *(", ".join(chosen) for of_count in several for chosen in of_count))
+    return words
 
 
 def target_choices(name: str) -> tuple[str, ...]:
@@ -66,7 +72,7 @@ def target_choices(name: str) -> tuple[str, ...]:
 
 
 def _words_of(hint: Any) -> tuple[str, ...]:
-    """The words of a Literal, also of one that may be None; empty for another type."""
+    """The words of a Literal, also of one that may be None or is the type of a tuple's items; empty otherwise."""
     literals = [each for each in (hint, *get_args(hint)) if get_origin(each) is Literal]
     return tuple(map(str, get_args(literals[0]))) if literals else ()
 
@@ -99,7 +105,7 @@ def spec_texts(spec: RunSpec) -> dict[str, str]:
     texts: dict[str, str] = {}
     for name in TrainSpec.model_fields:
         value = getattr(spec.train, name)
-        texts[name] = value_text(value)
+        texts[name] = value_text(value) or (NONE if choices_of(name) else "")
         if name in CALLS and value is not None:
             texts[name] = value.name
             texts |= {f"{name}.{argument}": text for argument, text in argument_texts(name, value).items()}

@@ -11,6 +11,7 @@ from pydantic import (
     StrictBool,
     StrictFloat,
     StrictInt,
+    field_validator,
     model_serializer,
     model_validator,
 )
@@ -96,6 +97,12 @@ class TrainSpec(Frozen):
     """Epochs without a better validation (without a split: test) accuracy after which the run stops."""
     stop_at_accuracy: Annotated[float, Field(gt=0, le=1)] | None = None
     """The validation (without a split: test) accuracy at which the run stops."""
+
+    @field_validator("no_decay")
+    @classmethod
+    def _sort_words(cls, words: tuple[str, ...]) -> tuple[str, ...]:
+        """Each word once, in the order of the declaration: the same weights are the same recipe."""
+        return tuple(word for word in ("norm", "bias") if word in words)
 
     @model_serializer(mode="wrap")
     def _leave_out_unset(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -141,6 +141,9 @@ def optimizer(spec: RunSpec, parameters: Sequence[nn.Parameter], exempt: Sequenc
         values["lr"] = torch.tensor(float(values["lr"]), device=device)
     groups: list[dict[str, Any]] = [{"params": list(parameters)}]
     groups += [{"params": list(exempt), "weight_decay": 0.0}] if exempt else []
+    if isinstance(values["lr"], torch.Tensor):
+        # Each group its own: ReduceLROnPlateau would lower a shared one once for each group.
+        groups = [group | {"lr": values["lr"].clone()} for group in groups]
     built: Optimizer = _construct(lambda: getattr(torch.optim, call.name)(groups, **values), "optimizer")
     return built
 
