@@ -11,9 +11,9 @@ from mnist_tui.runs.record import VERSIONS, Run
 from mnist_tui.spec import catalog
 from mnist_tui.spec.calls import parse, resolve_call, show
 from mnist_tui.spec.layer_diff import Change, layer_changes
+from mnist_tui.spec.recipe import OPTIONAL
 from mnist_tui.text import clean_line
 
-CALLS = ("optimizer", "scheduler", "loss")
 SEED = "seed"
 
 Knobs = tuple[tuple[str, float], ...]
@@ -48,8 +48,9 @@ def _recipe(run: Run) -> Recipe:
 @lru_cache(maxsize=20_000)
 def _settings(recipe: Recipe, knobs: Knobs) -> dict[str, str]:
     values = dict(recipe)
-    settings = {name: value for name, value in recipe if name not in (*CALLS, "augment")}
-    for name in CALLS:
+    settings = dict.fromkeys(sorted(OPTIONAL.difference(catalog.CALLS)), "none")
+    settings |= {name: value for name, value in recipe if name not in (*catalog.CALLS, "augment")}
+    for name in catalog.CALLS:
         settings |= _call_settings(name, values.get(name, "none"), knobs)
     settings["augment"] = values.get("augment") or "none"
     return settings | {f"knob {name}": f"{value:g}" for name, value in knobs}

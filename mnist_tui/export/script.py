@@ -15,13 +15,14 @@ import torch
 
 from mnist_tui.export.script_layers import INDENT, composites_in, network_source
 from mnist_tui.export.script_recipe import (
+    average_source,
     loss_source,
     optimizer_source,
     plateau_mode,
     scheduler_source,
     transform_sources,
 )
-from mnist_tui.export.source import WIDTH, Names, Source, layout
+from mnist_tui.export.source import WIDTH, Names, Source, brackets, layout
 from mnist_tui.runs.history import read_rate_changes
 from mnist_tui.runs.record import Run
 from mnist_tui.spec.calls import names_in
@@ -34,7 +35,7 @@ from mnist_tui.training.predict import load_network
 from mnist_tui.training.state import ORDER_STREAM
 
 TEMPLATE = "script.py.jinja"
-RESERVED = frozenset({"WEIGHTS", "SEED", "EPOCHS", "BATCH_SIZE", "EVAL_BATCH_SIZE", "F"})
+RESERVED = frozenset({"WEIGHTS", "SEED", "EPOCHS", "BATCH_SIZE", "EVAL_BATCH_SIZE", "F", "NORMS"})
 """Names of the script that a knob cannot have."""
 
 
@@ -74,7 +75,7 @@ def _settings(spec: RunSpec) -> dict[str, Any]:
     step = scheduler_step(spec)
     used = names_in(spec.train.scheduler) if spec.train.scheduler else set()
     recipe: Names = {**names, **numbers}
-    return spec.train.model_dump() | {
+    return dict(spec.train) | {
         "parameters": spec.parameters,
         "train_images": spec.train_images,
         "constants": {name: spec.knobs[knob] for knob, name in constants.items()},
@@ -88,6 +89,10 @@ def _settings(spec: RunSpec) -> dict[str, Any]:
         "optimizer": _lines(optimizer_source(spec, recipe), 4, "optimizer = "),
         "scheduler": _lines(scheduler, 4, "scheduler = ") if scheduler else "",
         "step": step if scheduler else "",
+        "averaged": _lines(average, 4, "averaged = ") if (average := average_source(spec, recipe)) else "",
+        "evaluated": "averaged.module" if spec.train.average else "network",
+        "train_epoch_line": _train_epoch(spec, 0, "def ", ":"),
+        "train_epoch_call": _train_epoch(spec, 8, "loss, accuracy = "),
         "uses_steps": step == "burst" or "steps_per_epoch" in used,
         "plateau": plateau_mode(spec),
         "chosen": "val" if spec.train.validation_images else "test",
@@ -109,6 +114,14 @@ def _constants(spec: RunSpec) -> dict[str, str]:
                 name += "_"
             constants[knob] = name
     return constants
+
+
+def _train_epoch(spec: RunSpec, indent: int, before: str, after: str = "") -> str:
+    """The head of the script's `train_epoch`, or a call of it, with what the recipe needs."""
+    arguments = ["network", "loader", "loss_function", "optimizer"]
+    arguments += ["averaged"] if spec.train.average else []
+    arguments += ["scheduler"] if spec.train.scheduler and scheduler_step(spec) == "batch" else []
+    return _lines(brackets("train_epoch(", list(map(Source, [*arguments, "device"]))), indent, before, after)
 
 
 def _lines(source: Source, indent: int, before: str = "", after: str = "") -> str:
@@ -159,7 +172,8 @@ def _result(run: Run, spec: RunSpec) -> str:
 
 def _differences(run: Run, spec: RunSpec) -> str:
     """What is the same when the script trains again, and what is not."""
-    augmentation = "the run's augmentation had other random numbers" if spec.train.augment else ""
+    is_random = spec.train.augment or spec.train.mixup
+    augmentation = "the run's augmentation had other random numbers" if is_random else ""
     fusion = "the run's layers were fused, which rounds differently" if run.record.get("fused") is not False else ""
     reasons = ", and ".join(filter(None, (augmentation, fusion)))
     numbers = f"The numbers are not the same: {reasons}." if reasons else "The numbers are the same up to rounding."

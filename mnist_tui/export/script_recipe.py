@@ -8,7 +8,17 @@ from mnist_tui.spec.run_spec import RunSpec
 
 def optimizer_source(spec: RunSpec, names: Names) -> Source:
     """`optim.Adam(network.parameters(), lr=0.002)`."""
-    return _call("optimizer", "optim", spec.train.optimizer, names, "network.parameters()")
+    parameters = "parameter_groups(network)" if spec.train.no_decay else "network.parameters()"
+    return _call("optimizer", "optim", spec.train.optimizer, names, parameters)
+
+
+def average_source(spec: RunSpec, names: Names) -> Source | None:
+    """`AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.999), use_buffers=True)`; None without an average."""
+    if spec.train.average is None:
+        return None
+    decay = _given("average", spec.train.average).get("decay", default_of("average", "EMA", "decay"))
+    function = Source(f"get_ema_multi_avg_fn({value_text(decay, names)})").named("multi_avg_fn")
+    return brackets("AveragedModel(", [Source("network"), function, Source("use_buffers=True")])
 
 
 def loss_source(spec: RunSpec, names: Names) -> Source:

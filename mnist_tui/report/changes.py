@@ -2,7 +2,6 @@
 
 from mnist_tui.analysis.comparison import Arm
 from mnist_tui.analysis.run_diff import (
-    CALLS,
     Difference,
     change_words,
     differing,
@@ -11,6 +10,7 @@ from mnist_tui.analysis.run_diff import (
     provenance,
 )
 from mnist_tui.runs.record import Run
+from mnist_tui.spec.catalog import CALLS
 from mnist_tui.spec.summary import layer_counts
 from mnist_tui.text import clean_line
 

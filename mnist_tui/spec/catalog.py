@@ -1,4 +1,4 @@
-"""The calls that a recipe may have: optimizers, schedulers, losses and transforms, with PyTorch's own arguments.
+"""The calls that a recipe may have: optimizers, schedulers, losses, averages, transforms, with PyTorch's own arguments.
 
 The signatures are PyTorch's, without the arguments that the program sets itself (`fused`, `foreach`, `capturable`,
 `last_epoch`…); a test holds every name and default against the installed torch and torchvision.
@@ -60,6 +60,9 @@ LOSSES = _catalog("""
     NLLLoss()
 """)
 
+AVERAGES = _catalog("EMA(decay=0.999)")
+"""Averages of the weights over the steps: the exponential moving average of torch.optim.swa_utils."""
+
 TRANSFORMS = _catalog("""
     RandomRotation(degrees, interpolation="nearest", expand=False, center=None, fill=0)
     RandomAffine(degrees, translate=None, scale=None, shear=None, interpolation="nearest", fill=0, center=None)
@@ -95,8 +98,12 @@ CATALOGS: Mapping[str, dict[str, str]] = {
     "optimizer": OPTIMIZERS,
     "scheduler": SCHEDULERS,
     "loss": LOSSES,
+    "average": AVERAGES,
     "transform": TRANSFORMS,
 }
+
+CALLS = ("optimizer", "scheduler", "loss", "average")
+"""The settings of a recipe that are one call: in the form a choice, and a field for each of its arguments."""
 
 _BELONGS_ELSEWHERE = {
     "ToTensor": "images are always converted to tensors",
@@ -117,6 +124,7 @@ _BOUNDS: Mapping[str, tuple[float, float]] = {
     "weight_decay": (0, 1e4),
     "momentum": (0, 1),
     "label_smoothing": (0, 1),
+    "decay": (0, 1),
     "gamma": (0, 1e3),
     "factor": (0, 1),
     "p": (0, 1),

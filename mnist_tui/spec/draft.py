@@ -7,9 +7,9 @@ from functools import cached_property
 from typing import Any
 
 from mnist_tui.errors import SpecError, UnusedKnobError
+from mnist_tui.spec.catalog import CALLS
 from mnist_tui.spec.draft_check import DraftResult, DraftTexts, check_texts
 from mnist_tui.spec.draft_fields import (
-    CALLS,
     Field,
     choices_of,
     default_texts,

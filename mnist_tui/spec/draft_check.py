@@ -11,8 +11,8 @@ from typing import TypeVar
 
 from mnist_tui.errors import CallError, SpecError, UnusedKnobError
 from mnist_tui.spec.calls import Call, parse_arguments
-from mnist_tui.spec.catalog import CATALOGS, default_of
-from mnist_tui.spec.draft_fields import CALLS, NONE, argument_texts, default_texts, knob_path
+from mnist_tui.spec.catalog import CALLS, CATALOGS, default_of
+from mnist_tui.spec.draft_fields import NONE, argument_texts, default_texts, knob_path
 from mnist_tui.spec.layers import LayerRow
 from mnist_tui.spec.recipe import Knob
 from mnist_tui.spec.run_spec import UNUSED, RunSpec

@@ -6,21 +6,19 @@ a new setting appears in the form by being declared.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any, Literal, get_args, get_origin
 
 from mnist_tui.spec.calls import Call, show, signature
-from mnist_tui.spec.catalog import CATALOGS
+from mnist_tui.spec.catalog import CALLS, CATALOGS
 from mnist_tui.spec.recipe import Target, TrainSpec
 from mnist_tui.spec.run_spec import RunSpec
 
-CALLS = ("optimizer", "scheduler", "loss")
-"""The settings that are one call of PyTorch's: a choice, and a field for each of its arguments."""
-
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "training": ("epochs", "batch_size", "seed"),
-    "optimizer": ("optimizer",),
+    "optimizer": ("optimizer", "no_decay", "average"),
     "scheduler": ("scheduler", "scheduler_step"),
-    "augmentation": ("augment",),
+    "augmentation": ("augment", "mixup"),
     "data": ("validation_images", "normalize", "eval_batch_size"),
     "loss": ("loss",),
     "stopping": ("patience", "stop_at_accuracy"),
@@ -29,7 +27,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 """The order of the form; what is declared and not named here comes last."""
 
 NONE = "None"
-"""The choice of no scheduler, and the text of a setting without a value."""
+"""The choice of no scheduler or average, and the text of a setting without a value."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +55,14 @@ def setting_groups() -> dict[str, tuple[str, ...]]:
 def choices_of(name: str) -> tuple[str, ...]:
     """What may be chosen for a setting of the recipe; empty where anything may be typed."""
     if name in CALLS:
-        return (NONE, *CATALOGS[name]) if name == "scheduler" else tuple(CATALOGS[name])
-    return _words_of(TrainSpec.model_fields[name].annotation)
+        is_optional = TrainSpec.model_fields[name].default is None
+        return (NONE, *CATALOGS[name]) if is_optional else tuple(CATALOGS[name])
+    hint = TrainSpec.model_fields[name].annotation
+    words = _words_of(hint)
+    if words and get_origin(hint) is tuple:  # Any of the words, together.
+        several = (combinations(words, count) for count in range(1, len(words) + 1))
+        return (NONE, *(", ".join(chosen) for of_count in several for chosen in of_count))
+    return words
 
 
 def target_choices(name: str) -> tuple[str, ...]:
@@ -68,7 +72,7 @@ def target_choices(name: str) -> tuple[str, ...]:
 
 
 def _words_of(hint: Any) -> tuple[str, ...]:
-    """The words of a Literal, also of one that may be None; empty for another type."""
+    """The words of a Literal, also of one that may be None or is the type of a tuple's items; empty otherwise."""
     literals = [each for each in (hint, *get_args(hint)) if get_origin(each) is Literal]
     return tuple(map(str, get_args(literals[0]))) if literals else ()
 
@@ -101,7 +105,7 @@ def spec_texts(spec: RunSpec) -> dict[str, str]:
     texts: dict[str, str] = {}
     for name in TrainSpec.model_fields:
         value = getattr(spec.train, name)
-        texts[name] = value_text(value)
+        texts[name] = value_text(value) or (NONE if choices_of(name) else "")
         if name in CALLS and value is not None:
             texts[name] = value.name
             texts |= {f"{name}.{argument}": text for argument, text in argument_texts(name, value).items()}
@@ -110,7 +114,7 @@ def spec_texts(spec: RunSpec) -> dict[str, str]:
 
 
 def value_text(value: Any) -> str:
-    """A setting's value as its field shows it: several calls with commas between them."""
-    if isinstance(value, tuple) and all(isinstance(item, Call) for item in value):
+    """A setting's value as its field shows it: several calls or words with commas between them."""
+    if isinstance(value, tuple) and all(isinstance(item, Call | str) for item in value):
         return ", ".join(map(str, value))
     return str(value)

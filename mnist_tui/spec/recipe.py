@@ -7,9 +7,12 @@ from pydantic import (
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
+    SerializerFunctionWrapHandler,
     StrictBool,
     StrictFloat,
     StrictInt,
+    field_validator,
+    model_serializer,
     model_validator,
 )
 from pydantic_core import core_schema
@@ -18,6 +21,12 @@ from mnist_tui.spec.calls import Call, parse
 
 TRAIN_IMAGES = 60_000
 """Images of MNIST's training part."""
+
+OPTIONAL = frozenset({"no_decay", "average", "mixup"})
+"""Fields of the recipe that are written only where they have a value.
+
+Version 0.1 did not know them: so a recipe without them is the same text as there, for checkpoints and comparisons.
+"""
 
 
 def _read_call(value: object) -> Call:
@@ -60,6 +69,10 @@ class TrainSpec(Frozen):
     """Images per evaluation step; it changes the speed, not the result."""
     optimizer: CallField = parse("Adam(lr=0.001)")
     """A call of torch.optim, without the parameters."""
+    no_decay: tuple[Literal["norm", "bias"], ...] = ()
+    """Weights without weight decay: "norm", scale and shift of all normalization layers; "bias", all biases."""
+    average: CallField | None = None
+    """EMA(decay=0.999): the moving average of the weights over all steps, which is then evaluated, saved and used."""
     scheduler: CallField | None = None
     """A call of torch.optim.lr_scheduler, without the optimizer; its arguments may use `epochs`, `steps_per_epoch`."""
     scheduler_step: Literal["auto", "batch", "epoch", "burst"] = "auto"
@@ -68,6 +81,8 @@ class TrainSpec(Frozen):
     """A call of torch.nn: CrossEntropyLoss or NLLLoss."""
     augment: tuple[CallField, ...] = ()
     """Calls of torchvision.transforms.v2 on 28x28 images, applied to training images only."""
+    mixup: Annotated[float, Field(gt=0, le=100)] | None = None
+    """alpha of mixup: images and labels are mixed with others of their batch, in shares from Beta(alpha, alpha)."""
     normalize: tuple[float, Annotated[float, Field(gt=0)]] = (0.1307, 0.3081)
     """Mean and standard deviation that pixels in 0..1 are normalised with."""
     validation_images: StrictInt = Field(default=0, ge=0, le=TRAIN_IMAGES - 1)
@@ -82,6 +97,18 @@ class TrainSpec(Frozen):
     """Epochs without a better validation (without a split: test) accuracy after which the run stops."""
     stop_at_accuracy: Annotated[float, Field(gt=0, le=1)] | None = None
     """The validation (without a split: test) accuracy at which the run stops."""
+
+    @field_validator("no_decay")
+    @classmethod
+    def _sort_words(cls, words: tuple[str, ...]) -> tuple[str, ...]:
+        """Each word once, in the order of the declaration: the same weights are the same recipe."""
+        return tuple(word for word in ("norm", "bias") if word in words)
+
+    @model_serializer(mode="wrap")
+    def _leave_out_unset(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """The fields by name, without those of `OPTIONAL` that have no value."""
+        values: dict[str, Any] = handler(self)
+        return {name: value for name, value in values.items() if name not in OPTIONAL or getattr(self, name)}
 
 
 class Target(Frozen):

@@ -64,10 +64,11 @@ class RunSpec(Frozen):
     @model_validator(mode="after")
     def _check(self) -> Self:
         self._check_network()
-        for field in ("optimizer", "scheduler", "loss", "augment"):
+        for field in (*catalog.CALLS, "augment"):
             self._check_calls(field)
         self._check_knobs_used()
         _check_loss(self)
+        _check_no_decay(self)
         return self
 
     def _check_network(self) -> None:
@@ -103,7 +104,8 @@ class RunSpec(Frozen):
 
     def _calls(self) -> tuple[Call, ...]:
         train = self.train
-        return tuple(call for call in (train.optimizer, train.scheduler, train.loss, *train.augment) if call)
+        calls = (train.optimizer, train.scheduler, train.loss, train.average, *train.augment)
+        return tuple(call for call in calls if call)
 
     @cached_property
     def calls(self) -> tuple[Call, ...]:
@@ -177,6 +179,14 @@ def _check_loss(spec: RunSpec) -> None:
             "end it in LogSoftmax(1), or use CrossEntropyLoss()",
             ("train", "loss"),
         )
+
+
+def _check_no_decay(spec: RunSpec) -> None:
+    call = spec.resolved(spec.train.optimizer)
+    if spec.train.no_decay and not catalog.check("optimizer", call).get("weight_decay"):
+        has_argument = "weight_decay" in catalog.arguments("optimizer", call.name)
+        advice = "set optimizer.weight_decay" if has_argument else "choose an optimizer that has, such as AdamW"
+        raise SpecError(f"{call.name} has no weight decay here; {advice}, or remove no_decay", ("train", "no_decay"))
 
 
 def make_spec(document: Mapping[str, Any]) -> RunSpec:

@@ -229,11 +229,16 @@ def recipe(spec: RunSpec) -> str:
     lines = [
         f"epochs           {train.epochs}, batch size {train.batch_size}, "
         f"{spec.steps_per_epoch():,} steps an epoch, {spec.steps_per_epoch() * train.epochs:,} in all",
-        f"optimizer        {train.optimizer}",
+        f"optimizer        {train.optimizer}"
+        + (f", no decay of {', '.join(train.no_decay)}" if train.no_decay else ""),
         f"scheduler        {train.scheduler or 'none'}" + (" in bursts" if train.scheduler_step == "burst" else ""),
         f"loss             {train.loss}",
         f"augment          {', '.join(map(str, train.augment)) or 'none'}",
     ]
+    if train.mixup:
+        lines[-1] += f", mixup with alpha {train.mixup:g}"
+    if train.average:
+        lines.insert(2, f"average          {train.average} of the weights")
     if spec.knobs:
         lines.append(f"knobs            {', '.join(f'{name}={value}' for name, value in spec.knobs.items())}")
     if train.validation_images:

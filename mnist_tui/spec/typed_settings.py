@@ -18,7 +18,7 @@ def put_setting(document: dict[str, Any], path: str, text: str) -> None:
     head, _, rest = path_in_train.partition(".")
     if path_in_train in TrainSpec.model_fields:
         train[path_in_train] = _field_value(path_in_train, text)
-    elif head in ("optimizer", "scheduler", "loss") and rest:
+    elif head in catalog.CALLS and rest:
         train[head] = _with_argument(train.get(head), head, rest, text)
     elif path in ("name", "title", "layers"):
         document[path] = text
@@ -106,6 +106,8 @@ def unreadable(text: str, example: Value) -> str:
 
 
 EXAMPLES: Mapping[str, Value] = {
+    "no_decay": ("norm", "bias"),
+    "mixup": 0.2,
     "clip_grad_norm": 1.0,
     "patience": 5,
     "stop_at_accuracy": 0.994,
@@ -119,17 +121,27 @@ EXAMPLES: Mapping[str, Value] = {
 def example(field: str) -> Value:
     """A value that a field of the recipe or of the target may have, for advice: its default where it has one."""
     default = TrainSpec.model_fields[field].default if field in TrainSpec.model_fields else None
-    return EXAMPLES.get(field, 0.001) if default is None else default
+    return EXAMPLES.get(field, 0.001) if default in (None, ()) else default
 
 
 def _field_value(path: str, text: str) -> Any:
     """The value of a field as JSON: calls and words stay text, everything else is read as a number, list or None."""
     field = path.rpartition(".")[2]
-    if field in ("optimizer", "scheduler", "loss", "precision", "scheduler_step", "rule"):
+    if field in (*catalog.CALLS, "precision", "scheduler_step", "rule"):
         return None if text == "None" else text
     if field == "augment":
         return [str(call) for call in transforms_in(text)]
+    if field == "no_decay":
+        return _words_in(text)
     return read_value(path, text, example(field))
+
+
+def _words_in(text: str) -> list[str]:
+    """The words of `norm, bias`, with or without quotes and brackets; none in `None` or an empty text."""
+    text = text.strip()
+    inside = text[1:-1] if text[:1] + text[-1:] in ("[]", "()") else text
+    words = [word.strip().strip("\"'") for word in inside.split(",")]
+    return [word for word in words if word not in ("", "None")]
 
 
 def transforms_in(text: str) -> tuple[Call, ...]:

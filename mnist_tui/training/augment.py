@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from mnist_tui.errors import CallError
 from mnist_tui.spec import catalog
 from mnist_tui.spec.calls import Call, Value
+from mnist_tui.training.elastic import displacements, radius
 
 SIDE = 28
 
@@ -74,7 +75,8 @@ def warp(images: Tensor, parameters: Tensor, fill: float, is_bilinear: bool) -> 
     source_x = (a * x)[:, None, :] + (b * y + (c + (width - 1) / 2))[:, :, None]
     source_y = (d * x)[:, None, :] + (e * y + (f + (height - 1) / 2))[:, :, None]
     if is_bilinear:
-        return _sample_bilinear(images, source_x, source_y, fill)
+        grid = torch.stack([(2 * source_x + 1) / width - 1, (2 * source_y + 1) / height - 1], dim=-1)
+        return _sample_bilinear(images, grid, fill)
     # A border of one pixel holds the fill; positions outside are clamped to it.
     bordered = F.pad(images, (1, 1, 1, 1), value=fill).view(count, -1)
     index = source_y.round_().clamp_(-1, height).add_(1).mul_(width + 2)
@@ -82,9 +84,8 @@ def warp(images: Tensor, parameters: Tensor, fill: float, is_bilinear: bool) -> 
     return bordered.gather(1, index.view(count, -1).long()).view_as(images)
 
 
-def _sample_bilinear(images: Tensor, source_x: Tensor, source_y: Tensor, fill: float) -> Tensor:
-    height, width = images.shape[2:]
-    grid = torch.stack([(2 * source_x + 1) / width - 1, (2 * source_y + 1) / height - 1], dim=-1)
+def _sample_bilinear(images: Tensor, grid: Tensor, fill: float) -> Tensor:
+    """Images (N, 1, H, W) at the positions (x, y) of a grid (N, H, W, 2), in -1..1 over the image."""
     with_mask = torch.cat([images, torch.ones_like(images)], dim=1)
     sampled, mask = torch.split(F.grid_sample(with_mask, grid, mode="bilinear", align_corners=False), 1, dim=1)
     # torchvision's own blend: mask * (sampled - fill) + fill, rounded to whole grey levels.
@@ -125,6 +126,32 @@ class Affine(Transform):
 
 def _between(unit: Tensor, low: float, high: float) -> Tensor:
     return low + unit * (high - low)
+
+
+@dataclass
+class Elastic(Transform):
+    """ElasticTransform: every pixel displaced by smooth noise, which the random number is the seed of."""
+
+    alpha: float
+    sigma: float
+    fill: float = 0.0
+
+    num_random = 1
+
+    def apply(self, images: Tensor, parameters: Tensor) -> Tensor:
+        side = images.shape[2]
+        middle = (torch.arange(side, device=images.device) * 2 + 1) / side - 1
+        grid = torch.stack(torch.meshgrid(middle, middle, indexing="xy"), dim=-1)
+        displaced = displacements(_seeds(parameters), side, self.alpha, self.sigma).to(images)
+        return _sample_bilinear(images, displaced.add_(grid), self.fill)
+
+    def side(self, side: int) -> int:
+        if self.sigma < 0:
+            raise CallError(f"ElasticTransform: sigma={self.sigma:g} must not be negative")
+        if radius(self.sigma) >= side:
+            reason = f"it blurs over {radius(self.sigma)} pixels, and the images have {side}"
+            raise CallError(f"ElasticTransform: sigma={self.sigma:g} is too large: {reason}")
+        return side
 
 
 @dataclass
@@ -268,6 +295,12 @@ class Chain(Transform):
         return out
 
 
+def _seeds(parameters: Tensor) -> list[int]:
+    """A seed for each image from random numbers in [0, 1), (N, 1)."""
+    seeds: list[int] = (parameters[:, 0].cpu().double() * 2**31).long().tolist()
+    return seeds
+
+
 class ImageByImage(Transform):
     """A torchvision transform that has no batched form; its seed for each image comes from the random number."""
 
@@ -279,7 +312,7 @@ class ImageByImage(Transform):
 
     def apply(self, images: Tensor, parameters: Tensor) -> Tensor:
         pixels = images.to(torch.uint8).cpu()
-        seeds = (parameters[:, 0].double() * 2**31).long().tolist()
+        seeds = _seeds(parameters)
         with torch.random.fork_rng(devices=[]):
             return torch.stack(
                 [self._transform_one(image, seed) for image, seed in zip(pixels, seeds, strict=True)]
@@ -449,6 +482,13 @@ def _random_crop(arguments: dict[str, Value]) -> Transform | None:
     return RandomCrop(size, padding, float(fill))
 
 
+def _elastic(arguments: dict[str, Value]) -> Transform | None:
+    numbers = [value for value in map(arguments.get, ("alpha", "sigma", "fill")) if isinstance(value, int | float)]
+    if len(numbers) < 3 or arguments["interpolation"] != "bilinear":
+        return None
+    return Elastic(*map(float, numbers))
+
+
 def _random_apply(arguments: dict[str, Value]) -> Transform | None:
     calls = arguments["transforms"]
     inner = [_transform(call) for call in (calls if isinstance(calls, tuple) else (calls,)) if isinstance(call, Call)]
@@ -473,6 +513,7 @@ _BATCHED: dict[str, Callable[[dict[str, Value]], Transform | None]] = {
     "RandomHorizontalFlip": lambda arguments: Flip(_number(arguments["p"]), 3),
     "RandomVerticalFlip": lambda arguments: Flip(_number(arguments["p"]), 2),
     "RandomInvert": lambda arguments: Invert(_number(arguments["p"])),
+    "ElasticTransform": _elastic,
     "RandomApply": _random_apply,
     "Identity": lambda arguments: Chain([]),
 }

@@ -1,6 +1,6 @@
 """PyTorch objects from the calls of a spec: network, loss, optimizer, scheduler, augmentation."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -16,13 +16,18 @@ from mnist_tui.spec.layers.signatures import composite_arguments
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.training import augment
 from mnist_tui.training.augment import Augmentation
+from mnist_tui.training.averaging import WeightAverage
 from mnist_tui.training.composite_modules import Parallel, Residual, SqueezeExcite
+from mnist_tui.training.flat_parameters import FlatParameters
 
 FUSED = frozenset({"SGD", "Adam", "AdamW", "Adagrad"})
 """Optimizers with a fused kernel on the CPU and on CUDA."""
 
 BY_SHAPE = frozenset({"Adafactor"})
 """Optimizers that depend on the shape of a weight; all others are elementwise."""
+
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.InstanceNorm2d, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
+"""Normalization layers with weights; `no_decay = ["norm"]` exempts their scale and shift."""
 
 CAPTURABLE = frozenset({"Adam", "AdamW", "NAdam", "RAdam", "Adamax", "Adadelta", "ASGD", "RMSprop", "Rprop"})
 """Optimizers with the option `capturable`, which keeps the step count on the device, as a CUDA graph needs it."""
@@ -107,18 +112,39 @@ def loss(spec: RunSpec) -> nn.Module:
     return module
 
 
-def optimizer(spec: RunSpec, parameters: list[nn.Parameter]) -> Optimizer:
-    """The optimizer of a run, fused where PyTorch has a fused kernel; raises `SpecError` in PyTorch's words."""
+def parameter_groups(spec: RunSpec, model: nn.Module) -> list[list[nn.Parameter]]:
+    """The weights that the optimizer decays and, where there are any, those that `no_decay` exempts."""
+    kinds = spec.train.no_decay
+    exempt = {
+        weight
+        for module in model.modules()
+        for name, weight in module.named_parameters(recurse=False)
+        if ("norm" in kinds and isinstance(module, NORMS)) or ("bias" in kinds and name == "bias")
+    }
+    decayed = [weight for weight in model.parameters() if weight not in exempt]
+    return [decayed, [weight for weight in model.parameters() if weight in exempt]] if exempt else [decayed]
+
+
+def optimizer(spec: RunSpec, parameters: Sequence[nn.Parameter], exempt: Sequence[nn.Parameter] = ()) -> Optimizer:
+    """The optimizer of a run, fused where PyTorch has a fused kernel; raises `SpecError` in PyTorch's words.
+
+    The weight decay of the parameters in `exempt` is 0.
+    """
     call = spec.resolved(spec.train.optimizer)
     values: dict[str, Any] = catalog.check("optimizer", call)
-    device = parameters[0].device.type
-    if call.name in FUSED and device in ("cpu", "cuda"):
+    device = (*parameters, *exempt)[0].device
+    if call.name in FUSED and device.type in ("cpu", "cuda"):
         values["fused"] = True
-    if device == "cuda" and can_capture(spec):
+    if device.type == "cuda" and can_capture(spec):
         values |= {"capturable": True} if call.name in CAPTURABLE else {}
         # As a tensor on the device the learning rate can change between two replays of a captured step.
-        values["lr"] = torch.tensor(float(values["lr"]), device=parameters[0].device)
-    built: Optimizer = _construct(lambda: getattr(torch.optim, call.name)(parameters, **values), "optimizer")
+        values["lr"] = torch.tensor(float(values["lr"]), device=device)
+    groups: list[dict[str, Any]] = [{"params": list(parameters)}]
+    groups += [{"params": list(exempt), "weight_decay": 0.0}] if exempt else []
+    if isinstance(values["lr"], torch.Tensor):
+        # Each group its own: ReduceLROnPlateau would lower a shared one once for each group.
+        groups = [group | {"lr": values["lr"].clone()} for group in groups]
+    built: Optimizer = _construct(lambda: getattr(torch.optim, call.name)(groups, **values), "optimizer")
     return built
 
 
@@ -163,6 +189,14 @@ def _numbers(value: Value) -> list[int]:
     if not all(isinstance(number, int) for number in numbers):
         raise CallError("milestones must be whole numbers")
     return [number for number in numbers if isinstance(number, int)]
+
+
+def average(spec: RunSpec, model: nn.Module, flat: FlatParameters) -> WeightAverage | None:
+    """The average of the weights of a run; None where it has none."""
+    if spec.train.average is None:
+        return None
+    values: dict[str, Any] = catalog.check("average", spec.resolved(spec.train.average))
+    return WeightAverage(model, flat, float(values["decay"]))
 
 
 def augmentation(spec: RunSpec) -> Augmentation | None:

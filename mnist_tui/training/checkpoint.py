@@ -19,7 +19,7 @@ from torch import Tensor
 from mnist_tui.errors import CheckpointError
 from mnist_tui.runs.events import EpochEnded, LearningRateChanged
 from mnist_tui.text import clean_line
-from mnist_tui.training.flat_parameters import parameter_views
+from mnist_tui.training.flat_parameters import FlatGroup, parameter_views
 from mnist_tui.training.state import Training
 
 FORMAT = 1
@@ -36,6 +36,8 @@ def dump(training: Training) -> bytes:
     """The state of a training between two steps."""
     tensors, scalars = _optimizer_state(training)
     tensors |= {f"model.{name}": value for name, value in training.model.state_dict().items()}
+    if training.average is not None:
+        tensors |= {f"average.{name}": value for name, value in training.average.state_dict().items()}
     tensors |= _random_states(training)
     tensors |= {"losses": training.step.losses, CORRECT: training.step.correct}
     tensors["gradient_norms"] = training.step.gradient_norms
@@ -93,9 +95,18 @@ def read(content: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def weights_sha256(content: bytes) -> str:
-    """SHA-256 of all weights and buffers of the network in a checkpoint; raises `CheckpointError`."""
+    """SHA-256 of all weights and buffers of the network, and of their average; raises `CheckpointError`."""
     tensors, _ = read(content)
-    return _digest("", {name: value for name, value in tensors.items() if name.startswith("model.")})
+    return _digest("", {name: value for name, value in tensors.items() if name.startswith(("model.", "average."))})
+
+
+def evaluated_weights(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The state dict of the network that was evaluated, from the tensors of `read`: the average where there is one."""
+    return _with_prefix(tensors, "model.") | _with_prefix(tensors, "average.")
+
+
+def _with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 def _recipe(training: Training) -> str:
@@ -127,30 +138,43 @@ def _optimizer_state(training: Training) -> tuple[dict[str, Tensor], dict[str, A
 
 def _state_by_weight(training: Training) -> dict[int, dict[str, Any]]:
     """The optimizer's state for each weight, also where the optimizer works on all weights as one vector."""
-    if training.vector not in training.optimizer.state:
+    groups = training.flat.groups
+    if not any(group.vector in training.optimizer.state for group in groups):
         by_weight: dict[int, dict[str, Any]] = training.optimizer.state_dict()["state"]
         return by_weight
-    weights = list(training.model.parameters())
-    split: dict[int, dict[str, Any]] = {index: {} for index in range(len(weights))}
-    for key, value in training.optimizer.state[training.vector].items():
-        is_moment = isinstance(value, Tensor) and value.shape == training.vector.shape
-        for index, part in enumerate(parameter_views(value, weights) if is_moment else [value] * len(weights)):
-            split[index][key] = part.clone() if isinstance(part, Tensor) else part
+    split = [values for group in groups for values in _split_by_weight(training.optimizer.state[group.vector], group)]
+    return dict(enumerate(split))
+
+
+def _split_by_weight(state: dict[str, Any], group: FlatGroup) -> list[dict[str, Any]]:
+    """The optimizer's state of a vector as one for each weight in it."""
+    split: list[dict[str, Any]] = [{} for _ in group.weights]
+    for key, value in state.items():
+        is_moment = isinstance(value, Tensor) and value.shape == group.vector.shape
+        parts = parameter_views(value, group.weights) if is_moment else [value] * len(split)
+        for values, part in zip(split, parts, strict=True):
+            values[key] = part.clone() if isinstance(part, Tensor) else part
     return split
 
 
 def _state_for_optimizer(training: Training, by_weight: dict[int, dict[str, Any]]) -> dict[int, dict[str, Any]]:
-    """The reverse of `_state_by_weight`: the state as the optimizer wants it, for each weight or for one vector."""
-    weights = list(training.model.parameters())
-    if training.optimizer.param_groups[0]["params"][0] is not training.vector or not by_weight:
+    """The reverse of `_state_by_weight`: the state as the optimizer wants it, for each weight or for each vector."""
+    if not training.updates_vectors or not by_weight:
         return by_weight
-    merged = dict(by_weight[0])
+    indexes = iter(range(len(training.flat.weights)))
+    groups = [(group, [by_weight[next(indexes)] for _ in group.weights]) for group in training.flat.groups]
+    return {number: _merge_weights(states, group) for number, (group, states) in enumerate(groups)}
+
+
+def _merge_weights(states: list[dict[str, Any]], group: FlatGroup) -> dict[str, Any]:
+    """The reverse of `_split_by_weight`."""
+    merged = dict(states[0]) if states else {}
     for key, value in merged.items():
-        if isinstance(value, Tensor) and value.shape == weights[0].shape:
-            merged[key] = torch.zeros_like(training.vector)
-            for index, part in enumerate(parameter_views(merged[key], weights)):
-                part.copy_(by_weight[index][key])
-    return {0: merged}
+        if isinstance(value, Tensor) and value.shape == group.weights[0].shape:
+            merged[key] = torch.zeros_like(group.vector)
+            for state, part in zip(states, parameter_views(merged[key], group.weights), strict=True):
+                part.copy_(state[key])
+    return merged
 
 
 def _random_states(training: Training) -> dict[str, Tensor]:
@@ -174,8 +198,9 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _restore(training: Training, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
-    weights = {name.removeprefix("model."): value for name, value in tensors.items() if name.startswith("model.")}
-    training.model.load_state_dict(weights)
+    training.model.load_state_dict(_with_prefix(tensors, "model."))
+    if training.average is not None:
+        training.average.load_state_dict(_with_prefix(tensors, "average."))
     _restore_optimizer(training, tensors, state)
     if training.scheduler is not None:
         _restore_scheduler(training.scheduler, state["scheduler"])

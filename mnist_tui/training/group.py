@@ -22,8 +22,9 @@ def evaluate_training(training: Training, control: Control) -> Evaluations:
     """Evaluates the network of a training; raises `EvaluationStopped`."""
     settings, splits = training.spec.train, training.splits
     model, batch_size, normalization = training.forward_model, settings.eval_batch_size, settings.normalize
-    test = evaluate(model, splits.test, batch_size, normalization, control)
-    val = evaluate(model, splits.val, batch_size, normalization, control) if splits.val else None
+    with training.evaluated_weights():
+        test = evaluate(model, splits.test, batch_size, normalization, control)
+        val = evaluate(model, splits.val, batch_size, normalization, control) if splits.val else None
     return Evaluations(test, val)
 
 

@@ -97,12 +97,11 @@ def _newest_checkpoint(folder: Path) -> bytes | None:
 
 
 def _load_weights(spec: RunSpec, tensors: dict[str, Tensor]) -> nn.Module:
-    """The network of a spec with the weights in `tensors`; raises `CheckpointError` where they do not fit."""
-    weights = {name.removeprefix("model."): value for name, value in tensors.items() if name.startswith("model.")}
+    """The network of a spec with the weights in `tensors`, or their average; raises `CheckpointError`."""
     with torch.device("meta"):  # Initialising weights would use the random state of a training in another thread.
         network = build.network(spec)
     try:
-        network.load_state_dict(weights, assign=True)
+        network.load_state_dict(checkpoint.evaluated_weights(tensors), assign=True)
     except RuntimeError:  # Its text has a line for each weight.
         raise CheckpointError("does not fit this network: its weights have other names or shapes") from None
     return network.eval()

@@ -180,7 +180,7 @@ def _check_schedule(spec: RunSpec) -> None:
     scheduler = spec.train.scheduler
     if scheduler and (names_in(scheduler) & set(RECIPE_NAMES) or "OneCycleLR" in str(scheduler)):
         raise SpecError(f"train.scheduler: {clean_line(str(scheduler), 100)} is {advice}", ("train", "scheduler"))
-    for name in ("optimizer", "loss", "augment"):
+    for name in ("optimizer", "loss", "average", "augment"):
         if "epochs" in names_in(getattr(spec.train, name)):
             raise SpecError(f"train.{name}: uses `epochs`, so it is {advice}", ("train", name))
 

@@ -1,6 +1,7 @@
 """The state of a training between two steps: network, optimizer, scheduler, random state, and the epochs done."""
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -9,11 +10,11 @@ from torch import Tensor
 from mnist_tui.errors import SpecError
 from mnist_tui.runs.events import EpochEnded, LearningRateChanged, best_of
 from mnist_tui.spec.run_spec import RunSpec
-from mnist_tui.training import build
+from mnist_tui.training import build, mixup
 from mnist_tui.training.batches import Batches
 from mnist_tui.training.data import Images
 from mnist_tui.training.evaluation import Evaluation
-from mnist_tui.training.flat_parameters import flatten_parameters
+from mnist_tui.training.flat_parameters import FlatParameters
 from mnist_tui.training.fusion import fuse_layers
 from mnist_tui.training.step import TrainStep
 
@@ -63,13 +64,17 @@ class Training:
         self.splits = splits
         self.is_fused = fuse
         self.model = build.network(spec).to(device).to(memory_format=torch.channels_last)
-        parameters = list(self.model.parameters())
-        if not parameters:
+        if not spec.parameters:
             raise SpecError("layers: no layer has weights, so there is nothing to train", ("layers",))
-        self.vector = flatten_parameters(parameters)
+        self.flat = FlatParameters(build.parameter_groups(spec, self.model))
+        self.vector = self.flat.vector
         """All P weights of the network (P,); its `grad` (P,) holds their gradients."""
-        takes_vector = fuse and settings.optimizer.name not in build.BY_SHAPE
-        self.optimizer = build.optimizer(spec, [self.vector] if takes_vector else parameters)
+        self.updates_vectors = fuse and settings.optimizer.name not in build.BY_SHAPE
+        """Whether the optimizer works on the vectors of `flat` instead of the weights."""
+        groups = [[group.vector] if self.updates_vectors else group.weights for group in self.flat.groups]
+        self.optimizer = build.optimizer(spec, *groups)
+        self.average = build.average(spec, self.model, self.flat)
+        """The average of the weights that the run is evaluated with; None: with the weights themselves."""
         self.scheduler = build.scheduler(spec, self.optimizer, len(splits.train))
         self.augmentation = build.augmentation(spec)
         self.forward_model = (fuse_layers(self.model) if fuse else self.model).train()
@@ -81,6 +86,7 @@ class Training:
             self.vector,
             build.loss(spec),
             self.optimizer,
+            self.average,
             device,
             self.steps_per_epoch,
             build.can_capture(spec),
@@ -134,11 +140,15 @@ class Training:
 
     def begin_epoch(self) -> None:
         """Begins the current epoch, or continues it."""
-        self.batches.begin(*self.draw_epoch(), self.steps_done * self.spec.train.batch_size)
-        self.step.begin(self.steps_done)
+        order, params, shares = self.draw_epoch()
+        self.batches.begin(order, params, self.steps_done * self.spec.train.batch_size)
+        self.step.begin(self.steps_done, shares)
 
-    def draw_epoch(self) -> tuple[Tensor, Tensor]:
-        """Order int64 (N,) and augmentation parameters (N, K) of the current epoch; the same after a resume."""
+    def draw_epoch(self) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Order int64 (N,), augmentation parameters (N, K) and shares of mixup of the current epoch.
+
+        The same after a resume. The shares (S,) are those of the steps; None without mixup.
+        """
         self.generator.set_state(self.epoch_start)
         count = len(self.splits.train)
         order = torch.randperm(count, generator=self.generator)
@@ -146,7 +156,9 @@ class Training:
         if self.augmentation is not None:
             device = self.step.device if self.step.device.type == "cuda" else None  # MPS has no float64.
             params = self.augmentation.sample_params(count, self.generator, device)
-        return order, params
+        alpha = self.spec.train.mixup
+        shares = None if alpha is None else mixup.draw_shares(alpha, self.steps_per_epoch, self.generator)
+        return order, params, shares
 
     def totals(self) -> EpochTotals:
         """The totals of the epoch so far; the host waits for the device here.
@@ -163,6 +175,10 @@ class Training:
             correct=int(self.step.correct.sum().item()),
             gradient_norm=gradient_norm if math.isfinite(gradient_norm) else None,
         )
+
+    def evaluated_weights(self) -> AbstractContextManager[None]:
+        """Puts the average, where the recipe has one, into the network in this block."""
+        return nullcontext() if self.average is None else self.average.in_use()
 
     def weight_norm(self) -> float:
         """The 2-norm of all weights; the host waits for the device here."""

@@ -12,6 +12,8 @@ from torch.nn.utils import clip_grads_with_norm_
 from torch.optim import Optimizer
 
 from mnist_tui.spec.recipe import TrainSpec
+from mnist_tui.training import mixup
+from mnist_tui.training.averaging import WeightAverage
 from mnist_tui.training.build import FUSED
 from mnist_tui.training.capture import Captured
 
@@ -26,6 +28,7 @@ class TrainStep:
         vector: nn.Parameter,
         loss: nn.Module,
         optimizer: Optimizer,
+        average: WeightAverage | None,
         device: torch.device,
         steps_per_epoch: int,
         can_capture: bool,
@@ -34,6 +37,7 @@ class TrainStep:
         self.model = model
         self.loss = loss
         self.optimizer = optimizer
+        self.average = average
         self.device = device
         assert vector.grad is not None
         self.vector = vector
@@ -46,6 +50,8 @@ class TrainStep:
         """The number of correct predictions, for every step of the epoch; int64 (S,)."""
         self.gradient_norms = torch.zeros(steps_per_epoch, device=device)
         """The gradient's 2-norm before clipping, for every step of the epoch; float32 (S,), NaN where not measured."""
+        self.shares = torch.ones(steps_per_epoch, device=device)
+        """With mixup the share of own images in the batch, for every step of the epoch; float32 (S,)."""
         self.found_nonfinite = torch.zeros((), dtype=torch.float32, device=device)
         """1 once a loss or a gradient was not finite; a scalar, since fused Adam subtracts it from its step counts."""
         self._one = torch.ones(1, dtype=torch.float32, device=device)
@@ -58,9 +64,11 @@ class TrainStep:
             # Where this is 1 the fused kernels do not update the weights (it is there for torch.amp's gradient scaler).
             optimizer.found_inf = self.found_nonfinite  # type: ignore[attr-defined]
 
-    def begin(self, steps_done: int) -> None:
-        """Sets how many steps of the epoch are done, and clears what is kept of the steps to come."""
+    def begin(self, steps_done: int, shares: Tensor | None = None) -> None:
+        """Sets how many steps of the epoch are done and its shares, and clears what is kept of the steps to come."""
         self._index.fill_(steps_done)
+        if shares is not None:
+            self.shares.copy_(shares)
         for of_each_step in (self.losses, self.correct, self.gradient_norms):
             of_each_step[steps_done:].zero_()
 
@@ -76,10 +84,16 @@ class TrainStep:
 
     def _step(self, inputs: Tensor, labels: Tensor) -> bool:
         self.gradient.zero_()
+        shares = self.shares.index_select(0, self._index) if self.settings.mixup else None  # (1,)
+        inputs = inputs if shares is None else mixup.mix_images(inputs, shares)
         is_bfloat16 = self.settings.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=is_bfloat16, cache_enabled=False):
             logits = self.model(inputs)
-        loss = self.loss(logits.float(), labels)
+        logits = logits.float()
+        loss = self.loss(logits, labels)
+        if shares is not None:
+            loss = mixup.mix_losses(loss, self.loss(logits, mixup.partners(labels)), shares.squeeze())
+            labels = mixup.main_labels(labels, shares)
         loss.backward()
         if not self._is_finite(loss.detach()):
             return False
@@ -87,6 +101,8 @@ class TrainStep:
         if self.settings.clip_grad_norm is not None:
             clip_grads_with_norm_(self.vector, self.settings.clip_grad_norm, gradient_norm)
         self.optimizer.step()
+        if self.average is not None:
+            self.average.update()
         self.losses.index_copy_(0, self._index, loss.detach()[None])
         self.correct.index_copy_(0, self._index, (logits.argmax(1) == labels).sum()[None])
         self.gradient_norms.index_copy_(0, self._index, gradient_norm[None])

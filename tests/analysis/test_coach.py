@@ -435,11 +435,12 @@ def test_strong_augmentation() -> None:
         augmented(0.97, 0.991),
         augmented(0.97, augment=[]),
         augmented(0.97, layers=PLAIN.replace("Flatten()", "Flatten()\nDropout(0.1)")),
+        augmented(0.97, mixup=0.2),
     ],
-    ids=["a small gap", "the goal is met", "none", "dropout"],
+    ids=["a small gap", "the goal is met", "none", "dropout", "mixup"],
 )
 def test_augmentation_that_is_not_too_strong(found: Evidence) -> None:
-    """No advice where accuracy does not suffer, or dropout explains the gap."""
+    """No advice where accuracy does not suffer, or dropout or mixup explains the gap."""
     assert only("strong-augmentation", found) is None
 
 

@@ -58,6 +58,11 @@ RECIPES: dict[str, dict[str, object]] = {
         "augment": ["RandomChoice([RandomRotation(7, 'bilinear'), Identity()], p=[0.3, 0.7])", "RandomErasing(0.2)"],
     },
     "stopping rules": {"patience": 3, "stop_at_accuracy": 0.99, "precision": "bfloat16", "clip_grad_norm": 0.5},
+    "no decay": {"optimizer": "AdamW(lr=0.01)", "no_decay": ["norm", "bias"]},
+    "no decay of biases": {"optimizer": "SGD(0.01, weight_decay=0.1)", "no_decay": ["bias"]},
+    "average": {"average": "EMA(decay=1-1/epochs)", "scheduler": "OneCycleLR(0.1, epochs * steps_per_epoch)"},
+    "average alone": {"average": "EMA()", "validation_images": 1000},
+    "mixup": {"mixup": 0.2, "precision": "bfloat16"},
     "a burst": {"scheduler": "CosineAnnealingLR(20)", "scheduler_step": "burst", "normalize": [0.5, 0.5]},
     "names of the recipe": {"augment": ["RandomRotation(epochs)"], "loss": "CrossEntropyLoss(1/epochs)"},
 }

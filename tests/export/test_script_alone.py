@@ -29,9 +29,12 @@ pytestmark = pytest.mark.slow
 SPECS = {
     "rich": RICH,
     "iter5": presets.load("iter5").with_settings({"epochs": "1"}),
+    "averaged": RICH.with_settings(
+        {"average": "EMA(decay=0.9)", "optimizer.weight_decay": "0.1", "no_decay": "norm, bias"}
+    ),
     "validation": presets.load("exp14").with_settings({"epochs": "2", "batch_size": "128"}),
 }
-"""Dropout and a schedule over the steps; augmentation; a validation split."""
+"""Dropout and a schedule over the steps; augmentation; an average of the weights; a validation split."""
 DRIVER = """
 import contextlib, importlib.util, io, json, sys
 sys.modules["mnist_tui"] = None  # Importing it fails.
@@ -155,7 +158,7 @@ def test_training_again_takes_the_same_images_in_the_same_order(
     assert all(torch.equal(a, b) for a, b in zip(taken, labels, strict=True))
 
 
-@pytest.mark.parametrize(("name", "rounding"), [("rich", 1e-6), ("validation", 5e-3)])
+@pytest.mark.parametrize(("name", "rounding"), [("rich", 1e-6), ("averaged", 1e-6), ("validation", 5e-3)])
 def test_training_again_gives_the_same_losses(
     name: str, rounding: float, alone: dict[str, Alone], digits: Dataset
 ) -> None:
@@ -185,7 +188,7 @@ def test_with_augmentation_the_losses_are_those_of_other_images(alone: dict[str,
     assert sum(again) / len(again) == pytest.approx(sum(losses) / len(losses), rel=0.1)
 
 
-@pytest.mark.parametrize("name", ["rich", "validation"])
+@pytest.mark.parametrize("name", ["rich", "averaged", "validation"])
 def test_the_whole_training_comes_out_alike(name: str, alone: dict[str, Alone]) -> None:
     """Each epoch's line has the run's numbers, to four images; the weights of the best epoch are saved."""
     run = alone[name].run

@@ -32,7 +32,7 @@ jobs.warm_up = refuse
 """For `Lab(before=...)`: torch is not loaded."""
 STARTED = RunStarted("r1", "runs/r1", "iter5", 0, 18_422, 20, 938, 60_000, 0, 10_000, "mnist", "cpu", 1)
 LABELS = (3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8)
-SLOW = "ElasticTransform"
+SLOW = "RandomPerspective"
 """A transform that is applied image by image."""
 
 

@@ -3,19 +3,24 @@
 import enum
 import inspect
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
+from torch.optim import swa_utils
 from torchvision.transforms import v2
 
 from mnist_tui.errors import CallError
 from mnist_tui.spec import catalog
 from mnist_tui.spec.calls import Value, parse, signature
 
+AVERAGES = SimpleNamespace(EMA=swa_utils.get_ema_multi_avg_fn)
+
 HOMES = {
     "optimizer": torch.optim,
     "scheduler": torch.optim.lr_scheduler,
     "loss": torch.nn,
+    "average": AVERAGES,
     "transform": v2,
 }
 
@@ -31,6 +36,7 @@ OURS = {
     },
     "scheduler": {"optimizer", "last_epoch", "scale_fn", "scale_mode"},
     "loss": {"weight", "size_average", "ignore_index", "reduce", "reduction"},
+    "average": set(),
     "transform": {"inplace"},
 }
 """Arguments that the program decides itself; no call needs to have all of them."""

@@ -44,6 +44,31 @@ def test_a_word_that_may_be_left_out_is_chosen(base: RunSpec) -> None:
     assert "needs last_epochs" in draft.with_text("target.rule", "mean").result.errors["target.rule"]
 
 
+def test_words_that_go_together_are_chosen_together(base: RunSpec) -> None:
+    """`no_decay`: none, each of them, or both; in any order they are the same recipe."""
+    draft = Draft(base).with_text("optimizer", "AdamW")
+    (field,) = [field for field in draft.fields if field.path == "no_decay"]
+    both = draft.with_text("no_decay", "norm, bias").result.spec
+
+    assert (field.text, field.choices) == ("None", ("None", "norm", "bias", "norm, bias"))
+    assert both is not None
+    assert both.train.no_decay == ("norm", "bias")
+    assert both.with_settings({"no_decay": "bias, norm, bias"}) == both
+    assert Draft(both).with_text("no_decay", "None").result.spec == draft.result.spec
+    assert "set optimizer.weight_decay" in Draft(base).with_text("no_decay", "norm").result.errors["no_decay"]
+
+
+def test_an_average_is_chosen_like_a_scheduler(base: RunSpec) -> None:
+    """None or a call, whose argument has a field of its own; mixup is a number."""
+    draft = Draft(base).with_text("average", "EMA")
+    spec = draft.with_text("average.decay", "0.99").with_text("mixup", "0.2").result.spec
+
+    assert draft.text_of("average.decay") == "0.999"
+    assert spec is not None
+    assert (str(spec.train.average), spec.train.mixup) == ("EMA(decay=0.99)", 0.2)
+    assert "between 0 and 1" in draft.with_text("average.decay", "3").result.errors["average.decay"]
+
+
 def test_the_text_of_every_field_can_be_typed_again(base: RunSpec) -> None:
     """Typing the text that a field shows leaves the run as it is."""
     for field in Draft(base).fields:

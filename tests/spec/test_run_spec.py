@@ -102,6 +102,8 @@ def test_the_recipe_may_use_epochs_and_steps() -> None:
         ("patience", "3", "train.patience", 3),
         ("patience", "None", "train.patience", None),
         ("clip_grad_norm", "1", "train.clip_grad_norm", 1.0),
+        ("average", "EMA(decay=0.99)", "train.average", "EMA(decay=0.99)"),
+        ("mixup", "0.2", "train.mixup", 0.2),
         ("seed", "7", "train.seed", 7),
         ("width", "8", "knobs.width", 8),
         ("knobs.dropout", "1/4", "knobs.dropout", 0.25),
@@ -123,6 +125,29 @@ def test_a_setting_lands_at_its_place(path: str, text: str, place: str, value: o
     assert new[key] == value
     old[key] = value
     assert new_document == old_document
+
+
+@pytest.mark.parametrize("text", ["norm, bias", '["norm", "bias"]', "(norm,bias,)", "'norm', \"bias\""])
+def test_weights_without_decay_are_words(text: str) -> None:
+    """With or without quotes and brackets; none of them, and the key is not written, as in version 0.1."""
+    spec = make_spec(changed(train={"optimizer": "AdamW()"}))
+    exempt = spec.with_settings({"no_decay": text})
+
+    assert exempt.train.no_decay == ("norm", "bias")
+    assert exempt.model_dump(mode="json")["train"]["no_decay"] == ["norm", "bias"]
+    for none in ("[]", "None", ""):
+        assert exempt.with_settings({"no_decay": none}) == spec
+    assert "no_decay" not in spec.model_dump_json()
+
+
+def test_weights_without_decay_need_a_decay() -> None:
+    """The default of an optimizer counts; one without the argument is named."""
+    spec = make_spec(changed(train={"optimizer": "AdamW()", "no_decay": ["bias"]}))
+
+    assert spec.train.no_decay == ("bias",)
+    for optimizer, words in {"AdamW(weight_decay=0)": "set optimizer.weight_decay", "Rprop()": "such as AdamW"}.items():
+        with pytest.raises(SpecError, match=words):
+            spec.with_settings({"optimizer": optimizer})
 
 
 def test_a_rule_is_set_with_its_epochs() -> None:
@@ -199,6 +224,18 @@ WRONG_SETTINGS = [
     ("seed", "4294967296", "train.seed: should be less"),
     ("clip_grad_norm", "inf", "clip_grad_norm: cannot read 'inf'"),
     ("clip_grad_norm", "0", "train.clip_grad_norm: should be greater than 0"),
+    (
+        "no_decay",
+        "norm",
+        "train.no_decay: SGD has no weight decay here; set optimizer.weight_decay, or remove no_decay",
+    ),
+    ("average", "EMA(decay=2)", "train.average: EMA: decay=2 must be between 0 and 1"),
+    ("average", "SWA()", "train.average: there is no average 'SWA'"),
+    ("mixup", "0", "train.mixup: should be greater than 0"),
+    ("mixup", "yes", "mixup: cannot read 'yes'; enter a number such as 0.2"),
+    ("average.decay", "0.9", "there is no average; set average itself"),
+    ("no_decay", "norm, biases", "train.no_decay.1: should be 'norm' or 'bias', got 'biases'"),
+    ("no_decay", "[norm", "train.no_decay.0: should be 'norm' or 'bias', got '[norm'"),
     ("stop_at_accuracy", "99.5", "train.stop_at_accuracy: should be less than or equal to 1"),
     ("target.rule", "mean", "target: rule needs last_epochs"),
     ("target.rule", "median", "target.rule: should be 'each' or 'mean', got 'median'"),

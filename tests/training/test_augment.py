@@ -16,6 +16,7 @@ from mnist_tui.spec.run_spec import RunSpec, make_spec
 from mnist_tui.training import batches, build, evaluation, loop
 from mnist_tui.training.augment import Augmentation, ImageByImage
 from mnist_tui.training.data import Dataset, Images
+from mnist_tui.training.elastic import displacements
 from mnist_tui.training.state import Splits, Training
 
 PUBLISHED = ["RandomApply([CenterCrop(22)], p=0.1)", "Resize(28)", "RandomRotation(15)"]
@@ -137,6 +138,64 @@ def test_crop_and_resize(size: int, pixels: Tensor) -> None:
     assert (images - expected).abs().max() <= 1
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        "ElasticTransform()",
+        "ElasticTransform(alpha=34.0, sigma=4.0)",
+        "ElasticTransform(120.0, 6.0, fill=77)",
+        "ElasticTransform(5.0, 0.1)",
+        "ElasticTransform(alpha=3.0, sigma=0.0)",
+    ],
+)
+def test_elastic(call: str, pixels: Tensor) -> None:
+    """The image that torchvision makes after `torch.manual_seed` of the image's seed, up to one grey level."""
+    augmented = augmentation("Pad(2)", call, "CenterCrop(28)")
+    draws = units(augmented)
+    transform = ImageByImage(parse(call)).transform
+
+    def expected(image: Tensor, row: list[float]) -> Tensor:
+        torch.manual_seed(int(row[1] * 2**31))
+        cropped: Tensor = reference.center_crop(transform(reference.pad(image, [2])), [28])
+        return cropped
+
+    images = apply(augmented, pixels, draws)
+
+    assert augmented.slow == []
+    assert (images - one_by_one(expected, pixels, draws)).abs().max() <= 1
+    assert ((images - pixels).abs() > 1).float().mean() > 0.05
+
+
+def test_displacements_are_those_of_torchvision_in_distribution() -> None:
+    """Mean, spread and smoothness of 400 fields of either, by other random numbers."""
+    alpha, sigma = 34.0, 4.0
+    torch.manual_seed(7)
+    transform = v2.ElasticTransform(alpha=alpha, sigma=sigma)
+    image = torch.zeros(1, 28, 28)
+    expected = torch.cat([transform.make_params([image])["displacement"] for _ in range(400)])
+    ours = displacements(list(range(400)), 28, alpha, sigma)
+
+    assert ours.shape == expected.shape
+    for axis in (0, 1):
+        own, other = ours[..., axis], expected[..., axis]
+        assert abs(own.mean()) < 0.01
+        assert own[:, 14, 14].std().item() == pytest.approx(other[:, 14, 14].std().item(), rel=0.12)
+        assert own[:, 0, 0].std().item() == pytest.approx(other[:, 0, 0].std().item(), rel=0.12)
+        slopes = [field.diff(dim=1).std().item() for field in (own, other)]
+        assert slopes[0] == pytest.approx(slopes[1], rel=0.03)
+    assert abs(torch.corrcoef(ours[:, 14, 14].T)[0, 1]) < 0.15
+
+
+def test_a_blur_of_another_width_is_seen(pixels: Tensor) -> None:
+    """Negative control: with 4.5 for a sigma of 4 the images are others."""
+    images, others = (
+        apply(augmented, pixels, units(augmented))
+        for augmented in (augmentation(f"ElasticTransform(34.0, {sigma})") for sigma in (4.0, 4.5))
+    )
+
+    assert (images - others).abs().max() > 10
+
+
 @pytest.mark.parametrize(("size", "padding", "fill"), [(28, 4, 0), (28, 2, 99), (20, 0, 0)])
 def test_random_crop(size: int, padding: int, fill: int, pixels: Tensor) -> None:
     """Each image is shifted by its own offsets; what comes in from outside is the fill."""
@@ -246,7 +305,8 @@ CHAINS = [
     PUBLISHED,
     ["RandomAffine(10, translate=(0.1, 0.1), scale=(0.9, 1.1), shear=5, interpolation='bilinear', fill=3)"],
     ["RandomCrop(28, padding=3)", "RandomHorizontalFlip()", "RandomInvert()"],
-    ["ElasticTransform(alpha=20.0)", "RandomErasing(p=0.7)"],
+    ["RandomPerspective(p=1.0)", "RandomErasing(p=0.7)"],
+    ["ElasticTransform(alpha=30.0, sigma=4.0)", "RandomRotation(5)"],
 ]
 
 
@@ -288,7 +348,6 @@ SLOW = {
     "RandomPerspective": "RandomPerspective()",
     "RandomResizedCrop": "RandomResizedCrop(28)",
     "RandomErasing": "RandomErasing(p=1.0)",
-    "ElasticTransform": "ElasticTransform()",
     "GaussianBlur": "GaussianBlur(3)",
     "ColorJitter": "ColorJitter(brightness=0.5)",
     "RandomAdjustSharpness": "RandomAdjustSharpness(2, p=1.0)",
@@ -314,6 +373,7 @@ BATCHED = {
     "RandomHorizontalFlip": "RandomHorizontalFlip()",
     "RandomVerticalFlip": "RandomVerticalFlip()",
     "RandomInvert": "RandomInvert()",
+    "ElasticTransform": "ElasticTransform()",
     "RandomApply": "RandomApply([RandomInvert()], p=0.5)",
     "Identity": "Identity()",
 }
@@ -325,6 +385,8 @@ UNUSUAL = [
     ("RandomCrop(28, padding=(2, 4))", "RandomCrop"),
     ("Resize(28, interpolation='bicubic')", "Resize"),
     ("RandomApply([GaussianBlur(3)], p=0.5)", "RandomApply"),
+    ("ElasticTransform(alpha=(30.0, 50.0))", "ElasticTransform"),
+    ("ElasticTransform(interpolation='nearest')", "ElasticTransform"),
 ]
 """Transforms with arguments that the batched form does not know."""
 
@@ -423,6 +485,8 @@ def test_sizes_that_differ_between_images_are_refused(call: str) -> None:
         "RandomRotation(15, fill=300)",
         "RandomAffine(15, fill=-1)",
         "GaussianBlur(4)",
+        "ElasticTransform(sigma=7.0)",
+        "ElasticTransform(sigma=-1.0)",
         "Pad(2.5)",
     ],
 )

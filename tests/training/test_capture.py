@@ -112,24 +112,32 @@ def test_calls_are_eager_then_replayed(cuda: Cuda) -> None:
     assert cuda.graphs[0].generators == [generator]
 
 
-def test_a_captured_run_takes_the_steps_of_an_eager_one(cuda: Cuda) -> None:
+RECIPES: list[dict[str, Any]] = [
+    {},
+    {"average": "EMA(decay=0.8)", "mixup": 0.4, "optimizer": "AdamW(lr=0.01)", "no_decay": ["norm", "bias"]},
+]
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=["plain", "average, mixup and no_decay"])
+def test_a_captured_run_takes_the_steps_of_an_eager_one(recipe: dict[str, Any], cuda: Cuda) -> None:
     """Bit for bit, over two epochs whose last batch is smaller and eager."""
     eager: list[list[float]] = []
     captured: list[list[float]] = []
     for losses, is_captured in ((eager, False), (captured, True)):
-        training = new_training(small_spec())
+        training = new_training(small_spec(**recipe))
         training.step.is_captured = is_captured
         cuda.watch(training.step._captured)
         for _ in loop.train(training, Control()):
-            losses.append(training.step.losses.tolist())
+            losses.append([*training.step.losses.tolist(), *(row.test_loss for row in training.rows)])
 
     assert captured == eager
     assert cuda.graphs[0].replays == 8 - WARM_UP_CALLS
 
 
-def test_a_captured_stack_takes_the_steps_of_an_eager_one(cuda: Cuda) -> None:
+@pytest.mark.parametrize("recipe", RECIPES, ids=["plain", "average, mixup and no_decay"])
+def test_a_captured_stack_takes_the_steps_of_an_eager_one(recipe: dict[str, Any], cuda: Cuda) -> None:
     """Bit for bit, for each seed; a seed that leaves makes the others be captured anew."""
-    specs = [small_spec(epochs=4, seed=seed) for seed in range(3)]
+    specs = [small_spec(epochs=4, seed=seed, **recipe) for seed in range(3)]
     weights = []
     for is_captured in (False, True):
         trainings = make_trainings(specs, few_images(), CPU, fuse=True)

@@ -29,6 +29,9 @@ RECIPES: dict[str, dict[str, Any]] = {
         "scheduler": "SequentialLR([LinearLR(0.1, total_iters=4), StepLR(step_size=2, gamma=0.5)], milestones=[4])",
         "scheduler_step": "batch",
     },
+    "Adam-EMA": {"optimizer": "Adam(lr=0.01)", "average": "EMA(decay=0.8)"},
+    "SGD-mixup": {"optimizer": "SGD(lr=0.05, momentum=0.9)", "mixup": 0.4},
+    "AdamW-no_decay": {"optimizer": "AdamW(lr=0.01, weight_decay=0.5)", "no_decay": ["norm", "bias"]},
 }
 
 COMPOSITE = "composite layers"

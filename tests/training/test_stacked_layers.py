@@ -12,7 +12,7 @@ from mnist_tui.spec.calls import parse, parse_lines
 from mnist_tui.spec.layers import Shape
 from mnist_tui.spec.network import infer_shapes
 from mnist_tui.training import build
-from mnist_tui.training.flat_parameters import flatten_parameters
+from mnist_tui.training.flat_parameters import FlatParameters
 from mnist_tui.training.stacked import layers
 from mnist_tui.training.stacked.layers import StackedNetwork
 from mnist_tui.training.stacked.weights import StackedWeights
@@ -72,8 +72,8 @@ def apply_stacked(
     networks: list[nn.Sequential], inputs: Tensor, memory_format: torch.memory_format
 ) -> list[list[Tensor]]:
     """The same of every network, by the stacked one."""
-    vectors = [flatten_parameters(list(network.parameters())) for network in networks]
-    weights = StackedWeights(networks, vectors, memory_format)
+    flat = [FlatParameters([list(network.parameters())]) for network in networks]
+    weights = StackedWeights(flat, memory_format)
     generators = [torch.Generator().manual_seed(seed) for seed in range(COUNT)]
     stacked = StackedNetwork(networks, weights, generators).layers
     weights.gather()

@@ -162,6 +162,9 @@ def test_every_preset_has_the_losses_of_single_runs(name: str, few_digits: Datas
         {"optimizer": "RMSprop(lr=0.001)", "loss": "CrossEntropyLoss(label_smoothing=0.1)"},
         {"augment": "[RandomApply([CenterCrop(22)], p=0.1), Resize(28), RandomPerspective(0.3)]"},
         {"batch_size": "102"},
+        {"optimizer": "AdamW(lr=0.01, weight_decay=0.5)", "no_decay": "norm, bias"},
+        {"average": "EMA(decay=0.8)"},
+        {"mixup": "0.4", "augment": "[]", "loss": "CrossEntropyLoss(label_smoothing=0.1)"},
     ],
 )
 def test_every_part_of_a_recipe_has_the_losses_of_single_runs(
@@ -200,9 +203,10 @@ def test_in_float32_the_first_losses_are_those_of_a_fused_run(few_digits: Datase
     torch.testing.assert_close(first.step.losses.tolist(), alone, rtol=1e-3, atol=0)
 
 
-def test_evaluation_at_once_is_that_of_each_network(few_digits: Dataset, float64: None) -> None:
-    """As on a GPU: on the test images, and on the validation images of each seed."""
-    specs = of_seeds(SMALL, validation_images="15000")
+@pytest.mark.parametrize("average", ["None", "EMA(decay=0.8)"])
+def test_evaluation_at_once_is_that_of_each_network(average: str, few_digits: Dataset, float64: None) -> None:
+    """As on a GPU: on the test images, and on the validation images of each seed, with the average of each."""
+    specs = of_seeds(SMALL, validation_images="15000", average=average)
     one_by_one, at_once = make_stack(specs, few_digits), make_stack(specs, few_digits)
     at_once.evaluates_together = True
 
@@ -212,6 +216,16 @@ def test_evaluation_at_once_is_that_of_each_network(few_digits: Dataset, float64
     for own, other in zip(ours.events, theirs.events, strict=True):
         rows = [[event.val_loss for event in events if isinstance(event, EpochEnded)] for events in (own, other)]
         assert rows[0] == pytest.approx(rows[1], rel=TOLERANCE)
+
+
+def test_an_average_is_seen(few_digits: Dataset, float64: None) -> None:
+    """Negative control: evaluated with the weights of the last step, the losses are others."""
+    specs = of_seeds(SMALL, average="EMA(decay=0.8)")
+
+    averaged, plain = (train_stack(make_stack(each, few_digits)) for each in (specs, of_seeds(SMALL)))
+
+    assert averaged.steps == plain.steps
+    assert largest_difference(averaged, plain) > 1e-3
 
 
 def test_bfloat16(few_digits: Dataset) -> None:

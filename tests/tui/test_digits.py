@@ -30,7 +30,7 @@ from mnist_tui.tui.runner import Idle, Runner, RunnerEvent
 STARTED = RunStarted("r1", "runs/r1", "iter5", 0, 18_422, 20, 938, 60_000, 0, 10_000, "mnist", "cpu", 1)
 SECOND = replace(STARTED, run="r2", folder="runs/r2", seed=1)
 LABELS = (3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8)
-SLOW = "ElasticTransform()"
+SLOW = "RandomPerspective()"
 
 
 def row(epoch: int) -> EpochEnded:
@@ -343,5 +343,5 @@ async def test_slow_augmentation_waits_for_the_end_of_the_run(canned: CannedJobs
         await tell(pilot, Idle())
         await until(pilot, lambda: strip(pilot).digits)
 
-        assert while_training == "ElasticTransform: drawn after the run"
+        assert while_training == "RandomPerspective: drawn after the run"
         assert canned.was_training == [False, True, False]

@@ -144,11 +144,11 @@ def strong_augmentation(evidence: Evidence) -> Advice | None:
     """The training images are so distorted that the network spends itself on digits that the test never shows.
 
     Fires for completed runs with augmentation whose training accuracy is 1 point or more below the held-out accuracy
-    over the last 3 epochs while that is below the goal. Dropout of 10 % or more explains such a gap as well; the rule
-    is silent then.
+    over the last 3 epochs while that is below the goal. Dropout of 10 % or more explains such a gap as well, and so
+    does mixup; the rule is silent then.
     """
     spec, end = evidence.spec, evidence.rows[-WINDOW:]
-    if not evidence.is_completed or len(evidence.rows) < 2 * WINDOW or not spec.train.augment:
+    if not evidence.is_completed or len(evidence.rows) < 2 * WINDOW or not spec.train.augment or spec.train.mixup:
         return None
     dropout = max((dropout_rate(spec, call) for call, _ in outer_layers(spec) if is_dropout(call)), default=0.0)
     if -gap(end) < HARD_AUGMENTATION or mean_accuracy(end) >= evidence.goal or dropout >= 0.1:

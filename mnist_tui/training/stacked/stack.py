@@ -7,8 +7,10 @@ elementwise optimizer updates each seed's vector on its own, and the rate is the
 
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import torch
+from torch import nn
 
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import EpochEnded, LearningRateChanged
@@ -35,7 +37,7 @@ class Stack:
         self.memory_format = memory_format or (torch.channels_last if device.type == "cpu" else torch.contiguous_format)
         self.evaluates_together = device.type != "cpu"
         """Whether all networks are evaluated at once; on the CPU one by one on its fused layers is faster."""
-        self._optimizer = build.optimizer(first.spec, [training.vector for training in self.trainings])
+        self._optimizer = build.optimizer(first.spec, *self._vectors())
         self._scheduler = build.scheduler(first.spec, self._optimizer, len(first.splits.train))
         for training in self.trainings:
             training.optimizer, training.scheduler = self._optimizer, self._scheduler
@@ -48,12 +50,12 @@ class Stack:
             self._stack_weights()
         with ThreadPoolExecutor(environment.cores(), "draws") as pool:
             draws = list(pool.map(Training.draw_epoch, self.trainings))
-        orders = [order + first for (order, _), first in zip(draws, self._first_images, strict=True)]
-        params = [of_seed for _, of_seed in draws]
+        orders = [order + first for (order, _, _), first in zip(draws, self._first_images, strict=True)]
+        params = [of_seed for _, of_seed, _ in draws]
         # The first image of every seed, then the second of every seed: a batch has S times as many images.
         self._batches.begin(torch.stack(orders, dim=1).flatten(), torch.stack(params, dim=1).flatten(0, 1), 0)
-        for training in self.trainings:
-            training.step.begin(0)
+        for training, (_, _, shares) in zip(self.trainings, draws, strict=True):
+            training.step.begin(0, shares)
         self.step.begin()
 
     def take_step(self) -> list[Training]:
@@ -65,9 +67,12 @@ class Stack:
         """Evaluates every training; raises `EvaluationStopped`."""
         if not self.evaluates_together or len(self._stacked) > len(self.trainings):
             return [evaluate_training(training, control) for training in self.trainings]
-        test = self._evaluate([training.splits.test for training in self.trainings], control)
-        val_images = [training.splits.val for training in self.trainings if training.splits.val]
-        val = self._evaluate(val_images, control) if val_images else [None] * len(test)
+        with ExitStack() as averages:
+            for training in self.trainings:
+                averages.enter_context(training.evaluated_weights())
+            test = self._evaluate([training.splits.test for training in self.trainings], control)
+            val_images = [training.splits.val for training in self.trainings if training.splits.val]
+            val = self._evaluate(val_images, control) if val_images else [None] * len(test)
         return [Evaluations(*each) for each in zip(test, val, strict=True)]
 
     def _evaluate(self, images: Sequence[Images], control: Control) -> list[Evaluation]:
@@ -100,16 +105,25 @@ class Stack:
             training.rate_changes = list(first.rate_changes)
             training.rate_factor, training.scheduled = first.rate_factor, first.scheduled
 
+    def _vectors(self) -> list[list[nn.Parameter]]:
+        """The vectors of the trainings that have not ended, by the group of the optimizer that they are in."""
+        by_group = zip(*(training.flat.groups for training in self.trainings), strict=True)
+        return [[group.vector for group in groups] for groups in by_group]
+
     def _stack_weights(self) -> None:
         """Stacks the weights of the trainings that have not ended."""
         first, settings = self.trainings[0], self.trainings[0].spec.train
         device = first.step.device
         self._stacked = list(self.trainings)
-        models, vectors = zip(*((training.model, training.vector) for training in self.trainings), strict=True)
-        self._optimizer.param_groups[0]["params"] = list(vectors)
-        weights = StackedWeights(models, vectors, self.memory_format)
+        models = [training.model for training in self.trainings]
+        for group, vectors in zip(self._optimizer.param_groups, self._vectors(), strict=True):
+            group["params"] = vectors
+        weights = StackedWeights([training.flat for training in self.trainings], self.memory_format)
         generators = [_dropout_generator(training, device) for training in self.trainings]
         self.network = StackedNetwork(models, weights, generators)
+        for training in self.trainings:
+            if training.average is not None:
+                training.average.bind()
         steps = [training.step for training in self.trainings]
         self.step = StackedStep(settings, self.network, build.loss(first.spec), self._optimizer, steps, generators)
         images, self._first_images = _join([training.splits.train for training in self.trainings])

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from mnist_tui.spec.recipe import TrainSpec
+from mnist_tui.training import mixup
 from mnist_tui.training.capture import Captured
 from mnist_tui.training.stacked.layers import StackedNetwork
 from mnist_tui.training.step import TrainStep
@@ -33,15 +34,18 @@ class StackedStep:
         self.optimizer = optimizer
         self.device = steps[0].device
         self.count = len(steps)
+        self.averages = [step.average for step in steps if step.average is not None]
         self.losses = torch.stack([step.losses for step in steps])
-        """(S, steps of the epoch), as `TrainStep.losses`; the three below likewise."""
+        """(S, steps of the epoch), as `TrainStep.losses`; those below likewise."""
         self.correct = torch.stack([step.correct for step in steps])
         self.gradient_norms = torch.stack([step.gradient_norms for step in steps])
         self.found_nonfinite = torch.stack([step.found_nonfinite for step in steps])
+        self.shares = torch.stack([step.shares for step in steps])
         self._index = torch.zeros(1, dtype=torch.int64, device=self.device)
         for index, step in enumerate(steps):
             step.losses, step.correct = self.losses[index], self.correct[index]
             step.gradient_norms, step.found_nonfinite = self.gradient_norms[index], self.found_nonfinite[index]
+            step.shares = self.shares[index]
         self.is_captured = steps[0].is_captured
         self._captured = Captured(self._step, self.device, generators if self.device.type == "cuda" else ())
 
@@ -66,11 +70,17 @@ class StackedStep:
 
     def _step(self, images: Tensor, labels: Tensor) -> None:
         self.weights.gather()
+        shares = self.shares.index_select(1, self._index)[:, 0] if self.settings.mixup else None  # (S,)
+        images = images if shares is None else mixup.mix_images(images, shares)
         is_bfloat16 = self.settings.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=is_bfloat16, cache_enabled=False):
             logits = self.network(images)  # (N, S, 10)
-        logits = logits.float().flatten(0, 1)  # (N * S, 10)
-        losses = self.loss(logits, labels).view(-1, self.count).mean(0)  # (S,)
+        logits, labels = logits.float(), labels.view(-1, self.count)  # (N, S, 10), (N, S)
+        losses = self._losses(logits, labels)
+        if shares is not None:
+            losses = mixup.mix_losses(losses, self._losses(logits, mixup.partners(labels)), shares)
+            labels = mixup.main_labels(labels, shares)
+        losses = losses.mean(0)  # (S,)
         losses.sum().backward()
         self.weights.gather_gradients()
         gradients = self.weights.gradients
@@ -81,9 +91,16 @@ class StackedStep:
             factors = (self.settings.clip_grad_norm / (norms + NORM_EPSILON)).clamp(max=1)
             gradients.mul_(factors[:, None])
         self.optimizer.step()
-        correct = (logits.argmax(1) == labels).view(-1, self.count).sum(0)
+        for average in self.averages:
+            average.update()
+        correct = (logits.argmax(2) == labels).sum(0)
         for kept, values in zip(
             (self.losses, self.correct, self.gradient_norms), (losses.detach(), correct, norms), strict=True
         ):
             kept.index_copy_(1, self._index, values[:, None])
         self._index += 1
+
+    def _losses(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """The loss of every image, (N, S), from logits (N, S, 10) and labels (N, S)."""
+        losses: Tensor = self.loss(logits.flatten(0, 1), labels.flatten())
+        return losses.view_as(labels)

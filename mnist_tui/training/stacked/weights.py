@@ -10,25 +10,23 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from mnist_tui.training.flat_parameters import parameter_views
+from mnist_tui.training.flat_parameters import FlatParameters, parameter_views
 
 
 class StackedWeights:
     """The weights (S, P) of S networks; each network's own weights and their vector become views of its row."""
 
-    def __init__(
-        self, models: Sequence[nn.Module], vectors: Sequence[nn.Parameter], memory_format: torch.memory_format
-    ) -> None:
+    def __init__(self, networks: Sequence[FlatParameters], memory_format: torch.memory_format) -> None:
         self.memory_format = memory_format
         """That of the stacked weights of convolutions, and of images."""
-        self.rows = torch.stack([vector.detach() for vector in vectors])
+        self.rows = torch.stack([network.vector.detach() for network in networks])
         """All weights (S, P)."""
         self.gradients = torch.zeros_like(self.rows)
         """Their gradients (S, P)."""
-        for model, vector, row, gradient in zip(models, vectors, self.rows, self.gradients, strict=True):
-            _move(model, vector, row, gradient)
+        for network, row, gradient in zip(networks, self.rows, self.gradients, strict=True):
+            network.move(row, gradient)
         places = torch.arange(self.rows.numel(), device=self.rows.device).view_as(self.rows)
-        weights = list(models[0].parameters())
+        weights = networks[0].weights
         views = zip(*(parameter_views(row, weights) for row in places), strict=True)
         # The number of each value among the rows, in the shape and memory layout of the stacked weight.
         self._templates = [_concatenate(values, memory_format) for values in views]
@@ -61,15 +59,6 @@ class StackedWeights:
             parameters[weight] = nn.Parameter(value)
             parameters[weight].grad = gradient
         return parameters
-
-
-def _move(model: nn.Module, vector: nn.Parameter, row: Tensor, gradient: Tensor) -> None:
-    """Moves the weights of a network, which are views of `vector` (P,), and their gradients into these tensors (P,)."""
-    weights = list(model.parameters())
-    vector.data, vector.grad = row, gradient
-    views = zip(weights, parameter_views(row, weights), parameter_views(gradient, weights), strict=True)
-    for weight, value, gradient_value in views:
-        weight.data, weight.grad = value, gradient_value
 
 
 def _concatenate(values: Sequence[Tensor], memory_format: torch.memory_format) -> Tensor:
