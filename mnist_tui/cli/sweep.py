@@ -1,10 +1,9 @@
 """`mnist-tui sweep` and `mnist-tui work`: many runs that differ in chosen settings."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mnist_tui.cli import sweep_output
 from mnist_tui.cli.arguments import (
     EXIT_CODES,
     RUN_OPTIONS,
@@ -24,6 +23,7 @@ from mnist_tui.cli.completion import complete_changes, complete_runs_and_presets
 from mnist_tui.cli.formats import FormatOption, JsonOption, json_text, output_format, print_table, record
 from mnist_tui.cli.sweep_arguments import (
     DESIGNS,
+    MAX_POINTS,
     OBJECTIVES,
     PRUNES,
     SEARCHES,
@@ -34,11 +34,10 @@ from mnist_tui.cli.sweep_arguments import (
 )
 from mnist_tui.errors import SweepError, UsageError
 from mnist_tui.spec.run_options import Options
-from mnist_tui.sweep import folder, pool
-from mnist_tui.sweep.folder import Sweep
-from mnist_tui.sweep.place import Place
-from mnist_tui.sweep.plan import MAX_POINTS
-from mnist_tui.sweep.report import make_report
+
+if TYPE_CHECKING:
+    from mnist_tui.sweep.folder import Sweep
+    from mnist_tui.sweep.place import Place
 
 app = typer.Typer()
 work_app = typer.Typer()
@@ -92,7 +91,7 @@ def list_sweeps(context: typer.Context, as_json: JsonOption = False, *, given: G
     """
     if context.invoked_subcommand is not None:
         return 0
-    from mnist_tui.sweep import status
+    from mnist_tui.sweep import folder, status
 
     rows = [status.line(sweep) for sweep in folder.sweeps(settings_with(given).runs_dir)]
     if as_json:
@@ -181,6 +180,8 @@ def run(
     given: Given,
 ) -> int:
     """Begin a sweep, or go on with it. `run` may be left out: mnist-tui sweep NAME."""
+    from mnist_tui.sweep import folder
+
     options, where_trained = run_options(given), read_place(jobs, on, per_run)
     more: dict[str, Any] = {
         "seeds": None if seeds is None else whole_number("--seeds", seeds, 1, MAX_SEEDS),
@@ -199,9 +200,8 @@ def run(
         from mnist_tui.cli import sweep_runs
 
         return sweep_runs.dry_run(plan, options, where_trained, as_json)
-    return _train(
-        folder.start(options.runs_dir, plan, sweep_name), options, where_trained, retry_failed, as_json, quiet
-    )
+    sweep = folder.start(options.runs_dir, plan, sweep_name)
+    return _train(sweep, options, where_trained, retry_failed, as_json, quiet)
 
 
 @app.command("resume", epilog=examples("mnist-tui sweep resume iter5", more=EXIT_CODES))
@@ -218,6 +218,8 @@ def resume(
     given: Given,
 ) -> int:
     """Go on with a sweep: train its points that are not done, resume interrupted ones."""
+    from mnist_tui.sweep import folder
+
     options, where_trained = run_options(given), read_place(jobs, on, per_run)
     return _train(folder.find(options.runs_dir, name), options, where_trained, retry_failed, as_json, quiet)
 
@@ -245,6 +247,8 @@ def work(
     Each point is claimed before it is trained; one whose process died is taken over and resumed, on another machine
     after a minute. Ends when no point is left, or after mnist-tui sweep stop SWEEP.
     """
+    from mnist_tui.sweep import folder
+
     options = run_options(given)
     sweep = folder.find(options.runs_dir, name)
     if sweep.is_stopped:
@@ -259,6 +263,8 @@ def stop(name: SweepName = None, *, given: Given) -> int:
 
     It works by a file, on every machine that sees the runs folder. mnist-tui sweep resume goes on.
     """
+    from mnist_tui.sweep import folder
+
     sweep = folder.find(settings_with(given).runs_dir, name)
     sweep.stop()
     print(f"sweep {sweep.name} stops after the current step of its runs; mnist-tui sweep resume {sweep.name} goes on")
@@ -271,7 +277,7 @@ def show_status(
     name: SweepName = None, named_format: FormatOption = None, as_json: JsonOption = False, *, given: Given
 ) -> int:
     """Print which points of a sweep are done, trained, waiting or failed."""
-    from mnist_tui.sweep import status
+    from mnist_tui.sweep import folder, status
 
     output = output_format(named_format, as_json)
     sweep = folder.find(settings_with(given).runs_dir, name)
@@ -296,6 +302,9 @@ def report(
     given: Given,
 ) -> int:
     """Print the configurations of a sweep by accuracy, what each setting does, and whether the best can be told."""
+    from mnist_tui.cli import sweep_output
+    from mnist_tui.sweep import folder
+
     output = output_format(named_format, as_json)
     count = None if limit is None else whole_number("--limit", limit, 1, MAX_POINTS)
     sweep_output.print_report(folder.find(settings_with(given).runs_dir, name), output, count)
@@ -303,14 +312,18 @@ def report(
 
 
 def _train(
-    sweep: Sweep,
+    sweep: "Sweep",
     options: Options,
-    place: Place,
+    place: "Place",
     retry_failed: bool,
     as_json: bool,
     quiet: bool,
     is_helper: bool = False,
 ) -> int:
+    from mnist_tui.cli import sweep_output
+    from mnist_tui.sweep import pool
+    from mnist_tui.sweep.report import make_report
+
     if not is_helper:
         sweep.allow()
     report = make_report(sweep)

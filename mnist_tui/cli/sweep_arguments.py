@@ -2,18 +2,21 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mnist_tui.cli.arguments import whole_number
 from mnist_tui.cli.specs import load_spec
 from mnist_tui.cli.train import read_jobs
 from mnist_tui.errors import SpecError, SweepError, UsageError
 from mnist_tui.spec.run_options import Options
-from mnist_tui.sweep import sweep_file
-from mnist_tui.sweep.cluster import options as cluster
-from mnist_tui.sweep.place import Place
-from mnist_tui.sweep.plan import MAX_POINTS, SweepPlan
 from mnist_tui.text import clean_line, did_you_mean
+
+if TYPE_CHECKING:
+    from mnist_tui.sweep.place import Place
+    from mnist_tui.sweep.plan import SweepPlan
+
+MAX_POINTS = 10_000
+"""Configurations of a sweep; more are refused by `SweepPlan`, too."""
 
 DESIGNS = ("grid", "random", "sobol")
 SEARCHES = ("tpe", "random", "halving")
@@ -23,8 +26,10 @@ OBJECTIVES = ("accuracy", "accuracy,parameters")
 
 def read_plan(
     names: Sequence[str], changes: dict[str, str], more: dict[str, Any], models: Path | None, options: Options
-) -> SweepPlan:
+) -> "SweepPlan":
     """The plan of presets or runs with these changes, or of a sweep file."""
+    from mnist_tui.sweep import sweep_file
+
     vary = {path: sweep_file.as_values(f"--set {path}", text) for path, text in changes.items()}
     files = [name for name in names if name.endswith(".toml") and sweep_file.is_sweep_file(Path(name))]
     if files and len(names) > 1:
@@ -66,8 +71,11 @@ def one_of(option: str, typed: str | None, known: Sequence[str]) -> str | None:
     return typed
 
 
-def read_place(jobs: str | None, on: str | None = None, per_run: str | None = None) -> Place:
+def read_place(jobs: str | None, on: str | None = None, per_run: str | None = None) -> "Place":
     """Where runs are trained; raises `UsageError`, and `MissingPackageError` where a cluster is named without Ray."""
+    from mnist_tui.sweep.cluster import options as cluster
+    from mnist_tui.sweep.place import Place
+
     if on is None:
         if per_run is not None:
             raise UsageError("--per-run goes with --on ray")
