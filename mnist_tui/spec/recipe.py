@@ -7,12 +7,10 @@ from pydantic import (
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
-    SerializerFunctionWrapHandler,
     StrictBool,
     StrictFloat,
     StrictInt,
     field_validator,
-    model_serializer,
     model_validator,
 )
 from pydantic_core import core_schema
@@ -22,11 +20,13 @@ from mnist_tui.spec.calls import Call, parse
 TRAIN_IMAGES = 60_000
 """Images of MNIST's training part."""
 
-OPTIONAL = frozenset({"no_decay", "average", "mixup"})
-"""Fields of the recipe that are written only where they have a value.
 
-Version 0.1 did not know them: so a recipe without them is the same text as there, for checkpoints and comparisons.
-"""
+def _is_unset(value: object) -> bool:
+    """Whether a field that version 0.1 did not know is left out where a recipe is written.
+
+    So a recipe without it is the same text as there, for checkpoints and comparisons.
+    """
+    return not value
 
 
 def _read_call(value: object) -> Call:
@@ -69,9 +69,9 @@ class TrainSpec(Frozen):
     """Images per evaluation step; it changes the speed, not the result."""
     optimizer: CallField = parse("Adam(lr=0.001)")
     """A call of torch.optim, without the parameters."""
-    no_decay: tuple[Literal["norm", "bias"], ...] = ()
+    no_decay: tuple[Literal["norm", "bias"], ...] = Field(default=(), exclude_if=_is_unset)
     """Weights without weight decay: "norm", scale and shift of all normalization layers; "bias", all biases."""
-    average: CallField | None = None
+    average: CallField | None = Field(default=None, exclude_if=_is_unset)
     """EMA(decay=0.999): the moving average of the weights over all steps, which is then evaluated, saved and used."""
     scheduler: CallField | None = None
     """A call of torch.optim.lr_scheduler, without the optimizer; its arguments may use `epochs`, `steps_per_epoch`."""
@@ -81,7 +81,7 @@ class TrainSpec(Frozen):
     """A call of torch.nn: CrossEntropyLoss or NLLLoss."""
     augment: tuple[CallField, ...] = ()
     """Calls of torchvision.transforms.v2 on 28x28 images, applied to training images only."""
-    mixup: Annotated[float, Field(gt=0, le=100)] | None = None
+    mixup: Annotated[float, Field(gt=0, le=100)] | None = Field(default=None, exclude_if=_is_unset)
     """alpha of mixup: images and labels are mixed with others of their batch, in shares from Beta(alpha, alpha)."""
     normalize: tuple[float, Annotated[float, Field(gt=0)]] = (0.1307, 0.3081)
     """Mean and standard deviation that pixels in 0..1 are normalised with."""
@@ -104,11 +104,9 @@ class TrainSpec(Frozen):
         """Each word once, in the order of the declaration: the same weights are the same recipe."""
         return tuple(word for word in ("norm", "bias") if word in words)
 
-    @model_serializer(mode="wrap")
-    def _leave_out_unset(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """The fields by name, without those of `OPTIONAL` that have no value."""
-        values: dict[str, Any] = handler(self)
-        return {name: value for name, value in values.items() if name not in OPTIONAL or getattr(self, name)}
+
+OPTIONAL = frozenset(name for name, field in TrainSpec.model_fields.items() if field.exclude_if)
+"""Fields of the recipe that are written only where they have a value."""
 
 
 class Target(Frozen):

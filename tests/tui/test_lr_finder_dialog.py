@@ -353,7 +353,7 @@ async def test_never_while_this_process_trains() -> None:
         await pilot.press("escape", "f")
         await until(pilot, lambda: notices(pilot))
 
-        assert notices(pilot) == ["a run is being trained; s stops it"]
+        assert notices(pilot) == ["a run is being trained; T queues this design, s stops the run"]
         assert pilot.app.screen is screen(pilot)
 
 
