@@ -66,7 +66,7 @@ class Typist:
 
     FIELDS = (
         "epochs", "batch_size", "seed", None, "optimizer.lr", "optimizer.betas", "optimizer.eps",
-        "optimizer.weight_decay", None, None, "scheduler.step_size", "scheduler.gamma", None, "augment",
+        "optimizer.weight_decay", None, None, None, None, "scheduler.step_size", "scheduler.gamma", None, "augment",
     )  # fmt: skip
     """The fields of the form in their order; None for a choice."""
 
