@@ -310,10 +310,10 @@ Flatten()
 Linear(10)
 '''
 [train]
-epochs = 3
+epochs = 12
 batch_size = 128
 optimizer = "Adam(lr=0.01)"
-scheduler = "StepLR(step_size=1, gamma=0.5)"
+scheduler = "StepLR(step_size=4, gamma=0.5)"
 augment = ["RandomRotation(10)"]
 """
 
