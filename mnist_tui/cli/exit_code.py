@@ -2,9 +2,11 @@
 
 import errno
 import os
+import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import typer
 
@@ -93,3 +95,16 @@ def _report_crash(error: Exception) -> int:
     what = f"{type(error).__name__}: {clean_line(str(error), 200)}"
     print_error(f"internal error: {what}; the traceback is in {clean_line(str(path))}")
     return ExitCode.FAILED
+
+
+@contextmanager
+def interruptible_import() -> Iterator[None]:
+    """While PyTorch is loaded in the block, Ctrl-C ends the process at once; nothing has begun by then.
+
+    Raised inside its C++ libraries, Python's KeyboardInterrupt can abort the process.
+    """
+    before = signal.signal(signal.SIGINT, lambda *_: os._exit(ExitCode.INTERRUPTED))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -22,6 +22,7 @@ from mnist_tui.cli.arguments import (
     whole_number,
 )
 from mnist_tui.cli.completion import complete_runs
+from mnist_tui.cli.exit_code import interruptible_import
 from mnist_tui.spec.run_spec import RunSpec
 
 app = typer.Typer()
@@ -55,7 +56,8 @@ def train_batch(
         from mnist_tui.sweep import pool
 
         pool.preload()
-    from mnist_tui.cli import batch, headless  # 2 s: after every check that needs no torch.
+    with interruptible_import():
+        from mnist_tui.cli import batch, headless  # 2 s: after every check that needs no torch.
 
     output = headless.Output(as_json, quiet)
     if is_dry_run:
@@ -88,7 +90,8 @@ def resume(
     On a CPU it ends bit for bit as if it had never stopped.
     """
     options = resume_options(given)
-    from mnist_tui.cli import batch, headless
+    with interruptible_import():
+        from mnist_tui.cli import batch, headless
     from mnist_tui.runs import index, storage
 
     if run is None:
@@ -115,7 +118,8 @@ def extend(
     """
     count = whole_number("epochs", epochs, 1, MAX_EPOCHS)
     options = resume_options(given)
-    from mnist_tui.cli import batch, headless
+    with interruptible_import():
+        from mnist_tui.cli import batch, headless
     from mnist_tui.runs import index, storage
 
     saved = storage.load_run(index.find_run(run, options.runs_dir).folder)
