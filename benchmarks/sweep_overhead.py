@@ -18,7 +18,8 @@ from mnist_tui.sweep.cluster.ray_tasks import make_trainer
 from mnist_tui.sweep.folder import Sweep, start
 from mnist_tui.sweep.pool import Pool
 from mnist_tui.sweep.sweep_file import plan_of
-from mnist_tui.sweep.train import Trainer, train_points
+from mnist_tui.sweep.train import train_points
+from mnist_tui.sweep.train_jobs import Trainer
 
 PROCESSES = 2
 TINY = {

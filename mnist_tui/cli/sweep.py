@@ -1,6 +1,6 @@
 """`mnist-tui sweep` and `mnist-tui work`: many runs that differ in chosen settings."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
@@ -21,19 +21,10 @@ from mnist_tui.cli.arguments import (
 from mnist_tui.cli.changes import MAX_SEEDS, read_changes
 from mnist_tui.cli.completion import complete_changes, complete_runs_and_presets, complete_sweeps
 from mnist_tui.cli.formats import FormatOption, JsonOption, json_text, output_format, print_table, record
-from mnist_tui.cli.sweep_arguments import (
-    DESIGNS,
-    MAX_POINTS,
-    OBJECTIVES,
-    PRUNES,
-    SEARCHES,
-    one_of,
-    read_place,
-    read_plan,
-    read_search,
-)
+from mnist_tui.cli.sweep_arguments import OBJECTIVES, one_of, read_place, read_plan, read_search
 from mnist_tui.errors import SweepError, UsageError
 from mnist_tui.spec.run_options import Options
+from mnist_tui.sweep.vocabulary import MAX_POINTS, ChooseOn, Design, Prune, Sampler
 
 if TYPE_CHECKING:
     from mnist_tui.sweep.folder import Sweep
@@ -140,18 +131,19 @@ def run(
     ] = None,
     seeds: Annotated[str | None, typer.Option(metavar="K", help="Train each configuration with K seeds.")] = None,
     design: Annotated[
-        str | None, typer.Option(metavar="|".join(DESIGNS), help="All combinations, or --points of them.")
+        str | None, typer.Option(metavar="|".join(get_args(Design)), help="All combinations, or --points of them.")
     ] = None,
     points: Annotated[
         str | None, typer.Option(metavar="N", help="How many configurations random and sobol draw.")
     ] = None,
     search: Annotated[
         str | None,
-        typer.Option(metavar="|".join(SEARCHES), help="Propose each configuration from the results so far."),
+        typer.Option(metavar="|".join(get_args(Sampler)), help="Propose each configuration from the results so far."),
     ] = None,
     trials: Annotated[str | None, typer.Option(metavar="N", help="How many configurations a search tries.")] = None,
     prune: Annotated[
-        str | None, typer.Option(metavar="|".join(PRUNES), help="Stop runs of a search early that fall behind.")
+        str | None,
+        typer.Option(metavar="|".join(get_args(Prune)), help="Stop runs of a search early that fall behind."),
     ] = None,
     objective: Annotated[
         str | None,
@@ -163,7 +155,7 @@ def run(
     ] = None,
     choose_on: Annotated[
         str | None,
-        typer.Option(metavar="validation|test", help="The images that configurations are compared on."),
+        typer.Option(metavar="|".join(get_args(ChooseOn)), help="The images that configurations are compared on."),
     ] = None,
     by: Annotated[
         str | None, typer.Option(metavar="best|last|mean", help="Accuracy: best epoch, last, mean of the last.")
@@ -180,17 +172,18 @@ def run(
     given: Given,
 ) -> int:
     """Begin a sweep, or go on with it. `run` may be left out: mnist-tui sweep NAME."""
+    from mnist_tui.analysis.comparison import MEASURES
     from mnist_tui.sweep import folder
 
     options, where_trained = run_options(given), read_place(jobs, on, per_run)
     more: dict[str, Any] = {
         "seeds": None if seeds is None else whole_number("--seeds", seeds, 1, MAX_SEEDS),
-        "design": one_of("--design", design, DESIGNS),
+        "design": one_of("--design", design, get_args(Design)),
         "points": None if points is None else whole_number("--points", points, 1, MAX_POINTS),
         "search": read_search(search, trials, prune, objective),
         "where": where,
-        "choose_on": one_of("--choose-on", choose_on, ("validation", "test")),
-        "by": one_of("--by", by, ("best", "last", "mean")),
+        "choose_on": one_of("--choose-on", choose_on, get_args(ChooseOn)),
+        "by": one_of("--by", by, tuple(MEASURES)),
     }
     more = {key: value for key, value in more.items() if value is not None}
     if {"design", "points"} & more.keys() and "search" in more:

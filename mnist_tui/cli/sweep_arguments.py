@@ -2,25 +2,20 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from mnist_tui.cli.arguments import whole_number
 from mnist_tui.cli.specs import load_spec
 from mnist_tui.cli.train import read_jobs
 from mnist_tui.errors import SpecError, SweepError, UsageError
 from mnist_tui.spec.run_options import Options
+from mnist_tui.sweep.vocabulary import MAX_POINTS, Prune, Sampler
 from mnist_tui.text import clean_line, did_you_mean
 
 if TYPE_CHECKING:
     from mnist_tui.sweep.place import Place
     from mnist_tui.sweep.plan import SweepPlan
 
-MAX_POINTS = 10_000
-"""Configurations of a sweep; more are refused by `SweepPlan`, too."""
-
-DESIGNS = ("grid", "random", "sobol")
-SEARCHES = ("tpe", "random", "halving")
-PRUNES = ("none", "median", "halving")
 OBJECTIVES = ("accuracy", "accuracy,parameters")
 
 
@@ -50,14 +45,14 @@ def read_search(
     if sampler is None:
         for option, value in {"--trials": trials, "--prune": prune, "--objective": objective}.items():
             if value is not None:
-                raise UsageError(f"{option} goes with --search {'|'.join(SEARCHES)}")
+                raise UsageError(f"{option} goes with --search {'|'.join(get_args(Sampler))}")
         return None
     if trials is None:
         raise UsageError("--search needs the number of trials, such as --trials 40")
     asked = {
-        "sampler": one_of("--search", sampler, SEARCHES),
+        "sampler": one_of("--search", sampler, get_args(Sampler)),
         "trials": whole_number("--trials", trials, 1, MAX_POINTS),
-        "prune": one_of("--prune", prune, PRUNES),
+        "prune": one_of("--prune", prune, get_args(Prune)),
         "objectives": (one_of("--objective", objective, OBJECTIVES) or "accuracy").split(","),
     }
     return {key: value for key, value in asked.items() if value is not None}

@@ -4,7 +4,7 @@ import shutil
 import textwrap
 
 from mnist_tui.cli.formats import Format, json_text, record
-from mnist_tui.sweep import report_text
+from mnist_tui.sweep import report_records, report_text
 from mnist_tui.sweep.folder import Sweep
 from mnist_tui.sweep.report import SweepReport, make_report
 from mnist_tui.table import aligned, as_csv
@@ -21,9 +21,9 @@ def print_report(sweep: Sweep, output: Format, limit: int | None = None) -> None
     report = make_report(sweep)
     match output:
         case "json":
-            print(json_text(record(report_text.as_record(report))))
+            print(json_text(record(report_records.as_record(report))))
         case "csv":
-            print(as_csv(*report_text.csv_records(report)), end="")
+            print(as_csv(*report_records.csv_records(report)), end="")
         case "markdown":
             from mnist_tui.analysis import markdown
 

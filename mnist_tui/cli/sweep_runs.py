@@ -14,19 +14,16 @@ from mnist_tui.runs.events import Notice, RunEnded, RunStarted
 from mnist_tui.spec.run_options import Options
 from mnist_tui.sweep.cost import Cost, cost_words, expected_cost, time_words
 from mnist_tui.sweep.folder import Sweep
-from mnist_tui.sweep.jobs import JobEnded
+from mnist_tui.sweep.jobs import JobEnded, Message
 from mnist_tui.sweep.place import Place
 from mnist_tui.sweep.plan import Point, SweepPlan, in_words
-from mnist_tui.sweep.pool import Message
 from mnist_tui.sweep.report import make_report
 from mnist_tui.sweep.report_text import chosen_words
 from mnist_tui.sweep.results import PRUNED_FILE, Results
-from mnist_tui.sweep.train import Trainer, train_points
+from mnist_tui.sweep.train import train_points
+from mnist_tui.sweep.train_jobs import Trainer
 from mnist_tui.table import aligned
 from mnist_tui.text import duration
-
-MAX_DRAWN = 10
-"""Drawn configurations that a dry run of a search shows."""
 
 
 def dry_run(plan: SweepPlan, options: Options, place: Place, as_json: bool) -> ExitCode:

@@ -58,7 +58,6 @@ class Claims:
         self._generations: dict[str, int] = {}
         """By the key of a point the newest claim that is known."""
         self._held: dict[str, int] = {}
-        self._deaths: dict[str, int] = {}
         self._lock = threading.Lock()
         self._is_closed = threading.Event()
         self.lost: set[str] = set()

@@ -1,5 +1,6 @@
 """What a sweep will cost: runs, time and disk. Steps are measured where there are few networks, else between some."""
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -8,15 +9,16 @@ from typing import Any
 from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.sweep.designs import configurations
-from mnist_tui.sweep.plan import MAX_POINTS, Point, SweepPlan, Values
+from mnist_tui.sweep.plan import Point, SweepPlan, Values
+from mnist_tui.sweep.vocabulary import MAX_POINTS
 from mnist_tui.text import duration
 
 MEASURED = 4
 """Networks whose steps are measured."""
 SAMPLED = 64
 """Configurations that stand for all of a search, whose own are not known before."""
-DIGITS = (1_437, 360)
-"""Training and test images of the small digits."""
+DIGITS_SHARE = 1_437 / 60_000
+"""Training images of the small digits, as a share of MNIST's."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,6 @@ def _seconds(specs: Sequence[RunSpec], options: Options, is_digits: bool) -> lis
     Recipes that differ in what a step costs are measured, at most `MEASURED` of them, from the smallest network to the
     largest; the others lie between those by their multiply-adds.
     """
-    from bisect import bisect_left
-
     kinds = {_kind(spec): spec for spec in specs}
     by_size = sorted(kinds.values(), key=_size)
     last = len(by_size) - 1
@@ -122,8 +122,7 @@ def _per_epoch(spec: RunSpec, options: Options, is_digits: bool) -> float:
     from mnist_tui.training import estimate
 
     cost: Mapping[str, Any] = estimate.expected_cost(spec, options)
-    share = DIGITS[0] / 60_000 if is_digits else 1.0
-    return float(cost["seconds_per_epoch"]) * share
+    return float(cost["seconds_per_epoch"]) * (DIGITS_SHARE if is_digits else 1.0)
 
 
 def _bytes(spec: RunSpec) -> int:

@@ -7,12 +7,11 @@ Math. 7 (1967) 86, scrambled as in Owen, J. Complexity 14 (1998) 466 (`scipy.sta
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 from math import prod
-from typing import Literal
 
 from mnist_tui.errors import SweepError
 from mnist_tui.sweep.domains import Choices, Domain, Range
+from mnist_tui.sweep.vocabulary import Design
 
-Design = Literal["grid", "random", "sobol"]
 Values = dict[str, str]
 
 DRAWS = 20

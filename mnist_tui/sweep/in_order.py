@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from mnist_tui.runs.events import Progress
-from mnist_tui.sweep.jobs import JobEnded
-from mnist_tui.sweep.pool import Message
+from mnist_tui.sweep.jobs import JobEnded, Message
 
 
 def in_order(messages: Iterable[tuple[int, Message]]) -> Iterator[Message]:

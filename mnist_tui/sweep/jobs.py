@@ -1,11 +1,14 @@
 """What is sent between the process that shows runs and those that train them."""
 
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from mnist_tui.errors import ExitCode
 from mnist_tui.runs.control import Request
+from mnist_tui.runs.events import Event
 from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
 
@@ -20,7 +23,6 @@ class Job:
     """The run folder to resume; None for a new run."""
 
 
-@runtime_checkable
 class JobSource(Protocol):
     """Where jobs come from, one at a time, as there is room for them."""
 
@@ -30,6 +32,19 @@ class JobSource(Protocol):
 
     def take(self) -> Job | None:
         """The next job; None where there is none now."""
+
+
+class ListedJobs:
+    """Jobs that are all known before the first begins."""
+
+    may_come = False
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self._jobs = deque(jobs)
+
+    def take(self) -> Job | None:
+        """The next job; None behind the last."""
+        return self._jobs.popleft() if self._jobs else None
 
 
 @dataclass(frozen=True)
@@ -48,3 +63,7 @@ class JobEnded:
     """Why there was no run, or why it has no end; "" where it has one."""
     exit_code: ExitCode = ExitCode.FAILED
     """That of the error."""
+
+
+Message = Event | JobEnded
+"""What is told of a job; a `JobEnded` last."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from mnist_tui.spec.run_options import Options
 from mnist_tui.sweep.folder import Sweep
-from mnist_tui.sweep.train import Trainer
+from mnist_tui.sweep.train_jobs import Trainer
 
 
 @dataclass(frozen=True)

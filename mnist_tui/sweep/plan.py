@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
+from mnist_tui.analysis.comparison import Measure
 from mnist_tui.errors import SpecError, SweepError, UnusedKnobError
 from mnist_tui.spec.recipe import Frozen, Knob
 from mnist_tui.spec.run_spec import RunSpec
@@ -20,8 +21,8 @@ from mnist_tui.sweep.constraints import Constraint, broken, parse_constraint
 from mnist_tui.sweep.designs import configurations
 from mnist_tui.sweep.domains import Choices, Domain, parse_domain
 from mnist_tui.sweep.space import every, size
+from mnist_tui.sweep.vocabulary import MAX_POINTS, ChooseOn, Design, Objective, Prune, Sampler
 
-MAX_POINTS = 10_000
 VALIDATION_IMAGES = 10_000
 """Images that are split off where the recipe has no split: as many as the test set has, so as precise a measure."""
 LEASE_SECONDS = 60.0
@@ -32,8 +33,6 @@ PRESET = "preset"
 
 Values = Mapping[str, str]
 """A configuration: texts by the path of their setting."""
-ChooseOn = Literal["validation", "test"]
-Measure = Literal["best", "last", "mean"]
 
 
 class Network(Frozen):
@@ -46,13 +45,13 @@ class Network(Frozen):
 class Search(Frozen):
     """A search: each configuration is proposed from the results of those before."""
 
-    sampler: Literal["tpe", "random", "halving"]
+    sampler: Sampler
     """tpe: the tree-structured Parzen estimator; halving: random, and most of them are stopped early."""
     trials: Annotated[int, Field(ge=1, le=MAX_POINTS)]
     """How many configurations are tried in all."""
-    prune: Literal["none", "median", "halving"] = "none"
+    prune: Prune = "none"
     """Whether runs that fall behind others at the same epoch are stopped early."""
-    objectives: tuple[Literal["accuracy", "parameters"], ...] = ("accuracy",)
+    objectives: tuple[Objective, ...] = ("accuracy",)
     """Accuracy, up; and parameters, down."""
 
     @model_validator(mode="before")
@@ -105,7 +104,7 @@ class SweepPlan(Frozen):
     """By the name of a block the lines that it may stand for, by their name."""
     knobs: dict[str, Knob] = Field(default={})
     """The knobs of all blocks."""
-    design: Literal["grid", "random", "sobol"] = "grid"
+    design: Design = "grid"
     points: Annotated[int, Field(ge=1, le=MAX_POINTS)] | None = None
     """How many configurations are drawn; a grid tries all."""
     search: Search | None = None

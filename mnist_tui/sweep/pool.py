@@ -7,7 +7,7 @@ import multiprocessing
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stderr, suppress
 from dataclasses import dataclass, replace
@@ -19,8 +19,8 @@ from typing import Any, TypeVar
 
 from mnist_tui.errors import ExitCode
 from mnist_tui.runs.control import Control
-from mnist_tui.runs.events import Event, Notice, RunStarted
-from mnist_tui.sweep.jobs import ControlRequest, Job, JobEnded, JobSource
+from mnist_tui.runs.events import Notice, RunStarted
+from mnist_tui.sweep.jobs import ControlRequest, Job, JobEnded, JobSource, Message
 from mnist_tui.sweep.requests import NewRequests
 from mnist_tui.sweep.worker import work
 
@@ -30,7 +30,6 @@ END_SECONDS = 10.0
 ATTEMPTS = 2
 """How often a run is trained whose process dies."""
 
-Message = Event | JobEnded
 T = TypeVar("T")
 
 # A process that has used an Apple GPU cannot be forked.
@@ -93,19 +92,6 @@ class _Process:
         return f"ended with exit code {code}"
 
 
-class ListedJobs:
-    """Jobs that are all known before the first begins."""
-
-    may_come = False
-
-    def __init__(self, jobs: Sequence[Job]) -> None:
-        self._jobs = deque(jobs)
-
-    def take(self) -> Job | None:
-        """The next job; None behind the last."""
-        return self._jobs.popleft() if self._jobs else None
-
-
 class Pool:
     """Up to `size` processes; each trains one run at a time."""
 
@@ -115,13 +101,12 @@ class Pool:
         self._requests = NewRequests()
         self._count = 0
 
-    def train(self, jobs: JobSource | Sequence[Job], control: Control) -> Iterator[tuple[int, Message]]:
+    def train(self, source: JobSource, control: Control) -> Iterator[tuple[int, Message]]:
         """The events of all jobs as they happen, each with the index of its job, and a `JobEnded` for each job begun.
 
         The index counts the jobs as they were taken. `control` stops all of them after their current step, pauses them
         or changes their learning rate. A run whose process dies is resumed once.
         """
-        source = jobs if isinstance(jobs, JobSource) else ListedJobs(jobs)
         self._count = 0
         waiting: deque[_Task] = deque()
         while True:

@@ -14,8 +14,8 @@ from mnist_tui.spec.run_spec import RunSpec
 
 if TYPE_CHECKING:
     from mnist_tui.spec.run_options import Options
+    from mnist_tui.sweep.jobs import Message
     from mnist_tui.sweep.plan import Point
-    from mnist_tui.sweep.pool import Message
 
 OnStarted = Callable[[RunStarted], None]
 """Gets the start of a run as it happens, which may be before its events are shown."""

@@ -45,8 +45,8 @@ from mnist_tui.runs.reproduction import Difference, EpochCompared, Reproduced, W
 from mnist_tui.spec import presets
 from mnist_tui.spec.run_spec import RunSpec, make_spec
 from mnist_tui.sweep.folder import Sweep
+from mnist_tui.sweep.jobs import Message
 from mnist_tui.sweep.plan import Point
-from mnist_tui.sweep.pool import Message
 from mnist_tui.training import lr_finder, reproduce, resume, session
 
 ROOT = Path(__file__).parents[2]

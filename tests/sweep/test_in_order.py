@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 
 from mnist_tui.runs.events import Notice, Progress
 from mnist_tui.sweep.in_order import in_order
-from mnist_tui.sweep.jobs import JobEnded
-from mnist_tui.sweep.pool import Message
+from mnist_tui.sweep.jobs import JobEnded, Message
 
 PROGRESS = Progress(1, 1, 9, 0.5, 0.1, 100.0)
 

@@ -16,9 +16,8 @@ from mnist_tui.runs.events import EpochEnded, Notice
 from mnist_tui.spec.run_options import Options
 from mnist_tui.sweep import train
 from mnist_tui.sweep.folder import Sweep
-from mnist_tui.sweep.jobs import Job, JobEnded, JobSource
+from mnist_tui.sweep.jobs import Job, JobEnded, JobSource, Message
 from mnist_tui.sweep.plan import Point, SweepPlan
-from mnist_tui.sweep.pool import Message
 from mnist_tui.sweep.results import PRUNED_FILE, Results
 from mnist_tui.sweep.search import pruning
 from mnist_tui.sweep.search.pruning import Pruning

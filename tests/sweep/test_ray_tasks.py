@@ -23,7 +23,7 @@ from mnist_tui.spec.run_options import Options
 from mnist_tui.sweep.cluster import node as ray_node
 from mnist_tui.sweep.cluster import options as ray_options
 from mnist_tui.sweep.cluster import ray_tasks
-from mnist_tui.sweep.cluster.mailbox import Letter, Line, Mailbox, TaskBegun
+from mnist_tui.sweep.cluster.mailbox import Mailbox, TaskBegun, TaskChannel, TaskMessage
 from mnist_tui.sweep.cluster.mirror import Changes, Mirror, Original, read_files
 from mnist_tui.sweep.cluster.node import Assignment, device_index, train_assignment
 from mnist_tui.sweep.cluster.options import PerRun, parse_address, parse_per_run
@@ -285,14 +285,14 @@ def progress(step: int) -> Progress:
 def test_messages_and_requests_cross_the_mailbox(mailbox: Mailbox) -> None:
     """In their order; of progress only the newest; requests reach their own task, once."""
     control, other = Control(), Control()
-    with Line(FakeActor(mailbox), "a", control) as line, Line(FakeActor(mailbox), "b", other):
-        for letter in (progress(1), progress(2), JobEnded("x"), progress(3)):
-            line.send(letter)
+    with TaskChannel(FakeActor(mailbox), "a", control) as channel, TaskChannel(FakeActor(mailbox), "b", other):
+        for message in (progress(1), progress(2), JobEnded("x"), progress(3)):
+            channel.send(message)
         mailbox.send(["a"], [ControlRequest("pause"), ControlRequest("learning_rate", 0.5)])
-        line.flush()
-    letters = [letter for token, letter in mailbox.take() if token == "a"]
+        channel.flush()
+    messages = [message for token, message in mailbox.take() if token == "a"]
 
-    assert letters == [TaskBegun(), progress(2), JobEnded("x"), progress(3)]
+    assert messages == [TaskBegun(), progress(2), JobEnded("x"), progress(3)]
     assert (control.is_paused, control.consume_learning_rate()) == (True, 0.5)
     assert not other.is_paused
     assert mailbox.post("a", []) == []
@@ -302,13 +302,13 @@ def test_messages_and_requests_cross_the_mailbox(mailbox: Mailbox) -> None:
 def test_a_run_stops_where_nobody_answers(mailbox: Mailbox) -> None:
     """Its driver is gone: it is saved, so that it can be resumed."""
     actor, control = FakeActor(mailbox), Control()
-    with Line(actor, "a", control) as line:
+    with TaskChannel(actor, "a", control) as channel:
 
         def fail(*_: object) -> None:
             raise FakeRayError
 
         actor.post = Called(fail)
-        line.flush()
+        channel.flush()
 
     assert control.should_stop
 
@@ -318,15 +318,15 @@ def assignment_of(sweep: Sweep, job: Job, **more: Any) -> Assignment:
     return Assignment("a", job, sweep.folder / "nowhere", **more)
 
 
-def letters_of(mailbox: Mailbox, assignment: Assignment) -> list[Letter]:
+def messages_of(mailbox: Mailbox, assignment: Assignment) -> list[TaskMessage]:
     """What a task sends."""
     train_assignment(assignment, FakeActor(mailbox))
-    return [letter for _, letter in mailbox.take()]
+    return [message for _, message in mailbox.take()]
 
 
-def land(sweep: Sweep, letters: list[Letter], is_new: bool = True) -> Path:
+def land(sweep: Sweep, messages: list[TaskMessage], is_new: bool = True) -> Path:
     """The folder that changes are written to."""
-    changes = [letter for letter in letters if isinstance(letter, Changes)]
+    changes = [message for message in messages if isinstance(message, Changes)]
     mirror = Mirror(sweep.runs_dir, changes[0].run, is_new)
     for each in changes:
         mirror.apply(each)
@@ -343,10 +343,12 @@ def job_of(sweep: Sweep, folder: Path | None = None) -> Job:
 
 def test_a_run_of_a_node_apart_lands_whole(mailbox: Mailbox, sweep: Sweep) -> None:
     """Each message comes after the files that it tells about; of an interrupted one the rest is trained elsewhere."""
-    letters = letters_of(mailbox, assignment_of(sweep, job_of(sweep)))
-    kinds = [type(letter) for letter in letters if not isinstance(letter, Progress)]
-    whole = land(sweep, letters)
-    first_epoch = letters[: letters.index(next(letter for letter in letters if isinstance(letter, EpochEnded))) + 1]
+    messages = messages_of(mailbox, assignment_of(sweep, job_of(sweep)))
+    kinds = [type(message) for message in messages if not isinstance(message, Progress)]
+    whole = land(sweep, messages)
+    first_epoch = messages[
+        : messages.index(next(message for message in messages if isinstance(message, EpochEnded))) + 1
+    ]
     complete = read_files(whole)
     for path in whole.iterdir():
         path.unlink()
@@ -354,13 +356,13 @@ def test_a_run_of_a_node_apart_lands_whole(mailbox: Mailbox, sweep: Sweep) -> No
     land(sweep, first_epoch)
     interrupted = load_run(whole)
     files = (read_files(whole),)
-    again = letters_of(mailbox, assignment_of(sweep, job_of(sweep, whole), files=files))
+    again = messages_of(mailbox, assignment_of(sweep, job_of(sweep, whole), files=files))
     land(sweep, again, is_new=False)
 
     epoch = [Changes, EpochEnded]
     assert kinds == [TaskBegun, Changes, RunStarted, *epoch, *epoch, Changes, RunEnded, JobEnded]
     assert (len(interrupted.rows), interrupted.end) == (1, None)
-    assert [letter.epochs_done for letter in again if isinstance(letter, RunStarted)] == [1]
+    assert [message.epochs_done for message in again if isinstance(message, RunStarted)] == [1]
     assert {"ckpt-00002874.safetensors", "predictions.npz", "end.json", "history.jsonl"} <= set(complete)
     assert len(load_run(whole).rows) == 2
     assert load_run(whole).end is not None
@@ -371,8 +373,8 @@ def test_a_sweep_of_the_small_digits_trains_on_them(mailbox: Mailbox, sweep: Swe
     """Also where MNIST was found: what is trained on is the sweep's, whatever the settings of the machine say."""
     job = job_of(sweep)
     assert job.options.dataset == "digits"
-    letters = letters_of(mailbox, assignment_of(sweep, job, raw=tmp_path))
-    started = next(letter for letter in letters if isinstance(letter, RunStarted))
+    messages = messages_of(mailbox, assignment_of(sweep, job, raw=tmp_path))
+    started = next(message for message in messages if isinstance(message, RunStarted))
 
     assert started.dataset == "digits"
 
@@ -384,9 +386,9 @@ def test_no_path_of_a_node_is_left_in_messages(mailbox: Mailbox, sweep: Sweep, m
         raise ZeroDivisionError("division")
 
     monkeypatch.setattr("mnist_tui.training.session.train", fail)
-    letters = letters_of(mailbox, assignment_of(sweep, job_of(sweep)))
-    ended = next(letter for letter in letters if isinstance(letter, RunEnded))
-    end = load_run(land(sweep, letters)).end
+    messages = messages_of(mailbox, assignment_of(sweep, job_of(sweep)))
+    ended = next(message for message in messages if isinstance(message, RunEnded))
+    end = load_run(land(sweep, messages)).end
 
     assert ended.outcome == "failed"
     assert f"the traceback is in {sweep.runs_dir}/" in ended.message
@@ -397,17 +399,17 @@ def test_no_path_of_a_node_is_left_in_messages(mailbox: Mailbox, sweep: Sweep, m
 def test_a_task_that_is_stopped_before_it_began_trains_nothing(mailbox: Mailbox, sweep: Sweep) -> None:
     """It says only that it was there."""
     mailbox.send(["a"], [ControlRequest("stop")])
-    assert letters_of(mailbox, assignment_of(sweep, job_of(sweep))) == [TaskBegun()]
+    assert messages_of(mailbox, assignment_of(sweep, job_of(sweep))) == [TaskBegun()]
 
 
 def test_an_error_before_the_run_is_its_end(mailbox: Mailbox, sweep: Sweep) -> None:
     """With its exit code."""
     job = dataclasses.replace(job_of(sweep), folder=sweep.runs_dir / "gone")
-    letters = letters_of(mailbox, assignment_of(sweep, job, files=({},)))
+    messages = messages_of(mailbox, assignment_of(sweep, job, files=({},)))
 
-    assert [type(letter) for letter in letters] == [TaskBegun, JobEnded]
-    assert isinstance(letters[1], JobEnded)
-    assert letters[1].exit_code in (ExitCode.USAGE, ExitCode.ENVIRONMENT)
+    assert [type(message) for message in messages] == [TaskBegun, JobEnded]
+    assert isinstance(messages[1], JobEnded)
+    assert messages[1].exit_code in (ExitCode.USAGE, ExitCode.ENVIRONMENT)
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import Notice, RunStarted
 from mnist_tui.spec.run_options import Options
 from mnist_tui.sweep import side_by_side
-from mnist_tui.sweep.jobs import ControlRequest, Job, JobEnded
-from mnist_tui.sweep.pool import Message, Pool
+from mnist_tui.sweep.jobs import ControlRequest, Job, JobEnded, JobSource, Message
+from mnist_tui.sweep.pool import Pool
 from mnist_tui.training import data
 
 STARTED = RunStarted("a", "runs/a", "small", 0, 9, 1, 5, 150, 0, 40, "digits", "cpu", 1)
@@ -31,8 +31,8 @@ class CannedPool:
     def __init__(self, size: int, is_silent: bool) -> None:
         type(self).ended = []
 
-    def train(self, jobs: Sequence[Job], control: Control) -> Iterator[tuple[int, Message]]:
-        type(self).jobs = jobs
+    def train(self, source: JobSource, control: Control) -> Iterator[tuple[int, Message]]:
+        type(self).jobs = list(iter(source.take, None))
         yield from self.messages
 
     def close(self) -> None:

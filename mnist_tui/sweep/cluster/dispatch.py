@@ -11,7 +11,7 @@ from mnist_tui.errors import StorageError
 from mnist_tui.images import mnist_files
 from mnist_tui.spec.run_options import Options
 from mnist_tui.sweep.cluster.connection import Cluster
-from mnist_tui.sweep.cluster.mailbox import Letter, Mailbox
+from mnist_tui.sweep.cluster.mailbox import Mailbox, TaskMessage
 from mnist_tui.sweep.cluster.mirror import read_files
 from mnist_tui.sweep.cluster.node import Assignment, train_assignment
 from mnist_tui.sweep.cluster.options import PerRun
@@ -64,12 +64,12 @@ class Dispatcher:
         )
         return token, self._function.remote(assignment, self._mailbox)
 
-    def take(self) -> list[tuple[str, Letter]]:
+    def take(self) -> list[tuple[str, TaskMessage]]:
         """The new messages of all tasks, each with the token of its task."""
         import ray
 
-        letters: list[tuple[str, Letter]] = ray.get(self._mailbox.take.remote())
-        return letters
+        messages: list[tuple[str, TaskMessage]] = ray.get(self._mailbox.take.remote())
+        return messages
 
     def send(self, tokens: Sequence[str], requests: Sequence[ControlRequest]) -> None:
         """Sends requests to tasks."""

@@ -24,25 +24,25 @@ class TaskBegun:
     """The first message of a task."""
 
 
-Letter = Event | JobEnded | Changes | TaskBegun
+TaskMessage = Event | JobEnded | Changes | TaskBegun
 
 
 class Mailbox:
     """The actor. Tasks are named by a token, since a run may be trained by a second one after the first has died."""
 
     def __init__(self) -> None:
-        self._letters: list[tuple[str, Letter]] = []
+        self._messages: list[tuple[str, TaskMessage]] = []
         self._requests: dict[str, list[ControlRequest]] = {}
 
-    def post(self, token: str, letters: Sequence[Letter]) -> list[ControlRequest]:
+    def post(self, token: str, messages: Sequence[TaskMessage]) -> list[ControlRequest]:
         """Takes the messages of a task, and returns the requests to it."""
-        self._letters += [(token, letter) for letter in letters]
+        self._messages += [(token, message) for message in messages]
         return self._requests.pop(token, [])
 
-    def take(self) -> list[tuple[str, Letter]]:
+    def take(self) -> list[tuple[str, TaskMessage]]:
         """The new messages of all tasks, in their order."""
-        letters, self._letters = self._letters, []
-        return letters
+        messages, self._messages = self._messages, []
+        return messages
 
     def send(self, tokens: Sequence[str], requests: Sequence[ControlRequest]) -> None:
         """Keeps requests for tasks until they call."""
@@ -50,16 +50,16 @@ class Mailbox:
             self._requests.setdefault(token, []).extend(requests)
 
 
-class Line:
-    """A task's end: sends its messages, and has `control` carry out what is requested."""
+class TaskChannel:
+    """The task's side: sends its messages, and has `control` carry out what is requested."""
 
     def __init__(self, mailbox: Any, token: str, control: Control) -> None:
         self._mailbox, self._token, self._control = mailbox, token, control
-        self._letters: list[Letter] = []
+        self._messages: list[TaskMessage] = []
         self._lock = threading.Lock()
         self._is_closed = threading.Event()
 
-    def __enter__(self) -> "Line":
+    def __enter__(self) -> "TaskChannel":
         self.send(TaskBegun())
         self.flush()
         threading.Thread(target=self._keep_calling, daemon=True).start()
@@ -69,12 +69,12 @@ class Line:
         self._is_closed.set()
         self.flush()
 
-    def send(self, letter: Letter) -> None:
+    def send(self, message: TaskMessage) -> None:
         """Sends a message with the next call; of progress only the newest."""
         with self._lock:
-            if isinstance(letter, Progress) and self._letters and isinstance(self._letters[-1], Progress):
-                self._letters.pop()
-            self._letters.append(letter)
+            if isinstance(message, Progress) and self._messages and isinstance(self._messages[-1], Progress):
+                self._messages.pop()
+            self._messages.append(message)
 
     def flush(self) -> None:
         """Calls, and waits until all messages have arrived. Where nobody answers, the run is stopped and saved."""
@@ -82,10 +82,10 @@ class Line:
 
         with self._lock:
             try:
-                requests = ray.get(self._mailbox.post.remote(self._token, self._letters))
+                requests = ray.get(self._mailbox.post.remote(self._token, self._messages))
             except ray.exceptions.RayError:
                 requests = [ControlRequest("stop")]
-            self._letters = []
+            self._messages = []
             for request in requests:
                 with suppress(ValueError):  # A learning rate that is none.
                     self._control.apply(request.request, request.value)

@@ -17,7 +17,7 @@ from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import EpochEnded, RunEnded, RunStarted
 from mnist_tui.runs.lock import is_running
 from mnist_tui.spec.run_options import Options
-from mnist_tui.sweep.cluster.mailbox import Letter, Line
+from mnist_tui.sweep.cluster.mailbox import TaskChannel, TaskMessage
 from mnist_tui.sweep.cluster.mirror import Original
 from mnist_tui.sweep.jobs import ControlRequest, Job, JobEnded
 from mnist_tui.sweep.worker import train
@@ -54,7 +54,7 @@ def train_assignment(assignment: Assignment, mailbox: Any) -> None:
     A task that is stopped before it began ends without one.
     """
     control = Control()
-    with Line(mailbox, assignment.token, control) as line:
+    with TaskChannel(mailbox, assignment.token, control) as channel:
         if control.should_stop:
             return
         for request in assignment.requests:
@@ -62,9 +62,9 @@ def train_assignment(assignment: Assignment, mailbox: Any) -> None:
         try:
             is_shared = sees(assignment.marker)
             job = replace(assignment.job, options=_node_options(assignment))
-            _train_here(job, control, line) if is_shared else _train_apart(assignment, job, control, line)
+            _train_here(job, control, channel) if is_shared else _train_apart(assignment, job, control, channel)
         except MnistTuiError as error:
-            line.send(JobEnded(str(error), error.exit_code))
+            channel.send(JobEnded(str(error), error.exit_code))
 
 
 @cache
@@ -80,18 +80,18 @@ def sees(marker: Path) -> bool:
 # --- where the runs directory is shared, and where it is not ---
 
 
-def _train_here(job: Job, control: Control, line: Line) -> None:
+def _train_here(job: Job, control: Control, channel: TaskChannel) -> None:
     """Trains in the runs directory."""
     end = time.monotonic() + LOCK_SECONDS
     while job.folder is not None and is_running(job.folder) and time.monotonic() < end and not control.should_stop:
         time.sleep(1.0)
     for message in train(job, control):
-        line.send(message)
+        channel.send(message)
         if isinstance(message, RunStarted):
-            line.flush()  # From here on a run whose node dies is resumed, not begun anew.
+            channel.flush()  # From here on a run whose node dies is resumed, not begun anew.
 
 
-def _train_apart(assignment: Assignment, job: Job, control: Control, line: Line) -> None:
+def _train_apart(assignment: Assignment, job: Job, control: Control, channel: TaskChannel) -> None:
     """Trains in a temporary folder, and sends what changed in it before each message that tells so."""
     runs_dir = job.options.runs_dir
     with _temporary_runs_dir() as temporary:
@@ -105,10 +105,10 @@ def _train_apart(assignment: Assignment, job: Job, control: Control, line: Line)
             if isinstance(message, RunStarted) and original is None:
                 original = Original(Path(message.folder), (temporary, runs_dir))
             if isinstance(message, RunStarted | EpochEnded | RunEnded) and original is not None:
-                line.send(original.changes())
-            line.send(_renamed(message, str(temporary), str(runs_dir)))
+                channel.send(original.changes())
+            channel.send(_renamed(message, str(temporary), str(runs_dir)))
             if isinstance(message, RunStarted | EpochEnded):
-                line.flush()
+                channel.flush()
 
 
 @contextmanager
@@ -117,7 +117,7 @@ def _temporary_runs_dir() -> Iterator[Path]:
         yield Path(folder) / "runs"
 
 
-def _renamed(message: Letter, old: str, new: str) -> Letter:
+def _renamed(message: TaskMessage, old: str, new: str) -> TaskMessage:
     """A message without the path of the temporary folder."""
     match message:
         case RunEnded(message=text):

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,13 +14,13 @@ from mnist_tui.runs.events import Notice, RunStarted
 from mnist_tui.spec.run_options import Options
 from mnist_tui.sweep.cluster.connection import Cluster
 from mnist_tui.sweep.cluster.dispatch import Dispatcher
-from mnist_tui.sweep.cluster.mailbox import Letter, TaskBegun
+from mnist_tui.sweep.cluster.mailbox import TaskBegun, TaskMessage
 from mnist_tui.sweep.cluster.mirror import Changes, Mirror
 from mnist_tui.sweep.cluster.options import PerRun, check_installed, parse_address, parse_per_run
 from mnist_tui.sweep.cluster.ray_errors import end_of, lost_connection_as_error, unfit_nodes_as_error
 from mnist_tui.sweep.folder import Sweep
-from mnist_tui.sweep.jobs import ControlRequest, Job, JobEnded, JobSource
-from mnist_tui.sweep.pool import ATTEMPTS, ListedJobs, Message
+from mnist_tui.sweep.jobs import ControlRequest, Job, JobEnded, JobSource, Message
+from mnist_tui.sweep.pool import ATTEMPTS
 from mnist_tui.sweep.requests import NewRequests
 
 POLL_SECONDS = 0.1
@@ -87,9 +87,8 @@ class RayTasks:
             self._cluster.close()
             raise
 
-    def train(self, jobs: JobSource | Sequence[Job], control: Control) -> Iterator[tuple[int, Message]]:
+    def train(self, source: JobSource, control: Control) -> Iterator[tuple[int, Message]]:
         """As `Pool.train`: a run whose process or node dies is resumed once, elsewhere where its node is gone."""
-        source = jobs if isinstance(jobs, JobSource) else ListedJobs(jobs)
         self._count = 0
         waiting: deque[_Task] = deque()
         with lost_connection_as_error(self._cluster.address):
@@ -195,29 +194,29 @@ class RayTasks:
 
         references = {task.reference: task for task in self._tasks.values()}
         ended, _ = ray.wait(list(references), timeout=POLL_SECONDS)
-        for token, letter in self._dispatcher.take():
+        for token, message in self._dispatcher.take():
             if token in self._tasks:  # Else of a task that counted as dead.
-                yield from self._handle(self._tasks[token], letter)
+                yield from self._handle(self._tasks[token], message)
         for reference in ended:
             task = references[reference]
             if self._tasks.get(task.token) is task:
                 yield from self._replace(task, waiting)
 
-    def _handle(self, task: _Task, letter: Letter) -> Iterator[tuple[int, Message]]:
-        match letter:
+    def _handle(self, task: _Task, message: TaskMessage) -> Iterator[tuple[int, Message]]:
+        match message:
             case TaskBegun():
                 task.has_begun = True
             case Changes():
-                yield from self._mirror(task, letter)
+                yield from self._mirror(task, message)
             case RunStarted(run=run):
                 folder = self._runs_dir / Path(run).name
                 task.job = replace(task.job, folder=folder)
-                yield task.index, replace(letter, folder=str(folder))
+                yield task.index, replace(message, folder=str(folder))
             case JobEnded():
                 self._forget(task)
-                yield task.index, letter
+                yield task.index, message
             case _:
-                yield task.index, letter
+                yield task.index, message
 
     def _mirror(self, task: _Task, changes: Changes) -> Iterator[tuple[int, Message]]:
         """Writes what changed on a node; where that fails, the run is stopped."""
