@@ -61,8 +61,8 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 measured on what); import_file.py, all of it for one file
     training/   from a spec to a trained network; only here is torch used. session.py (a run from end to end), resume.py
                 (resume, extend), reproduce.py, loop.py (the generator of events), state.py (a training between two
-                steps), step.py, evaluation.py, checkpoint.py; batches.py, augment.py, elastic.py, mixup.py, data.py,
-                download.py; build.py and composite_modules.py (networks); environment.py, estimate.py; fusion.py,
+                steps), step.py, evaluation.py, checkpoint.py; batches.py, augment.py,
+                batched_transforms.py, elastic.py, mixup.py, data.py, download.py; build.py and composite_modules.py (networks); environment.py, estimate.py; fusion.py,
                 batch_norm.py and flat_parameters.py make it fast; averaging.py (of the weights); lr_finder.py; for
                 screens: preview.py, warm_up.py, predict.py, classify.py (drawn digits), activations.py (layer outputs,
                 class maps); capture.py (CUDA graphs), group.py (trainings that the loop takes through their steps

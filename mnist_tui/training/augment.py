@@ -7,298 +7,31 @@ Transforms without a batched form run image by image through torchvision.transfo
 Images are float32 (N, 1, H, W) with the values 0 to 255 of their uint8 pixels.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from mnist_tui.errors import CallError
 from mnist_tui.spec import catalog
 from mnist_tui.spec.calls import Call, Value
-from mnist_tui.training.elastic import displacements, radius
+from mnist_tui.training.batched_transforms import (
+    Affine,
+    CenterCrop,
+    Chain,
+    Elastic,
+    Flip,
+    Invert,
+    Pad,
+    RandomCrop,
+    Resize,
+    Transform,
+    seeds_of,
+)
 
 SIDE = 28
-
-
-class Transform(ABC):
-    """One step of an augmentation."""
-
-    num_random = 0
-    """Random numbers per image that the transform needs."""
-
-    def make_params(self, random: Tensor) -> Tensor:
-        """The parameters of N images from uniform random numbers in [0, 1); both float32 (N, `num_random`)."""
-        return random
-
-    @abstractmethod
-    def apply(self, images: Tensor, parameters: Tensor) -> Tensor:
-        """The transformed images; `parameters` are the rows of `make_params` for these images."""
-
-    def side(self, side: int) -> int:
-        """Height and width of the output for inputs of `side` pixels; raises `CallError` where they are too small."""
-        return side
-
-
-def _affine_parameters(
-    angle: Tensor, translate: Tensor, scale: Tensor, shear: Tensor, center: tuple[float, float]
-) -> Tensor:
-    """Rows (a, b, c, d, e, f) that map an output pixel to its source: x' = ax + by + c, y' = dx + ey + f; (N, 6).
-
-    `angle` (N,) and `shear` (N, 2) in degrees with the signs of torchvision's `affine`; `translate` (N, 2) and `center`
-    in pixels from the middle. The formula is torchvision's `_get_inverse_affine_matrix`, for N images.
-    """
-    rotation, shear_x, shear_y = (torch.deg2rad(value) for value in (angle, shear[:, 0], shear[:, 1]))
-    a = torch.cos(rotation - shear_y) / torch.cos(shear_y)
-    b = -a * torch.tan(shear_x) - torch.sin(rotation)
-    c = torch.sin(rotation - shear_y) / torch.cos(shear_y)
-    d = -c * torch.tan(shear_x) + torch.cos(rotation)
-    inverse = torch.stack([d, -b, -c, a], dim=1) / scale[:, None]
-    x, y = -center[0] - translate[:, 0], -center[1] - translate[:, 1]
-    shift_x = inverse[:, 0] * x + inverse[:, 1] * y + center[0]
-    shift_y = inverse[:, 2] * x + inverse[:, 3] * y + center[1]
-    columns = [inverse[:, 0], inverse[:, 1], shift_x, inverse[:, 2], inverse[:, 3], shift_y]
-    return torch.stack(columns, dim=1).float()
-
-
-def warp(images: Tensor, parameters: Tensor, fill: float, is_bilinear: bool) -> Tensor:
-    """Images (N, 1, H, W), each transformed by its own affine `parameters` (N, 6); outside the image is `fill`."""
-    count, _, height, width = images.shape
-    x = torch.arange(width, device=images.device) - (width - 1) / 2
-    y = torch.arange(height, device=images.device) - (height - 1) / 2
-    a, b, c, d, e, f = parameters.unsqueeze(2).unbind(1)
-    # An affine map is the sum of a term per column and a term per row: one broadcast addition gives all positions.
-    source_x = (a * x)[:, None, :] + (b * y + (c + (width - 1) / 2))[:, :, None]
-    source_y = (d * x)[:, None, :] + (e * y + (f + (height - 1) / 2))[:, :, None]
-    if is_bilinear:
-        grid = torch.stack([(2 * source_x + 1) / width - 1, (2 * source_y + 1) / height - 1], dim=-1)
-        return _sample_bilinear(images, grid, fill)
-    # A border of one pixel holds the fill; positions outside are clamped to it.
-    bordered = F.pad(images, (1, 1, 1, 1), value=fill).view(count, -1)
-    index = source_y.round_().clamp_(-1, height).add_(1).mul_(width + 2)
-    index += source_x.round_().clamp_(-1, width).add_(1)
-    return bordered.gather(1, index.view(count, -1).long()).view_as(images)
-
-
-def _sample_bilinear(images: Tensor, grid: Tensor, fill: float) -> Tensor:
-    """Images (N, 1, H, W) at the positions (x, y) of a grid (N, H, W, 2), in -1..1 over the image."""
-    with_mask = torch.cat([images, torch.ones_like(images)], dim=1)
-    sampled, mask = torch.split(F.grid_sample(with_mask, grid, mode="bilinear", align_corners=False), 1, dim=1)
-    # torchvision's own blend: mask * (sampled - fill) + fill, rounded to whole grey levels.
-    return sampled.sub_(fill).mul_(mask).add_(fill).round_()
-
-
-@dataclass
-class Affine(Transform):
-    """RandomAffine; and RandomRotation, which is RandomAffine without translation, scale and shear."""
-
-    degrees: tuple[float, float]
-    translate: tuple[float, float] = (0.0, 0.0)
-    scale: tuple[float, float] = (1.0, 1.0)
-    shear: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
-    is_bilinear: bool = False
-    fill: float = 0.0
-    center: tuple[float, float] = (0.0, 0.0)
-    width: int = SIDE
-    """Side of the input images in pixels; `translate` is a fraction of it."""
-
-    num_random = 6
-
-    def make_params(self, random: Tensor) -> Tensor:
-        unit = random.double()
-        limit = torch.tensor(self.translate, dtype=torch.float64, device=random.device) * self.width
-        shear = torch.stack([_between(unit[:, 4], *self.shear[:2]), _between(unit[:, 5], *self.shear[2:])], dim=1)
-        translate = ((2 * unit[:, 1:3] - 1) * limit).round()
-        angle, scale = _between(unit[:, 0], *self.degrees), _between(unit[:, 3], *self.scale)
-        return _affine_parameters(angle, translate, scale, shear, self.center)
-
-    def apply(self, images: Tensor, parameters: Tensor) -> Tensor:
-        return warp(images, parameters, self.fill, self.is_bilinear)
-
-    def side(self, side: int) -> int:
-        self.width = side
-        return side
-
-
-def _between(unit: Tensor, low: float, high: float) -> Tensor:
-    return low + unit * (high - low)
-
-
-@dataclass
-class Elastic(Transform):
-    """ElasticTransform: every pixel displaced by smooth noise, which the random number is the seed of."""
-
-    alpha: float
-    sigma: float
-    fill: float = 0.0
-
-    num_random = 1
-
-    def apply(self, images: Tensor, parameters: Tensor) -> Tensor:
-        side = images.shape[2]
-        middle = (torch.arange(side, device=images.device) * 2 + 1) / side - 1
-        grid = torch.stack(torch.meshgrid(middle, middle, indexing="xy"), dim=-1)
-        displaced = displacements(_seeds(parameters), side, self.alpha, self.sigma).to(images)
-        return _sample_bilinear(images, displaced.add_(grid), self.fill)
-
-    def side(self, side: int) -> int:
-        if self.sigma < 0:
-            raise CallError(f"ElasticTransform: sigma={self.sigma:g} must not be negative")
-        if radius(self.sigma) >= side:
-            reason = f"it blurs over {radius(self.sigma)} pixels, and the images have {side}"
-            raise CallError(f"ElasticTransform: sigma={self.sigma:g} is too large: {reason}")
-        return side
-
-
-@dataclass
-class CenterCrop(Transform):
-    """The middle `size` x `size` pixels."""
-
-    size: int
-
-    def apply(self, images: Tensor, parameters: Tensor) -> Tensor:
-        first = round((images.shape[2] - self.size) / 2)
-        return images[:, :, first : first + self.size, first : first + self.size]
-
-    def side(self, side: int) -> int:
-        if self.size > side:
-            raise CallError(f"CenterCrop({self.size}) is larger than the {side} pixels that arrive; pad them first")
-        return self.size
-
-
-@dataclass
-class Resize(Transform):
-    """All pixels, resampled to `size` x `size`."""
-
-    size: int
-    is_bilinear: bool = True
-
-    def apply(self, images: Tensor, parameters: Tensor) -> Tensor:
-        if images.shape[2] == self.size:
-            return images
-        if not self.is_bilinear:
-            return F.interpolate(images, size=(self.size, self.size), mode="nearest")
-        size = (self.size, self.size)
-        return F.interpolate(images, size=size, mode="bilinear", align_corners=False, antialias=True).round_()
-
-    def side(self, side: int) -> int:
-        return self.size
-
-
-@dataclass
-class Pad(Transform):
-    """A border of `width` pixels on all four sides."""
-
-    width: int
-    fill: float = 0.0
-
-    def apply(self, images: Tensor, parameters: Tensor) -> Tensor:
-        return F.pad(images, (self.width,) * 4, value=self.fill)
-
-    def side(self, side: int) -> int:
-        return side + 2 * self.width
-
-
-@dataclass
-class RandomCrop(Transform):
-    """A window of `size` x `size` pixels at a random place of the padded image."""
-
-    size: int
-    padding: int = 0
-    fill: float = 0.0
-
-    num_random = 2
-
-    def apply(self, images: Tensor, parameters: Tensor) -> Tensor:
-        padded = F.pad(images, (self.padding,) * 4, value=self.fill)
-        places = padded.shape[2] - self.size + 1
-        first = (parameters * places).long().clamp_(max=places - 1)
-        offsets = torch.arange(self.size, device=images.device)
-        rows, columns = (first[:, axis, None] + offsets for axis in (0, 1))
-        index = rows[:, :, None] * padded.shape[3] + columns[:, None, :]
-        count = len(images)
-        return padded.view(count, -1).gather(1, index.view(count, -1)).view(count, 1, self.size, self.size)
-
-    def side(self, side: int) -> int:
-        if self.size > side + 2 * self.padding:
-            raise CallError(f"RandomCrop({self.size}) is larger than the {side + 2 * self.padding} pixels there are")
-        return self.size
-
-
-@dataclass
-class Flip(Transform):
-    """A flip with probability `p`: vertical for `axis` 2, horizontal for `axis` 3."""
-
-    p: float
-    axis: int
-
-    num_random = 1
-
-    def apply(self, images: Tensor, parameters: Tensor) -> Tensor:
-        return torch.where((parameters < self.p)[:, :, None, None], images.flip(self.axis), images)
-
-
-@dataclass
-class Invert(Transform):
-    """Inverted grey values with probability `p`."""
-
-    p: float
-
-    num_random = 1
-
-    def apply(self, images: Tensor, parameters: Tensor) -> Tensor:
-        return torch.where((parameters < self.p)[:, :, None, None], 255 - images, images)
-
-
-@dataclass
-class Chain(Transform):
-    """Transforms in sequence, applied to each image with probability `p`."""
-
-    transforms: Sequence[Transform]
-    p: float = 1.0
-
-    def __post_init__(self) -> None:
-        self._widths = [1, *(transform.num_random for transform in self.transforms)]
-        self.num_random = sum(self._widths)
-
-    def make_params(self, random: Tensor) -> Tensor:
-        own, *parts = random.split(self._widths, dim=1)
-        params = (transform.make_params(part) for transform, part in zip(self.transforms, parts, strict=True))
-        return torch.cat([own, *params], dim=1)
-
-    def apply(self, images: Tensor, parameters: Tensor) -> Tensor:
-        if self.p >= 1:
-            return self._chain(images, parameters)
-        is_selected = parameters[:, 0] < self.p
-        if images.device.type != "cpu":
-            # Transform all images and select: sizes that depend on random numbers make the host wait for the device.
-            return torch.where(is_selected[:, None, None, None], self._chain(images, parameters), images)
-        index = is_selected.nonzero()[:, 0]
-        return images.index_copy(0, index, self._chain(images[index], parameters[index])) if len(index) else images
-
-    def _chain(self, images: Tensor, parameters: Tensor) -> Tensor:
-        _, *parts = parameters.split(self._widths, dim=1)
-        for transform, part in zip(self.transforms, parts, strict=True):
-            images = transform.apply(images, part)
-        return images
-
-    def side(self, side: int) -> int:
-        out = side
-        for transform in self.transforms:
-            out = transform.side(out)
-        if self.p < 1 and out != side:
-            raise CallError(f"RandomApply leaves images of {side} and of {out} pixels; put Resize({side}) behind it")
-        return out
-
-
-def _seeds(parameters: Tensor) -> list[int]:
-    """A seed for each image from random numbers in [0, 1), (N, 1)."""
-    seeds: list[int] = (parameters[:, 0].cpu().double() * 2**31).long().tolist()
-    return seeds
 
 
 class ImageByImage(Transform):
@@ -312,7 +45,7 @@ class ImageByImage(Transform):
 
     def apply(self, images: Tensor, parameters: Tensor) -> Tensor:
         pixels = images.to(torch.uint8).cpu()
-        seeds = _seeds(parameters)
+        seeds = seeds_of(parameters)
         with torch.random.fork_rng(devices=[]):
             return torch.stack(
                 [self._transform_one(image, seed) for image, seed in zip(pixels, seeds, strict=True)]
