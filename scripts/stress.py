@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -82,29 +83,23 @@ def fuzz(folder: Path, options: argparse.Namespace) -> Iterator[str]:
 def sweep(folder: Path, options: argparse.Namespace) -> Iterator[str]:
     """Three processes share a sweep of 60 points; drivers and trainers are killed at random: each point ends once."""
     killed = KilledSweep(folder / "sweep", options.seed, points=60, epochs=20, workers=3)
-    try:
-        for index in range(options.n):
-            killed.kill()
-            yield f"{index + 1} kills {killed.kills}, {killed.done} of 60 points done"
-        killed.finish(600)
-        yield f"{options.n} kills {killed.kills}: {killed.check()}"
-    finally:
-        killed.close()
+    yield from _kill_sweep(killed, options.n)
 
 
 def ray(folder: Path, options: argparse.Namespace) -> Iterator[str]:
     """A sweep of 60 points on a Ray cluster of two nodes; the driver, trainers and nodes are killed at random."""
-    nodes = RayNodes()
-    killed = KilledSweep(folder / "sweep", options.seed, points=60, epochs=20, workers=1, nodes=nodes)
-    try:
-        for index in range(options.n):
+    with closing(RayNodes()) as nodes:
+        killed = KilledSweep(folder / "sweep", options.seed, points=60, epochs=20, workers=1, nodes=nodes)
+        yield from _kill_sweep(killed, options.n)
+
+
+def _kill_sweep(killed: KilledSweep, kills: int) -> Iterator[str]:
+    with closing(killed):
+        for index in range(kills):
             killed.kill()
             yield f"{index + 1} kills {killed.kills}, {killed.done} of 60 points done"
         killed.finish(600)
-        yield f"{options.n} kills {killed.kills}: {killed.check()}"
-    finally:
-        killed.close()
-        nodes.close()
+        yield f"{kills} kills {killed.kills}: {killed.check()}"
 
 
 def _lose_owner(folder: Path) -> None:

@@ -4,70 +4,31 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
-from helpers.lab_terminal import PRESET, ROOT, Lab
+from helpers.lab_terminal import PRESET, Lab
+from helpers.python_processes import StartPython, numbers, python_processes, saved, wait
 
-from mnist_tui.runs.storage import SavedRun, load_run
-
-Start = Callable[..., "subprocess.Popen[str]"]
+from mnist_tui.runs.storage import load_run
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts a batch of a preset of a few seconds, in its own process group and without a terminal."""
-    processes: list[subprocess.Popen[str]] = []
+def start(tmp_path: Path) -> Iterator[StartPython]:
+    """Starts a batch of a preset of a few seconds."""
+    with python_processes(tmp_path) as start_python:
 
-    def run(*arguments: str, epochs: int = 2) -> "subprocess.Popen[str]":
-        (tmp_path / "small.toml").write_text(PRESET.format(epochs=epochs))
-        command = [sys.executable, "-m", "mnist_tui", "--batch", "small.toml", "--dataset", "digits", *arguments]
-        env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-        processes.append(
-            subprocess.Popen(
-                command,
-                cwd=tmp_path,
-                env=env,
-                text=True,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                start_new_session=True,
-            )
-        )
-        return processes[-1]
+        def run(*arguments: str, epochs: int = 2) -> "subprocess.Popen[str]":
+            (tmp_path / "small.toml").write_text(PRESET.format(epochs=epochs))
+            return start_python("-m", "mnist_tui", "--batch", "small.toml", "--dataset", "digits", *arguments)
 
-    yield run
-    for process in processes:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-
-
-def saved(folder: Path) -> list[SavedRun]:
-    """The runs of a working folder, by seed."""
-    runs = [load_run(path.parent) for path in folder.glob("runs/*/run.json")]
-    return sorted(runs, key=lambda run: run.spec.train.seed)
-
-
-def numbers(run: SavedRun) -> list[tuple[Any, ...]]:
-    """The rows of a run without how long they took."""
-    return [(row.epoch, row.train_loss, row.test_loss, row.test_accuracy, row.learning_rate) for row in run.rows]
-
-
-def wait(is_so: Callable[[], object], seconds: float = 60) -> None:
-    """Waits until `is_so` returns something true."""
-    end = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < end, "the condition never became true"
-        time.sleep(0.02)
+        yield run
 
 
 def trainers(folder: Path) -> list[psutil.Process]:
@@ -80,7 +41,7 @@ def trainers(folder: Path) -> list[psutil.Process]:
     return found
 
 
-def test_runs_side_by_side_are_the_runs_alone(start: Start, tmp_path: Path) -> None:
+def test_runs_side_by_side_are_the_runs_alone(start: StartPython, tmp_path: Path) -> None:
     """Bit for bit; every line and event says which run it is about, and the folders come last, in order."""
     out, err = start("--seeds", "3", "--jobs", "2", epochs=1).communicate(timeout=120)
     together = [numbers(run) for run in saved(tmp_path)]
@@ -98,7 +59,7 @@ def test_runs_side_by_side_are_the_runs_alone(start: Start, tmp_path: Path) -> N
     assert all(record["run"] for record in records if record["event"] != "Notice")
 
 
-def test_a_killed_process_fails_no_run(start: Start, tmp_path: Path) -> None:
+def test_a_killed_process_fails_no_run(start: StartPython, tmp_path: Path) -> None:
     """Its run is resumed once, and ends as it would have; killed again, it fails, and the others end."""
     process = start("--seeds", "2", "--jobs", "2", epochs=4)
     wait(lambda: any(run.rows for run in saved(tmp_path)) and trainers(tmp_path))
@@ -114,7 +75,7 @@ def test_a_killed_process_fails_no_run(start: Start, tmp_path: Path) -> None:
     assert [run.end and run.end["outcome"] for run in runs] == ["completed", "completed"]
 
 
-def test_a_run_that_is_killed_twice_fails(start: Start, tmp_path: Path) -> None:
+def test_a_run_that_is_killed_twice_fails(start: StartPython, tmp_path: Path) -> None:
     """It can be resumed by hand; the other one is trained to its end; exit code 1."""
     process = start("--seeds", "2", "--jobs", "2", epochs=30)
     for count in (1, 2):
@@ -147,7 +108,7 @@ def _holds(process: psutil.Process, folder: str) -> bool:
     return False
 
 
-def test_ctrl_c_stops_and_saves_all_runs(start: Start, tmp_path: Path) -> None:
+def test_ctrl_c_stops_and_saves_all_runs(start: StartPython, tmp_path: Path) -> None:
     """As a terminal sends it: to every process. Those that wait are not begun."""
     process = start("--seeds", "4", "--jobs", "2", epochs=1000)
     wait(lambda: len(saved(tmp_path)) == 2 and all(run.rows for run in saved(tmp_path)))
@@ -160,7 +121,7 @@ def test_ctrl_c_stops_and_saves_all_runs(start: Start, tmp_path: Path) -> None:
     assert err.count("resume it with") == 2
 
 
-def test_ctrl_c_twice_aborts(start: Start, tmp_path: Path) -> None:
+def test_ctrl_c_twice_aborts(start: StartPython, tmp_path: Path) -> None:
     """At once, without a traceback; no process is left."""
     process = start("--seeds", "2", "--jobs", "2", epochs=1000)
     wait(lambda: len(saved(tmp_path)) == 2)
@@ -177,7 +138,7 @@ def test_ctrl_c_twice_aborts(start: Start, tmp_path: Path) -> None:
     assert all(map(_is_gone, workers))
 
 
-def test_without_the_process_that_shows_them_runs_are_stopped_and_saved(start: Start, tmp_path: Path) -> None:
+def test_without_the_process_that_shows_them_runs_are_stopped_and_saved(start: StartPython, tmp_path: Path) -> None:
     """And their processes end."""
     process = start("--seeds", "2", "--jobs", "2", epochs=1000)
     wait(lambda: len(saved(tmp_path)) == 2 and all(run.rows for run in saved(tmp_path)))
@@ -201,7 +162,7 @@ def test_without_the_process_that_shows_them_runs_are_stopped_and_saved(start: S
     ],
 )
 def test_bad_input_begins_nothing(
-    start: Start, arguments: tuple[str, ...], lines: int, message: str, tmp_path: Path
+    start: StartPython, arguments: tuple[str, ...], lines: int, message: str, tmp_path: Path
 ) -> None:
     """One line; no folder."""
     process = start(*arguments)
@@ -226,7 +187,7 @@ def lab(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Lab]:
 
 
 @pytest.mark.parametrize("lab", [2], indirect=True)
-def test_the_laboratory_trains_seeds_side_by_side(lab: Lab, start: Start, tmp_path: Path) -> None:
+def test_the_laboratory_trains_seeds_side_by_side(lab: Lab, start: StartPython, tmp_path: Path) -> None:
     """It shows them one after the other; their numbers are those of the runs alone."""
     lab.wait(lambda: [run.end and run.end["outcome"] for run in saved(tmp_path)] == ["completed"] * 2, 120)
     lab.wait_for("s1  completed")

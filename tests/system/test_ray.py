@@ -16,7 +16,8 @@ from typing import IO, Any
 import numpy as np
 import psutil
 import pytest
-from helpers.lab_terminal import PRESET, ROOT
+from helpers.lab_terminal import PRESET
+from helpers.python_processes import StartPython, environment, python_processes, saved
 from safetensors.numpy import load_file
 
 from mnist_tui.runs.control import Control
@@ -30,12 +31,6 @@ pytestmark = pytest.mark.slow
 
 EPOCHS = 8
 """Of a run that something happens to meanwhile: a few seconds."""
-
-
-def environment() -> dict[str, str]:
-    """That of all processes of these tests."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    return {**inherited, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "OMP_NUM_THREADS": "1"}
 
 
 # --- a cluster, and a process that trains a sweep on one ---
@@ -83,40 +78,17 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCluster]:
         process.communicate(timeout=60)
 
 
-Start = Callable[..., "subprocess.Popen[str]"]
-
-
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts a sweep of two configurations in its own process group and without a terminal."""
-    processes: list[subprocess.Popen[str]] = []
+def start(tmp_path: Path) -> Iterator[StartPython]:
+    """Starts a sweep of two configurations."""
+    with python_processes(tmp_path) as start_python:
 
-    def run(on: str, *flags: str, per_run: str = "", seeds: int = 1, epochs: int = 2) -> "subprocess.Popen[str]":
-        (tmp_path / "small.toml").write_text(PRESET.format(epochs=epochs))
-        processes.append(
-            subprocess.Popen(
-                [sys.executable, "-m", "helpers.ray_sweep", on, per_run, "small.toml", str(seeds), *flags],
-                cwd=tmp_path,
-                text=True,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=environment(),
-                start_new_session=True,
-            )
-        )
-        return processes[-1]
+        def run(on: str, *flags: str, per_run: str = "", seeds: int = 1, epochs: int = 2) -> "subprocess.Popen[str]":
+            (tmp_path / "small.toml").write_text(PRESET.format(epochs=epochs))
+            sweep = ("-m", "helpers.ray_sweep", on, per_run, "small.toml", str(seeds), *flags)
+            return start_python(*sweep)
 
-    yield run
-    for process in processes:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-
-
-def saved(folder: Path) -> list[SavedRun]:
-    """The runs of a working folder, by seed and point."""
-    runs = [load_run(path.parent) for path in folder.glob("runs/*/run.json")]
-    return sorted(runs, key=lambda run: (run.spec.train.seed, run.record["sweep"]["point"]))
+        yield run
 
 
 def wait(is_so: Callable[[], object], process: "subprocess.Popen[str]", seconds: float = 60) -> None:
@@ -181,7 +153,7 @@ def listening(process: psutil.Process) -> set[str]:
     return set()
 
 
-def test_a_local_ray_trains_all_points_and_leaves_nothing(start: Start, tmp_path: Path) -> None:
+def test_a_local_ray_trains_all_points_and_leaves_nothing(start: StartPython, tmp_path: Path) -> None:
     """It listens on the loopback device only, prints nothing, and writes nothing into the home directory."""
     tokens = Path.home() / ".ray"
     had_tokens, folders = tokens.exists(), set(PARENT.glob(f"{PREFIX}*"))
@@ -208,7 +180,7 @@ def test_a_local_ray_trains_all_points_and_leaves_nothing(start: Start, tmp_path
     ]
 
 
-def test_a_closed_terminal_saves_all_runs(start: Start, tmp_path: Path) -> None:
+def test_a_closed_terminal_saves_all_runs(start: StartPython, tmp_path: Path) -> None:
     """The signal goes to every process of the terminal, those of Ray too."""
     process = start("ray", epochs=1000)
     wait(lambda: len(saved(tmp_path)) == 2 and all(run.rows for run in saved(tmp_path)), process)
@@ -224,7 +196,9 @@ def test_a_closed_terminal_saves_all_runs(start: Start, tmp_path: Path) -> None:
 # --- a cluster ---
 
 
-def test_the_run_of_a_node_that_died_is_resumed_elsewhere(cluster: TestCluster, start: Start, tmp_path: Path) -> None:
+def test_the_run_of_a_node_that_died_is_resumed_elsewhere(
+    cluster: TestCluster, start: StartPython, tmp_path: Path
+) -> None:
     """In its folder, once, with the numbers of the run alone; the other one is not touched."""
     process = start(cluster.address, epochs=EPOCHS)
     wait(lambda: len(saved(tmp_path)) == 2 and all(run.rows for run in saved(tmp_path)), process)
@@ -241,7 +215,7 @@ def test_the_run_of_a_node_that_died_is_resumed_elsewhere(cluster: TestCluster, 
 
 
 def test_without_a_second_attempt_the_run_of_a_dead_node_is_lost(
-    cluster: TestCluster, start: Start, tmp_path: Path
+    cluster: TestCluster, start: StartPython, tmp_path: Path
 ) -> None:
     """The control of the test before; called again, the sweep resumes it."""
     process = start(cluster.address, "--once", "--apart", epochs=EPOCHS)
@@ -262,7 +236,7 @@ def test_without_a_second_attempt_the_run_of_a_dead_node_is_lost(
 
 
 def test_folders_of_nodes_apart_land_whole_through_the_client(
-    cluster: TestCluster, start: Start, tmp_path: Path
+    cluster: TestCluster, start: StartPython, tmp_path: Path
 ) -> None:
     """While it is trained a run is seen as one under way; a request in its folder reaches it, and so does Ctrl-C."""
     process = start(cluster.client_address, "--apart", epochs=1000)
@@ -292,7 +266,7 @@ def test_folders_of_nodes_apart_land_whole_through_the_client(
     ],
 )
 def test_what_cannot_be_begins_nothing(
-    on: str, per_run: str, code: int, message: str, cluster: TestCluster, start: Start, tmp_path: Path
+    on: str, per_run: str, code: int, message: str, cluster: TestCluster, start: StartPython, tmp_path: Path
 ) -> None:
     """One line."""
     process = start(cluster.address if on == "CLUSTER" else on, per_run=per_run)

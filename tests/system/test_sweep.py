@@ -1,75 +1,34 @@
 """Sweeps by the command line, in processes that are stopped and killed."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 from helpers.killed_sweep import WITHOUT_CLAIMS, KilledSweep
-from helpers.lab_terminal import PRESET, ROOT
+from helpers.lab_terminal import PRESET
+from helpers.python_processes import StartPython, numbers, python_processes, saved, wait
 
-from mnist_tui.runs.storage import SavedRun, load_run
+from mnist_tui.runs.storage import load_run
 
-Start = Callable[..., "subprocess.Popen[str]"]
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
+def start(tmp_path: Path) -> Iterator[StartPython]:
     """Starts a command in the working folder, which has a preset of some seconds."""
-    processes: list[subprocess.Popen[str]] = []
-
-    def run(*arguments: str) -> "subprocess.Popen[str]":
-        processes.append(
-            subprocess.Popen(
-                [sys.executable, "-m", "mnist_tui", *arguments],
-                cwd=tmp_path,
-                env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-                text=True,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                start_new_session=True,
-            )
-        )
-        return processes[-1]
-
     (tmp_path / "small.toml").write_text(PRESET.format(epochs=3))
-    yield run
-    for process in processes:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+    with python_processes(tmp_path) as start_python:
+        yield partial(start_python, "-m", "mnist_tui")
 
 
 RATES = ("--set", "optimizer.lr=0.001,0.002", "--dataset", "digits")
 MANY_EPOCHS = ("--set", "epochs=200")
 
 
-def saved(folder: Path) -> list[SavedRun]:
-    """The runs of the working folder."""
-    return [load_run(path.parent) for path in sorted(folder.glob("runs/*/run.json"))]
-
-
-def wait(is_so: Callable[[], object], seconds: float = 60) -> None:
-    """Waits until `is_so` returns something true."""
-    end = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < end, "the condition never became true"
-        time.sleep(0.05)
-
-
-def numbers(run: SavedRun) -> list[tuple[float, ...]]:
-    """The rows of a run without its times."""
-    return [(row.train_loss, row.test_loss, row.test_accuracy, row.learning_rate) for row in run.rows]
-
-
-def test_a_sweep_trains_what_the_runs_alone_do(start: Start, tmp_path: Path) -> None:
+def test_a_sweep_trains_what_the_runs_alone_do(start: StartPython, tmp_path: Path) -> None:
     """Bit for bit; the report comes last; called again it trains nothing; with more seeds it trains those."""
     out, err = start("sweep", "small.toml", *RATES, "--jobs", "2").communicate(timeout=120)
     first = saved(tmp_path)
@@ -95,7 +54,7 @@ def test_a_sweep_trains_what_the_runs_alone_do(start: Start, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("how", ["file", "signal"])
-def test_a_stopped_sweep_goes_on(start: Start, tmp_path: Path, how: str) -> None:
+def test_a_stopped_sweep_goes_on(start: StartPython, tmp_path: Path, how: str) -> None:
     """Stopped from elsewhere by a file or by Ctrl-C: its runs are saved; then they are resumed, not begun again."""
     process = start("sweep", "small.toml", *RATES, *MANY_EPOCHS, "--jobs", "2")
     wait(lambda: len(saved(tmp_path)) == 2 and all(run.rows for run in saved(tmp_path)))
