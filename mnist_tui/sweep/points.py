@@ -37,7 +37,7 @@ class Points:
         self.given_up: list[Point] = []
         """Those of them on which one process after another died."""
         self._looked_at = 0.0
-        self._waiting: list[Point] = []
+        self.waiting: list[Point] = []
         """Points that other processes hold, or held."""
         self._search = SearchPoints(results, claims) if sweep.plan.search else None
         self._new: Iterator[Point] = self._search.known_points() if self._search else sweep.plan.all_points()
@@ -46,13 +46,8 @@ class Points:
     @property
     def may_come(self) -> bool:
         """Whether there may be another job later, though there is none now."""
-        is_waiting = bool(self._waiting) or (self._search is not None and self._search.may_come)
+        is_waiting = bool(self.waiting) or (self._search is not None and self._search.may_come)
         return is_waiting and not self._sweep.is_stopped
-
-    @property
-    def waiting(self) -> list[Point]:
-        """Points that other processes hold."""
-        return self._waiting
 
     def take(self) -> Job | None:
         """The next job, claimed; None where there is none now. Raises `StorageError`."""
@@ -78,7 +73,7 @@ class Points:
                 continue
             if self._claims.holds(point.key) or self._claim_first(point):
                 return self._job(point)
-            self._waiting.append(point)
+            self.waiting.append(point)
         return None
 
     def _claim_first(self, point: Point) -> bool:
@@ -102,16 +97,16 @@ class Points:
 
     def _take_over(self) -> Job | None:
         """A point whose process has died, or has given it back before its end."""
-        if not self._waiting or time.monotonic() - self._looked_at < LOOK_SECONDS:
+        if not self.waiting or time.monotonic() - self._looked_at < LOOK_SECONDS:
             return None
         self._claims.refresh()
         self._results.refresh()
-        self._waiting = [point for point in self._waiting if self._is_open(point)]
-        for point in self._waiting:
+        self.waiting = [point for point in self.waiting if self._is_open(point)]
+        for point in self.waiting:
             if self._is_free(point) and self._claims.take(point.key, point.values):
-                self._waiting.remove(point)
+                self.waiting.remove(point)
                 return self._job(point)
-        self._waiting = [point for point in self._waiting if point.key not in self.failed]
+        self.waiting = [point for point in self.waiting if point.key not in self.failed]
         self._looked_at = time.monotonic()
         return None
 
