@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mnist_tui.errors import FileError, RunError, StorageError
 from mnist_tui.files import read_bytes
+from mnist_tui.runs import reference
 from mnist_tui.runs.history import read_history
 from mnist_tui.runs.numbers import count
 from mnist_tui.spec.network import CLASSES
@@ -83,6 +84,7 @@ def read_predictions(folder: Path) -> SavedPredictions:
     try:
         content = read_bytes(path, MAX_BYTES, follow=False)
     except FileError as error:
+        reference.check_has_weights(folder)
         raise StorageError(f"{error}{_why_missing(folder) if error.is_missing else ''}") from None
     try:
         return _checked(folder, _arrays(content))

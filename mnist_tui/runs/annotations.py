@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mnist_tui.errors import FileError, StorageError
 from mnist_tui.files import read_bytes, read_text, write_atomically
-from mnist_tui.runs import verdict
+from mnist_tui.runs import reference, verdict
 from mnist_tui.runs.events import LearningRateChanged, RunEnded
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.spec.summary import target_words
@@ -116,6 +116,7 @@ def _clean(text: str) -> str:
 
 
 def _write(path: Path, content: bytes) -> None:
+    reference.check_changeable(path.parent)
     try:
         write_atomically(path, content)
     except OSError as error:

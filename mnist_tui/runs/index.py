@@ -6,22 +6,23 @@ says what it is. Nothing is followed out of the directory. No torch.
 
 import os
 import threading
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from mnist_tui.errors import RunError, StorageError
+from mnist_tui.runs import reference
 from mnist_tui.runs.lock import is_running
 from mnist_tui.runs.names import matching, name_list, short_ids
 from mnist_tui.runs.reader import check_readable, read_files, read_run, with_live_state
 from mnist_tui.runs.record import OPEN, Run, observations
 from mnist_tui.runs.storage import SavedRun, load_run
-from mnist_tui.text import clean_line
+from mnist_tui.text import clean_line, did_you_mean
 
 
 def scan(runs_dir: Path) -> list[os.DirEntry[str]]:
-    """The folders and links in a runs directory, hidden ones left out; [] where it is not there.
+    """The folders and links in a runs directory, without hidden ones and that of reference runs; [] without one.
 
     Raises `StorageError` where the directory cannot be read.
     """
@@ -36,7 +37,8 @@ def scan(runs_dir: Path) -> list[os.DirEntry[str]]:
 
 def _is_folder_or_link(entry: os.DirEntry[str]) -> bool:
     try:
-        return entry.is_symlink() or entry.is_dir(follow_symlinks=False)
+        is_listed = entry.is_symlink() or entry.is_dir(follow_symlinks=False)
+        return is_listed and not (entry.name == reference.NAME and reference.is_runs_dir(Path(entry.path)))
     except OSError:
         return False
 
@@ -89,9 +91,14 @@ def newest_resumable(runs_dir: Path) -> SavedRun:
 def find_run(named: str, runs_dir: Path) -> Run:
     """The run of a path, of a folder's name in `runs_dir`, or of an end of a name that only one folder has.
 
-    Raises `RunError`, which lists the candidates where there are several.
+    After `reference/` the folder is one of the reference runs. Raises `RunError`, which lists the candidates where there
+    are several.
     """
+    runs_dir = reference.canonical(runs_dir)
+    if (name := reference.without_prefix(named)) is not None:
+        return _find_reference(name)
     path = Path(named)
+    path = reference.canonical(path.parent) / path.name if path.name else path
     try:
         is_in_runs_dir = path.parent.resolve() == runs_dir.resolve()
         if (path / "run.json").is_file() and not is_in_runs_dir:
@@ -101,7 +108,22 @@ def find_run(named: str, runs_dir: Path) -> Run:
     names = [entry.name for entry in scan(runs_dir)] if is_in_runs_dir or path.parent == Path() else []
     none = f"is no run folder, and no run in {runs_dir} has that name; mnist-tui runs lists them"
     name = choose_name(named, path.name, names, none)
-    return replace(read_run(runs_dir / name), short_id=short_ids(names)[name])
+    return replace(read_run(runs_dir / name), short_id=_short_ids(runs_dir, names)[name])
+
+
+def _find_reference(named: str) -> Run:
+    folders = {entry.name: entry.path for entry in scan(reference.runs_dir())}
+    if named not in folders:
+        near = did_you_mean(named, folders) or "; mnist-tui runs --reference lists them"
+        raise RunError(f"{reference.PREFIX}{clean_line(named, 100)}: is no reference run{near}", is_missing=True)
+    return find_run(named, reference.runs_dir())
+
+
+def _short_ids(runs_dir: Path, names: Collection[str]) -> dict[str, str]:
+    """For each folder's name the shortest one by which commands find the run."""
+    if runs_dir == reference.runs_dir():
+        return {name: f"{reference.PREFIX}{name}" for name in names}
+    return short_ids(names)
 
 
 def choose_name(typed: str, end: str, names: Sequence[str], none: str) -> str:
@@ -128,7 +150,7 @@ class RunIndex:
     """The folders of a runs directory, the newest first; `refresh` reads those that changed."""
 
     def __init__(self, runs_dir: Path) -> None:
-        self.runs_dir = runs_dir
+        self.runs_dir = reference.canonical(runs_dir)
         self.all: list[Run] = []
         """Every folder, the newest first."""
         self._cached: dict[str, tuple[object, Run]] = {}
@@ -155,7 +177,7 @@ class RunIndex:
         entries = scan(self.runs_dir)
         names = {entry.name for entry in entries}
         if names != self._short_ids.keys():
-            self._short_ids = short_ids(names)
+            self._short_ids = _short_ids(self.runs_dir, names)
         previous, current = self._cached, {}
         for done, entry in enumerate(entries):
             current[entry.name] = self._read(entry)

@@ -14,7 +14,7 @@ from statistics import fmean
 from typing import Any, TypeVar
 
 from mnist_tui.errors import SpecError, StorageError
-from mnist_tui.runs import spec_text
+from mnist_tui.runs import reference, spec_text
 from mnist_tui.runs.annotations import read_notes, read_tags
 from mnist_tui.runs.events import EpochEnded, accuracies_of, best_of
 from mnist_tui.runs.history import read_history
@@ -72,20 +72,25 @@ class Run:
         return self.state == IMPORTED
 
     @cached_property
+    def is_reference(self) -> bool:
+        """Whether it was shipped with the program: read-only, and without weights (reference.py)."""
+        return reference.is_reference(self.folder)
+
+    @cached_property
     def id(self) -> str:
-        """The folder's name."""
-        return self.folder.name
+        """The folder's name; of a reference run `reference/NAME`, which every command takes too."""
+        return f"{reference.PREFIX}{self.folder.name}" if self.is_reference else self.folder.name
 
     # --- what run.json says ---
 
     @property
     def title(self) -> str:
-        """Name and seed, `iter5 s0`; of an imported log, whose seed is unknown, `S7 (imported)`.
+        """Name and seed, `iter5 s0`, `iter5 s0 (reference)`; of an imported log, whose seed is unknown, `S7 (imported)`.
 
         With `validation`, where the log tells nothing of test images, so that its validation accuracy stands for it.
         """
         if not self.is_imported:
-            return f"{self.name} s{self.seed}"
+            return f"{self.name} s{self.seed}{' (reference)' if self.is_reference else ''}"
         return f"{self.name} (imported{'' if self._is_tested else ', validation'})"
 
     @cached_property
@@ -233,11 +238,11 @@ class Run:
 
     @cached_property
     def group(self) -> Hashable:
-        """A key that is equal for completed runs of one recipe on the same data;
+        """A key that is equal for completed runs of one recipe on the same data, reference runs apart from others;
         one whose learning rate was changed by hand has a key of its own.
         """
         is_alone = self.is_rate_changed or self.state != "completed"
-        return self.recipe, self.data, self.id if is_alone else ""
+        return self.recipe, self.data, self.is_reference, self.id if is_alone else ""
 
     @cached_property
     def observation(self) -> Hashable:

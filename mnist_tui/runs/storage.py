@@ -32,7 +32,7 @@ from filelock import FileLock
 
 from mnist_tui.errors import FileError, RunError, StorageError
 from mnist_tui.files import read_bytes, sync_folder, write_atomically
-from mnist_tui.runs import annotations, lock
+from mnist_tui.runs import annotations, lock, reference
 from mnist_tui.runs.control import Requests
 from mnist_tui.runs.events import EpochEnded, LearningRateChanged, Paused, Progress, RunEnded, Unpaused, finite
 from mnist_tui.runs.history import RATE_CHANGES_FILE, HistoryWriter, parse_end, read_history, read_rate_changes
@@ -92,6 +92,7 @@ class RunFolder:
     """The one writer of a run; holds the run's lock until it is closed."""
 
     def __init__(self, folder: Path) -> None:
+        reference.check_changeable(folder)
         self.folder = folder
         self._lock = FileLock(folder / lock.FILE)
         self._result: set[str] = set()
@@ -110,6 +111,7 @@ class RunFolder:
     @classmethod
     def create(cls, runs_dir: Path, spec: RunSpec, record: dict[str, Any]) -> "RunFolder":
         """A new folder with its run.json; raises `StorageError` where it cannot be written."""
+        reference.check_changeable(runs_dir)
         run = None
         try:
             is_new = not runs_dir.exists()

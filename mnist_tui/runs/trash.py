@@ -15,7 +15,7 @@ from pathlib import Path
 
 from mnist_tui.errors import RunError, StorageError
 from mnist_tui.files import sync_folder
-from mnist_tui.runs import lock
+from mnist_tui.runs import lock, reference
 from mnist_tui.runs.reader import check_is_run
 
 TRASH = ".trash"
@@ -27,10 +27,11 @@ HALF_REMOVED = "was being removed for good, and parts of it may be gone; mnist-t
 def delete(folder: Path) -> Path:
     """Moves a run to the trash of its runs directory; returns its new path.
 
-    Raises `StorageError` for a run that is being trained, for a link, for what is no run, and for what is in the
-    trash already.
+    Raises `StorageError` for a run that is being trained, for a link, for what is no run, for what is in the trash
+    already, and for a reference run.
     """
     check_is_run(folder)
+    reference.check_changeable(folder)
     if folder.parent.name == TRASH:
         raise StorageError(f"{folder}: is in the trash already")
     trash = folder.parent / TRASH

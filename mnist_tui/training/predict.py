@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from mnist_tui.errors import CheckpointError, FileError
 from mnist_tui.files import read_bytes
 from mnist_tui.runs.events import best_of
+from mnist_tui.runs import reference
 from mnist_tui.runs.storage import checkpoints, load_run, readable_checkpoints
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.training import build, checkpoint
@@ -70,6 +71,7 @@ def load_network(folder: Path, epoch: int | None = None) -> nn.Module:
     where the folder is no run, and `CheckpointError`, which names folder or file, where the weights of that epoch were
     not kept or cannot be used.
     """
+    reference.check_has_weights(folder)
     saved = load_run(folder)
     best = best_of(saved.rows)
     number = epoch or (best.epoch if best else 0)

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from mnist_tui.errors import CheckpointError, DataError, DeviceError, RunError, SpecError, StorageError
+from mnist_tui.runs import reference
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import Event, Notice, Unpaused, best_of
 from mnist_tui.runs.lock import is_running
@@ -30,6 +31,7 @@ def resume(saved: SavedRun, options: Options, control: Control) -> Generator[Eve
 
     Raises `RunError` for a run that has ended, and `DataError` where the data is not the run's.
     """
+    reference.check_changeable(saved.folder)
     if not saved.can_resume:
         outcome = saved.end and saved.end.get("outcome")
         raise RunError(f"{saved.folder}: this run has {outcome}; there is nothing to resume")
@@ -161,6 +163,7 @@ def _bring_folder_up_to_date(training: Training, folder: RunFolder, record: dict
 
 def _check_extendable(saved: SavedRun, epochs: int) -> None:
     folder, outcome = saved.folder, saved.end and saved.end.get("outcome")
+    reference.check_has_weights(folder)
     if saved.can_resume and is_running(folder):
         raise RunError(f"{folder}: this run is being trained; extend it when it has completed")
     if saved.can_resume:
