@@ -1,12 +1,12 @@
-"""Reproduces the published presets: trains each as published, collects the histories that are shipped, prints the table.
+"""Reproduces the published presets: trains them as published, collects the histories to ship, prints the table.
 
     python scripts/reproduce.py plan                     what is left to train, cheapest first, and how long it takes
     python scripts/reproduce.py train --jobs 2           trains it; called again it goes on
     python scripts/reproduce.py collect                  copies what is completed to runs/reference
     python scripts/reproduce.py table                    the Markdown table of benchmarks/README.md
 
-Presets may be named behind the command; without names it does all. Each is trained with three seeds, its own and the two
-after it; with its own alone where an epoch takes over 30 s on one core.
+Presets may be named behind the command; without names it does all. Each is trained with three seeds, its own and the
+two after it; with its own alone where an epoch takes over 30 s on one core.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from mnist_tui.cli.headless import Output
 from mnist_tui.errors import ExitCode, InputError
 from mnist_tui.files import write_atomically
 from mnist_tui.runs import history, reference
-from mnist_tui.runs.index import RunIndex
+from mnist_tui.runs.index import read_runs
 from mnist_tui.runs.record import Run
 from mnist_tui.spec import presets
 from mnist_tui.spec.run_options import Options
@@ -92,10 +92,8 @@ def _task(spec: RunSpec, runs: Sequence[Run], options: Options) -> Task:
 
 def _runs_of(runs_dir: Path) -> dict[str, list[Run]]:
     """The completed runs on MNIST by their recipe, the oldest first; whatever command trained them."""
-    index = RunIndex(runs_dir)
-    index.refresh()
     by_recipe: dict[str, list[Run]] = {}
-    for run in reversed(index.all):
+    for run in reversed(read_runs(runs_dir)):
         if run.state == "completed" and run.dataset == "mnist" and not run.is_rate_changed and not run.extends:
             by_recipe.setdefault(run.recipe, []).append(run)
     return by_recipe
@@ -106,7 +104,8 @@ def print_plan(tasks: Sequence[Task]) -> None:
     for task in tasks:
         alone = " (over 30 s an epoch on one core: one seed)" if len(task.seeds) == 1 else ""
         left = f"seeds {', '.join(map(str, task.missing))}: {duration(task.seconds)}" if task.missing else "done"
-        print(f"{task.spec.name:<12} {task.seconds_per_epoch:6.1f} s an epoch, {task.spec.train.epochs:3} epochs  {left}{alone}")
+        cost = f"{task.seconds_per_epoch:6.1f} s an epoch, {task.spec.train.epochs:3} epochs"
+        print(f"{task.spec.name:<12} {cost}  {left}{alone}")
     count = sum(len(task.missing) for task in tasks)
     print(f"{count} runs are left: about {duration(sum(task.seconds for task in tasks))} on one core")
 

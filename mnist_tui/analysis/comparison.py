@@ -92,7 +92,9 @@ def _arm(runs: Sequence[Run]) -> Arm:
 
 def _label(runs: Sequence[Run]) -> str:
     run = runs[0]
-    return run.title if len(runs) == 1 else f"{run.name} ×{len(runs)}"
+    if len(runs) == 1:
+        return run.title
+    return f"{run.name} ×{len(runs)}{' (reference)' if run.is_reference else ''}"
 
 
 def refusals(arms: Sequence[Arm], measure: Measure) -> list[str]:

@@ -11,7 +11,7 @@ from statistics import fmean
 from typing import Any, Literal
 
 from mnist_tui.runs import reference
-from mnist_tui.runs.index import RunIndex
+from mnist_tui.runs.index import read_runs
 from mnist_tui.runs.numbers import fraction
 from mnist_tui.runs.record import Run, observations
 from mnist_tui.spec.recipe import Reported
@@ -21,7 +21,7 @@ Images = Literal["test", "train"]
 ON_TEST_IMAGES = str(Reported.model_fields["measured_on"].default)
 """What a preset says of a figure that was measured on the test images."""
 RECORD_KEYS = (
-    *("name", "images", "published", "mean", "low", "high", "is_reached"),
+    *("images", "published", "mean", "low", "high", "is_reached"),
     *("last_mean", "last_low", "last_high", "seeds"),
 )
 
@@ -82,9 +82,7 @@ class Reproduction:
 
 def reference_runs() -> list[Run]:
     """Every reference run, the newest first."""
-    index = RunIndex(reference.runs_dir())
-    index.refresh()
-    return index.all
+    return read_runs(reference.runs_dir())
 
 
 def reproductions(specs: Iterable[RunSpec], runs: Sequence[Run]) -> list[Reproduction]:
@@ -136,10 +134,10 @@ def table_row(each: Reproduction) -> list[str]:
         each.spec.name,
         percent(each.published),
         each.images if each.published is not None else "",
-        percent(ours and ours.mean),
+        percent(ours.mean if ours else None),
         ours.range_text if ours else "",
         {True: "yes", False: "no", None: ""}[each.is_reached],
-        percent(last and last.mean),
+        percent(last.mean if last else None),
         last.range_text if last else "",
         str(len(each.runs)) if each.runs else "not trained yet",
     ]
@@ -153,7 +151,6 @@ def percent(value: float | None) -> str:
 def as_record(each: Reproduction) -> Mapping[str, Any]:
     """The values under `RECORD_KEYS`."""
     return {
-        "name": each.spec.name,
         "images": each.images,
         "published": each.published,
         **_spread_record("", each.ours),

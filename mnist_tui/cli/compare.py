@@ -9,12 +9,12 @@ import typer
 from mnist_tui.cli.arguments import Given, HasPlot, examples, settings_with, takes_settings
 from mnist_tui.cli.completion import complete_runs_and_presets
 from mnist_tui.cli.formats import FormatOption, JsonOption, json_text, output_format, record, refuse_plot
-from mnist_tui.cli.runs import print_plot, read_index
+from mnist_tui.cli.runs import print_plot
 from mnist_tui.cli.specs import choose_runs
 from mnist_tui.errors import RunError, UsageError
 from mnist_tui.runs import columns
 from mnist_tui.runs.filter_syntax import Or, parse
-from mnist_tui.runs.index import grouped
+from mnist_tui.runs.index import grouped, read_runs
 from mnist_tui.runs.record import Run
 from mnist_tui.runs.sparkline import mean_curve
 from mnist_tui.table import as_csv
@@ -66,7 +66,7 @@ def compare(
         near = did_you_mean(measure, comparison.MEASURES)
         raise UsageError(f"--measure {clean_line(measure, 40)}: must be {' or '.join(comparison.MEASURES)}{near}")
     runs_dir = settings_with(given).runs_dir
-    runs = read_index(runs_dir)
+    runs = read_runs(runs_dir)
     arms = comparison.labelled([_arm(name, runs_dir, runs) for name in what])
     if wrong := comparison.refusals(arms, judged_by):
         raise RunError("; ".join(wrong))

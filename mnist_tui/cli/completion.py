@@ -46,6 +46,7 @@ def _runs_dir(context: typer.Context) -> Path:
 
 
 def _run_names(runs_dir: Path, incomplete: str) -> Iterator[str]:
+    from mnist_tui.runs import reference
     from mnist_tui.runs.names import ends, matching
 
     names = sorted((path.name for path in runs_dir.iterdir() if (path / "run.json").is_file()), reverse=True)
@@ -53,6 +54,7 @@ def _run_names(runs_dir: Path, incomplete: str) -> Iterator[str]:
     if incomplete:
         typed = (end for name in names for end in ends(name) if end.startswith(incomplete))
         yield from (end for end in typed if len(matching(end, names)) == 1)
+        yield from (f"{reference.PREFIX}{path.name}" for path in sorted(reference.runs_dir().glob("*/")))
 
 
 def complete_changes(context: typer.Context, incomplete: str) -> list[str]:

@@ -8,9 +8,10 @@ import typer
 from mnist_tui.cli.arguments import Given, Models, examples, settings_with, takes_settings
 from mnist_tui.cli.formats import FormatOption, JsonOption, json_text, output_format, record, refuse_plot
 from mnist_tui.cli.parsing import WordsCommand
-from mnist_tui.cli.runs import MAX_PLOT_WIDTH, read_index
+from mnist_tui.cli.runs import MAX_PLOT_WIDTH
 from mnist_tui.errors import UsageError
-from mnist_tui.runs import filters
+from mnist_tui.runs import filters, reference
+from mnist_tui.runs.index import read_runs
 from mnist_tui.table import as_csv
 from mnist_tui.text import clean_line, did_you_mean
 from mnist_tui.tui.terminal import has_utf8
@@ -30,6 +31,7 @@ PLOT_LINES = 24
         "mnist-tui leaderboard                     all recipes, the highest accuracy first",
         "mnist-tui leaderboard 'params<20000' --by last --plot",
         "mnist-tui leaderboard --published         and what the presets' authors published",
+        "mnist-tui leaderboard --reference         and the reference runs: presets as published, trained again",
         "mnist-tui leaderboard --json | jq '.entries[] | select(.front) | .name'",
         more="Filter: as in mnist-tui runs.",
     ),
@@ -43,6 +45,7 @@ def print_leaderboard(
         str, typer.Option("--by", metavar="best|last|mean", help="Accuracy: best epoch, last, mean of the last.")
     ] = "best",
     has_published: Annotated[bool, typer.Option("--published", help="List the published figures as well.")] = False,
+    has_reference: Annotated[bool, typer.Option("--reference", help="Rank the reference runs as well.")] = False,
     named_format: FormatOption = None,
     as_json: JsonOption = False,
     has_plot: Annotated[bool, typer.Option("--plot", help="Draw accuracy over parameters as well, as text.")] = False,
@@ -67,7 +70,8 @@ def print_leaderboard(
     measure = next((known for known in MEASURES if known == by), None)
     if measure is None:
         raise UsageError(f"--by {clean_line(by, 40)}: must be {' or '.join(MEASURES)}{did_you_mean(by, MEASURES)}")
-    runs = filters.choose(read_index(settings_with(given).runs_dir), " ".join(words or ()))
+    runs = read_runs(settings_with(given).runs_dir)
+    runs = filters.choose([*runs, *(read_runs(reference.runs_dir()) if has_reference else ())], " ".join(words or ()))
     board = leaderboard.make_leaderboard(runs, leaderboard.load_presets(models), measure)
     match output:
         case "json":

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
+from mnist_tui.analysis import published
+from mnist_tui.analysis.published import Reproduction
 from mnist_tui.cli import own_module
 from mnist_tui.cli.arguments import (
     RUN,
@@ -31,36 +33,41 @@ app = typer.Typer()
 
 MAX_TITLE = 1_000
 """A title is the last cell of its line, and is not cut."""
-NOT_ON_TEST_SET = "* not measured on the test set; mnist-tui show NAME says on what"
+NOT_ON_TEST_SET = "* on augmented training images, ours over the batches of an epoch; mnist-tui show NAME says more"
+OURS = "ours: mean of the reference runs; mnist-tui runs --reference --published has seeds and ranges"
 
 
 CSV_KEYS = (
     *("name", "title", "source", "parameters", "published_accuracy", "measured_on"),
     *(f"target.{part}" for part in Target.model_fields),
+    *(f"ours.{key}" for key in published.RECORD_KEYS),
 )
 
 
 def list_presets(models: Path | None, output: Format) -> int:
     """Prints a line for every preset."""
-    specs = list(presets.load_all(models))
-    rows = [["name", "params", "published", "target", "title"], *map(_preset_row, specs)]
-    is_right = [False, True, True, True, False]
-    print_table(output, rows, is_right, [_preset_record(spec) for spec in specs], CSV_KEYS, max_cell=MAX_TITLE)
+    every = published.reproductions(presets.load_all(models), published.reference_runs())
+    rows = [["name", "params", "published", "ours", "target", "title"], *map(_preset_row, every)]
+    is_right = [False, True, True, True, True, False]
+    print_table(output, rows, is_right, list(map(preset_record, every)), CSV_KEYS, max_cell=MAX_TITLE)
     if output in ("table", "markdown"):
-        print(("\n" if output == "markdown" else "") + NOT_ON_TEST_SET)
+        print("\n".join(["", NOT_ON_TEST_SET, "", OURS] if output == "markdown" else [NOT_ON_TEST_SET, OURS]))
     return 0
 
 
-def _preset_row(spec: RunSpec) -> list[str]:
+def _preset_row(each: Reproduction) -> list[str]:
+    spec = each.spec
     reported, target_accuracy = spec.reported, spec.target.test_accuracy
     accuracy = f"{reported.accuracy:.2%}" if reported and reported.accuracy is not None else ""
     mark = "*" if reported and reported.measured_on != "10,000 test images" else " "
     target = f"{target_accuracy:.1%}" if target_accuracy else ""
-    return [spec.name, f"{spec.parameters:,}", f"{accuracy}{mark}", target, spec.title]
+    ours = f"{each.ours.mean:.2%}{mark}" if each.ours else ""
+    return [spec.name, f"{spec.parameters:,}", f"{accuracy}{mark}", ours, target, spec.title]
 
 
-def _preset_record(spec: RunSpec) -> dict[str, Any]:
-    reported = spec.reported
+def preset_record(each: Reproduction) -> dict[str, Any]:
+    """A preset, and what our own runs of it reached, under `CSV_KEYS`."""
+    spec, reported = each.spec, each.spec.reported
     return {
         "name": spec.name,
         "title": spec.title,
@@ -69,6 +76,7 @@ def _preset_record(spec: RunSpec) -> dict[str, Any]:
         "published_accuracy": reported.accuracy if reported else None,
         "measured_on": reported.measured_on if reported else None,
         "target": spec.target.model_dump(exclude_none=True),
+        "ours": published.as_record(each) if each.runs else None,
     }
 
 

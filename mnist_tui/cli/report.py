@@ -9,9 +9,9 @@ import typer
 
 from mnist_tui.cli.arguments import Given, examples, refuse_empty_run, settings_with, takes_settings
 from mnist_tui.cli.completion import complete_briefs, complete_runs_and_presets
-from mnist_tui.cli.runs import read_index
 from mnist_tui.cli.specs import choose_runs
 from mnist_tui.errors import ReportError, UsageError
+from mnist_tui.runs.index import read_runs
 from mnist_tui.runs.record import Run
 from mnist_tui.settings import settings
 from mnist_tui.text import clean_line, did_you_mean
@@ -95,7 +95,7 @@ def write_report(
     values = settings_with(given)
     if "data_dir" in given and values.data_dir is not None:
         settings.check_data_dir("--data-dir", values.data_dir)
-    index = read_index(values.runs_dir)
+    index = read_runs(values.runs_dir)
     followed = briefs.load(brief) if brief is not None else None
     runs = [run for named in what or () for run in _chosen(named, values.runs_dir, index)]
     if followed is not None:

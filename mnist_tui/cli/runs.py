@@ -20,14 +20,25 @@ from mnist_tui.cli.arguments import (
     whole_number,
 )
 from mnist_tui.cli.completion import complete_runs
-from mnist_tui.cli.formats import FormatOption, JsonOption, json_text, output_format, print_table, record, refuse_plot
+from mnist_tui.cli.formats import (
+    Format,
+    FormatOption,
+    JsonOption,
+    json_text,
+    output_format,
+    print_table,
+    record,
+    refuse_plot,
+)
 from mnist_tui.cli.parsing import WordsCommand
+from mnist_tui.cli.presets import CSV_KEYS, preset_record
 from mnist_tui.errors import RunError, UsageError
-from mnist_tui.runs import annotations, columns, filters, trash
+from mnist_tui.runs import annotations, columns, filters, reference, trash
 from mnist_tui.runs.events import as_values
-from mnist_tui.runs.index import RunIndex, choose_name, find_readable, find_run, grouped, repeats
+from mnist_tui.runs.index import choose_name, find_readable, find_run, grouped, read_runs, repeats
 from mnist_tui.runs.record import Run as SavedRun
 from mnist_tui.settings import settings
+from mnist_tui.spec import presets
 from mnist_tui.table import as_csv
 from mnist_tui.text import as_name, clean_line
 from mnist_tui.tui.terminal import has_utf8
@@ -53,6 +64,7 @@ beside each other, which must all hold (with or without and), then or. Quotes ho
         "mnist-tui runs '(iter4 or iter5) acc>99.3'         or; brackets group, - and not exclude",
         "mnist-tui runs iter5 --group                       mean and spread over the seeds",
         "mnist-tui runs --format csv > runs.csv             for a spreadsheet",
+        "mnist-tui runs --reference --published             the presets' published figures, and ours",
         "mnist-tui runs --json | jq '.[] | select(.best > 0.994) | .run'",
         more=FILTER,
     ),
@@ -71,6 +83,12 @@ def list_runs(
         bool, typer.Option("--group", help="The seeds of one recipe on one line; repeats are not counted.")
     ] = False,
     limit: Annotated[str | None, typer.Option(metavar="N", help="Print only the first N lines.")] = None,
+    of_reference: Annotated[
+        bool, typer.Option("--reference", help="List the reference runs in place of yours: presets as published.")
+    ] = False,
+    has_published: Annotated[
+        bool, typer.Option("--published", help="With --reference: published figures beside ours, by preset.")
+    ] = False,
     named_format: FormatOption = None,
     as_json: JsonOption = False,
     *,
@@ -78,13 +96,18 @@ def list_runs(
 ) -> int:
     """List saved runs, the newest first, or those that a filter chooses.
 
-    JSON has every column, CSV all but the curve, unless --columns names some.
+    JSON has every column, CSV all but the curve, unless --columns names some. Reference runs are shipped with the
+    program, as histories without weights; every command takes reference/NAME for one, and compare and report
+    reference/PRESET for all seeds.
     """
     output = output_format(named_format, as_json)
-    runs_dir = settings_with(given).runs_dir
+    if has_published:
+        _refuse_of_runs(of_reference, sort=sort, columns=named_columns, limit=limit, group=group or None)
+        return _print_published(" ".join(words or ()), output)
+    runs_dir = reference.runs_dir() if of_reference else settings_with(given).runs_dir
     usual_columns, usual_sort = columns.from_settings(settings.resolved())
     shown = columns.chosen(named_columns.split(",")) if named_columns else None
-    runs = filters.choose(read_index(runs_dir), " ".join(words or ()))
+    runs = filters.choose(read_runs(runs_dir), " ".join(words or ()))
     rows = columns.ordered(grouped(runs) if group else [[run] for run in runs], sort or usual_sort)
     rows = rows[: whole_number("--limit", limit, 1, MAX_LINES)] if limit else rows
     if output == "json":
@@ -100,6 +123,29 @@ def list_runs(
         print_table(output, tables.runs_table(rows, shown), [column.is_number for column in shown])
     else:
         print(f"no run in {runs_dir}" + (f" is chosen by {clean_line(' '.join(words), 100)!r}" if words else ""))
+    return 0
+
+
+def _refuse_of_runs(of_reference: bool, **options: str | bool | None) -> None:
+    """Raises `UsageError` where --published lacks --reference, or has an option that is for single runs."""
+    if not of_reference:
+        raise UsageError("--published goes with --reference")
+    for name, value in options.items():
+        if value is not None:
+            raise UsageError(f"--{name} is not allowed with --published, which has a line for each preset")
+
+
+def _print_published(words: str, output: Format) -> int:
+    """Prints a line for each preset whose reference runs a filter chooses; without a filter, for every preset."""
+    from mnist_tui.analysis import published
+
+    runs = filters.choose(published.reference_runs(), words)
+    every = published.reproductions(presets.load_builtin(), runs)
+    shown = [each for each in every if each.runs or not words]
+    rows = [list(published.HEADS), *map(published.table_row, shown)]
+    print_table(output, rows, published.IS_RIGHT, list(map(preset_record, shown)), CSV_KEYS)
+    if output in ("table", "markdown"):
+        print("\n".join(["", *published.EXPLAINED]))
     return 0
 
 
@@ -147,8 +193,8 @@ def show_run(
     output = output_format(named_format, as_json)
     refuse_plot(has_plot, output)
     runs_dir = settings_with(given).runs_dir
-    runs = read_index(runs_dir)
     saved = find_run(run, runs_dir)
+    runs = read_runs(saved.folder.parent if saved.is_reference else runs_dir)
     match output:
         case "json":
             print(json_text(record(_run_in_full(saved, runs))))
@@ -182,13 +228,6 @@ def print_plot(curves: Mapping[str, Sequence[float]]) -> None:
     names = {clean_line(name, 30): values for name, values in curves.items()}
     lines = plots.accuracy_plot(names, width, PLOT_LINES, ascii_only=not has_utf8())
     print("\n".join(["", *(lines or ["no epoch was finished: there is nothing to plot"])]))
-
-
-def read_index(runs_dir: Path) -> list[SavedRun]:
-    """Every run of a folder, the newest first."""
-    index = RunIndex(runs_dir)
-    index.refresh()
-    return index.all
 
 
 # --- commands that change something ---

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from mnist_tui.cli.exit_code import print_error
 from mnist_tui.errors import PresetError, RunError, StorageError
-from mnist_tui.runs import filters
-from mnist_tui.runs.index import find_run, scan
+from mnist_tui.runs import filters, reference
+from mnist_tui.runs.index import find_run, read_runs, scan
 from mnist_tui.runs.names import matching, name_list
 from mnist_tui.runs.reader import check_readable, spec_of
 from mnist_tui.runs.record import Run
@@ -50,13 +50,21 @@ def find_named_run(name: str, models: Path | None, runs_dir: Path) -> Run | None
 def choose_runs(named: str, runs_dir: Path, runs: Sequence[Run]) -> tuple[list[Run], bool]:
     """The runs of a preset's name, or the run of a name, or what a filter chooses; and whether it is that one run.
 
-    Raises `RunError` where it is none of them, and `StorageError` where the one run cannot be read.
+    After `reference/` all of it is meant of the reference runs, whatever `runs` are. Raises `RunError` where it is none
+    of them, and `StorageError` where the one run cannot be read.
     """
+    if (rest := reference.without_prefix(named)) is not None:
+        runs_dir = reference.runs_dir()
+        return _choose_runs(rest, runs_dir, read_runs(runs_dir), prefix=reference.PREFIX)
+    return _choose_runs(named, runs_dir, runs)
+
+
+def _choose_runs(named: str, runs_dir: Path, runs: Sequence[Run], prefix: str = "") -> tuple[list[Run], bool]:
     if chosen := [run for run in runs if run.is_run and run.name == named]:
         warn_of_run(named, runs_dir)
         return chosen, False
     try:
-        run = find_run(named, runs_dir)
+        run = find_run(f"{prefix}{named}", runs_dir)
     except RunError as error:
         if chosen := [run for run in filters.choose(runs, named) if run.is_run]:
             return chosen, False

@@ -39,7 +39,7 @@ def export(run: Run, how: Format, path: Path | None = None, force: bool = False)
 
 def default_path(run: Run, how: Format) -> Path:
     """Where a run goes: in the current folder, named by what follows the time in the name of its folder."""
-    name = re.sub(r"^\d{8}T\d{6}Z-", "", run.id)
+    name = re.sub(r"^\d{8}T\d{6}Z-", "", run.folder.name)
     if not how.suffix:
         return Path(how.name, name)
     return Path(f"{re.sub(r'[^0-9A-Za-z_]', '_', name) if how.suffix == '.py' else name}{how.suffix}")

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from mnist_tui.errors import StorageError
 from mnist_tui.report.model import Note
-from mnist_tui.runs.annotations import NOTES_FILE, Notes, read_notes
+from mnist_tui.runs.annotations import NOTES_FILE, Notes, ended_notes, read_notes, split_notes
+from mnist_tui.runs.history import parse_end
 from mnist_tui.runs.record import Run
 from mnist_tui.spec.summary import target_words
 from mnist_tui.text import clean_line
@@ -19,11 +20,13 @@ def notes_of(runs: Sequence[Run]) -> tuple[Note, ...]:
     result = _of_seeds([(runs[0], notes[0].result)]) if len(runs) > 1 and notes[0].result else notes[0].result
     analysis = _of_seeds(analyses) if len(analyses) > 1 else "".join(text for _, text in analyses)
     file, command = str(runs[0].folder / NOTES_FILE), f"mnist-tui note {shlex.quote(str(runs[0].folder))}"
-    return (
+    parts = (
         Note("target", target.strip(), file, command),
         Note("result", result.strip(), file, command),
         Note("analysis", analysis.strip(), file, command),
     )
+    # Nobody can write notes of reference runs.
+    return tuple(note for note in parts if note.text) if runs[0].is_reference else parts
 
 
 def unreadable_notes(runs: Sequence[Run]) -> list[str]:
@@ -38,6 +41,10 @@ def unreadable_notes(runs: Sequence[Run]) -> list[str]:
 
 
 def _read(run: Run) -> Notes:
+    """The notes of a run; of a reference run, which has no notes.md, what the program would have written there."""
+    ended = parse_end(run.end) if run.is_reference else None
+    if ended is not None and run.spec is not None:
+        return split_notes(ended_notes(run.spec, ended, str(run.dataset)))
     try:
         return read_notes(run.folder)
     except StorageError:

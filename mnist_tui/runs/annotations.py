@@ -49,7 +49,12 @@ def notes_text(folder: Path) -> str:
 
 def read_notes(folder: Path) -> Notes:
     """The parts of notes.md; raises `StorageError` where it cannot be read."""
-    return Notes(**_split(notes_text(folder))[1])
+    return split_notes(notes_text(folder))
+
+
+def split_notes(text: str) -> Notes:
+    """The parts of the text of a notes.md."""
+    return Notes(**_split(text)[1])
 
 
 def write_notes(folder: Path, notes: Notes, previous: Notes | None = None) -> None:

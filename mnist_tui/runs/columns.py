@@ -149,6 +149,8 @@ def _short_id(run: Run) -> str | None:
 
 
 def _state(run: Run) -> str:
+    if run.is_reference and run.state == "completed":
+        return "reference"
     return f"{run.state}, rate changed" if run.is_rate_changed else run.state
 
 
@@ -168,7 +170,12 @@ ALL = (
     Column("name", "name", lambda run: run.name, help="the preset"),
     Column("when", "when", lambda run: run.created, _when, help="when it began"),
     Column("seed", "seed", lambda run: run.seed, is_number=True, help="of several: how many, less repeats of one"),
-    Column("state", "state", _state, help="training, completed, stopped, failed, diverged, interrupted, imported, …"),
+    Column(
+        "state",
+        "state",
+        _state,
+        help="training, completed, stopped, failed, diverged, interrupted, imported, reference, …",
+    ),
     Column("parameters", "params", lambda run: run.parameters, "{:,}".format, is_number=True),
     Column("epochs", "epochs", lambda run: run.epochs or None, is_number=True, help="epochs done"),
     CurveColumn("curve", "test accuracy", lambda run: run.accuracies, _percents, help=HELP, is_accuracy=True),
@@ -200,7 +207,7 @@ ALL = (
     Column("reproduces", "reproduces", lambda run: run.reproduces, help="the run that repro trained again"),
     Column("sweep", "sweep", lambda run: run.sweep, help="the sweep that it belongs to, and what was varied in it"),
     Column("id", "id", _short_id, help="the end of the folder's name; every command takes it for the run"),
-    Column("run", "run", lambda run: run.id, help="the folder's name"),
+    Column("run", "run", lambda run: run.id, help="the folder's name; of a reference run reference/NAME"),
 )
 
 OTHER_NAMES = {

@@ -91,8 +91,7 @@ def newest_resumable(runs_dir: Path) -> SavedRun:
 def find_run(named: str, runs_dir: Path) -> Run:
     """The run of a path, of a folder's name in `runs_dir`, or of an end of a name that only one folder has.
 
-    After `reference/` the folder is one of the reference runs. Raises `RunError`, which lists the candidates where there
-    are several.
+    After `reference/` it is a reference run. Raises `RunError`, which lists the candidates where there are several.
     """
     runs_dir = reference.canonical(runs_dir)
     if (name := reference.without_prefix(named)) is not None:
@@ -114,7 +113,8 @@ def find_run(named: str, runs_dir: Path) -> Run:
 def _find_reference(named: str) -> Run:
     folders = {entry.name: entry.path for entry in scan(reference.runs_dir())}
     if named not in folders:
-        near = did_you_mean(named, folders) or "; mnist-tui runs --reference lists them"
+        near = did_you_mean(f"{reference.PREFIX}{named}", [f"{reference.PREFIX}{name}" for name in folders])
+        near = near or "; mnist-tui runs --reference lists them"
         raise RunError(f"{reference.PREFIX}{clean_line(named, 100)}: is no reference run{near}", is_missing=True)
     return find_run(named, reference.runs_dir())
 
@@ -240,6 +240,13 @@ def _signature(entry: os.DirEntry[str], is_open: bool) -> object:
             status = os.lstat(f"{entry.path}/history.jsonl")
             parts += [status.st_size, status.st_mtime_ns]
     return tuple(parts)
+
+
+def read_runs(runs_dir: Path) -> list[Run]:
+    """Every folder of a runs directory, the newest first; raises `StorageError` as `scan`."""
+    index = RunIndex(runs_dir)
+    index.refresh()
+    return index.all
 
 
 def grouped(runs: Sequence[Run]) -> list[list[Run]]:

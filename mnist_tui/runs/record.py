@@ -85,7 +85,7 @@ class Run:
 
     @property
     def title(self) -> str:
-        """Name and seed, `iter5 s0`, `iter5 s0 (reference)`; of an imported log, whose seed is unknown, `S7 (imported)`.
+        """Name and seed, `iter5 s0 (reference)`; of an imported log, whose seed is unknown, `S7 (imported)`.
 
         With `validation`, where the log tells nothing of test images, so that its validation accuracy stands for it.
         """

@@ -44,7 +44,9 @@ def without_prefix(named: str) -> str | None:
 def check_changeable(folder: Path) -> None:
     """Raises `RunError` for the folder of a reference run, and for their runs directory."""
     if is_runs_dir(folder) or is_runs_dir(folder.parent):
-        raise RunError(f"{_name(folder)}: reference runs are read-only; mnist-tui --batch PRESET trains one of your own")
+        raise RunError(
+            f"{_name(folder)}: reference runs are read-only; mnist-tui --batch PRESET trains one of your own"
+        )
 
 
 def check_has_weights(folder: Path) -> None:

@@ -84,6 +84,12 @@ def builtin_names() -> tuple[str, ...]:
     return tuple(path.stem for path in sorted(builtin_folder().glob("*.toml"), key=natural))
 
 
+def load_builtin() -> Iterator[RunSpec]:
+    """Every built-in preset, in their order; raises `PresetError`."""
+    for name in builtin_names():
+        yield load_file(builtin_folder() / f"{name}.toml")
+
+
 def load_all(extra: Path | None = None) -> Iterator[RunSpec]:
     """Every preset that can be found, in the order of the folders and names."""
     for path in find(extra).values():

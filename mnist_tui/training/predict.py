@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from mnist_tui.errors import CheckpointError, FileError
 from mnist_tui.files import read_bytes
-from mnist_tui.runs.events import best_of
 from mnist_tui.runs import reference
+from mnist_tui.runs.events import best_of
 from mnist_tui.runs.storage import checkpoints, load_run, readable_checkpoints
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.training import build, checkpoint
