@@ -24,8 +24,8 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
       lab/      screen.py connects the parts: design.py (draft, undo), design_panes.py (the panes that edit it),
                 run_control.py, lab_queue.py, varied.py (several values in a field, for a sweep), training.py (the run
                 as curves), previews.py, predictor.py, rate_finder.py, followed_brief.py, lines.py; for the worker
-                thread jobs.py and brief_reader.py; panes.py folds; a file
-                for each pane and dialog
+                thread jobs.py and brief_reader.py; reference_curve.py (the run to beat); panes.py folds; a file for
+                each pane and dialog
       runs/     screen.py, the table of all run folders and details of one; queue_pane.py and
                 queue_rows.py, the queue above it; run_screen.py, the views of an opened run
       compare/  screen.py and its views: overlay.py, the curves of several runs, and report.py beside them;
@@ -75,8 +75,9 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 confusion.py, mistakes.py, label_errors.py, calibration.py, run_analysis.py (all of it for one run); as
                 text: tables.py, markdown.py, analysis_report.py, plots.py, text_images.py; brief_progress.py and
                 brief_text.py (which run reaches which step of a course brief); leaderboard.py, its leaderboard_text.py
-                and leaderboard_scale.py (how it is drawn); for drawings: axes.py (limits, ticks), palette.py (colours,
-                markers)
+                and leaderboard_scale.py (how it is drawn); published.py
+                (published figures beside those of the reference runs); for drawings: axes.py (limits, ticks),
+                palette.py (colours, markers)
       coach/    what to change: rules.py (the registry) over curves.py, rates.py, network.py, target.py;
                 evidence.py and edits.py (what a rule gets and what it suggests)
     runs/       events.py and metrics.py (what happens in a run, and the registry of its numbers), control.py (stop,
@@ -84,8 +85,9 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 lock.py, queue.py (what waits to be trained), reader.py, record.py, spec_text.py and numbers.py (a run
                 as facts), index.py (the scan of a runs directory), names.py (ends of names), reproduction.py (a run and
                 its repetition), follow.py (a run of another process), trash.py, archive.py, imported.py (the log of
-                another program as a run); in tables: columns.py, filters.py and filter_syntax.py, sparkline.py,
-                verdict.py; lr_range.py (events of the learning-rate finder)
+                another program as a run), reference.py (the runs that are shipped, read-only); in tables: columns.py,
+                filters.py and filter_syntax.py, sparkline.py, verdict.py; lr_range.py (events of the learning-rate
+                finder)
     settings/   model.py (type, default and help of each setting), settings.py (files, environment, and where a value
                 comes from), last_used.py
     spec/       what a person may write: calls.py (one PyTorch call as data), catalog.py (optimizers, schedulers,

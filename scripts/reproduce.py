@@ -3,7 +3,7 @@
     python scripts/reproduce.py plan                     what is left to train, cheapest first, and how long it takes
     python scripts/reproduce.py train --jobs 2           trains it; called again it goes on
     python scripts/reproduce.py collect                  copies what is completed to runs/reference
-    python scripts/reproduce.py table                    the Markdown table of benchmarks/README.md
+    python scripts/reproduce.py table --write            puts the table into benchmarks/README.md
 
 Presets may be named behind the command; without names it does all. Each is trained with three seeds, its own and the
 two after it; with its own alone where an epoch takes over 30 s on one core.
@@ -15,6 +15,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import sqrt
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ from mnist_tui.sweep.plan import SweepPlan, make_plan
 from mnist_tui.text import did_you_mean, duration
 
 SEEDS = 3
+DATASET = "mnist"
 SLOW_SECONDS = 30.0
 """An epoch that takes longer on one core: its preset is trained with one seed."""
 SWEEP_PREFIX = "reproduce-"
@@ -51,8 +53,15 @@ RECORD_KEYS = (
 DATASET_KEYS = ("name", "sha256", "train_images", "val_images", "test_images")
 END_KEYS = ("format", "outcome", "message", "epochs", "best", "last", "chosen_by", "target", "seconds")
 
+IMAGES = {"test": 10_000, "train": 60_000}
+"""That a published figure was measured on."""
+PAGE = Path(__file__).parents[1] / "benchmarks" / "README.md"
+HEADS = ("preset", "published", "on", "ours", "reached", "ours, last epoch, test", "seeds", "why not")
+IS_RIGHT = (False, True, False, True, False, True, True, False)
+
+NOT_KNOWN = "why is not known"
 WHY: Mapping[str, str] = {}
-"""Why no seed of ours reaches the published figure, by preset; without an entry that is not known."""
+"""Why no seed of ours reaches the published figure, by preset, where chance alone does not explain it."""
 
 
 # --- what is to be trained ---
@@ -94,7 +103,7 @@ def _runs_of(runs_dir: Path) -> dict[str, list[Run]]:
     """The completed runs on MNIST by their recipe, the oldest first; whatever command trained them."""
     by_recipe: dict[str, list[Run]] = {}
     for run in reversed(read_runs(runs_dir)):
-        if run.state == "completed" and run.dataset == "mnist" and not run.is_rate_changed and not run.extends:
+        if run.state == "completed" and run.dataset == DATASET and not run.is_rate_changed and not run.extends:
             by_recipe.setdefault(run.recipe, []).append(run)
     return by_recipe
 
@@ -131,7 +140,7 @@ def sweep_plan(task: Task) -> SweepPlan:
     base = {**spec, "train": {**spec["train"], "seed": first}}
     vary = {"preset": [task.spec.name]}
     plan = {"base": base, "presets": {task.spec.name: base}, "vary": vary, "seeds": last - first + 1}
-    return make_plan({**plan, "choose_on": "test", "dataset": "mnist"})
+    return make_plan({**plan, "choose_on": "test", "dataset": DATASET})
 
 
 def _sweep_name(task: Task) -> str:
@@ -190,19 +199,38 @@ def _write(run: Path, files: Mapping[str, bytes]) -> None:
 
 def table(specs: Sequence[RunSpec]) -> list[str]:
     """Published figures and ours as a Markdown table."""
-    heads = ["preset", "published", "on", "ours", "reached", "ours, last epoch, test", "seeds", "why not"]
-    is_right = [False, True, False, True, False, True, True, False]
     rows = [_row(each) for each in published.reproductions(specs, published.reference_runs())]
-    return markdown.table([heads, *rows], is_right)
+    return markdown.table([HEADS, *rows], IS_RIGHT)
+
+
+def with_table(page: str, lines: Sequence[str]) -> str:
+    """A page with these lines in place of its table of presets."""
+    before, _, rest = page.partition(f"| {HEADS[0]} ")
+    after = rest.splitlines(keepends=True)[1:]
+    while after and after[0].startswith("|"):
+        del after[0]
+    return before + "".join(f"{line}\n" for line in lines) + "".join(after)
 
 
 def _row(each: Reproduction) -> list[str]:
     ours, last = each.ours, each.last
     reached = {True: "yes", False: "no", None: ""}[each.is_reached]
-    why = WHY.get(each.spec.name, "not known") if each.is_reached is False else ""
+    why = why_not(each) if each.is_reached is False else ""
     seeds = str(len(each.runs)) if each.runs else "not trained yet"
     on = each.images if each.published is not None else ""
     return [each.spec.name, published.percent(each.published), on, _cell(ours), reached, _cell(last), seeds, why]
+
+
+def why_not(each: Reproduction) -> str:
+    """Why no seed reaches the published figure, in a few words; what is not known is said to be."""
+    assert each.published is not None
+    assert each.ours is not None
+    short = each.published - each.ours.high
+    chance = 2 * sqrt(each.published * (1 - each.published) / IMAGES[each.images])
+    by = f"short by {100 * short:.2f} points"
+    if short <= chance:
+        return f"{by}, within the figure's own uncertainty, ±{100 * chance:.2f}"
+    return f"{by}; {WHY.get(each.spec.name, NOT_KNOWN)}"
 
 
 def _cell(spread: published.Spread | None) -> str:
@@ -226,12 +254,15 @@ def chosen(names: Sequence[str]) -> Iterator[RunSpec]:
 def main(arguments: argparse.Namespace) -> int:
     """Does what the command line says; returns the exit code."""
     specs = list(chosen(arguments.names))
-    options = Options(runs_dir=arguments.runs_dir, data_dir=arguments.data_dir, dataset="mnist", threads=1)
+    options = Options(runs_dir=arguments.runs_dir, data_dir=arguments.data_dir, dataset=DATASET, threads=1)
     match arguments.command:
         case "collect":
             print("\n".join(collect(specs, arguments.runs_dir)) or "nothing has changed")
         case "table":
-            print("\n".join(table(specs)))
+            lines = table(specs)
+            print("\n".join(lines))
+            if arguments.write:
+                write_atomically(PAGE, with_table(PAGE.read_text(encoding="utf-8"), lines).encode())
         case command:
             if command == "train":
                 pool.preload()
@@ -251,7 +282,11 @@ def read_arguments(typed: Sequence[str]) -> argparse.Namespace:
     data_dir = os.environ.get("MNIST_TUI_DATA_DIR")
     parser.add_argument("--data-dir", type=Path, default=data_dir and Path(data_dir), metavar="DIR")
     parser.add_argument("--jobs", type=int, metavar="N", help="runs at a time; without it as many as there is room for")
-    return parser.parse_args(typed)
+    parser.add_argument("--write", action="store_true", help="with table: put it into benchmarks/README.md")
+    arguments = parser.parse_args(typed)
+    if arguments.write and (arguments.command != "table" or arguments.names):
+        parser.error("--write goes with table, for all presets")
+    return arguments
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from helpers.command import Command, in_process
 
+from mnist_tui.runs import reference
 from mnist_tui.spec.run_spec import RunSpec, make_spec
 
 if TYPE_CHECKING:
@@ -29,6 +30,14 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     _use_one_thread()
     yield
     gc.unfreeze()  # The dashboard freezes what it has loaded.
+
+
+@pytest.fixture
+def reference_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty runs directory in place of the reference runs that are shipped."""
+    runs_dir = (tmp_path / "shipped" / "reference").resolve()
+    monkeypatch.setattr(reference, "runs_dir", lambda: runs_dir)
+    return runs_dir
 
 
 @pytest.fixture

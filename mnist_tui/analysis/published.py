@@ -4,6 +4,7 @@ A figure that was measured on the augmented training images (iter1 to iter7) is 
 epoch's training batches, which those authors printed too; every other figure against the best epoch on the test images.
 """
 
+import glob
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, Literal
 from mnist_tui.runs import reference
 from mnist_tui.runs.index import read_runs
 from mnist_tui.runs.numbers import fraction
+from mnist_tui.runs.reader import read_run
 from mnist_tui.runs.record import Run, observations
 from mnist_tui.spec.recipe import Reported
 from mnist_tui.spec.run_spec import RunSpec
@@ -83,6 +85,11 @@ class Reproduction:
 def reference_runs() -> list[Run]:
     """Every reference run, the newest first."""
     return read_runs(reference.runs_dir())
+
+
+def reference_runs_of(preset: str) -> list[Run]:
+    """The reference runs of one preset's name; the others are not read."""
+    return [read_run(folder) for folder in sorted(reference.runs_dir().glob(f"{glob.escape(preset)}-s*"))]
 
 
 def reproductions(specs: Iterable[RunSpec], runs: Sequence[Run]) -> list[Reproduction]:

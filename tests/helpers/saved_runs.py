@@ -74,6 +74,15 @@ def make_run(
     return folder.folder.rename(named)
 
 
+def make_reference(runs_dir: Path, spec: RunSpec, seed: int = 0, accuracy: float = 0.99, index: int = 0) -> Path:
+    """Makes a reference run of a preset, as `make_run`, with all its epochs; `runs_dir` is that of reference runs."""
+    run = make_run(runs_dir.parent / "made", spec, seed, accuracy, index, spec.train.epochs)
+    (run / "notes.md").unlink()
+    (run / "run.lock").unlink(missing_ok=True)
+    runs_dir.mkdir(parents=True, exist_ok=True)
+    return run.rename(runs_dir / f"{spec.name}-s{seed}")
+
+
 def _row(epoch: int, reached: float) -> EpochEnded:
     return EpochEnded(
         epoch, 0.4 / epoch, min(1.0, reached + 0.001), None, None, 0.3 / epoch, reached, 0.002, 9.0, 7_000.0

@@ -32,6 +32,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
+def _no_reference_runs(reference_dir: Path) -> None:
+    """What screens show does not depend on the reference runs that are shipped."""
+
+
+@pytest.fixture(autouse=True)
 def _lasting_notices(monkeypatch: pytest.MonkeyPatch) -> None:
     """Notices do not expire, so that a test on a slow machine still finds them."""
     monkeypatch.setattr(Notification, "has_expired", False)

@@ -41,7 +41,7 @@ def curves_of(metric: Metric, group: SeedGroup, pinned: RunCurves | None, smooth
     main = metrics.main_line(metric)
     lines: list[Curve] = []
     if pinned is not None:
-        lines.append(_per_epoch(f"{pinned.name} s{pinned.seed}", "pinned", pinned, main))
+        lines.append(_per_epoch(pinned.label, "pinned", pinned, main))
     if metric != "learning rate":  # The seeds of an action share their schedule.
         seeds = [run for run in earlier if run is not None][-MOST_SEEDS:]
         lines += [_per_epoch(f"seed {run.seed}", "seed", run, main) for run in seeds]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import NamedTuple
 
+from mnist_tui.runs import reference
 from mnist_tui.runs.events import (
     EpochEnded,
     Event,
@@ -62,6 +63,12 @@ class RunCurves:
     def from_saved(cls, name: str, seed: int, run: str, rows: Sequence[EpochEnded]) -> "RunCurves":
         """A saved run, which has only its epochs."""
         return cls(name, seed, run, "saved", rows=list(rows))
+
+    @property
+    def label(self) -> str:
+        """What a legend calls it: `iter5 s0`, or `reference`."""
+        is_reference = self.run.startswith(reference.PREFIX)
+        return reference.NAME if is_reference else f"{self.name} s{self.seed}"
 
     @property
     def best(self) -> EpochEnded | None:

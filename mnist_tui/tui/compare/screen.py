@@ -165,15 +165,16 @@ class CompareScreen(WorkerScreen):
         self.submit("compare", job, self._show_result)
 
     def _rank(self) -> None:
-        index, words, measure = self.selection.runs, self.selection.filter, self.measure
+        selection, words, measure = self.selection, self.selection.filter, self.measure
         parts = ["Compare", f"judged by {MEASURES[measure]}", clean_line(words and f"filter {words}", 100)]
         self.query_one(Headline).show([part for part in parts if part])
         if (view := self.query_one(LeaderboardView)).board is None:
             view.show(None, "reading the runs")
 
         def job() -> Leaderboard:
-            index.refresh()
-            return leaderboard.make_leaderboard(filters.choose(index.all, words), leaderboard.load_presets(), measure)
+            selection.refresh()
+            runs = filters.choose(selection.all, words)
+            return leaderboard.make_leaderboard(runs, leaderboard.load_presets(), measure)
 
         self.submit("leaderboard", job, self._show_leaderboard)
 
@@ -268,7 +269,7 @@ class CompareScreen(WorkerScreen):
     def action_report(self) -> None:
         """Asks for a file, and writes a report on the marked rows there."""
         if runs := self.selection.marked_runs():
-            ask_for_report(self, runs, self.selection.runs.all, self._data_dir)
+            ask_for_report(self, runs, self.selection.all, self._data_dir)
 
     def action_help(self) -> None:
         """Shows every key that works where the focus is."""

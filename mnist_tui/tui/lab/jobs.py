@@ -141,6 +141,15 @@ def saved_lines(runs_dir: Path) -> list[SavedLine]:
     return lines
 
 
+def reference_curves(preset: RunSpec) -> RunCurves | None:
+    """The reference run of a preset: that of its own seed, else of the lowest; None for a preset without one."""
+    from mnist_tui.analysis import published
+
+    (found,) = published.reproductions([preset], published.reference_runs_of(preset.name))
+    run = next((run for run in found.runs if run.seed == preset.train.seed), next(iter(found.runs), None))
+    return None if run is None else RunCurves.from_saved(run.name, run.seed or 0, run.id, run.rows)
+
+
 def saved_run_curves(folder: Path) -> RunCurves:
     """An earlier run, to draw behind the curves."""
     from mnist_tui.runs import storage

@@ -47,6 +47,7 @@ from mnist_tui.tui.lab.predictor import Predictor
 from mnist_tui.tui.lab.previews import Previews
 from mnist_tui.tui.lab.rate_finder import RateFinder
 from mnist_tui.tui.lab.recipe import RecipeForm
+from mnist_tui.tui.lab.reference_curve import ReferenceCurve
 from mnist_tui.tui.lab.run_card import RunCard
 from mnist_tui.tui.lab.run_control import RunControl
 from mnist_tui.tui.lab.training import TrainingView
@@ -94,6 +95,7 @@ class LabScreen(WorkerScreen):
         self.folding = self.panes.folding
         self.lines = LabLines(self.submit, self.design, self.previews, runner, training, self.view)
         self._predictor = Predictor(self.submit, strip, digits)
+        self._reference = ReferenceCurve(self.submit, self.design, self.view)
         self._brief = FollowedBrief(self.submit, request, self.panes)
         self.queue = LabQueue(self.submit, self.design, self.run_control, self.lines, self._tell)
         self._rate_finder = RateFinder(self.submit, self.design, self.run_control, request.ascii)
@@ -138,6 +140,7 @@ class LabScreen(WorkerScreen):
         self.set_interval(QUEUE_SECONDS, self.queue.look)
         self.queue.look()
         self._brief.begin()
+        self._reference.begin()
         self.submit("warm-up", jobs.warm_up, self._on_warm)
         if self.request.start and self.request.watch is None:
             self.action_start()
@@ -242,6 +245,7 @@ class LabScreen(WorkerScreen):
     def _on_design_changed(self) -> None:
         self.lines.show()
         self.previews.update()
+        self._reference.update()
         if self._remember_timer is not None:
             self._remember_timer.stop()
         self._remember_timer = self.set_timer(REMEMBER_SECONDS, self._remember)

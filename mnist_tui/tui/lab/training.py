@@ -50,6 +50,8 @@ class TrainingView(Vertical):
         self._submit = submit
         self.group = SeedGroup()
         self.pinned: RunCurves | None = None
+        self.reference: RunCurves | None = None
+        """The reference run of the preset that is open, drawn where no run is pinned."""
         self.smoothing = SMOOTHINGS[1]
         self.planned_seeds = 1
         """Number of runs in the group, counting those that have not started yet."""
@@ -177,6 +179,7 @@ class TrainingView(Vertical):
 
     def _read_pin(self, runs_dir: Path, run: str | None) -> None:
         if run == "":
+            self.reference = None
             self.pin(None)
         elif run is not None:
             self._submit("pin", lambda: jobs.saved_run_curves(runs_dir / run), self._show_pin)
@@ -189,6 +192,11 @@ class TrainingView(Vertical):
     def pin(self, run: RunCurves | None) -> None:
         """Draws an earlier run behind the curves; None removes it."""
         self.pinned = run
+        self.draw()
+
+    def show_reference(self, run: RunCurves | None) -> None:
+        """Draws a reference run where no run is pinned; None removes it."""
+        self.reference = run
         self.draw()
 
     # --- drawing ---
@@ -211,7 +219,8 @@ class TrainingView(Vertical):
         """The picture of a metric, of the runs as they are now."""
         is_mnist = self.run is None or self.run.started is None or self.run.started.dataset == "mnist"
         target = self.spec.target if self.spec and is_mnist else None  # It is an accuracy on MNIST.
-        return picture_of(metric, self.group, self.pinned, smoothing, target)
+        pinned = self.pinned or (self.reference if is_mnist else None)
+        return picture_of(metric, self.group, pinned, smoothing, target)
 
     def toggle_log(self) -> None:
         """Switches the loss chart between a logarithmic and a linear axis."""

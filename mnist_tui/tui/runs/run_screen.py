@@ -132,9 +132,9 @@ class RunScreen(WorkerScreen):
 
     def _all_runs(self) -> list[Run]:
         """All the runs; the laboratory opens a run before they were read."""
-        if not self.selection.runs.all:
-            self.selection.runs.refresh()
-        return self.selection.runs.all
+        if not self.selection.beside(self.run):
+            self.selection.refresh()
+        return self.selection.beside(self.run)
 
     def _put_late(self, view: str, text: str | None, error: str | None) -> None:
         if view == self.view:

@@ -15,8 +15,8 @@ from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from mnist_tui.analysis import markdown
-from mnist_tui.errors import ColumnError, FilterError, SettingsError, StorageError
-from mnist_tui.runs import annotations, archive, columns, trash
+from mnist_tui.errors import ColumnError, FilterError, RunError, SettingsError, StorageError
+from mnist_tui.runs import annotations, archive, columns, reference, trash
 from mnist_tui.runs.columns import seed_words
 from mnist_tui.runs.queue import Queue
 from mnist_tui.runs.record import RESUMABLE, Run
@@ -67,7 +67,12 @@ NAMES = {
     "Input": "Filter",
     "App": "Everywhere",
 }
-EMPTY = ("no run yet", "", "1 is the lab: t trains there", "without a screen: mnist-tui --batch iter5")
+EMPTY = (
+    *("no run yet", "", "1 is the lab: t trains there", "without a screen: mnist-tui --batch iter5"),
+    "R shows the reference runs: presets as published",
+)
+CHANGES = ("resume", "extend", "notes", "tags", "delete")
+"""Actions that need a run that can be changed, and has weights."""
 NONE_CHOSEN = ("no run is chosen by the filter; esc shows all",)
 
 
@@ -83,6 +88,7 @@ class RunsScreen(WorkerScreen):
             Binding("m", "group", "Seeds", tooltip="the seeds of one recipe in one row, with mean and spread, or not"),
             Binding("y", "copy", "Copy", tooltip="the run as Markdown, to the clipboard, also over SSH"),
             Binding("z", "zoom", "Zoom", show=False, tooltip="its curves on the whole screen"),
+            Binding("R", "reference", "Reference", show=False, tooltip="shows the presets as published, or hides them"),
             Binding("C", "columns", "Columns", tooltip="which ones, and in which order; kept in your config file"),
             Binding("S", "unmark", "Unmark all", show=False),
             Binding("u", "use", "Use settings", tooltip="into the lab"),
@@ -144,7 +150,9 @@ class RunsScreen(WorkerScreen):
     def is_useful(self, action: str) -> bool:
         if action == "resume":
             return self.run is not None and self.run.state in RESUMABLE
-        return self.run is not None or action in ("filter", "clear", "help", "leave")
+        if action in CHANGES and self.run is not None and self.run.is_reference:
+            return False
+        return self.run is not None or action in ("filter", "clear", "help", "leave", "reference")
 
     # --- reading ---
 
@@ -155,8 +163,8 @@ class RunsScreen(WorkerScreen):
             self._look_at_queue()
 
     def _read(self) -> list[Run]:
-        self.selection.runs.refresh()
-        runs = self.selection.runs.all
+        self.selection.refresh()
+        runs = self.selection.all
         for run in runs:
             if run.state == "training":  # Read here, so that its curve stays on the screen meanwhile.
                 _ = run.accuracies
@@ -167,13 +175,13 @@ class RunsScreen(WorkerScreen):
         is_new = runs is not None and (len(runs) != len(self._drawn) or any(map(is_not, runs, self._drawn)))
         if error or is_new or not self._is_read:
             self._is_read = True
-            self._drawn = self.selection.runs.all
+            self._drawn = self.selection.all
             count = len(self._drawn)
             self.set_class(not count, "-empty")
             # With few runs the details get more room; a filter does not change that.
             self.table.styles.max_height = max(LEAST_ROWS, count) + 2
             self.refresh_rows(error or "")
-            self.submit("ahead", self.selection.runs.read_ahead, self._on_read_ahead)
+            self.submit("ahead", self.selection.read_ahead, self._on_read_ahead)
 
     def _on_read_ahead(self, *_: object) -> None:
         """Excludes the runs from garbage collection: with ten thousand runs it would block keys for half a second."""
@@ -186,7 +194,7 @@ class RunsScreen(WorkerScreen):
         """Shows the runs that the filter selects, in their order."""
         try:
             rows = self.selection.rows()
-            self.table.empty = NONE_CHOSEN if self.selection.runs.all else EMPTY
+            self.table.empty = NONE_CHOSEN if self.selection.all else EMPTY
             # Not all files are read at first: whether a column is empty is taken from the first rows.
             requested = rows if self._is_read_ahead else rows[:MEASURED_ROWS]
             named = columns.with_data(rows, self.selection.columns)
@@ -208,9 +216,11 @@ class RunsScreen(WorkerScreen):
             return ["reading the folders", str(self.selection.runs.runs_dir)]
         others = sum(columns.data_words(group[0]).endswith("not MNIST") for group in rows if group[0].is_run)
         imported = sum(group[0].is_imported for group in rows)
+        reference_runs = sum(run.is_reference for run in self.selection.all)
         left_out = ", ".join(column.heading for column in self.table.left_out)
         return [
-            f"{_count(len(rows), 'row')} of {_count(len(self.selection.runs.all), 'folder')}",
+            f"{_count(len(rows), 'row')} of {_count(len(self.selection.all), 'folder')}",
+            f"{reference_runs:,} reference" if self.selection.has_reference else "",
             f"{others:,} not MNIST" if others else "",
             f"{imported:,} imported" if imported else "",
             f"{marked} marked, 3 compares them" if marked else "",
@@ -234,10 +244,11 @@ class RunsScreen(WorkerScreen):
     def _ask_for_facts(self) -> None:
         if self.query_one(QueuePane).holds_details:
             return
-        group, runs = self.table.group, self.selection.runs.all
+        group = self.table.group
         if group is None:
             self.query_one(RunDetail).show(None)
         else:
+            runs = self.selection.beside(group[0])
             self.submit("facts", lambda: RunFacts.read(group, runs), self.query_one(RunDetail).show)
 
     # --- the queue ---
@@ -319,6 +330,11 @@ class RunsScreen(WorkerScreen):
         self.selection.is_grouped = not self.selection.is_grouped
         self.refresh_rows()
 
+    def action_reference(self) -> None:
+        """Shows the reference runs behind the others, or hides them."""
+        self.selection.has_reference = not self.selection.has_reference
+        self._scan()
+
     @on(RunTable.Marked)
     def _mark(self, event: RunTable.Marked) -> None:
         if event.group[0].is_run:
@@ -358,6 +374,17 @@ class RunsScreen(WorkerScreen):
         else:
             return run
         return None
+
+    def _changeable_or_warning(self) -> Run | None:
+        """The run for an action that changes it or needs its weights; None after a warning."""
+        run = self._run_or_warning()
+        try:
+            if run is not None:
+                reference.check_changeable(run.folder)
+        except RunError as error:
+            self._warn(str(error))
+            return None
+        return run
 
     def _warn(self, text: str) -> None:
         self.notify(clean_line(text, 300), severity="warning", markup=False)
@@ -407,7 +434,7 @@ class RunsScreen(WorkerScreen):
 
     def action_resume(self) -> None:
         """Resumes the run in the lab."""
-        run = self._run_or_warning()
+        run = self._changeable_or_warning()
         if run is not None and run.is_imported:
             self._warn("an imported log has no network: there is nothing to resume or to extend")
         elif run is not None and run.state not in RESUMABLE:
@@ -417,7 +444,7 @@ class RunsScreen(WorkerScreen):
 
     def action_extend(self) -> None:
         """Asks by how many epochs, and trains them in a new folder."""
-        run = self._run_or_warning()
+        run = self._changeable_or_warning()
         if run is not None and run.is_imported:
             self._warn("an imported log has no network: there is nothing to resume or to extend")
         elif run is not None:
@@ -431,13 +458,13 @@ class RunsScreen(WorkerScreen):
 
     def action_notes(self) -> None:
         """Edits Target, Result and Analysis."""
-        run = self._run_or_warning()
+        run = self._changeable_or_warning()
         if run is not None:
             self.app.push_screen(NotesDialog(run.folder), lambda _: self._reload(run.folder))
 
     def action_tags(self) -> None:
         """Edits the tags."""
-        run = self._run_or_warning()
+        run = self._changeable_or_warning()
         if run is not None:
             hint = "Words of letters, digits, - _ and . with spaces between them; tag:WORD finds them again."
             question = Question("Tags", hint, " ".join(run.tags), lambda text: annotations.wrong_tags(text.split()))
@@ -453,14 +480,14 @@ class RunsScreen(WorkerScreen):
         if not runs and self.table.group is not None and self._run_or_warning() is not None:
             runs = list(self.table.group)
         if runs:
-            ask_for_report(self, runs, self.selection.runs.all, self._data_dir)
+            ask_for_report(self, runs, self.selection.all, self._data_dir)
 
     def action_export(self) -> None:
         """Copies the folder."""
         run = self._run_or_warning()
         if run is not None:
             hint = "A new folder, or a file that ends in .zip or .tar.gz; nothing is overwritten."
-            question = Question("Export to", hint, f"{run.id}.zip", _wrong_path)
+            question = Question("Export to", hint, f"{run.folder.name}.zip", _wrong_path)
             self.app.push_screen(AskDialog(question), lambda text: self._export(run.folder, text))
 
     def _export(self, folder: Path, text: str | None) -> None:
@@ -473,7 +500,7 @@ class RunsScreen(WorkerScreen):
     def action_delete(self) -> None:
         """Asks, and moves the run (of a group, every seed of it) to the trash."""
         group = self.table.group
-        if group is None or self._run_or_warning() is None:
+        if group is None or self._changeable_or_warning() is None:
             return
         dialog = ConfirmDialog("Move to the trash?", _describe_deletion(group), "Delete")
         self.app.push_screen(dialog, lambda is_sure: self._delete(group) if is_sure else None)

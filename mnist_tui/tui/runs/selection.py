@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from mnist_tui.analysis import comparison
 from mnist_tui.analysis.comparison import Arm
-from mnist_tui.runs import columns, filters
+from mnist_tui.runs import columns, filters, reference
 from mnist_tui.runs.index import RunIndex, grouped
 from mnist_tui.runs.record import Run
 from mnist_tui.settings.model import DEFAULTS
@@ -21,12 +21,37 @@ class RunSelection:
     """The state of both modes."""
 
     runs: RunIndex
+    """Those of the runs directory."""
     columns: tuple[str, ...] = DEFAULTS.columns
     sort: str = DEFAULTS.sort
     filter: str = ""
     is_grouped: bool = False
     colors: dict[Names, int] = field(default_factory=dict)
     """The color index of each marked row, in the order in which they were marked."""
+    reference: RunIndex = field(default_factory=lambda: RunIndex(reference.runs_dir()))
+    """The reference runs, read when they are shown for the first time."""
+    has_reference: bool = False
+    """Whether the reference runs are listed behind the others."""
+
+    @property
+    def all(self) -> list[Run]:
+        """The runs that are listed."""
+        return [*self.runs.all, *self.reference.all] if self.has_reference else self.runs.all
+
+    def beside(self, run: Run) -> list[Run]:
+        """The runs that a run is compared with: all others of its runs directory."""
+        return self.reference.all if run.is_reference else self.runs.all
+
+    def refresh(self) -> None:
+        """Reads the folders that changed; raises `StorageError` where a runs directory cannot be read."""
+        self.runs.refresh()
+        if self.has_reference:
+            self.reference.refresh()
+
+    def read_ahead(self) -> None:
+        """Reads what filters, groups and rows will ask, as `RunIndex.read_ahead`."""
+        self.runs.read_ahead()
+        self.reference.read_ahead()
 
     @property
     def sort_key(self) -> str:
@@ -50,7 +75,7 @@ class RunSelection:
 
     def rows(self) -> list[RunGroup]:
         """What the table shows; raises `FilterError` and `ColumnError`."""
-        runs = filters.choose(self.runs.all, self.filter)
+        runs = filters.choose(self.all, self.filter)
         groups: list[RunGroup] = list(grouped(runs)) if self.is_grouped else [[run] for run in runs]
         return columns.ordered(groups, self.sort)
 
@@ -67,16 +92,20 @@ class RunSelection:
 
     def marked_runs(self) -> list[Run]:
         """The runs of the marked rows, in the order in which they were marked, without those whose folders are gone."""
-        by_name = {run.id: run for run in self.runs.all}
+        by_name = self._by_name()
         return [by_name[name] for names in self.colors for name in names if name in by_name]
 
     def arms(self) -> list[tuple[int, Arm]]:
         """The marked rows with their color index, without those whose folders are gone."""
-        by_name = {run.id: run for run in self.runs.all}
+        by_name = self._by_name()
         groups = [[by_name[name] for name in names if name in by_name] for names in self.colors]
         marked = [(color, group) for color, group in zip(self.colors.values(), groups, strict=True) if group]
         labelled = comparison.labelled([group for _, group in marked])
         return [(color, arm) for (color, _), arm in zip(marked, labelled, strict=True)]
+
+    def _by_name(self) -> dict[str, Run]:
+        """Every run that can be marked; a mark on a reference run stays when those are hidden."""
+        return {run.id: run for run in (*self.runs.all, *self.reference.all)}
 
 
 def names_of(group: RunGroup) -> Names:
