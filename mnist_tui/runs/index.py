@@ -113,7 +113,8 @@ def find_run(named: str, runs_dir: Path) -> Run:
 def _find_reference(named: str) -> Run:
     folders = {entry.name: entry.path for entry in scan(reference.runs_dir())}
     if named not in folders:
-        near = did_you_mean(f"{reference.PREFIX}{named}", [f"{reference.PREFIX}{name}" for name in folders])
+        # The prefix, which all have, would make every name similar.
+        near = did_you_mean(named, folders).replace("mean '", f"mean '{reference.PREFIX}", 1)
         near = near or "; mnist-tui runs --reference lists them"
         raise RunError(f"{reference.PREFIX}{clean_line(named, 100)}: is no reference run{near}", is_missing=True)
     return find_run(named, reference.runs_dir())

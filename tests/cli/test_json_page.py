@@ -17,7 +17,7 @@ from helpers import reliability
 from helpers.command import Command
 from helpers.json_page import PAGE, Checker, Key, read_tables, table_rows
 from helpers.logs import EPOCHS, code_cell, markdown_cell, notebook, tqdm_log, write
-from helpers.saved_runs import make_run, random_log_probs, write_log_probs, write_predictions
+from helpers.saved_runs import make_reference, make_run, random_log_probs, write_log_probs, write_predictions
 from helpers.sweeps import lr_sweep, make_point
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
@@ -26,6 +26,7 @@ from mnist_tui.analysis.label_errors import LABEL_ERRORS
 from mnist_tui.cli import main as cli
 from mnist_tui.cli import sweep_runs
 from mnist_tui.import_logs.import_file import import_file
+from mnist_tui.runs import reference
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import (
     EpochEnded,
@@ -166,6 +167,8 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "more" / "own.toml").write_text(
         SMALL.replace("[target]", "[target]\ntest_accuracy = 0.9\nlast_epochs = 2\nrule = 'mean'")
     )
+    for preset in (iter5, presets.load_file(folder / "more" / "own.toml")):  # Nobody published figures of the second.
+        make_reference(folder / "shipped" / "reference", preset)
     image = Image.new("L", (28, 28), 255)
     ImageDraw.Draw(image).line([(8, 8), (20, 8), (12, 22)], fill=0, width=3)
     image.save(folder / "seven.png")
@@ -259,10 +262,12 @@ COMMANDS: dict[str, Sequence[str]] = {
     "mnist-tui extend RUN N --json": ["extend 0001 1 --json"],
     "mnist-tui watch RUN --json": ["watch 0001 --json", "watch 0005 --json", "watch 0006 --json"],
     "mnist-tui repro RUN --json": ["repro 0001 --json"],
-    "mnist-tui runs --json": ["runs --json", "runs --format json iter5"],
+    "mnist-tui runs --json": ["runs --json", "runs --format json iter5", "runs --reference --json"],
     "mnist-tui runs --group --json": ["runs --group --json"],
+    "mnist-tui runs --reference --published --json": ["runs --reference --published --json"],
     "mnist-tui open RUN --json": [
-        f"open {run} --json" for run in ("0001", "0004", "0005", "0007", "0008", "0009", "pictures")
+        f"open {run} --json"
+        for run in ("0001", "0004", "0005", "0007", "0008", "0009", "pictures", "reference/iter5-s0")
     ],
     "mnist-tui compare A B --json": [
         "compare 0001 0002 --json",
@@ -305,6 +310,7 @@ def checker(work: Path, monkeypatch: pytest.MonkeyPatch) -> Checker:
     monkeypatch.chdir(work)
     for name in ("MNIST_TUI_RUNS_DIR", "MNIST_TUI_DATA_DIR"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(reference, "runs_dir", lambda: work / "shipped" / "reference")
     monkeypatch.setattr(sweep_runs, "train_points", made_points)
     for module, function in ((session, "run"), (resume, "resume"), (resume, "extend")):
         monkeypatch.setattr(module, function, made_events)
@@ -407,8 +413,9 @@ def test_a_long_document_is_whole(checker: Checker, command: Command, monkeypatc
 OF_GROUPS = ["best", "last", "mean", "gap", "seconds"]
 HEADINGS = {
     "--list --format csv": [
-        *(key.name for key in TABLES["Preset"] if key.name not in ("format", "target")),
+        *(key.name for key in TABLES["Preset"] if key.name not in ("format", "target", "ours")),
         *(f"target.{key.name}" for key in TABLES["Target"]),
+        *(f"ours.{key.name}" for key in TABLES["Ours"]),
     ],
     "runs --format csv": [key.name for key in TABLES["Run"] if key.name not in ("format", "curve")],
     "runs nosuch --format csv": [key.name for key in TABLES["Run"] if key.name not in ("format", "curve")],

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from helpers.command import Command as InProcess
+from helpers.saved_runs import make_reference
 
 from mnist_tui.errors import StorageError
 from mnist_tui.runs import storage
@@ -101,15 +102,16 @@ def runs(folder: Path) -> list[Path]:
 # --- answers without torch --------------------------------------------------------------------------------------------
 
 
-def test_list_has_a_line_for_each_preset(command: Command) -> None:
-    """In their order; parameters, published accuracy, target and title on it."""
+def test_list_has_a_line_for_each_preset(command: Command, reference_dir: Path) -> None:
+    """In their order; parameters, published accuracy, ours on the same images, target and title on it."""
+    make_reference(reference_dir, presets.load("iter5"), 0, 0.9935)
     answer = command("--list")
 
-    named = [line.split()[0] for line in answer.out[1:-1]]
+    named = [line.split()[0] for line in answer.out[1:-2]]
     iter5 = next(line for line in answer.out if line.startswith("iter5 "))
     assert named == list(presets.builtin_names())
-    assert answer.out[0].split() == ["name", "params", "published", "target", "title"]
-    assert iter5.split()[1:4] == ["18,422", "99.55%*", "99.4%"]
+    assert answer.out[0].split() == ["name", "params", "published", "ours", "target", "title"]
+    assert iter5.split()[1:5] == ["18,422", "99.55%*", "99.45%*", "99.4%"]
     assert (answer.err, answer.code) == ([], 0)
 
 

@@ -13,7 +13,7 @@ import pytest
 from mnist_tui.spec import briefs, presets
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ("mnist_tui", "models", "briefs", "tests", "benchmarks", "scripts")
+SOURCES = ("mnist_tui", "models", "briefs", "runs/reference", "tests", "benchmarks", "scripts")
 
 BUILD = "import sys, hatchling.build as backend; print(getattr(backend, sys.argv[1])(sys.argv[2]))"
 """The build backend's own hooks (PEP 517), as pip calls them: needs no network and no environment of its own."""
@@ -85,6 +85,8 @@ def test_a_wheel_holds_the_package_and_its_presets(wheel: Path) -> None:
     tops = {name.partition("/")[0] for name in names}
     assert {f"mnist_tui/models/{name}.toml" for name in presets.builtin_names()} <= set(names)
     assert {f"mnist_tui/briefs/{name}.toml" for name in briefs.builtin_names()} <= set(names)
+    shipped = [path for path in (ROOT / "runs" / "reference").rglob("*") if path.is_file()]
+    assert {f"mnist_tui/{path.relative_to(ROOT / 'runs')}" for path in shipped} <= set(names)
     assert {"mnist_tui/data/digits.gz", "mnist_tui/data/README.md"} <= set(names)
     sources = [
         path for kind in ("py", "tcss", "jinja", "j2", "css") for path in (ROOT / "mnist_tui").rglob(f"*.{kind}")
@@ -110,6 +112,17 @@ def test_control_a_wheel_without_presets_shows_none(wheel: Path, tmp_path: Path)
 
     with pytest.raises(subprocess.CalledProcessError):
         _list(unpacked, tmp_path)
+
+
+def test_the_wheel_alone_shows_the_reference_runs(wheel: Path, tmp_path: Path) -> None:
+    """Unpacked anywhere, by name as well; without their folder there are none, so the checkout's are not read."""
+    unpacked = _unzip(wheel, tmp_path / "unpacked")
+    folders = sorted(path.name for path in (ROOT / "runs" / "reference").iterdir())
+
+    assert len(_list(unpacked, tmp_path, "runs", "--reference")) == 1 + len(folders)
+    assert _list(unpacked, tmp_path, "open", f"reference/{folders[0]}")[0] == "name"
+    shutil.rmtree(unpacked / "mnist_tui" / "reference")
+    assert _list(unpacked, tmp_path, "runs", "--reference")[0] == "no"
 
 
 def test_the_wheel_alone_shows_the_briefs(wheel: Path, tmp_path: Path) -> None:

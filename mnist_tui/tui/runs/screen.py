@@ -182,6 +182,8 @@ class RunsScreen(WorkerScreen):
             self.table.styles.max_height = max(LEAST_ROWS, count) + 2
             self.refresh_rows(error or "")
             self.submit("ahead", self.selection.read_ahead, self._on_read_ahead)
+        else:
+            self._show_headline()  # There may be no reference run to show.
 
     def _on_read_ahead(self, *_: object) -> None:
         """Excludes the runs from garbage collection: with ten thousand runs it would block keys for half a second."""
