@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from helpers.saved_runs import make_reference, make_run
@@ -73,9 +74,9 @@ def test_called_again_it_goes_on(script: ModuleType, tmp_path: Path, monkeypatch
     monkeypatch.setattr(estimate, "expected_cost", lambda spec, options: {"seconds_per_epoch": 1.0})
     options = Options(runs_dir=tmp_path, dataset="digits", threads=1)
 
-    def train() -> dict[int | None, str]:
+    def train() -> dict[int, str]:
         assert script.train(script.plan([tiny("one", 0.1, seed=5)], options), options, 1) == 0
-        return {run.seed: run.id for run in read_runs(tmp_path) if run.state == "completed"}
+        return {run.seed or 0: run.id for run in read_runs(tmp_path) if run.state == "completed"}
 
     first = train()
     assert sorted(first) == [5, 6, 7]
@@ -91,7 +92,11 @@ def test_called_again_it_goes_on(script: ModuleType, tmp_path: Path, monkeypatch
 def test_what_is_collected_reads_as_the_run_did(script: ModuleType, tmp_path: Path, reference_dir: Path) -> None:
     """Every epoch and the end, and nothing of the machine; the second time nothing changes."""
     preset = presets.load("iter5")
-    private = {"command": ["--runs-dir", "/home/somebody"], "git": {"remote": "secret"}, "host": "node7"}
+    private: dict[str, Any] = {
+        "command": ["--runs-dir", "/home/somebody"],
+        "git": {"remote": "secret"},
+        "host": "node7",
+    }
     made = make_run(
         tmp_path, preset, 1, dataset={"name": "mnist", "origin": "/home/somebody", "test_images": 10_000}, **private
     )

@@ -150,7 +150,8 @@ async def test_the_reference_run_of_the_preset_is_the_curve_to_beat(reference_di
     async with lab() as pilot:
         await until(pilot, lambda: screen(pilot).view.reference is not None)
         curve = screen(pilot).view.picture("accuracy", 0.0).lines[0]
-        assert (curve.label, curve.role, curve.ys[-1]) == ("reference", "pinned", pytest.approx(99.0))
+        assert (curve.label, curve.role) == ("reference", "pinned")
+        assert curve.ys[-1] == pytest.approx(99.0)
         await tell(pilot, STARTED, row(1))
         assert labels(pilot)[0] == "reference"
         assert len(labels(pilot)) > 1
