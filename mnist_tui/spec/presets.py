@@ -15,7 +15,10 @@ from mnist_tui.text import as_name, clean_line, is_name
 MAX_NAME = 60
 """Characters of a new preset's name."""
 
-PRESETS = NamedFiles("preset", "models", PresetError, listed_by="mnist-tui --list")
+HOUSE = "house"
+"""The folder of the house models: our own designs, chosen on validation images and measured with ten seeds."""
+
+PRESETS = NamedFiles("preset", "models", PresetError, listed_by="mnist-tui --list", sections=(HOUSE,))
 
 
 def builtin_folder() -> Path:
@@ -78,10 +81,24 @@ def _line_of(where: tuple[str, ...], text: str) -> int | None:
     return None
 
 
+def house_folder() -> Path:
+    """The folder of the house models, inside that of the built-in presets."""
+    return builtin_folder() / HOUSE
+
+
 @cache
 def builtin_names() -> tuple[str, ...]:
-    """The names of the built-in presets, in their order."""
-    return tuple(path.stem for path in sorted(builtin_folder().glob("*.toml"), key=natural))
+    """The names of the built-in presets, in their order: published models, then house models."""
+    return (*_names_in(builtin_folder()), *house_names())
+
+
+def house_names() -> tuple[str, ...]:
+    """The names of the house models."""
+    return _names_in(house_folder())
+
+
+def _names_in(folder: Path) -> tuple[str, ...]:
+    return tuple(path.stem for path in sorted(folder.glob("*.toml"), key=natural))
 
 
 def load_builtin() -> Iterator[RunSpec]:

@@ -38,6 +38,8 @@ class NamedFiles:
     """Raised for every file that cannot be used."""
     listed_by: str
     """The command that lists them."""
+    sections: tuple[str, ...] = ()
+    """Folders inside the built-in one whose files are listed after its own."""
 
     def builtin_folder(self) -> Path:
         """The folder of the built-in files: inside the package in a wheel, beside it in a checkout."""
@@ -52,7 +54,9 @@ class NamedFiles:
         """The folders that are there: built in, the user's, that of the working folder, and `extra`."""
         if extra is not None and not extra.is_dir():
             raise self.error(f"{extra}: there is no such folder of {self.noun}s")
-        candidates = [self.builtin_folder(), self.user_folder(), Path(self.folder), extra]
+        builtin = self.builtin_folder()
+        sections = [builtin / section for section in self.sections]
+        candidates = [builtin, *sections, self.user_folder(), Path(self.folder), extra]
         unique: dict[Path, Path] = {}
         for folder in candidates:
             if folder is not None and folder.is_dir():

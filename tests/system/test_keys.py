@@ -86,7 +86,7 @@ PLACES: dict[str, tuple[tuple[str, ...], tuple[type, ...]]] = {
     "lab": ((), (LabScreen, LabApp)),
     "layers": (("\x1bOR", "F9 Train"), (LayersTextArea, LayersEditor)),
     "runs": (("2", "4 rows of"), (RunTable, RunsScreen)),
-    "queue": (("2", "4 rows of", "\x1b[A", "Take out"), (QueuePane, RunsScreen)),
+    "queue": (("2", "done, or not there", "\x1b[A", "Take out"), (QueuePane, RunsScreen)),
     "run": (("2", "4 rows of", "\r", "Curves"), (RunScreen,)),
     "compare": (("2", "4 rows of", " ", "1 marked", "3", "judged by"), (CompareScreen,)),
     "zoom": (("\x1b[17~", "Enlarge", "z", "Zoom in"), (ZoomScreen,)),

@@ -573,6 +573,17 @@ async def test_ascii() -> None:
             assert any(COLOURS[0][0] in str(span.style) for span in shown.spans)
 
 
+async def test_the_folders_are_not_scanned_while_the_program_ends() -> None:
+    """The timer's last tick may come when the screens are gone."""
+    async with runs_mode(one) as pilot:
+        screen = pilot.app.screen
+        assert isinstance(screen, RunsScreen)
+
+    with pilot.app._context():
+        assert pilot.app.screen_stack == []
+        screen._scan()
+
+
 def golden(name: str, text: str) -> None:
     """Compares with golden/, or writes it where MNIST_TUI_WRITE_GOLDEN is set."""
     path = GOLDEN / f"{name}.txt"

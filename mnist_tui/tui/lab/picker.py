@@ -1,7 +1,8 @@
 """The preset picker: every preset that can be found, the user's own among them, with a search."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,6 +12,7 @@ from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
@@ -27,9 +29,13 @@ from mnist_tui.tui.themes import style_of
 
 READ_AFTER = 0.2
 """Seconds before the files are read, so that the first frame does not wait for them."""
+NUMBERS = 13
+"""Cells of a name and the parameters behind it; a longer name moves them."""
 LONGEST_NAME = 24
 """Longest name that is shown whole; names of the user's presets may be longer than the column."""
 HEADING = "preset  params  author target"
+HOUSE, OWN = "house models: ours, mean of 10 seeds, last epoch", "your own"
+"""The headings of the presets that nobody published."""
 TALL = 14
 """From this height on the list has a heading, and the details of a preset below it."""
 
@@ -40,28 +46,30 @@ class Entry:
 
     name: str
     path: Path
-    is_own: bool
+    section: str = ""
+    """The heading that it stands below; published models have none."""
     spec: RunSpec | None = None
     error: str = ""
 
     @property
     def searched(self) -> str:
         """The text that is searched."""
-        return f"{self.name} {self.spec.title} {self.spec.source}".lower() if self.spec else self.name.lower()
+        words = f"{self.spec.title} {self.spec.source}" if self.spec else ""
+        return f"{self.name} {self.section} {words}".lower()
 
 
 def find_entries(extra: Path | None) -> list[Entry]:
     """The presets, not read yet; raises `PresetError` where two have the same name."""
-    builtin = presets.builtin_folder().resolve()
-    return [Entry(name, path, path.parent.resolve() != builtin) for name, path in presets.find(extra).items()]
+    sections = {presets.builtin_folder().resolve(): "", presets.house_folder().resolve(): HOUSE}
+    return [Entry(name, path, sections.get(path.parent.resolve(), OWN)) for name, path in presets.find(extra).items()]
 
 
 def read(entry: Entry) -> Entry:
     """The entry with the spec or the error of its file."""
     try:
-        return Entry(entry.name, entry.path, entry.is_own, presets.load_file(entry.path))
+        return replace(entry, spec=presets.load_file(entry.path))
     except PresetError as error:
-        return Entry(entry.name, entry.path, entry.is_own, None, str(error))
+        return replace(entry, error=str(error))
 
 
 def line(entry: Entry, is_current: bool, warning: Style) -> Text:
@@ -72,7 +80,7 @@ def line(entry: Entry, is_current: bool, warning: Style) -> Text:
     text = Text(no_wrap=True)
     name = clean_line(entry.name)
     name = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}~"
-    text.append(f"{'>' if is_current else ' '}{name:<5}", "bold" if is_current else "")
+    text.append(f"{'>' if is_current else ' '}{name}", "bold" if is_current else "")
     if entry.error:
         return text.append(f" ! {clean_line(entry.error, 200)}")
     if entry.spec is None:
@@ -80,10 +88,11 @@ def line(entry: Entry, is_current: bool, warning: Style) -> Text:
     reported, target = entry.spec.reported, entry.spec.target.test_accuracy
     published = f"{100 * reported.accuracy:.2f}" if reported and reported.accuracy is not None else ""
     is_elsewhere = is_measured_elsewhere(reported)
-    text.append(f"{entry.spec.parameters:>8,}")
+    parameters = f" {entry.spec.parameters:,}"
+    text.append(parameters.rjust(NUMBERS - len(name)))
     text.append(f"{published + ('*' if is_elsewhere else ' '):>8}", warning if is_elsewhere else "")
     text.append(f"{f'{100 * target:.1f}' if target else '':>7} ")
-    text.append(f"{'own: ' if entry.is_own else ''}{clean_line(entry.spec.title, 100)}", "dim")
+    text.append(clean_line(entry.spec.title, 100), "dim")
     return text
 
 
@@ -233,13 +242,15 @@ class PresetPicker(Vertical):
         matching = self._matching()
         options.clear_options()
         warning = style_of("warning", self.app.theme_variables)
-        lines = [line(entry, entry.name == self._current, warning) for entry in matching]
-        options.add_options([Option(text, id=entry.name) for text, entry in zip(lines, matching, strict=True)])
-        names = [entry.name for entry in matching]
-        if names:
-            self.call_after_refresh(options.scroll_to_highlight)
-            options.highlighted = (
-                names.index(self._current)
-                if index is None and self._current in names
-                else min(index or 0, len(names) - 1)
+        for section, entries in groupby(matching, lambda entry: entry.section):
+            options.add_options([Option(Content.styled(f" {section}", "bold"), disabled=True)] if section else [])
+            options.add_options(
+                [Option(line(entry, entry.name == self._current, warning), id=entry.name) for entry in entries]
             )
+        if matching:
+            self.call_after_refresh(options.scroll_to_highlight)
+            if index is None and any(entry.name == self._current for entry in matching):
+                options.highlighted = options.get_option_index(self._current)
+            else:
+                index = min(index or 0, options.option_count - 1)
+                options.highlighted = index + options.options[index].disabled  # The last option is no heading.

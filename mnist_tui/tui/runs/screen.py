@@ -158,7 +158,7 @@ class RunsScreen(WorkerScreen):
 
     def _scan(self) -> None:
         """Scans the folders in the background, while this mode is shown."""
-        if self.app.screen_stack[0] is self:
+        if self.app.screen_stack[:1] == [self]:  # There is no screen while the program ends.
             self.submit("scan", self._read, self._show_scan)
             self._look_at_queue()
 
