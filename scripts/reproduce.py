@@ -5,7 +5,8 @@
     python scripts/reproduce.py collect                  copies what is completed to runs/reference
     python scripts/reproduce.py table --write            puts the table into benchmarks/README.md
 
-Presets may be named behind the command; without names it does all. Each is trained with three seeds, its own and the
+Presets may be named behind the command; without names it does all that were published, and collects the house models,
+too. Each is trained with three seeds, its own and the
 two after it; with its own alone where an epoch takes over 30 s on one core.
 """
 
@@ -242,18 +243,19 @@ def _cell(spread: published.Spread | None) -> str:
 # --- the command line ---
 
 
-def chosen(names: Sequence[str]) -> Iterator[RunSpec]:
-    """The built-in presets of these names, or all; raises `InputError` for an unknown name."""
-    known = presets.builtin_names()
+def chosen(names: Sequence[str], has_house: bool) -> Iterator[RunSpec]:
+    """The built-in presets of these names, or all, with or without the house models; raises `InputError`."""
+    known, house = presets.builtin_names(), presets.house_names()
     for name in names or known:
         if name not in known:
             raise InputError(f"there is no built-in preset {name!r}{did_you_mean(name, known)}")
-        yield presets.load(name)
+    every = names or [name for name in known if has_house or name not in house]
+    return map(presets.load, every)
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Does what the command line says; returns the exit code."""
-    specs = list(chosen(arguments.names))
+    specs = list(chosen(arguments.names, has_house=arguments.command == "collect"))
     options = Options(runs_dir=arguments.runs_dir, data_dir=arguments.data_dir, dataset=DATASET, threads=1)
     match arguments.command:
         case "collect":
@@ -284,6 +286,8 @@ def read_arguments(typed: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, metavar="N", help="runs at a time; without it as many as there is room for")
     parser.add_argument("--write", action="store_true", help="with table: put it into benchmarks/README.md")
     arguments = parser.parse_args(typed)
+    if arguments.jobs is not None and arguments.jobs < 1:
+        parser.error("--jobs: must be at least 1")
     if arguments.write and (arguments.command != "table" or arguments.names):
         parser.error("--write goes with table, for all presets")
     return arguments

@@ -53,17 +53,23 @@ class Reproduction:
     @property
     def images(self) -> Images:
         """The images that the published figure was measured on, and ours beside it."""
-        return "test" if (self.spec.reported or Reported()).measured_on == ON_TEST_IMAGES else "train"
+        reported = self.spec.reported or Reported()
+        is_on_test = reported.measured_on == ON_TEST_IMAGES or reported.train_accuracy is None
+        return "test" if is_on_test else "train"
 
     @property
     def published(self) -> float | None:
         """The published figure on `images`, a fraction: on training images that over an epoch's batches."""
         reported = self.spec.reported or Reported()
-        return reported.accuracy if self.images == "test" else reported.train_accuracy
+        if self.images == "train":
+            return reported.train_accuracy
+        return reported.accuracy if reported.measured_on == ON_TEST_IMAGES else None
 
     @property
     def ours(self) -> Spread | None:
-        """Our accuracy on `images` in the best epoch."""
+        """Our accuracy on `images` in the best epoch, as published; in the last where nothing was published."""
+        if self.published is None:
+            return self.last
         return _spread(map(_best_on_test if self.images == "test" else _best_on_train, self.runs))
 
     @property

@@ -15,7 +15,7 @@ from typing import Any
 
 from mnist_tui.errors import StorageError
 from mnist_tui.files import sync_folder, write_all, write_atomically
-from mnist_tui.runs import history
+from mnist_tui.runs import history, reference
 from mnist_tui.runs.events import EpochEnded
 from mnist_tui.runs.reader import FORMAT
 from mnist_tui.runs.record import IMPORTED
@@ -39,6 +39,7 @@ class ImportedLog:
 
 def write_imported(runs_dir: Path, log: ImportedLog) -> Path:
     """Makes the run folder of a log, whole or not at all; raises `StorageError` where it cannot be written."""
+    reference.check_changeable(runs_dir)
     remove_leftovers(runs_dir)
     temporary = temporary_path(runs_dir / "import")
     try:

@@ -103,8 +103,9 @@ def _names_in(folder: Path) -> tuple[str, ...]:
 
 def load_builtin() -> Iterator[RunSpec]:
     """Every built-in preset, in their order; raises `PresetError`."""
+    paths = find()
     for name in builtin_names():
-        yield load_file(builtin_folder() / f"{name}.toml")
+        yield load_file(paths[name])
 
 
 def load_all(extra: Path | None = None) -> Iterator[RunSpec]:

@@ -18,6 +18,7 @@ from typing import Any
 
 from mnist_tui.errors import FileError, StorageError, SweepError
 from mnist_tui.files import read_text, sync_folder, write_atomically
+from mnist_tui.runs import reference
 from mnist_tui.sweep.plan import Point, SweepPlan, make_plan
 from mnist_tui.text import as_name, clean_line, did_you_mean, is_name
 
@@ -75,6 +76,7 @@ def start(runs_dir: Path, plan: SweepPlan, name: str | None = None) -> Sweep:
     A new one is called `name`, or as its preset is, with a number where that is taken. Raises `SweepError` where `name`
     is that of a sweep that asks something else, and `StorageError` where nothing can be written.
     """
+    reference.check_changeable(runs_dir)
     if name is not None and (not is_name(as_name(name), MAX_NAME) or name.endswith(".toml")):
         raise SweepError(f"--name {clean_line(name, 60)!r}: letters, digits, - _ and . only, at most {MAX_NAME}")
     for sweep in sweeps(runs_dir):

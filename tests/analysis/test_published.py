@@ -54,6 +54,16 @@ def test_the_best_epoch_on_the_test_images_counts_also_with_validation_images(tm
     assert (exp17.ours.mean, exp17.last.mean) == (0.99, 0.98)
 
 
+def test_where_nothing_was_published_the_last_epoch_counts(tmp_path: Path) -> None:
+    """The best epoch on the test images would flatter."""
+    preset = presets.load("step4").model_copy(update={"reported": None}).with_settings({"epochs": "3"})
+    make_run(tmp_path, preset, 0, accuracies=[0.97, 0.99, 0.98])
+
+    (own,) = published.reproductions([preset], read_runs(tmp_path))
+
+    assert (numbers(own.ours)[0], own.published, own.is_reached) == (0.98, None, None)
+
+
 def test_only_completed_runs_of_the_recipe_count(reference_dir: Path) -> None:
     """Another rate or fewer epochs are another recipe; seeds are in order, and a repeat counts once."""
     preset = presets.load("iter5")

@@ -10,6 +10,7 @@ from helpers.saved_runs import make_reference, make_run
 from mnist_tui.analysis import published
 from mnist_tui.errors import RunError
 from mnist_tui.runs import annotations, reference, trash
+from mnist_tui.runs.imported import ImportedLog, write_imported
 from mnist_tui.runs.index import find_run, grouped, read_runs, scan
 from mnist_tui.runs.reader import read_run
 from mnist_tui.runs.record import Run
@@ -149,6 +150,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "notes": lambda folder: annotations.add_notes(folder, "mine", "analysis"),
     "delete": trash.delete,
     "train on": lambda folder: RunFolder(folder).close(),
+    "import beside": lambda folder: write_imported(folder.parent, ImportedLog("log", [], {})),
     "train beside": lambda folder: RunFolder.create(folder.parent, presets.load("iter5"), {}).close(),
 }
 
