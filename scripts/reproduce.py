@@ -155,8 +155,10 @@ def collect(specs: Sequence[RunSpec], runs_dir: Path) -> list[str]:
     """Copies the completed runs of each preset to the reference runs; returns a line for each that is new or changed.
 
     A reference run is replaced only by one of the same preset and seed. Raises `InputError`, and writes nothing, where
-    all of them would be larger than `MAX_BYTES`.
+    all of them would be larger than `MAX_BYTES`, and where there is no such runs directory.
     """
+    if not runs_dir.is_dir():
+        raise InputError(f"{runs_dir}: there is no such folder of runs; name another with --runs-dir")
     runs = _runs_of(runs_dir)
     copies = {
         f"{spec.name}-s{run.seed}": compact(run) for spec in specs for run in runs.get(published.recipe_of(spec), ())

@@ -163,6 +163,12 @@ def test_more_than_two_megabytes_are_refused(
     assert [path.name for path in reference_dir.iterdir()] == ["iter5-s0"]
 
 
+def test_a_runs_directory_that_is_not_there_is_refused(script: ModuleType, tmp_path: Path) -> None:
+    """Rather than that nothing has changed."""
+    with pytest.raises(InputError, match="no such folder of runs"):
+        script.collect([presets.load("iter5")], tmp_path / "nosuch")
+
+
 # --- the table ---
 
 
