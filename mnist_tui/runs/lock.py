@@ -48,7 +48,9 @@ def is_running(folder: Path) -> bool:
 
 
 def is_held(path: Path) -> bool:
-    """Whether some process holds the lock at `path`."""
+    """Whether some process holds the lock at `path`; where there is no such file, none does, and none is made."""
+    if not path.exists():
+        return False
     try:
         with FileLock(path).acquire(timeout=0):
             return False

@@ -164,6 +164,16 @@ def test_what_cannot_be_done_is_said_in_one_sentence(
     assert {path: path.read_bytes() for path in reference_dir.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.parametrize("name", ["watch", "open", "show"])
+def test_reading_one_leaves_no_file_behind(name: str, command: Command, reference_dir: Path) -> None:
+    """Not even a lock: the folder may not be writable."""
+    before = sorted(reference_dir.rglob("*"))
+    code, _, err = command(name, "reference/iter5-s0")
+
+    assert (code, err) == (0, "")
+    assert sorted(reference_dir.rglob("*")) == before
+
+
 def test_curves_alone_are_exported(command: Command) -> None:
     """A format without weights, under a name without the prefix."""
     assert command("export", "reference/iter5-s0", "--to", "csv")[0] == 0
