@@ -6,8 +6,9 @@ folder is written as the run goes. Each package has its own folder, and each fil
 Imports point from the top of this list to its bottom; `lint-imports` checks it:
 
     cli/        the command line: main.py (the typer app, the entry point); commands in start.py (`mnist-tui` alone,
-                --list, --batch), lab.py (opens the dashboard; watch), train.py, repro.py, lr_find.py, serve.py (--serve),
-                presets.py, own_module.py (`show FILE.py:CLASS`), runs.py, notes.py, import_logs.py, export.py, briefs.py,
+                --list, --batch), serve.py (--serve), lab.py (opens the dashboard; watch), train.py, repro.py,
+                lr_find.py, presets.py,
+                own_module.py (`show FILE.py:CLASS`), runs.py, notes.py, import_logs.py, export.py, briefs.py,
                 compare.py, leaderboard.py, report.py, sweep.py (with sweep_arguments.py, sweep_runs.py and
                 sweep_output.py), analyse.py,
                 explain.py (the coach's rules), classify.py,
@@ -16,7 +17,7 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 progress_table.py and watch.py (events as lines or JSON)
     tui/        the dashboard: request.py (what it is opened with), app.py and its modes (modes.py); runner.py, the
                 thread that trains, and run_events.py, what it trains; how it ends (shutdown.py, supervisor.py); what
-                all screens share: messages.py,
+                all screens share: messages.py, external_editor.py,
                 background.py (a worker thread), dialogs.py, help.py, keys.py, key_bar.py, text_field.py, status.py,
                 telemetry.py (the device), themes.py, view_bar.py, advice_list.py, pixels.py (half blocks),
                 real_pixels.py and sixels.py (an extra), terminal.py and clipboard.py, report_dialog.py; what keeps

@@ -81,7 +81,7 @@ class Access:
         origin = request.headers.get("Origin")
         if origin is None:  # A browser names the origin of every WebSocket.
             return request.path != SOCKET_PATH
-        return urlsplit(origin).netloc.lower() == request.host.lower()
+        return origin.lower() in (f"http://{request.host.lower()}", f"https://{request.host.lower()}")
 
 
 def is_loopback(host: str) -> bool:
@@ -98,6 +98,11 @@ def _is_address(name: str) -> bool:
 
 
 async def _sent_token(request: web.Request) -> str | None:
-    """The token of the address or of the form; None where a request brings none."""
-    sent = (await request.post()).get("token") if request.method == "POST" else request.query.get("token")
+    """The token of the address or of the form; None where a request brings none, "" in a form that cannot be read."""
+    if request.method != "POST":
+        return request.query.get("token")
+    try:
+        sent = (await request.post()).get("token")
+    except (ValueError, UnicodeError):
+        return ""
     return sent if isinstance(sent, str) else None

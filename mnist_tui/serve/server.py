@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import logging
 import socket
+import sys
 from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
@@ -13,6 +15,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from mnist_tui.serve.access import HEADERS, MAX_BODY, PAGES, SOCKET_PATH, Access
 from mnist_tui.serve.pseudo_terminal import TerminalProcess
 from mnist_tui.serve.visits import Visits
+from mnist_tui.text import clean_line
 
 HEARTBEAT_SECONDS = 15
 """Between two pings: who does not answer one has left."""
@@ -23,6 +26,9 @@ SHUTDOWN_SECONDS = 2.0
 
 def run(listener: socket.socket, access: Access, visits: Visits) -> None:
     """Answers requests at `listener` until SIGINT or SIGTERM; the visitors' terminals are then closed."""
+    log = logging.getLogger("aiohttp")
+    log.addHandler(_OneLine())
+    log.propagate = False
     app = make_app(access, visits)
     web.run_app(app, sock=listener, print=None, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
 
@@ -48,6 +54,15 @@ async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(HEADERS)
 
 
+class _OneLine(logging.Handler):
+    """Prints what aiohttp logs, such as a malformed request, as one line without a traceback."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        what = f"{record.getMessage()}: {type(error).__name__}: {error}" if error else record.getMessage()
+        print(f"mnist-tui: {clean_line(what, 200)}", file=sys.stderr)
+
+
 class _Server:
     def __init__(self, visits: Visits) -> None:
         self._visits = visits
@@ -64,7 +79,10 @@ class _Server:
         websocket = web.WebSocketResponse(heartbeat=HEARTBEAT_SECONDS, max_msg_size=MAX_MESSAGE)
         if not websocket.can_prepare(request):
             raise web.HTTPBadRequest(text="400: this address is for the page's WebSocket")
-        terminal = self._visits.begin(_cells(request, "width", 80), _cells(request, "height", 24))
+        try:
+            terminal = self._visits.begin(_cells(request, "width", 80), _cells(request, "height", 24))
+        except OSError as error:
+            raise web.HTTPServiceUnavailable(text=f"503: no laboratory can be started: {error.strerror}") from None
         try:
             await terminal.connect()
             await websocket.prepare(request)
