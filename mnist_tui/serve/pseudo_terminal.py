@@ -8,8 +8,9 @@ import signal
 import struct
 import subprocess
 import termios
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 MAX_CELLS = 500
 """Largest width and height of a terminal, in cells."""
@@ -23,6 +24,7 @@ class TerminalProcess:
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], width: int, height: int) -> None:
         """Starts the process in a terminal of `width` by `height` cells; raises `OSError`."""
         self._master, slave = pty.openpty()
+        os.set_blocking(self._master, False)
         self.resize(width, height)
         try:
             self.process = subprocess.Popen(
@@ -34,28 +36,26 @@ class TerminalProcess:
         finally:
             os.close(slave)
 
-    async def connect(self) -> None:
-        """Lets `read` and `write` work, in the running event loop."""
-        loop = asyncio.get_running_loop()
-        self._reader = asyncio.StreamReader()
-        output = os.fdopen(os.dup(self._master), "rb", buffering=0)
-        self._output, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(self._reader), output)
-        keys = os.fdopen(os.dup(self._master), "wb", buffering=0)
-        self._input, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, keys)
-        self._writer = asyncio.StreamWriter(self._input, protocol, None, loop)
-
     async def read(self) -> bytes:
-        """The next output; b"" after the process has closed its terminal."""
+        """The next output; b"" after the process has closed its terminal. Nothing is read ahead."""
+        loop = asyncio.get_running_loop()
+        await _ready(self._master, loop.add_reader, loop.remove_reader)
         try:
-            return await self._reader.read(CHUNK)
+            return os.read(self._master, CHUNK)
         except OSError:  # Linux reports EIO where no process has the terminal open any more.
             return b""
 
     async def write(self, keys: bytes) -> None:
         """Sends input; waits while the process takes none."""
-        with suppress(OSError):
-            self._writer.write(keys)
-            await self._writer.drain()
+        loop = asyncio.get_running_loop()
+        while keys:
+            await _ready(self._master, loop.add_writer, loop.remove_writer)
+            try:
+                keys = keys[os.write(self._master, keys) :]
+            except BlockingIOError:
+                continue
+            except OSError:  # The process has ended.
+                return
 
     def resize(self, width: int, height: int) -> None:
         """Sets the size in cells, each between 1 and `MAX_CELLS`; the process gets SIGWINCH."""
@@ -74,8 +74,15 @@ class TerminalProcess:
             self.process.send_signal(signal.SIGTERM)
 
     def hang_up(self) -> None:
-        """Closes the terminal: a process that trains goes on without it, another ends."""
-        for transport in (getattr(self, "_output", None), getattr(self, "_input", None)):
-            if transport is not None:
-                transport.abort() if isinstance(transport, asyncio.WriteTransport) else transport.close()
+        """Closes the terminal, when nobody reads or writes it: a process that trains goes on, another ends."""
         os.close(self._master)
+
+
+async def _ready(descriptor: int, add: Callable[..., Any], remove: Callable[[int], bool]) -> None:
+    """Waits until a descriptor can be read or written, by the methods of the event loop for that."""
+    is_ready = asyncio.Event()
+    add(descriptor, is_ready.set)
+    try:
+        await is_ready.wait()
+    finally:
+        remove(descriptor)

@@ -84,14 +84,14 @@ class _Server:
         except OSError as error:
             raise web.HTTPServiceUnavailable(text=f"503: no laboratory can be started: {error.strerror}") from None
         try:
-            await terminal.connect()
             await websocket.prepare(request)
             self._sockets.add(websocket)
             output = asyncio.create_task(_send_output(terminal, websocket))
             try:
                 await _receive(websocket, terminal)
             finally:
-                output.cancel()
+                output.cancel()  # And to its end, before the terminal is closed.
+                await asyncio.gather(output, return_exceptions=True)
         finally:
             self._visits.end(terminal)
         return websocket
