@@ -1,5 +1,6 @@
 """`mnist-tui --serve`: the laboratory in a browser, and what is printed before anybody is let in."""
 
+import os
 import socket
 import sys
 from dataclasses import dataclass
@@ -84,9 +85,14 @@ def _listen(host: str, port: int) -> socket.socket:
         (family, *_, address), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         return socket.create_server(address[:2], family=family)
     except (OSError, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "is no name of a machine"
         where = f"--host {clean_line(host, 100)}, --port {port}"
-        raise UsageError(f"{where}: cannot be listened at: {reason}; name another") from None
+        raise UsageError(f"{where}: cannot be listened at: {_reason(error)}; name another") from None
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno and error.errno > 0:
+        return os.strerror(error.errno)  # `strerror` of a socket's error repeats the address.
+    return (isinstance(error, socket.gaierror) and error.strerror) or "is no name of a machine"
 
 
 def _print_address(place: Place, port: int, token: str, runs_dir: Path) -> None:
