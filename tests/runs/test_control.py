@@ -607,7 +607,7 @@ def test_only_the_owner_controls_a_run(
     owner = tmp_path.stat().st_uid
     uid = {"owner": owner, "root": 0, "other": owner + 1}[user]
     with monkeypatch.context() as patch:  # Only root may give a file away.
-        patch.setattr(control.os, "fstat", lambda _: SimpleNamespace(st_uid=uid))
+        patch.setattr("mnist_tui.runs.control.os.fstat", lambda _: SimpleNamespace(st_uid=uid))
         refused = requests.dispatch(ask)
 
     assert refused == []
