@@ -6,7 +6,8 @@ folder is written as the run goes. Each package has its own folder, and each fil
 Imports point from the top of this list to its bottom; `lint-imports` checks it:
 
     cli/        the command line: main.py (the typer app, the entry point); commands in start.py (`mnist-tui` alone,
-                --list, --batch), lab.py (opens the dashboard; watch), train.py, repro.py, lr_find.py, presets.py,
+                --list, --batch), serve.py (--serve), lab.py (opens the dashboard; watch), train.py, repro.py,
+                lr_find.py, presets.py,
                 own_module.py (`show FILE.py:CLASS`), runs.py, notes.py, import_logs.py, export.py, briefs.py,
                 compare.py, leaderboard.py, report.py, sweep.py (with sweep_arguments.py, sweep_runs.py and
                 sweep_output.py), analyse.py,
@@ -16,7 +17,7 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 progress_table.py and watch.py (events as lines or JSON)
     tui/        the dashboard: request.py (what it is opened with), app.py and its modes (modes.py); runner.py, the
                 thread that trains, and run_events.py, what it trains; how it ends (shutdown.py, supervisor.py); what
-                all screens share: messages.py,
+                all screens share: messages.py, external_editor.py,
                 background.py (a worker thread), dialogs.py, help.py, keys.py, key_bar.py, text_field.py, status.py,
                 telemetry.py (the device), themes.py, view_bar.py, advice_list.py, pixels.py (half blocks),
                 real_pixels.py and sixels.py (an extra), terminal.py and clipboard.py, report_dialog.py; what keeps
@@ -35,6 +36,8 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
       draw/     screen.py, canvas.py (mouse and keys), answers_view.py, jobs.py
       charts/   run_curves.py (a run as curves), curves.py, canvas.py (braille dots), plot.py, chart.py, zoom.py,
                 rates_plot.py (the learning-rate finder)
+    serve/      the laboratory in a browser: server.py (routes, WebSocket), access.py (token, Host, Origin), visits.py
+                (a process for each visitor), pseudo_terminal.py; page/ is what the browser gets
     sweep/      many runs: jobs.py and worker.py (a process that trains what it is sent), pool.py (several of them),
                 preload.py, requests.py (stop and pause for all); train_jobs.py (jobs on whatever trains them),
                 side_by_side.py, in_order.py. A sweep: plan.py (what is tried), from vocabulary.py, domains.py (values
@@ -104,6 +107,7 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
     editor.py   the user's editor on one file
     files.py    bounded reads, atomic writes; temporary_files.py (their temporary files, and what kills left of them)
     errors.py   one tree of errors, with their exit codes
+    served.py   whether this process is a laboratory in a browser
     table.py    rows as aligned text, Markdown and CSV
     text.py     text from outside, made safe to show; nearest names
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from mnist_tui.errors import EditorError
+from mnist_tui.served import NO_PROGRAMS, is_served
 
 
 def edit(path: Path, terminal: TextIO | None = None) -> int:
@@ -15,6 +16,8 @@ def edit(path: Path, terminal: TextIO | None = None) -> int:
 
     The editor draws on `terminal`; without it, on standard output, which must be a terminal.
     """
+    if is_served():
+        raise EditorError(NO_PROGRAMS)
     if terminal is None and not has_terminal():
         raise EditorError(f"an editor needs a terminal, and this is none; edit {path} another way")
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"

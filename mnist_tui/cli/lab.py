@@ -60,24 +60,28 @@ class Opening:
 
 def open_lab_or_print(opening: Opening, plain: bool, quiet: bool) -> int:
     """Opens the laboratory; on a terminal that cannot draw, and with `--plain`, prints the network and trains."""
+    request = lab_request(opening)
+    if plain or (terminal.is_terminal() and terminal.is_dumb()):
+        return _print_or_train(opening, _valid_spec(request.draft), quiet)
+    if not terminal.is_terminal():
+        name = clean_line(opening.preset or request.draft.base.name)
+        raise UsageError(f"the laboratory needs a terminal; train without one: mnist-tui --batch {name}")
+    return open_dashboard(request)
+
+
+def lab_request(opening: Opening) -> "LabRequest":
+    """What the laboratory is opened with; raises `UsageError`, `PresetError` and `SettingsError`."""
     values = settings_with(opening.given)
     last, notice = _last_used()
     draft = _initial_draft(opening, values, last)
-    if plain or (terminal.is_terminal() and terminal.is_dumb()):
-        return _print_or_train(opening, _valid_spec(draft), quiet)
-    if not terminal.is_terminal():
-        name = clean_line(opening.preset or draft.base.name)
-        raise UsageError(f"the laboratory needs a terminal; train without one: mnist-tui --batch {name}")
     previous = last.draft if last and last.draft.changed_count and last.draft != draft else None
-    return open_dashboard(
-        replace(
-            _request(draft, opening.given, values),
-            models=opening.models,
-            previous=previous,
-            run_texts=_run_texts(opening, last),
-            start=opening.starts,
-            notice=notice,
-        )
+    return replace(
+        _request(draft, opening.given, values),
+        models=opening.models,
+        previous=previous,
+        run_texts=_run_texts(opening, last),
+        start=opening.starts,
+        notice=notice,
     )
 
 

@@ -60,6 +60,7 @@ def _make_app() -> typer.Typer:
 
 def main() -> None:
     """Runs the command line and ends the process with its exit code; no traceback reaches the user."""
+    os.umask(os.umask(0o077) | 0o002)  # Nothing that is written here may be written by everybody.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             with suppress(OSError):  # A stream whose file was exchanged for a pipe cannot be asked where it stands.

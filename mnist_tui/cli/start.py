@@ -24,9 +24,11 @@ from mnist_tui.cli.completion import complete_runs_and_presets
 from mnist_tui.cli.formats import ListFormatOption, output_format
 from mnist_tui.cli.lab import Opening, open_lab_or_print
 from mnist_tui.cli.presets import list_presets
+from mnist_tui.cli.serve import serve_lab
 from mnist_tui.cli.specs import load_specs
 from mnist_tui.cli.train import train_batch
 from mnist_tui.errors import UsageError
+from mnist_tui.served import is_served, take_terminal
 
 EPILOG = examples(
     "mnist-tui                                the laboratory, on the design of the last time",
@@ -35,6 +37,7 @@ EPILOG = examples(
     "mnist-tui --batch iter4 iter5 --seeds 3  train; the run folders are printed last",
     "mnist-tui --batch my_net.toml --dry-run  layer table, steps, target, expected time",
     "mnist-tui --batch a17f --set epochs=30   train the design of a run again, with a change",
+    "mnist-tui --serve                        the laboratory in a browser, on this machine",
     "mnist-tui COMMAND --help                 arguments and examples of a command",
     more=EXIT_CODES,
 )
@@ -66,6 +69,18 @@ def start(
         ),
     ] = None,
     start_at_once: Annotated[bool, typer.Option("--start", help="In the laboratory: train at once.")] = False,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Serve the laboratory to a browser that has the token; needs an extra.")
+    ] = False,
+    host: Annotated[
+        str | None,
+        typer.Option(metavar="HOST", help="With --serve: the address to listen at; without it only this machine."),
+    ] = None,
+    port: Annotated[str | None, typer.Option(metavar="N", help="With --serve: the port; 8000 without it.")] = None,
+    visitors: Annotated[
+        str | None,
+        typer.Option(metavar="N", help="With --serve: the most visitors at a time; 4 without it."),
+    ] = None,
     plain: Plain = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="With --batch: print table, steps, verdict, time; train nothing.")
@@ -105,6 +120,11 @@ def start(
         return 0
     if has_list and batch:
         raise UsageError("--batch is not allowed with --list")
+    if serve and (has_list or batch):
+        raise UsageError("--serve opens the laboratory; it is not allowed with --list or --batch")
+    for option, text in {"--host": host, "--port": port, "--visitors": visitors}.items():
+        if text is not None and not serve:
+            raise UsageError(f"{option} goes with --serve")
     if has_list:
         return list_presets(models, output_format(list_format, as_json))
     if list_format is not None:
@@ -128,8 +148,12 @@ def start(
     }.items():
         if is_given:
             raise UsageError(f"{option} goes with --batch NAME")
-    request = Opening(preset, all_changes, seeds, models, start_at_once, given)
-    return open_lab_or_print(request, plain, quiet)
+    opening = Opening(preset, all_changes, seeds, models, start_at_once, given)
+    if serve and is_served():
+        take_terminal()
+    elif serve:
+        return serve_lab(opening, plain, host, port, visitors)
+    return open_lab_or_print(opening, plain, quiet)
 
 
 def _may_stack(stack: bool | None, seeds: str | None, jobs: str | None) -> bool | None:

@@ -146,7 +146,10 @@ def send(folder: Path, request: Request, value: float | None = None) -> None:
 
 
 class Requests:
-    """The requests in a run's folder, each carried out once; those from before the run began are deleted."""
+    """The requests in a run's folder, each carried out once; those from before the run began are deleted.
+
+    A file that another user has put into the folder, where that can be written to, is not read.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
@@ -160,6 +163,10 @@ class Requests:
         except OSError:
             return 0
 
+    def _is_from_owner(self, user: int) -> bool:
+        """Whether a file of this user may hold requests: that of the run's folder, of this process, or root."""
+        return user in (self._path.parent.stat().st_uid, os.geteuid(), 0)
+
     def dispatch(self, control: Control) -> list[str]:
         """Has `control` apply the new requests; returns the lines that are no requests, for the log."""
         size = min(self._size(), MAX_BYTES)
@@ -170,6 +177,8 @@ class Requests:
         except OSError:
             return []
         try:
+            if not self._is_from_owner(os.fstat(descriptor).st_uid):
+                return []
             content = os.pread(descriptor, size - self._offset, self._offset)
         except OSError:  # No regular file.
             return []

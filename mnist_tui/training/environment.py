@@ -101,14 +101,27 @@ def _version(name: str) -> str:
 
 
 def git() -> dict[str, Any] | None:
-    """The commit of the working folder and whether it has changes; None outside a repository."""
+    """The commit of the working folder and whether it has changes; None outside a repository.
+
+    The configuration of a repository that was downloaded may name programs which `git status` would run: a monitor of
+    its files, which is switched off, or filters of their content, with which changes are not looked for (None).
+    """
     try:
-        commit = _git("rev-parse", "HEAD")
-        return {"commit": commit, "dirty": bool(_git("status", "--porcelain", "--untracked-files=no"))}
+        return {"commit": _git("rev-parse", "HEAD"), "dirty": None if _has_filters() else _has_changes()}
     except (OSError, subprocess.SubprocessError):
         return None
 
 
+def _has_changes() -> bool:
+    return bool(_git("status", "--porcelain", "--untracked-files=no", "--ignore-submodules=all"))
+
+
+def _has_filters() -> bool:
+    """Whether the repository's own configuration names filters, or other files of configuration."""
+    names = _git("config", "--local", "--name-only", "--list").casefold().splitlines()
+    return any(name.startswith(("filter.", "include.", "includeif.", "extensions.worktreeconfig")) for name in names)
+
+
 def _git(*arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=5, check=True)
-    return done.stdout.strip()
+    command = ["git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=5, check=True).stdout.strip()

@@ -16,6 +16,7 @@ from textual.binding import Binding, BindingType
 from textual.events import Event, Key, Paste
 from textual.screen import Screen
 
+from mnist_tui.served import NO_PROGRAMS, is_served
 from mnist_tui.settings.last_used import remember
 from mnist_tui.tui.dialogs import QuitChoice, QuitDialog
 from mnist_tui.tui.diff_driver import DiffDriver
@@ -104,6 +105,13 @@ class LabApp(App[ExitState]):
     def action_switch_theme(self) -> None:
         """Switches between dark and light."""
         self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
+
+    def action_suspend_process(self) -> None:
+        """Goes to the shell until the user comes back; in a browser there is none."""
+        if is_served():
+            self.notify(NO_PROGRAMS, severity="warning")
+        else:
+            super().action_suspend_process()
 
     # --- modes ---
 

@@ -72,6 +72,8 @@ def reserve_terminal() -> Iterator[None]:
             os.dup2(original, descriptor)
             os.close(original)
         sys.__stdout__, sys.__stderr__ = originals  # type: ignore[misc]
+        with suppress(OSError):
+            terminal.close()  # A run that is left running must not keep the terminal open.
 
 
 def log_folder() -> Path:

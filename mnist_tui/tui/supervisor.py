@@ -14,6 +14,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NoReturn
 
+from mnist_tui.served import is_served
+
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGCHLD)
 """Those that the supervisor handles."""
 MODES_OFF = (
@@ -55,9 +57,7 @@ class Report:
 
     def leave(self, text: str) -> None:
         """Lets the parent print `text` and end; this process continues without a terminal, in a session of its own."""
-        nowhere = os.open(os.devnull, os.O_RDWR)
-        for descriptor in (0, 1, 2):
-            os.dup2(nowhere, descriptor)
+        _close_terminal()
         with suppress(OSError):
             os.setsid()
         self._send({"leave": text})
@@ -124,12 +124,21 @@ def _wait(child: int, reader: int) -> tuple[int, str]:
             message = json.loads(line)
             if "leave" in message:
                 _say(message["leave"])
-                os._exit(0)
+                if not is_served():
+                    os._exit(0)
+                _close_terminal()  # Whoever serves it counts this process as long as the run goes on.
             folder = message.get("folder", folder)
     while True:
         _, status = os.waitpid(child, 0)
         if not os.WIFSTOPPED(status):
             return status, folder
+
+
+def _close_terminal() -> None:
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nowhere, descriptor)
+    os.close(nowhere)
 
 
 def _say(text: str) -> None:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -594,6 +595,23 @@ def test_only_a_file_is_read_and_written(tmp_path: Path, kind: str) -> None:
 
     assert (refused, ask.should_stop) == ([], False)
     assert elsewhere.read_bytes() == b'{"request": "stop"}\n'
+
+
+@pytest.mark.parametrize(("user", "is_read"), [("owner", True), ("root", True), ("other", False)])
+def test_only_the_owner_controls_a_run(
+    tmp_path: Path, user: str, is_read: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a folder that everybody can write to, the requests of another user are not read."""
+    requests, ask = Requests(tmp_path), Control()
+    (tmp_path / control.FILE).write_bytes(b'{"request": "stop"}\n')
+    owner = tmp_path.stat().st_uid
+    uid = {"owner": owner, "root": 0, "other": owner + 1}[user]
+    with monkeypatch.context() as patch:  # Only root may give a file away.
+        patch.setattr("mnist_tui.runs.control.os.fstat", lambda _: SimpleNamespace(st_uid=uid))
+        refused = requests.dispatch(ask)
+
+    assert refused == []
+    assert ask.should_stop is is_read
 
 
 def test_a_flood_of_requests_is_bounded(tmp_path: Path) -> None:

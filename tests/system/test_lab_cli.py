@@ -414,3 +414,14 @@ def test_a_mistake_before_the_screen_is_one_line(open_lab: Callable[..., Lab]) -
     assert b"internal error: ZeroDivisionError: before the screen" in lab.output
     assert b"crash.log" in lab.output
     assert b"Traceback" not in lab.output
+
+
+def test_an_editor_that_is_missing(open_lab: Callable[..., Lab]) -> None:
+    """The laboratory says so, and goes on."""
+    lab = open_lab(VISUAL="", EDITOR="no-such-editor")
+    lab.wait_for("t Train")
+    lab.press("e")
+    lab.wait_for("cannot be run")
+    lab.press("2")
+
+    lab.wait_for("no run yet")

@@ -29,7 +29,7 @@ from mnist_tui.spec import presets
 from mnist_tui.spec.draft import Draft
 from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
-from mnist_tui.tui import telemetry
+from mnist_tui.tui import external_editor, telemetry
 from mnist_tui.tui.app import LabApp
 from mnist_tui.tui.charts.chart import Chart
 from mnist_tui.tui.charts.plot import Plot
@@ -37,7 +37,7 @@ from mnist_tui.tui.charts.run_curves import RunCurves
 from mnist_tui.tui.charts.zoom import Readout, ZoomScreen
 from mnist_tui.tui.dialogs import AskDialog, MessageDialog, QuitDialog, RunDialog, SavedLine
 from mnist_tui.tui.help import HelpScreen
-from mnist_tui.tui.lab import jobs, preset_files
+from mnist_tui.tui.lab import jobs
 from mnist_tui.tui.lab.budget import BudgetCard
 from mnist_tui.tui.lab.choice import Choice
 from mnist_tui.tui.lab.field_line import FieldError, FieldLine
@@ -313,7 +313,7 @@ async def test_the_editor_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
         path.write_text(written.pop(0))
         return 0
 
-    monkeypatch.setattr(preset_files, "edit", edit)
+    monkeypatch.setattr(external_editor, "edit", edit)
     monkeypatch.setattr(LabApp, "suspend", nullcontext)
     async with lab() as pilot:
         for _ in range(2):

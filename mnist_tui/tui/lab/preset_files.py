@@ -1,17 +1,16 @@
 """A design as a preset file: saved under a new name, or edited as a whole in the user's editor."""
 
-import sys
 import tempfile
 from pathlib import Path
 
 from textual.app import App
 
-from mnist_tui.editor import edit
 from mnist_tui.errors import EditorError, PresetError
 from mnist_tui.spec import presets
 from mnist_tui.spec.draft import Draft
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.tui.dialogs import Question
+from mnist_tui.tui.external_editor import edit_suspended
 
 
 def name_question() -> Question:
@@ -37,9 +36,7 @@ def edit_as_file(app: App[object], spec: RunSpec, base: RunSpec) -> Draft:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{base.name}.toml"
         path.write_text(presets.as_toml(spec))
-        with app.suspend():
-            code = edit(path, sys.__stderr__)  # Standard output is a log while the screen is up.
-        if code:
+        if code := edit_suspended(app, path):
             raise EditorError(f"the editor ended with {code}; nothing was changed")
         return read_edited(path, base)
 

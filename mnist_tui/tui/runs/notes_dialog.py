@@ -1,6 +1,5 @@
 """Edits what a run was for, what came out, and what that means; in place, or in the user's editor."""
 
-import sys
 from pathlib import Path
 from typing import ClassVar
 
@@ -10,12 +9,12 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static, TextArea
 
-from mnist_tui.editor import edit
 from mnist_tui.errors import EditorError, StorageError
 from mnist_tui.runs import annotations
 from mnist_tui.runs.annotations import Notes
 from mnist_tui.text import clean_line
 from mnist_tui.tui.dialogs import ConfirmDialog
+from mnist_tui.tui.external_editor import edit_suspended
 from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.repaint import Dialog
 
@@ -99,8 +98,7 @@ class NotesDialog(Dialog[None]):
         if not self._write():
             return
         try:
-            with self.app.suspend():
-                edit(self._folder / "notes.md", sys.__stderr__)  # Standard output is a log while the screen is up.
+            edit_suspended(self.app, self._folder / "notes.md")
         except (EditorError, SuspendNotSupported) as error:
             self._say(str(error))
         else:

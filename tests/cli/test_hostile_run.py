@@ -1,0 +1,60 @@
+"""A run folder that somebody else has made: links in it lead nowhere, neither to be read nor to be written."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from helpers.command import Command
+from helpers.lab_terminal import PRESET
+
+FILES = (
+    *("run.json", "run.lock", "history.jsonl", "steps.jsonl", "predictions.npz", "end.json", "notes.md"),
+    *("control.jsonl", "tags.txt", "run.log", "ckpt-00000023.safetensors", "ckpt-00009999.safetensors"),
+)
+"""What a run folder may hold."""
+SECRET = "the-secret-of-another-file"
+CONTENT = f'{{"format": 1, "{SECRET}": "{SECRET}"}}\n'
+"""Of the file that the links lead to: JSON and text."""
+COMMANDS = (
+    *("open RUN", "open RUN --json", "runs", "runs --json", "tag RUN kept", "note RUN -m more", "compare RUN RUN"),
+    *("export RUN copied", "export RUN run.zip", "report RUN -o report.html", "analyse RUN", "resume RUN"),
+    *("extend RUN 1", "delete RUN"),
+)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working folder with one run, of 23 steps."""
+    from mnist_tui import api
+
+    folder = tmp_path_factory.mktemp("trained")
+    preset = folder / "small.toml"
+    preset.write_text(PRESET.format(epochs=1).replace("batch_size = 1", "batch_size = 64"))
+    for _ in api.train(preset, dataset="digits", runs_dir=folder / "runs", device="cpu", threads=1):
+        pass
+    return folder
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_link_leads_nowhere(
+    file: str, trained: Path, tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is done with the run, the file that a link in it names stays as it is, and is shown nowhere."""
+    work, other = tmp_path / "work", tmp_path / "other"
+    shutil.copytree(trained, work)
+    monkeypatch.chdir(work)
+    other.write_text(CONTENT)
+    (run,) = [path.parent for path in work.glob("runs/*/run.json")]
+    (run / file).unlink(missing_ok=True)
+    (run / file).symlink_to(other)
+    shown = ""
+    for line in COMMANDS:
+        _, out, err = command(*line.replace("RUN", f"runs/{run.name}").split())
+        assert "internal error" not in err
+        shown += out + err
+
+    assert other.read_text() == CONTENT
+    assert SECRET not in shown
+    written = [path for path in work.rglob("*") if path.is_file() and not path.is_symlink()]
+    assert len(written) > 5
+    assert not any(SECRET.encode() in path.read_bytes() for path in written)
