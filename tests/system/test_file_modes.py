@@ -5,13 +5,23 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers.lab_terminal import MAIN, PRESET
+from helpers.lab_terminal import PRESET
 from helpers.python_processes import environment
 
 pytestmark = pytest.mark.slow
 
-TRAIN = ("--batch", "small.toml", "--dataset", "digits", "--device", "cpu", "--threads", "1", "-q")
-COMMANDS = [
+CALLS = """
+import os, sys
+from pathlib import Path
+from helpers.command import call
+os.umask(int(sys.argv[1]))
+for line in sys.argv[2:]:
+    runs = [path.parent.name for path in Path().glob("runs/*/run.json")]
+    code, _, err = call(*line.format(run=next(iter(runs), "")).split())
+    assert code == 0, f"{line}: {err}"
+"""
+COMMANDS = (
+    "--batch small.toml --dataset digits --device cpu --threads 1 --jobs 1 -q",
     "tag {run} kept",
     "note {run} -m good",
     "export {run} run.zip",
@@ -19,14 +29,7 @@ COMMANDS = [
     "report {run}",
     "delete {run}",
     "sweep small.toml --set optimizer.lr=0.1,0.2 --dataset digits --jobs 1",
-]
-
-
-def call(folder: Path, umask: int, *arguments: str) -> None:
-    """`mnist-tui` under a umask, in a process of its own."""
-    homes = {f"XDG_{name}_HOME": str(folder / "home") for name in ("STATE", "CONFIG", "CACHE")}
-    command = [sys.executable, "-c", f"import os; os.umask({umask}); {MAIN}", *arguments]
-    subprocess.run(command, cwd=folder, env=environment() | homes, check=True, capture_output=True)
+)
 
 
 def made(folder: Path, mask: int) -> list[str]:
@@ -37,12 +40,14 @@ def made(folder: Path, mask: int) -> list[str]:
 @pytest.mark.parametrize(("umask", "never"), [(0o000, 0o002), (0o077, 0o077)])
 def test_nothing_can_be_written_by_everybody(umask: int, never: int, tmp_path: Path) -> None:
     """Not even under umask 000; what a stricter umask takes away is taken away from every file and folder."""
-    (tmp_path / "small.toml").write_text(PRESET.format(epochs=1).replace("batch_size = 1", "batch_size = 64"))
-    (tmp_path / "small.toml").chmod(0o600)
-    call(tmp_path, umask, *TRAIN)
-    (run,) = [path.parent.name for path in tmp_path.glob("runs/*/run.json")]
-    for line in COMMANDS if umask == 0 else ():
-        call(tmp_path, umask, *line.format(run=run).split())
+    preset = tmp_path / "small.toml"
+    preset.write_text(PRESET.format(epochs=1).replace("batch_size = 1", "batch_size = 64"))
+    preset.chmod(0o600)
+    homes = {f"XDG_{name}_HOME": str(tmp_path / "home" / name) for name in ("STATE", "CONFIG", "CACHE")}
+    (tmp_path / "home").mkdir(mode=0o700)
+    subprocess.run(
+        [sys.executable, "-c", CALLS, str(umask), *COMMANDS], cwd=tmp_path, env=environment() | homes, check=True
+    )
 
-    assert len(made(tmp_path, 0o400)) > 8
+    assert len(made(tmp_path, 0o400)) > 20
     assert made(tmp_path, never) == []
