@@ -83,7 +83,7 @@ def train(
     options = Options(**{name: getattr(settings, name) for name in (*named, "runs_dir")})
     numbers = {name: value for name, value in {"epochs": epochs, "seed": seed}.items() if value is not None}
     texts = {path: str(value) for path, value in {**(changes or {}), **numbers}.items()}
-    changed = _load_spec(spec).with_settings(texts)
+    changed = _load_spec(spec).for_dataset(options.dataset).with_settings(texts)
     session.check(changed)
     return session.run(changed, options, control or Control())
 

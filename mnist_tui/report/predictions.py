@@ -41,10 +41,10 @@ def predictions_of(run: Run, data_dir: Path | None) -> tuple[Predictions | None,
 def _pictures(run: Run, shown: tuple[ImagePrediction, ...], data_dir: Path | None) -> tuple[Picture, ...]:
     if not shown:
         return ()
-    from mnist_tui.images.test_images import read_test_images
+    from mnist_tui.datasets.test_images import read_test_images
 
     name, sha256, _ = run.data
-    images = read_test_images(name or "", sha256 or "", data_dir, [one.index for one in shown])
+    images = read_test_images(name or "", sha256 or "", data_dir, [one.index for one in shown], run.own_folder)
     return tuple(
         (images[one.index], f"#{one.index} {one.label}→{one.prediction}") for one in shown if one.index in images
     )

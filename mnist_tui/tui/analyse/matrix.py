@@ -13,7 +13,7 @@ from textual.widget import Widget
 
 from mnist_tui.analysis.confusion import Matrix
 from mnist_tui.analysis.run_analysis import RunAnalysis
-from mnist_tui.spec.network import CLASSES
+from mnist_tui.datasets.published import MNIST
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.themes import rgb
 
@@ -33,7 +33,7 @@ STRONGEST = 0.65
 
 
 class ConfusionMatrix(Widget, can_focus=True):
-    """Ten rows of true classes by ten columns of predicted classes; each cell has its number, also without colours."""
+    """Rows of true classes by columns of predicted classes; each cell has its number, also without colours."""
 
     BINDINGS: ClassVar[list[BindingType]] = with_ids(
         [
@@ -81,15 +81,19 @@ class ConfusionMatrix(Widget, can_focus=True):
         self.post_message(self.Moved())
 
     def get_content_height(self, container: object, viewport: object, width: int) -> int:
-        return HEADER_LINES + CLASSES * self._row_height
+        return HEADER_LINES + self._class_count * self._row_height
+
+    @property
+    def _class_count(self) -> int:
+        return len(self._analysis.matrix) if self._analysis is not None else len(MNIST.classes)
 
     @property
     def _cell_width(self) -> int:
-        return max(4, min(12, (self.size.width - ROW_HEADING) // (CLASSES + 1)))
+        return max(4, min(12, (self.size.width - ROW_HEADING) // (self._class_count + 1)))
 
     def use_lines(self, lines: int) -> None:
         """Makes the cells as high as so many lines allow, at most `HIGHEST` lines each."""
-        self._row_height = max(1, min(HIGHEST, (lines - HEADER_LINES) // CLASSES))
+        self._row_height = max(1, min(HIGHEST, (lines - HEADER_LINES) // self._class_count))
         self.refresh(layout=True)
 
     # --- the cursor ---
@@ -97,7 +101,9 @@ class ConfusionMatrix(Widget, can_focus=True):
     def action_move(self, rows: int, columns: int) -> None:
         """Moves the cursor; at an edge it stays."""
         label, prediction = self.cursor
-        self.move_to(min(CLASSES - 1, max(0, label + rows)), min(CLASSES - 1, max(0, prediction + columns)))
+        self.move_to(
+            min(self._class_count - 1, max(0, label + rows)), min(self._class_count - 1, max(0, prediction + columns))
+        )
 
     def move_to(self, label: int, prediction: int) -> None:
         """Puts the cursor on a cell."""
@@ -124,7 +130,7 @@ class ConfusionMatrix(Widget, can_focus=True):
             return
         label = (content.y - HEADER_LINES) // self._row_height
         prediction = (content.x - ROW_HEADING) // self._cell_width
-        if 0 <= label < CLASSES and 0 <= prediction < CLASSES:
+        if 0 <= label < self._class_count and 0 <= prediction < self._class_count:
             is_again = self.cursor == (label, prediction)
             self.move_to(label, prediction)
             if is_again:
@@ -137,11 +143,11 @@ class ConfusionMatrix(Widget, can_focus=True):
             return Text()
         width = self._cell_width
         header = Text(" " * ROW_HEADING, no_wrap=True)
-        for prediction in range(CLASSES):
+        for prediction in range(self._class_count):
             header.append(f"{prediction:>{width - 1}} ", "bold")
         header.append(f"{'recall':>{width + 1}}", "dim")
         lines = [Text(f"{'':>{ROW_HEADING}}predicted, in {FORMS[self.form]}", "dim", no_wrap=True), header]
-        for label in range(CLASSES):
+        for label in range(self._class_count):
             lines += self._row(label)
         return Text("\n", no_wrap=True).join(lines)
 
@@ -149,7 +155,7 @@ class ConfusionMatrix(Widget, can_focus=True):
         assert self._analysis is not None
         heading = f"{'true' if label == 0 else '':>5} {label}"
         number_line, fill_line = Text(f"{heading:<{ROW_HEADING}}", "bold", no_wrap=True), Text(" " * ROW_HEADING)
-        for prediction in range(CLASSES):
+        for prediction in range(self._class_count):
             style = self._style(label, prediction)
             number_line.append(f"{self._number(label, prediction):>{self._cell_width - 1}} ", style)
             fill_line.append(" " * self._cell_width, style)

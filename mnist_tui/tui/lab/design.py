@@ -3,13 +3,13 @@
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from mnist_tui.errors import SpecError
 from mnist_tui.settings.last_used import LastUsed
 from mnist_tui.spec.draft import Draft
 from mnist_tui.spec.draft_history import Design, DesignHistory
-from mnist_tui.spec.run_options import Choice, Options
+from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
 
 if TYPE_CHECKING:
@@ -90,8 +90,7 @@ class LabDesign:
 
     def run_options(self) -> Options:
         """The options of a run, with the device and the data set of the form."""
-        dataset = cast("Choice", self.run_texts["dataset"])  # A choice field: nothing else can be typed.
-        return replace(self._options, device=self.run_texts["device"], dataset=dataset)
+        return replace(self._options, device=self.run_texts["device"], dataset=self.run_texts["dataset"])
 
     def last_used(self) -> LastUsed:
         """The design as `last_used.remember` writes it to the disk."""
