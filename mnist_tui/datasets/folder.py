@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnist_tui.datasets.formats import LabelledImages
-from mnist_tui.datasets.record import Part
+from mnist_tui.datasets.record import MOST_CLASSES, FolderOptions, Part
 from mnist_tui.errors import DataError
 from mnist_tui.text import clean_line
 
@@ -20,27 +20,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-PREFIX = "folder:"
 ENDINGS = (".png", ".jpg", ".jpeg")
-MOST_CLASSES = 250
 MOST_IMAGES = 1_000_000
 MOST_PIXELS = 50_000_000
 """Of one image before it is resized."""
 MEASURED = 500
 """Training images that mean and standard deviation are computed of, evenly among all."""
-
-
-@dataclass(frozen=True)
-class FolderOptions:
-    """How a folder of images becomes a data set."""
-
-    path: Path
-    size: int
-    """Pixels of a side."""
-    channels: int
-    """1: grey, 3: red, green and blue."""
-    test_share: float
-    seed: int
 
 
 @dataclass(frozen=True)
@@ -52,11 +37,6 @@ class FolderFacts:
     test_images: int
     mean: float
     std: float
-
-
-def path_of(name: str) -> Path | None:
-    """The folder of `folder:PATH`; None for the name of a published data set."""
-    return Path(name.removeprefix(PREFIX)).expanduser() if name.startswith(PREFIX) else None
 
 
 @lru_cache(maxsize=32)
@@ -77,11 +57,14 @@ def look(options: FolderOptions) -> FolderFacts:
     )
 
 
-def read_folder(options: FolderOptions, part: Part) -> LabelledImages:
-    """The training or the test images of a folder; raises `DataError`."""
+def read_folder(options: FolderOptions, part: Part, classes: tuple[str, ...] | None = None) -> LabelledImages:
+    """The training or the test images of a folder; raises `DataError`, also where its classes are not `classes`."""
     import numpy as np
 
-    images = _split(options, _files(options), part)
+    files = _files(options)
+    if classes not in (None, tuple(files)):
+        raise DataError(f"{clean_line(str(options.path), 200)}: its folders are not the classes that the spec names")
+    images = _split(options, files, part)
     pixels = np.stack([_read(options, path) for path, _ in images])
     return LabelledImages(pixels, np.array([label for _, label in images], np.int64))
 

@@ -3,10 +3,10 @@
 from functools import partial
 from pathlib import Path
 
-from mnist_tui.datasets.folder import FolderOptions, read_folder
+from mnist_tui.datasets.folder import read_folder
 from mnist_tui.datasets.formats import LabelledImages, read_cifar, read_emnist, read_idx_files
 from mnist_tui.datasets.places import read_file
-from mnist_tui.datasets.record import DataSet, Part
+from mnist_tui.datasets.record import DataSet, FolderOptions, Part
 from mnist_tui.datasets.small_digits import TEST_DIGITS, read_digits
 from mnist_tui.errors import DataError
 
@@ -23,7 +23,7 @@ def read_part(data: DataSet, raw: Path | None, part: Part, folder: FolderOptions
         return _small_digits(part)
     if data.format == "folder":
         assert folder is not None
-        return read_folder(folder, part)
+        return read_folder(folder, part, data.classes)
     if raw is None:
         raise DataError(f"{data.title} is not on this machine; --data-dir names its folder")
     return _READERS[data.format](data, partial(_content, data, raw), part)

@@ -3,12 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import md5, sha256
+from pathlib import Path
 from typing import Literal
 
 Format = Literal["idx", "qmnist", "emnist", "cifar", "digits", "folder"]
 """How the files hold images and labels; a reader for each is in `read.py`."""
 Part = Literal["train", "test"]
 
+FOLDER = "folder:"
+"""What the name of a data set of one's own begins with; the path follows."""
+MOST_CLASSES = 250
 GREY_28 = (1, 28, 28)
 """The shape of MNIST's images, which what is drawn or photographed is prepared as."""
 
@@ -101,3 +105,32 @@ class DataSet:
 def all_digits(classes: Sequence[str]) -> bool:
     """Whether the classes are called by their numbers."""
     return list(classes) == [str(label) for label in range(len(classes))]
+
+
+# --- folder:PATH ---
+
+
+@dataclass(frozen=True)
+class FolderOptions:
+    """How a folder of images becomes a data set."""
+
+    path: Path
+    size: int
+    """Pixels of a side."""
+    channels: int
+    """1: grey, 3: red, green and blue."""
+    test_share: float
+    seed: int
+
+
+def path_of(name: str) -> Path | None:
+    """The folder of `folder:PATH`; None for the name of a published data set."""
+    return Path(name.removeprefix(FOLDER)).expanduser() if name.startswith(FOLDER) else None
+
+
+@dataclass(frozen=True)
+class OwnFolder:
+    """The data set of a run on `folder:PATH`, and how its images are read."""
+
+    dataset: DataSet
+    options: FolderOptions

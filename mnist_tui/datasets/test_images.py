@@ -1,17 +1,15 @@
 """The test images of a run as pictures, read without torch: of the data set that it was tested on alone."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256 as new_digest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnist_tui.datasets import places
-from mnist_tui.datasets.folder import FolderOptions
 from mnist_tui.datasets.published import PUBLISHED
 from mnist_tui.datasets.read import read_part
-from mnist_tui.datasets.record import GREY_28, DataSet
+from mnist_tui.datasets.record import GREY_28, DataSet, OwnFolder
 from mnist_tui.errors import DataError
 
 if TYPE_CHECKING:
@@ -31,14 +29,6 @@ Files are checked one by one, so that the test images can be read without the tr
 named here only by that.
 """
 SIDE = GREY_28[1]
-
-
-@dataclass(frozen=True)
-class OwnFolder:
-    """The data set of a run on `folder:PATH`, and how its images are read."""
-
-    dataset: DataSet
-    options: FolderOptions
 
 
 def read_test_images(

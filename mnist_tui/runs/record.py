@@ -16,8 +16,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from mnist_tui.datasets.published import PUBLISHED
-from mnist_tui.datasets.record import DataSet
-from mnist_tui.datasets.test_images import OwnFolder
+from mnist_tui.datasets.record import DataSet, OwnFolder
 from mnist_tui.errors import SpecError, StorageError
 from mnist_tui.runs import spec_text
 from mnist_tui.runs.annotations import read_notes, read_tags

@@ -11,9 +11,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StrictInt, model_validator
 
 from mnist_tui.datasets import names
-from mnist_tui.datasets.folder import MOST_CLASSES, PREFIX, FolderFacts, FolderOptions, look, path_of
 from mnist_tui.datasets.published import MNIST, PUBLISHED
-from mnist_tui.datasets.record import DataSet
+from mnist_tui.datasets.record import FOLDER, MOST_CLASSES, DataSet, FolderOptions, path_of
 from mnist_tui.errors import DataError, SpecError
 from mnist_tui.spec.recipe import Frozen
 from mnist_tui.text import clean_line
@@ -59,7 +58,7 @@ class DataSpec(Frozen):
         given = {key: value for key, value in document.items() if value is not None}
         if (path := path_of(name)) is None:
             return _without_folder_keys(given, name)
-        given = _DEFAULTS | dict(given) | {"name": f"{PREFIX}{path.absolute()}"}
+        given = _DEFAULTS | dict(given) | {"name": f"{FOLDER}{path.absolute()}"}
         return given if set(_FACTS) <= given.keys() else given | _facts(given)
 
     @model_validator(mode="after")
@@ -104,15 +103,17 @@ _FACTS = ("classes", "train_images", "test_images", "mean", "std")
 
 def _without_folder_keys(given: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     if extra := next((key for key in (*_DEFAULTS, *_FACTS) if key in given), None):
-        raise SpecError(f"belongs to {PREFIX}PATH; {name} has its own", ("data", extra))
+        raise SpecError(f"belongs to {FOLDER}PATH; {name} has its own", ("data", extra))
     return given
 
 
 def _facts(given: Mapping[str, Any]) -> dict[str, Any]:
     """What the folder holds; {} where the options are wrong, which pydantic then says."""
+    from mnist_tui.datasets.folder import look
+
     try:
-        options = _options(Path(given["name"].removeprefix(PREFIX)), given)
-        facts: FolderFacts = look(options)
+        options = _options(Path(given["name"].removeprefix(FOLDER)), given)
+        facts = look(options)
     except DataError as error:
         raise SpecError(str(error), ("data", "name")) from None
     except (TypeError, ValueError):

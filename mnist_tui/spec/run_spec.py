@@ -194,40 +194,51 @@ class RunSpec(Frozen):
         used, and validation gets the same share of the images. Target and reported figures stay those of the first data
         set (`target_data`). Raises `SpecError` where the network does not fit the other one's images or classes.
         """
-        if choice in (AUTO, self.data.name) or (choice, self.data.name) == (SMALL_DIGITS.name, MNIST.name):
+        if (data := self.data_for(choice)) == self.data:
             return self
+        try:
+            return self.with_settings({}, dataset=choice)
+        except SpecError as error:
+            raise SpecError(f"{self.name} on {data.dataset.title}: {error}", error.where, error.line) from None
+
+    def data_for(self, choice: str) -> DataSpec:
+        """The data set of the run where `--dataset` says `choice`; raises `SpecError` for one that is not there."""
+        if choice in (AUTO, self.data.name) or (choice, self.data.name) == (SMALL_DIGITS.name, MNIST.name):
+            return self.data
         try:
             data = DataSpec(name=choice)
         except ValidationError as error:
             raise first_error(error, DataSpec) from None
-        return self if data.name == self.data.name else self._moved_to(data)
+        if data.name == self.data.name:
+            return self.data
+        return data.model_copy(update={"target_of": None if self.target_data == data.name else self.target_data})
 
-    def _moved_to(self, data: DataSpec) -> "RunSpec":
-        document = self.model_dump(mode="json", exclude_none=True)
-        target_of = None if self.target_data == data.name else self.target_data
-        document["data"] = data.model_dump(exclude_none=True) | ({"target_of": target_of} if target_of else {})
-        train, count = document["train"], data.dataset.train_images
-        if self.train.normalize == (self.dataset.mean, self.dataset.std):
-            del train["normalize"]
-        share = self.train.validation_images / self.dataset.train_images
-        train["validation_images"] = min(round(share * count), count - 1)
-        try:
-            return make_spec(document)
-        except SpecError as error:
-            raise SpecError(f"{self.name} on {data.dataset.title}: {error}", error.where, error.line) from None
-
-    def with_settings(self, settings: Mapping[str, str], knobs: Mapping[str, Knob] | None = None) -> "RunSpec":
+    def with_settings(
+        self, settings: Mapping[str, str], knobs: Mapping[str, Knob] | None = None, dataset: str = AUTO
+    ) -> "RunSpec":
         """The same run with settings changed by their path: `{"optimizer.lr": "0.01", "dropout": "0.2"}`.
 
-        `knobs` are those that it then has, where they are others. Raises `SpecError` for an unknown path, with the
-        nearest known one, and for a value that does not fit.
+        `knobs` are those that it then has, where they are others; `dataset` is what `for_dataset` takes. Raises
+        `SpecError` for an unknown path, with the nearest known one, and for a value that does not fit.
         """
         document = self.model_dump(mode="json", exclude_none=True)
+        if (data := self.data_for(dataset)) != self.data:
+            document["data"] = data.model_dump(exclude_none=True)
+            document["train"] |= self._scaled_to(data.dataset)
         if knobs is not None:
             document["knobs"] = dict(knobs)
         for path, text in settings.items():
             put_setting(document, path, text)
         return make_spec(document)
+
+    def _scaled_to(self, dataset: DataSet) -> dict[str, Any]:
+        """What the recipe has in other numbers on another data set."""
+        share, normalize = self.train.validation_images / self.dataset.train_images, self.train.normalize
+        is_own = normalize != (self.dataset.mean, self.dataset.std)
+        return {
+            "validation_images": min(round(share * dataset.train_images), dataset.train_images - 1),
+            "normalize": normalize if is_own else (dataset.mean, dataset.std),
+        }
 
 
 @lru_cache(maxsize=256)

@@ -8,7 +8,7 @@ from threading import Lock
 import torch
 
 from mnist_tui.datasets import places
-from mnist_tui.datasets.published import SMALL_DIGITS
+from mnist_tui.datasets.published import MNIST, SMALL_DIGITS
 from mnist_tui.datasets.record import GREY_28
 from mnist_tui.spec.calls import names_in
 from mnist_tui.spec.data_spec import ON_MNIST, DataSpec
@@ -36,6 +36,8 @@ class AugmentedSample:
     labels: tuple[int, ...]
     digits: tuple[bytes, ...]
     """28 rows of 28 grey values each, 0 (background) to 255."""
+    classes: tuple[str, ...] = MNIST.classes
+    """The names of the classes by label."""
     slow: tuple[str, ...] = ()
     """The transforms that run image by image; while this process trains they are not run, and there are no digits."""
 
@@ -70,7 +72,7 @@ def sample_augmented(
     dataset = _dataset(spec, options.dataset, options.data_dir)
     slow = build.slow_transforms(spec)
     if slow and is_training:
-        return AugmentedSample(dataset.name, (), (), slow)
+        return AugmentedSample(dataset.name, (), (), slow=slow)
     images, _ = split_for(spec, dataset)
     generator = torch.Generator().manual_seed(SAMPLE_STREAM + draw)
     sample = images.take(torch.randperm(len(images), generator=generator)[:count])
@@ -88,6 +90,7 @@ def sample_augmented(
         dataset=dataset.name,
         labels=tuple(int(label) for label in sample.labels),
         digits=tuple(bytes(image.reshape(-1).tolist()) for image in grey),
+        classes=spec.dataset.classes,
         slow=slow,
     )
 

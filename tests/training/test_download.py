@@ -15,7 +15,7 @@ import tracemalloc
 import urllib.request
 import zlib
 from collections.abc import Callable, Iterator
-from hashlib import sha256
+from hashlib import md5, sha256
 from pathlib import Path
 from typing import Any
 
@@ -243,6 +243,34 @@ class Unbounded:
     def decompress(self, piece: bytes, limit: int) -> bytes:
         unpacked: bytes = self.unpacker.decompress(piece)
         return unpacked
+
+
+def packed_file(content: bytes = PACKED) -> DataFile:
+    """The file as it is known by the MD5 sum of what is published, and kept packed."""
+    return DataFile("one.gz", len(PACKED) + 100, md5=md5(content, usedforsecurity=False).hexdigest())
+
+
+def test_a_packed_file_is_kept_packed(server: Server, tmp_path: Path) -> None:
+    """Of most data sets only the MD5 sum of the published file is known: that file is kept."""
+    download(tmp_path / "raw", [packed_file()], [server.url("good")], open_plain, 30)
+
+    assert contents(tmp_path / "raw") == {"one.gz": PACKED}
+
+
+@pytest.mark.parametrize("behaviour", [name for name in NOT_THE_FILE if name != "long"])
+def test_a_server_without_the_packed_file(behaviour: str, server: Server, tmp_path: Path) -> None:
+    """One error, and a folder without a trace of it, whatever the server does."""
+    with pytest.raises(DownloadError, match=r"cannot fetch one\.gz: 127\.0\.0\.1: .+"):
+        download(tmp_path / "raw", [packed_file()], [server.url(behaviour)], open_plain, 30)
+
+    assert contents(tmp_path / "raw") == {}
+
+
+def test_a_packed_file_that_is_too_large(server: Server, tmp_path: Path) -> None:
+    """A file is not taken in beyond the most that it may have."""
+    file = DataFile("one.gz", 20, md5=packed_file().md5)
+    with pytest.raises(DownloadError, match="too large"):
+        download(tmp_path / "raw", [file], [server.url("good")], open_plain, 30)
 
 
 # --- time ------------------------------------------------------------------------------------------------------------

@@ -27,10 +27,10 @@ class LabDesign:
         """The step of a course brief whose target the design is judged by; None for its own target."""
         self._options = request.options
         self._first_texts = {"device": request.options.device, "dataset": request.options.dataset, "seeds": "1"}
-        first = Design(request.draft, {**self._first_texts, **request.run_texts})
+        first = _on_its_data(Design(request.draft, {**self._first_texts, **request.run_texts}))
         self._history = DesignHistory(first)
         if request.previous is not None:
-            self._history = DesignHistory(replace(first, draft=request.previous))
+            self._history = DesignHistory(_on_its_data(replace(first, draft=request.previous)))
             self.record(request.draft, f"preset {request.draft.base.name}")
 
     @property
@@ -63,6 +63,7 @@ class LabDesign:
         self._record(replace(self._history.current, run_texts=run_texts), path, is_typing=True)
 
     def _record(self, design: Design, name: str, is_typing: bool) -> None:
+        design = _on_its_data(design)
         if design != self._history.current:
             self._history.record(design, name, time.monotonic(), is_typing)
 
@@ -96,3 +97,9 @@ class LabDesign:
         """The design as `last_used.remember` writes it to the disk."""
         typed = {name: text for name, text in self.run_texts.items() if text != self._first_texts[name]}
         return LastUsed(self.draft, typed)
+
+
+def _on_its_data(design: Design) -> Design:
+    """A design whose draft is on the data set of the form."""
+    dataset = design.run_texts["dataset"]
+    return design if design.draft.dataset == dataset else replace(design, draft=replace(design.draft, dataset=dataset))
