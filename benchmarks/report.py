@@ -74,7 +74,7 @@ def main() -> None:
     if raw is None:
         parser.error("MNIST is not there; --data-dir names the folder that holds MNIST/raw")
     content = places.read_file(MNIST, raw, MNIST.files[3])
-    labels = read_idx(content)
+    labels = read_idx(content).astype(np.uint8)
     with tempfile.TemporaryDirectory() as temporary:
         for what, make in {"seeds": make_runs, "recipes": make_recipes}.items():
             runs_dir = Path(temporary) / what

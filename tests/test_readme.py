@@ -33,7 +33,7 @@ def test_its_pictures_are_there_and_all_are_shown() -> None:
     """Every file of docs/, and no other."""
     named = set(re.findall(r"\]\((docs/[^)]+)\)", README))
 
-    assert named - {"docs/json.md", "docs/sweeps.md"} == {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.svg")}
+    assert named - {"docs/json.md", "docs/sweeps.md", "docs/datasets.md"} == {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.svg")}
 
 
 @pytest.mark.parametrize("line", COMMANDS)

@@ -92,6 +92,11 @@ class DataSet:
         """Whether its images have the shape of MNIST's."""
         return self.shape == GREY_28
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the classes where they say more than the numbers; else ()."""
+        return () if all_digits(self.classes) else self.classes
+
     def class_name(self, label: int) -> str:
         """The name of a class; the number of one that the data set does not have."""
         return self.classes[label] if 0 <= label < len(self.classes) else str(label)

@@ -30,8 +30,9 @@ def predictions_of(run: Run, data_dir: Path | None) -> tuple[Predictions | None,
         return None, (), (clean_line(str(error), 300),)
     matrix = confusion_matrix(saved)
     wrong = mistakes(saved, "loss", is_mnist_test_set(run.dataset, saved))
+    classes = tuple(map(run.dataset_record.class_name, range(saved.classes)))
     pairs = tuple(most_confused(matrix, PAIRS))
-    predictions = Predictions(saved.epoch, len(saved), len(wrong), matrix, pairs, wrong[:SHOWN])
+    predictions = Predictions(saved.epoch, len(saved), len(wrong), classes, matrix, pairs, wrong[:SHOWN])
     try:
         return predictions, _pictures(run, predictions.mistakes, data_dir), ()
     except DataError as error:

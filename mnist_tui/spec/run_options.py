@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from mnist_tui.datasets import names
+from mnist_tui.datasets.published import PUBLISHED
 
 MAX_THREADS = 1024
 
@@ -53,9 +54,8 @@ Dataset = Annotated[
     str,
     AfterValidator(names.check_choice),
     Field(
-        description="Data set: a name, or folder:PATH; auto: the preset's, for MNIST with a warning the small digits "
-        "where it is missing.",
-        examples=["fashion-mnist"],
+        description=f"Data set: {', '.join(PUBLISHED)} or folder:PATH; auto: the preset's own, and where that is MNIST "
+        "and missing, with a warning the small digits.",
     ),
     Choices(names.CHOICES),
     MustBe(names.WORDS),

@@ -36,10 +36,10 @@ class AugmentedSample:
     labels: tuple[int, ...]
     digits: tuple[bytes, ...]
     """28 rows of 28 grey values each, 0 (background) to 255."""
-    classes: tuple[str, ...] = MNIST.classes
-    """The names of the classes by label."""
     slow: tuple[str, ...] = ()
     """The transforms that run image by image; while this process trains they are not run, and there are no digits."""
+    classes: tuple[str, ...] = MNIST.classes
+    """The names of the classes by label."""
 
 
 _loading = Lock()

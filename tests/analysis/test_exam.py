@@ -19,7 +19,7 @@ def width(is_alike: bool) -> float:
     """The width of the interval of the exam's accuracy, in standard errors of as many independent digits."""
     is_right, writers = digits(400, 25, is_alike)
     low, high = score(is_right, writers, 2_000).exam.interval
-    return (high - low) / np.sqrt(0.9 * 0.1 / 8_000)
+    return float((high - low) / np.sqrt(0.9 * 0.1 / 8_000))
 
 
 def test_accuracies() -> None:

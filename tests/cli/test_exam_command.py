@@ -45,7 +45,7 @@ def test_the_exam(command: Command) -> None:
     code, text, error = command("exam", first_run())
 
     assert (code, error) == (0, "")
-    assert "tiny, seed 0, 7,850 parameters: epoch 1 of 1, chosen on the test images" in text
+    assert "tiny s0, 7,850 parameters: epoch 1 of 1, chosen on the test images" in text
     assert f"{KNOWN} images" in text
     assert f"{ALL - KNOWN} images" in text
     assert "flattered by" in text

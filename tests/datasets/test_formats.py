@@ -28,7 +28,7 @@ def test_images_are_read_as_they_were_written(
 
     assert np.array_equal(pixels, expected_pixels)
     assert labels.tolist() == expected_labels.tolist()
-    assert (pixels.dtype, labels.dtype) == (np.uint8, np.int64)
+    assert (pixels.dtype.name, labels.dtype.name) == ("uint8", "int64")
 
 
 def test_the_small_digits() -> None:

@@ -36,6 +36,8 @@ class Subject:
     label: int | None
     """The true class; None for a drawn digit."""
     title: str
+    names: tuple[str, ...] = ()
+    """Those of the classes, where they are not numbers."""
 
 
 class InsideView(VerticalScroll, can_focus=True):
@@ -106,7 +108,8 @@ class InsideView(VerticalScroll, can_focus=True):
     def _draw(self) -> None:
         if self._inside is not None and self.subject is not None:
             width = max(LEAST_CELLS, self.content_size.width - self.styles.scrollbar_size_vertical)
-            self._put(inside_lines(self._inside, self.subject.image, self.subject.label, width, self._ascii_only))
+            subject = self.subject
+            self._put(inside_lines(self._inside, subject.image, subject.label, width, self._ascii_only, subject.names))
 
     def _put(self, text: Text) -> None:
         if self._ascii_only:
