@@ -35,8 +35,6 @@ def test_its_pictures_are_there_and_all_are_shown() -> None:
     pages = {"docs/json.md", "docs/sweeps.md", "docs/datasets.md"}
 
     assert named - pages == {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.svg")}
-        f"docs/{path.name}" for path in (ROOT / "docs").glob("*.svg")
-    }
 
 
 @pytest.mark.parametrize("line", COMMANDS)
