@@ -14,6 +14,8 @@ BAR_CELLS = 40
 """Cells of a bar that stands for a share of 1."""
 LINE_CELLS = 76
 """Cells of a line of a sentence, so that it fits into 80 columns."""
+SCORE_CELLS = 42
+"""Cells of the scores of a class."""
 PAIR_CELLS = 32
 """Cells that the most confused pairs need beside the scores."""
 HEADINGS = ("class ", "most confused", "label errors")
@@ -28,6 +30,8 @@ def class_lines(analysed: Analysed, width: int) -> Text:
     """Precision, recall and F1 of each class, and the most confused pairs: beside them where `width` cells allow it."""
     scores = ["class  precision   recall       F1   images"]
     names, labelled = analysed.run.run.dataset_record.names, analysed.run.run.dataset_record.labelled
+    longest = max(map(len, names), default=0)
+    names = names if width >= SCORE_CELLS + 2 + longest else ()  # The matrix beside them has them too.
     for score in analysed.run.scores:
         scores.append(
             f"{score.label:>5}  {score.precision:>9.2%}  {score.recall:>7.2%}  {score.f1:>7.2%}  {score.support:>7,}"
@@ -38,7 +42,7 @@ def class_lines(analysed: Analysed, width: int) -> Text:
         images = "image" if pair.count == 1 else "images"
         pairs.append(f"{labelled(pair.label)} taken for {labelled(pair.prediction)}  {pair.count:>5,} {images}")
     widest = max(map(len, scores))
-    if width >= widest + PAIR_CELLS + 2 * max(map(len, names), default=0):
+    if width >= widest + PAIR_CELLS + 2 * longest:
         lines = [f"{left:<{widest}}     {right}" for left, right in zip_longest(scores, pairs, fillvalue="")]
     else:
         lines = [*scores, "", *pairs]
