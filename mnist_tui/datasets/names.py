@@ -19,6 +19,11 @@ def check(name: str) -> str:
     raise ValueError(f"there is no data set {clean_line(name, 60)!r}{near}")
 
 
+def is_known(name: str) -> bool:
+    """Whether `--dataset` takes a name."""
+    return name in PUBLISHED or name.startswith(FOLDER)
+
+
 def check_choice(name: str) -> str:
     """The same, or `auto`."""
     return name if name == AUTO else check(name)

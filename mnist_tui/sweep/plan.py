@@ -24,8 +24,8 @@ from mnist_tui.sweep.domains import Choices, Domain, parse_domain
 from mnist_tui.sweep.space import every, size
 from mnist_tui.sweep.vocabulary import MAX_POINTS, ChooseOn, Design, Objective, Prune, Sampler
 
-VALIDATION_IMAGES = 10_000
-"""Images that are split off where the recipe has no split: as many as the test set has, so as precise a measure."""
+VALIDATION_SHARE = 6
+"""One in so many training images is split off where the recipe has no split: of MNIST as many as the test set has."""
 LEASE_SECONDS = 60.0
 """A process that has not renewed its claim on a point for so long counts as dead."""
 
