@@ -23,7 +23,7 @@ from gpu_measure import Bench, Row
 from gpu_parts import PARTS
 
 from mnist_tui.errors import MnistTuiError
-from mnist_tui.spec.run_options import Choice, Options
+from mnist_tui.spec.run_options import Options
 from mnist_tui.text import clean_line
 from mnist_tui.training import environment
 
@@ -72,7 +72,7 @@ def main() -> int:
         device = environment.resolve_device(arguments.device)
     except MnistTuiError as error:
         parser.error(str(error))
-    dataset: Choice = "digits" if arguments.quick else "mnist"
+    dataset = "digits" if arguments.quick else "mnist"
     options = Options(device=arguments.device, dataset=dataset, data_dir=arguments.data_dir, command=("gpu.py",))
     bench = Bench(device, options, arguments.quick)
 

@@ -18,8 +18,10 @@ import numpy as np
 from helpers.saved_runs import make_run, make_runs, write_log_probs
 from numpy.typing import NDArray
 
-from mnist_tui.images import mnist_files
-from mnist_tui.images.test_images import SHA256
+from mnist_tui.datasets import places
+from mnist_tui.datasets.formats import read_idx
+from mnist_tui.datasets.published import MNIST
+from mnist_tui.datasets.test_images import SHA256
 from mnist_tui.spec import presets
 
 
@@ -68,11 +70,11 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--data-dir", type=Path, default=os.environ.get("MNIST_TUI_DATA_DIR"))
     args = parser.parse_args()
-    raw = mnist_files.find(args.data_dir)
+    raw = places.find(MNIST, args.data_dir)
     if raw is None:
         parser.error("MNIST is not there; --data-dir names the folder that holds MNIST/raw")
-    content = mnist_files.read_raw(raw, mnist_files.RAW_FILES[3])
-    labels = np.frombuffer(content, np.uint8, offset=mnist_files.LABELS_HEADER)
+    content = places.read_file(MNIST, raw, MNIST.files[3])
+    labels = read_idx(content).astype(np.uint8)
     with tempfile.TemporaryDirectory() as temporary:
         for what, make in {"seeds": make_runs, "recipes": make_recipes}.items():
             runs_dir = Path(temporary) / what

@@ -11,7 +11,7 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 own_module.py (`show FILE.py:CLASS`), runs.py, notes.py, import_logs.py, export.py, briefs.py,
                 compare.py, leaderboard.py, report.py, sweep.py (with sweep_arguments.py, sweep_runs.py and
                 sweep_output.py), analyse.py,
-                explain.py (the coach's rules), classify.py,
+                explain.py (the coach's rules), classify.py, exam.py,
                 config.py, doctor.py; what they share in arguments.py (options made from settings), specs.py (names of
                 presets and runs), changes.py (--set), parsing.py, completion.py, exit_code.py; batch.py, headless.py,
                 progress_table.py and watch.py (events as lines or JSON)
@@ -69,16 +69,16 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 download.py; build.py and composite_modules.py (networks); environment.py, estimate.py; fusion.py,
                 batch_norm.py, flat_parameters.py and capture.py (CUDA graphs) make it fast; averaging.py (of the
                 weights); lr_finder.py; for screens: preview.py, warm_up.py, predict.py, classify.py (drawn digits),
-                activations.py (layer outputs, class maps)
+                activations.py (layer outputs, class maps); exam.py (another test set)
       stacked/  seeds as one network: fit.py (which recipes), session.py, stack.py, step.py, evaluation.py, layers.py,
                 weights.py
       own_module/  a process that runs a user's file: load.py, layer_table.py (hooks), chain.py (torch.fx) and
                 layer_calls.py (as a preset)
     analysis/   what saved runs say: comparison.py, statistics.py, run_diff.py (two runs); saved_predictions.py,
-                confusion.py, mistakes.py, label_errors.py, calibration.py, run_analysis.py (all of it for one run); as
-                text: tables.py, markdown.py, analysis_report.py, plots.py, text_images.py; brief_progress.py and
-                brief_text.py (which run reaches which step of a course brief); leaderboard.py, its leaderboard_text.py
-                and leaderboard_scale.py (how it is drawn); published.py
+                confusion.py, mistakes.py, label_errors.py, calibration.py, run_analysis.py (all of it for one run);
+                exam.py (how much choosing flattered); as text: tables.py, markdown.py, analysis_report.py, plots.py,
+                text_images.py; brief_progress.py and brief_text.py (which run reaches which step of a course brief);
+                leaderboard.py, its leaderboard_text.py and leaderboard_scale.py (how it is drawn); published.py
                 (published figures beside those of the reference runs); for drawings: axes.py (limits, ticks),
                 palette.py (colours, markers)
       coach/    what to change: rules.py (the registry) over curves.py, rates.py, network.py, target.py;
@@ -94,15 +94,17 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
     settings/   model.py (type, default and help of each setting), settings.py (files, environment, and where a value
                 comes from), last_used.py
     spec/       what a person may write: calls.py (one PyTorch call as data), catalog.py (optimizers, schedulers,
-                losses, transforms), recipe.py, run_spec.py (network, recipe, target), run_options.py (device, data,
-                folders), presets.py, briefs.py (what a course asks for), toml_files.py (where both are found),
-                typed_settings.py (--set), validation_errors.py; what follows from it: network.py
-                (the layer table), summary.py, layer_diff.py, learning_rate.py; a run while it is designed: draft.py,
-                draft_fields.py, draft_check.py, draft_history.py
+                losses, transforms), recipe.py, data_spec.py (the data set), run_spec.py (all of it, and the network),
+                run_options.py (device, data, folders), presets.py, briefs.py (what a course asks for), toml_files.py
+                (where both are found), typed_settings.py (--set), validation_errors.py; what follows from it:
+                network.py (the layer table), summary.py, layer_diff.py, learning_rate.py; a run while it is designed:
+                draft.py, draft_fields.py, draft_check.py, draft_history.py
       layers/   every layer type: registry.py, the rules by family (convolution.py, pooling.py, …, composite.py: layers
                 made of layers), argument_types.py, signatures.py, shapes.py, rows.py (cost and receptive field)
-    images/     drawn and photographed digits: read.py (PNG, JPEG), prepare.py (as MNIST's), drawing.py, move.py; the
-                data sets: mnist_files.py (where MNIST is, its checks), small_digits.py, test_images.py (of a run)
+    images/     drawn and photographed digits: read.py (PNG, JPEG), prepare.py (as MNIST's), drawing.py, move.py
+    datasets/   data sets: record.py (what is known of one), published.py (the table), names.py; on this machine:
+                places.py (where the files are, their checks), read.py (as arrays), by formats.py, small_digits.py and
+                folder.py (folder:PATH); test_images.py (of a run, as pictures), exam.py (digits nothing was chosen on)
     data/       the small digits that stand in for MNIST
     editor.py   the user's editor on one file
     files.py    bounded reads, atomic writes; temporary_files.py (their temporary files, and what kills left of them)
@@ -111,10 +113,10 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
     table.py    rows as aligned text, Markdown and CSV
     text.py     text from outside, made safe to show; nearest names
 
-`spec`, `settings`, `runs`, `images` and `analysis` load no torch, so that what needs none answers at once; neither does
-the dashboard before its first frame. The presets are in models/, the course briefs in briefs/, beside this package in a
-checkout and inside it in a wheel. The folders of tests/ are those of the package; tests/system/ holds what kills
-processes, fills disks, uses real terminals or builds wheels.
+`spec`, `settings`, `runs`, `images`, `datasets` and `analysis` load no torch, so that what needs none answers at once;
+neither does the dashboard before its first frame. The presets are in models/, the course briefs in briefs/, beside this
+package in a checkout and inside it in a wheel. The folders of tests/ are those of the package; tests/system/ holds what
+kills processes, fills disks, uses real terminals or builds wheels.
 """
 
 from mnist_tui.api import list_runs, load, train

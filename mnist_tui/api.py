@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 def load(run: "str | Path | Run", *, epoch: int | None = None, runs_dir: "str | Path | None" = None) -> "nn.Module":
     """The trained network of a run, on the CPU and in eval mode, with the weights of its best epoch or of `epoch`.
 
-    It takes float32 (N, 1, 28, 28), white digits on black, `(pixel / 255 - mean) / std` with the recipe's `normalize`,
-    and returns (N, 10). A run keeps its best epoch and its newest two checkpoints.
+    It takes float32 (N, 1, 28, 28), white digits on black, or images of its data set, `(pixel / 255 - mean) / std` with
+    the recipe's `normalize`, and returns (N, classes). A run keeps its best epoch and its newest two checkpoints.
 
     `run` is a folder, the name of one in `runs_dir`, or the end of such a name, as in `mnist-tui open a17f`; or one of
     `list_runs`. Raises `RunError` where there is no such run, `CheckpointError` where the weights of the epoch were not
@@ -83,7 +83,7 @@ def train(
     options = Options(**{name: getattr(settings, name) for name in (*named, "runs_dir")})
     numbers = {name: value for name, value in {"epochs": epochs, "seed": seed}.items() if value is not None}
     texts = {path: str(value) for path, value in {**(changes or {}), **numbers}.items()}
-    changed = _load_spec(spec).with_settings(texts)
+    changed = _load_spec(spec).for_dataset(options.dataset).with_settings(texts)
     session.check(changed)
     return session.run(changed, options, control or Control())
 

@@ -31,7 +31,7 @@ from mnist_tui.runs import history, reference
 from mnist_tui.runs.index import read_runs
 from mnist_tui.runs.record import Run
 from mnist_tui.spec import presets
-from mnist_tui.spec.run_options import Choice, Options
+from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.sweep import folder, pool
 from mnist_tui.sweep.place import Place
@@ -39,7 +39,7 @@ from mnist_tui.sweep.plan import SweepPlan, make_plan
 from mnist_tui.text import did_you_mean, duration
 
 SEEDS = 3
-DATASET: Choice = "mnist"
+DATASET = "mnist"
 SLOW_SECONDS = 30.0
 """An epoch that takes longer on one core: its preset is trained with one seed."""
 SWEEP_PREFIX = "reproduce-"

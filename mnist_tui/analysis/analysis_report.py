@@ -61,14 +61,17 @@ def _plain(line: str) -> str:
 
 def _score_lines(analysis: RunAnalysis) -> Iterator[str]:
     yield "class  precision   recall       F1  support"
+    names = analysis.run.dataset_record.names
     for one in analysis.scores:
-        yield f"{one.label:>5}  {one.precision:>9.2%}  {one.recall:>7.2%}  {one.f1:>7.2%}  {one.support:>7,}"
+        name = f"  {names[one.label]}" if one.label < len(names) else ""
+        yield f"{one.label:>5}  {one.precision:>9.2%}  {one.recall:>7.2%}  {one.f1:>7.2%}  {one.support:>7,}{name}"
 
 
 def _pair_lines(analysis: RunAnalysis) -> Iterator[str]:
     yield "most confused, true → predicted"
+    labelled = analysis.run.dataset_record.labelled
     for pair in analysis.pairs:
-        yield f"  {pair.label} → {pair.prediction}  {pair.count:>4}"
+        yield f"  {labelled(pair.label)} → {labelled(pair.prediction)}  {pair.count:>4}"
     if not analysis.pairs:
         yield "  none"
 
@@ -176,7 +179,8 @@ def as_json(analysis: RunAnalysis, versus: Versus | None = None) -> dict[str, An
         "accuracy": analysis.accuracy,
         "confusion": analysis.matrix,
         "per_class": [
-            {"class": one.label, "precision": one.precision, "recall": one.recall, "f1": one.f1, "support": one.support}
+            {"class": one.label, "name": analysis.run.dataset_record.class_name(one.label)}
+            | {"precision": one.precision, "recall": one.recall, "f1": one.f1, "support": one.support}
             for one in analysis.scores
         ],
         "most_confused": [asdict(pair) for pair in analysis.pairs],

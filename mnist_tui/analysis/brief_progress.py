@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from mnist_tui.datasets.published import MNIST
 from mnist_tui.runs import verdict
 from mnist_tui.runs.record import NO_RUN, OPEN, Run, observations
 from mnist_tui.spec.briefs import Brief, Step
@@ -16,7 +17,7 @@ from mnist_tui.spec.recipe import Target
 
 TRAINED_HERE = ("completed", "stopped", "diverged", "failed")
 """The states of runs that this program has trained and that have ended."""
-TEST_IMAGES = 10_000
+TEST_IMAGES = MNIST.test_images
 """MNIST's test images."""
 
 
@@ -30,7 +31,7 @@ class Attempt:
     @cached_property
     def parts(self) -> Mapping[str, bool | None]:
         """For each part of the target whether the run meets it; None where that cannot be judged."""
-        return verdict.judge(self.target, self.run.parameters, self.run.accuracies, is_mnist=True)
+        return verdict.judge(self.target, self.run.parameters, self.run.accuracies, is_judged=True)
 
     @property
     def is_reached(self) -> bool:

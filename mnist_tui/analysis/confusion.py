@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mnist_tui.analysis.saved_predictions import SavedPredictions, check_same_images
-from mnist_tui.spec.network import CLASSES
 
 Matrix = tuple[tuple[int, ...], ...]
-"""10 rows of 10: row i, column j is the number of images of class i that were predicted as class j."""
+"""A row and a column for each class: row i, column j: how many images of class i were predicted as class j."""
 Shares = tuple[tuple[float, ...], ...]
-"""10 rows of 10 shares, 0 to 1."""
+"""The same with shares, 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +51,9 @@ def confusion_matrix(predictions: SavedPredictions) -> Matrix:
     """The counts of a run."""
     import numpy as np
 
-    cells = predictions.labels.astype(np.int64) * CLASSES + predictions.predictions
-    counts = np.bincount(cells, minlength=CLASSES**2).reshape(CLASSES, CLASSES)
+    classes = predictions.classes
+    cells = predictions.labels.astype(np.int64) * classes + predictions.predictions
+    counts = np.bincount(cells, minlength=classes**2).reshape(classes, classes)
     return tuple(tuple(row) for row in counts.tolist())
 
 

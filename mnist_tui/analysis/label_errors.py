@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mnist_tui.analysis.saved_predictions import SavedPredictions
+from mnist_tui.datasets.published import MNIST
 
-TEST_IMAGES = 10_000
+TEST_IMAGES = MNIST.test_images
 
 
 @dataclass(frozen=True)

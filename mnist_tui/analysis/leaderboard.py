@@ -14,6 +14,7 @@ from pathlib import Path
 from mnist_tui.analysis import comparison, statistics
 from mnist_tui.analysis.comparison import Arm, Measure
 from mnist_tui.analysis.statistics import Interval
+from mnist_tui.datasets.published import MNIST
 from mnist_tui.errors import PresetError
 from mnist_tui.runs.index import grouped
 from mnist_tui.runs.record import ENDED, Run
@@ -93,10 +94,11 @@ class Leaderboard:
 
 
 def make_leaderboard(runs: Sequence[Run], specs: Sequence[RunSpec], measure: Measure = "best") -> Leaderboard:
-    """The leaderboard of runs, with the published figures and the targets of the presets `specs`.
+    """The leaderboard of runs on MNIST, with the published figures and the targets of the presets `specs` for it.
 
     By default by the best epoch, since nearly all published figures are those of a best epoch.
     """
+    specs = [spec for spec in specs if spec.target_data == MNIST.name]
     ranked, left_out = _choose(runs, measure)
     arms = [arm for arm in comparison.labelled(grouped(ranked)) if arm.mean(measure) is not None]
     points = [(arm.runs[0].parameters or 0, arm.mean(measure) or 0.0) for arm in arms]
@@ -157,7 +159,7 @@ def _reason(run: Run, measure: Measure) -> str:
         return "imported"
     if run.state not in ENDED:
         return "not ended"
-    if run.dataset != "mnist":
+    if run.dataset != MNIST.name:
         return "not on MNIST"
     if comparison.value_of(run, measure) is None:
         has_too_few = measure == "mean" or not run.epochs

@@ -55,7 +55,7 @@ def run_lines(runs: Sequence[Run]) -> list[str]:
 def _recipe_facts(run: Run) -> list[tuple[str, str]]:
     return [
         ("parameters", f"{run.parameters:,}" if run.parameters is not None else ""),
-        ("receptive field", receptive_field_sentence(run.layers) if run.layers else ""),
+        ("receptive field", receptive_field_sentence(run.layers, run.dataset_record.shape) if run.layers else ""),
         ("recipe", recipe(run.spec) if run.spec else ""),
         ("target", target_words(run.spec) if run.spec else ""),
     ]

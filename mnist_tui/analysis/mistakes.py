@@ -58,7 +58,7 @@ def mistakes(
         case "confidence":
             rank = -predictions.confidences[wrong].astype(np.float64)
         case "class":
-            rank = predictions.labels[wrong] * np.float64(10) + predictions.predictions[wrong]
+            rank = predictions.labels[wrong] * np.float64(predictions.classes) + predictions.predictions[wrong]
     return image_predictions(predictions, wrong[np.argsort(rank, kind="stable")].tolist(), is_mnist)
 
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mnist_tui.datasets.published import MNIST
 from mnist_tui.errors import FileError, RunError, StorageError
 from mnist_tui.files import read_bytes
 from mnist_tui.runs import reference
 from mnist_tui.runs.history import read_history
 from mnist_tui.runs.numbers import count
-from mnist_tui.spec.network import CLASSES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 FILE = "predictions.npz"
 MAX_BYTES = 16 * 2**20
-"""The largest file that is read; that of 10,000 images has 0.2 MB."""
+"""The largest file that is read; that of 10,000 images of 10 classes has 0.2 MB."""
 MAX_UNPACKED = 4 * MAX_BYTES
+MNIST_CLASSES = len(MNIST.classes)
 MAX_IMAGES = 1_000_000
 
 
@@ -38,10 +39,15 @@ class SavedPredictions:
     probabilities: "NDArray[np.float32]"
     """(N,): the probability of the true class."""
     all_log_probs: "NDArray[np.float16] | None"
-    """(N, 10); None in files of version 0.1, which did not keep them."""
+    """(N, classes); None in files of version 0.1, which did not keep them."""
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def classes(self) -> int:
+        """The number of classes; 10 in files of version 0.1, whose runs were all on digits."""
+        return MNIST_CLASSES if self.all_log_probs is None else int(self.all_log_probs.shape[1])
 
     @property
     def has_log_probs(self) -> bool:
@@ -50,7 +56,7 @@ class SavedPredictions:
 
     @property
     def log_probs(self) -> "NDArray[np.float32]":
-        """(N, 10), with the precision of float16; raises `RunError` where the file has none."""
+        """(N, classes), with the precision of float16; raises `RunError` where the file has none."""
         import numpy as np
 
         if self.all_log_probs is None:
@@ -129,10 +135,11 @@ def _checked(folder: Path, arrays: dict[str, Any]) -> SavedPredictions:
     for array, dtype in ((labels, np.uint8), (predictions, np.uint8), (probabilities, np.float32)):
         if array.shape != (images,) or array.dtype != dtype:
             raise ValueError("shapes and dtypes")
-    if max(labels.max(), predictions.max()) >= CLASSES or not ((probabilities >= 0) & (probabilities <= 1.001)).all():
+    classes = MNIST_CLASSES if log_probs is None or log_probs.ndim != 2 else log_probs.shape[1]
+    if max(labels.max(), predictions.max()) >= classes or not ((probabilities >= 0) & (probabilities <= 1.001)).all():
         raise ValueError("ranges")
     if log_probs is not None:
-        if log_probs.shape != (images, CLASSES) or log_probs.dtype != np.float16:
+        if log_probs.shape != (images, classes) or log_probs.dtype != np.float16:
             raise ValueError("shapes and dtypes")
         if not (log_probs <= np.float16(0.001)).all():  # NaN is not.
             raise ValueError("ranges")

@@ -80,11 +80,11 @@ def _pictures(analysis: "RunAnalysis", data_dir: Path | None) -> Mapping[int, by
     indices = [answer.index for answer in analysis.mistakes[:SHOWN]]
     if not indices:
         return {}
-    from mnist_tui.images.test_images import read_test_images
+    from mnist_tui.datasets.test_images import read_test_images
 
     name, sha256, _ = analysis.run.data
     try:
-        return read_test_images(name or "", sha256 or "", data_dir, indices)
+        return read_test_images(name or "", sha256 or "", data_dir, indices, analysis.run.own_folder)
     except DataError as error:
         print(f"no pictures: {clean_line(str(error), 300)}", file=sys.stderr)
         return {}

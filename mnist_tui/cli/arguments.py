@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from mnist_tui.cli.completion import complete_changes, complete_runs, complete_runs_and_presets
+from mnist_tui.datasets.names import needs_files
 from mnist_tui.errors import UsageError
 from mnist_tui.settings import settings
 from mnist_tui.settings.model import (
@@ -101,7 +102,7 @@ RESUME_OPTIONS = tuple(name for name in RUN_OPTIONS if name != "fuse")
 """Without what a resumed run cannot change."""
 SCREEN_OPTIONS = ("theme", "ascii", "mouse", "pixels")
 
-METAVARS = {"data_dir": "DIR", "runs_dir": "DIR", "threads": "N", "device": "DEVICE"}
+METAVARS = {"data_dir": "DIR", "runs_dir": "DIR", "threads": "N", "device": "DEVICE", "dataset": "NAME"}
 FLAGS = {"theme": "--dark/--light"}
 """The flags of a setting with two values, the first of which is its default."""
 
@@ -171,7 +172,7 @@ def run_options(given: Given, base: Settings | None = None) -> Options:
     if values.data_dir is not None:
         if "data_dir" in given:
             settings.check_data_dir("--data-dir", values.data_dir)
-        elif values.dataset != "digits":
+        elif needs_files(values.dataset):
             settings.check_data_dir(f"{settings.resolved()['data_dir'].origin}: data_dir", values.data_dir)
     command = tuple(clean_line(argument) for argument in sys.argv[1:])
     return Options(**{name: getattr(values, name) for name in RUN_OPTIONS}, command=command)

@@ -40,6 +40,7 @@ def batch(
     With `stack` specs that differ in the seed only are trained as one network; None: on a CUDA GPU. A run that fails
     does not keep the others from being trained.
     """
+    specs = [spec.for_dataset(options.dataset) for spec in specs]
     for spec in specs:
         session.check(spec)
     if stack or (stack is None and environment.resolve_device(options.device).type == "cuda"):
@@ -182,7 +183,7 @@ def _seed_means(runs: Sequence[FollowedRun]) -> Iterator[str]:
 
 def dry_run(specs: Sequence[RunSpec], options: Options, output: Output) -> ExitCode:
     """Prints table, steps, verdict and expected time of runs; trains and writes nothing."""
-    for spec in specs:
+    for spec in (each.for_dataset(options.dataset) for each in specs):
         session.check(spec)
         cost = estimate.expected_cost(spec, options)
         parts = verdict.before_training(spec)

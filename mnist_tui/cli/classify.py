@@ -35,8 +35,10 @@ class Answer:
     file: Path
     run: str
     """The run's id."""
+    classes: Sequence[str]
+    """The names of the classes."""
     probabilities: Sequence[float]
-    """Of the classes 0 to 9."""
+    """Of the classes, in their order."""
 
     @property
     def top(self) -> list[int]:
@@ -118,15 +120,19 @@ def _classify(digits: Mapping[Path, bytes], runs: Sequence[Run]) -> list[Answer]
     """What each run says about each digit, by image."""
     from mnist_tui.training.classify import Classifier  # torch: 2 s.
 
-    by_run = [(run.id, Classifier(run.folder).classify(list(digits.values()))) for run in runs]
-    return [Answer(image, run, said[index]) for index, image in enumerate(digits) for run, said in by_run]
+    by_run = [(run, Classifier(run.folder).classify(list(digits.values()))) for run in runs]
+    return [
+        Answer(image, run.id, run.dataset_record.classes, said[index])
+        for index, image in enumerate(digits)
+        for run, said in by_run
+    ]
 
 
 def _lines(answers: Sequence[Answer]) -> list[str]:
     """`seven.png  20260101T000000Z-iter5-s0-0001  7  98.1%  7 98.1%, 1 1.2%, 9 0.4%`."""
     rows = []
     for answer in answers:
-        top = [(str(label), f"{answer.probabilities[label]:.1%}") for label in answer.top]
+        top = [(clean_line(answer.classes[label]), f"{answer.probabilities[label]:.1%}") for label in answer.top]
         name = clean_line(str(answer.file))
         name = fitted(name, min(MAX_NAME, cell_width(name)))
         rows.append([name, answer.run, *top[0], ", ".join(map(" ".join, top))])

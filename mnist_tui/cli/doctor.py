@@ -61,6 +61,7 @@ def examine(data_dir: Path | None, runs_dir: Path) -> list[Finding]:
         Finding("device", f"{device} ({environment.device_name(device)})" + _why_no_gpu(device.type)),
         Finding("threads", _threads(environment.default_threads(), environment.cores())),
         _data(data_dir),
+        _other_data(data_dir),
         _folder("runs", runs_dir),
         _folder("cache", platformdirs.user_cache_path("mnist-tui")),
         Finding("own presets", str(platformdirs.user_config_path("mnist-tui") / "models")),
@@ -85,21 +86,33 @@ def _why_no_gpu(device_type: str) -> str:
 
 
 def _data(data_dir: Path | None) -> Finding:
-    from mnist_tui.images import mnist_files
+    from mnist_tui.datasets import places
+    from mnist_tui.datasets.published import MNIST
 
-    raw = mnist_files.find(data_dir)
+    raw = places.find(MNIST, data_dir)
     if raw is None:
-        first, *others = mnist_files.folders(data_dir)
+        first, *others = places.folders(data_dir)
         if not others and (why := no_place(first)):  # The default one is made with all above it.
             return Finding("MNIST", f"{first}: {why}", is_usable=False)
         searched = " or ".join(map(str, [first, *others]))
         return Finding("MNIST", f"not found in {searched}; the first run downloads it to {first}")
     try:
-        for file in mnist_files.RAW_FILES:
-            mnist_files.read_raw(raw, file)
+        for file in MNIST.files:
+            places.read_file(MNIST, raw, file)
     except DataError as error:
         return Finding("MNIST", str(error), is_usable=False)
     return Finding("MNIST", f"{raw}: all four files are the real ones")
+
+
+def _other_data(data_dir: Path | None) -> Finding:
+    """The other data sets whose files are there; these are checked when they are read."""
+    from mnist_tui.datasets import places
+    from mnist_tui.datasets.published import MNIST, PUBLISHED
+
+    others = [data for data in PUBLISHED.values() if data != MNIST]
+    here = [data.name for data in others if not data.files or places.find(data, data_dir)]
+    missing = [data.name for data in others if data.name not in here]
+    return Finding("other data", f"{', '.join(here)}; to be downloaded: {', '.join(missing) or 'none'}")
 
 
 def _folder(what: str, folder: Path) -> Finding:

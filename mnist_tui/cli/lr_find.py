@@ -57,6 +57,7 @@ def find_rate(
     specs = load_specs([name], models, settings_with(given).runs_dir)
     (spec,) = apply_changes(specs, read_changes(changes), models)
     options = run_options(given)
+    spec = spec.for_dataset(options.dataset)
     output = headless.Output(as_json, quiet=False)
     with headless.interruptible() as interruption:
         found = _follow(spec, options, interruption.control, output)

@@ -18,6 +18,7 @@ from mnist_tui.cli import (
     compare,
     config,
     doctor,
+    exam,
     explain,
     export,
     import_logs,
@@ -38,7 +39,7 @@ from mnist_tui.cli.parsing import GroupCommand, MainCommand, SweepGroup
 
 GROUPS = (
     *(presets, lr_find, train, repro, lab, runs, notes, export, import_logs, compare, leaderboard, report, briefs),
-    *(analyse, explain, classify, doctor),
+    *(analyse, exam, explain, classify, doctor),
 )
 """Modules with commands, in the order of the help."""
 

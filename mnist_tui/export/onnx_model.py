@@ -21,7 +21,7 @@ TOLERANCE = 1e-3
 
 
 def onnx_file(run: Run) -> bytes:
-    """The model: `images`, float32 (N, 1, 28, 28), normalised as in training, to `logits`, float32 (N, 10).
+    """The model: `images`, float32 (N, C, H, W), normalised as in training, to `logits`, float32 (N, classes).
 
     The normalisation is in the metadata. Raises `RunError` where ONNX lacks a layer, or computes something else.
     """
@@ -30,7 +30,7 @@ def onnx_file(run: Run) -> bytes:
     _remove_traces(model)
     for key, value in metadata(run).items():
         model.metadata_props.add(key=key, value=value)
-    model.doc_string = f"{metadata(run)['input']} to {OUTPUT} (N, 10)"
+    model.doc_string = f"{metadata(run)['input']} to {OUTPUT} (N, {len(run.dataset_record.classes)})"
     content: bytes = model.SerializeToString()
     _check(run, network, content)
     return content
@@ -43,7 +43,7 @@ def _exported(run: Run, network: nn.Module) -> Any:
         try:
             program = torch.onnx.export(
                 network,
-                (example_images(),),
+                (example_images(run),),
                 dynamo=True,
                 verbose=False,
                 external_data=False,
@@ -74,7 +74,7 @@ def _remove_traces(model: Any) -> None:
 
 def _check(run: Run, network: nn.Module, content: bytes) -> None:
     """Raises `RunError` where onnxruntime does not compute PyTorch's outputs, on images of noise."""
-    images = torch.randn(CHECKED_IMAGES, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    images = torch.randn(CHECKED_IMAGES, *run.dataset_record.shape, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         expected = network(images)
     try:

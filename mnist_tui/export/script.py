@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from mnist_tui.errors import RunError
 from mnist_tui.export.script_layers import INDENT, composites_in, network_source
 from mnist_tui.export.script_recipe import (
     average_source,
@@ -35,21 +36,29 @@ from mnist_tui.training.predict import load_network
 from mnist_tui.training.state import ORDER_STREAM
 
 TEMPLATE = "script.py.jinja"
+TORCHVISION = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "kmnist": "KMNIST"}
+"""The classes of torchvision that read the data sets of a script: those with the files and arguments of MNIST's."""
 RESERVED = frozenset({"WEIGHTS", "SEED", "EPOCHS", "BATCH_SIZE", "EVAL_BATCH_SIZE", "F", "NORMS"})
 """Names of the script that a knob cannot have."""
 
 
 def script_files(run: Run, path: Path) -> tuple[bytes, bytes]:
     """The script that is to be written to `path`, and the weights beside it, a state dict for `torch.load`."""
+    text = script(run, path).encode()
     weights = {f"layers.{name}": value for name, value in load_network(run.folder).state_dict().items()}
     buffer = io.BytesIO()
     torch.save(weights, buffer)
-    return script(run, path).encode(), buffer.getvalue()
+    return text, buffer.getvalue()
 
 
 def script(run: Run, path: Path) -> str:
-    """The text of the script."""
+    """The text of the script; raises `RunError` for a data set that it cannot read."""
     assert run.spec is not None
+    if run.spec.data.name not in TORCHVISION:
+        raise RunError(
+            f"{run.id}: was trained on {run.spec.dataset.title}; a script reads {', '.join(TORCHVISION)} alone. Export "
+            "the network, with --to safetensors, onnx or pt2"
+        )
     return _render(_settings(run.spec) | {"docstring": _docstring(run, run.spec, path)})
 
 
@@ -76,6 +85,8 @@ def _settings(spec: RunSpec) -> dict[str, Any]:
     used = names_in(spec.train.scheduler) if spec.train.scheduler else set()
     recipe: Names = {**names, **numbers}
     return dict(spec.train) | {
+        "torchvision": TORCHVISION[spec.data.name],
+        "data_title": spec.dataset.title,
         "parameters": spec.parameters,
         "train_images": spec.train_images,
         "constants": {name: spec.knobs[knob] for knob, name in constants.items()},
@@ -140,15 +151,16 @@ def _docstring(run: Run, spec: RunSpec, path: Path) -> str:
 
 
 def _paragraphs(run: Run, spec: RunSpec) -> Iterator[str]:
-    yield f"{spec.name}: a PyTorch network for MNIST."
+    yield f"{spec.name}: a PyTorch network for {spec.dataset.title}."
     if about := [text.rstrip(".") for text in (spec.title, spec.source and f"After {spec.source}") if text]:
         yield ". ".join(about) + "."
     yield _origin(run)
     yield _result(run, spec)
-    if run.dataset != "mnist":
+    if run.dataset != spec.data.name:
+        title = spec.dataset.title
         yield (
-            f"The run was trained on {run.dataset}, small images that stand in for MNIST. This script reads MNIST, so "
-            "its accuracies are others."
+            f"The run was trained on {run.dataset}, small images that stand in for {title}. This script reads {title}, "
+            "so its accuracies are others."
         )
     if changes := read_rate_changes(run.folder):
         places = ", ".join(f"{each.learning_rate:g} after step {each.step} of epoch {each.epoch}" for each in changes)

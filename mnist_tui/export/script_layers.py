@@ -30,7 +30,7 @@ FIRST = {
 def network_source(spec: RunSpec, names: Names) -> Source:
     """The network of a run as an `nn.Sequential`; `names` says what knobs are called in the script."""
     comments = _comments(spec.layers)
-    layers, row, line = [], image_row(), 0
+    layers, row, line = [], image_row(spec.dataset.shape), 0
     for written, call in zip(spec.calls, spec.resolved_layers, strict=True):
         end = written.line + written.text.count("\n")
         source = _layer(written, call, row, names)

@@ -13,9 +13,9 @@ BATCH = ({0: torch.export.Dim("batch")},)
 """The shapes that may differ from those of the example: any number of images."""
 
 
-def example_images() -> torch.Tensor:
-    """Images to trace a network with: two, since torch.export takes a batch of one for a constant."""
-    return torch.zeros(2, 1, 28, 28)
+def example_images(run: Run) -> torch.Tensor:
+    """Images to trace a run's network with: two, since torch.export takes a batch of one for a constant."""
+    return torch.zeros(2, *run.dataset_record.shape)
 
 
 def program_file(run: Run) -> bytes:
@@ -23,7 +23,7 @@ def program_file(run: Run) -> bytes:
     network = load_network(run.folder)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        program = torch.export.export(network, (example_images(),), dynamic_shapes=BATCH)
+        program = torch.export.export(network, (example_images(run),), dynamic_shapes=BATCH)
     for node in program.graph.nodes:
         node.meta.pop("stack_trace", None)  # It names folders of this machine.
     buffer = io.BytesIO()

@@ -5,6 +5,7 @@ import json
 from safetensors.torch import save
 
 from mnist_tui.runs.record import Run
+from mnist_tui.spec.data_spec import ON_MNIST
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.training.predict import load_network
 
@@ -32,4 +33,6 @@ def metadata(run: Run) -> dict[str, str]:
 def input_words(spec: RunSpec) -> str:
     """What a network takes, for metadata that a person reads."""
     mean, std = spec.train.normalize
-    return f"float32 (N, 1, 28, 28), white digits on black: (pixel / 255 - {mean}) / {std}"
+    shape = ", ".join(map(str, spec.dataset.shape))
+    images = "white digits on black" if spec.data == ON_MNIST else f"images of {spec.dataset.title}"
+    return f"float32 (N, {shape}), {images}: (pixel / 255 - {mean}) / {std}"

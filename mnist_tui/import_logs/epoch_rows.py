@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 
+from mnist_tui.datasets.published import MNIST
 from mnist_tui.import_logs.forms import LogForm
 from mnist_tui.import_logs.readings import Number
 from mnist_tui.import_logs.trainings import Epoch, Training
@@ -12,7 +13,6 @@ from mnist_tui.runs.history import LOSSES, REQUIRED
 
 ROUNDED = 1.001
 """The highest accuracy that is still a fraction: 1, and what floating point adds to it."""
-MNIST_TRAIN_IMAGES = 60_000
 _FIELDS = tuple(field.name for field in fields(EpochEnded))
 
 
@@ -136,7 +136,7 @@ def _measured_on(role: str, images: int | None, has_validation: bool) -> str:
     if not role:
         return "no held-out images"
     name = "test set" if role == "test" else "validation images"
-    warning = ", as many as MNIST has for training" if images == MNIST_TRAIN_IMAGES else ""
+    warning = ", as many as MNIST has for training" if images == MNIST.train_images else ""
     count = f" ({images:,} images{warning})" if images else ""
     choice = ", best epoch chosen on its validation images" if role == "test" and has_validation else ""
     return f"the log's {name}{count}{choice}"

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 
+from mnist_tui.datasets import names
 from mnist_tui.errors import MnistTuiError
 from mnist_tui.runs.record import Run
 from mnist_tui.spec import presets
@@ -80,7 +81,7 @@ def _machine(run: Run) -> str:
     """The options of data, device and threads that a result depends on."""
     device, threads = run.record.get("device"), run.record.get("threads")
     options = [
-        f"--dataset {shlex.quote(run.dataset)}" if run.dataset in ("mnist", "digits") else "",
+        f"--dataset {shlex.quote(run.dataset)}" if run.dataset and names.is_known(run.dataset) else "",
         f"--device {shlex.quote(device)}" if isinstance(device, str) else "",
         f"--threads {threads}" if isinstance(threads, int) and device == "cpu" else "",
         "--no-fuse" if run.record.get("fused") is False else "",

@@ -33,9 +33,9 @@ class StepFigures:
         """The matrix of the first run; None where its predictions are not saved."""
         if predictions is None:
             return None
-        matrix = predictions.matrix
+        matrix, classes = predictions.matrix, predictions.classes
         alt = f"Confusion matrix of {self.arm.runs[0].title}: {predictions.wrong} of {predictions.images:,} wrong"
-        return self._figure("confusion.svg", alt, lambda: confusion_svg(matrix).encode())
+        return self._figure("confusion.svg", alt, lambda: confusion_svg(matrix, classes).encode())
 
     def worst_mistakes(self, pictures: Sequence[Picture]) -> Figure | None:
         """The pictures of the first run's worst mistakes; None where there are none."""

@@ -77,6 +77,8 @@ class Predictions:
     images: int
     wrong: int
     """The number of mistakes."""
+    classes: tuple[str, ...]
+    """The names of the classes, in the order of the matrix."""
     matrix: Matrix
     pairs: tuple[ConfusedPair, ...]
     """The most confused pairs of classes, the most frequent first."""

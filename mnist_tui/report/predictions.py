@@ -30,8 +30,9 @@ def predictions_of(run: Run, data_dir: Path | None) -> tuple[Predictions | None,
         return None, (), (clean_line(str(error), 300),)
     matrix = confusion_matrix(saved)
     wrong = mistakes(saved, "loss", is_mnist_test_set(run.dataset, saved))
+    classes = tuple(map(run.dataset_record.class_name, range(saved.classes)))
     pairs = tuple(most_confused(matrix, PAIRS))
-    predictions = Predictions(saved.epoch, len(saved), len(wrong), matrix, pairs, wrong[:SHOWN])
+    predictions = Predictions(saved.epoch, len(saved), len(wrong), classes, matrix, pairs, wrong[:SHOWN])
     try:
         return predictions, _pictures(run, predictions.mistakes, data_dir), ()
     except DataError as error:
@@ -41,10 +42,10 @@ def predictions_of(run: Run, data_dir: Path | None) -> tuple[Predictions | None,
 def _pictures(run: Run, shown: tuple[ImagePrediction, ...], data_dir: Path | None) -> tuple[Picture, ...]:
     if not shown:
         return ()
-    from mnist_tui.images.test_images import read_test_images
+    from mnist_tui.datasets.test_images import read_test_images
 
     name, sha256, _ = run.data
-    images = read_test_images(name or "", sha256 or "", data_dir, [one.index for one in shown])
+    images = read_test_images(name or "", sha256 or "", data_dir, [one.index for one in shown], run.own_folder)
     return tuple(
         (images[one.index], f"#{one.index} {one.label}→{one.prediction}") for one in shown if one.index in images
     )

@@ -72,7 +72,7 @@ def make_step(number: int, arm: Arm, before: Arm | None, surroundings: Surroundi
         notes=notes_of(arm.runs),
         recipe=_recipe(spec) if spec else (),
         layer_table=_layer_table(spec, surroundings.is_torchsummary) if spec else "",
-        receptive_field=summary.receptive_field_sentence(run.layers) if run.layers else "",
+        receptive_field=summary.receptive_field_sentence(run.layers, run.dataset_record.shape) if run.layers else "",
         epoch_log=log,
         advice=tuple(advise_on(run, surroundings.runs)),
         accuracy_curves=draw.curves("accuracy"),

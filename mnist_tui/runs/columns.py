@@ -201,7 +201,7 @@ ALL = (
     Column("target", "target", lambda run: run.target_verdict, help="met, MISSED or not judged"),
     Column("tag", "tags", lambda run: run.tags, ", ".join),
     Column("note", "note", _note, help="first line of the analysis; without one, why the run did not complete"),
-    Column("data", "data", lambda run: run.dataset, help="mnist or digits"),
+    Column("data", "data", lambda run: run.dataset, help="the data set: mnist, digits, fashion-mnist, …"),
     Column("device", "device", lambda run: run.device),
     Column("reason", "reason", lambda run: run.reason, help="why it ended, or what is wrong with the folder"),
     Column("reproduces", "reproduces", lambda run: run.reproduces, help="the run that repro trained again"),
@@ -242,14 +242,14 @@ def chosen(names: Sequence[str]) -> list[Column]:
 
 
 def shown_columns(groups: Sequence[Sequence[Run]], names: Sequence[str]) -> list[Column]:
-    """The columns of several names that have a value in any row, and the data set's where there are several."""
+    """The columns of several names that have a value in any row, and the data set's where one is not MNIST."""
     return without_empty(with_data(groups, names), groups)
 
 
 def with_data(groups: Sequence[Sequence[Run]], names: Sequence[str]) -> list[Column]:
-    """The columns of several names; where the rows are of several data sets, theirs too, before the accuracies."""
+    """The columns of several names; where a row is not of MNIST, the data set's too, before the accuracies."""
     named, data = chosen(names), column("data")
-    if data in named or len({runs[0].dataset for runs in groups} - {None}) < 2:
+    if data in named or {runs[0].dataset for runs in groups} <= {None, "mnist"}:
         return named
     at = next((index for index, each in enumerate(named) if each.is_accuracy), len(named))
     return [*named[:at], data, *named[at:]]

@@ -177,7 +177,7 @@ def _run_started(saved: SavedRun) -> RunStarted:
 def _run_ended(saved: SavedRun) -> RunEnded:
     """The event of a run's end, out of its folder; a run without an end was interrupted."""
     spec, rows = saved.spec, saved.rows
-    is_mnist = saved.record.get("dataset", {}).get("name") == "mnist"
+    is_judged = saved.record.get("dataset", {}).get("name") == spec.target_data
     end = saved.end or {
         "outcome": "stopped",
         "message": f"interrupted; resume it with: mnist-tui resume {saved.folder}",
@@ -192,6 +192,6 @@ def _run_ended(saved: SavedRun) -> RunEnded:
         best=best_of(rows),
         last=rows[-1] if rows else None,
         chosen_by="validation" if rows and rows[-1].val_accuracy is not None else "test",
-        target=after_training(spec, rows, is_mnist),
+        target=after_training(spec, rows, is_judged),
         seconds=0.0 if math.isnan(seconds) else seconds,
     )

@@ -26,7 +26,7 @@ from mnist_tui.errors import FileError, StorageError
 from mnist_tui.files import read_text, write_atomically
 from mnist_tui.runs.lock import TRY_SECONDS, is_held
 from mnist_tui.spec.recipe import Frozen
-from mnist_tui.spec.run_options import Choice, Device
+from mnist_tui.spec.run_options import Dataset, Device
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.spec.validation_errors import first_error
 from mnist_tui.text import clean_line
@@ -46,7 +46,7 @@ class QueuedDesign(Frozen):
     seeds: Annotated[int, Field(ge=1, le=MAX_SEEDS)] = 1
     """Runs, with seeds in a row from that of `spec`."""
     device: Device = "auto"
-    dataset: Choice = "auto"
+    dataset: Dataset = "auto"
 
     @property
     def specs(self) -> list[RunSpec]:

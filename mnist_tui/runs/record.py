@@ -13,6 +13,10 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, TypeVar
 
+from pydantic import ValidationError
+
+from mnist_tui.datasets.published import PUBLISHED
+from mnist_tui.datasets.record import DataSet, OwnFolder
 from mnist_tui.errors import SpecError, StorageError
 from mnist_tui.runs import reference, spec_text
 from mnist_tui.runs.annotations import read_notes, read_tags
@@ -22,6 +26,7 @@ from mnist_tui.runs.numbers import count, finite_number, fraction
 from mnist_tui.runs.spec_text import Knobs
 from mnist_tui.runs.verdict import Whole, whole
 from mnist_tui.spec.calls import Call
+from mnist_tui.spec.data_spec import ON_MNIST, DataSpec
 from mnist_tui.spec.layers import LayerRow
 from mnist_tui.spec.run_spec import RunSpec, make_spec
 from mnist_tui.spec.summary import layers_in_words
@@ -113,8 +118,37 @@ class Run:
 
     @cached_property
     def dataset(self) -> str | None:
-        """Name of the data set: mnist or digits."""
+        """Name of the data set, such as mnist; digits also where they stood in for it."""
         return _text(_get(self.record, str, "dataset", "name"))
+
+    @cached_property
+    def data_spec(self) -> DataSpec:
+        """The data set that its spec names; MNIST where it names none, or one that this version does not know."""
+        data = _get(self.record, dict, "spec", "data")
+        with suppress(SpecError, ValidationError):
+            return ON_MNIST if data is None else DataSpec.model_validate(data)
+        return ON_MNIST
+
+    @property
+    def dataset_record(self) -> DataSet:
+        """Shape and classes of its images; those of MNIST where the data set is not known."""
+        return PUBLISHED.get(self.dataset or "", self.data_spec.dataset)
+
+    @property
+    def own_folder(self) -> OwnFolder | None:
+        """The folder of images that it was trained on; None for a published data set."""
+        folder = self.data_spec.folder
+        return OwnFolder(self.data_spec.dataset, folder) if folder is not None else None
+
+    @property
+    def target_data(self) -> str:
+        """The name of the data set that its target is of."""
+        return self.data_spec.target_of or self.data_spec.name
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether its accuracies are of the data set that its target is of."""
+        return self.dataset == self.target_data
 
     @property
     def data(self) -> tuple[str | None, str | None, int | None]:
@@ -191,7 +225,7 @@ class Run:
     @property
     def layers(self) -> tuple[LayerRow, ...]:
         """The layer table; () where it cannot be read."""
-        return spec_text.layer_rows(self.layer_text, self.knobs)
+        return spec_text.layer_rows(self.layer_text, self.knobs, self.dataset_record.shape)
 
     @property
     def layer_types(self) -> str:

@@ -10,7 +10,7 @@ from mnist_tui.errors import CallError, LayerError, SpecError
 from mnist_tui.runs.numbers import finite_number
 from mnist_tui.spec.calls import Call, Value, parse, parse_lines, resolve, signature
 from mnist_tui.spec.catalog import OPTIMIZERS
-from mnist_tui.spec.layers import LayerRow
+from mnist_tui.spec.layers import LayerRow, Shape
 from mnist_tui.spec.network import infer_shapes
 
 Knobs = tuple[tuple[str, float], ...]
@@ -56,8 +56,8 @@ def dropout_rates(layers: str, knobs: Knobs) -> tuple[float, ...]:
 
 
 @lru_cache(maxsize=2_000)
-def layer_rows(layers: str, knobs: Knobs) -> tuple[LayerRow, ...]:
-    """The layer table of a text of layers; () where it cannot be inferred."""
+def layer_rows(layers: str, knobs: Knobs, shape: Shape) -> tuple[LayerRow, ...]:
+    """The layer table of a text of layers on images of a shape; () where it cannot be inferred."""
     with suppress(CallError, LayerError, SpecError):
-        return infer_shapes(_parse_layers(layers), dict(knobs))
+        return infer_shapes(_parse_layers(layers), dict(knobs), shape)
     return ()

@@ -23,19 +23,20 @@ def before_training(spec: RunSpec) -> dict[str, bool]:
     return parts
 
 
-def after_training(spec: RunSpec, rows: Sequence[EpochEnded], is_mnist: bool) -> dict[str, bool | None] | None:
+def after_training(spec: RunSpec, rows: Sequence[EpochEnded], is_judged: bool) -> dict[str, bool | None] | None:
     """The verdict on every part of the spec's target, as `judge` gives it; None where there is no target."""
-    return judge(spec.target, spec.parameters, [row.test_accuracy for row in rows], is_mnist) or None
+    return judge(spec.target, spec.parameters, [row.test_accuracy for row in rows], is_judged) or None
 
 
 def judge(
-    target: Target, parameters: int | None, accuracies: Sequence[float], is_mnist: bool
+    target: Target, parameters: int | None, accuracies: Sequence[float], is_judged: bool
 ) -> dict[str, bool | None]:
     """For each part of a target whether a run meets it; {} for a target without parts.
 
     `accuracies` are the test accuracies of the run's epochs, fractions. The best epoch must reach the target's or, with
     `last_epochs`, each of that many last epochs or their mean. A part that cannot be judged is None: an accuracy on
-    other images than MNIST's, an unknown parameter count, and what needs an epoch before one is finished.
+    another data set than the target's (not `is_judged`), an unknown parameter count, and what needs an epoch before one
+    is finished.
     """
     parts: dict[str, bool | None] = {}
     if target.parameters is not None:
@@ -45,7 +46,7 @@ def judge(
     if target.test_accuracy is not None:
         reached = accuracy_for(target, accuracies)
         is_met = reached is not None and reached >= target.test_accuracy
-        parts["test_accuracy"] = is_met if accuracies and is_mnist else None
+        parts["test_accuracy"] = is_met if accuracies and is_judged else None
     return parts
 
 
@@ -76,7 +77,7 @@ def whole(parts: Mapping[str, bool | None]) -> Whole:
 
 def in_words(parts: Mapping[str, bool | None], epochs: int) -> str:
     """`target MISSED: parameters met, epochs MISSED`, and why a part is not judged, of a run with so many epochs."""
-    why = "these are not MNIST's images" if epochs else "no epoch was finished"
+    why = "the target is of another data set" if epochs else "no epoch was finished"
     return f"target {whole(parts)}: {parts_in_words(parts)}" + (f" ({why})" if None in parts.values() else "")
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from mnist_tui.spec.run_options import DataDir, Dataset, Device, Fuse, MustBe, Options, RunsDir, Threads
+from mnist_tui.spec.run_options import Choices, DataDir, Dataset, Device, Fuse, MustBe, Options, RunsDir, Threads
 from mnist_tui.text import clean_line
 
 
@@ -101,8 +101,9 @@ def help_of(key: str) -> str:
 
 def choices_of(key: str) -> tuple[str, ...]:
     """The values that a setting may have, where it is one of several words; else none."""
-    annotation = Settings.model_fields[key].annotation
-    return get_args(annotation) if get_origin(annotation) is Literal else ()
+    field = Settings.model_fields[key]
+    named = next((each.words for each in field.metadata if isinstance(each, Choices)), ())
+    return get_args(field.annotation) if get_origin(field.annotation) is Literal else named
 
 
 def is_flag(key: str) -> bool:
@@ -114,9 +115,9 @@ def must_be(key: str) -> str:
     """What an error says that the values of a setting must be; `keymap.ACTION` for one action."""
     if key.startswith("keymap."):
         return KEYS.words
-    if words := ("true", "false") if is_flag(key) else choices_of(key):
-        return f"one of {', '.join(words)}"
-    return next(each.words for each in Settings.model_fields[key].metadata if isinstance(each, MustBe))
+    if said := [each.words for each in Settings.model_fields[key].metadata if isinstance(each, MustBe)]:
+        return said[0]
+    return f"one of {', '.join(('true', 'false') if is_flag(key) else choices_of(key))}"
 
 
 # --- from text and documents ---

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from mnist_tui.datasets.names import AUTO
 from mnist_tui.errors import SpecError, UnusedKnobError
 from mnist_tui.spec.catalog import CALLS
 from mnist_tui.spec.draft_check import DraftResult, DraftTexts, check_texts
@@ -40,6 +41,8 @@ class Draft:
     """Transforms that are not used now: their positions among all transforms, and their calls."""
     own_knobs: Mapping[str, Knob] | None = None
     """The knobs with their values before anything was typed; None: the preset's."""
+    dataset: str = AUTO
+    """The data set that is chosen for the run; auto: the preset's."""
 
     @classmethod
     def of(cls, spec: RunSpec, base: RunSpec) -> "Draft":
@@ -201,7 +204,7 @@ class Draft:
     @cached_property
     def result(self) -> DraftResult:
         """The spec, or all that is wrong."""
-        texts = DraftTexts(self.base, self.typed, self.layers, self.knobs)
+        texts = DraftTexts(self.base, self.typed, self.layers, self.knobs, self.dataset)
         return check_texts(texts, self.last_rows or self.base.rows, self._has_field)
 
     def _has_field(self, path: str) -> bool:

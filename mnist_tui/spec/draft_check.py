@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from mnist_tui.datasets.names import AUTO
 from mnist_tui.errors import CallError, SpecError, UnusedKnobError
 from mnist_tui.spec.calls import Call, parse_arguments
 from mnist_tui.spec.catalog import CALLS, CATALOGS, default_of
@@ -46,6 +47,8 @@ class DraftTexts:
     """By the path of the field."""
     layers: str
     knobs: Mapping[str, Knob]
+    dataset: str = AUTO
+    """As `RunSpec.for_dataset` takes it."""
 
     def without(self, path: str) -> "DraftTexts":
         """The texts with the preset's again in one field."""
@@ -68,8 +71,8 @@ class DraftTexts:
                 settings[name] = text
         if self.layers != self.base.layers:
             settings["layers"] = self.layers
-        is_changed = settings or self.knobs != self.base.knobs
-        return self.base.with_settings(settings, self.knobs) if is_changed else self.base
+        is_changed = settings or self.knobs != self.base.knobs or self.base.data_for(self.dataset) != self.base.data
+        return self.base.with_settings(settings, self.knobs, self.dataset) if is_changed else self.base
 
     def _call_text(self, name: str) -> str | None:
         """The call that a choice and its arguments come to; None where the preset's stands."""
@@ -97,6 +100,11 @@ def check_texts(texts: DraftTexts, last_rows: tuple[LayerRow, ...], has_field: C
     errors: dict[str, str] = {}
     unused: set[str] = set()
     layer_error: tuple[int, str] | None = None
+    try:
+        texts.base.data_for(texts.dataset)
+    except SpecError as error:
+        errors["dataset"] = error.reason
+        texts = replace(texts, dataset=AUTO)
     while True:
         try:
             spec = texts.make_spec()

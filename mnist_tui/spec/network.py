@@ -10,7 +10,6 @@ from mnist_tui.spec.layers.rows import MAX_ACTIVATIONS, MAX_PARAMETERS, check_li
 from mnist_tui.spec.layers.signatures import check_name
 from mnist_tui.text import did_you_mean
 
-CLASSES = 10
 MAX_LAYERS = 500
 
 Knobs = Mapping[str, bool | int | float]

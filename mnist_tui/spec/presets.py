@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mnist_tui.errors import PresetError, SpecError
 from mnist_tui.files import write_atomically
+from mnist_tui.spec.data_spec import ON_MNIST
 from mnist_tui.spec.run_spec import RunSpec, make_spec
 from mnist_tui.spec.toml_files import NamedFiles, natural
 from mnist_tui.text import as_name, clean_line, is_name
@@ -162,7 +163,9 @@ def as_toml(spec: RunSpec) -> str:
     layers = spec.layers if spec.layers.endswith("\n") else f"{spec.layers}\n"
     document.add("layers", tomlkit.string(layers, multiline=True))
     values = spec.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
-    for key in ("knobs", "train", "target", "reported"):
+    if spec.data != ON_MNIST:  # Else its mean and standard deviation would be those of the data set.
+        values.setdefault("train", {})["normalize"] = list(spec.train.normalize)
+    for key in ("knobs", "data", "train", "target", "reported"):
         if values.get(key):
             document.add(tomlkit.nl())
             document.add(key, tomlkit.item(values[key]))

@@ -17,8 +17,8 @@ from pydantic_core import core_schema
 
 from mnist_tui.spec.calls import Call, parse
 
-TRAIN_IMAGES = 60_000
-"""Images of MNIST's training part."""
+MAX_BATCH = 60_000
+"""Images of the largest batch."""
 
 
 def _is_unset(value: object) -> bool:
@@ -63,9 +63,9 @@ class TrainSpec(Frozen):
 
     epochs: StrictInt = Field(default=20, ge=1, le=10_000)
     """Passes over the training images."""
-    batch_size: StrictInt = Field(default=64, ge=1, le=TRAIN_IMAGES)
+    batch_size: StrictInt = Field(default=64, ge=1, le=MAX_BATCH)
     """Images per optimizer step; the last batch of an epoch may be smaller."""
-    eval_batch_size: StrictInt = Field(default=250, ge=1, le=TRAIN_IMAGES)
+    eval_batch_size: StrictInt = Field(default=250, ge=1, le=MAX_BATCH)
     """Images per evaluation step; it changes the speed, not the result."""
     optimizer: CallField = parse("Adam(lr=0.001)")
     """A call of torch.optim, without the parameters."""
@@ -80,13 +80,13 @@ class TrainSpec(Frozen):
     loss: CallField = parse("CrossEntropyLoss()")
     """A call of torch.nn: CrossEntropyLoss or NLLLoss."""
     augment: tuple[CallField, ...] = ()
-    """Calls of torchvision.transforms.v2 on 28x28 images, applied to training images only."""
+    """Calls of torchvision.transforms.v2 on images of the data set's size, applied to training images only."""
     mixup: Annotated[float, Field(gt=0, le=100)] | None = Field(default=None, exclude_if=_is_unset)
     """alpha of mixup: images and labels are mixed with others of their batch, in shares from Beta(alpha, alpha)."""
     normalize: tuple[float, Annotated[float, Field(gt=0)]] = (0.1307, 0.3081)
-    """Mean and standard deviation that pixels in 0..1 are normalised with."""
-    validation_images: StrictInt = Field(default=0, ge=0, le=TRAIN_IMAGES - 1)
-    """Images taken out of the 60,000 training images, by the seed, to choose the best epoch on."""
+    """Mean and standard deviation that pixels in 0..1 are normalised with; without it those of the data set."""
+    validation_images: StrictInt = Field(default=0, ge=0)
+    """Images taken out of the training images, by the seed, to choose the best epoch on."""
     seed: StrictInt = Field(default=0, ge=0, le=2**32 - 1)
     """Decides the initial weights, the split, the order of the images, augmentation and dropout."""
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -115,7 +115,7 @@ class Target(Frozen):
     parameters: Annotated[StrictInt, Field(ge=1)] | None = None
     """The network must have fewer parameters than this."""
     test_accuracy: Fraction01 | None = None
-    """The lowest accuracy on the 10,000 test images, a fraction."""
+    """The lowest accuracy on the test images, a fraction."""
     last_epochs: Annotated[StrictInt, Field(ge=1)] | None = None
     """The number of last epochs that must reach the accuracy; without it, the best epoch must."""
     rule: Literal["each", "mean"] | None = None

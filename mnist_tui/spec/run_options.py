@@ -6,9 +6,12 @@ An annotation holds the type of an option, what its values must be, and its help
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from mnist_tui.datasets import names
+from mnist_tui.datasets.published import PUBLISHED
 
 MAX_THREADS = 1024
 
@@ -32,8 +35,12 @@ def _as_path(value: Any) -> Path:
         raise ValueError from None
 
 
-Choice = Literal["auto", "mnist", "digits"]
-"""The data set; auto: MNIST, or scikit-learn's small digits with a warning where MNIST cannot be loaded."""
+@dataclass(frozen=True)
+class Choices:
+    """In an annotation: the words that a value is chosen from in a form, and that are completed."""
+
+    words: tuple[str, ...]
+
 
 Device = Annotated[
     str,
@@ -44,14 +51,20 @@ Device = Annotated[
     MustBe("auto, cpu, cuda, cuda:0, cuda:1, … or mps"),
 ]
 Dataset = Annotated[
-    Choice,
-    Field(description="Data set; auto: MNIST, or with a warning the small digits where it is missing."),
+    str,
+    AfterValidator(names.check_choice),
+    Field(
+        description=f"Data set: {', '.join(PUBLISHED)} or folder:PATH; auto: the preset's own, and where that is MNIST "
+        "and missing, with a warning the small digits.",
+    ),
+    Choices(names.CHOICES),
+    MustBe(names.WORDS),
 ]
 DataDir = Annotated[
     Path | None,
     BeforeValidator(_as_path),
     Field(
-        description="Folder with MNIST/raw, the only one searched; MNIST is downloaded to it if missing.",
+        description="Folder of data sets, such as MNIST/raw, the only one searched; they are downloaded to it.",
         examples=["~/data"],
     ),
     MustBe("a path"),

@@ -11,12 +11,16 @@ from typing import Any, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from mnist_tui.datasets.names import AUTO
+from mnist_tui.datasets.published import MNIST, SMALL_DIGITS
+from mnist_tui.datasets.record import DataSet
 from mnist_tui.errors import CallError, LayerError, SpecError, UnusedKnobError
 from mnist_tui.spec import catalog
 from mnist_tui.spec.calls import Call, names_in, parse_lines, resolve_call
-from mnist_tui.spec.layers import LAYER_TYPES, LayerRow
-from mnist_tui.spec.network import CLASSES, infer_shapes, resolve_layer
-from mnist_tui.spec.recipe import TRAIN_IMAGES, Frozen, Knob, Reported, Target, TrainSpec
+from mnist_tui.spec.data_spec import ON_MNIST, DataSpec
+from mnist_tui.spec.layers import LAYER_TYPES, LayerRow, Shape
+from mnist_tui.spec.network import infer_shapes, resolve_layer
+from mnist_tui.spec.recipe import Frozen, Knob, Reported, Target, TrainSpec
 from mnist_tui.spec.typed_settings import put_setting
 from mnist_tui.spec.validation_errors import first_error
 from mnist_tui.text import clean_line
@@ -31,6 +35,10 @@ RECIPE_NAMES = ("epochs", "steps_per_epoch")
 """Names that the recipe offers to its own arguments, beside the knobs."""
 
 
+def _is_mnist(data: DataSpec) -> bool:
+    return data == ON_MNIST
+
+
 class RunSpec(Frozen):
     """A network, its recipe, its target and what its author reported."""
 
@@ -42,9 +50,26 @@ class RunSpec(Frozen):
     """One call of torch.nn a line, as written; comments stay."""
     knobs: dict[str, Knob] = Field(default={})
     """Numbers by name, for the arguments of layers and recipe."""
+    data: DataSpec = Field(default=ON_MNIST, exclude_if=_is_mnist)
+    """The data set; left out where it is MNIST, so that older recipes stay the same text."""
     train: TrainSpec = TrainSpec()
     target: Target = Target()
     reported: Reported | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _normalise_by_data(cls, document: Any) -> Any:
+        """Mean and standard deviation of the data set, where the recipe has none and the data set is not MNIST."""
+        if not isinstance(document, Mapping) or not isinstance(data := document.get("data"), Mapping | DataSpec):
+            return document
+        train = document.get("train", {})
+        if not isinstance(train, Mapping) or train.get("normalize") is not None:
+            return document
+        try:
+            dataset = DataSpec.model_validate(data).dataset
+        except ValidationError:
+            return document  # The field's own check says what is wrong.
+        return {**document, "train": {**train, "normalize": (dataset.mean, dataset.std)}}
 
     @field_validator("name", "title", "source")
     @classmethod
@@ -73,12 +98,18 @@ class RunSpec(Frozen):
 
     def _check_network(self) -> None:
         shape = self.rows[-1].output_shape if self.rows else ()
-        if shape != (CLASSES,):
-            advice = "; put Flatten() at the end" if shape and math.prod(shape) == CLASSES else ""
+        classes = len(self.dataset.classes)
+        if shape != (classes,):
+            why = "" if self.dataset == MNIST else f", one for each of the {classes} classes of {self.dataset.title}"
+            advice = "; put Flatten() at the end" if shape and math.prod(shape) == classes else ""
             raise LayerError(
-                f"the network ends in {list(shape)}; the output must be {CLASSES} logits, [{CLASSES}]{advice}",
+                f"the network ends in {list(shape)}; the output must be {classes} logits, [{classes}]{why}{advice}",
                 self.calls[-1].line if self.calls else 1,
             )
+        most = self.dataset.train_images - 1
+        if self.train.validation_images > most:
+            reason = f"should be less than or equal to {most}, got {self.train.validation_images}"
+            raise SpecError(reason, ("train", "validation_images"))
         needed = 8 * self.train.batch_size * sum(row.activations for row in self.rows)
         if needed > MAX_STEP_BYTES:
             raise SpecError(
@@ -116,7 +147,7 @@ class RunSpec(Frozen):
     def rows(self) -> tuple[LayerRow, ...]:
         """The layer table."""
         knobs = tuple((name, value, type(value)) for name, value in self.knobs.items())
-        return _infer_rows(self.layers, knobs)
+        return _infer_rows(self.layers, knobs, self.dataset.shape)
 
     @cached_property
     def resolved_layers(self) -> tuple[Call, ...]:
@@ -129,12 +160,22 @@ class RunSpec(Frozen):
         return sum(row.parameters for row in self.rows)
 
     @property
+    def dataset(self) -> DataSet:
+        """The record of the data set that the run is for."""
+        return self.data.dataset
+
+    @property
+    def target_data(self) -> str:
+        """The name of the data set that target and reported figures are of; on others they are not judged."""
+        return self.data.target_of or self.data.name
+
+    @property
     def train_images(self) -> int:
-        """Images in a pass over MNIST's training part."""
-        return TRAIN_IMAGES - self.train.validation_images
+        """Images in a pass over the training part of the data set, without those for validation."""
+        return self.dataset.train_images - self.train.validation_images
 
     def steps_per_epoch(self, train_images: int | None = None) -> int:
-        """Optimizer steps in a pass over `train_images` images; without it, over MNIST's."""
+        """Optimizer steps in a pass over `train_images` images; without it, over those of the data set."""
         return -(-(train_images or self.train_images) // self.train.batch_size)
 
     def resolved(self, call: Call, train_images: int | None = None) -> Call:
@@ -146,18 +187,58 @@ class RunSpec(Frozen):
         """Whether `with_settings` knows the setting called `name`, a name without dots."""
         return name in self.knobs or name in TrainSpec.model_fields or name in ("name", "title", "layers")
 
-    def with_settings(self, settings: Mapping[str, str], knobs: Mapping[str, Knob] | None = None) -> "RunSpec":
+    def for_dataset(self, choice: str) -> "RunSpec":
+        """The same run on the data set of `--dataset`; itself for `auto`, for its own, and for what stands in for it.
+
+        That is the small digits for MNIST. Unless the recipe has a normalization of its own, the other data set's is
+        used, and validation gets the same share of the images. Target and reported figures stay those of the first data
+        set (`target_data`). Raises `SpecError` where the network does not fit the other one's images or classes.
+        """
+        if (data := self.data_for(choice)) == self.data:
+            return self
+        try:
+            return self.with_settings({}, dataset=choice)
+        except SpecError as error:
+            raise SpecError(f"{self.name} on {data.dataset.title}: {error}", error.where, error.line) from None
+
+    def data_for(self, choice: str) -> DataSpec:
+        """The data set of the run where `--dataset` says `choice`; raises `SpecError` for one that is not there."""
+        if choice in (AUTO, self.data.name) or (choice, self.data.name) == (SMALL_DIGITS.name, MNIST.name):
+            return self.data
+        try:
+            data = DataSpec(name=choice)
+        except ValidationError as error:
+            raise first_error(error, DataSpec) from None
+        if data.name == self.data.name:
+            return self.data
+        return data.model_copy(update={"target_of": None if self.target_data == data.name else self.target_data})
+
+    def with_settings(
+        self, settings: Mapping[str, str], knobs: Mapping[str, Knob] | None = None, dataset: str = AUTO
+    ) -> "RunSpec":
         """The same run with settings changed by their path: `{"optimizer.lr": "0.01", "dropout": "0.2"}`.
 
-        `knobs` are those that it then has, where they are others. Raises `SpecError` for an unknown path, with the
-        nearest known one, and for a value that does not fit.
+        `knobs` are those that it then has, where they are others; `dataset` is what `for_dataset` takes. Raises
+        `SpecError` for an unknown path, with the nearest known one, and for a value that does not fit.
         """
         document = self.model_dump(mode="json", exclude_none=True)
+        if (data := self.data_for(dataset)) != self.data:
+            document["data"] = data.model_dump(exclude_none=True)
+            document["train"] |= self._scaled_to(data.dataset)
         if knobs is not None:
             document["knobs"] = dict(knobs)
         for path, text in settings.items():
             put_setting(document, path, text)
         return make_spec(document)
+
+    def _scaled_to(self, dataset: DataSet) -> dict[str, Any]:
+        """What the recipe has in other numbers on another data set."""
+        share, normalize = self.train.validation_images / self.dataset.train_images, self.train.normalize
+        is_own = normalize != (self.dataset.mean, self.dataset.std)
+        return {
+            "validation_images": min(round(share * dataset.train_images), dataset.train_images - 1),
+            "normalize": normalize if is_own else (dataset.mean, dataset.std),
+        }
 
 
 @lru_cache(maxsize=256)
@@ -166,9 +247,9 @@ def _parse_layers(layers: str) -> tuple[Call, ...]:
 
 
 @lru_cache(maxsize=256)
-def _infer_rows(layers: str, knobs: tuple[tuple[str, Knob, type], ...]) -> tuple[LayerRow, ...]:
+def _infer_rows(layers: str, knobs: tuple[tuple[str, Knob, type], ...], shape: Shape) -> tuple[LayerRow, ...]:
     """The layer table; the types tell True from 1. Specs that differ in their recipe alone share it."""
-    return infer_shapes(_parse_layers(layers), {name: value for name, value, _ in knobs})
+    return infer_shapes(_parse_layers(layers), {name: value for name, value, _ in knobs}, shape)
 
 
 def _check_loss(spec: RunSpec) -> None:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from mnist_tui.spec.layers import INPUT, LayerRow
+from mnist_tui.datasets import names
+from mnist_tui.spec.data_spec import ON_MNIST
+from mnist_tui.spec.layers import INPUT, LayerRow, Shape
 from mnist_tui.spec.recipe import Target
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.table import aligned
@@ -43,14 +45,14 @@ class Totals:
         return self.input_mb + self.forward_backward_mb + self.parameters_mb
 
 
-def totals(rows: tuple[LayerRow, ...]) -> Totals:
-    """The sums over a layer table."""
+def totals(rows: tuple[LayerRow, ...], shape: Shape = INPUT) -> Totals:
+    """The sums over a layer table for images of a shape."""
     parameters = sum(row.parameters for row in rows)
     return Totals(
         parameters=parameters,
         trainable=parameters,
         multiply_adds=sum(row.multiply_adds for row in rows),
-        input_mb=math.prod(INPUT) * FLOAT_BYTES / MIB,
+        input_mb=math.prod(shape) * FLOAT_BYTES / MIB,
         forward_backward_mb=2 * sum(row.activations for row in rows) * FLOAT_BYTES / MIB,
         parameters_mb=parameters * FLOAT_BYTES / MIB,
     )
@@ -73,12 +75,12 @@ def _family(name: str) -> str | None:
     return next((family for family, starts in _FAMILIES.items() if name.startswith(starts)), None)
 
 
-def receptive_field_sentence(rows: tuple[LayerRow, ...]) -> str:
-    """The receptive field before the head against the image's size, to be read after "receptive field".
+def receptive_field_sentence(rows: tuple[LayerRow, ...], shape: Shape = INPUT) -> str:
+    """The receptive field before the head against the size of images of a shape, to be read after "receptive field".
 
     The head begins with the first layer, outside of composite layers, whose output is no map any more: 1x1 or flat.
     """
-    size = INPUT[1]
+    size = shape[1]
     last_row = None
     for row in rows:
         if row.depth == 0 and not has_map(row):
@@ -105,7 +107,7 @@ def _size(pair: tuple[int, int]) -> str:
 
 def as_json(spec: RunSpec) -> dict[str, Any]:
     """The layer table as a JSON object; shapes leave the batch out."""
-    sums = totals(spec.rows)
+    sums = totals(spec.rows, spec.dataset.shape)
     return {
         "name": spec.name,
         "title": spec.title,
@@ -169,7 +171,7 @@ HEADINGS = ("#", "layer", "output", "params", "share", "MACs", "RF", "jump", "Ki
 
 def table(spec: RunSpec) -> str:
     """The layer table for a terminal, with its totals and the receptive field before the head."""
-    sums = totals(spec.rows)
+    sums = totals(spec.rows, spec.dataset.shape)
     cells = [HEADINGS, *(columns(row, sums.parameters) for row in spec.rows)]
     is_right = [heading not in ("layer", "output") for heading in HEADINGS]
     lines = aligned(cells, is_right, max_cell=10_000)
@@ -189,14 +191,14 @@ def table(spec: RunSpec) -> str:
             f"memory (MB)      input {sums.input_mb:.2f}, forward/backward {sums.forward_backward_mb:.2f}, "
             f"parameters {sums.parameters_mb:.2f}, total {sums.total_mb:.2f}",
             f"layers           {layers_in_words(spec.rows) or 'none that learn'}",
-            f"receptive field  {receptive_field_sentence(spec.rows)}",
+            f"receptive field  {receptive_field_sentence(spec.rows, spec.dataset.shape)}",
         ]
     )
 
 
 def torchsummary(spec: RunSpec) -> str:
     """The table as the package torchsummary prints it: three columns and its footer."""
-    sums = totals(spec.rows)
+    sums = totals(spec.rows, spec.dataset.shape)
     thin, thick = "-" * 64, "=" * 64
     rows = [
         f"{f'{row.type}-{row.index}':>20}  {[-1, *row.output_shape]!s:>25} {row.parameters:>15,}"
@@ -242,12 +244,29 @@ def recipe(spec: RunSpec) -> str:
     if spec.knobs:
         lines.append(f"knobs            {', '.join(f'{name}={value}' for name, value in spec.knobs.items())}")
     if train.validation_images:
-        lines.append(
-            f"validation       {train.validation_images:,} of the 60,000 training images, by seed {train.seed}"
-        )
+        of_all = f"{train.validation_images:,} of the {spec.dataset.train_images:,} training images"
+        lines.append(f"validation       {of_all}, by seed {train.seed}")
+    if spec.data != ON_MNIST:
+        lines.insert(0, f"data             {data_words(spec)}")
     if described := target_words(spec):
-        lines.append(f"target           {described}")
+        lines.append(f"target           {described}{_not_judged(spec)}")
     return "\n".join([*lines, *_reported_lines(spec)])
+
+
+def data_words(spec: RunSpec) -> str:
+    """`Fashion-MNIST: 60,000 training and 10,000 test images, 1x28x28, 10 classes`."""
+    data = spec.dataset
+    shape = "x".join(map(str, data.shape))
+    return (
+        f"{data.title}: {data.train_images:,} training and {data.test_images:,} test images, {shape}, "
+        f"{len(data.classes)} classes"
+    )
+
+
+def _not_judged(spec: RunSpec) -> str:
+    """That the target is of another data set; "" where it is of the spec's own."""
+    is_own = spec.target_data == spec.data.name
+    return "" if is_own else f" of {names.title(spec.target_data)}, not judged on {spec.dataset.title}"
 
 
 def target_words(spec: RunSpec) -> str:

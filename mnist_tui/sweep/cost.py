@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
+from mnist_tui.datasets.published import SMALL_DIGITS
 from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.sweep.designs import configurations
@@ -17,8 +18,6 @@ MEASURED = 4
 """Networks whose steps are measured."""
 SAMPLED = 64
 """Configurations that stand for all of a search, whose own are not known before."""
-DIGITS_SHARE = 1_437 / 60_000
-"""Training images of the small digits, as a share of MNIST's."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Cost:
 def expected_cost(plan: SweepPlan, options: Options) -> Cost:
     """The cost of all runs of a plan, those that are done already too; takes a second for each network measured."""
     specs = [plan.spec_of(Point(0, plan.base.train.seed, values)) for values in _sample(plan)]
-    seconds = _seconds(specs, replace(options, threads=options.threads or 1), plan.dataset == "digits")
+    seconds = _seconds(specs, replace(options, threads=options.threads or 1), plan.dataset == SMALL_DIGITS.name)
     scale = plan.runs / len(specs)
     return Cost(plan.runs, scale * sum(seconds), round(scale * sum(_bytes(spec) for spec in specs)))
 
@@ -122,7 +121,8 @@ def _per_epoch(spec: RunSpec, options: Options, is_digits: bool) -> float:
     from mnist_tui.training import estimate
 
     cost: Mapping[str, Any] = estimate.expected_cost(spec, options)
-    return float(cost["seconds_per_epoch"]) * (DIGITS_SHARE if is_digits else 1.0)
+    share = SMALL_DIGITS.train_images / spec.dataset.train_images if is_digits else 1.0
+    return share * float(cost["seconds_per_epoch"])
 
 
 def _bytes(spec: RunSpec) -> int:

@@ -8,13 +8,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
 from mnist_tui.analysis.comparison import Measure
 from mnist_tui.errors import SpecError, SweepError, UnusedKnobError
 from mnist_tui.spec.recipe import Frozen, Knob
+from mnist_tui.spec.run_options import Dataset
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.spec.validation_errors import first_error
 from mnist_tui.sweep.constraints import Constraint, broken, parse_constraint
@@ -23,8 +24,8 @@ from mnist_tui.sweep.domains import Choices, Domain, parse_domain
 from mnist_tui.sweep.space import every, size
 from mnist_tui.sweep.vocabulary import MAX_POINTS, ChooseOn, Design, Objective, Prune, Sampler
 
-VALIDATION_IMAGES = 10_000
-"""Images that are split off where the recipe has no split: as many as the test set has, so as precise a measure."""
+VALIDATION_SHARE = 6
+"""One in so many training images is split off where the recipe has no split: of MNIST as many as the test set has."""
 LEASE_SECONDS = 60.0
 """A process that has not renewed its claim on a point for so long counts as dead."""
 
@@ -116,7 +117,7 @@ class SweepPlan(Frozen):
     choose_on: ChooseOn = "validation"
     by: Measure = "best"
     """Which accuracy of a run counts: that of its best epoch, of its last, or the mean of the last."""
-    dataset: Literal["auto", "mnist", "digits"] = "auto"
+    dataset: Dataset = "auto"
     lease: Annotated[float, Field(gt=0, le=86_400)] = LEASE_SECONDS
 
     @model_validator(mode="after")
@@ -128,7 +129,14 @@ class SweepPlan(Frozen):
         all_split = all(spec.train.validation_images for spec in (self.base, *self.presets.values()))
         if self.choose_on == "validation" and not all_split:
             raise SweepError("choose_on: the recipe splits no validation images off; set validation_images")
+        if len({spec.data for spec in self.specs}) > 1:
+            raise SweepError("preset: these are on several data sets, so their accuracies do not compare")
         return self
+
+    @property
+    def specs(self) -> tuple[RunSpec, ...]:
+        """The runs that points are changes of, on the data set of the sweep."""
+        return tuple(spec.for_dataset(self.dataset) for spec in self.presets.values() or (self.base,))
 
     # --- what is varied ---
 
@@ -217,7 +225,7 @@ class SweepPlan(Frozen):
     def spec_of(self, point: Point) -> RunSpec:
         """The spec of a point; raises `SpecError` where its values do not fit together."""
         values = dict(point.values)
-        start = self.presets[values.pop(PRESET)] if self.presets else self.base
+        start = (self.presets[values.pop(PRESET)] if self.presets else self.base).for_dataset(self.dataset)
         settings = {"seed": str(point.seed)}
         knobs = dict(start.knobs)
         if (name := values.pop("layers", None)) is not None:

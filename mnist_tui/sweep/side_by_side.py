@@ -20,7 +20,7 @@ def train_side_by_side(
     Raises what `session.run` raises where no run can begin; `is_silent` is for dashboards, which have the terminal.
     """
     notices = []
-    for notice in load_data(options):
+    for notice in load_data(specs, options):
         notices.append(notice)
         yield 0, notice
     options = with_one_thread(options)

@@ -24,11 +24,11 @@ from mnist_tui.spec import presets
 from mnist_tui.spec.run_spec import UNUSED, RunSpec, make_spec
 from mnist_tui.spec.toml_files import MAX_BYTES, parse_toml
 from mnist_tui.sweep.domains import Choices, choices, parse_domain
-from mnist_tui.sweep.plan import PRESET, VALIDATION_IMAGES, Network, SweepPlan, fill, make_plan
+from mnist_tui.sweep.plan import PRESET, VALIDATION_SHARE, Network, SweepPlan, fill, make_plan
 from mnist_tui.sweep.search.proposals import check
 from mnist_tui.text import as_name, clean_line, did_you_mean
 
-PRESET_KEYS = ("title", "source", "layers", "knobs", "train", "target", "reported")
+PRESET_KEYS = ("title", "source", "layers", "knobs", "data", "train", "target", "reported")
 OWN_KEYS = ("preset", "sweep", "blocks")
 PLAN_KEYS = ("seeds", "design", "points", "choose_on", "by", "where", "search", "lease")
 Blocks = Mapping[str, Mapping[str, str]]
@@ -123,7 +123,7 @@ def _start(spec: RunSpec, settings: Mapping[str, str], on_validation: bool) -> R
     """A recipe with these settings, which splits validation images off where they are needed."""
     changed = spec.with_settings(settings) if settings else spec
     if on_validation and not changed.train.validation_images:
-        return changed.with_settings({"validation_images": str(VALIDATION_IMAGES)})
+        return changed.with_settings({"validation_images": str(changed.dataset.train_images // VALIDATION_SHARE)})
     return changed
 
 

@@ -36,7 +36,7 @@ def train_points(
     """
     options = with_one_thread(replace(options, dataset=sweep.plan.dataset))
     notices = []
-    for notice in load_data(options):
+    for notice in load_data(sweep.plan.specs, options):
         notices.append(notice)
         yield None, notice
     if sweep.plan.search and sweep.plan.trials < sweep.plan.search.trials:

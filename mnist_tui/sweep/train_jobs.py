@@ -8,6 +8,7 @@ from mnist_tui.errors import MnistTuiError, error_of
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import Notice, RunStarted
 from mnist_tui.spec.run_options import Options
+from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.sweep.jobs import JobEnded, JobSource, Message
 
 
@@ -27,18 +28,19 @@ class Trainer(Protocol):
         """Ends the processes at once."""
 
 
-def load_data(options: Options) -> Iterator[Notice]:
-    """Loads the data set once, so that it is downloaded once; yields what every run would say of it.
+def load_data(specs: Sequence[RunSpec], options: Options) -> Iterator[Notice]:
+    """Loads each data set of the specs once, so that it is downloaded once; yields what every run would say of it.
 
-    Raises `DataError`.
+    Raises `DataError`, and `SpecError` where a network does not fit the data set of the options.
     """
     from mnist_tui.training.data import download_notice, load
 
-    if notice := download_notice(options.dataset, options.data_dir):
-        yield notice
-    notices: list[Notice] = []
-    load(options.dataset, options.data_dir, notices.append)
-    yield from notices
+    for data in dict.fromkeys(spec.for_dataset(options.dataset).data for spec in specs):
+        if notice := download_notice(options.dataset, options.data_dir, data):
+            yield notice
+        notices: list[Notice] = []
+        load(options.dataset, options.data_dir, notices.append, data)
+        yield from notices
 
 
 def with_one_thread(options: Options) -> Options:

@@ -5,7 +5,7 @@ numpy arrays and plain values, so that a screen can show it without torch. Every
 no random number is drawn, no gradient is left in the network.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,11 +19,10 @@ from torch.nn.functional import interpolate
 from mnist_tui.errors import InputError, SpecError
 from mnist_tui.runs.storage import load_run
 from mnist_tui.spec.layers import INPUT, LayerRow
-from mnist_tui.spec.network import CLASSES
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.training.batches import normalise
 from mnist_tui.training.composite_modules import Parallel, Residual, SqueezeExcite
-from mnist_tui.training.predict import load_network
+from mnist_tui.training.predict import check_grey_28, load_network
 
 Floats = NDArray[np.float32]
 
@@ -75,7 +74,7 @@ class Inside:
     """Everything that is shown of one image in one network."""
 
     probabilities: tuple[float, ...]
-    """Of the ten classes."""
+    """Of the classes."""
     layers: tuple[LayerOutput, ...]
     filters: Floats | None
     """(channels, input channels, rows, columns): the weights of the first convolution; None without one."""
@@ -87,22 +86,19 @@ class Inside:
     @property
     def prediction(self) -> int:
         """The class with the highest probability."""
-        return max(range(CLASSES), key=lambda label: self.probabilities[label])
+        return _most_probable(self.probabilities)
 
 
 def look_inside(folder: Path, image: bytes, label: int | None = None) -> Inside:
     """What the network of a run's best epoch so far does with an image of 784 grey values, 0 to 255.
 
-    `label` is the image's true class, None for a drawn digit. Raises `InputError` for an image of another size,
-    `RunError` where the folder is no run, and `CheckpointError` where its weights are not there.
+    `label` is the image's true class, None for a drawn digit. Raises `InputError` where image or network have another
+    size,    `RunError` where the folder is no run, and `CheckpointError` where its weights are not there.
     """
     spec, network = load_run(folder).spec, load_network(folder)
+    check_grey_28(spec)
     class_probabilities = probabilities(spec, network, image)
-    classes = list(
-        dict.fromkeys(
-            [max(range(CLASSES), key=lambda each: class_probabilities[each]), *([] if label is None else [label])]
-        )
-    )
+    classes = list(dict.fromkeys([_most_probable(class_probabilities), *([] if label is None else [label])]))
     has_map = _last_map(spec) is not None
     return Inside(
         probabilities=class_probabilities,
@@ -113,9 +109,13 @@ def look_inside(folder: Path, image: bytes, label: int | None = None) -> Inside:
     )
 
 
+def _most_probable(probabilities: Sequence[float]) -> int:
+    return max(range(len(probabilities)), key=lambda label: probabilities[label])
+
+
 @torch.no_grad()
 def probabilities(spec: RunSpec, network: nn.Module, image: bytes) -> tuple[float, ...]:
-    """What the network says about one image: the probability of each of the ten classes."""
+    """What the network says about one image: the probability of each class."""
     return tuple(torch.softmax(network(_input(spec, image)), dim=1)[0].tolist())
 
 

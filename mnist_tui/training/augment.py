@@ -4,7 +4,7 @@ An `Augmentation` is a pure function of images and parameters. The parameters ar
 run that is resumed within an epoch sees the same images, and tests can compare given angles with torchvision.
 Transforms without a batched form run image by image through torchvision.transforms.v2, which is slower.
 
-Images are float32 (N, 1, H, W) with the values 0 to 255 of their uint8 pixels.
+Images are float32 (N, C, H, W), H = W, with the values 0 to 255 of their uint8 pixels.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mnist_tui.datasets.record import GREY_28
 from mnist_tui.errors import CallError
 from mnist_tui.spec import catalog
 from mnist_tui.spec.calls import Call, Value
@@ -31,7 +32,8 @@ from mnist_tui.training.batched_transforms import (
     seeds_of,
 )
 
-SIDE = 28
+SIDE = GREY_28[1]
+"""A centre crop up to this size is batched; torchvision pads for a larger one."""
 
 
 class ImageByImage(Transform):
@@ -39,8 +41,9 @@ class ImageByImage(Transform):
 
     num_random = 1
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, channels: int = 1) -> None:
         self.call = call
+        self.channels = channels
         self.transform = _torchvision(call)
 
     def apply(self, images: Tensor, parameters: Tensor) -> Tensor:
@@ -57,25 +60,26 @@ class ImageByImage(Transform):
         return transformed
 
     def side(self, side: int) -> int:
-        shapes = {
-            tuple(self._transform_one(torch.zeros(1, side, side, dtype=torch.uint8), seed).shape) for seed in range(16)
-        }
+        blank = torch.zeros(self.channels, side, side, dtype=torch.uint8)
+        shapes = {tuple(self._transform_one(blank, seed).shape) for seed in range(16)}
         if len(shapes) > 1:
             raise CallError(f"{self.call.name} makes images of several sizes; put Resize({side}) inside it")
         shape = shapes.pop()
-        if len(shape) != 3 or shape[0] != 1 or shape[1] != shape[2]:
-            raise CallError(f"{self.call.name} makes {list(shape)} of an image; square grey images are needed")
+        if len(shape) != 3 or shape[0] != self.channels or shape[1] != shape[2]:
+            kind = "grey images" if self.channels == 1 else f"images of {self.channels} channels"
+            raise CallError(f"{self.call.name} makes {list(shape)} of an image; square {kind} are needed")
         return shape[1]
 
 
 class Augmentation:
-    """The augmentation of a recipe; raises `CallError` where its output is not 28x28 pixels."""
+    """The augmentation of a recipe for images (C, H, W); raises `CallError` where its output has another size."""
 
-    def __init__(self, calls: Sequence[Call]) -> None:
-        self.sequence = Chain([_transform(call) for call in _pull_resize(calls)])
-        side = self.sequence.side(SIDE)
-        if side != SIDE:
-            raise CallError(f"augment ends in {side}x{side} pixels; put Resize({SIDE}) at its end")
+    def __init__(self, calls: Sequence[Call], shape: tuple[int, int, int] = GREY_28) -> None:
+        channels, expected, _ = shape
+        self.sequence = Chain([_transform(call, channels) for call in _pull_resize(calls)])
+        side = self.sequence.side(expected)
+        if side != expected:
+            raise CallError(f"augment ends in {side}x{side} pixels; put Resize({expected}) at its end")
         self.slow = slow_transforms(calls)
         """The transforms that run image by image."""
 
@@ -85,7 +89,7 @@ class Augmentation:
         return self.sequence.make_params(random if device is None else random.to(device))
 
     def __call__(self, images: Tensor, parameters: Tensor) -> Tensor:
-        """The augmented images, float32 (N, 1, 28, 28), 0 to 255."""
+        """The augmented images, float32 (N, C, H, W), 0 to 255."""
         return self.sequence.apply(images, parameters)
 
 
@@ -114,12 +118,12 @@ def _pull_resize(calls: Sequence[Call]) -> list[Call]:
     return pulled
 
 
-def _transform(call: Call) -> Transform:
+def _transform(call: Call, channels: int = 1) -> Transform:
     """The batched transform of a call, or torchvision's where there is none."""
     arguments = catalog.check("transform", call)
     batched = _BATCHED.get(call.name)
     transform = batched(arguments) if batched else None
-    return transform or ImageByImage(call)
+    return transform or ImageByImage(call, channels)
 
 
 def _rotation(arguments: dict[str, Value]) -> Transform | None:

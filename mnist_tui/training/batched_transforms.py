@@ -57,8 +57,8 @@ def _affine_parameters(
 
 
 def warp(images: Tensor, parameters: Tensor, fill: float, is_bilinear: bool) -> Tensor:
-    """Images (N, 1, H, W), each transformed by its own affine `parameters` (N, 6); outside the image is `fill`."""
-    count, _, height, width = images.shape
+    """Images (N, C, H, W), each transformed by its own affine `parameters` (N, 6); outside the image is `fill`."""
+    count, channels, height, width = images.shape
     x = torch.arange(width, device=images.device) - (width - 1) / 2
     y = torch.arange(height, device=images.device) - (height - 1) / 2
     a, b, c, d, e, f = parameters.unsqueeze(2).unbind(1)
@@ -69,16 +69,17 @@ def warp(images: Tensor, parameters: Tensor, fill: float, is_bilinear: bool) -> 
         grid = torch.stack([(2 * source_x + 1) / width - 1, (2 * source_y + 1) / height - 1], dim=-1)
         return _sample_bilinear(images, grid, fill)
     # A border of one pixel holds the fill; positions outside are clamped to it.
-    bordered = F.pad(images, (1, 1, 1, 1), value=fill).view(count, -1)
+    bordered = F.pad(images, (1, 1, 1, 1), value=fill).flatten(2)
     index = source_y.round_().clamp_(-1, height).add_(1).mul_(width + 2)
     index += source_x.round_().clamp_(-1, width).add_(1)
-    return bordered.gather(1, index.view(count, -1).long()).view_as(images)
+    return bordered.gather(2, index.view(count, 1, -1).long().expand(-1, channels, -1)).view(images.shape)
 
 
 def _sample_bilinear(images: Tensor, grid: Tensor, fill: float) -> Tensor:
-    """Images (N, 1, H, W) at the positions (x, y) of a grid (N, H, W, 2), in -1..1 over the image."""
-    with_mask = torch.cat([images, torch.ones_like(images)], dim=1)
-    sampled, mask = torch.split(F.grid_sample(with_mask, grid, mode="bilinear", align_corners=False), 1, dim=1)
+    """Images (N, C, H, W) at the positions (x, y) of a grid (N, H, W, 2), in -1..1 over the image."""
+    with_mask = torch.cat([images, torch.ones_like(images[:, :1])], dim=1)
+    sampled_with_mask = F.grid_sample(with_mask, grid, mode="bilinear", align_corners=False)
+    sampled, mask = torch.split(sampled_with_mask, [images.shape[1], 1], dim=1)
     # torchvision's own blend: mask * (sampled - fill) + fill, rounded to whole grey levels.
     return sampled.sub_(fill).mul_(mask).add_(fill).round_()
 
@@ -211,8 +212,9 @@ class RandomCrop(Transform):
         offsets = torch.arange(self.size, device=images.device)
         rows, columns = (first[:, axis, None] + offsets for axis in (0, 1))
         index = rows[:, :, None] * padded.shape[3] + columns[:, None, :]
-        count = len(images)
-        return padded.view(count, -1).gather(1, index.view(count, -1)).view(count, 1, self.size, self.size)
+        count, channels = images.shape[:2]
+        chosen = index.view(count, 1, -1).expand(-1, channels, -1)
+        return padded.flatten(2).gather(2, chosen).view(count, channels, self.size, self.size)
 
     def side(self, side: int) -> int:
         if self.size > side + 2 * self.padding:

@@ -20,7 +20,7 @@ DEVICE_CHUNK_IMAGES = 2**14
 
 
 def normalise(pixels: Tensor, mean: float, std: float) -> Tensor:
-    """(pixels / 255 - mean) / std, as float32 in channels_last; pixels (N, 1, 28, 28) of any dtype, 0 to 255."""
+    """(pixels / 255 - mean) / std, as float32 in channels_last; pixels (N, C, H, W) of any dtype, 0 to 255."""
     scaled = pixels.float().mul(1 / (255 * std)).sub_(mean / std)
     return scaled.contiguous(memory_format=torch.channels_last)
 
@@ -64,7 +64,7 @@ class Batches:
         self._next = self._prefetch(first // self._chunk_size)
 
     def take(self) -> tuple[Tensor, Tensor]:
-        """The next batch: inputs float32 (B, 1, 28, 28), channels_last, and labels int64 (B,)."""
+        """The next batch: inputs float32 (B, C, H, W), channels_last, and labels int64 (B,)."""
         number, offset = divmod(self._first, self._chunk_size)
         if self._chunk is None or offset == 0:
             self._chunk = self._next.result() if self._next is not None else self._make_chunk(number)

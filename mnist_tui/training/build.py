@@ -34,11 +34,11 @@ CAPTURABLE = frozenset({"Adam", "AdamW", "NAdam", "RAdam", "Adamax", "Adadelta",
 
 
 def network(spec: RunSpec) -> nn.Sequential:
-    """The network of a run, in the order of its layers: images (N, 1, 28, 28) to logits (N, 10).
+    """The network of a run, in the order of its layers: images (N, C, H, W) of its data set to logits (N, classes).
 
     Weights are drawn from torch's global generator, as PyTorch's constructors do.
     """
-    return _make_sequential(image_row(), *spec.resolved_layers)
+    return _make_sequential(image_row(spec.dataset.shape), *spec.resolved_layers)
 
 
 def _make_sequential(input_row: LayerRow, *layers: Call) -> nn.Sequential:
@@ -106,7 +106,7 @@ def _normalized_shape(values: dict[str, Any], input_row: LayerRow) -> dict[str, 
 
 
 def loss(spec: RunSpec) -> nn.Module:
-    """The loss of a run: logits (N, 10) and labels int64 (N,) to their mean loss."""
+    """The loss of a run: logits (N, classes) and labels int64 (N,) to their mean loss."""
     call = spec.resolved(spec.train.loss)
     module: nn.Module = getattr(nn, call.name)(**catalog.check("loss", call))
     return module
@@ -204,7 +204,7 @@ def augmentation(spec: RunSpec) -> Augmentation | None:
     if not spec.train.augment:
         return None
     calls = [spec.resolved(call) for call in spec.train.augment]
-    built: Augmentation = _construct(lambda: Augmentation(calls), "augment")
+    built: Augmentation = _construct(lambda: Augmentation(calls, spec.dataset.shape), "augment")
     return built
 
 

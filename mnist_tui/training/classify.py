@@ -13,7 +13,7 @@ from torch import nn
 from mnist_tui.images.move import rotate, shift
 from mnist_tui.runs.storage import load_run
 from mnist_tui.training.batches import normalise
-from mnist_tui.training.predict import load_network
+from mnist_tui.training.predict import check_grey_28, load_network
 
 SHIFTS = tuple((right, down) for right in (-2, -1, 0, 1, 2) for down in (-2, -1, 0, 1, 2) if (right, down) != (0, 0))
 """Pixels to the right and down."""
@@ -61,9 +61,13 @@ class Classifier:
     """The network of a run's best epoch, for digits of 28 rows of 28 grey values, 0 to 255."""
 
     def __init__(self, folder: Path) -> None:
-        """Loads the network; raises `RunError` where the folder is no run, and `CheckpointError` without weights."""
+        """Loads the network; raises `RunError` where the folder is no run, `CheckpointError` without weights, and
+        `InputError` where it takes other images.
+        """
         self.folder = folder
-        self._normalization = load_run(folder).spec.train.normalize
+        spec = load_run(folder).spec
+        check_grey_28(spec)
+        self._normalization = spec.train.normalize
         self._network: nn.Module = load_network(folder).to(memory_format=torch.channels_last)
 
     @torch.inference_mode()

@@ -1,23 +1,23 @@
-"""MNIST, or the small digits of this package that stand in for it, as tensors; and its seeded splits."""
+"""The images of a data set as tensors, downloaded where they are missing; and their seeded splits."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor
 
+from mnist_tui.datasets import places
+from mnist_tui.datasets.names import AUTO
+from mnist_tui.datasets.published import MNIST, SMALL_DIGITS
+from mnist_tui.datasets.read import read_part
+from mnist_tui.datasets.record import DataSet, Part
 from mnist_tui.errors import DataError
-from mnist_tui.images import mnist_files
-from mnist_tui.images.mnist_files import read_raw
-from mnist_tui.images.small_digits import TEST_DIGITS, read_digits
 from mnist_tui.runs.events import Notice
-from mnist_tui.spec.recipe import TRAIN_IMAGES
-from mnist_tui.spec.run_options import Choice
+from mnist_tui.spec.data_spec import ON_MNIST, DataSpec
 from mnist_tui.spec.run_spec import RunSpec
-from mnist_tui.training.download import download
+from mnist_tui.training.download import SECONDS, SLOWEST, download
 
 SPLIT_STREAM = 0x5917
 """Added to the seed of the run for the generator of the validation split."""
@@ -25,7 +25,7 @@ SPLIT_STREAM = 0x5917
 
 @dataclass(frozen=True)
 class Images:
-    """Labelled images: `pixels` uint8 (N, 1, 28, 28), 0 (background) to 255; `labels` int64 (N,), 0 to 9."""
+    """Labelled images: `pixels` uint8 (N, C, H, W), 0 to 255; `labels` int64 (N,), from 0."""
 
     pixels: Tensor
     labels: Tensor
@@ -46,7 +46,7 @@ class Images:
 class Dataset:
     """Training and test images, and where they come from."""
 
-    name: Literal["mnist", "digits"]
+    name: str
     origin: str
     """The folder or the package that the images were read from."""
     train: Images
@@ -63,52 +63,62 @@ class Dataset:
 
 
 def load(
-    choice: Choice = "auto", data_dir: Path | None = None, notify: Callable[[Notice], None] = lambda notice: None
+    choice: str = AUTO,
+    data_dir: Path | None = None,
+    notify: Callable[[Notice], None] = lambda notice: None,
+    data: DataSpec = ON_MNIST,
 ) -> Dataset:
-    """The data set; MNIST is downloaded where it is not found.
+    """The data set `data` of a spec, or the small digits where `choice` is `digits`; downloaded where it is not found.
 
-    `auto` falls back to the small digits of this package, with a warning that cannot be missed, where MNIST can be
-    neither found nor fetched and no folder is named for it. Raises `DataError`: where MNIST is asked for, by `mnist` or
-    by naming its folder, and not to be had; and always when files that are there are damaged: falling back would hide
-    it.
+    For MNIST `auto` falls back to the small digits of this package, with a warning that cannot be missed, where MNIST
+    can be neither found nor fetched and no folder is named for it. Raises `DataError`: where a data set is asked for,
+    by its name or by naming its folder, and not to be had; and always when files that are there are damaged: falling
+    back would hide it.
     """
-    if choice == "digits":
-        return load_digits()
-    raw = mnist_files.find(data_dir)
+    dataset = _chosen(choice, data)
+    if not dataset.files:
+        return read(data, dataset, None)
+    raw = places.find(dataset, data_dir)
     if raw is None:
+        raw = places.download_folder(dataset, data_dir)
         try:
-            raw = _download_folder(data_dir)
-            download(raw)
+            download(raw, dataset.files, dataset.sources, seconds=dataset.download_bytes / SLOWEST + SECONDS)
         except OSError as error:
-            if choice == "mnist" or mnist_files.named_folder(data_dir):
-                raise DataError(_no_mnist(data_dir, error)) from None
+            if choice != AUTO or dataset.name != MNIST.name or places.named_folder(data_dir):
+                raise DataError(_not_found(dataset, data_dir, error)) from None
             notify(Notice(_banner(error), is_warning=True))
             return load_digits()
-    return load_mnist(raw)
+    return read(data, dataset, raw)
 
 
-def download_notice(choice: Choice, data_dir: Path | None) -> Notice | None:
-    """A notice that `load` is going to download MNIST; None where it is not."""
-    if choice == "digits" or mnist_files.find(data_dir) is not None:
+def download_notice(choice: str, data_dir: Path | None, data: DataSpec = ON_MNIST) -> Notice | None:
+    """A notice that `load` is going to download the data set; None where it is not."""
+    dataset = _chosen(choice, data)
+    if not dataset.files or places.find(dataset, data_dir) is not None:
         return None
-    return Notice(f"MNIST is not in {_looked_in(data_dir)}; downloading it (11 MB) to {_download_folder(data_dir)}")
+    return Notice(
+        f"{dataset.title} is not in {_looked_in(data_dir)}; downloading it ({dataset.download_bytes / 1e6:,.0f} MB) to "
+        f"{places.download_folder(dataset, data_dir)}"
+    )
+
+
+def _chosen(choice: str, data: DataSpec) -> DataSet:
+    """The data set of a spec, or the small digits that stand in for it."""
+    return SMALL_DIGITS if choice == SMALL_DIGITS.name else data.dataset
 
 
 def _looked_in(data_dir: Path | None) -> str:
-    places = mnist_files.folders(data_dir)
-    missing = ", which does not exist" if len(places) == 1 and not places[0].is_dir() else ""
-    return " or ".join(map(str, places)) + missing
+    searched = places.folders(data_dir)
+    missing = ", which does not exist" if len(searched) == 1 and not searched[0].is_dir() else ""
+    return " or ".join(map(str, searched)) + missing
 
 
-def _download_folder(data_dir: Path | None) -> Path:
-    return mnist_files.folders(data_dir)[0] / "MNIST" / "raw"
-
-
-def _no_mnist(data_dir: Path | None, error: OSError) -> str:
+def _not_found(dataset: DataSet, data_dir: Path | None, error: OSError) -> str:
+    files = "the four raw files" if len(dataset.files) == 4 else ", ".join(file.name for file in dataset.files)
     return (
-        f"MNIST is not in {_looked_in(data_dir)}, and could not be downloaded ({error}). Put the four raw files into "
-        "DIR/MNIST/raw and name DIR with --data-dir, MNIST_TUI_DATA_DIR or the setting data_dir, or train on "
-        "--dataset digits."
+        f"{dataset.title} is not in {_looked_in(data_dir)}, and could not be downloaded ({error}). Put {files} into "
+        f"{Path('DIR') / dataset.folders[0]} and name DIR with --data-dir, MNIST_TUI_DATA_DIR or the setting data_dir, "
+        "or train on --dataset digits."
     )
 
 
@@ -120,18 +130,21 @@ def _banner(error: OSError) -> str:
     )
 
 
+def read(data: DataSpec, dataset: DataSet, raw: Path | None) -> Dataset:
+    """A data set from its files in `raw`; raises `DataError` where one differs from the published file."""
+    train, test = (_images(data, dataset, raw, part) for part in ("train", "test"))
+    origin = str(raw) if raw is not None else str(data.folder.path) if data.folder is not None else "mnist-tui"
+    return Dataset(dataset.name, origin, train, test)
+
+
+def _images(data: DataSpec, dataset: DataSet, raw: Path | None, part: Part) -> Images:
+    pixels, labels = read_part(dataset, raw, part, data.folder)
+    return Images(torch.from_numpy(pixels.copy()), torch.from_numpy(labels.copy()))
+
+
 def load_mnist(raw: Path) -> Dataset:
-    """MNIST from the four files in `raw`; raises `DataError` where one differs from the published file."""
-    contents = (read_raw(raw, file) for file in mnist_files.RAW_FILES)
-    pixels_train, labels_train, pixels_test, labels_test = contents
-    return Dataset("mnist", str(raw), _images(pixels_train, labels_train), _images(pixels_test, labels_test))
-
-
-def _images(pixels: bytes, labels: bytes) -> Images:
-    """Images from two IDX files: headers of 16 and 8 bytes, then one byte per pixel and one per label."""
-    image_bytes = torch.frombuffer(bytearray(pixels), dtype=torch.uint8)[mnist_files.IMAGES_HEADER :]
-    label_bytes = torch.frombuffer(bytearray(labels), dtype=torch.uint8)[mnist_files.LABELS_HEADER :]
-    return Images(image_bytes.reshape(-1, 1, 28, 28), label_bytes.long())
+    """MNIST from the four files in `raw`; raises `DataError`."""
+    return read(ON_MNIST, ON_MNIST.dataset, raw)
 
 
 def load_digits() -> Dataset:
@@ -139,19 +152,16 @@ def load_digits() -> Dataset:
 
     Raises `DataError` where the file in the package is damaged.
     """
-    pixels, labels = (torch.from_numpy(array) for array in read_digits())
-    pixels, labels = pixels[:, None], labels.long()
-    train, test = Images(pixels[TEST_DIGITS:], labels[TEST_DIGITS:]), Images(pixels[:TEST_DIGITS], labels[:TEST_DIGITS])
-    return Dataset("digits", "mnist-tui", train, test)
+    return read(ON_MNIST, SMALL_DIGITS, None)
 
 
 def split_for(spec: RunSpec, dataset: Dataset) -> tuple[Images, Images | None]:
     """The images that a run of the spec trains on, and its validation images; None where the recipe has no split.
 
-    A data set smaller than MNIST gives the same share of its images to validation.
+    The small digits that stand in for a larger data set give the same share of their images to validation.
     """
     count = len(dataset.train)
-    share = spec.train.validation_images / TRAIN_IMAGES
+    share = spec.train.validation_images / spec.dataset.train_images
     return split(dataset.train, min(round(share * count), count - 1), spec.train.seed)
 
 

@@ -1,4 +1,4 @@
-"""Download of the four files of MNIST: https only, limited in size and time, verified, written whole or not at all."""
+"""Download of data sets: https only, limited in size and time, verified, written whole or not at all."""
 
 import http.client
 import threading
@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
+from mnist_tui.datasets.record import DataFile, find_damage
 from mnist_tui.errors import DownloadError
 from mnist_tui.files import write_atomically
-from mnist_tui.images.mnist_files import RAW_FILES, RawFile, find_damage
 
 SECONDS = 300.0
-"""Time limit for all four files, 11 MB compressed."""
+"""Time limit for the four files of MNIST, 11 MB compressed, and what every download may take."""
+SLOWEST = 300_000
+"""Bytes a second that a download of a larger data set must have on average."""
 CONNECT_SECONDS = 10.0
 MAX_COMPRESSED = 20_000_000
-"""Size limit of one compressed file in bytes; the largest has 9,912,422."""
+"""Size limit in bytes of a compressed file that is unpacked as it arrives; MNIST's largest has 9,912,422."""
 
 
 class _HttpsOnly(urllib.request.HTTPRedirectHandler):
@@ -46,21 +48,16 @@ def open_https(url: str) -> Any:
     return urllib.request.build_opener(_HttpsOnly).open(url, timeout=CONNECT_SECONDS)
 
 
-def mirrors() -> list[str]:
-    """The https mirrors of torchvision's MNIST."""
-    from torchvision.datasets import MNIST  # Takes 2 s, so not at import time.
-
-    return [mirror for mirror in MNIST.mirrors if mirror.startswith("https://")]
-
-
 def download(
     folder: Path,
-    files: Sequence[RawFile] = RAW_FILES,
-    urls: Sequence[str] | None = None,
+    files: Sequence[DataFile],
+    urls: Sequence[str],
     open_url: Callable[[str], Any] = open_https,
     seconds: float = SECONDS,
 ) -> None:
-    """Downloads `files` into `folder`, each written once it is verified; existing files are kept.
+    """Downloads `files` from any of the folders `urls` into `folder`; existing files are kept.
+
+    Each is written once it is verified: unpacked where its SHA-256 is known, else as it is published.
 
     Raises `DownloadError`, after `seconds` at the latest, even if the server stalls: the download runs in a daemon
     thread, which is then abandoned.
@@ -71,7 +68,7 @@ def download(
     def fetch() -> None:
         try:
             for file in files:
-                _fetch_from_any(file, folder, urls if urls is not None else mirrors(), open_url, deadline)
+                _fetch_from_any(file, folder, urls, open_url, deadline)
         except BaseException as error:
             failure.append(error)
 
@@ -85,14 +82,14 @@ def download(
 
 
 def _fetch_from_any(
-    file: RawFile, folder: Path, urls: Sequence[str], open_url: Callable[[str], Any], deadline: float
+    file: DataFile, folder: Path, urls: Sequence[str], open_url: Callable[[str], Any], deadline: float
 ) -> None:
     if (folder / file.name).exists():
         return
     reasons = []
     for url in urls:
         try:
-            content = _fetch(f"{url.rstrip('/')}/{file.name}.gz", file, open_url, deadline)
+            content = _fetch(f"{url.rstrip('/')}/{file.source_name}", file, open_url, deadline)
         except (OSError, ValueError, http.client.HTTPException, zlib.error) as error:
             reasons.append(f"{urlsplit(url).hostname}: {error}")
             continue
@@ -104,19 +101,21 @@ def _fetch_from_any(
     raise DownloadError(f"cannot fetch {file.name}: " + ("; ".join(reasons) or "no https address is known"))
 
 
-def _fetch(url: str, file: RawFile, open_url: Callable[[str], Any], deadline: float) -> bytes:
-    """The unpacked and verified content of a URL."""
-    unpacker = zlib.decompressobj(wbits=31)  # 31: gzip, with its checksum.
+def _fetch(url: str, file: DataFile, open_url: Callable[[str], Any], deadline: float) -> bytes:
+    """The verified content of a URL, unpacked where the file is kept so."""
+    unpacker = zlib.decompressobj(wbits=31) if file.is_kept_unpacked else None  # 31: gzip, with its checksum.
+    most = MAX_COMPRESSED if unpacker else file.size
     content = bytearray()
     received = 0
     with open_url(url) as response:
         while piece := response.read1(65_536):
             received += len(piece)
-            if received > MAX_COMPRESSED or time.monotonic() > deadline:
-                raise DownloadError("too large" if received > MAX_COMPRESSED else "too slow")
-            content += unpacker.decompress(piece, file.bytes + 1 - len(content))
-            if len(content) > file.bytes or unpacker.unconsumed_tail:
-                raise DownloadError(f"unpacks to more than {file.bytes:,} bytes")
-    if wrong := find_damage(bytes(content), file):
+            if received > most or time.monotonic() > deadline:
+                raise DownloadError("too large" if received > most else "too slow")
+            content += unpacker.decompress(piece, file.size + 1 - len(content)) if unpacker else piece
+            if len(content) > file.size or (unpacker and unpacker.unconsumed_tail):
+                raise DownloadError(f"unpacks to more than {file.size:,} bytes")
+    verified = bytes(content)
+    if wrong := find_damage(verified, file):
         raise DownloadError(wrong)
-    return bytes(content)
+    return verified

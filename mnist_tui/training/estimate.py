@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 
-from mnist_tui.spec.recipe import TRAIN_IMAGES
 from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.training import environment
@@ -16,18 +15,19 @@ from mnist_tui.training.evaluation import evaluate
 from mnist_tui.training.state import Splits, Training
 
 STEPS = 20
-TEST_IMAGES = 10_000
 
 
 def expected_cost(spec: RunSpec, options: Options) -> dict[str, Any]:
-    """Steps and expected seconds of a run on MNIST; nothing is written."""
+    """Steps and expected seconds of a run on its data set, or on the one of the options; nothing is written."""
+    spec = spec.for_dataset(options.dataset)
+    dataset = spec.dataset
     device = environment.resolve_device(options.device)
     torch.set_num_threads(options.threads or environment.default_threads())
-    count = min(TRAIN_IMAGES, STEPS * spec.train.batch_size)
-    pixels = torch.randint(0, 256, (count, 1, 28, 28), dtype=torch.uint8)
-    images = Images(pixels, torch.randint(0, 10, (count,))).to(device)
+    count = min(dataset.train_images, STEPS * spec.train.batch_size)
+    pixels = torch.randint(0, 256, (count, *dataset.shape), dtype=torch.uint8)
+    images = Images(pixels, torch.randint(0, len(dataset.classes), (count,))).to(device)
     per_step, per_image = time_steps(Training(spec, Splits(images, None, images), options.fuse))
-    per_epoch = per_step * spec.steps_per_epoch() + per_image * (spec.train.validation_images + TEST_IMAGES)
+    per_epoch = per_step * spec.steps_per_epoch() + per_image * (spec.train.validation_images + dataset.test_images)
     return {
         "steps_per_epoch": spec.steps_per_epoch(),
         "steps": spec.steps_per_epoch() * spec.train.epochs,

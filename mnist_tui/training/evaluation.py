@@ -22,7 +22,7 @@ class Evaluation:
     probabilities: Tensor
     """float32 (N,): the probability given to the true class."""
     log_probs: Tensor
-    """float32 (N, 10): the log-probability of every class."""
+    """float32 (N, classes): the log-probability of every class."""
 
 
 class EvaluationStopped(Exception):
@@ -62,7 +62,7 @@ def evaluate(
 
 
 def summarise(log_probs: Tensor, labels: Tensor) -> Evaluation:
-    """The results from log-probabilities float32 (N, 10) and the true classes int64 (N,)."""
+    """The results from log-probabilities float32 (N, classes) and the true classes int64 (N,)."""
     true_log_probs = log_probs.gather(1, labels[:, None])[:, 0].cpu()  # MPS has no float64 to average in.
     predictions = log_probs.argmax(1).cpu()
     return Evaluation(

@@ -13,7 +13,7 @@ from mnist_tui.training.batch_norm import RowBatchNorm2d
 
 
 def fuse_layers(model: nn.Sequential) -> nn.Sequential:
-    """An equivalent of `model`, images (N, 1, 28, 28) to logits (N, 10), in which layers that gain by it are fused."""
+    """An equivalent of `model`, images (N, C, H, W) to logits (N, classes), with fused layers where it pays."""
     modules = _pool_before_relu([_with_row_norms(module) for module in model])
     fused: list[nn.Module] = []
     while modules:

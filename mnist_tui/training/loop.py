@@ -243,6 +243,6 @@ def run_ended(training: Training, outcome: Outcome, message: str, seconds: float
         best=best_of(rows),
         last=rows[-1] if rows else None,
         chosen_by=chosen_by,
-        target=after_training(training.spec, rows, training.splits.is_mnist),
+        target=after_training(training.spec, rows, training.splits.is_judged),
         seconds=seconds,
     )

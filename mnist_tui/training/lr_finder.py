@@ -31,11 +31,12 @@ def find_learning_rate(
     PyTorch refuses the recipe or an epoch has too few steps, `DataError`, `DeviceError`, and `MnistTuiError` where a
     step fails. Not to be used while another thread of this process trains: both use torch's random state.
     """
+    spec = spec.for_dataset(options.dataset)
     device = environment.resolve_device(options.device)
     notices: list[Notice] = []
-    if notice := download_notice(options.dataset, options.data_dir):
+    if notice := download_notice(options.dataset, options.data_dir, spec.data):
         yield notice
-    dataset = load(options.dataset, options.data_dir, notices.append)
+    dataset = load(options.dataset, options.data_dir, notices.append, spec.data)
     yield from notices
     threads = torch.get_num_threads()
     torch.set_num_threads(options.threads or environment.default_threads())

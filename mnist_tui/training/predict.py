@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from mnist_tui.errors import CheckpointError, FileError
+from mnist_tui.errors import CheckpointError, FileError, InputError
 from mnist_tui.files import read_bytes
 from mnist_tui.runs import reference
 from mnist_tui.runs.events import best_of
@@ -29,7 +29,7 @@ class Prediction(NamedTuple):
     """The prediction of a network for one image."""
 
     label: int
-    """The most probable class, 0 to 9."""
+    """The most probable class, from 0."""
     probability: float
     """The probability of that class, 0 to 1."""
 
@@ -49,11 +49,11 @@ def predict(spec: RunSpec, folder: Path, digits: Sequence[bytes]) -> Predictions
     """The predictions of the newest checkpoint of a run, for images of 28 rows of 28 grey values, 0 to 255.
 
     They are computed on the CPU, in eval mode, from images normalised as in training. None where there is no
-    checkpoint, or where it is larger than `MAX_BYTES`. Raises `CheckpointError` for a damaged checkpoint, or one of
-    another network than the spec's.
+    checkpoint, where it is larger than `MAX_BYTES`, and where the network takes other images. Raises `CheckpointError`
+    for a damaged checkpoint, or one of another network than the spec's.
     """
     content = _newest_checkpoint(folder)
-    if content is None:
+    if content is None or not spec.dataset.is_grey_28:  # Pictures of other images are scaled.
         return None
     tensors, state = checkpoint.read(content)
     log_probs = _log_probs(_load_weights(spec, tensors), _normalise_digits(spec, digits))
@@ -66,10 +66,10 @@ def predict(spec: RunSpec, folder: Path, digits: Sequence[bytes]) -> Predictions
 def load_network(folder: Path, epoch: int | None = None) -> nn.Module:
     """The trained network of a run folder, on the CPU and in eval mode, after its best epoch or the given one.
 
-    It takes float32 (N, 1, 28, 28), pixels in 0..1 normalised with the recipe's `normalize`, and returns (N, 10). A run
-    keeps the weights of its best epoch and of its newest two checkpoints; damaged ones are skipped. Raises `RunError`
-    where the folder is no run, and `CheckpointError`, which names folder or file, where the weights of that epoch were
-    not kept or cannot be used.
+    It takes float32 (N, C, H, W), pixels in 0..1 normalised with the recipe's `normalize`, and returns (N, classes). A
+    run keeps the weights of its best epoch and of its newest two checkpoints; damaged ones are skipped. Raises
+    `RunError` where the folder is no run, and `CheckpointError`, which names folder or file, where the weights of that
+    epoch were not kept or cannot be used.
     """
     reference.check_has_weights(folder)
     saved = load_run(folder)
@@ -88,6 +88,16 @@ def load_network(folder: Path, epoch: int | None = None) -> nn.Module:
     if refused:
         raise CheckpointError(f"{refused}; no other checkpoint has the weights of epoch {number}")
     raise CheckpointError(f"{folder}: no weights are kept of epoch {number}")
+
+
+def check_grey_28(spec: RunSpec) -> None:
+    """Raises `InputError` where the network of a spec takes other images than grey ones of 28x28 pixels."""
+    if not spec.dataset.is_grey_28:
+        shape = "x".join(map(str, spec.dataset.shape))
+        raise InputError(
+            f"{spec.name} takes images of {spec.dataset.title}, {shape}; what is drawn, photographed or looked at here "
+            "is prepared as grey 28x28 pixels"
+        )
 
 
 def _newest_checkpoint(folder: Path) -> bytes | None:
@@ -117,6 +127,6 @@ def _normalise_digits(spec: RunSpec, digits: Sequence[bytes]) -> Tensor:
 
 @torch.inference_mode()
 def _log_probs(network: nn.Module, inputs: Tensor) -> Tensor:
-    """Log-probabilities, float32 (N, 10), of inputs (N, 1, 28, 28)."""
+    """Log-probabilities, float32 (N, classes), of inputs (N, C, H, W)."""
     logits: Tensor = network(inputs)
     return torch.log_softmax(logits.float(), dim=1)

@@ -1,18 +1,21 @@
 """Previews for the laboratory before a run begins: augmented training digits and the learning rate schedule."""
 
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 
 import torch
 
-from mnist_tui.images import mnist_files
+from mnist_tui.datasets import places
+from mnist_tui.datasets.published import MNIST, SMALL_DIGITS
+from mnist_tui.datasets.record import GREY_28
 from mnist_tui.spec.calls import names_in
-from mnist_tui.spec.run_options import Choice, Options
+from mnist_tui.spec.data_spec import ON_MNIST, DataSpec
+from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.training import build
-from mnist_tui.training.data import Dataset, load_digits, load_mnist, split_for
+from mnist_tui.training.data import Dataset, load_digits, read, split_for
 
 RATES = 200
 """Number of samples of the learning rate schedule."""
@@ -20,6 +23,7 @@ MAX_STEPS = 20_000
 """Scheduler steps that are simulated where fewer give the same curve; more would delay typing."""
 MAX_SIMULATED_STEPS = 200_000
 """The largest number of scheduler steps that is simulated; it takes 2 s."""
+SIDE = GREY_28[1]
 SAMPLE_STREAM = 0xD161
 """Added to the number of the sample for its generator, which then differs from that of a run with this seed."""
 
@@ -34,20 +38,23 @@ class AugmentedSample:
     """28 rows of 28 grey values each, 0 (background) to 255."""
     slow: tuple[str, ...] = ()
     """The transforms that run image by image; while this process trains they are not run, and there are no digits."""
+    classes: tuple[str, ...] = MNIST.classes
+    """The names of the classes by label."""
 
 
 _loading = Lock()
 
 
-@cache
-def _read(raw: Path | None) -> Dataset:
-    return load_digits() if raw is None else load_mnist(raw)
+@lru_cache(maxsize=2)
+def _read(data: DataSpec, raw: Path | None) -> Dataset:
+    return load_digits() if raw is None and data == ON_MNIST else read(data, data.dataset, raw)
 
 
-def _dataset(choice: Choice, data_dir: Path | None) -> Dataset:
+def _dataset(spec: RunSpec, choice: str, data_dir: Path | None) -> Dataset:
     """The data set that a run would use, without downloading; cached."""
+    raw = None if choice == SMALL_DIGITS.name else places.find(spec.dataset, data_dir)
     with _loading:
-        return _read(None if choice == "digits" else mnist_files.find(data_dir))
+        return _read(spec.data, raw)
 
 
 def sample_augmented(
@@ -61,10 +68,11 @@ def sample_augmented(
 
     Raises `DataError` where MNIST's files are damaged, and `SpecError` where PyTorch refuses the augmentation.
     """
-    dataset = _dataset(options.dataset, options.data_dir)
+    spec = spec.for_dataset(options.dataset)
+    dataset = _dataset(spec, options.dataset, options.data_dir)
     slow = build.slow_transforms(spec)
     if slow and is_training:
-        return AugmentedSample(dataset.name, (), (), slow)
+        return AugmentedSample(dataset.name, (), (), slow=slow)
     images, _ = split_for(spec, dataset)
     generator = torch.Generator().manual_seed(SAMPLE_STREAM + draw)
     sample = images.take(torch.randperm(len(images), generator=generator)[:count])
@@ -75,11 +83,14 @@ def sample_augmented(
         pixels = augmentation(pixels, augmentation.sample_params(len(sample), generator))
         if augmentation.slow:  # Only these change the state; else a training thread may be using it.
             torch.set_rng_state(random_state)
+    if not spec.dataset.is_grey_28:  # Drawn are grey images of this size.
+        pixels = torch.nn.functional.interpolate(pixels.mean(dim=1, keepdim=True), size=(SIDE, SIDE), mode="bilinear")
     grey = pixels.round().clamp(0, 255).to(torch.uint8)
     return AugmentedSample(
         dataset=dataset.name,
         labels=tuple(int(label) for label in sample.labels),
         digits=tuple(bytes(image.reshape(-1).tolist()) for image in grey),
+        classes=spec.dataset.classes,
         slow=slow,
     )
 

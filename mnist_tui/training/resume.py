@@ -17,7 +17,7 @@ from mnist_tui.runs.events import Event, Notice, Unpaused, best_of
 from mnist_tui.runs.lock import is_running
 from mnist_tui.runs.storage import RunFolder, SavedRun, read_checkpoint, readable_checkpoints
 from mnist_tui.spec.calls import names_in
-from mnist_tui.spec.run_options import Choice, Options
+from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RECIPE_NAMES, RunSpec
 from mnist_tui.text import clean_line
 from mnist_tui.training import checkpoint, environment
@@ -82,8 +82,8 @@ def _make_training_again(saved: SavedRun, options: Options) -> tuple[Training, D
 def load_same_dataset(saved: SavedRun, options: Options) -> Dataset:
     """The data set that a run was trained on; raises `DataError` where it is another."""
     recorded = saved.record.get("dataset", {})
-    choice: Choice = "digits" if recorded.get("name") == "digits" else "mnist"
-    dataset = load(choice, options.data_dir)  # Only the choice `auto` has notices.
+    choice = "digits" if recorded.get("name") == "digits" else saved.spec.data.name
+    dataset = load(choice, options.data_dir, data=saved.spec.data)  # Only the choice `auto` has notices.
     if dataset.sha256 != recorded.get("sha256"):
         raise DataError(
             f"{saved.folder}: this run was trained on other data (its SHA-256 differs from that of {dataset.origin}); "

@@ -44,13 +44,14 @@ CHECKPOINT_SECONDS = 60.0
 
 
 def run(spec: RunSpec, options: Options, control: Control) -> Generator[Event, None, None]:
-    """Trains a spec in a new run folder; `control` may stop it after any step."""
+    """Trains a spec in a new run folder, on the data set of the options; `control` may stop it after any step."""
+    spec = spec.for_dataset(options.dataset)
     notices: list[Notice] = []
     device = environment.resolve_device(options.device)
     torch.set_num_threads(options.threads or environment.default_threads())
-    if notice := download_notice(options.dataset, options.data_dir):
+    if notice := download_notice(options.dataset, options.data_dir, spec.data):
         yield notice
-    dataset = load(options.dataset, options.data_dir, notices.append)
+    dataset = load(options.dataset, options.data_dir, notices.append, spec.data)
     yield from notices
     training = make_training(spec, dataset, device, options.fuse)
     with closing(training.batches):
@@ -75,8 +76,8 @@ def make_training(spec: RunSpec, dataset: Dataset, device: torch.device, fuse: b
     """The training of a spec on a data set, before its first step."""
     train_images, val_images = split_for(spec, dataset)
     val_images = val_images and val_images.to(device)
-    is_mnist = dataset.name == "mnist"
-    return Training(spec, Splits(train_images.to(device), val_images, dataset.test.to(device), is_mnist), fuse)
+    is_judged = dataset.name == spec.target_data
+    return Training(spec, Splits(train_images.to(device), val_images, dataset.test.to(device), is_judged), fuse)
 
 
 def provenance(training: Training, dataset: Dataset, options: Options) -> dict[str, Any]:

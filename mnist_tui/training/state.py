@@ -32,8 +32,8 @@ class Splits:
     train: Images
     val: Images | None
     test: Images
-    is_mnist: bool = True
-    """Whether the images are MNIST's; targets are judged on MNIST only."""
+    is_judged: bool = True
+    """Whether the images are of the data set that the target is of."""
 
 
 @dataclass(frozen=True)

@@ -669,7 +669,7 @@ def test_the_seed_spread_is_of_the_test_images() -> None:
         missed({"test_accuracy": 0.9932}),
         missed({"test_accuracy": 0.992}),
         missed({"test_accuracy": 0.9932}, {0: 0.9922, 1: 0.99225}),
-        missed({"test_accuracy": 0.993}, is_mnist=False),
+        missed({"test_accuracy": 0.993}, is_judged=False),
         missed({"test_accuracy": 0.993}, state="stopped"),
         missed({"parameters": 99_999}),
     ],

@@ -42,7 +42,7 @@ def test_json(analysis: RunAnalysis) -> None:
     assert sum(map(sum, confusion)) == document["images"] == 200
     assert sum(confusion[label][label] for label in range(10)) / 200 == pytest.approx(document["accuracy"])
     assert [one["class"] for one in document["per_class"]] == list(range(10))
-    assert set(document["per_class"][0]) == {"class", "precision", "recall", "f1", "support"}
+    assert set(document["per_class"][0]) == {"class", "name", "precision", "recall", "f1", "support"}
     assert [one["support"] for one in document["per_class"]] == [sum(row) for row in confusion]
     assert 0 < document["ece"] < 1
     assert sum(one["count"] for one in document["reliability"]) == 200

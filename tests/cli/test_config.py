@@ -525,9 +525,8 @@ def app(monkeypatch: pytest.MonkeyPatch) -> Callable[..., LabApp]:
     monkeypatch.setattr(jobs, "warm_up", lambda: None)
     monkeypatch.setattr(jobs, "rates", lambda spec: (0.1, 0.2, 0.1))
     monkeypatch.setattr(jobs, "live_run", lambda runs_dir: None)
-    monkeypatch.setattr(
-        jobs, "sample_augmented", lambda *asked: SimpleNamespace(dataset="mnist", labels=(), digits=(), slow=())
-    )
+    sample = SimpleNamespace(dataset="mnist", labels=(), digits=(), slow=(), classes=())
+    monkeypatch.setattr(jobs, "sample_augmented", lambda *asked: sample)
 
     def make(**keymap: str) -> LabApp:
         spec = presets.load("iter5")

@@ -526,7 +526,7 @@ def test_digits_are_not_judged_by_an_accuracy_on_mnist(work: Path, command: Comm
     answer = command(*TRAIN, "mnist.toml")
 
     ended = json.loads((work / answer.out[-1] / "end.json").read_text())
-    assert answer.out[-2] == "target not judged: test_accuracy not judged (these are not MNIST's images)"
+    assert answer.out[-2] == "target not judged: test_accuracy not judged (the target is of another data set)"
     assert ended["target"] == {"test_accuracy": None}
 
 

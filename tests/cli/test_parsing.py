@@ -46,7 +46,10 @@ def test_every_name_of_a_batch_gets_an_option(line: str, repeated: str) -> None:
         (("--no-mouse", "watch"), "--mouse cannot be combined with the command watch"),
         (("--batch", "iter5", "--seeds", "2", "iter4"), "there is no command 'iter4'"),
         (("--batch", "iter5", "--seeds"), "--seeds"),
-        (("--batch", "iter5", "--dataset", "fashion"), "--dataset fashion: must be one of auto, mnist, digits"),
+        (
+            ("--batch", "iter5", "--dataset", "fashion"),
+            "--dataset fashion: must be one of auto, mnist, fashion-mnist, kmnist",
+        ),
         (("--batch", "iter5", "--runs-dir", ""), "--runs-dir '': must be a path"),
         (("--no-fusee",), "did you mean '--no-fuse'?"),
         (("--json=1",), "--json"),

@@ -6,7 +6,7 @@ import pytest
 from helpers.command import Command
 from helpers.saved_runs import make_run, write_predictions
 
-from mnist_tui.images.test_images import SHA256
+from mnist_tui.datasets.test_images import SHA256
 from mnist_tui.runs.annotations import Notes, write_notes
 from mnist_tui.spec import presets
 

@@ -14,6 +14,7 @@ from helpers.exports import RICH, executed, script_of, unsaved_run, write_as_mni
 from helpers.layer_cases import CASES
 from torch import nn
 
+from mnist_tui.errors import RunError
 from mnist_tui.export import script_layers
 from mnist_tui.export.script import script
 from mnist_tui.export.script_recipe import loss_source, optimizer_source, scheduler_source, transform_sources
@@ -346,3 +347,22 @@ def test_a_learning_rate_that_was_changed_by_hand(rich_run: Any, tmp_path: Path)
     text = script(replace(rich_run, folder=folder), Path("rich.py"))
 
     assert "0.001 after step 5 of epoch 2" in " ".join(text.split())
+
+
+@pytest.mark.parametrize(("name", "reader"), [("fashion-mnist", "FashionMNIST"), ("kmnist", "KMNIST")])
+def test_a_data_set_with_the_files_of_mnist(name: str, reader: str) -> None:
+    """The script reads the data set of the run, and says so."""
+    spec = make_spec({"layers": TAIL, "data": {"name": name}})
+    text = script(unsaved_run(spec), Path("mine.py"))
+
+    assert f"datasets.{reader}(data_dir, True" in text
+    assert f"a PyTorch network for {spec.dataset.title}." in text
+    assert f"v2.Normalize(({spec.dataset.mean},), ({spec.dataset.std},))" in text
+    assert "datasets.MNIST" not in text
+
+
+def test_a_data_set_that_a_script_cannot_read() -> None:
+    """It is refused, and told what to export instead."""
+    spec = make_spec({"layers": TAIL, "data": {"name": "cifar-10"}})
+    with pytest.raises(RunError, match="was trained on CIFAR-10; a script reads mnist, fashion-mnist, kmnist alone"):
+        script(unsaved_run(spec), Path("mine.py"))

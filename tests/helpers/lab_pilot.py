@@ -43,6 +43,7 @@ class AugmentedSample(NamedTuple):
     labels: tuple[int, ...]
     digits: tuple[bytes, ...]
     slow: tuple[str, ...]
+    classes: tuple[str, ...] = tuple("0123456789")
 
 
 def row(epoch: int, test: float = 0.98) -> EpochEnded:

@@ -28,10 +28,11 @@ def small_digits() -> tuple[Grey, Grey]:
 
 def mnist_digits() -> tuple[Grey, Grey]:
     """The 10,000 test images of MNIST and their labels; skips the test where this machine does not have them."""
-    from mnist_tui.images.mnist_files import find
+    from mnist_tui.datasets.places import find
+    from mnist_tui.datasets.published import MNIST
     from mnist_tui.training.data import load_mnist
 
-    raw = find(None)
+    raw = find(MNIST, None)
     if raw is None:
         pytest.skip("MNIST is not on this machine")
     test = load_mnist(raw).test

@@ -13,8 +13,8 @@ from markdown_it import MarkdownIt
 from mnist_tui.analysis.coach.evidence import Advice
 from mnist_tui.analysis.confusion import ConfusedPair
 from mnist_tui.analysis.mistakes import ImagePrediction
+from mnist_tui.datasets.test_images import SHA256
 from mnist_tui.errors import FileError, ReportError
-from mnist_tui.images.test_images import SHA256
 from mnist_tui.report import model
 from mnist_tui.report import render as rendering
 from mnist_tui.report.gather import make_report

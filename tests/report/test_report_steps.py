@@ -10,7 +10,7 @@ from helpers.saved_runs import MNIST, make_run, write_predictions
 
 from mnist_tui.analysis.statistics import mean_interval
 from mnist_tui.cli.changes import read_changes
-from mnist_tui.images.test_images import SHA256
+from mnist_tui.datasets.test_images import SHA256
 from mnist_tui.import_logs.import_file import import_file
 from mnist_tui.report.commands import commands_of
 from mnist_tui.report.epoch_log import epoch_log

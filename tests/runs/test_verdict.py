@@ -53,7 +53,7 @@ def test_each_part_is_judged(
     target: dict[str, object], accuracies: list[float], parts: dict[str, bool | None] | None
 ) -> None:
     """Fewer parameters, at most so many epochs, the accuracy in the best, in each or as the mean of the last epochs."""
-    assert verdict.after_training(spec_with(**target), rows(*accuracies), is_mnist=True) == parts
+    assert verdict.after_training(spec_with(**target), rows(*accuracies), is_judged=True) == parts
 
 
 def test_the_accuracy_that_is_judged() -> None:
@@ -77,17 +77,17 @@ def test_a_mean_is_the_decimal_that_a_person_would_compute() -> None:
 
 def test_an_unknown_count_is_not_judged() -> None:
     """As that of a run whose record lacks it."""
-    assert verdict.judge(spec_with(parameters=9_000).target, None, [0.9], is_mnist=True) == {"parameters": None}
+    assert verdict.judge(spec_with(parameters=9_000).target, None, [0.9], is_judged=True) == {"parameters": None}
 
 
 def test_other_images_are_not_judged_by_an_accuracy() -> None:
     """On other images the accuracy is not judged, so the target is not met; the parameters are judged."""
-    parts = verdict.after_training(spec_with(parameters=9_000, test_accuracy=0.1), rows(1.0), is_mnist=False)
+    parts = verdict.after_training(spec_with(parameters=9_000, test_accuracy=0.1), rows(1.0), is_judged=False)
 
     assert parts == {"parameters": True, "test_accuracy": None}
     assert (
         verdict.in_words(parts, epochs=1)
-        == "target not judged: parameters met, test_accuracy not judged (these are not MNIST's images)"
+        == "target not judged: parameters met, test_accuracy not judged (the target is of another data set)"
     )
 
 

@@ -8,6 +8,7 @@ from helpers.sweeps import LR, lr_plan
 
 from mnist_tui.errors import SweepError
 from mnist_tui.spec import presets
+from mnist_tui.spec.run_spec import make_spec
 from mnist_tui.sweep import sweep_file
 from mnist_tui.sweep.domains import parse_domain
 from mnist_tui.sweep.plan import Point, SweepPlan, make_plan
@@ -236,3 +237,32 @@ def test_presets_as_published_are_not_changed() -> None:
     assert [plan.spec_of(point) for point in plan.all_points()] == [
         spec.with_settings({"seed": seed}) for spec in specs
     ]
+
+
+ON_TEST = {"choose_on": "test"}
+
+
+def test_a_sweep_on_another_data_set() -> None:
+    """Every point is on it, with its own normalization; presets of several data sets are not compared."""
+    base = make_spec({"layers": "Flatten()\nLinear(10)", "train": {"validation_images": 6_000}})
+    plan = make_plan({"base": base, "vary": {"batch_size": ["16", "32"]}, "dataset": "kmnist"})
+    specs = [plan.spec_of(point) for point in plan.all_points()]
+    fashion = make_spec({"layers": "Flatten()\nLinear(10)", "data": {"name": "fashion-mnist"}})
+
+    assert {spec.data.name for spec in specs} == {"kmnist"}
+    assert {spec.train.batch_size for spec in specs} == {16, 32}
+    assert plan.specs == (base.for_dataset("kmnist"),)
+    with pytest.raises(SweepError, match="these are on several data sets"):
+        make_plan(
+            {"base": base, "vary": {"preset": ["a", "b"]}, "presets": {"a": base, "b": fashion}, "choose_on": "test"}
+        )
+
+
+def test_a_sweep_file_with_a_data_set(tmp_path: Path) -> None:
+    """A network of its own may name its data, as in a preset; a sixth of the images is split off to choose on."""
+    path = tmp_path / "mine.toml"
+    path.write_text('layers = "Flatten()\\nLinear(10)"\n[data]\nname = "cifar-10"\n[sweep]\nbatch_size = [16, 32]\n')
+    plan = sweep_file.load_plan(path)
+
+    assert plan.base.dataset.name == "cifar-10"
+    assert plan.base.train.validation_images == 8_333

@@ -12,8 +12,8 @@ import pytest
 from helpers.lab_terminal import PRESET
 from ray import exceptions
 
+from mnist_tui.datasets.published import MNIST
 from mnist_tui.errors import ClusterError, DataError, ExitCode, MissingPackageError, StorageError, UsageError
-from mnist_tui.images import mnist_files
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import EpochEnded, Progress, RunEnded, RunStarted
 from mnist_tui.runs.lock import is_running
@@ -453,16 +453,16 @@ def test_nodes_that_cannot_run_this_program() -> None:
 @pytest.mark.usefixtures("mailbox")
 def test_mnist_goes_to_nodes_that_lack_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """To where it is looked for by default, once; where it is, nothing is written."""
-    files = {file.name: file.name.encode() for file in mnist_files.RAW_FILES}
+    files = {file.name: file.name.encode() for file in MNIST.files}
     monkeypatch.setenv("MNIST_TUI_DATA_DIR", str(tmp_path / "data"))
-    first = ray_node._find_mnist(tmp_path / "elsewhere", (files,))
+    first = ray_node._find_data(MNIST, tmp_path / "elsewhere", (files,))
     raw = tmp_path / "data" / "MNIST" / "raw"
-    second = ray_node._find_mnist(tmp_path / "elsewhere", ("not read",))
+    second = ray_node._find_data(MNIST, tmp_path / "elsewhere", ("not read",))
     (tmp_path / "blocked").touch()
     monkeypatch.setenv("MNIST_TUI_DATA_DIR", str(tmp_path / "blocked"))
 
     assert (first, second) == (None, None)
     assert {path.name: path.read_bytes() for path in raw.iterdir()} == files
-    assert ray_node._find_mnist(raw, ()) == raw
+    assert ray_node._find_data(MNIST, raw, ()) == raw
     with pytest.raises(DataError, match="MNIST cannot be written there"):
-        ray_node._find_mnist(tmp_path / "elsewhere", (files,))
+        ray_node._find_data(MNIST, tmp_path / "elsewhere", (files,))

@@ -15,6 +15,7 @@ from mnist_tui.sweep import side_by_side
 from mnist_tui.sweep.jobs import ControlRequest, Job, JobEnded, JobSource, Message
 from mnist_tui.sweep.pool import Pool
 from mnist_tui.training import data
+from mnist_tui.training.data import Dataset
 
 STARTED = RunStarted("a", "runs/a", "small", 0, 9, 1, 5, 150, 0, 40, "digits", "cpu", 1)
 BANNER, OTHER = Notice("these are not MNIST's images", is_warning=True), Notice("slow")
@@ -46,13 +47,13 @@ class CannedPool:
 def canned(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pool, and data that comes with a banner."""
 
-    def load(choice: str, data_dir: Path | None, notify: Any) -> data.Dataset:
+    def load(choice: str, data_dir: Path | None, notify: Any, data: Any) -> Dataset:
         notify(BANNER)
         return few_images()
 
     monkeypatch.setattr(side_by_side, "Pool", CannedPool)
     monkeypatch.setattr(data, "load", load)
-    monkeypatch.setattr(data, "download_notice", lambda choice, data_dir: None)
+    monkeypatch.setattr(data, "download_notice", lambda choice, data_dir, data: None)
 
 
 def train(*messages: tuple[int, Message], **options: Any) -> Iterator[tuple[int, Message]]:

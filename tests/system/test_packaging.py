@@ -141,7 +141,7 @@ def test_the_wheel_alone_has_the_digits(wheel: Path, tmp_path: Path) -> None:
     code = """
 import sys
 sys.modules["sklearn"] = None
-from mnist_tui.images import small_digits
+from mnist_tui.datasets import small_digits
 from mnist_tui.training import data
 print(small_digits.DIGITS_FILE, len(data.load_digits().train))
 """

@@ -534,3 +534,32 @@ def test_only_training_images_are_augmented(digits: Dataset, monkeypatch: pytest
 
     assert torch.equal(torch.cat(seen["evaluation"]), torch.cat([test.pixels, val.pixels] * 2))
     assert torch.equal(trained_on, inverted)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "RandomRotation(30)",
+        "RandomAffine(20, translate=(0.1, 0.1), scale=(0.8, 1.2), interpolation='bilinear', fill=7)",
+        "RandomCrop(28, padding=3, fill=9)",
+        "ElasticTransform(30.0)",
+        "RandomHorizontalFlip()",
+        "RandomApply([CenterCrop(22), Resize(28)], p=0.5)",
+        "RandomPosterize(2)",
+    ],
+)
+def test_the_channels_of_an_image_stay_together(call: str, pixels: Tensor) -> None:
+    """Each channel of a colour image is what it would be alone, and all are transformed by the same draws."""
+    colours = torch.cat([pixels, pixels.flip(0), 255 - pixels], dim=1)
+    of_colours, of_grey = Augmentation([parse(call)], (3, 28, 28)), Augmentation([parse(call)])
+    params = of_grey.sequence.make_params(units(of_grey))
+    expected = torch.cat([of_grey(colours[:, [channel]].float(), params) for channel in range(3)], dim=1)
+
+    assert torch.equal(of_colours(colours.float(), params), expected)
+
+
+def test_larger_images() -> None:
+    """The size is that of the data set; what ends in another one is refused."""
+    assert Augmentation([parse("RandomCrop(32, padding=4)")], (3, 32, 32)).slow == []
+    with pytest.raises(CallError, match=r"ends in 28x28 pixels; put Resize\(32\) at its end"):
+        Augmentation([parse("Resize(28)")], (3, 32, 32))

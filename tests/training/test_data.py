@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from mnist_tui.datasets import places, small_digits
+from mnist_tui.datasets.published import MNIST, PUBLISHED
+from mnist_tui.datasets.record import DataFile
 from mnist_tui.errors import DataError, DownloadError
-from mnist_tui.images import mnist_files, small_digits
-from mnist_tui.images.mnist_files import RAW_FILES, RawFile
 from mnist_tui.runs.events import Notice
-from mnist_tui.spec.run_options import Choice
 from mnist_tui.spec.run_spec import make_spec
 from mnist_tui.training import data
 from mnist_tui.training.data import Dataset, Images
@@ -36,7 +36,7 @@ def tiny_files() -> dict[str, bytes]:
     for count in (5, 3):
         parts.append(torch.randint(256, (count, 28, 28), generator=generator).to(torch.uint8))
         parts.append(torch.randint(10, (count,), generator=generator).to(torch.uint8))
-    return {file.name: idx(part) for file, part in zip(RAW_FILES, parts, strict=True)}
+    return {file.name: idx(part) for file, part in zip(MNIST.files, parts, strict=True)}
 
 
 TINY = tiny_files()
@@ -61,7 +61,7 @@ class Machine:
         self.downloads: list[Path] = []
         self.notices: list[Notice] = []
 
-    def load(self, choice: Choice = "auto", data_dir: Path | None = None) -> Dataset:
+    def load(self, choice: str = "auto", data_dir: Path | None = None) -> Dataset:
         """Loads, noting what the user is told."""
         return data.load(choice, data_dir, self.notices.append)
 
@@ -71,12 +71,13 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     """A machine without MNIST and without a network."""
     made = Machine(tmp_path)
 
-    def no_network(folder: Path) -> None:
+    def no_network(folder: Path, *args: object, **kwargs: object) -> None:
         made.downloads.append(folder)
         raise DownloadError("no network")
 
-    files = tuple(RawFile(name, len(content), sha256(content).hexdigest()) for name, content in TINY.items())
-    monkeypatch.setattr(mnist_files, "RAW_FILES", files)
+    files = tuple(DataFile(name, len(content), sha256(content).hexdigest()) for name, content in TINY.items())
+    tiny = dataclasses.replace(MNIST, files=files, train_images=5, test_images=3)
+    monkeypatch.setitem(PUBLISHED, "mnist", tiny)
     monkeypatch.setattr(data, "download", no_network)
     monkeypatch.setenv("MNIST_TUI_DATA_DIR", str(tmp_path / "env"))
     (tmp_path / "here").mkdir()
@@ -95,7 +96,7 @@ def test_the_order_of_places(first: int, machine: Machine, monkeypatch: pytest.M
     if first > 1:
         monkeypatch.delenv("MNIST_TUI_DATA_DIR")
     named = machine.named if first == 0 else None
-    folder = mnist_files.find(named)
+    folder = places.find(PUBLISHED["mnist"], named)
 
     assert folder is not None
     assert folder.resolve() == machine.places[first] / "MNIST" / "raw"
@@ -107,7 +108,7 @@ def test_the_order_of_places(first: int, machine: Machine, monkeypatch: pytest.M
 @pytest.mark.parametrize("choice", ["auto", "mnist"])
 @pytest.mark.parametrize("by", ["argument", "variable"])
 @pytest.mark.parametrize("is_there", [True, False])
-def test_a_named_folder_is_never_passed_over(is_there: bool, by: str, choice: Choice, machine: Machine) -> None:
+def test_a_named_folder_is_never_passed_over(is_there: bool, by: str, choice: str, machine: Machine) -> None:
     """MNIST in another place is not taken for it, and neither are the digits: it is downloaded there, or an error."""
     named = machine.named if by == "argument" else None
     for place in machine.places[1 if named else 2 :]:
@@ -128,7 +129,7 @@ def test_places_that_are_not_named(machine: Machine, monkeypatch: pytest.MonkeyP
     """Without --data-dir and with an empty variable two places are left."""
     monkeypatch.setenv("MNIST_TUI_DATA_DIR", "")
 
-    assert [place.resolve() for place in mnist_files.folders(None)] == machine.places[2:]
+    assert [place.resolve() for place in places.folders(None)] == machine.places[2:]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -154,7 +155,7 @@ def test_an_incomplete_folder_is_passed_over(missing: str, machine: Machine, mon
     for place in machine.places[2:]:
         write_tiny(place)
     (machine.places[2] / missing).unlink()
-    folder = mnist_files.find(None)
+    folder = places.find(PUBLISHED["mnist"], None)
 
     assert folder is not None
     assert folder.resolve() == machine.places[3]
@@ -195,7 +196,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize("choice", ["auto", "mnist"])
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_file_is_named(damage: str, name: str, choice: Choice, machine: Machine) -> None:
+def test_a_damaged_file_is_named(damage: str, name: str, choice: str, machine: Machine) -> None:
     """A damaged file is an error that names it: auto would hide it behind other images."""
     write_tiny(machine.named)
     DAMAGES[damage](machine.named / name)
@@ -215,7 +216,7 @@ def test_without_verification_damage_is_trained_on(
     write_tiny(machine.named)
     whole = machine.load("mnist", machine.named)
     flip_a_bit(machine.named / name)
-    monkeypatch.setattr(mnist_files, "find_damage", lambda content, file: "")
+    monkeypatch.setattr(places, "find_damage", lambda content, file: "")
 
     assert machine.load("mnist", machine.named).sha256 != whole.sha256
 
@@ -225,7 +226,7 @@ def test_without_verification_damage_is_trained_on(
 
 def test_it_is_downloaded_where_it_is_not_found(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """It goes to the first place, which the user can be told before; afterwards there is nothing to tell."""
-    monkeypatch.setattr(data, "download", write_tiny)
+    monkeypatch.setattr(data, "download", lambda raw, *args, **kwargs: write_tiny(raw))
     before = data.download_notice("auto", machine.named)
     dataset = machine.load("auto", machine.named)
 
@@ -243,7 +244,7 @@ def test_auto_falls_back_with_one_warning(failure: OSError, machine: Machine, mo
     """Where MNIST is neither found nor fetched, auto trains on the digits and says so once, as a warning."""
     monkeypatch.delenv("MNIST_TUI_DATA_DIR")
 
-    def fail(folder: Path) -> None:
+    def fail(folder: Path, *args: object, **kwargs: object) -> None:
         raise failure
 
     monkeypatch.setattr(data, "download", fail)

@@ -15,19 +15,20 @@ import tracemalloc
 import urllib.request
 import zlib
 from collections.abc import Callable, Iterator
-from hashlib import sha256
+from hashlib import md5, sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mnist_tui.datasets.published import PUBLISHED
+from mnist_tui.datasets.record import DataFile
 from mnist_tui.errors import DownloadError
-from mnist_tui.images.mnist_files import RawFile
 from mnist_tui.training import download as module
 from mnist_tui.training.download import download, open_https
 
 CONTENT = bytes(range(256)) * 40
-FILE = RawFile("one", len(CONTENT), sha256(CONTENT).hexdigest())
+FILE = DataFile("one", len(CONTENT), sha256(CONTENT).hexdigest())
 PACKED = gzip.compress(CONTENT)
 
 LARGE = {name: os.urandom(100_000) for name in ("one", "two", "three")}
@@ -244,6 +245,34 @@ class Unbounded:
         return unpacked
 
 
+def packed_file(content: bytes = PACKED) -> DataFile:
+    """The file as it is known by the MD5 sum of what is published, and kept packed."""
+    return DataFile("one.gz", len(PACKED) + 100, md5=md5(content, usedforsecurity=False).hexdigest())
+
+
+def test_a_packed_file_is_kept_packed(server: Server, tmp_path: Path) -> None:
+    """Of most data sets only the MD5 sum of the published file is known: that file is kept."""
+    download(tmp_path / "raw", [packed_file()], [server.url("good")], open_plain, 30)
+
+    assert contents(tmp_path / "raw") == {"one.gz": PACKED}
+
+
+@pytest.mark.parametrize("behaviour", [name for name in NOT_THE_FILE if name != "long"])
+def test_a_server_without_the_packed_file(behaviour: str, server: Server, tmp_path: Path) -> None:
+    """One error, and a folder without a trace of it, whatever the server does."""
+    with pytest.raises(DownloadError, match=r"cannot fetch one\.gz: 127\.0\.0\.1: .+"):
+        download(tmp_path / "raw", [packed_file()], [server.url(behaviour)], open_plain, 30)
+
+    assert contents(tmp_path / "raw") == {}
+
+
+def test_a_packed_file_that_is_too_large(server: Server, tmp_path: Path) -> None:
+    """A file is not taken in beyond the most that it may have."""
+    file = DataFile("one.gz", 20, md5=packed_file().md5)
+    with pytest.raises(DownloadError, match="too large"):
+        download(tmp_path / "raw", [file], [server.url("good")], open_plain, 30)
+
+
 # --- time ------------------------------------------------------------------------------------------------------------
 
 
@@ -317,7 +346,7 @@ def test_files_that_are_there_are_kept(server: Server, tmp_path: Path) -> None:
 
 def test_only_what_is_missing_is_fetched(server: Server, tmp_path: Path) -> None:
     """A download that was cut off continues with the next file."""
-    two = RawFile("two", FILE.bytes, FILE.sha256)
+    two = DataFile("two", FILE.size, FILE.sha256)
     (tmp_path / "one").write_bytes(CONTENT)
     download(tmp_path, [FILE, two], [server.url("good")], open_plain, 30)
 
@@ -335,11 +364,11 @@ def test_the_folder_cannot_be_made(server: Server, tmp_path: Path) -> None:
 
 
 def test_mirrors_are_reached_over_tls() -> None:
-    """The mirrors that are asked by default have addresses that `open_https` opens."""
-    known = module.mirrors()
+    """Every data set that is downloaded has sources, with addresses that `open_https` opens."""
+    sources = {data.name: data.sources for data in PUBLISHED.values() if data.files}
 
-    assert known
-    assert all(mirror.startswith("https://") for mirror in known)
+    assert all(sources.values())
+    assert all(url.startswith("https://") for urls in sources.values() for url in urls)
 
 
 # --- https only ------------------------------------------------------------------------------------------------------
@@ -368,7 +397,7 @@ def test_an_address_without_tls_is_refused(scheme: str, server: Server) -> None:
 @pytest.mark.parametrize("scheme", ["http", "ftp"])
 def test_a_redirect_away_from_tls_is_refused(scheme: str, server: Server, tmp_path: Path) -> None:
     """A https address that sends to another scheme is not followed."""
-    file = RawFile(scheme, FILE.bytes, FILE.sha256)
+    file = DataFile(scheme, FILE.size, FILE.sha256)
     with pytest.raises(DownloadError, match="only https"):
         download(tmp_path / "raw", [file], [f"https://127.0.0.1:{server.port}/redirects"])
 
@@ -384,7 +413,7 @@ def test_a_redirect_is_followed(
     """Within https a redirect is fine; negative control: urllib's own handler follows it away from https too."""
     if not is_checked:
         monkeypatch.setattr(module, "_HttpsOnly", urllib.request.HTTPRedirectHandler)
-    file = RawFile(scheme, FILE.bytes, FILE.sha256)
+    file = DataFile(scheme, FILE.size, FILE.sha256)
     download(tmp_path, [file], [f"https://127.0.0.1:{server.port}/redirects"])
 
     assert contents(tmp_path) == {scheme: CONTENT}
@@ -446,7 +475,7 @@ class Death:
         return counted
 
 
-def die_at_every_instant(folder: Path, url: str, files: list[RawFile]) -> None:
+def die_at_every_instant(folder: Path, url: str, files: list[DataFile]) -> None:
     """Downloads into `folder/0`, `folder/1`… in processes that die one call later each, until one lives on."""
     for instant in range(200):
         child = os.fork()
@@ -479,7 +508,7 @@ def deaths(tmp_path: Path, server: Server, *, is_atomic: bool) -> tuple[int, lis
 def test_killed_at_every_instant(server: Server, tmp_path: Path) -> None:
     """However a download dies, each file is whole or absent, and the next download completes the folder."""
     count, damaged = deaths(tmp_path, server, is_atomic=True)
-    raw_files = [RawFile(name, len(content), sha256(content).hexdigest()) for name, content in LARGE.items()]
+    raw_files = [DataFile(name, len(content), sha256(content).hexdigest()) for name, content in LARGE.items()]
     left = []
     for folder in (tmp_path / "killed").iterdir():
         left.append(frozenset(name for name in contents(folder) if name in LARGE))
@@ -503,4 +532,4 @@ if __name__ == "__main__":
     given = json.loads(sys.argv[1])
     if sys.argv[2] == "in place":
         module.write_atomically = in_place  # type: ignore[attr-defined]
-    die_at_every_instant(Path(given["folder"]), given["url"], [RawFile(*file) for file in given["files"]])
+    die_at_every_instant(Path(given["folder"]), given["url"], [DataFile(*file) for file in given["files"]])

@@ -412,7 +412,7 @@ def test_another_data_set_in_the_options_changes_nothing(old: Path, tmp_path: Pa
     other = Dataset("mnist", "elsewhere", Images(images.train.pixels.flip(0), images.train.labels), images.test)
     data_sets = {"digits": images, "mnist": other}
     with (
-        mock.patch.object(resuming, "load", side_effect=lambda choice, *_: data_sets[choice]),
+        mock.patch.object(resuming, "load", side_effect=lambda choice, *_, **__: data_sets[choice]),
         mock.patch.object(environment, "git", return_value=None),
     ):
         wishes = Options(device="cpu", dataset="mnist", runs_dir=tmp_path / "new", threads=1)

@@ -270,7 +270,7 @@ def test_a_step_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_said_about_the_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The notice that the data is not MNIST comes first, as in a run."""
 
-    def load(choice: Any, data_dir: Any, notify: Any) -> Dataset:
+    def load(choice: Any, data_dir: Any, notify: Any, data: Any) -> Dataset:
         notify(Notice("NOT MNIST", is_warning=True))
         return few_images()
 

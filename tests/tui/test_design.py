@@ -18,6 +18,7 @@ from mnist_tui.tui.dialogs import AskDialog
 from mnist_tui.tui.help import HelpScreen
 from mnist_tui.tui.lab import jobs
 from mnist_tui.tui.lab.completions import CompletionList
+from mnist_tui.tui.lab.design import LabDesign
 from mnist_tui.tui.lab.field_line import FieldError, FieldLine
 from mnist_tui.tui.lab.knob_dialog import KnobDialog
 from mnist_tui.tui.lab.layer_names import completion, names_at
@@ -37,7 +38,7 @@ def no_torch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(jobs, "warm_up", lambda: None)
     monkeypatch.setattr(jobs, "rates", lambda spec: (0.1, 0.2, 0.1))
     monkeypatch.setattr(jobs, "live_run", lambda runs_dir: None)
-    no_digits = type("AugmentedSample", (), {"dataset": "mnist", "labels": (), "digits": (), "slow": ()})
+    no_digits = type("AugmentedSample", (), {"dataset": "mnist", "labels": (), "digits": (), "slow": (), "classes": ()})
     monkeypatch.setattr(jobs, "sample_augmented", lambda *asked: no_digits)
 
 
@@ -414,3 +415,22 @@ async def test_the_help_has_the_key_of_the_list() -> None:
         assert "\nEditor\n" in text
         assert "^space" in text
         assert "All completions: of the layer or argument at" in text
+
+
+def test_another_data_set_in_the_form() -> None:
+    """The draft is checked against the chosen data set, which undo takes back; a preset that is picked gets it too."""
+    design = LabDesign(LabRequest(draft=Draft(presets.load("iter5"))))
+    design.record_run_text("dataset", "emnist-letters")
+    refused = design.draft.result.layer_error
+    design.record(design.draft.with_layers(design.draft.layers.replace("Linear(10)", "Linear(26)")), "layers")
+    spec = design.spec
+
+    assert refused is not None
+    assert "26 logits" in refused[1]
+    assert spec is not None
+    assert spec.dataset.name == "emnist-letters"
+    design.record(Draft(presets.load("step4")), "preset step4")
+    assert design.draft.dataset == "emnist-letters"
+    while design.undo():
+        pass
+    assert design.spec == presets.load("iter5")

@@ -95,7 +95,7 @@ def no_torch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     no_digits = type(
         "AugmentedSample",
         (),
-        {"dataset": "mnist", "labels": (3,) * 12, "digits": (bytes(range(196)) * 4,) * 12, "slow": ()},
+        {"dataset": "mnist", "labels": (3,) * 12, "digits": (bytes(range(196)) * 4,) * 12, "slow": (), "classes": ()},
     )
     monkeypatch.setattr(jobs, "sample_augmented", lambda *asked: no_digits)
 

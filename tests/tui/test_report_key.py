@@ -11,7 +11,7 @@ from helpers.saved_runs import make_run, write_predictions
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from mnist_tui.images.test_images import SHA256
+from mnist_tui.datasets.test_images import SHA256
 from mnist_tui.spec import presets
 from mnist_tui.tui.compare.screen import CompareScreen
 from mnist_tui.tui.runs.screen import RunsScreen

@@ -92,7 +92,7 @@ async def test_too_few_epochs_at_the_end_are_missed() -> None:
     """A target on the last epochs of a run that ended before it had so many, as the saved verdict has it."""
     spec = presets.load("iter5")
     spec = spec.model_copy(update={"target": spec.target.model_copy(update={"last_epochs": 5})})
-    lines = budget_lines(spec, [row(1, 0.999)], is_mnist=True)
+    lines = budget_lines(spec, [row(1, 0.999)], is_judged=True)
 
     assert after_training(spec, [row(1, 0.999)], True) == {"parameters": True, "test_accuracy": False}
     assert "… last 5 99.90/99.40%" in budget_text(lines, has_ended=False, ascii_only=False).plain

@@ -5,13 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
+from mnist_tui.datasets.published import MNIST
 from mnist_tui.runs.events import EpochEnded, best_of
 from mnist_tui.runs.record import Run, observations
 from mnist_tui.runs.verdict import after_training
-from mnist_tui.spec.recipe import TRAIN_IMAGES
 from mnist_tui.spec.run_spec import RunSpec
 
-TEST_IMAGES = 10_000
 WINDOW = 3
 """Epochs that a mean is over: one epoch alone is too noisy to say anything."""
 GOAL = 0.99
@@ -46,11 +45,11 @@ class Evidence:
     """How it ended, or `training` or `interrupted`, as `Run.state` says it."""
     seeds: Mapping[int, float]
     """Test accuracies of the best epochs of the completed runs with these settings, by seed, this one included."""
-    train_images: int = TRAIN_IMAGES
-    held_out_images: int = TEST_IMAGES
+    train_images: int = MNIST.train_images
+    held_out_images: int = MNIST.test_images
     """Validation images; without a split, test images."""
-    test_images: int = TEST_IMAGES
-    is_mnist: bool = True
+    test_images: int = MNIST.test_images
+    is_judged: bool = True
 
     @property
     def is_completed(self) -> bool:
@@ -75,7 +74,7 @@ class Evidence:
     @property
     def has_met_goal(self) -> bool:
         """Whether the run reaches the test accuracy of the spec's own target; False where that names none."""
-        return (after_training(self.spec, self.rows, is_mnist=True) or {}).get("test_accuracy") is True
+        return (after_training(self.spec, self.rows, is_judged=True) or {}).get("test_accuracy") is True
 
     @property
     def peak_rate(self) -> float:
@@ -124,9 +123,9 @@ def evidence_of(run: Run, seeds: Sequence[Run] = ()) -> Evidence | None:
         state=run.state,
         seeds=accuracies,
         train_images=train_images or run.spec.train_images,
-        held_out_images=val_images or test_images or TEST_IMAGES,
-        test_images=test_images or TEST_IMAGES,
-        is_mnist=run.dataset == "mnist",
+        held_out_images=val_images or test_images or run.spec.dataset.test_images,
+        test_images=test_images or run.spec.dataset.test_images,
+        is_judged=run.is_judged,
     )
 
 

@@ -16,8 +16,9 @@ from mnist_tui.analysis.coach.edits import (
     scale_dropout,
 )
 from mnist_tui.analysis.coach.evidence import WINDOW, Advice, Evidence, gap, percent, points
+from mnist_tui.datasets.record import all_digits
 from mnist_tui.spec.calls import Call
-from mnist_tui.spec.layers import INPUT, LayerRow
+from mnist_tui.spec.layers import LayerRow
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.spec.summary import has_map
 
@@ -49,7 +50,7 @@ def small_receptive_field(evidence: Evidence) -> Advice | None:
     """
     spec = evidence.spec
     layers, position = list(outer_layers(spec)), _head(spec)
-    if not 0 < position < len(layers) or evidence.has_met_goal:
+    if not 0 < position < len(layers) or evidence.has_met_goal or not _has_digits(spec):
         return None
     head, row = layers[position][0], layers[position - 1][1]
     field, needed = min(row.receptive_field), DIGIT if head.name in POOLS else STROKES
@@ -60,10 +61,15 @@ def small_receptive_field(evidence: Evidence) -> Advice | None:
     return Advice(
         "small-receptive-field",
         f"The receptive field is too small: before the head ({head.name}, layer {layers[position][1].index}) a unit "
-        f"sees {field} of {INPUT[1]} pixels; a digit has {DIGIT}.",
+        f"sees {field} of {spec.dataset.shape[1]} pixels; a digit has {DIGIT}.",
         f"Add {added} 3x3 convolution{'s' if added > 1 else ''} before the head.",
         applicable(spec, {"layers": insert_before(spec.layers, [(head, lines)])}) if added <= WINDOW else None,
     )
+
+
+def _has_digits(spec: RunSpec) -> bool:
+    """Whether the images are digits as MNIST has them, whose size in the image is known."""
+    return spec.dataset.is_grey_28 and all_digits(spec.dataset.classes)
 
 
 def _head(spec: RunSpec) -> int:
@@ -142,6 +148,8 @@ def late_pooling(evidence: Evidence) -> Advice | None:
     convolutions = [layer for layer in _widening(full) if layer[0].name == "Conv2d"]
     if len(convolutions) < LATE or not 0 < position <= len(layers) or evidence.has_met_goal:
         return None
+    if not _has_digits(evidence.spec):
+        return None
     field = min(layers[position - 1][1].receptive_field)
     if field >= DIGIT:
         return None
@@ -150,7 +158,7 @@ def late_pooling(evidence: Evidence) -> Advice | None:
     return Advice(
         "late-pooling",
         f"The image is reduced too late: {len(convolutions)} convolutions on the full image take {work:.0%} of the "
-        f"multiply-adds, and before the head a unit sees only {field} of {INPUT[1]} pixels.",
+        f"multiply-adds, and before the head a unit sees only {field} of {evidence.spec.dataset.shape[1]} pixels.",
         f"Put MaxPool2d(2) before layer {third[1].index}.",
         applicable(spec, {"layers": insert_before(spec.layers, [(third[0], ["MaxPool2d(2)"])])}),
     )

@@ -43,7 +43,7 @@ def _missing(evidence: Evidence) -> float | None:
     """By how much the accuracy that the target asks about is below it; None where that cannot be said."""
     target = evidence.spec.target
     reached = judged_accuracy(evidence.spec, evidence.rows)
-    if target.test_accuracy is None or reached is None or not (evidence.is_completed and evidence.is_mnist):
+    if target.test_accuracy is None or reached is None or not (evidence.is_completed and evidence.is_judged):
         return None
     return target.test_accuracy - reached
 

@@ -12,10 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
+from mnist_tui.datasets.record import GREY_28
+
 Shape = tuple[int, ...]
 
-INPUT: Shape = (1, 28, 28)
-"""The shape of an image of the data set."""
+INPUT: Shape = GREY_28
+"""The shape of an image where no data set is named."""
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mnist_tui.datasets import places
+from mnist_tui.datasets.published import SMALL_DIGITS
+from mnist_tui.datasets.record import DataSet
 from mnist_tui.errors import StorageError
-from mnist_tui.images import mnist_files
 from mnist_tui.spec.run_options import Options
 from mnist_tui.sweep.cluster.connection import Cluster
 from mnist_tui.sweep.cluster.mailbox import Mailbox, TaskMessage
@@ -23,14 +25,16 @@ class Dispatcher:
     """Submits tasks to a cluster, and exchanges messages with them. All but `close` raise `RayError`."""
 
     def __init__(self, cluster: Cluster, per_run: PerRun, sweep: Sweep, options: Options) -> None:
-        """Raises `StorageError` where the sweep's folder cannot be written, `DataError` where MNIST cannot be read."""
+        """Raises `StorageError` for a folder that cannot be written, `DataError` for data that cannot be read."""
         self._per_run = per_run
         self._threads = options.threads or per_run.threads
         self._marker = sweep.folder.absolute() / f".shared-{secrets.token_hex(8)}"
         self._mailbox = _start_mailbox()
         self._function = _as_task(per_run)
-        self._raw = None if sweep.plan.dataset == "digits" else _absolute(mnist_files.find(options.data_dir))
-        self._data = () if cluster.is_local or self._raw is None else (_put_mnist(self._raw),)
+        is_digits = sweep.plan.dataset == SMALL_DIGITS.name
+        self._dataset = SMALL_DIGITS if is_digits else sweep.plan.specs[0].dataset
+        self._raw = _absolute(places.find(self._dataset, options.data_dir))
+        self._data = () if cluster.is_local or self._raw is None else (_put_files(self._dataset, self._raw),)
         try:
             self._marker.touch()
         except OSError as error:
@@ -56,6 +60,7 @@ class Dispatcher:
             token,
             replace(job, options=options, folder=_absolute(job.folder)),
             self._marker,
+            self._dataset,
             self._raw,
             self._data,
             files,
@@ -106,11 +111,11 @@ def _as_task(per_run: PerRun) -> Any:
     return task.options(runtime_env={"env_vars": {"RAY_EXPERIMENTAL_NOSET_CUDA_VISIBLE_DEVICES": "1"}})
 
 
-def _put_mnist(raw: Path) -> Any:
-    """A reference to the files of MNIST by their names."""
+def _put_files(dataset: DataSet, raw: Path) -> Any:
+    """A reference to the files of a data set by their names."""
     import ray
 
-    return ray.put({file.name: mnist_files.read_raw(raw, file) for file in mnist_files.RAW_FILES})
+    return ray.put({file.name: places.read_file(dataset, raw, file) for file in dataset.files})
 
 
 def _absolute(path: Path | None) -> Path | None:

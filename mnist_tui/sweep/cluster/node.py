@@ -10,9 +10,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from mnist_tui.datasets import places
+from mnist_tui.datasets.published import MNIST, SMALL_DIGITS
+from mnist_tui.datasets.record import DataSet
 from mnist_tui.errors import DataError, MnistTuiError
 from mnist_tui.files import write_atomically
-from mnist_tui.images import mnist_files
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import EpochEnded, RunEnded, RunStarted
 from mnist_tui.runs.lock import is_running
@@ -37,10 +39,12 @@ class Assignment:
     """With absolute paths, as they are where it comes from."""
     marker: Path
     """A file in the sweep's folder, which is there only where the runs directory is shared."""
+    dataset: DataSet = MNIST
+    """The data set of the sweep."""
     raw: Path | None = None
-    """The folder of MNIST where the job comes from; None for the small digits."""
+    """The folder of its files where the job comes from; None for the small digits and for a folder of images."""
     data: tuple[Any, ...] = ()
-    """A reference to the files of MNIST by name, where a node may lack them."""
+    """A reference to its files by name, where a node may lack them."""
     files: tuple[Any, ...] = ()
     """A reference to the files of the folder to resume."""
     requests: tuple[ControlRequest, ...] = ()
@@ -135,9 +139,10 @@ def _node_options(assignment: Assignment) -> Options:
     options = assignment.job.options
     if options.device == "auto":
         options = replace(options, device=_device(assignment.gpu))
-    if assignment.raw is None or options.dataset == "digits":
-        return replace(options, dataset="digits")
-    return replace(options, dataset="mnist", data_dir=_find_mnist(assignment.raw, assignment.data))
+    dataset = assignment.dataset
+    if assignment.raw is None or options.dataset == SMALL_DIGITS.name:
+        return replace(options, dataset=SMALL_DIGITS.name) if dataset in (MNIST, SMALL_DIGITS) else options
+    return replace(options, dataset=dataset.name, data_dir=_find_data(dataset, assignment.raw, assignment.data))
 
 
 def _device(gpu: float) -> str:
@@ -159,18 +164,18 @@ def device_index(name: str, visible: str | None) -> int:
     return visible.split(",").index(name) if visible else int(name)
 
 
-def _find_mnist(raw: Path, data: tuple[Any, ...]) -> Path | None:
-    """The folder with MNIST on this node, to which it is written where there is none; None for the usual ones."""
-    if mnist_files.raw_folder(raw) or not data:
+def _find_data(dataset: DataSet, raw: Path, data: tuple[Any, ...]) -> Path | None:
+    """The folder with a data set on this node, to which it is written where there is none; None for the usual ones."""
+    if places.raw_folder(dataset, raw) or not data:
         return raw
-    if mnist_files.find(None) is None:
-        folder = mnist_files.folders(None)[0] / "MNIST" / "raw"
+    if places.find(dataset, None) is None:
+        folder = places.download_folder(dataset, None)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for name, content in _get(data[0]).items():
                 write_atomically(folder / name, content)
         except OSError as error:
-            raise DataError(f"{folder}: MNIST cannot be written there: {error.strerror}") from None
+            raise DataError(f"{folder}: {dataset.title} cannot be written there: {error.strerror}") from None
     return None
 
 

@@ -18,6 +18,8 @@ def seed_groups(specs: Sequence[RunSpec]) -> Iterator[list[RunSpec]]:
 
 def why_not(spec: RunSpec) -> str | None:
     """Why the seeds of a recipe are trained one by one; None where they are trained as one network."""
+    if spec.dataset.shape[0] > 1:
+        return f"the images have {spec.dataset.shape[0]} channels"
     if spec.train.optimizer.name in build.BY_SHAPE:
         return f"{spec.train.optimizer.name} computes its step from the shape of each weight"
     if "ReduceLROnPlateau" in str(spec.train.scheduler):

@@ -31,12 +31,13 @@ def run(specs: Sequence[RunSpec], options: Options, control: Control) -> Events:
     `control` is that of all: they pause and end after the same step. The folders are those of `session.run`, so each
     run can be resumed alone. Raises as `session.run`; `fit.why_not` must be None.
     """
+    specs = [spec.for_dataset(options.dataset) for spec in specs]
     notices: list[Notice] = []
     device = environment.resolve_device(options.device)
     torch.set_num_threads(options.threads or environment.default_threads())
-    if notice := download_notice(options.dataset, options.data_dir):
+    if notice := download_notice(options.dataset, options.data_dir, specs[0].data):
         yield 0, notice
-    dataset = load(options.dataset, options.data_dir, notices.append)
+    dataset = load(options.dataset, options.data_dir, notices.append, specs[0].data)
     yield from ((0, notice) for notice in notices)
     stack = Stack(make_trainings(specs, dataset, device, options.fuse))
     with closing(stack):

@@ -26,9 +26,11 @@ Block = Sequence[Text]
 """A title and a picture below it, all lines `SIDE` cells wide."""
 
 
-def inside_lines(inside: "Inside", image: bytes, label: int | None, width: int, ascii_only: bool) -> Text:
-    """Everything about one image, top to bottom, in at most `width` cells."""
-    text = Text("\n", no_wrap=True).join(_top(inside, image, label, width, ascii_only)).append("\n\n")
+def inside_lines(
+    inside: "Inside", image: bytes, label: int | None, width: int, ascii_only: bool, names: Sequence[str] = ()
+) -> Text:
+    """Everything about one image, top to bottom, in at most `width` cells; `names` are those of the classes."""
+    text = Text("\n", no_wrap=True).join(_top(inside, image, label, width, ascii_only, names)).append("\n\n")
     if inside.filters is not None:
         count, _, rows, columns = inside.filters.shape
         text.append(f"filters of the first convolution  {count} of {rows}x{columns}\n", "bold")
@@ -39,7 +41,9 @@ def inside_lines(inside: "Inside", image: bytes, label: int | None, width: int, 
     return text
 
 
-def _top(inside: "Inside", image: bytes, label: int | None, width: int, ascii_only: bool) -> list[Text]:
+def _top(
+    inside: "Inside", image: bytes, label: int | None, width: int, ascii_only: bool, names: Sequence[str]
+) -> list[Text]:
     """The image and its maps, as many beside each other as fit, and the probabilities beside the first ones."""
     blocks: list[Block] = [[Text("image", "bold"), *picture(pixels(image), ascii_only)]]
     for each in inside.class_maps:
@@ -50,7 +54,7 @@ def _top(inside: "Inside", image: bytes, label: int | None, width: int, ascii_on
     first = min(len(blocks), max(1, (width - LEAST_PROBABILITIES) // (SIDE + WIDE_GAP)))
     across = max(1, (width + WIDE_GAP) // (SIDE + WIDE_GAP))
     room = width - first * (SIDE + WIDE_GAP)
-    rows = [_side_by_side([*blocks[:first], _probabilities(inside, label, room, ascii_only)])]
+    rows = [_side_by_side([*blocks[:first], _probabilities(inside, label, room, ascii_only, names)])]
     rows += [_side_by_side(blocks[start : start + across]) for start in range(first, len(blocks), across)]
     return [line for row in rows for line in [*row, Text()]][:-1]
 
@@ -66,15 +70,19 @@ def _side_by_side(blocks: Sequence[Block]) -> list[Text]:
     ]
 
 
-def _probabilities(inside: "Inside", label: int | None, width: int, ascii_only: bool) -> list[Text]:
-    """A bar for each class in `width` cells; the label is marked."""
+def _probabilities(
+    inside: "Inside", label: int | None, width: int, ascii_only: bool, names: Sequence[str]
+) -> list[Text]:
+    """A bar for each class in `width` cells, and its name; the label is marked."""
     full = "#" if ascii_only else "█"
-    room = max(0, min(LONGEST_BAR, width - 12))
+    widest = max(map(len, names), default=-1) + 1
+    room = max(0, min(LONGEST_BAR, width - 12 - widest))
     lines = [Text("probability", "bold"), Text()]
     for number, probability in enumerate(inside.probabilities):
         mark = "<" if number == label else " "
         style = "bold" if number == inside.prediction else ""
-        lines.append(Text(f"{number}{mark} {probability:>7.2%} {full * round(probability * room)}", style))
+        name = f"{names[number] if number < len(names) else '':<{widest}}" if names else ""
+        lines.append(Text(f"{number}{mark} {name}{probability:>7.2%} {full * round(probability * room)}", style))
     return [*lines, *([] if label is None else [Text(), Text("< the label", "dim")])]
 
 

@@ -12,7 +12,6 @@ from textual.containers import VerticalScroll
 from textual.message import Message
 from textual.widgets import Static
 
-from mnist_tui.spec.network import CLASSES
 from mnist_tui.text import in_ascii
 from mnist_tui.tui.analyse import jobs
 from mnist_tui.tui.analyse.inside import inside_lines
@@ -37,21 +36,23 @@ class Subject:
     label: int | None
     """The true class; None for a drawn digit."""
     title: str
+    names: tuple[str, ...] = ()
+    """Those of the classes, where they are not numbers."""
 
 
 class InsideView(VerticalScroll, can_focus=True):
     """Probabilities, class maps, filters and the output of every layer."""
 
     BINDINGS: ClassVar[list[BindingType]] = with_ids(
-        [Binding("m", "next_mean", "Class mean", tooltip="the mean test image of the class 0, 1, ... 9")]
+        [Binding("m", "next_mean", "Class mean", tooltip="the mean test image of each class")]
     )
 
     class MeanAsked(Message):
-        """Request to show the mean image of a class."""
+        """Request to show the mean image of a class, the first one again after the last."""
 
-        def __init__(self, label: int) -> None:
+        def __init__(self, number: int) -> None:
             super().__init__()
-            self.label = label
+            self.number = number
 
     def __init__(self, submit: Submit, ascii_only: bool) -> None:
         super().__init__(id="analyse-inside")
@@ -60,7 +61,7 @@ class InsideView(VerticalScroll, can_focus=True):
         """What is looked at; None before the first image."""
         self._inside: Inside | None = None
         self._mean = -1
-        """The class whose mean was asked for last; -1 before the first."""
+        """How many means were asked for before the last; -1 before the first."""
 
     def compose(self) -> ComposeResult:
         yield Static(id="inside-lines")
@@ -107,7 +108,8 @@ class InsideView(VerticalScroll, can_focus=True):
     def _draw(self) -> None:
         if self._inside is not None and self.subject is not None:
             width = max(LEAST_CELLS, self.content_size.width - self.styles.scrollbar_size_vertical)
-            self._put(inside_lines(self._inside, self.subject.image, self.subject.label, width, self._ascii_only))
+            subject = self.subject
+            self._put(inside_lines(self._inside, subject.image, subject.label, width, self._ascii_only, subject.names))
 
     def _put(self, text: Text) -> None:
         if self._ascii_only:
@@ -116,5 +118,5 @@ class InsideView(VerticalScroll, can_focus=True):
 
     def action_next_mean(self) -> None:
         """Asks for the mean image of the next class."""
-        self._mean = (self._mean + 1) % CLASSES
+        self._mean += 1
         self.post_message(self.MeanAsked(self._mean))

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from mnist_tui.analysis.run_analysis import RunAnalysis, Versus, analyse, compare_with
 from mnist_tui.analysis.saved_predictions import FILE
+from mnist_tui.datasets.test_images import class_mean as mean_of_class
+from mnist_tui.datasets.test_images import read_test_images
 from mnist_tui.errors import MnistTuiError
-from mnist_tui.images.test_images import class_mean as mean_of_class
-from mnist_tui.images.test_images import read_test_images
 from mnist_tui.runs.index import RunIndex
 from mnist_tui.runs.record import Run
 from mnist_tui.text import clean_line
@@ -73,12 +73,12 @@ def _modified(path: Path) -> int:
 
 def test_images(run: Run, data_dir: Path | None, indices: Sequence[int]) -> Mapping[int, bytes]:
     """784 grey values of each test image, by its index; raises `DataError` where the data is not the run's."""
-    return read_test_images(run.dataset or "", run.data[1] or "", data_dir, indices)
+    return read_test_images(run.dataset or "", run.data[1] or "", data_dir, indices, run.own_folder)
 
 
 def class_mean(run: Run, data_dir: Path | None, label: int) -> bytes:
     """784 grey values: the mean of a class's test images; raises `DataError` where the data is not the run's."""
-    return mean_of_class(run.dataset or "", run.data[1] or "", data_dir, label)
+    return mean_of_class(run.dataset or "", run.data[1] or "", data_dir, label, run.own_folder)
 
 
 def look_inside(folder: Path, image: bytes, label: int | None) -> "Inside":

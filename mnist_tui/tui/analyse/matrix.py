@@ -13,7 +13,8 @@ from textual.widget import Widget
 
 from mnist_tui.analysis.confusion import Matrix
 from mnist_tui.analysis.run_analysis import RunAnalysis
-from mnist_tui.spec.network import CLASSES
+from mnist_tui.datasets.published import MNIST
+from mnist_tui.text import cell_width, fitted
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.themes import rgb
 
@@ -25,6 +26,8 @@ FORMS: dict[Form, str] = {
 }
 ROW_HEADING = 8
 """Cells left of the matrix: the word `true` and the class."""
+LONGEST_NAME = 12
+"""Cells of the name of a class, where it has one."""
 HEADER_LINES = 2
 HIGHEST = 5
 """Lines of a cell."""
@@ -33,7 +36,7 @@ STRONGEST = 0.65
 
 
 class ConfusionMatrix(Widget, can_focus=True):
-    """Ten rows of true classes by ten columns of predicted classes; each cell has its number, also without colours."""
+    """Rows of true classes by columns of predicted classes; each cell has its number, also without colours."""
 
     BINDINGS: ClassVar[list[BindingType]] = with_ids(
         [
@@ -81,15 +84,29 @@ class ConfusionMatrix(Widget, can_focus=True):
         self.post_message(self.Moved())
 
     def get_content_height(self, container: object, viewport: object, width: int) -> int:
-        return HEADER_LINES + CLASSES * self._row_height
+        return HEADER_LINES + self._class_count * self._row_height
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        """The names of the classes; () where they are called by their numbers."""
+        return self._analysis.run.dataset_record.names if self._analysis is not None else ()
+
+    @property
+    def _heading_width(self) -> int:
+        widest = min(LONGEST_NAME, max(map(cell_width, self._names), default=0))
+        return ROW_HEADING + (widest + 1 if widest else 0)
+
+    @property
+    def _class_count(self) -> int:
+        return len(self._analysis.matrix) if self._analysis is not None else len(MNIST.classes)
 
     @property
     def _cell_width(self) -> int:
-        return max(4, min(12, (self.size.width - ROW_HEADING) // (CLASSES + 1)))
+        return max(4, min(12, (self.size.width - self._heading_width) // (self._class_count + 1)))
 
     def use_lines(self, lines: int) -> None:
         """Makes the cells as high as so many lines allow, at most `HIGHEST` lines each."""
-        self._row_height = max(1, min(HIGHEST, (lines - HEADER_LINES) // CLASSES))
+        self._row_height = max(1, min(HIGHEST, (lines - HEADER_LINES) // self._class_count))
         self.refresh(layout=True)
 
     # --- the cursor ---
@@ -97,7 +114,9 @@ class ConfusionMatrix(Widget, can_focus=True):
     def action_move(self, rows: int, columns: int) -> None:
         """Moves the cursor; at an edge it stays."""
         label, prediction = self.cursor
-        self.move_to(min(CLASSES - 1, max(0, label + rows)), min(CLASSES - 1, max(0, prediction + columns)))
+        self.move_to(
+            min(self._class_count - 1, max(0, label + rows)), min(self._class_count - 1, max(0, prediction + columns))
+        )
 
     def move_to(self, label: int, prediction: int) -> None:
         """Puts the cursor on a cell."""
@@ -123,8 +142,8 @@ class ConfusionMatrix(Widget, can_focus=True):
         if content is None:
             return
         label = (content.y - HEADER_LINES) // self._row_height
-        prediction = (content.x - ROW_HEADING) // self._cell_width
-        if 0 <= label < CLASSES and 0 <= prediction < CLASSES:
+        prediction = (content.x - self._heading_width) // self._cell_width
+        if 0 <= label < self._class_count and 0 <= prediction < self._class_count:
             is_again = self.cursor == (label, prediction)
             self.move_to(label, prediction)
             if is_again:
@@ -136,20 +155,22 @@ class ConfusionMatrix(Widget, can_focus=True):
         if self._analysis is None:
             return Text()
         width = self._cell_width
-        header = Text(" " * ROW_HEADING, no_wrap=True)
-        for prediction in range(CLASSES):
+        header = Text(" " * self._heading_width, no_wrap=True)
+        for prediction in range(self._class_count):
             header.append(f"{prediction:>{width - 1}} ", "bold")
         header.append(f"{'recall':>{width + 1}}", "dim")
-        lines = [Text(f"{'':>{ROW_HEADING}}predicted, in {FORMS[self.form]}", "dim", no_wrap=True), header]
-        for label in range(CLASSES):
+        lines = [Text(f"{'':>{self._heading_width}}predicted, in {FORMS[self.form]}", "dim", no_wrap=True), header]
+        for label in range(self._class_count):
             lines += self._row(label)
         return Text("\n", no_wrap=True).join(lines)
 
     def _row(self, label: int) -> list[Text]:
         assert self._analysis is not None
-        heading = f"{'true' if label == 0 else '':>5} {label}"
-        number_line, fill_line = Text(f"{heading:<{ROW_HEADING}}", "bold", no_wrap=True), Text(" " * ROW_HEADING)
-        for prediction in range(CLASSES):
+        width = self._heading_width
+        name = f" {self._names[label]}" if label < len(self._names) else ""
+        heading = fitted(f"{'true' if label == 0 else '':>5} {label}{name}", width - 1) + " "
+        number_line, fill_line = Text(heading, "bold", no_wrap=True), Text(" " * width)
+        for prediction in range(self._class_count):
             style = self._style(label, prediction)
             number_line.append(f"{self._number(label, prediction):>{self._cell_width - 1}} ", style)
             fill_line.append(" " * self._cell_width, style)

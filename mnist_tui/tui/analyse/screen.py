@@ -306,13 +306,15 @@ class AnalyseScreen(WorkerScreen):
         if image is None or self.analysed is None:
             self.notify("the picture of this image is not read", markup=False)
             return
-        title = f"test image {opened.index}, label {opened.label}"
-        self._look_inside(Subject(self.analysed.run.run.folder, image, opened.label, title))
+        run, data = self.analysed.run.run, self.analysed.run.run.dataset_record
+        title = f"test image {opened.index}, label {data.labelled(opened.label)}"
+        self._look_inside(Subject(run.folder, image, opened.label, title, data.names))
 
     @on(InsideView.MeanAsked)
     def _read_mean(self, message: InsideView.MeanAsked) -> None:
         if self.analysed is not None:
-            run, data_dir, label = self.analysed.run.run, self._data_dir, message.label
+            run, data_dir = self.analysed.run.run, self._data_dir
+            label = message.number % len(run.dataset_record.classes)
             on_result = partial(self._show_mean, run, label, self.query_one(InsideView).subject)
             self.submit("mean", lambda: jobs.class_mean(run, data_dir, label), on_result)
 
@@ -324,7 +326,8 @@ class AnalyseScreen(WorkerScreen):
         if image is None:
             self.notify(f"no mean image: {error}", severity="warning", markup=False)
         else:
-            self._look_inside(Subject(run.folder, image, label, f"mean test image of class {label}"))
+            title = f"mean test image of class {run.dataset_record.labelled(label)}"
+            self._look_inside(Subject(run.folder, image, label, title, run.dataset_record.names))
 
     def look_inside_drawing(self, name: str, image: bytes) -> None:
         """Shows what the network of a run, named by its folder, does with a drawn digit of 784 grey values."""

@@ -14,6 +14,8 @@ BAR_CELLS = 40
 """Cells of a bar that stands for a share of 1."""
 LINE_CELLS = 76
 """Cells of a line of a sentence, so that it fits into 80 columns."""
+SCORE_CELLS = 42
+"""Cells of the scores of a class."""
 PAIR_CELLS = 32
 """Cells that the most confused pairs need beside the scores."""
 HEADINGS = ("class ", "most confused", "label errors")
@@ -27,16 +29,21 @@ def run_title(run: Run) -> str:
 def class_lines(analysed: Analysed, width: int) -> Text:
     """Precision, recall and F1 of each class, and the most confused pairs: beside them where `width` cells allow it."""
     scores = ["class  precision   recall       F1   images"]
+    names, labelled = analysed.run.run.dataset_record.names, analysed.run.run.dataset_record.labelled
+    longest = max(map(len, names), default=0)
+    names = names if width >= SCORE_CELLS + 2 + longest else ()  # The matrix beside them has them too.
     for score in analysed.run.scores:
         scores.append(
             f"{score.label:>5}  {score.precision:>9.2%}  {score.recall:>7.2%}  {score.f1:>7.2%}  {score.support:>7,}"
+            + (f"  {names[score.label]}" if score.label < len(names) else "")
         )
     pairs = ["most confused"]
     for pair in analysed.run.pairs:
         images = "image" if pair.count == 1 else "images"
-        pairs.append(f"{pair.label} taken for {pair.prediction}  {pair.count:>5,} {images}")
-    if width >= len(scores[0]) + PAIR_CELLS:
-        lines = [f"{left:<{len(scores[0])}}     {right}" for left, right in zip_longest(scores, pairs, fillvalue="")]
+        pairs.append(f"{labelled(pair.label)} taken for {labelled(pair.prediction)}  {pair.count:>5,} {images}")
+    widest = max(map(len, scores))
+    if width >= widest + PAIR_CELLS + 2 * longest:
+        lines = [f"{left:<{widest}}     {right}" for left, right in zip_longest(scores, pairs, fillvalue="")]
     else:
         lines = [*scores, "", *pairs]
     text = Text(no_wrap=True)
@@ -92,13 +99,18 @@ def confidence_lines(analysed: Analysed, ascii_only: bool) -> Text:
 
 def cell_line(analysed: Analysed, label: int, prediction: int) -> str:
     """What a cell of the matrix says, in words."""
-    row = analysed.run.matrix[label]
+    row, labelled = analysed.run.matrix[label], analysed.run.run.dataset_record.labelled
     count, total = row[prediction], sum(row)
     images = "image" if count == 1 else "images"
-    of_class = f"{count:,} {images} of {total:,}, {count / max(1, total):.1%} of all {label}s"
+    of_class = f"{count:,} {images} of {total:,}, {count / max(1, total):.1%} of all {_plural(analysed, label)}"
     baseline = ""
     if analysed.versus is not None:
         baseline = f"; {analysed.versus.difference[label][prediction]:+d} against the baseline"
     if label == prediction:
-        return f"{label} recognised: {of_class}{baseline}"
-    return f"{label} taken for {prediction}: {of_class}{baseline}"
+        return f"{labelled(label)} recognised: {of_class}{baseline}"
+    return f"{labelled(label)} taken for {labelled(prediction)}: {of_class}{baseline}"
+
+
+def _plural(analysed: Analysed, label: int) -> str:
+    """`7s`, or of a class with a name `of its images`."""
+    return "its images" if analysed.run.run.dataset_record.names else f"{label}s"

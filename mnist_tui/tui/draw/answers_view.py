@@ -7,11 +7,13 @@ from rich.text import Text
 from textual.widgets import Static
 
 from mnist_tui.analysis.text_images import SIDE, pixels
-from mnist_tui.text import fitted
+from mnist_tui.text import cell_width, fitted
 from mnist_tui.tui.draw.jobs import Answers, RunAnswer
 from mnist_tui.tui.pixels import picture
 
 LONGEST_BAR = 16
+LONGEST_NAME = 12
+"""Cells of the name of a class."""
 BAR_CHROME = 9
 """Cells of a bar's line beside the bar: the class, the percent and the blanks between."""
 GAP = 2
@@ -66,16 +68,18 @@ class AnswersView(Static):
         if not run.probabilities:
             return _padded([Text(run.title, "bold"), *map(Text, wrap(f"! {run.error}", cells))], cells)
         best = max(range(len(run.probabilities)), key=lambda label: run.probabilities[label])
-        full, room = "#" if self._ascii_only else "█", cells - BAR_CHROME
-        lines = [Text(f"{fitted(run.title, cells - 3).rstrip()}: {best}", "bold")]
+        widest = min(LONGEST_NAME, max(map(cell_width, run.classes)))
+        full, room = "#" if self._ascii_only else "█", max(1, cells - BAR_CHROME - widest + 1)
+        lines = [Text(f"{fitted(run.title, cells - 3).rstrip()}: {run.classes[best]}", "bold")]
         for label, probability in enumerate(run.probabilities):
             bar = full * round(probability * room)
-            lines.append(Text(f"{label} {bar:<{room}} {probability:>6.1%}", "bold" if label == best else ""))
+            name = fitted(run.classes[label], widest)
+            lines.append(Text(f"{name} {bar:<{room}} {probability:>6.1%}", "bold" if label == best else ""))
         if run.stability is not None:
             low, high = run.stability.range
             count = len(run.stability.variants)
             agreeing = round(run.stability.agreement * count)
-            said = f"moved {count} times, {agreeing} say {best}, at {low:.1%} to {high:.1%}"
+            said = f"moved {count} times, {agreeing} say {run.classes[best]}, at {low:.1%} to {high:.1%}"
             lines += map(Text, wrap(said, cells))
         return _padded(lines, cells)
 

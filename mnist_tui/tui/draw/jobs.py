@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mnist_tui.datasets.published import MNIST
 from mnist_tui.errors import ImageError, MnistTuiError
 from mnist_tui.images.drawing import Drawing
 from mnist_tui.runs.index import RunIndex
@@ -24,9 +25,11 @@ class RunAnswer:
 
     title: str
     probabilities: tuple[float, ...]
-    """Of the classes 0 to 9; () where the run's weights cannot be read."""
+    """Of the classes; () where the run's weights cannot be read."""
     error: str = ""
     stability: "Stability | None" = None
+    classes: tuple[str, ...] = MNIST.classes
+    """The names of the classes."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ class Classifiers:
             return RunAnswer(title, (), clean_line(str(error), 200))
         stability = classifier.stability(digit) if with_stability else None
         (probabilities,) = classifier.classify([digit])
-        return RunAnswer(title, probabilities, stability=stability)
+        return RunAnswer(title, probabilities, stability=stability, classes=run.dataset_record.classes)
 
     def _classifier(self, folder: Path) -> "Classifier":
         if folder not in self._loaded:

@@ -75,13 +75,13 @@ def headline_parts(spec: RunSpec) -> list[str]:
     return [f"{spec.parameters:,} params", *([] if allowed is None else [f"{line.words} (< {allowed:,})"])]
 
 
-def budget_lines(spec: RunSpec, rows: Sequence[EpochEnded], is_mnist: bool) -> list[BudgetLine]:
+def budget_lines(spec: RunSpec, rows: Sequence[EpochEnded], is_judged: bool) -> list[BudgetLine]:
     """Parameters, accuracy and epochs against the target: after the epochs of a run or, without any, of a design.
 
     The standings follow `runs.verdict`, so that the card agrees with the verdict that the run is saved with.
     """
-    parts = verdict.after_training(spec, rows, is_mnist) if rows else verdict.before_training(spec)
-    return [_parameters(spec), _accuracy(spec, rows, is_mnist, dict(parts or {})), _epochs(spec, rows)]
+    parts = verdict.after_training(spec, rows, is_judged) if rows else verdict.before_training(spec)
+    return [_parameters(spec), _accuracy(spec, rows, is_judged, dict(parts or {})), _epochs(spec, rows)]
 
 
 def _parameters(spec: RunSpec) -> BudgetLine:
@@ -95,7 +95,7 @@ def _parameters(spec: RunSpec) -> BudgetLine:
     return BudgetLine("parameters", f"{count:,} < {allowed:,}", f"params {count:,}", "met", "ok")
 
 
-def _accuracy(spec: RunSpec, rows: Sequence[EpochEnded], is_mnist: bool, parts: dict[str, bool | None]) -> BudgetLine:
+def _accuracy(spec: RunSpec, rows: Sequence[EpochEnded], is_judged: bool, parts: dict[str, bool | None]) -> BudgetLine:
     target, count = spec.target.test_accuracy, spec.target.last_epochs
     # Of fewer epochs than the target asks about, what they have reached so far.
     counted = spec.target.model_copy(update={"last_epochs": min(count, len(rows))}) if count and rows else spec.target
@@ -109,7 +109,7 @@ def _accuracy(spec: RunSpec, rows: Sequence[EpochEnded], is_mnist: bool, parts: 
         return BudgetLine(name, f"{target:.2%} wanted", f"{where} {target:.2%}", "not judged")
     short = f"{where} {reached.removesuffix('%')}/{target:.2%}"
     fact = f"{reached} of {target:.2%}"
-    if not is_mnist:
+    if not is_judged:
         return BudgetLine(name, fact, short, "not judged", "not judged")
     if count and len(rows) < count:
         return BudgetLine(name, fact, short, "open", f"not yet: {len(rows)} of {count}")
@@ -186,7 +186,7 @@ class BudgetCard(Static):
         if self._spec is None:
             return
         spec, width = judged_by(self._spec, self._step), self.size.width
-        lines = budget_lines(spec, (), is_mnist=True)
+        lines = budget_lines(spec, (), is_judged=True)
         texts = [self._line(spec, line) for line in lines]
         if max(text.cell_len for text in texts) > width:  # The standing, at the right, must stay visible.
             texts = [self._short_line(line) for line in lines]

@@ -3,13 +3,13 @@
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from mnist_tui.errors import SpecError
 from mnist_tui.settings.last_used import LastUsed
 from mnist_tui.spec.draft import Draft
 from mnist_tui.spec.draft_history import Design, DesignHistory
-from mnist_tui.spec.run_options import Choice, Options
+from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
 
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ class LabDesign:
         """The step of a course brief whose target the design is judged by; None for its own target."""
         self._options = request.options
         self._first_texts = {"device": request.options.device, "dataset": request.options.dataset, "seeds": "1"}
-        first = Design(request.draft, {**self._first_texts, **request.run_texts})
+        first = _on_its_data(Design(request.draft, {**self._first_texts, **request.run_texts}))
         self._history = DesignHistory(first)
         if request.previous is not None:
-            self._history = DesignHistory(replace(first, draft=request.previous))
+            self._history = DesignHistory(_on_its_data(replace(first, draft=request.previous)))
             self.record(request.draft, f"preset {request.draft.base.name}")
 
     @property
@@ -63,6 +63,7 @@ class LabDesign:
         self._record(replace(self._history.current, run_texts=run_texts), path, is_typing=True)
 
     def _record(self, design: Design, name: str, is_typing: bool) -> None:
+        design = _on_its_data(design)
         if design != self._history.current:
             self._history.record(design, name, time.monotonic(), is_typing)
 
@@ -90,10 +91,15 @@ class LabDesign:
 
     def run_options(self) -> Options:
         """The options of a run, with the device and the data set of the form."""
-        dataset = cast("Choice", self.run_texts["dataset"])  # A choice field: nothing else can be typed.
-        return replace(self._options, device=self.run_texts["device"], dataset=dataset)
+        return replace(self._options, device=self.run_texts["device"], dataset=self.run_texts["dataset"])
 
     def last_used(self) -> LastUsed:
         """The design as `last_used.remember` writes it to the disk."""
         typed = {name: text for name, text in self.run_texts.items() if text != self._first_texts[name]}
         return LastUsed(self.draft, typed)
+
+
+def _on_its_data(design: Design) -> Design:
+    """A design whose draft is on the data set of the form."""
+    dataset = design.run_texts["dataset"]
+    return design if design.draft.dataset == dataset else replace(design, draft=replace(design.draft, dataset=dataset))

@@ -103,7 +103,8 @@ class DesignPanes(Horizontal):
         self.query_one(LayersEditor).show_error(result.layer_error)
         self.query_one(RecipeForm).show(ShownDraft(design.draft, design.run_texts, self._newest_change))
         changes = layer_diff.layer_changes(design.base.rows, result.rows)
-        self.query_one(LayerTable).show(changes, design.base.rows, result.layer_error is None)
+        shape = (result.spec or design.base).dataset.shape
+        self.query_one(LayerTable).show(changes, design.base.rows, result.layer_error is None, shape)
         if result.spec is not None:
             self.query_one(BudgetCard).show(result.spec)
         self.post_message(self.Changed())

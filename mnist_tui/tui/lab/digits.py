@@ -12,6 +12,7 @@ from textual.message import Message
 from textual.widget import Widget
 
 from mnist_tui.analysis.text_images import SIDE, pixels
+from mnist_tui.datasets.published import MNIST
 from mnist_tui.tui.pixels import picture
 
 if TYPE_CHECKING:
@@ -26,15 +27,23 @@ LEGEND = "label>prediction; "
 """In the caption while a visible prediction is wrong."""
 
 
-def label_text(label: int, prediction: "Prediction | None", width: int, wrong: StyleType) -> Text:
+def label_text(
+    label: int,
+    prediction: "Prediction | None",
+    width: int,
+    wrong: StyleType,
+    names: Sequence[str] = MNIST.classes,
+) -> Text:
     """The line under a digit, `width` cells: `7`, with a right prediction `7 99%`, with a wrong one `7>1 63%`.
 
-    A wrong one has the style `wrong`.
+    A wrong one has the style `wrong`; `names` are those of the classes.
     """
     is_wrong = prediction is not None and prediction.label != label
-    classes = f"{label}>{prediction.label}" if prediction is not None and is_wrong else f"{label}"
+    named = [names[each] if each < len(names) else str(each) for each in (label, prediction.label if prediction else 0)]
+    classes = ">".join(named) if is_wrong else named[0]
     probability = "" if prediction is None else f" {min(prediction.probability, HIGHEST):.0%}"
     text = Text.assemble((classes, wrong if is_wrong else "bold"), (probability, wrong if is_wrong else "dim"))
+    text.truncate(width)
     text.pad_left((width - len(text)) // 2)
     text.pad_right(width - len(text))
     return text
@@ -74,11 +83,15 @@ class DigitsStrip(Widget, can_focus=True):
         self.digits: Sequence[bytes] = ()
         """The digits shown, 784 grey values each."""
         self._labels: Sequence[int] = ()
+        self._names: Sequence[str] = MNIST.classes
         self._caption = "after PyTorch is loaded"
         self._predictions: Sequence[Prediction] = ()
 
-    def show(self, digits: Sequence[bytes], labels: Sequence[int], caption: str) -> None:
-        """Shows digits of 784 grey values each."""
+    def show(
+        self, digits: Sequence[bytes], labels: Sequence[int], caption: str, names: Sequence[str] = MNIST.classes
+    ) -> None:
+        """Shows digits of 784 grey values each; `names` are those of the classes."""
+        self._names = names
         self.digits, self._labels, self._caption = digits, labels, caption
         self.show_predictions(())
         self.post_message(self.Changed())
@@ -134,5 +147,5 @@ class DigitsStrip(Widget, can_focus=True):
         labelled = zip_longest(self._labels[part], self._predictions[part])
         return [
             *lines,
-            gap.join(label_text(label, prediction, side, wrong) for label, prediction in labelled),
+            gap.join(label_text(label, prediction, side, wrong, self._names) for label, prediction in labelled),
         ]

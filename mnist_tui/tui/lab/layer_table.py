@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from mnist_tui.spec import summary
 from mnist_tui.spec.layer_diff import Change
-from mnist_tui.spec.layers import LayerRow
+from mnist_tui.spec.layers import INPUT, LayerRow, Shape
 
 MARKS = {"same": " ", "changed": "~", "added": "+", "removed": "-"}
 OPTIONAL = (("RF", 6, 5), ("jump", 7, 5), ("MACs", 5, 10), ("share", 4, 6), ("KiB", 8, 7))
@@ -103,16 +103,16 @@ def _line(
     return line
 
 
-def totals(rows: Sequence[LayerRow], previous_rows: Sequence[LayerRow], width: int) -> list[Text]:
-    """Parameters, multiply-adds, memory and receptive field, in two or three lines."""
-    sums = summary.totals(tuple(rows))
+def totals(rows: Sequence[LayerRow], previous_rows: Sequence[LayerRow], width: int, shape: Shape = INPUT) -> list[Text]:
+    """Parameters, multiply-adds, memory and receptive field for images of a shape, in two or three lines."""
+    sums = summary.totals(tuple(rows), shape)
     change = sums.parameters - sum(row.parameters for row in previous_rows)
     delta = f" ({change:+,})" if change else ""
     counts = ", ".join(f"{count} {layer_type}" for layer_type, count in summary.layer_counts(tuple(rows)).items())
     lines = [
         f"{sums.parameters:,} params{delta}, {sums.multiply_adds:,} MACs, {sums.total_mb:.2f} MB",
         f"{counts}; trainable {sums.trainable:,}" if width > 50 else counts,
-        f"receptive field {summary.receptive_field_sentence(tuple(rows))}",
+        f"receptive field {summary.receptive_field_sentence(tuple(rows), shape)}",
     ]
     return [Text(line, no_wrap=True) for line in lines]
 
@@ -134,6 +134,7 @@ class LayerTable(Vertical):
         self._changes: Sequence[Change] = ()
         self._before: Sequence[LayerRow] = ()
         self._is_valid = True
+        self._shape: Shape = INPUT
         self._shown: dict[str, list[Text]] = {}
 
     def compose(self) -> ComposeResult:
@@ -141,9 +142,14 @@ class LayerTable(Vertical):
             yield Static(id="layer-rows")
         yield Static(id="layer-totals")
 
-    def show(self, changes: Sequence[Change], previous_rows: Sequence[LayerRow], is_valid: bool) -> None:
-        """Shows the layers against those of the preset; unless `is_valid`, they are the last valid ones."""
-        self._changes, self._before, self._is_valid = changes, previous_rows, is_valid
+    def show(
+        self, changes: Sequence[Change], previous_rows: Sequence[LayerRow], is_valid: bool, shape: Shape = INPUT
+    ) -> None:
+        """Shows the layers against those of the preset; unless `is_valid`, they are the last valid ones.
+
+        `shape` is that of the images.
+        """
+        self._changes, self._before, self._is_valid, self._shape = changes, previous_rows, is_valid, shape
         self._draw()
 
     def on_resize(self, event: events.Resize) -> None:
@@ -158,7 +164,7 @@ class LayerTable(Vertical):
         self.set_class(not self._is_valid, "-stale")
         self.set_class(self.size.height > len(lines) + MOST_TOTALS, "-roomy")
         self._put("#layer-rows", lines)
-        self._put("#layer-totals", totals(rows, self._before, width)[: 3 if self.size.height > 14 else 1])
+        self._put("#layer-totals", totals(rows, self._before, width, self._shape)[: 3 if self.size.height > 14 else 1])
 
     def _put(self, place: str, lines: list[Text]) -> None:
         """Shows other lines; the screen is laid out again only if their number changes."""

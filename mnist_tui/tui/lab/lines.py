@@ -36,8 +36,9 @@ class LabLines:
         design_parts = titles.design_parts(self._design.draft, self._design.step)
         self.headline.show([*design_parts, *titles.run_parts(run, is_watching, is_other)])
         self._training.retitle(titles.training_title(run, is_other))
-        self.banner.set_class(self._is_digits, "-shown")
-        self.banner.put(titles.NOT_MNIST if self._is_digits else "")
+        warning = titles.data_warning(self._dataset)
+        self.banner.set_class(bool(warning), "-shown")
+        self.banner.put(warning)
         self.show_progress()
 
     @property
@@ -47,12 +48,16 @@ class LabLines:
         return spec is not None and (designed is None or not titles.is_same_recipe(spec, designed))
 
     @property
-    def _is_digits(self) -> bool:
-        """Whether the current run is on another data set than MNIST or, once it has ended, the next one would be."""
+    def _dataset(self) -> str:
+        """The data set of the current run where it is not MNIST or, once it has ended, that of the next one."""
         started = self._view.run.started if self._view.run else None
         if started is not None and (started.dataset != "mnist" or self._runner.is_busy):
-            return started.dataset != "mnist"
-        return self._design.run_texts["dataset"] == "digits" or self._previews.lacks_mnist
+            return started.dataset
+        chosen, spec = self._design.run_texts["dataset"], self._design.spec
+        designed = spec.data.name if spec is not None else chosen
+        if chosen == "digits":
+            return chosen
+        return self._previews.dataset if designed in ("auto", "mnist") else designed
 
     def show_progress(self) -> None:
         """Draws the newest steps and shows how far the run is."""

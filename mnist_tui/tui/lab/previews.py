@@ -28,8 +28,8 @@ class Previews:
         self._submit, self._design, self._runner = submit, design, runner
         self._show_rates, self._strip = show_rates, strip
         self.is_warm = False
-        self.lacks_mnist = False
-        """Whether the newest digits are not MNIST's: a run would be trained on that other data set too."""
+        self.dataset = "mnist"
+        """The data set of the newest digits: a run would be trained on it too."""
         self._draw = 0
         """Number of the random draw of digits, from 0."""
         self._requested: dict[str, object] = {}
@@ -44,7 +44,7 @@ class Previews:
         schedule = (train.optimizer, train.scheduler, train.scheduler_step, train.epochs, spec.steps_per_epoch())
         if self._is_new("rates", (schedule, knobs)):
             self._submit("rates", lambda: jobs.rates(spec), self._show_rates)
-        if self._is_new("digits", (train.augment, knobs, self._design.run_texts["dataset"], self._draw)):
+        if self._is_new("digits", (train.augment, knobs, spec.data, self._design.run_texts["dataset"], self._draw)):
             self._sample(spec, self._show_digits)
 
     def _is_new(self, preview: str, key: object) -> bool:
@@ -80,8 +80,10 @@ class Previews:
         if sample is None or error is not None:
             self._strip.show_reason(error or "")
             return
-        self.lacks_mnist = sample.dataset != "mnist"
+        self.dataset = sample.dataset
         spec = self._design.spec
         augment = ", ".join(map(str, spec.train.augment)) if spec is not None else ""
         draw = f"draw {self._draw + 1}: {augment or 'no augmentation'}"
-        self._strip.show(sample.digits, sample.labels, f"{sample.dataset} as the network sees it, {draw}")
+        self._strip.show(
+            sample.digits, sample.labels, f"{sample.dataset} as the network sees it, {draw}", sample.classes
+        )

@@ -1,5 +1,6 @@
 """The headline of the laboratory and the title of its training pane, as texts."""
 
+from mnist_tui.datasets import names
 from mnist_tui.spec.draft import Draft
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.text import clean_line
@@ -7,7 +8,14 @@ from mnist_tui.tui.charts.run_curves import RunCurves
 from mnist_tui.tui.lab.budget import ShownStep, headline_parts, judged_by
 
 NOT_MNIST = "! not MNIST: 1,797 small digits; accuracies do not compare (mnist-tui doctor)"
-"""The banner while another data set than MNIST is used; it fits into 80 cells."""
+"""The banner while the small digits are used; it fits into 80 cells."""
+
+
+def data_warning(dataset: str) -> str:
+    """The banner for a data set: that its accuracies do not compare with MNIST's; "" for MNIST."""
+    if dataset == "mnist":
+        return ""
+    return NOT_MNIST if dataset == "digits" else f"! {names.title(dataset)}, not MNIST: accuracies do not compare"
 
 
 def design_parts(draft: Draft, step: ShownStep | None = None) -> list[str]:
@@ -42,7 +50,8 @@ def run_title(run: RunCurves | None, is_other_design: bool = False) -> str:
         return ""
     started = run.started
     other = " (not this design)" if is_other_design else ""
-    data = started.dataset if started.dataset == "mnist" else f"{started.dataset.upper()}, not MNIST"
+    is_mnist, is_name = started.dataset == "mnist", not started.dataset.startswith("folder:")
+    data = "mnist" if is_mnist else f"{started.dataset.upper() if is_name else started.dataset}, not MNIST"
     return clean_line(f"{started.name} s{started.seed}{other}, {started.parameters:,} params, {data}", 200)
 
 

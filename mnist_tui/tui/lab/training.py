@@ -217,9 +217,10 @@ class TrainingView(Vertical):
 
     def picture(self, metric: Metric, smoothing: float) -> Picture:
         """The picture of a metric, of the runs as they are now."""
-        is_mnist = self.run is None or self.run.started is None or self.run.started.dataset == "mnist"
-        target = self.spec.target if self.spec and is_mnist else None  # It is an accuracy on MNIST.
-        pinned = self.pinned or (self.reference if is_mnist else None)
+        started = self.run.started if self.run is not None else None
+        is_judged = started is None or self.spec is None or started.dataset == self.spec.target_data
+        target = self.spec.target if self.spec and is_judged else None  # It is an accuracy on other images.
+        pinned = self.pinned or (self.reference if is_judged else None)
         return picture_of(metric, self.group, pinned, smoothing, target)
 
     def toggle_log(self) -> None:

@@ -17,14 +17,14 @@ class SavedCurves:
 
     group: SeedGroup = field(default_factory=SeedGroup)
     target: Target | None = None
-    """What the runs are judged by; None on other images than MNIST's, where nothing is."""
+    """What the runs are judged by; None on another data set than the target's, where nothing is."""
 
     @classmethod
     def read(cls, runs: Sequence[Run]) -> "SavedCurves":
         """The curves of runs, the newest first, each seed once; reads their histories from the disk."""
         drawn = observations(runs)[: MOST_SEEDS + 1][::-1]
         curves = tuple(RunCurves.from_saved(run.name, run.seed or 0, run.id, run.rows) for run in drawn)
-        spec = runs[0].spec if runs[0].dataset == "mnist" else None
+        spec = runs[0].spec if runs[0].is_judged else None
         return cls(SeedGroup(curves), spec.target if spec else None)
 
     @property

@@ -3,22 +3,25 @@
 import os
 import struct
 import sys
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from mnist_tui.datasets import places, small_digits, test_images
+from mnist_tui.datasets.published import MNIST as MNIST_DATA
+from mnist_tui.datasets.published import PUBLISHED
+from mnist_tui.datasets.record import DataFile
 from mnist_tui.errors import DataError
-from mnist_tui.images import mnist_files, small_digits, test_images
-from mnist_tui.images.mnist_files import RAW_FILES, RawFile
 
 MNIST, DIGITS = (test_images.SHA256[name] for name in ("mnist", "digits"))
 PIXELS = np.random.default_rng(0).integers(0, 256, (3, 28, 28), np.uint8)
 LABELS = np.array([1, 1, 2], np.uint8)
 FILES = dict(
     zip(
-        [file.name for file in RAW_FILES],
+        [file.name for file in MNIST_DATA.files],
         [
             b"never read",
             b"never read",
@@ -33,8 +36,8 @@ FILES = dict(
 @pytest.fixture
 def tiny_mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder whose MNIST has three test images."""
-    files = [RawFile(name, len(content), sha256(content).hexdigest()) for name, content in FILES.items()]
-    monkeypatch.setattr(mnist_files, "RAW_FILES", tuple(files))
+    files = tuple(DataFile(name, len(content), sha256(content).hexdigest()) for name, content in FILES.items())
+    monkeypatch.setitem(PUBLISHED, "mnist", replace(MNIST_DATA, files=files, test_images=3))
     monkeypatch.setattr(test_images, "_read", test_images._read.__wrapped__)
     for name, content in FILES.items():
         (tmp_path / name).write_bytes(content)
@@ -50,7 +53,7 @@ def test_mnists_test_images(tiny_mnist: Path) -> None:
     assert mean == PIXELS[:2].mean(axis=0).round().astype(np.uint8).tobytes()
 
 
-@pytest.mark.parametrize("name", [file.name for file in RAW_FILES[2:]])
+@pytest.mark.parametrize("name", [file.name for file in MNIST_DATA.files[2:]])
 def test_damaged_files_are_refused(name: str, tiny_mnist: Path) -> None:
     """A changed byte of the test images, or of their labels, is an error that names the file."""
     content = bytearray(FILES[name])
@@ -114,7 +117,7 @@ def test_the_digest_of_the_real_mnist() -> None:
     """It is what a run on MNIST stores; the test images are found in the folder that the variable names."""
     from mnist_tui.training import data
 
-    raw = mnist_files.find(None)
+    raw = places.find(MNIST_DATA, None)
     assert raw is not None
     dataset = data.load_mnist(raw)
 
@@ -136,7 +139,7 @@ def fresh_modules() -> set[str]:
     import subprocess
 
     code = (
-        "import sys; from mnist_tui.images.test_images import *; "
+        "import sys; from mnist_tui.datasets.test_images import *; "
         f"read_test_images('digits', '{DIGITS}', None, [0]); print(*sys.modules)"
     )
     return set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())

@@ -1,0 +1,130 @@
+"""`mnist-tui exam`: a network on test digits that nothing was chosen on."""
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from mnist_tui.cli.arguments import AsJson, Given, Run, examples, settings_with, takes_settings
+from mnist_tui.cli.formats import json_text, record
+from mnist_tui.errors import DataError, StorageError, UsageError
+from mnist_tui.runs.index import find_readable
+from mnist_tui.settings import settings
+from mnist_tui.text import clean_line
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from mnist_tui.analysis.exam import ExamResult, Score
+    from mnist_tui.datasets.exam import ExamDigits
+    from mnist_tui.runs.record import Run as SavedRun
+
+app = typer.Typer()
+
+ON = ("mnist", "qmnist")
+"""The data sets whose networks can take it."""
+
+
+@app.command(
+    epilog=examples(
+        "mnist-tui exam a17f",
+        "mnist-tui exam a17f --json | jq .difference",
+    )
+)
+@takes_settings("runs_dir", "data_dir")
+def exam(run: Run, as_json: AsJson = False, *, given: Given) -> int:
+    """Test a run's network on 50,000 digits that nothing was chosen on.
+
+    They are QMNIST's other test digits, downloaded (10 MB) where they are missing. The best epoch of a run is mostly
+    chosen on MNIST's 10,000 test images, which flatters it; the same weights on digits from the same source say by how
+    much. The intervals resample writers, since the digits of one person are alike. Do not choose by this figure.
+    """
+    values = settings_with(given)
+    if "data_dir" in given and values.data_dir is not None:
+        settings.check_data_dir("--data-dir", values.data_dir)
+    saved = find_readable(run, values.runs_dir)
+    if saved.dataset not in ON:
+        raise UsageError(
+            f"{saved.id}: was trained on {clean_line(saved.dataset or 'unknown data', 60)}; the exam is one of digits, "
+            f"for runs on {' or '.join(ON)}"
+        )
+    from mnist_tui.analysis.exam import score
+    from mnist_tui.training import exam as digits_of
+
+    if not digits_of.is_downloaded(values.data_dir):
+        print("downloading QMNIST's test digits (10 MB)", file=sys.stderr)
+    digits = digits_of.load_exam(values.data_dir)
+    is_right = digits_of.predictions(saved.folder, digits) == digits.labels
+    is_right[: digits.known] = _right_of_known(saved, digits, is_right[: digits.known])
+    result = score(is_right, digits.writers, digits.known)
+    print(json_text(record(as_record(saved, result))) if as_json else "\n".join(as_lines(saved, result)))
+    return 0
+
+
+def _right_of_known(run: "SavedRun", digits: "ExamDigits", is_right: "NDArray[np.bool_]") -> "NDArray[np.bool_]":
+    """Which of MNIST's test images the run has right, as it was chosen by; `is_right` where it kept no predictions.
+
+    QMNIST's digits differ from them in some pixels. Raises `DataError` where the run's labels are not theirs.
+    """
+    from mnist_tui.analysis.saved_predictions import read_predictions
+
+    try:
+        saved = read_predictions(run.folder)
+    except StorageError:
+        return is_right
+    if saved.labels.tolist() != digits.labels[: digits.known].tolist():
+        raise DataError(f"{run.id}: was not tested on the digits that the exam's begin with")
+    return saved.is_right
+
+
+def as_lines(run: "SavedRun", result: "ExamResult") -> list[str]:
+    """Both accuracies with their intervals, and what their difference means."""
+    low, high = result.interval
+    meaning = "chance alone could be as much" if result.is_chance else "more than chance"
+    return [
+        f"{clean_line(run.title, 80)}, {run.parameters or 0:,} parameters: epoch {run.best_epoch} of {run.epochs}, "
+        f"chosen on the {'validation' if run.chosen_by == 'validation' else 'test'} images",
+        "",
+        _line("test images, MNIST's own", result.test),
+        _line("exam, QMNIST's others", result.exam),
+        "",
+        f"flattered by {100 * result.difference:+.3f} points (95 % interval {100 * low:+.3f} to {100 * high:+.3f}): "
+        f"{meaning}",
+        f"The intervals resample the {result.exam.writers:,} writers of the exam's digits.",
+    ]
+
+
+def _line(name: str, score: "Score") -> str:
+    low, high = score.interval
+    return (
+        f"{name:<26}{score.images:>7,} images  {score.accuracy:>8.3%}  {score.wrong:>5,} wrong  "
+        f"95 % interval {100 * low:.3f} to {100 * high:.3f} %"
+    )
+
+
+def as_record(run: "SavedRun", result: "ExamResult") -> dict[str, Any]:
+    """The result for programs."""
+    low, high = result.interval
+    return {
+        "run": run.id,
+        "epoch": run.best_epoch,
+        "chosen_by": run.chosen_by,
+        "test": _score_record(result.test),
+        "exam": _score_record(result.exam),
+        "difference": result.difference,
+        "difference_low": low,
+        "difference_high": high,
+    }
+
+
+def _score_record(score: "Score") -> dict[str, Any]:
+    low, high = score.interval
+    return {
+        "images": score.images,
+        "writers": score.writers,
+        "wrong": score.wrong,
+        "accuracy": score.accuracy,
+        "interval_low": low,
+        "interval_high": high,
+    }

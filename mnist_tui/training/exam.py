@@ -1,0 +1,47 @@
+"""What the network of a run says about the digits of the second exam, downloaded where they are missing."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mnist_tui.datasets import places
+from mnist_tui.datasets.exam import ExamDigits, exam_data, read_exam
+from mnist_tui.errors import DataError
+from mnist_tui.runs.storage import load_run
+from mnist_tui.training.data import Images
+from mnist_tui.training.download import SECONDS, download
+from mnist_tui.training.evaluation import evaluate
+from mnist_tui.training.predict import load_network
+
+BATCH_SIZE = 500
+
+
+def is_downloaded(data_dir: Path | None) -> bool:
+    """Whether the digits are on this machine."""
+    return places.find(exam_data(), data_dir) is not None
+
+
+def load_exam(data_dir: Path | None) -> ExamDigits:
+    """The digits; raises `DataError` where they can be neither found nor downloaded, or are damaged."""
+    data = exam_data()
+    raw = places.find(data, data_dir)
+    if raw is None:
+        raw = places.download_folder(data, data_dir)
+        try:
+            download(raw, data.files, data.sources, seconds=SECONDS)
+        except OSError as error:
+            names = " and ".join(file.name for file in data.files)
+            raise DataError(
+                f"the exam needs QMNIST's test digits, which could not be downloaded ({error}). Put {names} into {raw}"
+            ) from None
+    return read_exam(raw)
+
+
+def predictions(folder: Path, digits: ExamDigits) -> NDArray[np.uint8]:
+    """(N,): the classes that the network of a run's best epoch gives all digits, computed on the CPU."""
+    spec, network = load_run(folder).spec, load_network(folder).to(memory_format=torch.channels_last)
+    images = Images(torch.from_numpy(digits.pixels.copy()), torch.from_numpy(digits.labels))
+    predicted: NDArray[np.uint8] = evaluate(network, images, BATCH_SIZE, spec.train.normalize).predictions.numpy()
+    return predicted
