@@ -263,10 +263,14 @@ def data_words(spec: RunSpec) -> str:
     )
 
 
+def of_data(spec: RunSpec) -> str:
+    """` of MNIST` where target and published figures are of another data set than the spec's; else ""."""
+    return "" if spec.target_data == spec.data.name else f" of {names.title(spec.target_data)}"
+
+
 def _not_judged(spec: RunSpec) -> str:
     """That the target is of another data set; "" where it is of the spec's own."""
-    is_own = spec.target_data == spec.data.name
-    return "" if is_own else f" of {names.title(spec.target_data)}, not judged on {spec.dataset.title}"
+    return f"{of_data(spec)}, not judged on {spec.dataset.title}" if of_data(spec) else ""
 
 
 def target_words(spec: RunSpec) -> str:
@@ -301,4 +305,7 @@ def _reported_lines(spec: RunSpec) -> list[str]:
         return []
     accuracy = f"{reported.accuracy:.2%} on {reported.measured_on}" if reported.accuracy is not None else "no accuracy"
     epoch = f", epoch {reported.epoch}" if reported.epoch else ""
-    return [f"reported         {accuracy}{epoch}", *(f"note             {note}" for note in reported.notes)]
+    return [
+        f"reported         {accuracy}{of_data(spec)}{epoch}",
+        *(f"note             {note}" for note in reported.notes),
+    ]

@@ -1,6 +1,7 @@
 """The layer table: its totals, its JSON, and its texts."""
 
 import math
+import re
 import time
 from collections import Counter
 from pathlib import Path
@@ -307,3 +308,14 @@ def test_a_table_follows_typing() -> None:
         seconds.append(time.perf_counter() - started)
 
     assert min(seconds) < 0.002
+
+
+def test_another_data_set_is_named() -> None:
+    """Its images and classes, and that target and published figures are of the preset's own."""
+    moved = presets.load("iter5").for_dataset("fashion-mnist")
+    lines = dict(re.split("  +", line, maxsplit=1) for line in summary.recipe(moved).splitlines() if "  " in line)
+
+    assert lines["data"] == "Fashion-MNIST: 60,000 training and 10,000 test images, 1x28x28, 10 classes"
+    assert lines["target"].endswith("of MNIST, not judged on Fashion-MNIST")
+    assert "of MNIST" in lines["reported"]
+    assert "data  " not in summary.recipe(presets.load("iter5"))
