@@ -37,6 +37,10 @@ optimizer = "SGD(lr=0.001)"
 """1,437 steps an epoch on the small digits: a few seconds, so that keys and signals arrive during a run."""
 
 
+class HungError(AssertionError):
+    """Something that takes too long, or never comes."""
+
+
 class Lab:
     """A process of `mnist-tui` in a pseudo-terminal."""
 
@@ -94,9 +98,9 @@ class Lab:
         """Reads until `is_so` returns something true."""
         end = time.monotonic() + seconds
         while not is_so():
-            assert time.monotonic() < end, (
-                f"the condition never became true; on the screen:\n{self.text()}\n{self.output[-300:]!r}"
-            )
+            if time.monotonic() > end:
+                shown = f"on the screen:\n{self.text()}\n{self.output[-300:]!r}"
+                raise HungError(f"the condition never became true; {shown}")
             self.read()
 
     def wait_for(self, word: str, seconds: float = 40) -> None:
