@@ -1,5 +1,7 @@
 """Faults at any system call of every command that writes: full and failing disks, vanishing folders, jumping clocks."""
 
+import errno
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -11,6 +13,9 @@ from helpers.writing_commands import COMMANDS, TRAINS, Answer, Workplace
 
 from mnist_tui import files
 from stress_parts.frame import Case, Part, Trial
+
+WORDS = (*map(os.strerror, ERRORS.values()), os.strerror(errno.ENOENT))
+"""Why a disk fails."""
 
 
 def cases(trial: Trial) -> list[Case]:
@@ -63,7 +68,8 @@ def wrong_end(name: str, answer: Answer, must_succeed: bool) -> str | None:
         return f"exit code {answer.code}: {answer.err}"
     if answer.code < 0 or "Traceback" in answer.err or "internal error" in answer.err + answer.out:
         return f"exit code {answer.code}: {answer.err[-2_000:]}"
-    has_reason = "mnist-tui: " in answer.err or (name in TRAINS and '"failed"' in answer.out)
+    # A training tells its reason in its events, or in the line of its run.
+    has_reason = "mnist-tui: " in answer.err or (name in TRAINS and any(map((answer.out + answer.err).count, WORDS)))
     return None if answer.code == 0 or has_reason else f"exit code {answer.code} without a reason: {answer.err}"
 
 

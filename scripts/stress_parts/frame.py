@@ -15,8 +15,8 @@ from helpers.lab_terminal import HungError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-FULL_SECONDS, QUICK_SECONDS = 480.0, 15.0
-"""When a part begins no further case: the last one and what comes before the first take their time, too."""
+FULL_SECONDS, QUICK_SECONDS = 480.0, 12.0
+"""After its first case a part begins no further one, when so long has passed."""
 MOST_FAILURES = 5
 """After so many a part ends."""
 
@@ -101,7 +101,7 @@ class Verdict:
 
 def run_part(part: Part, trial: Trial, name: str, console: Console) -> Verdict:
     """Tries the cases of a part until its time is over; with a sabotage until one of them fails."""
-    verdict, began = Verdict(), time.monotonic()
+    verdict = Verdict()
     most = 1 if trial.sabotage else MOST_FAILURES
     trial.has_failed = True  # Until it is known better.
     with _progress(console) as progress, trial.exits, chdir(trial.folder):
@@ -109,7 +109,7 @@ def run_part(part: Part, trial: Trial, name: str, console: Console) -> Verdict:
         progress.refresh()
         with _time_limit(300):
             cases = part.cases(trial)
-        verdict.planned = len(cases)
+        verdict.planned, began = len(cases), time.monotonic()
         for case in cases:
             progress.update(bar, total=len(cases), description=f"{name}: {case.name}"[:60].ljust(60), refresh=True)
             _try(case, part.case_seconds, verdict, trial, progress.console)

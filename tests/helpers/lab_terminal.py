@@ -90,6 +90,12 @@ class Lab:
         self._stream.feed(chunk)
         return True
 
+    def read_for(self, seconds: float) -> None:
+        """Reads output for so many seconds."""
+        end = time.monotonic() + seconds
+        while (rest := end - time.monotonic()) > 0:
+            self.read(min(rest, 0.02))
+
     def text(self) -> str:
         """The characters on the screen."""
         return "\n".join(self.screen.display)
@@ -114,6 +120,11 @@ class Lab:
     def press(self, keys: str) -> None:
         """Sends keys."""
         os.write(self.master, keys.encode())
+
+    def resize(self, columns: int, lines: int) -> None:
+        """Gives the terminal another size, of which the process is told."""
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        self.screen.resize(lines, columns)
 
     def hang_up(self) -> None:
         """Closes the terminal, as when a connection is lost."""

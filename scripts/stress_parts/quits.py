@@ -1,0 +1,91 @@
+"""Quits and stops at random moments of a training in the laboratory (T4)."""
+
+import statistics
+import time
+from functools import partial
+from pathlib import Path
+
+from helpers.lab_terminal import PRESET, Lab
+
+from mnist_tui.runs.storage import load_run
+from stress_parts.frame import Case, Part, Trial
+
+DAEMON = """
+import threading
+from mnist_tui.tui import runner
+class Thread(threading.Thread):
+    def __init__(self, *arguments, **named):
+        super().__init__(*arguments, **named, daemon=True)
+runner.threading.Thread = Thread
+runner.Runner.join = lambda *arguments: None
+"""
+"""Nobody waits for the thread that trains."""
+SLOW_STOP = """
+import time
+from mnist_tui.runs.control import Control
+stop = Control.stop
+Control.stop = lambda self: (time.sleep(1.5), stop(self))
+"""
+
+
+def quit_cases(trial: Trial) -> list[Case]:
+    """Quits with "stop and save": exit code 0 within 2.5 s, and every run is saved and can be resumed."""
+    seconds: list[float] = []
+    before = trial.sabotage or ""
+    return [
+        Case(f"quit {index}", partial(_quit, trial.folder / str(index), trial.random.uniform(0.3, 8), seconds, before))
+        for index in range(trial.size)
+    ]
+
+
+def _quit(folder: Path, after: float, seconds: list[float], before: str) -> str:
+    folder.mkdir()
+    (folder / "many.toml").write_text(PRESET.format(epochs=20))
+    lab = Lab(folder, "--preset", "many.toml", "--dataset", "digits", "--start", before=before)
+    try:
+        lab.read_for(after)
+        lab.press("q")
+        lab.wait(lambda: lab.process.poll() is not None or "Leave running" in lab.text())
+        began = time.monotonic()
+        lab.press("s")
+        code = lab.ended()
+        seconds.append(time.monotonic() - began)
+        assert code == 0, f"exit code {code}: {lab.output[-500:]!r}"
+        assert seconds[-1] < 2.5, f"took {seconds[-1]:.1f} s"
+        assert all(load_run(run).end for run in lab.run_folders()), "a run was not saved"
+    finally:
+        lab.close()
+    return f"the slowest took {max(seconds):.2f} s"
+
+
+def stop_cases(trial: Trial) -> list[Case]:
+    """Stops iter5: seconds from the key to end.json, which is written after the checkpoint."""
+    dataset = ("--dataset", "digits") if trial.is_quick else ()
+    arguments = ("--preset", "iter5", "--set", "epochs=1000", "--device", "cpu", *dataset)
+    lab = Lab(trial.folder, *arguments, before=trial.sabotage or "", size=(120, 40))
+    trial.exits.callback(lab.close)
+    lab.wait_for("t trains")
+    seconds: list[float] = []
+    return [
+        Case(f"stop {index}", partial(_stop, lab, trial.random.uniform(0, 4), seconds)) for index in range(trial.size)
+    ]
+
+
+def _stop(lab: Lab, after: float, seconds: list[float]) -> str:
+    """Begins a run and stops it after so many seconds."""
+    runs = len(seconds)
+    lab.press("t")
+    lab.wait(lambda: len(list(lab.folder.glob("runs/*/steps.jsonl"))) == runs + 1)
+    folder = max(lab.folder.glob("runs/*/steps.jsonl"), key=lambda path: path.stat().st_mtime_ns).parent
+    lab.read_for(after)
+    began = time.time()
+    lab.press("s")
+    lab.wait((folder / "end.json").exists)
+    seconds.append((folder / "end.json").stat().st_mtime - began)
+    lab.wait_for("stopped")
+    assert seconds[-1] < 1, f"took {seconds[-1]:.2f} s"
+    return f"from the key to end.json: median {statistics.median(seconds):.3f} s, slowest {max(seconds):.3f} s"
+
+
+QUIT = Part(quit_cases, full=50, quick=2, controls={"nobody waits for the thread": DAEMON})
+STOP = Part(stop_cases, full=15, quick=2, controls={"a stop that is slow": SLOW_STOP})
