@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from helpers.writing_commands import COMMANDS
 from rich.console import Console
 from stress_parts import (
     diskfull,
@@ -79,13 +80,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--control", action="store_true", help="sabotage the program; the part must then fail")
     parser.add_argument("--n", type=int, help="how many kills, faults, folders, keys: cases of the part")
     parser.add_argument("--seconds", type=float, default=0, help="how long lag, frozen and soak measure")
+    parser.add_argument("--only", nargs="+", choices=COMMANDS, default=(), help="commands for syscalls and faults")
     parser.add_argument("--seed", type=int, help="repeats a run of the same part with the same --n")
     return parser.parse_args()
 
 
 def _run(name: str, part: Part, options: argparse.Namespace, seed: int, console: Console) -> bool:
     """Whether a part passes, or with `--control` fails for each of its sabotages."""
-    size = options.n or (part.quick if options.quick else part.full)
+    size = options.n or (part.quick if options.quick and not options.control else part.full)
     if not options.control:
         return all(passes(part, trial, name, console) for trial in _trial(seed, size, options))
     return all(
@@ -98,7 +100,7 @@ def _run(name: str, part: Part, options: argparse.Namespace, seed: int, console:
 def _trial(seed: int, size: int, options: argparse.Namespace) -> Iterator[Trial]:
     """One trial in a new folder, which is removed unless something failed in it."""
     folder = Path(tempfile.mkdtemp(prefix="mnist-tui-stress-"))
-    trial = Trial(folder, seed, size, options.quick, seconds=options.seconds)
+    trial = Trial(folder, seed, size, options.quick, seconds=options.seconds, only=options.only)
     yield trial
     if not trial.has_failed or trial.sabotage:
         shutil.rmtree(folder, ignore_errors=True)

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from mnist_tui.errors import DownloadError
 from mnist_tui.files import write_atomically
 from mnist_tui.images.mnist_files import RAW_FILES, RawFile, find_damage
+from mnist_tui.text import clean_line
 
 SECONDS = 300.0
 """Time limit for all four files, 11 MB compressed."""
@@ -94,7 +95,7 @@ def _fetch_from_any(
         try:
             content = _fetch(f"{url.rstrip('/')}/{file.name}.gz", file, open_url, deadline)
         except (OSError, ValueError, http.client.HTTPException, zlib.error) as error:
-            reasons.append(f"{urlsplit(url).hostname}: {error}")
+            reasons.append(f"{urlsplit(url).hostname}: {clean_line(str(error), 200)}")
             continue
         if time.monotonic() > deadline:
             raise DownloadError("the download took too long")

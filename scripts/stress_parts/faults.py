@@ -22,12 +22,12 @@ def cases(trial: Trial) -> list[Case]:
     """A command with a fault ends, in one sentence where it failed; then nothing is lost, and it can be finished."""
     assert traced.IS_POSSIBLE, "system calls are seen on Linux on x86-64 only"
     place = Workplace(trial.folder)
-    calls = {name: len(place.calls(name)) for name in COMMANDS}
+    calls = {name: len(place.calls(name)) for name in trial.only or COMMANDS}
     if trial.sabotage:
         place.within = trial.sabotage
     found = [
         Case(f"{name}, {fault} at call {at}", partial(_check, place, name, partial(make, at)))
-        for name in COMMANDS
+        for name in calls
         for fault, make in _faults(place).items()
         for at in range(1, calls[name] + 1)
     ]

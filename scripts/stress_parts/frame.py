@@ -15,7 +15,9 @@ from helpers.lab_terminal import HungError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-FULL_SECONDS, QUICK_SECONDS = 480.0, 12.0
+from mnist_tui.errors import MnistTuiError
+
+FULL_SECONDS, QUICK_SECONDS, CONTROL_SECONDS = 480.0, 12.0, 100.0
 """After its first case a part begins no further one, when so long has passed."""
 MOST_FAILURES = 5
 """After so many a part ends."""
@@ -43,6 +45,8 @@ class Trial:
     """One of the part's `controls`; None where the program is as it should be."""
     seconds: float = 0.0
     """How long something is measured that takes time; 0 where the part knows best."""
+    only: Sequence[str] = ()
+    """The commands that are tried, of syscalls and faults; all where there is none."""
     exits: ExitStack = field(default_factory=ExitStack)
     """What ends with the trial: processes, servers, sabotage."""
     has_failed: bool = False
@@ -68,6 +72,8 @@ class Part:
     """How many cases it has with and without `--quick`, about."""
     controls: Mapping[str, Any]
     """What the program loses with `--control`, by name: one of the cases must then fail."""
+    has_end: bool = False
+    """Whether the last case is tried in any case: it looks at what the others left."""
     case_seconds: int = 120
     """A case that takes longer hangs."""
 
@@ -91,8 +97,9 @@ class Verdict:
     def add(self, error: BaseException) -> None:
         """Counts a case that went wrong, by what it raised."""
         self.hung += isinstance(error, HungError)
-        self.lost += isinstance(error, AssertionError) and not isinstance(error, HungError)
-        self.crashed += not isinstance(error, AssertionError)
+        is_lost = isinstance(error, AssertionError | MnistTuiError)  # Something that cannot be read is lost.
+        self.lost += is_lost and not isinstance(error, HungError)
+        self.crashed += not is_lost
 
     def __str__(self) -> str:
         tried = f"{self.tried} tried" if self.tried >= self.planned else f"{self.tried} of {self.planned} tried"
@@ -110,11 +117,14 @@ def run_part(part: Part, trial: Trial, name: str, console: Console) -> Verdict:
         with _time_limit(300):
             cases = part.cases(trial)
         verdict.planned, began = len(cases), time.monotonic()
-        for case in cases:
+        for index, case in enumerate(cases):
+            is_over = time.monotonic() - began > _limit(trial)
+            if is_over and not (part.has_end and index == len(cases) - 1):
+                continue
             progress.update(bar, total=len(cases), description=f"{name}: {case.name}"[:60].ljust(60), refresh=True)
             _try(case, part.case_seconds, verdict, trial, progress.console)
             progress.advance(bar)
-            if verdict.failures >= most or time.monotonic() - began > _limit(trial):
+            if verdict.failures >= most:
                 break
         progress.refresh()
     trial.has_failed = verdict.failures > 0
@@ -122,6 +132,8 @@ def run_part(part: Part, trial: Trial, name: str, console: Console) -> Verdict:
 
 
 def _limit(trial: Trial) -> float:
+    if trial.sabotage:
+        return CONTROL_SECONDS
     return QUICK_SECONDS if trial.is_quick else FULL_SECONDS
 
 

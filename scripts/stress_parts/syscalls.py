@@ -12,12 +12,12 @@ def cases(trial: Trial) -> list[Case]:
     """For each call of each command: what was there is intact, what is new is whole, the work can be finished."""
     assert traced.IS_POSSIBLE, "system calls are seen on Linux on x86-64 only"
     place = Workplace(trial.folder)
-    calls = {name: place.calls(name) for name in COMMANDS}
+    calls = {name: place.calls(name) for name in trial.only or COMMANDS}
     if trial.sabotage:
         place.within = trial.sabotage
     found = [
         Case(f"{name}, call {number}: {call} {file}", partial(_kill, place, name, number))
-        for name in COMMANDS
+        for name in calls
         for number, (call, file) in enumerate(calls[name], start=1)
     ]
     return trial.sample(found)

@@ -41,4 +41,4 @@ def _rest(lab: Lab, typist: Typist) -> str:
     )
 
 
-PART = Part(cases, full=150, quick=8, controls={"without the queue of keys": UNORDERED})
+PART = Part(cases, full=150, quick=8, controls={"without the queue of keys": UNORDERED}, has_end=True)

@@ -54,7 +54,7 @@ WRITES = {
     "report": ("report", RUN, "-o", "mine.md", "--force"),
     "import": ("import", "log.csv"),
 }
-COMMANDS = TRAINS | WRITES
+COMMANDS = WRITES | TRAINS
 """The command lines, by name."""
 RUN_RECIPE = RECIPE | {"scheduler": "StepLR(step_size=4, gamma=0.5)"}
 """A schedule that a longer run can go on with."""
