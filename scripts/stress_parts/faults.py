@@ -9,7 +9,8 @@ from unittest import mock
 
 from helpers import faults, traced
 from helpers.faults import ERRORS, Fault
-from helpers.writing_commands import COMMANDS, TRAINS, Answer, Workplace
+from helpers.workplace import Workplace
+from helpers.writing_commands import COMMANDS, TRAINS, Answer
 
 from mnist_tui import files
 from stress_parts.frame import Case, Part, Trial

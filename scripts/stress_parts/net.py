@@ -97,11 +97,10 @@ def _pieces(chance: random.Random) -> list[tuple[bytes, float]]:
         _damage(body, chance)
     length = len(body) if chance.random() < 0.9 else chance.choice([0, 1, len(body) * 2, 10**18, -1])
     status = chance.choices(["200 OK", "206 Partial Content", "404 Not Found", "503 Wait", "x"], [30, 1, 1, 1, 1])[0]
-    head = f"HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n".encode()
+    head = bytearray(f"HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n", "ascii")
     if chance.random() < 0.1:
-        head = bytearray(head)
         _damage(head, chance)
-    answer = bytes(head) + bytes(body)
+    answer = bytes(head + body)
     cuts = sorted(chance.randrange(len(answer)) for _ in range(chance.randrange(4)))
     pieces = [answer[start:end] for start, end in zip([0, *cuts], [*cuts, len(answer)], strict=True)]
     if chance.random() < 0.1:

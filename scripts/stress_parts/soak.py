@@ -84,7 +84,7 @@ def _train(trial: Trial, epochs: int, said: list[str]) -> str:
         stdout=subprocess.DEVNULL,
     )
     trial.exits.callback(run.kill)
-    process, samples = psutil.Process(run.pid), []
+    process, samples = psutil.Process(run.pid), list[Sample]()
     while run.poll() is None:
         if list(trial.folder.glob("runs/*/history.jsonl")):
             samples.append(_sample(process))
@@ -116,7 +116,7 @@ def _watch(trial: Trial, hours: float, said: list[str]) -> str:
         lab.read_for(0.5)
     folder = trial.folder / "runs" / "canned"
     lab.wait(folder.exists)
-    process, samples = psutil.Process(lab.child()), []
+    process, samples = psutil.Process(lab.child()), list[Sample]()
     while not (folder / "end.json").exists():
         lab.press(keys[len(samples) % len(keys)])
         lab.read_for(0.2 if hours < 1 else 1)

@@ -3,7 +3,8 @@
 from functools import partial
 
 from helpers import traced
-from helpers.writing_commands import COMMANDS, Workplace, writing_in_place
+from helpers.workplace import Workplace
+from helpers.writing_commands import COMMANDS, writing_in_place
 
 from stress_parts.frame import Case, Part, Trial
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mnist_tui.runs.control import Control
-from mnist_tui.runs.events import EpochEnded, Event, Progress, RunEnded, RunStarted, best_of
+from mnist_tui.runs.events import EpochEnded, Event, Outcome, Progress, RunEnded, RunStarted, best_of
 from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
 
@@ -45,7 +45,7 @@ def train(spec: RunSpec, options: Options, control: Control, hours: float, rate:
             break
         rows.append(_row(epoch))
         yield rows[-1]
-    outcome = "stopped" if control.should_stop else "completed"
+    outcome: Outcome = "stopped" if control.should_stop else "completed"
     last = rows[-1] if rows else None
     (folder / "end.json").write_text("{}")
     yield RunEnded(outcome, outcome, len(rows), best_of(rows), last, "test", None, time.monotonic() - began)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from helpers import traced
 from helpers.lab_terminal import HungError
-from helpers.writing_commands import TRAINS, WRITES, Workplace
+from helpers.workplace import Workplace
+from helpers.writing_commands import TRAINS, WRITES
 from rich.console import Console
 from stress_parts import faults, monkey, net, oom, soak
 from stress_parts.frame import Case, Part, Trial, detects, passes
@@ -76,7 +77,7 @@ def test_no_case_at_all_is_a_failure(tmp_path: Path, console: Console) -> None:
 
 def test_a_case_that_takes_too_long_hangs(tmp_path: Path, console: Console) -> None:
     """It is ended, and counted as such."""
-    part = Part(lambda _: [Case("sleep", lambda: signal.pause())], full=1, quick=1, controls={}, case_seconds=1)  # type: ignore[func-returns-value]
+    part = Part(lambda _: [Case("sleep", lambda: signal.pause())], full=1, quick=1, controls={}, case_seconds=1)
 
     assert not passes(part, Trial(tmp_path, 7, 1), "kill", console)
     assert "0 crashed, 1 hung" in said(console)
