@@ -48,7 +48,9 @@ def is_running(folder: Path) -> bool:
 
 
 def is_held(path: Path) -> bool:
-    """Whether some process holds the lock at `path`."""
+    """Whether some process holds the lock at `path`; in a folder that is gone nobody does, and none is made."""
+    if not path.parent.is_dir():
+        return False
     try:
         with FileLock(path).acquire(timeout=0):
             return False

@@ -9,8 +9,8 @@ from unittest import mock
 
 from helpers import faults, traced
 from helpers.faults import ERRORS, Fault
-from helpers.workplace import Workplace
-from helpers.writing_commands import COMMANDS, TRAINS, Answer
+from helpers.workplace import Workplace, chosen
+from helpers.writing_commands import TRAINS, Answer
 
 from mnist_tui import files
 from stress_parts.frame import Case, Part, Trial
@@ -23,7 +23,7 @@ def cases(trial: Trial) -> list[Case]:
     """A command with a fault ends, in one sentence where it failed; then nothing is lost, and it can be finished."""
     assert traced.IS_POSSIBLE, "system calls are seen on Linux on x86-64 only"
     place = Workplace(trial.folder)
-    calls = {name: len(place.calls(name)) for name in trial.only or COMMANDS}
+    calls = {name: len(place.calls(name)) for name in chosen(trial.only)}
     if trial.sabotage:
         place.within = trial.sabotage
     found = [

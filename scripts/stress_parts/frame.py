@@ -16,9 +16,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from mnist_tui.errors import MnistTuiError
+from mnist_tui.text import clean_line
 
 FULL_SECONDS, QUICK_SECONDS, CONTROL_SECONDS = 480.0, 12.0, 100.0
 """After its first case a part begins no further one, when so long has passed."""
+PREPARE_SECONDS = 300
+"""How long a part may take before its first case."""
 MOST_FAILURES = 5
 """After so many a part ends."""
 
@@ -88,6 +91,8 @@ class Verdict:
     hung: int = 0
     planned: int = 0
     figures: str = ""
+    reason: str = ""
+    """Why the first of them went wrong, in a line."""
 
     @property
     def failures(self) -> int:
@@ -96,6 +101,7 @@ class Verdict:
 
     def add(self, error: BaseException) -> None:
         """Counts a case that went wrong, by what it raised."""
+        self.reason = self.reason or clean_line(f"{type(error).__name__}: {error}", 200)
         self.hung += isinstance(error, HungError)
         is_lost = isinstance(error, AssertionError | MnistTuiError)  # Something that cannot be read is lost.
         self.lost += is_lost and not isinstance(error, HungError)
@@ -110,12 +116,10 @@ def run_part(part: Part, trial: Trial, name: str, console: Console) -> Verdict:
     """Tries the cases of a part until its time is over; with a sabotage until one of them fails."""
     verdict = Verdict()
     most = 1 if trial.sabotage else MOST_FAILURES
-    trial.has_failed = True  # Until it is known better.
     with _progress(console) as progress, trial.exits, chdir(trial.folder):
         bar = progress.add_task(name, total=None)
         progress.refresh()
-        with _time_limit(300):
-            cases = part.cases(trial)
+        cases = _prepare(part, trial, verdict, progress.console)
         verdict.planned, began = len(cases), time.monotonic()
         for index, case in enumerate(cases):
             is_over = time.monotonic() - began > _limit(trial)
@@ -127,8 +131,18 @@ def run_part(part: Part, trial: Trial, name: str, console: Console) -> Verdict:
             if verdict.failures >= most:
                 break
         progress.refresh()
-    trial.has_failed = verdict.failures > 0
     return verdict
+
+
+def _prepare(part: Part, trial: Trial, verdict: Verdict, console: Console) -> Sequence[Case]:
+    """The cases of a part; none where they could not be made, which is no failure that a control may count."""
+    try:
+        with _time_limit(PREPARE_SECONDS):
+            return part.cases(trial)
+    except Exception as error:
+        verdict.reason = clean_line(f"before the first case: {type(error).__name__}: {error}", 200)
+        console.print(f"FAILED before the first case: {traceback.format_exc()}", markup=False, highlight=False)
+        return ()
 
 
 def _limit(trial: Trial) -> float:
@@ -173,28 +187,25 @@ def passes(part: Part, trial: Trial, name: str, console: Console) -> bool:
     """Runs a part as it should be, and prints its verdict."""
     began = time.monotonic()
     verdict = run_part(part, trial, name, console)
-    is_good = verdict.tried > 0 and not verdict.failures
-    kept = "" if is_good else f"; kept: {trial.folder}"
-    words = f"{name}: {'passed' if is_good else 'FAILED'}: {verdict}; seed {trial.seed}, {_since(began)}{kept}"
-    console.print(words, markup=False, highlight=False, soft_wrap=True)
-    if verdict.figures:
-        console.print(verdict.figures, markup=False, highlight=False, soft_wrap=True)
-    return is_good
+    trial.has_failed = verdict.tried == 0 or verdict.failures > 0
+    kept = f"; kept: {trial.folder}" if trial.has_failed else ""
+    outcome = "FAILED" if trial.has_failed else "passed"
+    said = f"{name}: {outcome}: {verdict}; seed {trial.seed}, {time.monotonic() - began:.0f} s{kept}"
+    _print(console, said, verdict.figures)
+    return not trial.has_failed
 
 
 def detects(part: Part, trial: Trial, name: str, sabotage: str, console: Console) -> bool:
-    """Runs a part on a program that was sabotaged, which must fail, and prints its verdict."""
+    """Runs a part on a program that was sabotaged, which must fail, and prints its verdict and what was found."""
     began = time.monotonic()
     trial.sabotage = part.controls[sabotage]
-    try:
-        verdict: Verdict | str = run_part(part, trial, name, console)
-        is_detected = isinstance(verdict, Verdict) and verdict.failures > 0
-    except Exception as error:  # So bad that not even the undisturbed program works.
-        verdict, is_detected = f"{type(error).__name__} before the first case", True
-    words = f"{name}, control {sabotage!r}: {'detected' if is_detected else 'NOT DETECTED'}"
-    console.print(f"{words}: {verdict}; seed {trial.seed}, {_since(began)}", markup=False, highlight=False)
-    return is_detected
+    verdict = run_part(part, trial, name, console)
+    words = f"{name}, control {sabotage!r}: {'detected' if verdict.failures else 'NOT DETECTED'}"
+    said = f"{words}: {verdict}; seed {trial.seed}, {time.monotonic() - began:.0f} s"
+    _print(console, said, verdict.reason and f"  {verdict.reason}")
+    return verdict.failures > 0
 
 
-def _since(began: float) -> str:
-    return f"{time.monotonic() - began:.0f} s"
+def _print(console: Console, *lines: str) -> None:
+    for line in filter(None, lines):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)

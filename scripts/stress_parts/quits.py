@@ -10,16 +10,17 @@ from helpers.lab_terminal import PRESET, Lab
 from mnist_tui.runs.storage import load_run
 from stress_parts.frame import Case, Part, Trial
 
-DAEMON = """
+UNSAVED = """
 import threading
-from mnist_tui.tui import runner
-class Thread(threading.Thread):
-    def __init__(self, *arguments, **named):
-        super().__init__(*arguments, **named, daemon=True)
-runner.threading.Thread = Thread
-runner.Runner.join = lambda *arguments: None
+from mnist_tui.tui.runner import Runner
+start = threading.Thread.start
+def start_as_daemon(thread):
+    thread.daemon = thread.daemon or thread.name == "run"
+    start(thread)
+threading.Thread.start = start_as_daemon
+Runner.join = Runner.send_request = lambda *arguments: None
 """
-"""Nobody waits for the thread that trains."""
+"""The thread that trains is not told to stop, and nobody waits for it."""
 SLOW_STOP = """
 import time
 from mnist_tui.runs.control import Control
@@ -87,5 +88,5 @@ def _stop(lab: Lab, after: float, seconds: list[float]) -> str:
     return f"from the key to end.json: median {statistics.median(seconds):.3f} s, slowest {max(seconds):.3f} s"
 
 
-QUIT = Part(quit_cases, full=50, quick=2, controls={"nobody waits for the thread": DAEMON})
+QUIT = Part(quit_cases, full=50, quick=2, controls={"a quit that stops nothing": UNSAVED})
 STOP = Part(stop_cases, full=15, quick=2, controls={"a stop that is slow": SLOW_STOP})

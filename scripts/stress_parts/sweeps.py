@@ -28,7 +28,7 @@ def _cases(trial: Trial, workers: int, nodes: RayNodes | None = None) -> list[Ca
             )
         )
     )
-    kills = [Case(f"kill {index + 1}", killed.kill) for index in range(trial.size)]
+    kills = [Case(f"kill {index + 1}", killed.kill) for index in range(0 if trial.sabotage else trial.size)]
     return [*kills, Case("the end", partial(_finish, killed))]
 
 

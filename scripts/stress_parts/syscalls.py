@@ -3,8 +3,8 @@
 from functools import partial
 
 from helpers import traced
-from helpers.workplace import Workplace
-from helpers.writing_commands import COMMANDS, writing_in_place
+from helpers.workplace import Workplace, chosen
+from helpers.writing_commands import writing_in_place
 
 from stress_parts.frame import Case, Part, Trial
 
@@ -13,7 +13,7 @@ def cases(trial: Trial) -> list[Case]:
     """For each call of each command: what was there is intact, what is new is whole, the work can be finished."""
     assert traced.IS_POSSIBLE, "system calls are seen on Linux on x86-64 only"
     place = Workplace(trial.folder)
-    calls = {name: place.calls(name) for name in trial.only or COMMANDS}
+    calls = {name: place.calls(name) for name in chosen(trial.only)}
     if trial.sabotage:
         place.within = trial.sabotage
     found = [

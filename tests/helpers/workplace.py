@@ -20,6 +20,15 @@ from mnist_tui.runs import annotations, trash
 from mnist_tui.spec import presets
 from mnist_tui.training import loop, session
 
+
+def chosen(names: Sequence[str]) -> Sequence[str]:
+    """The names of commands, or of all where none are given; raises `ValueError` for one that there is not."""
+    for name in names:
+        if name not in COMMANDS:
+            raise ValueError(f"no command {name!r}; there are {', '.join(COMMANDS)}")
+    return names or list(COMMANDS)
+
+
 Within = Callable[[], AbstractContextManager[Any]]
 
 
