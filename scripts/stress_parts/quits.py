@@ -3,7 +3,6 @@
 import statistics
 import time
 from functools import partial
-from pathlib import Path
 
 from helpers.lab_terminal import PRESET, Lab
 
@@ -33,18 +32,19 @@ def quit_cases(trial: Trial) -> list[Case]:
     """Quits with "stop and save": exit code 0 within 2.5 s, and every run is saved and can be resumed."""
     seconds: list[float] = []
     before = trial.sabotage or ""
-    return [
-        Case(f"quit {index}", partial(_quit, trial.folder / str(index), trial.random.uniform(0.3, 8), seconds, before))
-        for index in range(trial.size)
-    ]
+    return [Case(f"quit {index}", partial(_quit, trial, index, seconds, before)) for index in range(trial.size)]
 
 
-def _quit(folder: Path, after: float, seconds: list[float], before: str) -> str:
+def _quit(trial: Trial, index: int, seconds: list[float], before: str) -> str:
+    """Quits during the first seconds of a run; every fourth time during those of the program, while it loads."""
+    folder = trial.folder / str(index)
     folder.mkdir()
-    (folder / "many.toml").write_text(PRESET.format(epochs=20))
+    (folder / "many.toml").write_text(PRESET.format(epochs=1_000))
     lab = Lab(folder, "--preset", "many.toml", "--dataset", "digits", "--start", before=before)
     try:
-        lab.read_for(after)
+        if index % 4 != 3:
+            lab.wait(lambda: list(folder.glob("runs/*/steps.jsonl")))
+        lab.read_for(trial.random.uniform(0, 4))
         lab.press("q")
         lab.wait(lambda: lab.process.poll() is not None or "Leave running" in lab.text())
         began = time.monotonic()
