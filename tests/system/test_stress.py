@@ -140,27 +140,29 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
     return Workplace(tmp_path_factory.mktemp("place"))
 
 
-def kill_everywhere(place: Workplace, name: str, step: int = 1) -> int:
-    """Kills a command before every call, or every so many; how many kills."""
+def kill_spread(place: Workplace, name: str, kills: int) -> int:
+    """Kills a command so many times, at calls from its first to its last; returns how many of them came in time."""
     calls = len(place.calls(name))
-    numbers = range(1, calls + 1, step)
-    for number in numbers:
-        place.check(name, place.attempt(name, traced.killer(number)))
-    return len(numbers)
+    codes = []
+    for number in sorted({1 + index * (calls - 1) // (kills - 1) for index in range(kills)}):
+        answer = place.attempt(name, traced.killer(number))
+        place.check(name, answer)
+        codes.append(answer.code)
+    return codes.count(-signal.SIGKILL)
 
 
 @on_linux
 @pytest.mark.parametrize("name", [name for name in WRITES if name not in ("report", "export folder")])
-def test_a_command_killed_anywhere_loses_nothing(place: Workplace, name: str) -> None:
+def test_a_killed_command_loses_nothing(place: Workplace, name: str) -> None:
     """What was there is intact, what is new is whole or not there, and the command can be called again."""
-    assert kill_everywhere(place, name) >= 5
+    assert kill_spread(place, name, 5) == 5
 
 
 @on_linux
 @pytest.mark.parametrize("name", TRAINS)
-def test_a_training_killed_anywhere_loses_nothing(place: Workplace, name: str) -> None:
-    """At some calls of each: what was reported is there, and the run ends in the same bits as an undisturbed one."""
-    assert kill_everywhere(place, name, step=31) >= 2
+def test_a_killed_training_loses_nothing(place: Workplace, name: str) -> None:
+    """What was reported is there, and the run ends in the same bits as an undisturbed one."""
+    assert kill_spread(place, name, 3) >= 2  # Checkpoints beside an epoch that ends make a call more or less.
 
 
 # --- other parts ---
