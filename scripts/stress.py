@@ -59,7 +59,9 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", choices=(*PARTS, "all"))
-    parser.add_argument("--quick", action="store_true", help="a few cases: 15 s or so, all in under 5 minutes")
+    parser.add_argument(
+        "--quick", action="store_true", help="a few cases: some 15 s a part, and what it takes to prepare them"
+    )
     parser.add_argument("--control", action="store_true", help="sabotage the program; the part must then fail")
     parser.add_argument("--n", type=int, help="how many kills, faults, folders, keys: cases of the part")
     parser.add_argument("--seconds", type=float, default=0, help="how long lag, frozen and soak measure")

@@ -38,5 +38,5 @@ def _finish(killed: KilledSweep) -> str:
 
 
 CONTROLS = {"without claims": WITHOUT_CLAIMS}
-HERE = Part(cases_here, full=80, quick=3, controls=CONTROLS, has_end=True, case_seconds=420)
+HERE = Part(cases_here, full=80, quick=1, controls=CONTROLS, has_end=True, case_seconds=420)
 ON_RAY = Part(cases_on_ray, full=60, quick=2, controls=CONTROLS, has_end=True, case_seconds=420)
