@@ -35,8 +35,9 @@ def print_report(sweep: Sweep, output: Format, limit: int | None = None) -> None
 
 def text_lines(report: SweepReport, limit: int = LISTED) -> list[str]:
     """The report for a terminal."""
-    width = min(MAX_WIDTH, shutil.get_terminal_size((MAX_WIDTH, 24)).columns)
-    return [
-        report_text.heading(report),
-        *report_text.lines(report, aligned, lambda sentence: textwrap.wrap(sentence, width), limit),
-    ]
+    return [report_text.heading(report), *report_text.lines(report, aligned, wrapped, limit)]
+
+
+def wrapped(sentence: str) -> list[str]:
+    """A sentence in lines that the terminal has room for."""
+    return textwrap.wrap(sentence, min(MAX_WIDTH, shutil.get_terminal_size((MAX_WIDTH, 24)).columns))

@@ -8,7 +8,7 @@ from typing import Any
 from mnist_tui.cli.formats import event_record, json_text, record
 from mnist_tui.cli.headless import Output, interruptible
 from mnist_tui.cli.progress_table import ProgressTable, progress_table
-from mnist_tui.cli.sweep_output import text_lines
+from mnist_tui.cli.sweep_output import text_lines, wrapped
 from mnist_tui.errors import ExitCode
 from mnist_tui.runs.events import Notice, RunEnded, RunStarted
 from mnist_tui.spec.run_options import Options
@@ -38,7 +38,7 @@ def dry_run(plan: SweepPlan, options: Options, place: Place, as_json: bool) -> E
         rows = [[str(point.number), *point.values.values(), str(point.seed), _size(plan, point)] for point in points]
         heads = ["point", *plan.vary, "seed", "params"]
         print("\n".join(aligned([heads, *rows], [True] * len(heads))))
-    print(f"\n{cost_words(plan, cost, jobs)}\n{chosen_words(plan)}")
+    print("\n".join(["", *wrapped(cost_words(plan, cost, jobs)), *wrapped(chosen_words(plan))]))
     return ExitCode.OK
 
 

@@ -116,10 +116,11 @@ def _write_all(path: Path, folder: Path, rendered: Rendered) -> None:
 
 
 def _remove(files: Iterable[Path], folder: Path) -> None:
-    """Removes files, and the folder where nothing else is in it."""
+    """Removes files, and the folder where nothing else is in it; what the disk does not let go stays."""
     for file in files:
-        file.unlink(missing_ok=True)
-    if folder.is_dir() and not any(folder.iterdir()):
+        with suppress(OSError):
+            file.unlink()
+    with suppress(OSError):  # Not empty, too.
         folder.rmdir()
 
 

@@ -36,6 +36,7 @@ def delete(folder: Path) -> Path:
         raise StorageError(f"{folder}: is in the trash already")
     trash = folder.parent / TRASH
     with _as_storage_error(folder), lock.hold(folder):
+        check_is_run(folder)  # Once more: a lock makes the folder that it is in, where a disk has just vanished.
         _make_folder(trash)
         target = _free_name(trash / folder.name)
         now = time.time_ns()
@@ -58,6 +59,7 @@ def restore(folder: Path) -> Path:
     if os.path.lexists(target):
         raise StorageError(f"{target}: is there already; rename one of the two first")
     with _as_storage_error(folder), lock.hold(folder):
+        check_is_run(folder)
         _move(folder, target)
     return target
 

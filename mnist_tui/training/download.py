@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from mnist_tui.datasets.record import DataFile, find_damage
 from mnist_tui.errors import DownloadError
 from mnist_tui.files import write_atomically
+from mnist_tui.text import clean_line
 
 SECONDS = 300.0
 """Time limit for the four files of MNIST, 11 MB compressed, and what every download may take."""
@@ -91,7 +92,7 @@ def _fetch_from_any(
         try:
             content = _fetch(f"{url.rstrip('/')}/{file.source_name}", file, open_url, deadline)
         except (OSError, ValueError, http.client.HTTPException, zlib.error) as error:
-            reasons.append(f"{urlsplit(url).hostname}: {error}")
+            reasons.append(f"{urlsplit(url).hostname}: {clean_line(str(error), 200)}")
             continue
         if time.monotonic() > deadline:
             raise DownloadError("the download took too long")

@@ -37,6 +37,10 @@ optimizer = "SGD(lr=0.001)"
 """1,437 steps an epoch on the small digits: a few seconds, so that keys and signals arrive during a run."""
 
 
+class HungError(AssertionError):
+    """Something that takes too long, or never comes."""
+
+
 class Lab:
     """A process of `mnist-tui` in a pseudo-terminal."""
 
@@ -86,6 +90,12 @@ class Lab:
         self._stream.feed(chunk)
         return True
 
+    def read_for(self, seconds: float) -> None:
+        """Reads output for so many seconds."""
+        end = time.monotonic() + seconds
+        while (rest := end - time.monotonic()) > 0:
+            self.read(min(rest, 0.02))
+
     def text(self) -> str:
         """The characters on the screen."""
         return "\n".join(self.screen.display)
@@ -94,9 +104,9 @@ class Lab:
         """Reads until `is_so` returns something true."""
         end = time.monotonic() + seconds
         while not is_so():
-            assert time.monotonic() < end, (
-                f"the condition never became true; on the screen:\n{self.text()}\n{self.output[-300:]!r}"
-            )
+            if time.monotonic() > end:
+                shown = f"on the screen:\n{self.text()}\n{self.output[-300:]!r}"
+                raise HungError(f"the condition never became true; {shown}")
             self.read()
 
     def wait_for(self, word: str, seconds: float = 40) -> None:
@@ -110,6 +120,11 @@ class Lab:
     def press(self, keys: str) -> None:
         """Sends keys."""
         os.write(self.master, keys.encode())
+
+    def resize(self, columns: int, lines: int) -> None:
+        """Gives the terminal another size, of which the process is told."""
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        self.screen.resize(lines, columns)
 
     def hang_up(self) -> None:
         """Closes the terminal, as when a connection is lost."""

@@ -170,6 +170,19 @@ def test_a_full_disk_leaves_the_report_that_was_there(monkeypatch: pytest.Monkey
     assert {path.name for path in FIGURES.iterdir()} == {"a.svg", "b.png"}
 
 
+def test_a_disk_that_refuses_everything_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither written nor removed: the reason of the first refusal is told, not an error of the cleaning up."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+
+    for name in ("replace", "unlink", "rmdir"):
+        monkeypatch.setattr(os, name, refuse)
+
+    with pytest.raises(StorageError, match=r"^report\.md: cannot be written: Disk quota exceeded"):
+        write(REPORT, FIRST)
+
+
 def test_ctrl_c_leaves_nothing_either(monkeypatch: pytest.MonkeyPatch) -> None:
     """Between the figures and the report."""
 

@@ -1,5 +1,6 @@
 """The trash: what is deleted comes back with every byte, and nothing leads out of the runs directory."""
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from filelock import FileLock
 from helpers.saved_runs import make_run
 
 from mnist_tui.errors import StorageError
-from mnist_tui.runs import trash
+from mnist_tui.runs import lock, trash
 from mnist_tui.runs.lock import is_running
 from mnist_tui.spec import presets
 
@@ -105,6 +106,28 @@ def test_a_run_is_held_while_it_moves(folder: Path, monkeypatch: pytest.MonkeyPa
 
     assert held == [True, True]
     assert not is_running(folder)
+
+
+def test_a_run_that_vanishes_is_not_deleted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its disk is unplugged before it is locked, and the lock makes an empty folder of its name."""
+    hold, away = lock.hold, folder.with_name("away")
+
+    def vanishing(path: Path) -> AbstractContextManager[None]:
+        path.rename(away)
+        return hold(path)
+
+    monkeypatch.setattr(lock, "hold", vanishing)
+    with pytest.raises(StorageError, match="is no run folder"):
+        trash.delete(folder)
+
+    assert trash.trashed(folder.parent) == []
+    assert (away / "run.json").exists()
+
+
+def test_a_look_at_the_lock_of_a_run_that_is_gone_makes_no_folder(tmp_path: Path) -> None:
+    """As when one process lists the runs while another deletes them."""
+    assert not is_running(tmp_path / "gone")
+    assert not (tmp_path / "gone").exists()
 
 
 def test_the_trash_is_emptied(folder: Path, tmp_path: Path) -> None:

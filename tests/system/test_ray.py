@@ -259,7 +259,6 @@ def test_folders_of_nodes_apart_land_whole_through_the_client(
 @pytest.mark.parametrize(
     ("on", "per_run", "code", "message"),
     [
-        ("rai", "", 2, "--on rai: write ray, ray://HOST or HOST:PORT"),
         ("CLUSTER", "cpu=1000", 2, "--per-run cpu=1000: no node of the cluster has as much; the most are "),
         ("127.0.0.1:1", "", 3, "127.0.0.1:1: Connection refused"),
         ("ray://127.0.0.1:1", "", 3, "127.0.0.1:1: Connection refused"),

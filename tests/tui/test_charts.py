@@ -646,6 +646,23 @@ async def test_a_flood_is_drawn_seldom_in_the_zoom_too() -> None:
         assert plot.picture.lines[0].xs[-1] == 4.0
 
 
+async def test_events_come_while_the_zoom_opens_and_closes() -> None:
+    """Before it is composed, and once its parts are removed, what is new is drawn nowhere and fails nothing."""
+    track = trained(3)
+    async with zoomed(SeedGroup((track,))) as (pilot, screen):
+        other = ZoomScreen(screen._zoomed, "loss", 0.0, False)
+        opened = pilot.app.push_screen(other)
+        other._shown_at = 0.0
+        other.show_new()
+        await opened
+        await pilot.pause()
+        await other.remove_children()
+        other._shown_at = 0.0
+        other.show_new()
+
+        assert other.is_attached
+
+
 async def test_the_zoom_in_ascii_with_a_click() -> None:
     """Plain characters alone; a click puts the cursor where it is."""
     track = trained(3)

@@ -1,11 +1,12 @@
 """The current run, the design beside it and saved runs are distinguished: titles, budgets, banner, zoom."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.canned_lab import can_jobs, lab, shown, with_epochs
+from helpers.canned_lab import can_jobs, ended, lab, shown, with_epochs
 from helpers.lab_pilot import STARTED, look, row, runner, screen, tell, until
 from helpers.saved_runs import make_run
 from textual.pilot import Pilot
@@ -14,6 +15,7 @@ from textual.widgets import Static
 from mnist_tui.runs.events import Progress
 from mnist_tui.spec import presets
 from mnist_tui.spec.run_options import Options
+from mnist_tui.tui.charts.chart import SHARE, Chart
 from mnist_tui.tui.charts.zoom import CursorPlot, Readout, ZoomScreen
 from mnist_tui.tui.lab import jobs
 from mnist_tui.tui.lab.budget import BudgetCard
@@ -273,3 +275,17 @@ async def test_a_live_run_is_updated_in_its_own_zoom() -> None:
         await until(pilot, lambda: zoomed(pilot)[1] != before)
 
         assert "iter5 s0" in look(pilot).splitlines()[0]
+
+
+async def test_a_flood_of_epochs_is_drawn_seldom() -> None:
+    """A network that ends many epochs a second does not hold the screen; the last of them are drawn at the end."""
+    async with lab() as pilot:
+        await tell(pilot, with_epochs(300), row(1))
+        chart = screen(pilot).query_one("#chart-accuracy", Chart)
+        chart._plot.cost, chart._drawn_at = 60 * SHARE, time.monotonic() + 60
+        await tell(pilot, *(row(epoch) for epoch in range(2, 101)))
+        while_waiting = chart._plot.picture.lines[0].xs[-1]
+        await tell(pilot, ended("completed", *(row(epoch) for epoch in range(1, 101))))
+
+        assert while_waiting == 1
+        assert chart._plot.picture.lines[0].xs[-1] == 100

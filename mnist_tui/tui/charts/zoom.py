@@ -101,14 +101,16 @@ class ZoomScreen(LeanScreen[None]):
         super().__init__()
         self._zoomed, self._smoothing = zoomed, smoothing
         self._plot = CursorPlot(metric, ascii_only, log_y=CHARTS[metric].is_log)
+        # Kept, not looked up: events come while the screen is not yet, or no longer, what it is made of.
+        self._heading, self._readout = Static(id="zoom-title"), Readout()
         self._is_whole = True
         self._shown_at = 0.0
         self._later: Timer | None = None
 
     def compose(self) -> ComposeResult:
-        yield Static(id="zoom-title")
+        yield self._heading
         yield self._plot
-        yield Readout()
+        yield self._readout
         yield KeyBar()
 
     def on_mount(self) -> None:
@@ -140,8 +142,8 @@ class ZoomScreen(LeanScreen[None]):
         words = f"{metric}{', log' if self._plot.view.log_y else ''}"
         if metric == "loss":
             words += f", steps averaged over {self._smoothing:g} epochs" if self._smoothing else ", steps as they are"
-        self.query_one("#zoom-title", Static).update(Text(f"{words}  {self._zoomed.title}"), layout=False)
-        self.query_one(Readout).show(self._plot.drawing())
+        self._heading.update(Text(f"{words}  {self._zoomed.title}"), layout=False)
+        self._readout.show(self._plot.drawing())
 
     @property
     def _epochs(self) -> float:

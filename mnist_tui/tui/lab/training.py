@@ -117,6 +117,10 @@ class TrainingView(Vertical):
             self.query_one(EpochTable).add(event, self.run.best)
         if isinstance(event, Progress):
             self._has_news = True  # Ten a second; they are drawn together.
+        elif isinstance(event, EpochEnded):
+            # A small network ends many a second: a chart that was just drawn waits for the next look.
+            self.draw(at_once=False)
+            self._has_news = True
         else:
             self.draw()
         if isinstance(event, RunEnded):

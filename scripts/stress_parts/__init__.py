@@ -1,0 +1,1 @@
+"""The parts of `scripts/stress.py`, one a file, and the frame that all of them share."""
