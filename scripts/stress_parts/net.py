@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from mnist_tui.datasets.record import DataFile
 from mnist_tui.errors import DownloadError
-from mnist_tui.images.mnist_files import RawFile
 from mnist_tui.training import download
 from stress_parts.frame import Case, Part, Trial
 
 CONTENT = random.Random(0).randbytes(40_000)
-FILE = RawFile("one", len(CONTENT), sha256(CONTENT).hexdigest())
+FILE = DataFile("one", len(CONTENT), sha256(CONTENT).hexdigest())
 SECONDS = 1.0
 """The time limit of a download."""
 
