@@ -64,7 +64,9 @@ def test_json(command: Command) -> None:
     assert confusion.tolist() == [
         [int(((labels == label) & (predictions == other)).sum()) for other in range(10)] for label in range(10)
     ]
-    assert [set(one) for one in document["per_class"]] == [{"class", "precision", "recall", "f1", "support"}] * 10
+    assert [set(one) for one in document["per_class"]] == [
+        {"class", "name", "precision", "recall", "f1", "support"}
+    ] * 10
     assert [one["class"] for one in document["per_class"]] == list(range(10))
     assert [one["support"] for one in document["per_class"]] == confusion.sum(axis=1).tolist()
     assert 0 < document["ece"] < 1
