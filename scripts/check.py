@@ -13,8 +13,8 @@ CHECKS = (
     ("ruff", "check", "."),
     ("mypy",),
     ("lint-imports",),
-    # Two processes: half of the time is spent waiting for terminals and timers. Each file stays in one of them.
-    (sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile"),
+    # Three processes for two cores: half of the time is spent waiting for terminals and timers. Each file stays in one.
+    (sys.executable, "-m", "pytest", "-n", "3", "--dist", "loadfile", "--durations", "30"),
 )
 
 
