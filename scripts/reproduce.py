@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
@@ -74,7 +75,7 @@ class Task:
 
     spec: RunSpec
     seconds_per_epoch: float
-    """On one core, measured."""
+    """On one core, measured as processor time, so that other programs on the machine do not count."""
     seeds: tuple[int, ...]
     missing: tuple[int, ...]
 
@@ -94,7 +95,7 @@ def plan(specs: Sequence[RunSpec], options: Options) -> list[Task]:
 def _task(spec: RunSpec, runs: Sequence[Run], options: Options) -> Task:
     from mnist_tui.training.estimate import expected_cost  # torch: 2 s.
 
-    seconds = float(expected_cost(spec, options)["seconds_per_epoch"])
+    seconds = float(expected_cost(spec, options, time.process_time)["seconds_per_epoch"])
     seeds = tuple(spec.train.seed + index for index in range(1 if seconds > SLOW_SECONDS else SEEDS))
     done = {run.seed for run in runs}
     return Task(spec, seconds, seeds, tuple(seed for seed in seeds if seed not in done))

@@ -50,7 +50,9 @@ def test_the_cheapest_comes_first_and_the_slow_get_one_seed(
 ) -> None:
     """By what an epoch takes on one core; seeds that are there are not planned, whatever trained them."""
     seconds = {"v3": 30.0, "iter1": 5.0, "v1": 31.0, "era5": 4.0}
-    monkeypatch.setattr(estimate, "expected_cost", lambda spec, options: {"seconds_per_epoch": seconds[spec.name]})
+    monkeypatch.setattr(
+        estimate, "expected_cost", lambda spec, options, clock: {"seconds_per_epoch": seconds[spec.name]}
+    )
     make_run(tmp_path, presets.load("era5"), 2, epochs=19)
     make_run(tmp_path, presets.load("era5"), 3, epochs=19, outcome="failed")
     tasks = script.plan([presets.load(name) for name in seconds], Options(runs_dir=tmp_path))
@@ -71,7 +73,7 @@ def test_the_cheapest_comes_first_and_the_slow_get_one_seed(
 def test_called_again_it_goes_on(script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Trains a preset on the small digits with three seeds, and then nothing; a lost run is trained again, alone."""
     monkeypatch.setattr(script, "DATASET", "digits")
-    monkeypatch.setattr(estimate, "expected_cost", lambda spec, options: {"seconds_per_epoch": 1.0})
+    monkeypatch.setattr(estimate, "expected_cost", lambda spec, options, clock=None: {"seconds_per_epoch": 1.0})
     options = Options(runs_dir=tmp_path, dataset="digits", threads=1)
 
     def train() -> dict[int, str]:
