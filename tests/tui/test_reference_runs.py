@@ -19,6 +19,7 @@ from mnist_tui.tui.app import LabApp
 from mnist_tui.tui.compare.screen import CompareScreen
 from mnist_tui.tui.dialogs import ConfirmDialog
 from mnist_tui.tui.lab import jobs
+from mnist_tui.tui.lab.design_panes import DesignPanes
 from mnist_tui.tui.lab.picker import PresetPicker
 from mnist_tui.tui.request import LabRequest
 from mnist_tui.tui.runs.run_screen import RunScreen
@@ -182,6 +183,24 @@ async def test_it_is_not_drawn_behind_a_run_on_other_images(reference_dir: Path)
         await tell(pilot, replace(STARTED, dataset="digits"), row(1))
 
         assert "reference" not in labels(pilot)
+
+
+async def test_it_is_not_drawn_for_a_design_on_other_images(reference_dir: Path) -> None:
+    """As soon as another data set is chosen; with the preset's own it is there again."""
+    make_reference(reference_dir, presets.load("iter5"))
+    async with lab() as pilot:
+        await until(pilot, lambda: screen(pilot).view.reference is not None)
+        await choose_data(pilot, "fashion-mnist")
+        await until(pilot, lambda: screen(pilot).view.reference is None)
+        await choose_data(pilot, "mnist")
+        await until(pilot, lambda: screen(pilot).view.reference is not None)
+
+
+async def choose_data(pilot: Pilot[Any], dataset: str) -> None:
+    """Chooses a data set for the design."""
+    screen(pilot).design.record_run_text("dataset", dataset)
+    screen(pilot).post_message(DesignPanes.Changed())
+    await pilot.pause()
 
 
 async def test_a_changed_preset_of_the_same_name_has_none(reference_dir: Path) -> None:
