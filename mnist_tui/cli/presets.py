@@ -33,7 +33,9 @@ app = typer.Typer()
 
 MAX_TITLE = 1_000
 """A title is the last cell of its line, and is not cut."""
-NOT_ON_TEST_SET = "* on augmented training images, ours over the batches of an epoch; mnist-tui show NAME says more"
+NOT_ON_TEST_SET = (
+    "* over the batches of an epoch of augmented training images; mnist-tui show NAME has what else was published"
+)
 OURS = "ours: mean of the reference runs; mnist-tui runs --reference --published has seeds and ranges"
 
 
@@ -58,7 +60,9 @@ def list_presets(models: Path | None, output: Format) -> int:
 def _preset_row(each: Reproduction) -> list[str]:
     spec = each.spec
     reported, target_accuracy = spec.reported, spec.target.test_accuracy
-    accuracy = f"{reported.accuracy:.2%}" if reported and reported.accuracy is not None else ""
+    # Beside ours stands the figure that was measured alike, where there is one.
+    figure = each.published if each.published is not None else reported and reported.accuracy
+    accuracy = f"{figure:.2%}" if figure is not None else ""
     mark = "*" if reported and reported.measured_on != "10,000 test images" else " "
     target = f"{target_accuracy:.1%}" if target_accuracy else ""
     ours = f"{each.ours.mean:.2%}{mark}" if each.ours else ""
