@@ -1,6 +1,5 @@
 """Images and labels out of the files of data sets: IDX files alone and in an archive, and CIFAR's records."""
 
-import gzip
 import io
 import math
 import tarfile
@@ -81,7 +80,7 @@ def read_cifar(data: DataSet, contents: Contents, part: Part) -> LabelledImages:
     size, count = 1 + math.prod(data.shape), data.train_images if part == "train" else data.test_images
     records = b""
     try:
-        with tarfile.open(fileobj=io.BytesIO(gzip.decompress(contents(0)))) as archive:
+        with tarfile.open(fileobj=io.BytesIO(contents(0)), mode="r:gz") as archive:
             for name in names:
                 member = archive.extractfile(f"cifar-10-batches-bin/{name}")
                 records += member.read(size * count + 1) if member else b""

@@ -37,6 +37,21 @@ def test_a_record_is_whole(name: str) -> None:
     assert bool(data.files) == bool(data.sources) == bool(data.folders) == bool(data.download_bytes)
 
 
+def test_digests_are_those_of_torchvision() -> None:
+    """MD5 sums and names of the packed files; torchvision has CIFAR-10 in another version only."""
+    from torchvision import datasets
+
+    qmnist = [resource for part in ("train", "test") for resource in datasets.QMNIST.resources[part]]
+    known = {
+        "fashion-mnist": datasets.FashionMNIST.resources,
+        "kmnist": datasets.KMNIST.resources,
+        "qmnist": [(address.rpartition("/")[2], md5) for address, md5 in qmnist],
+        "emnist-digits": [(datasets.EMNIST.url.rpartition("/")[2], datasets.EMNIST.md5)],
+    }
+
+    assert {name: [(file.name, file.md5) for file in PUBLISHED[name].files] for name in known} == known
+
+
 def test_digests_tell_files_apart() -> None:
     """No two files of different names in the table have one digest; EMNIST's data sets share their archive."""
     digests = {file.sha256 or file.md5: file.name for data in PUBLISHED.values() for file in data.files}
