@@ -81,6 +81,19 @@ async def test_a_key_shows_them_and_hides_them_again(reference_dir: Path) -> Non
         assert "reference" not in headline(pilot)
 
 
+async def test_the_run_under_the_cursor_stays_in_sight(reference_dir: Path) -> None:
+    """The table grows for newer runs that come before it."""
+    for seed in range(40):
+        make_reference(reference_dir, presets.load("iter5"), seed, 0.992, 60 + seed)
+    async with runs_mode() as pilot:
+        await show(pilot, 41)
+        await pilot.pause()
+        table = pilot.app.screen.query_one(RunTable)
+
+        assert table.cursor == 40
+        assert table.scroll_offset.y <= table.cursor < table.scroll_offset.y + table.size.height - 1
+
+
 async def test_without_any_the_key_changes_nothing() -> None:
     """Where they were left out of the installation."""
     async with runs_mode() as pilot:

@@ -138,6 +138,7 @@ class RunTable(ScrollView, can_focus=True):
 
     def on_resize(self) -> None:
         self._measure()
+        self._scroll_to_cursor()
         self._request_curves()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
@@ -258,15 +259,18 @@ class RunTable(ScrollView, can_focus=True):
     def _put(self, index: int) -> None:
         """Moves the cursor to a row and scrolls to it."""
         self.cursor = max(0, min(index, len(self.rows) - 1))
+        self._scroll_to_cursor()
+        self.refresh()
+        if self.group is not self._posted_group:
+            self._posted_group = self.group
+            self.post_message(self.Highlighted(self.group))
+
+    def _scroll_to_cursor(self) -> None:
         height = max(1, self.size.height - 2)
         if self.cursor < self.scroll_offset.y:
             self.scroll_to(y=self.cursor, animate=False)
         elif self.cursor >= self.scroll_offset.y + height:
             self.scroll_to(y=self.cursor - height + 1, animate=False)
-        self.refresh()
-        if self.group is not self._posted_group:
-            self._posted_group = self.group
-            self.post_message(self.Highlighted(self.group))
 
     def action_move(self, lines: int) -> None:
         """Moves the cursor by rows."""
