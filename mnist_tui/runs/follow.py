@@ -177,7 +177,7 @@ def _run_started(saved: SavedRun) -> RunStarted:
 def _run_ended(saved: SavedRun) -> RunEnded:
     """The event of a run's end, out of its folder; a run without an end was interrupted."""
     spec, rows = saved.spec, saved.rows
-    is_judged = saved.record.get("dataset", {}).get("name") == spec.target_data
+    is_judged = spec.is_judged_on(saved.record.get("dataset", {}).get("name"))
     end = saved.end or {
         "outcome": "stopped",
         "message": f"interrupted; resume it with: mnist-tui resume {saved.folder}",

@@ -11,7 +11,7 @@ from mnist_tui.errors import FileError, RunError, SpecError, StorageError
 from mnist_tui.files import read_text
 from mnist_tui.runs import lock
 from mnist_tui.runs.record import ENDED, IMPORTED, OPEN, Run
-from mnist_tui.spec.run_spec import RunSpec, make_spec
+from mnist_tui.spec.run_spec import RunSpec, make_saved_spec
 from mnist_tui.text import clean_line
 
 FORMAT = 1
@@ -89,7 +89,7 @@ def parse_spec(folder: Path, record: Mapping[str, Any]) -> RunSpec:
     if record.get("spec") is None:
         raise RunError(f"{folder}: holds no network and no recipe: this program did not train it")
     try:
-        return make_spec(record["spec"])
+        return make_saved_spec(record["spec"])
     except SpecError as error:
         raise StorageError(f"{folder}/run.json: {error}") from None
 

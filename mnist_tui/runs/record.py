@@ -26,9 +26,9 @@ from mnist_tui.runs.numbers import count, finite_number, fraction
 from mnist_tui.runs.spec_text import Knobs
 from mnist_tui.runs.verdict import Whole, whole
 from mnist_tui.spec.calls import Call
-from mnist_tui.spec.data_spec import ON_MNIST, DataSpec
+from mnist_tui.spec.data_spec import ON_MNIST, SAVED, DataSpec
 from mnist_tui.spec.layers import LayerRow
-from mnist_tui.spec.run_spec import RunSpec, make_spec
+from mnist_tui.spec.run_spec import RunSpec, make_saved_spec
 from mnist_tui.spec.summary import layers_in_words
 from mnist_tui.text import clean_line
 
@@ -126,13 +126,13 @@ class Run:
         """The data set that its spec names; MNIST where it names none, or one that this version does not know."""
         data = _get(self.record, dict, "spec", "data")
         with suppress(SpecError, ValidationError):
-            return ON_MNIST if data is None else DataSpec.model_validate(data)
+            return ON_MNIST if data is None else DataSpec.model_validate(data, context=SAVED)
         return ON_MNIST
 
     @property
     def dataset_record(self) -> DataSet:
         """Shape and classes of its images; those of MNIST where the data set is not known."""
-        return PUBLISHED.get(self.dataset or "", self.data_spec.dataset)
+        return PUBLISHED.get(self.dataset or "") or self.data_spec.dataset
 
     @property
     def own_folder(self) -> OwnFolder | None:
@@ -143,7 +143,7 @@ class Run:
     @property
     def target_data(self) -> str:
         """The name of the data set that its target is of."""
-        return self.data_spec.target_of or self.data_spec.name
+        return self.data_spec.target_data
 
     @property
     def is_judged(self) -> bool:
@@ -261,7 +261,7 @@ class Run:
     def spec(self) -> RunSpec | None:
         """The validated spec; None where this version cannot read it."""
         with suppress(SpecError, KeyError, TypeError):
-            return make_spec(self.record["spec"])
+            return make_saved_spec(self.record["spec"])
         return None
 
     @cached_property

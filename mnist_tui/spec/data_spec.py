@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StrictInt, model_validator
+from pydantic import Field, StrictInt, ValidationInfo, model_validator
 
 from mnist_tui.datasets import names
 from mnist_tui.datasets.published import MNIST, PUBLISHED
@@ -18,6 +18,8 @@ from mnist_tui.spec.recipe import Frozen
 from mnist_tui.text import clean_line
 
 SIZE, TEST_SHARE = 28, 0.2
+SAVED = "saved"
+"""The validation context of a spec out of a run folder, which may be somebody else's: no folder is looked at for it."""
 
 _Count = Annotated[StrictInt, Field(ge=1)]
 
@@ -47,8 +49,8 @@ class DataSpec(Frozen):
 
     @model_validator(mode="before")
     @classmethod
-    def _look(cls, document: Any) -> Any:
-        """Adds what the folder of `folder:PATH` holds, unless that is written already."""
+    def _look(cls, document: Any, info: ValidationInfo) -> Any:
+        """Adds what the folder of `folder:PATH` holds, unless that is written already, as it is in a saved spec."""
         if not isinstance(document, Mapping) or not isinstance(name := document.get("name", MNIST.name), str):
             return document
         try:
@@ -59,7 +61,11 @@ class DataSpec(Frozen):
         if (path := path_of(name)) is None:
             return _without_folder_keys(given, name)
         given = _DEFAULTS | dict(given) | {"name": f"{FOLDER}{path.absolute()}"}
-        return given if set(_FACTS) <= given.keys() else given | _facts(given)
+        if set(_FACTS) <= given.keys():
+            return given
+        if info.context == SAVED:
+            raise SpecError("the facts of the folder are missing", ("data", "name"))
+        return given | _facts(given)
 
     @model_validator(mode="after")
     def _clean(self) -> Self:
@@ -88,6 +94,11 @@ class DataSpec(Frozen):
             shape=(self.folder.channels, self.folder.size, self.folder.size),
             format="folder",
         )
+
+    @property
+    def target_data(self) -> str:
+        """The name of the data set that target and reported figures are of; on others they are not judged."""
+        return self.target_of or self.name
 
     @property
     def folder(self) -> FolderOptions | None:

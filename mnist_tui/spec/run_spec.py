@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from typing import Any, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from mnist_tui.datasets.names import AUTO
 from mnist_tui.datasets.published import MNIST, SMALL_DIGITS
@@ -17,7 +17,7 @@ from mnist_tui.datasets.record import DataSet
 from mnist_tui.errors import CallError, LayerError, SpecError, UnusedKnobError
 from mnist_tui.spec import catalog
 from mnist_tui.spec.calls import Call, names_in, parse_lines, resolve_call
-from mnist_tui.spec.data_spec import ON_MNIST, DataSpec
+from mnist_tui.spec.data_spec import ON_MNIST, SAVED, DataSpec
 from mnist_tui.spec.layers import LAYER_TYPES, LayerRow, Shape
 from mnist_tui.spec.network import infer_shapes, resolve_layer
 from mnist_tui.spec.recipe import Frozen, Knob, Reported, Target, TrainSpec
@@ -58,7 +58,7 @@ class RunSpec(Frozen):
 
     @model_validator(mode="before")
     @classmethod
-    def _normalise_by_data(cls, document: Any) -> Any:
+    def _normalise_by_data(cls, document: Any, info: ValidationInfo) -> Any:
         """Mean and standard deviation of the data set, where the recipe has none and the data set is not MNIST."""
         if not isinstance(document, Mapping) or not isinstance(data := document.get("data"), Mapping | DataSpec):
             return document
@@ -66,7 +66,7 @@ class RunSpec(Frozen):
         if not isinstance(train, Mapping) or train.get("normalize") is not None:
             return document
         try:
-            dataset = DataSpec.model_validate(data).dataset
+            dataset = DataSpec.model_validate(data, context=info.context).dataset
         except ValidationError:
             return document  # The field's own check says what is wrong.
         return {**document, "train": {**train, "normalize": (dataset.mean, dataset.std)}}
@@ -166,8 +166,12 @@ class RunSpec(Frozen):
 
     @property
     def target_data(self) -> str:
-        """The name of the data set that target and reported figures are of; on others they are not judged."""
-        return self.data.target_of or self.data.name
+        """The name of the data set that target and reported figures are of."""
+        return self.data.target_data
+
+    def is_judged_on(self, dataset: str | None) -> bool:
+        """Whether accuracies on the data set of this name are judged by the target."""
+        return dataset == self.target_data
 
     @property
     def train_images(self) -> int:
@@ -272,8 +276,17 @@ def _check_no_decay(spec: RunSpec) -> None:
 
 def make_spec(document: Mapping[str, Any]) -> RunSpec:
     """The `RunSpec` of a document (a parsed TOML or JSON file); raises `SpecError` for its first mistake."""
+    return _validated(document)
+
+
+def make_saved_spec(document: Mapping[str, Any]) -> RunSpec:
+    """The same of a document in a run folder, for which no folder of images is looked at: it must be complete."""
+    return _validated(document, SAVED)
+
+
+def _validated(document: Mapping[str, Any], context: str | None = None) -> RunSpec:
     try:
-        return RunSpec.model_validate(document)
+        return RunSpec.model_validate(document, context=context)
     except CallError as error:
         raise SpecError(str(error), ("layers",), error.line) from None
     except ValidationError as error:

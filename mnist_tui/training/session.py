@@ -76,8 +76,8 @@ def make_training(spec: RunSpec, dataset: Dataset, device: torch.device, fuse: b
     """The training of a spec on a data set, before its first step."""
     train_images, val_images = split_for(spec, dataset)
     val_images = val_images and val_images.to(device)
-    is_judged = dataset.name == spec.target_data
-    return Training(spec, Splits(train_images.to(device), val_images, dataset.test.to(device), is_judged), fuse)
+    splits = Splits(train_images.to(device), val_images, dataset.test.to(device), spec.is_judged_on(dataset.name))
+    return Training(spec, splits, fuse)
 
 
 def provenance(training: Training, dataset: Dataset, options: Options) -> dict[str, Any]:

@@ -1,11 +1,14 @@
-"""A run folder that somebody else has made: links in it lead nowhere, neither to be read nor to be written."""
+"""A run folder that somebody else has made: links and folders that it names are neither read nor written."""
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 from helpers.command import Command
 from helpers.lab_terminal import PRESET
+
+from mnist_tui.datasets import folder as image_folder
 
 FILES = (
     *("run.json", "run.lock", "history.jsonl", "steps.jsonl", "predictions.npz", "end.json", "notes.md"),
@@ -58,3 +61,22 @@ def test_a_link_leads_nowhere(
     written = [path for path in work.rglob("*") if path.is_file() and not path.is_symlink()]
     assert len(written) > 5
     assert not any(SECRET.encode() in path.read_bytes() for path in written)
+
+
+def test_a_folder_of_images_is_not_looked_at(
+    trained: Path, tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A data set that a run folder only names would have any folder of the machine searched for images."""
+    shutil.copytree(trained, tmp_path / "work")
+    monkeypatch.chdir(tmp_path / "work")
+    (file,) = Path().glob("runs/*/run.json")
+    record = json.loads(file.read_text())
+    record["spec"]["data"] = {"name": f"folder:{tmp_path}"}
+    file.write_text(json.dumps(record))
+    looked: list[object] = []
+    monkeypatch.setattr(image_folder, "look", looked.append)
+    for line in COMMANDS:
+        _, _, err = command(*line.replace("RUN", str(file.parent)).split())
+        assert "internal error" not in err
+
+    assert looked == []

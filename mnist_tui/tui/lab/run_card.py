@@ -88,7 +88,7 @@ class RunCard(Static, can_focus=True):
         run, spec, *_ = self._shown
         if run is None or run.started is None or spec is None:
             return []
-        lines = budget_lines(spec, run.rows, run.started.dataset == spec.target_data)
+        lines = budget_lines(spec, run.rows, spec.is_judged_on(run.started.dataset))
         text = budget_text(lines, run.ended is not None, self._ascii_only)
         return [text] if text else []
 

@@ -222,7 +222,7 @@ class TrainingView(Vertical):
     def picture(self, metric: Metric, smoothing: float) -> Picture:
         """The picture of a metric, of the runs as they are now."""
         started = self.run.started if self.run is not None else None
-        is_judged = started is None or self.spec is None or started.dataset == self.spec.target_data
+        is_judged = started is None or self.spec is None or self.spec.is_judged_on(started.dataset)
         target = self.spec.target if self.spec and is_judged else None  # It is an accuracy on other images.
         pinned = self.pinned or (self.reference if is_judged else None)
         return picture_of(metric, self.group, pinned, smoothing, target)
