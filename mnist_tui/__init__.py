@@ -7,21 +7,20 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
 
     cli/        the command line: main.py (the typer app, the entry point); commands in start.py (`mnist-tui` alone,
                 --list, --batch), serve.py (--serve), lab.py (opens the dashboard; watch), train.py, repro.py,
-                lr_find.py, presets.py,
-                own_module.py (`show FILE.py:CLASS`), runs.py, notes.py, import_logs.py, export.py, briefs.py,
-                compare.py, leaderboard.py, report.py, sweep.py (with sweep_arguments.py, sweep_runs.py and
-                sweep_output.py), analyse.py,
-                explain.py (the coach's rules), classify.py, exam.py,
-                config.py, doctor.py; what they share in arguments.py (options made from settings), specs.py (names of
-                presets and runs), changes.py (--set), parsing.py, completion.py, exit_code.py; batch.py, headless.py,
-                progress_table.py and watch.py (events as lines or JSON)
+                lr_find.py, presets.py and published.py (`--list`, `show`, published figures), own_module.py (`show
+                FILE.py:CLASS`), runs.py, notes.py, import_logs.py, export.py, briefs.py, compare.py, leaderboard.py,
+                report.py, sweep.py (with sweep_arguments.py, sweep_runs.py and sweep_output.py), analyse.py,
+                explain.py (the coach's rules), classify.py, exam.py, config.py, doctor.py; what they share in
+                arguments.py (options made from settings), specs.py (names of presets and runs), changes.py (--set),
+                parsing.py, completion.py, exit_code.py; batch.py, headless.py, progress_table.py and watch.py (events
+                as lines or JSON)
     tui/        the dashboard: request.py (what it is opened with), app.py and its modes (modes.py); runner.py, the
                 thread that trains, and run_events.py, what it trains; how it ends (shutdown.py, supervisor.py); what
-                all screens share: messages.py, external_editor.py,
-                background.py (a worker thread), dialogs.py, help.py, keys.py, key_bar.py, text_field.py, status.py,
-                telemetry.py (the device), themes.py, view_bar.py, advice_list.py, pixels.py (half blocks),
-                real_pixels.py and sixels.py (an extra), terminal.py and clipboard.py, report_dialog.py; what keeps
-                it fast over SSH: diff_driver.py, repaint.py, key_queue.py, lag.py
+                all screens share: messages.py, external_editor.py, background.py (a worker thread), dialogs.py,
+                help.py, keys.py, key_bar.py, text_field.py, status.py, telemetry.py (the device), themes.py,
+                view_bar.py, advice_list.py, pixels.py (half blocks), real_pixels.py and sixels.py (an extra),
+                terminal.py and clipboard.py, report_dialog.py; what keeps it fast over SSH: diff_driver.py,
+                repaint.py, key_queue.py, lag.py
       lab/      screen.py connects the parts: design.py (draft, undo), design_panes.py (the panes that edit it),
                 run_control.py, lab_queue.py, varied.py (several values in a field, for a sweep), training.py (the run
                 as curves), previews.py, predictor.py, rate_finder.py, followed_brief.py, lines.py; for the worker

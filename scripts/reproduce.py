@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from mnist_tui.analysis import markdown, published
-from mnist_tui.analysis.published import Reproduction
+from mnist_tui.analysis.published import Replication
 from mnist_tui.cli import sweep_runs
 from mnist_tui.cli.exit_code import exit_code_of
 from mnist_tui.cli.headless import Output
@@ -203,7 +203,7 @@ def _write(run: Path, files: Mapping[str, bytes]) -> None:
 
 def table(specs: Sequence[RunSpec]) -> list[str]:
     """Published figures and ours as a Markdown table."""
-    rows = [_row(each) for each in published.reproductions(specs, published.reference_runs())]
+    rows = [_row(each) for each in published.replications(specs, published.reference_runs())]
     return markdown.table([HEADS, *rows], IS_RIGHT)
 
 
@@ -216,7 +216,7 @@ def with_table(page: str, lines: Sequence[str]) -> str:
     return before + "".join(f"{line}\n" for line in lines) + "".join(after)
 
 
-def _row(each: Reproduction) -> list[str]:
+def _row(each: Replication) -> list[str]:
     ours, last = each.ours, each.last
     reached = {True: "yes", False: "no", None: ""}[each.is_reached]
     why = why_not(each) if each.is_reached is False else ""
@@ -225,7 +225,7 @@ def _row(each: Reproduction) -> list[str]:
     return [each.spec.name, published.percent(each.published), on, _cell(ours), reached, _cell(last), seeds, why]
 
 
-def why_not(each: Reproduction) -> str:
+def why_not(each: Replication) -> str:
     """Why no seed reaches the published figure, in a few words; what is not known is said to be."""
     assert each.published is not None
     assert each.ours is not None

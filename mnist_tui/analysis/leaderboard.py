@@ -26,8 +26,6 @@ BUDGETS = (8_000, 10_000, 20_000)
 """Numbers of parameters that courses ask to stay below."""
 MAX_PARAMETERS = 10**12
 """No network that this program trains has more; a larger number is damage."""
-ON_TEST_IMAGES = Reported.model_fields["measured_on"].default
-"""What a preset says of a figure that was measured as ours are."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +65,8 @@ class Published:
     """A fraction."""
     measured_on: str
     """The images that it was measured on."""
-
-    @property
-    def is_on_test_images(self) -> bool:
-        """Whether it was measured on the images that runs are tested on."""
-        return self.measured_on == str(ON_TEST_IMAGES)
+    is_on_test_images: bool
+    """Whether those are the images that runs are tested on."""
 
 
 @dataclass(frozen=True)
@@ -184,5 +179,5 @@ def _published(specs: Sequence[RunSpec], measure: Measure) -> list[Published]:
         accuracy = {"best": reported.accuracy, "last": reported.last_accuracy}.get(measure)
         if accuracy is not None:
             parameters = reported.parameters or spec.parameters
-            found.append(Published(spec.name, parameters, accuracy, reported.measured_on))
+            found.append(Published(spec.name, parameters, accuracy, reported.measured_on, reported.is_on_test_images))
     return found

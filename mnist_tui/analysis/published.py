@@ -7,7 +7,6 @@ epoch's training batches, which those authors printed too; every other figure ag
 import glob
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal
 
@@ -16,12 +15,11 @@ from mnist_tui.runs.index import read_runs
 from mnist_tui.runs.numbers import fraction
 from mnist_tui.runs.reader import read_run
 from mnist_tui.runs.record import Run, observations
+from mnist_tui.runs.spec_text import numeric_knobs, recipe_key
 from mnist_tui.spec.recipe import Reported
 from mnist_tui.spec.run_spec import RunSpec
 
 Images = Literal["test", "train"]
-ON_TEST_IMAGES = str(Reported.model_fields["measured_on"].default)
-"""What a preset says of a figure that was measured on the test images."""
 RECORD_KEYS = (
     *("images", "published", "mean", "low", "high", "is_reached"),
     *("last_mean", "last_low", "last_high", "seeds"),
@@ -43,8 +41,8 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Reproduction:
-    """A preset with its reference runs."""
+class Replication:
+    """A preset with its reference runs: published figures, trained for again by another program, this one."""
 
     spec: RunSpec
     runs: tuple[Run, ...]
@@ -54,8 +52,7 @@ class Reproduction:
     def images(self) -> Images:
         """The images that the published figure was measured on, and ours beside it."""
         reported = self.spec.reported or Reported()
-        is_on_test = reported.measured_on == ON_TEST_IMAGES or reported.train_accuracy is None
-        return "test" if is_on_test else "train"
+        return "test" if reported.is_on_test_images or reported.train_accuracy is None else "train"
 
     @property
     def published(self) -> float | None:
@@ -63,7 +60,7 @@ class Reproduction:
         reported = self.spec.reported or Reported()
         if self.images == "train":
             return reported.train_accuracy
-        return reported.accuracy if reported.measured_on == ON_TEST_IMAGES else None
+        return reported.accuracy if reported.is_on_test_images else None
 
     @property
     def ours(self) -> Spread | None:
@@ -98,18 +95,19 @@ def reference_runs_of(preset: str) -> list[Run]:
     return [read_run(folder) for folder in sorted(reference.runs_dir().glob(f"{glob.escape(preset)}-s*"))]
 
 
-def reproductions(specs: Iterable[RunSpec], runs: Sequence[Run]) -> list[Reproduction]:
+def replications(specs: Iterable[RunSpec], runs: Sequence[Run]) -> list[Replication]:
     """Each preset with those of the runs that were trained by its recipe as it is now."""
     by_recipe: dict[str, list[Run]] = {}
     for run in runs:
-        if run.state == "completed":
+        if run.state == "completed" and run.is_judged:
             by_recipe.setdefault(run.recipe, []).append(run)
-    return [Reproduction(spec, _by_seed(by_recipe.get(recipe_of(spec), ()))) for spec in specs]
+    return [Replication(spec, _by_seed(by_recipe.get(recipe_of(spec), ()))) for spec in specs]
 
 
 def recipe_of(spec: RunSpec) -> str:
     """The `Run.recipe` of a run of this spec: equal for specs that differ in nothing but the seed."""
-    return Run(Path(), "", record={"name": spec.name, "spec": spec.model_dump(mode="json")}).recipe
+    train = spec.model_dump(mode="json")["train"]
+    return recipe_key(spec.name, spec.layers, numeric_knobs(spec.knobs), train)
 
 
 def _by_seed(runs: Sequence[Run]) -> tuple[Run, ...]:
@@ -140,7 +138,7 @@ EXPLAINED = (
 )
 
 
-def table_row(each: Reproduction) -> list[str]:
+def table_row(each: Replication) -> list[str]:
     """The texts under `HEADS`."""
     ours, last = each.ours, each.last
     return [
@@ -161,7 +159,7 @@ def percent(value: float | None) -> str:
     return "" if value is None else f"{value:.2%}"
 
 
-def as_record(each: Reproduction) -> Mapping[str, Any]:
+def as_record(each: Replication) -> Mapping[str, Any]:
     """The values under `RECORD_KEYS`."""
     return {
         "images": each.images,

@@ -1,12 +1,12 @@
 """Commands on presets, and on the designs of runs: `--list`, `show` and `layers`."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from mnist_tui.analysis import published
-from mnist_tui.analysis.published import Reproduction
+from mnist_tui.analysis.published import Replication
 from mnist_tui.cli import own_module
 from mnist_tui.cli.arguments import (
     RUN,
@@ -22,10 +22,11 @@ from mnist_tui.cli.arguments import (
 from mnist_tui.cli.changes import apply_changes, read_changes
 from mnist_tui.cli.completion import complete_runs_and_presets
 from mnist_tui.cli.formats import Format, json_text, print_table, record
+from mnist_tui.cli.published import CSV_KEYS, preset_record
 from mnist_tui.cli.specs import load_specs
 from mnist_tui.errors import UsageError
 from mnist_tui.spec import presets, summary
-from mnist_tui.spec.recipe import Target
+from mnist_tui.spec.recipe import Reported
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.text import clean, clean_line
 
@@ -34,21 +35,14 @@ app = typer.Typer()
 MAX_TITLE = 1_000
 """A title is the last cell of its line, and is not cut."""
 NOT_ON_TEST_SET = (
-    "* over the batches of an epoch of augmented training images; mnist-tui show NAME has what else was published"
+    "* not on the test images; beside ours, over an epoch's training batches (mnist-tui show NAME says more)"
 )
 OURS = "ours: mean of the reference runs; mnist-tui runs --reference --published has seeds and ranges"
 
 
-CSV_KEYS = (
-    *("name", "title", "source", "parameters", "published_accuracy", "measured_on"),
-    *(f"target.{part}" for part in Target.model_fields),
-    *(f"ours.{key}" for key in published.RECORD_KEYS),
-)
-
-
 def list_presets(models: Path | None, output: Format) -> int:
     """Prints a line for every preset."""
-    every = published.reproductions(presets.load_all(models), published.reference_runs())
+    every = published.replications(presets.load_all(models), published.reference_runs())
     rows = [["name", "params", "published", "ours", "target", "title"], *map(_preset_row, every)]
     is_right = [False, True, True, True, True, False]
     print_table(output, rows, is_right, list(map(preset_record, every)), CSV_KEYS, max_cell=MAX_TITLE)
@@ -57,31 +51,19 @@ def list_presets(models: Path | None, output: Format) -> int:
     return 0
 
 
-def _preset_row(each: Reproduction) -> list[str]:
+def _preset_row(each: Replication) -> list[str]:
     spec = each.spec
-    reported, target_accuracy = spec.reported, spec.target.test_accuracy
+    reported, target_accuracy = spec.reported or Reported(), spec.target.test_accuracy
     # Beside ours stands the figure that was measured alike, where there is one.
-    figure = each.published if each.published is not None else reported and reported.accuracy
-    accuracy = f"{figure:.2%}" if figure is not None else ""
-    mark = "*" if reported and reported.measured_on != "10,000 test images" else " "
+    figure = reported.accuracy if each.published is None else each.published
+    accuracy = _marked(figure, reported.is_on_test_images)
+    ours = _marked(each.ours.mean if each.ours else None, each.images == "test")
     target = f"{target_accuracy:.1%}" if target_accuracy else ""
-    ours = f"{each.ours.mean:.2%}{mark}" if each.ours else ""
-    return [spec.name, f"{spec.parameters:,}", f"{accuracy}{mark}", ours, target, spec.title]
+    return [spec.name, f"{spec.parameters:,}", accuracy, ours, target, spec.title]
 
 
-def preset_record(each: Reproduction) -> dict[str, Any]:
-    """A preset, and what our own runs of it reached, under `CSV_KEYS`."""
-    spec, reported = each.spec, each.spec.reported
-    return {
-        "name": spec.name,
-        "title": spec.title,
-        "source": spec.source,
-        "parameters": spec.parameters,
-        "published_accuracy": reported.accuracy if reported else None,
-        "measured_on": reported.measured_on if reported else None,
-        "target": spec.target.model_dump(exclude_none=True),
-        "ours": published.as_record(each) if each.runs else None,
-    }
+def _marked(accuracy: float | None, is_on_test_images: bool) -> str:
+    return "" if accuracy is None else f"{accuracy:.2%}{' ' if is_on_test_images else '*'}"
 
 
 @app.command(

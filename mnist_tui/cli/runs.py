@@ -21,7 +21,6 @@ from mnist_tui.cli.arguments import (
 )
 from mnist_tui.cli.completion import complete_runs
 from mnist_tui.cli.formats import (
-    Format,
     FormatOption,
     JsonOption,
     json_text,
@@ -31,14 +30,13 @@ from mnist_tui.cli.formats import (
     refuse_plot,
 )
 from mnist_tui.cli.parsing import WordsCommand
-from mnist_tui.cli.presets import CSV_KEYS, preset_record
+from mnist_tui.cli.published import print_published, refuse_of_runs
 from mnist_tui.errors import RunError, UsageError
 from mnist_tui.runs import annotations, columns, filters, reference, trash
 from mnist_tui.runs.events import as_values
 from mnist_tui.runs.index import choose_name, find_readable, find_run, grouped, read_runs, repeats
 from mnist_tui.runs.record import Run as SavedRun
 from mnist_tui.settings import settings
-from mnist_tui.spec import presets
 from mnist_tui.table import as_csv
 from mnist_tui.text import as_name, clean_line
 from mnist_tui.tui.terminal import has_utf8
@@ -102,8 +100,8 @@ def list_runs(
     """
     output = output_format(named_format, as_json)
     if has_published:
-        _refuse_of_runs(of_reference, sort=sort, columns=named_columns, limit=limit, group=group or None)
-        return _print_published(" ".join(words or ()), output)
+        refuse_of_runs(of_reference, sort=sort, columns=named_columns, limit=limit, group=group or None)
+        return print_published(" ".join(words or ()), output)
     runs_dir = reference.runs_dir() if of_reference else settings_with(given).runs_dir
     usual_columns, usual_sort = columns.from_settings(settings.resolved())
     shown = columns.chosen(named_columns.split(",")) if named_columns else None
@@ -123,29 +121,6 @@ def list_runs(
         print_table(output, tables.runs_table(rows, shown), [column.is_number for column in shown])
     else:
         print(f"no run in {runs_dir}" + (f" is chosen by {clean_line(' '.join(words), 100)!r}" if words else ""))
-    return 0
-
-
-def _refuse_of_runs(of_reference: bool, **options: str | bool | None) -> None:
-    """Raises `UsageError` where --published lacks --reference, or has an option that is for single runs."""
-    if not of_reference:
-        raise UsageError("--published goes with --reference")
-    for name, value in options.items():
-        if value is not None:
-            raise UsageError(f"--{name} is not allowed with --published, which has a line for each preset")
-
-
-def _print_published(words: str, output: Format) -> int:
-    """Prints a line for each preset whose reference runs a filter chooses; without a filter, for every preset."""
-    from mnist_tui.analysis import published
-
-    runs = filters.choose(published.reference_runs(), words)
-    every = published.reproductions(presets.load_builtin(), runs)
-    shown = [each for each in every if each.runs or not words]
-    rows = [list(published.HEADS), *map(published.table_row, shown)]
-    print_table(output, rows, published.IS_RIGHT, list(map(preset_record, shown)), CSV_KEYS)
-    if output in ("table", "markdown"):
-        print("\n".join(["", *published.EXPLAINED]))
     return 0
 
 

@@ -4,7 +4,6 @@ No file is trusted: a fact that is missing or of the wrong type is None. Trainin
 `storage.load_run` refuses a run of which anything is wrong. No torch.
 """
 
-import json
 from collections.abc import Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -240,8 +239,7 @@ class Run:
     @property
     def knobs(self) -> Knobs:
         """Names and values of the knobs."""
-        knobs = _get(self.record, dict, "spec", "knobs") or {}
-        return tuple((name, value) for name, value in knobs.items() if finite_number(value) is not None)
+        return spec_text.numeric_knobs(_get(self.record, dict, "spec", "knobs") or {})
 
     def section(self, name: str) -> Mapping[str, Any]:
         """A table of the spec, such as `train`; {} where there is none."""
@@ -267,8 +265,7 @@ class Run:
     @cached_property
     def recipe(self) -> str:
         """A key that is equal for runs whose specs differ in nothing but the seed."""
-        train = {name: value for name, value in self.section("train").items() if name != "seed"}
-        return json.dumps([self.layer_text, self.knobs, train, self.name], sort_keys=True)
+        return spec_text.recipe_key(self.name, self.layer_text, self.knobs, self.section("train"))
 
     @cached_property
     def group(self) -> Hashable:

@@ -3,8 +3,11 @@
 What cannot be parsed has no value: tables list runs of other versions, and damaged ones, too.
 """
 
+import json
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
+from typing import Any
 
 from mnist_tui.errors import CallError, LayerError, SpecError
 from mnist_tui.runs.numbers import finite_number
@@ -15,6 +18,17 @@ from mnist_tui.spec.network import infer_shapes
 
 Knobs = tuple[tuple[str, float], ...]
 """Names and values of the knobs, hashable."""
+
+
+def numeric_knobs(knobs: Mapping[str, Any]) -> Knobs:
+    """The knobs that are numbers; others of a damaged spec are left out."""
+    return tuple((name, value) for name, value in knobs.items() if finite_number(value) is not None)
+
+
+def recipe_key(name: str, layers: str, knobs: Knobs, train: Mapping[str, Any]) -> str:
+    """A key that is equal for specs that differ in nothing but the seed."""
+    settings = {setting: value for setting, value in train.items() if setting != "seed"}
+    return json.dumps([layers, knobs, settings, name], sort_keys=True)
 
 
 @lru_cache(maxsize=20_000)

@@ -130,6 +130,10 @@ class Target(Frozen):
         return self
 
 
+TEST_IMAGES = "10,000 test images"
+"""What a preset says of a figure that was measured as ours are."""
+
+
 class Reported(Frozen):
     """The numbers that the author of a preset published."""
 
@@ -142,7 +146,12 @@ class Reported(Frozen):
     """In the last epoch, a fraction."""
     train_accuracy: Fraction01 | None = None
     """The best accuracy over an epoch's batches in train mode, a fraction."""
-    measured_on: str = "10,000 test images"
+    measured_on: str = TEST_IMAGES
     """The images that `accuracy` was measured on."""
     notes: tuple[str, ...] = ()
     """Where paper and code disagree, and which of them this preset follows."""
+
+    @property
+    def is_on_test_images(self) -> bool:
+        """Whether `accuracy` was measured on the images that runs are tested on."""
+        return self.measured_on == TEST_IMAGES

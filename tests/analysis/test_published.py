@@ -16,7 +16,7 @@ def test_each_figure_is_held_against_ours_on_the_same_images(reference_dir: Path
         for name in ("iter5", "step4"):
             make_reference(reference_dir, presets.load(name), seed, accuracy)
 
-    iter5, step4, era5 = published.reproductions(
+    iter5, step4, era5 = published.replications(
         map(presets.load, ("iter5", "step4", "era5")), published.reference_runs()
     )
 
@@ -47,7 +47,7 @@ def test_the_best_epoch_on_the_test_images_counts_also_with_validation_images(tm
         dataset={"name": "mnist", "val_images": 10_000, "test_images": 10_000},
     )
 
-    (exp17,) = published.reproductions([preset], read_runs(tmp_path))
+    (exp17,) = published.replications([preset], read_runs(tmp_path))
 
     assert exp17.ours is not None
     assert exp17.last is not None
@@ -59,7 +59,7 @@ def test_where_nothing_was_published_the_last_epoch_counts(tmp_path: Path) -> No
     preset = presets.load("step4").model_copy(update={"reported": None}).with_settings({"epochs": "3"})
     make_run(tmp_path, preset, 0, accuracies=[0.97, 0.99, 0.98])
 
-    (own,) = published.reproductions([preset], read_runs(tmp_path))
+    (own,) = published.replications([preset], read_runs(tmp_path))
 
     assert (numbers(own.ours)[0], own.published, own.is_reached) == (0.98, None, None)
 
@@ -75,7 +75,7 @@ def test_only_completed_runs_of_the_recipe_count(reference_dir: Path) -> None:
     make_run(made, preset, 5, outcome="failed")
     make_run(made, preset, 0, index=9)
 
-    (iter5,) = published.reproductions([preset], read_runs(made))
+    (iter5,) = published.replications([preset], read_runs(made))
 
     assert iter5.seeds == [0, 2]
 

@@ -115,6 +115,19 @@ def test_list_has_a_line_for_each_preset(command: Command, reference_dir: Path) 
     assert (answer.err, answer.code) == ([], 0)
 
 
+def test_a_figure_on_other_images_has_a_star(command: Command, reference_dir: Path) -> None:
+    """Where nothing was published that ours can stand beside, ours is on the test images, without a star."""
+    text = (presets.builtin_folder() / "iter5.toml").read_text()
+    text = text.replace("60,000 augmented training images, in eval mode", "5,000 validation images")
+    preset = [line for line in text.splitlines() if not line.startswith("train_accuracy")]
+    Path("models").mkdir()
+    Path("models/held_out.toml").write_text("\n".join(preset))
+    make_reference(reference_dir, presets.load_file(Path("models/held_out.toml")), 0, 0.9935)
+
+    line = next(line for line in command("--list").out if line.startswith("held_out "))
+    assert line.split()[1:5] == ["18,422", "99.55%*", "99.35%", "99.4%"]
+
+
 def test_list_as_json_is_one_list(command: Command) -> None:
     """`list --json` holds what the text shows, with numbers as numbers."""
     answer = command("--list", "--json")

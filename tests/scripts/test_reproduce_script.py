@@ -115,7 +115,7 @@ def test_what_is_collected_reads_as_the_run_did(script: ModuleType, tmp_path: Pa
     assert sorted(path.name for path in collected.folder.iterdir()) == ["end.json", "history.jsonl", "run.json"]
     text = (collected.folder / "run.json").read_text()
     assert not {word for word in ("somebody", "secret", "node7", "origin", "command", made.name) if word in text}
-    assert published.reproductions([preset], [collected])[0].seeds == [1]
+    assert published.replications([preset], [collected])[0].seeds == [1]
     assert script.collect([preset], tmp_path) == []
 
 
@@ -192,7 +192,7 @@ def test_a_gap_that_chance_does_not_explain_has_its_reason(
 ) -> None:
     """Written down by hand, or said to be not known."""
     make_reference(reference_dir, presets.load("step4"), 0, 0.98)
-    (step4,) = published.reproductions([presets.load("step4")], published.reference_runs())
+    (step4,) = published.replications([presets.load("step4")], published.reference_runs())
     monkeypatch.setattr(script, "WHY", {})
     assert script.why_not(step4) == "short by 1.47 points; why is not known"
     monkeypatch.setattr(script, "WHY", {"step4": "the log is of another network"})

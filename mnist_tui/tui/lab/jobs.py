@@ -145,7 +145,7 @@ def reference_curves(preset: RunSpec) -> RunCurves | None:
     """The reference run of a preset: that of its own seed, else of the lowest; None for a preset without one."""
     from mnist_tui.analysis import published
 
-    (found,) = published.reproductions([preset], published.reference_runs_of(preset.name))
+    (found,) = published.replications([preset], published.reference_runs_of(preset.name))
     run = next((run for run in found.runs if run.seed == preset.train.seed), next(iter(found.runs), None))
     return None if run is None else RunCurves.from_saved(run.name, run.seed or 0, run.id, run.rows)
 

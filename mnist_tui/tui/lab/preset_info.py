@@ -10,7 +10,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from mnist_tui.spec.recipe import Reported
+from mnist_tui.spec.recipe import TEST_IMAGES, Reported
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.spec.summary import target_words
 from mnist_tui.text import clean_line
@@ -18,12 +18,10 @@ from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.repaint import Dialog
 from mnist_tui.tui.themes import style_of
 
-TEST_IMAGES = Reported().measured_on
-
 
 def is_measured_elsewhere(reported: Reported | None) -> bool:
     """Whether the reported accuracy is not one on the 10,000 test images."""
-    return reported is not None and reported.accuracy is not None and reported.measured_on != TEST_IMAGES
+    return reported is not None and reported.accuracy is not None and not reported.is_on_test_images
 
 
 def info(spec: RunSpec, variables: Mapping[str, str]) -> Text:
