@@ -88,11 +88,11 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02} min"
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`; did you mean 'padding'?` where a known word is similar; else ""."""
+def did_you_mean(word: str, known: Iterable[str], prefix: str = "") -> str:
+    """`; did you mean 'padding'?` where a known word is similar; else "". All words are shown behind `prefix`."""
     lower = {name.lower(): name for name in known}
     near = difflib.get_close_matches(word.lower()[:100], lower, n=1, cutoff=0.6)
-    return f"; did you mean {lower[near[0]]!r}?" if near else ""
+    return f"; did you mean {prefix + lower[near[0]]!r}?" if near else ""
 
 
 def shorten(text: str, width: int = 60) -> str:

@@ -45,12 +45,14 @@ class ExamResult:
     """On MNIST's own test images."""
     exam: Score
     """On the other test digits."""
+    writers: int
+    """Who wrote digits of either set: these are resampled."""
     interval: Interval
     """The 95% interval of `difference`."""
 
     @property
     def difference(self) -> float:
-        """Accuracy on the test images less that on the others: above 0 where choosing flattered."""
+        """Accuracy on the test images less that on the others: above 0 where choosing flattered it, too."""
         return self.test.accuracy - self.exam.accuracy
 
     @property
@@ -78,7 +80,7 @@ def score(is_right: "NDArray[np.bool_]", writers: "NDArray[np.int64]", known: in
         images, wrong = int(chosen.sum()), int((chosen & ~is_right).sum())
         scores.append(Score(images, wrong, int((total > 0).sum()), _interval(accuracies)))
         resampled.append(accuracies)
-    return ExamResult(scores[0], scores[1], _interval(resampled[0] - resampled[1]))
+    return ExamResult(scores[0], scores[1], count, _interval(resampled[0] - resampled[1]))
 
 
 def _interval(values: "NDArray[np.float64]") -> Interval:

@@ -26,7 +26,8 @@ def complete_briefs(context: typer.Context, incomplete: str) -> list[str]:
 
 def complete_runs(context: typer.Context, incomplete: str) -> list[str]:
     """Names of run folders, and ends of names that only one run has: `a17f`, `iter5-s0-a17f`."""
-    return _without_errors(lambda: _run_names(_runs_dir(context), incomplete), incomplete)
+    own = _without_errors(lambda: _run_names(_runs_dir(context), incomplete), incomplete)
+    return [*own, *_without_errors(lambda: _reference_names(incomplete), incomplete)]
 
 
 def complete_sweeps(context: typer.Context, incomplete: str) -> list[str]:
@@ -46,7 +47,6 @@ def _runs_dir(context: typer.Context) -> Path:
 
 
 def _run_names(runs_dir: Path, incomplete: str) -> Iterator[str]:
-    from mnist_tui.runs import reference
     from mnist_tui.runs.names import ends, matching
 
     names = sorted((path.name for path in runs_dir.iterdir() if (path / "run.json").is_file()), reverse=True)
@@ -54,7 +54,14 @@ def _run_names(runs_dir: Path, incomplete: str) -> Iterator[str]:
     if incomplete:
         typed = (end for name in names for end in ends(name) if end.startswith(incomplete))
         yield from (end for end in typed if len(matching(end, names)) == 1)
-        yield from (f"{reference.PREFIX}{path.name}" for path in sorted(reference.runs_dir().glob("*/")))
+
+
+def _reference_names(incomplete: str) -> list[str]:
+    """The reference runs, as soon as something is typed: there are many, and most people want their own."""
+    from mnist_tui.runs import reference
+
+    names = sorted(path.name for path in reference.runs_dir().glob("*/"))
+    return [f"{reference.PREFIX}{name}" for name in names] if incomplete else []
 
 
 def complete_changes(context: typer.Context, incomplete: str) -> list[str]:

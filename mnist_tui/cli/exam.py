@@ -7,7 +7,8 @@ import typer
 
 from mnist_tui.cli.arguments import AsJson, Given, Run, examples, settings_with, takes_settings
 from mnist_tui.cli.formats import json_text, record
-from mnist_tui.errors import DataError, StorageError, UsageError
+from mnist_tui.datasets.exam import TAKEN_ON
+from mnist_tui.errors import DataError, UsageError
 from mnist_tui.runs.index import find_readable
 from mnist_tui.settings import settings
 from mnist_tui.text import clean_line
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from mnist_tui.runs.record import Run as SavedRun
 
 app = typer.Typer()
-
-ON = ("mnist", "qmnist")
-"""The data sets whose networks can take it."""
 
 
 @app.command(
@@ -44,54 +42,56 @@ def exam(run: Run, as_json: AsJson = False, *, given: Given) -> int:
     if "data_dir" in given and values.data_dir is not None:
         settings.check_data_dir("--data-dir", values.data_dir)
     saved = find_readable(run, values.runs_dir)
-    if saved.dataset not in ON:
+    if saved.dataset not in TAKEN_ON:
         raise UsageError(
             f"{saved.id}: was trained on {clean_line(saved.dataset or 'unknown data', 60)}; the exam is one of digits, "
-            f"for runs on {' or '.join(ON)}"
+            f"for runs on {' or '.join(TAKEN_ON)}"
         )
     from mnist_tui.analysis.exam import score
+    from mnist_tui.analysis.saved_predictions import FILE
     from mnist_tui.training import exam as digits_of
 
     if not digits_of.is_downloaded(values.data_dir):
         print("downloading QMNIST's test digits (10 MB)", file=sys.stderr)
     digits = digits_of.load_exam(values.data_dir)
     is_right = digits_of.predictions(saved.folder, digits) == digits.labels
-    is_right[: digits.known] = _right_of_known(saved, digits, is_right[: digits.known])
+    if has_predictions := (saved.folder / FILE).exists():
+        is_right[: digits.known] = _right_of_known(saved, digits)
+    known = "test images, MNIST's own" if has_predictions and saved.dataset == "mnist" else "test images, as in QMNIST"
     result = score(is_right, digits.writers, digits.known)
-    print(json_text(record(as_record(saved, result))) if as_json else "\n".join(as_lines(saved, result)))
+    print(json_text(record(as_record(saved, result))) if as_json else "\n".join(as_lines(saved, result, known)))
     return 0
 
 
-def _right_of_known(run: "SavedRun", digits: "ExamDigits", is_right: "NDArray[np.bool_]") -> "NDArray[np.bool_]":
-    """Which of MNIST's test images the run has right, as it was chosen by; `is_right` where it kept no predictions.
+def _right_of_known(run: "SavedRun", digits: "ExamDigits") -> "NDArray[np.bool_]":
+    """Which of its test images the run has right, as it was chosen by; QMNIST's differ from MNIST's in some pixels.
 
-    QMNIST's digits differ from them in some pixels. Raises `DataError` where the run's labels are not theirs.
+    Raises `StorageError` for damaged predictions, `DataError` where the run's labels are not those of the digits.
     """
+    import numpy as np
+
     from mnist_tui.analysis.saved_predictions import read_predictions
 
-    try:
-        saved = read_predictions(run.folder)
-    except StorageError:
-        return is_right
-    if saved.labels.tolist() != digits.labels[: digits.known].tolist():
+    saved = read_predictions(run.folder)
+    if not np.array_equal(saved.labels, digits.labels[: digits.known]):
         raise DataError(f"{run.id}: was not tested on the digits that the exam's begin with")
     return saved.is_right
 
 
-def as_lines(run: "SavedRun", result: "ExamResult") -> list[str]:
-    """Both accuracies with their intervals, and what their difference means."""
+def as_lines(run: "SavedRun", result: "ExamResult", known: str) -> list[str]:
+    """Both accuracies with their intervals, and their difference; `known` says what the first is on."""
     low, high = result.interval
     meaning = "chance alone could be as much" if result.is_chance else "more than chance"
     return [
         f"{clean_line(run.title, 80)}, {run.parameters or 0:,} parameters: epoch {run.best_epoch} of {run.epochs}, "
         f"chosen on the {'validation' if run.chosen_by == 'validation' else 'test'} images",
         "",
-        _line("test images, MNIST's own", result.test),
+        _line(known, result.test),
         _line("exam, QMNIST's others", result.exam),
         "",
-        f"flattered by {100 * result.difference:+.3f} points (95 % interval {100 * low:+.3f} to {100 * high:+.3f}): "
-        f"{meaning}",
-        f"The intervals resample the {result.exam.writers:,} writers of the exam's digits.",
+        f"test above exam by {100 * result.difference:+.3f} points (95 % interval {100 * low:+.3f} to "
+        f"{100 * high:+.3f}): {meaning}",
+        f"The intervals resample {result.writers:,} writers.",
     ]
 
 

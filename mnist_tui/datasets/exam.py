@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+TAKEN_ON = ("mnist", "qmnist")
+"""The data sets whose networks can take the exam."""
 WRITER = 2
 """The column of the labels that holds the writer."""
 

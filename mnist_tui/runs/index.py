@@ -111,13 +111,16 @@ def find_run(named: str, runs_dir: Path) -> Run:
 
 
 def _find_reference(named: str) -> Run:
-    folders = {entry.name: entry.path for entry in scan(reference.runs_dir())}
-    if named not in folders:
-        # The prefix, which all have, would make every name similar.
-        near = did_you_mean(named, folders).replace("mean '", f"mean '{reference.PREFIX}", 1)
-        near = near or "; mnist-tui runs --reference lists them"
-        raise RunError(f"{reference.PREFIX}{clean_line(named, 100)}: is no reference run{near}", is_missing=True)
-    return find_run(named, reference.runs_dir())
+    names = [entry.name for entry in scan(reference.runs_dir())]
+    if named in names:
+        return find_run(named, reference.runs_dir())
+    shown = f"{reference.PREFIX}{clean_line(named, 100)}"
+    if seeds := sorted(name for name in names if name.startswith(f"{named}-s")):
+        listed = ", ".join(f"{reference.PREFIX}{name}" for name in seeds)
+        raise RunError(f"{shown}: name one of its seeds: {listed}", is_missing=True)
+    # The prefix, which all have, would make every name similar.
+    near = did_you_mean(named, names, reference.PREFIX) or "; mnist-tui runs --reference lists them"
+    raise RunError(f"{shown}: is no reference run{near}", is_missing=True)
 
 
 def _short_ids(runs_dir: Path, names: Collection[str]) -> dict[str, str]:

@@ -97,6 +97,7 @@ def test_runs_are_completed_by_name_and_by_end(complete: Complete) -> None:
     shutil.move("runs", "elsewhere")
     assert complete("mnist-tui open ") == []
     assert complete("mnist-tui open --runs-dir elsewhere ") == names
+    assert complete("mnist-tui open reference/v3-") == [f"reference/v3-s{seed}" for seed in range(3)]
 
 
 def test_a_damaged_settings_file_completes_nothing(complete: Complete) -> None:

@@ -48,7 +48,7 @@ def test_the_exam(command: Command) -> None:
     assert "tiny s0, 7,850 parameters: epoch 1 of 1, chosen on the test images" in text
     assert f"{KNOWN} images" in text
     assert f"{ALL - KNOWN} images" in text
-    assert "flattered by" in text
+    assert "test above exam by" in text
     assert "4 writers" in text
 
 
@@ -73,6 +73,21 @@ def test_a_run_of_other_images(command: Command, tmp_path: Path, monkeypatch: py
 
     assert code == 2
     assert "was trained on fashion-mnist; the exam is one of digits" in error
+
+
+def test_without_predictions_the_test_images_are_those_of_qmnist(command: Command) -> None:
+    """Which is said; but predictions that are damaged are an error, since the run was chosen by others."""
+    file = Path(first_run()) / "predictions.npz"
+    with_them = command("exam", first_run())[1]
+    file.write_bytes(file.read_bytes()[:-100])
+    code, _, error = command("exam", first_run())
+    file.unlink()
+    without = command("exam", first_run())[1]
+
+    assert "test images, MNIST's own" in with_them
+    assert code == 3
+    assert "predictions.npz" in error
+    assert "test images, as in QMNIST" in without
 
 
 def test_digits_that_are_not_there(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,6 +116,8 @@ def test_an_unknown_name_gets_the_nearest(reference_dir: Path) -> None:
 
     with pytest.raises(RunError, match="did you mean 'reference/iter5-s0'"):
         find_run("reference/itr5-s0", Path("runs"))
+    with pytest.raises(RunError, match="reference/iter5: name one of its seeds: reference/iter5-s0"):
+        find_run("reference/iter5", Path("runs"))
     with pytest.raises(RunError, match="mnist-tui runs --reference lists them"):
         find_run("reference/zzzzzzzzz", Path("runs"))
 
