@@ -34,7 +34,7 @@ Safer is to leave --host out, and on the other machine: ssh -L {port}:localhost:
 
 
 @dataclass(frozen=True)
-class Place:
+class Endpoint:
     """Where the server listens, and how many visitors it has at a time."""
 
     host: str
@@ -50,7 +50,7 @@ def serve_lab(opening: Opening, plain: bool, host: str | None, port: str | None,
     """
     if plain or opening.starts:
         raise UsageError("--plain and --start are not allowed with --serve: every visitor opens a laboratory")
-    place = _place(host, port, visitors)
+    endpoint = _endpoint(host, port, visitors)
     if find_spec("textual_serve") is None:
         raise UsageError("a browser needs textual-serve: pip install textual-serve (or 'mnist-tui[web]')")
     lab_request(opening)  # What is wrong with the command line is said here, not in every browser.
@@ -58,21 +58,22 @@ def serve_lab(opening: Opening, plain: bool, host: str | None, port: str | None,
     from mnist_tui.serve.access import Access
     from mnist_tui.serve.visits import Visits
 
-    listener = _listen(place.host, place.port)
+    listener = _listen(endpoint.host, endpoint.port)
     port_used = listener.getsockname()[1]
-    access = Access(place.host, port_used)
-    visits = Visits([sys.executable, *sys.orig_argv[1:]], place.limit)
-    _print_address(place, port_used, access.token, run_options(opening.given).runs_dir)
+    access = Access(endpoint.host, port_used)
+    visits = Visits([sys.executable, *sys.orig_argv[1:]], endpoint.limit)
+    _print_address(endpoint, port_used, access.token, run_options(opening.given).runs_dir)
     server.run(listener, access, visits)
     if count := visits.left_running:
-        print(f"{count} run{'s go' if count > 1 else ' goes'} on; watch it with: mnist-tui watch", file=sys.stderr)
+        which, what = ("s go", "one") if count > 1 else (" goes", "it")
+        print(f"{count} run{which} on; watch {what} with: mnist-tui watch", file=sys.stderr)
     return 0
 
 
-def _place(host: str | None, port: str | None, visitors: str | None) -> Place:
+def _endpoint(host: str | None, port: str | None, visitors: str | None) -> Endpoint:
     if host == "":
         raise UsageError(f"--host is empty; leave it out to listen at {LOOPBACK}")
-    return Place(
+    return Endpoint(
         host or LOOPBACK,
         PORT if port is None else whole_number("--port", port, 0, 65_535),
         VISITORS if visitors is None else whole_number("--visitors", visitors, 1, MAX_VISITORS),
@@ -86,7 +87,7 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server(address[:2], family=family)
     except (OSError, UnicodeError) as error:
         where = f"--host {clean_line(host, 100)}, --port {port}"
-        raise UsageError(f"{where}: cannot be listened at: {_reason(error)}; name another") from None
+        raise UsageError(f"{where}: cannot listen there: {_reason(error)}; name another") from None
 
 
 def _reason(error: Exception) -> str:
@@ -95,13 +96,15 @@ def _reason(error: Exception) -> str:
     return (isinstance(error, socket.gaierror) and error.strerror) or "is no name of a machine"
 
 
-def _print_address(place: Place, port: int, token: str, runs_dir: Path) -> None:
+def _print_address(endpoint: Endpoint, port: int, token: str, runs_dir: Path) -> None:
     from mnist_tui.serve.access import is_loopback
 
     name = socket.gethostname()
-    shown = name if place.host in ("0.0.0.0", "::") else place.host
+    shown = name if endpoint.host in ("0.0.0.0", "::") else endpoint.host
     shown = f"[{shown}]" if ":" in shown else shown
     print(f"http://{shown}:{port}/?{urlencode({'token': token})}", flush=True)
-    warning = WARNING.format(runs_dir=clean_line(str(runs_dir.absolute()), 300), limit=place.limit)
-    network = "" if is_loopback(place.host) else NETWORK.format(host=clean_line(place.host, 100), port=port, name=name)
+    warning = WARNING.format(runs_dir=clean_line(str(runs_dir.absolute()), 300), limit=endpoint.limit)
+    network = (
+        "" if is_loopback(endpoint.host) else NETWORK.format(host=clean_line(endpoint.host, 100), port=port, name=name)
+    )
     print(f"{warning}{network}Ctrl-C ends the server.", file=sys.stderr, flush=True)

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StrictInt, ValidationInfo, model_validator
 
 from mnist_tui.datasets import names
-from mnist_tui.datasets.published import MNIST, PUBLISHED
+from mnist_tui.datasets.published import MNIST, PUBLISHED, SMALL_DIGITS
 from mnist_tui.datasets.record import FOLDER, MOST_CLASSES, DataSet, FolderOptions, path_of
 from mnist_tui.errors import DataError, SpecError
 from mnist_tui.spec.recipe import Frozen
@@ -94,6 +94,10 @@ class DataSpec(Frozen):
             shape=(self.folder.channels, self.folder.size, self.folder.size),
             format="folder",
         )
+
+    def dataset_for(self, choice: str) -> DataSet:
+        """The record of what is read where `--dataset` says `choice`: its own, or the small digits in its place."""
+        return SMALL_DIGITS if choice == SMALL_DIGITS.name else self.dataset
 
     @property
     def target_data(self) -> str:

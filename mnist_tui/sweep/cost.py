@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from mnist_tui.datasets.published import SMALL_DIGITS
 from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.sweep.designs import configurations
@@ -33,7 +32,7 @@ class Cost:
 def expected_cost(plan: SweepPlan, options: Options) -> Cost:
     """The cost of all runs of a plan, those that are done already too; takes a second for each network measured."""
     specs = [plan.spec_of(Point(0, plan.base.train.seed, values)) for values in _sample(plan)]
-    seconds = _seconds(specs, replace(options, threads=options.threads or 1), plan.dataset == SMALL_DIGITS.name)
+    seconds = _seconds(specs, replace(options, threads=options.threads or 1), plan.dataset)
     scale = plan.runs / len(specs)
     return Cost(plan.runs, scale * sum(seconds), round(scale * sum(_bytes(spec) for spec in specs)))
 
@@ -83,7 +82,7 @@ def _sample(plan: SweepPlan) -> Sequence[Values]:
     return list(islice(filter(plan.is_candidate, drawn), SAMPLED)) or drawn[:1]
 
 
-def _seconds(specs: Sequence[RunSpec], options: Options, is_digits: bool) -> list[float]:
+def _seconds(specs: Sequence[RunSpec], options: Options, dataset: str) -> list[float]:
     """The expected seconds of each run.
 
     Recipes that differ in what a step costs are measured, at most `MEASURED` of them, from the smallest network to the
@@ -95,7 +94,7 @@ def _seconds(specs: Sequence[RunSpec], options: Options, is_digits: bool) -> lis
     chosen = (
         [by_size[round(index * last / (MEASURED - 1))] for index in range(MEASURED)] if last >= MEASURED else by_size
     )
-    measured = [(_size(spec), _per_epoch(spec, options, is_digits)) for spec in chosen]
+    measured = [(_size(spec), _per_epoch(spec, options, dataset)) for spec in chosen]
     exact = {_kind(spec): seconds for spec, (_, seconds) in zip(chosen, measured, strict=True)}
 
     def between(size: float) -> float:
@@ -117,11 +116,11 @@ def _size(spec: RunSpec) -> float:
     return sum(row.multiply_adds for row in spec.rows)
 
 
-def _per_epoch(spec: RunSpec, options: Options, is_digits: bool) -> float:
+def _per_epoch(spec: RunSpec, options: Options, dataset: str) -> float:
     from mnist_tui.training import estimate
 
     cost: Mapping[str, Any] = estimate.expected_cost(spec, options)
-    share = SMALL_DIGITS.train_images / spec.dataset.train_images if is_digits else 1.0
+    share = spec.data.dataset_for(dataset).train_images / spec.dataset.train_images
     return share * float(cost["seconds_per_epoch"])
 
 

@@ -75,7 +75,7 @@ def load(
     by its name or by naming its folder, and not to be had; and always when files that are there are damaged: falling
     back would hide it.
     """
-    dataset = _chosen(choice, data)
+    dataset = data.dataset_for(choice)
     if not dataset.files:
         return read(data, dataset, None)
     raw = places.find(dataset, data_dir)
@@ -93,18 +93,13 @@ def load(
 
 def download_notice(choice: str, data_dir: Path | None, data: DataSpec = ON_MNIST) -> Notice | None:
     """A notice that `load` is going to download the data set; None where it is not."""
-    dataset = _chosen(choice, data)
+    dataset = data.dataset_for(choice)
     if not dataset.files or places.find(dataset, data_dir) is not None:
         return None
     return Notice(
         f"{dataset.title} is not in {_looked_in(data_dir)}; downloading it ({dataset.download_bytes / 1e6:,.0f} MB) to "
         f"{places.download_folder(dataset, data_dir)}"
     )
-
-
-def _chosen(choice: str, data: DataSpec) -> DataSet:
-    """The data set of a spec, or the small digits that stand in for it."""
-    return SMALL_DIGITS if choice == SMALL_DIGITS.name else data.dataset
 
 
 def _looked_in(data_dir: Path | None) -> str:

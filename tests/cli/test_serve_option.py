@@ -31,8 +31,8 @@ def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (("--serve", "--port", "65536"), "--port 65536: must be a whole number between 0 and 65,535"),
         (("--serve", "--visitors", "0"), "--visitors 0: must be a whole number between 1 and 64"),
         (("--serve", "--host", ""), "--host is empty; leave it out to listen at 127.0.0.1"),
-        (("--serve", "--host", "no.such.host.invalid"), "--host no.such.host.invalid, --port 8000: cannot be listened"),
-        (("--serve", "--host", "\ud800"), "cannot be listened at: is no name of a machine"),
+        (("--serve", "--host", "no.such.host.invalid"), "--host no.such.host.invalid, --port 8000: cannot listen there"),
+        (("--serve", "--host", "\ud800"), "cannot listen there: is no name of a machine"),
         (("--serve", "--port", "0", "--preset", "iter55"), "'iter55' is no preset, and no run in runs has that name"),
         (("--serve", "--port", "0", "--device", "gpu"), "--device gpu"),
     ],
@@ -52,7 +52,7 @@ def test_a_port_that_is_taken(command: Command) -> None:
         code, _, err = command("--serve", "--port", str(port))
 
     assert code == 2
-    assert f"--port {port}: cannot be listened at: Address already in use; name another" in err
+    assert f"--port {port}: cannot listen there: Address already in use; name another" in err
 
 
 def test_without_the_extra(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:

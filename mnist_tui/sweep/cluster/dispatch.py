@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from mnist_tui.datasets import places
-from mnist_tui.datasets.published import SMALL_DIGITS
 from mnist_tui.datasets.record import DataSet
 from mnist_tui.errors import StorageError
 from mnist_tui.spec.run_options import Options
@@ -31,8 +30,7 @@ class Dispatcher:
         self._marker = sweep.folder.absolute() / f".shared-{secrets.token_hex(8)}"
         self._mailbox = _start_mailbox()
         self._function = _as_task(per_run)
-        is_digits = sweep.plan.dataset == SMALL_DIGITS.name
-        self._dataset = SMALL_DIGITS if is_digits else sweep.plan.specs[0].dataset
+        self._dataset = sweep.plan.specs[0].data.dataset_for(sweep.plan.dataset)
         self._raw = _absolute(places.find(self._dataset, options.data_dir))
         self._data = () if cluster.is_local or self._raw is None else (_put_files(self._dataset, self._raw),)
         try:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from mnist_tui.datasets.names import AUTO
+from mnist_tui.datasets.published import MNIST
 from mnist_tui.text import clean_line
 from mnist_tui.tui import telemetry
 from mnist_tui.tui.background import Submit
@@ -51,13 +53,11 @@ class LabLines:
     def _dataset(self) -> str:
         """The data set of the current run where it is not MNIST or, once it has ended, that of the next one."""
         started = self._view.run.started if self._view.run else None
-        if started is not None and (started.dataset != "mnist" or self._runner.is_busy):
+        if started is not None and (started.dataset != MNIST.name or self._runner.is_busy):
             return started.dataset
         chosen, spec = self._design.run_texts["dataset"], self._design.spec
-        designed = spec.data.name if spec is not None else chosen
-        if chosen == "digits":
-            return chosen
-        return self._previews.dataset if designed in ("auto", "mnist") else designed
+        designed = spec.data.dataset_for(chosen).name if spec is not None else chosen
+        return self._previews.dataset if designed in (AUTO, MNIST.name) else designed
 
     def show_progress(self) -> None:
         """Draws the newest steps and shows how far the run is."""

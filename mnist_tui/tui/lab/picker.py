@@ -34,7 +34,7 @@ NUMBERS = 13
 LONGEST_NAME = 24
 """Longest name that is shown whole; names of the user's presets may be longer than the column."""
 HEADING = "preset  params  author target"
-HOUSE, OWN = "house models: ours, mean of 10 seeds, last epoch", "your own"
+HOUSE, OWN = "house models: designed here", "your own"
 """The headings of the presets that nobody published."""
 TALL = 14
 """From this height on the list has a heading, and the details of a preset below it."""
