@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -80,14 +81,16 @@ def _run(name: str, part: Part, options: argparse.Namespace, seed: int, console:
     """Whether a part passes, or with `--control` fails for each of its sabotages."""
     size = options.n or (part.quick if options.quick and not options.control else part.full)
     if not options.control:
-        return all(passes(part, trial, name, console) for trial in _trial(seed, size, options))
-    return all(
-        detects(part, trial, name, sabotage, console)
-        for sabotage in part.controls
-        for trial in _trial(seed, size, options)
-    )
+        with _trial(seed, size, options) as trial:
+            return passes(part, trial, name, console)
+    results = []
+    for sabotage in part.controls:
+        with _trial(seed, size, options) as trial:
+            results.append(detects(part, trial, name, sabotage, console))
+    return all(results)
 
 
+@contextmanager
 def _trial(seed: int, size: int, options: argparse.Namespace) -> Iterator[Trial]:
     """One trial in a new folder, which is removed unless something failed in it."""
     folder = Path(tempfile.mkdtemp(prefix="mnist-tui-stress-"))

@@ -1,17 +1,16 @@
 """What all parts share: cases made from a seed, a progress bar, time limits, a verdict with counts, kept folders."""
 
 import random
-import signal
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, chdir, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, chdir
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from helpers.lab_terminal import HungError
+from helpers.time_limits import time_limit
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -19,9 +18,11 @@ from mnist_tui.errors import MnistTuiError
 from mnist_tui.text import clean_line
 
 FULL_SECONDS, QUICK_SECONDS, CONTROL_SECONDS = 480.0, 12.0, 100.0
-"""After its first case a part begins no further one, when so long has passed."""
+"""When so long has passed since its first case, a part begins no further one; nor after the first of these in all."""
 PREPARE_SECONDS = 300
 """How long a part may take before its first case."""
+MOST_SECONDS = 590.0
+"""After so long a part ends: the case that is tried is cut short, and counts as hung."""
 MOST_FAILURES = 5
 """After so many a part ends."""
 
@@ -53,6 +54,7 @@ class Trial:
     exits: ExitStack = field(default_factory=ExitStack)
     """What ends with the trial: processes, servers, sabotage."""
     has_failed: bool = False
+    """Whether the part went wrong, or did not notice its sabotage."""
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
@@ -101,7 +103,9 @@ class Verdict:
 
     def add(self, error: BaseException) -> None:
         """Counts a case that went wrong, by what it raised."""
-        self.reason = self.reason or clean_line(f"{type(error).__name__}: {error}", 200)
+        # A bare `assert` says nothing: its line stands for it.
+        said = str(error) or traceback.extract_tb(error.__traceback__)[-1].line
+        self.reason = self.reason or clean_line(f"{type(error).__name__}: {said}", 200)
         self.hung += isinstance(error, HungError)
         is_lost = isinstance(error, AssertionError | MnistTuiError)  # Something that cannot be read is lost.
         self.lost += is_lost and not isinstance(error, HungError)
@@ -114,19 +118,19 @@ class Verdict:
 
 def run_part(part: Part, trial: Trial, name: str, console: Console) -> Verdict:
     """Tries the cases of a part until its time is over; with a sabotage until one of them fails."""
-    verdict = Verdict()
+    verdict, began = Verdict(), time.monotonic()
     most = 1 if trial.sabotage else MOST_FAILURES
     with _progress(console) as progress, trial.exits, chdir(trial.folder):
         bar = progress.add_task(name, total=None)
         progress.refresh()
         cases = _prepare(part, trial, verdict, progress.console)
-        verdict.planned, began = len(cases), time.monotonic()
+        verdict.planned, over_at = len(cases), min(time.monotonic() + _limit(trial), began + FULL_SECONDS)
         for index, case in enumerate(cases):
-            is_over = time.monotonic() - began > _limit(trial)
-            if is_over and not (part.has_end and index == len(cases) - 1):
+            if time.monotonic() > over_at and not (part.has_end and index == len(cases) - 1):
                 continue
             progress.update(bar, total=len(cases), description=f"{name}: {case.name}"[:60].ljust(60), refresh=True)
-            _try(case, part.case_seconds, verdict, trial, progress.console)
+            seconds = min(part.case_seconds, max(1, began + MOST_SECONDS - time.monotonic()))
+            _try(case, seconds, verdict, trial, progress.console)
             progress.advance(bar)
             if verdict.failures >= most:
                 break
@@ -137,7 +141,7 @@ def run_part(part: Part, trial: Trial, name: str, console: Console) -> Verdict:
 def _prepare(part: Part, trial: Trial, verdict: Verdict, console: Console) -> Sequence[Case]:
     """The cases of a part; none where they could not be made, which is no failure that a control may count."""
     try:
-        with _time_limit(PREPARE_SECONDS):
+        with _limited(PREPARE_SECONDS):
             return part.cases(trial)
     except Exception as error:
         verdict.reason = clean_line(f"before the first case: {type(error).__name__}: {error}", 200)
@@ -151,16 +155,20 @@ def _limit(trial: Trial) -> float:
     return QUICK_SECONDS if trial.is_quick else FULL_SECONDS
 
 
-def _try(case: Case, seconds: int, verdict: Verdict, trial: Trial, console: Console) -> None:
+def _limited(seconds: float) -> AbstractContextManager[None]:
+    return time_limit(seconds, HungError(f"it takes more than {seconds:.0f} s"))
+
+
+def _try(case: Case, seconds: float, verdict: Verdict, trial: Trial, console: Console) -> None:
     verdict.tried += 1
     try:
-        with _time_limit(seconds):
+        with _limited(seconds):
             verdict.figures = case.check() or verdict.figures
     except Exception as error:
         verdict.add(error)
         if not trial.sabotage:
-            details = str(error) if isinstance(error, AssertionError) else traceback.format_exc()
-            console.print(f"FAILED {case.name}: {details}", markup=False, highlight=False)
+            said = str(error) if isinstance(error, AssertionError) else ""
+            console.print(f"FAILED {case.name}: {said or traceback.format_exc()}", markup=False, highlight=False)
 
 
 def _progress(console: Console) -> Progress:
@@ -169,29 +177,13 @@ def _progress(console: Console) -> Progress:
     return Progress(*columns, console=console, auto_refresh=False, transient=True)
 
 
-@contextmanager
-def _time_limit(seconds: int) -> Iterator[None]:
-    def out_of_time(_: int, __: FrameType | None) -> None:
-        raise HungError(f"it takes more than {seconds} s")
-
-    previous = signal.signal(signal.SIGALRM, out_of_time)
-    signal.alarm(seconds)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, previous)
-
-
 def passes(part: Part, trial: Trial, name: str, console: Console) -> bool:
     """Runs a part as it should be, and prints its verdict."""
     began = time.monotonic()
     verdict = run_part(part, trial, name, console)
     trial.has_failed = verdict.tried == 0 or verdict.failures > 0
-    kept = f"; kept: {trial.folder}" if trial.has_failed else ""
     outcome = "FAILED" if trial.has_failed else "passed"
-    said = f"{name}: {outcome}: {verdict}; seed {trial.seed}, {time.monotonic() - began:.0f} s{kept}"
-    _print(console, said, verdict.figures)
+    _print(console, f"{name}: {outcome}: {_told(verdict, trial, began)}", verdict.figures)
     return not trial.has_failed
 
 
@@ -200,10 +192,16 @@ def detects(part: Part, trial: Trial, name: str, sabotage: str, console: Console
     began = time.monotonic()
     trial.sabotage = part.controls[sabotage]
     verdict = run_part(part, trial, name, console)
-    words = f"{name}, control {sabotage!r}: {'detected' if verdict.failures else 'NOT DETECTED'}"
-    said = f"{words}: {verdict}; seed {trial.seed}, {time.monotonic() - began:.0f} s"
+    trial.has_failed = verdict.failures == 0
+    outcome = "NOT DETECTED" if trial.has_failed else "detected"
+    said = f"{name}, control {sabotage!r}: {outcome}: {_told(verdict, trial, began)}"
     _print(console, said, verdict.reason and f"  {verdict.reason}")
-    return verdict.failures > 0
+    return not trial.has_failed
+
+
+def _told(verdict: Verdict, trial: Trial, began: float) -> str:
+    kept = f"; kept: {trial.folder}" if trial.has_failed else ""
+    return f"{verdict}; seed {trial.seed}, {time.monotonic() - began:.0f} s{kept}"
 
 
 def _print(console: Console, *lines: str) -> None:

@@ -1,6 +1,5 @@
 """Damages run folders at random: every command that reads them answers, or says in one line why it cannot (S3)."""
 
-import os
 from contextlib import ExitStack
 from functools import partial
 from unittest import mock
@@ -13,8 +12,8 @@ from stress_parts.frame import Case, Part, Trial
 
 def cases(trial: Trial) -> list[Case]:
     """A damaged runs directory, and some commands on it."""
-    for name in ("CACHE", "CONFIG", "STATE"):
-        os.environ[f"XDG_{name}_HOME"] = str(trial.folder / "home")
+    homes = {f"XDG_{name}_HOME": str(trial.folder / "home") for name in ("CACHE", "CONFIG", "STATE")}
+    trial.exits.enter_context(mock.patch.dict("os.environ", homes))
     runs = MutatedRuns(trial.folder, trial.seed)
     if trial.sabotage:
         trial.sabotage(trial.exits)

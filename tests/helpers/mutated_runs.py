@@ -7,17 +7,15 @@ Nothing here needs pytest: `scripts/stress.py fuzz` runs thousands of such folde
 import json
 import random
 import shutil
-import signal
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 from helpers.command import call
 from helpers.damage import mutate
 from helpers.saved_runs import make_run, random_log_probs, write_log_probs
 from helpers.sweeps import lr_sweep, make_point
+from helpers.time_limits import time_limit
 from mnist_tui import api
 from mnist_tui.runs import annotations, columns
 from mnist_tui.spec import presets
@@ -126,7 +124,7 @@ class MutatedRuns:
     def _answer(self, arguments: Arguments) -> str | None:
         """What is wrong with the answer to a command; None where nothing is."""
         self.commands += 1
-        with _time_limit(SECONDS):
+        with time_limit(SECONDS, KeyboardInterrupt()):  # Exit code 130, as after Ctrl-C, is no answer.
             code, out, err = call(*arguments)
         self.codes[code] += 1
         wrong = wrong_answer(code, out, err, "--json" in arguments)
@@ -181,19 +179,3 @@ def _library(runs_dir: Path) -> str | None:
     except Exception as error:
         return f"mnist_tui.list_runs: {type(error).__name__}: {error}"[:500]
     return None
-
-
-@contextmanager
-def _time_limit(seconds: int) -> Iterator[None]:
-    """A context that ends what takes longer with exit code 130, as Ctrl-C does: it is no answer to any command."""
-
-    def out_of_time(_: int, __: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    previous = signal.signal(signal.SIGALRM, out_of_time)
-    signal.alarm(seconds)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, previous)

@@ -101,6 +101,10 @@ class Screen:
         """The characters on the screen."""
         return "\n".join(self.cells.display)
 
+    def curves(self) -> str:
+        """The cells of the charts' curves, which are drawn in braille as nothing else is."""
+        return "".join(cell for cell in self.text() if "\u2800" <= cell <= "\u28ff")
+
 
 class Visitor:
     """A connection as the page makes it."""
@@ -145,6 +149,12 @@ async def visit(server: Server) -> AsyncIterator[Visitor]:
         address = (server.origin / "ws").with_query(width=str(SIZE[0]), height=str(SIZE[1]))
         async with session.ws_connect(address, headers={"Origin": str(server.origin)}, max_msg_size=0) as websocket:
             yield Visitor(websocket)
+
+
+def epochs(folder: Path) -> int:
+    """Epochs in the history of a run."""
+    path = folder / "history.jsonl"
+    return len(path.read_text().splitlines()) if path.exists() else 0
 
 
 async def until(is_so: Callable[[], object], seconds: float = 60) -> None:

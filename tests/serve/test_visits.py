@@ -33,6 +33,17 @@ while "SIGTERM" not in open(sys.argv[1]).read() and time.monotonic() < end:
     time.sleep(0.02)
 """
 """Stands in for a laboratory that trains: it goes on after SIGHUP, and ends after SIGTERM."""
+BLOCK = 65_536
+WRITES = f"""
+import os, sys
+with open(sys.argv[1], "ab", buffering=0) as log:
+    while True:
+        os.write(1, b"x" * {BLOCK})
+        log.write(b".")
+"""
+"""Writes blocks without end, and a dot to a file after each of them."""
+MOST_BUFFERED = 20_000_000
+"""Bytes that the buffers of a terminal, a connection and its two ends may hold: about 5 MB on Linux."""
 
 
 @pytest.fixture
@@ -171,18 +182,18 @@ async def test_a_process_that_cannot_be_started() -> None:
 
 async def test_who_reads_nothing_is_sent_nothing(signals: Path) -> None:
     """A process that writes without end waits: the server keeps no more than the buffers of the connection."""
-    script = f"import os\nwhile True: open({str(signals)!r}, 'w').write(str(os.write(1, b'x' * 65536) and os.times()))"
-    visits = Visits([sys.executable, "-c", script], 1)
+    visits = Visits([sys.executable, "-c", WRITES, str(signals)], 1)
     async with client_of(visits) as client:
         websocket = await connect(client)
         reader = websocket._conn
         assert reader is not None
         assert reader.transport is not None
         reader.transport.pause_reading()
-        await until(signals.exists)
-        written = ""
-        while written != (written := signals.read_text()):
-            await asyncio.sleep(0.5)
+        await until(lambda: signals.exists() and signals.stat().st_size)
+        written = 0
+        while written != (written := BLOCK * signals.stat().st_size):
+            assert written < MOST_BUFFERED
+            await asyncio.sleep(1)
         process = visits._here[0].process
 
         assert process.poll() is None

@@ -8,8 +8,6 @@ import pytest
 from helpers.lab_terminal import PRESET
 from helpers.python_processes import environment
 
-pytestmark = pytest.mark.slow
-
 CALLS = """
 import os, sys
 from pathlib import Path

@@ -27,8 +27,6 @@ from mnist_tui.sweep.cluster.connection import PARENT, PREFIX
 from mnist_tui.sweep.folder import sweeps
 from mnist_tui.training import session
 
-pytestmark = pytest.mark.slow
-
 EPOCHS = 8
 """Of a run that something happens to meanwhile: a few seconds."""
 

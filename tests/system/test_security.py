@@ -2,11 +2,8 @@
 
 from pathlib import Path
 
-import pytest
 from helpers.lab_terminal import PRESET, Lab
 from helpers.served_lab import servers
-
-pytestmark = pytest.mark.slow
 
 AUDIT = """
 import sys

@@ -1,17 +1,25 @@
 """A taste of the parts of `scripts/stress.py` that no other test tries, their controls, and the frame of all parts."""
 
+import re
 import signal
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from io import StringIO
 from pathlib import Path
 
 import pytest
+import stress
 from helpers import traced
 from helpers.lab_terminal import HungError
+from helpers.time_limits import time_limit
 from helpers.workplace import Workplace
 from helpers.writing_commands import TRAINS, WRITES
 from rich.console import Console
-from stress_parts import faults, monkey, net, oom, soak
+from stress_parts import faults, frame, monkey, net, oom, soak
 from stress_parts.frame import Case, Part, Trial, detects, passes
 from stress_parts.syscalls import PART as SYSCALLS
 
@@ -50,7 +58,7 @@ def part_of(*errors: BaseException | None) -> Part:
         found = [Case(f"case {index}", partial(raising, error)) for index, error in enumerate(errors)]
         return [*found, Case("sabotage", partial(raising, trial.sabotage))] if trial.sabotage else found
 
-    return Part(cases, full=1, quick=1, controls={"a sabotage": AssertionError("found"), "nothing": StopIteration})
+    return Part(cases, full=1, quick=1, controls={"a sabotage": AssertionError("found")})
 
 
 def test_a_verdict_counts_by_kind(tmp_path: Path, console: Console) -> None:
@@ -81,6 +89,62 @@ def test_a_case_that_takes_too_long_hangs(tmp_path: Path, console: Console) -> N
 
     assert not passes(part, Trial(tmp_path, 7, 1), "kill", console)
     assert "0 crashed, 1 hung" in said(console)
+
+
+def test_a_part_ends_in_its_time(tmp_path: Path, console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also a case that may take longer, and one that is tried in any case."""
+    monkeypatch.setattr(frame, "MOST_SECONDS", 0.5)
+    monkeypatch.setattr(frame, "FULL_SECONDS", 0.2)
+    waits = [Case(f"sleep {index}", lambda: time.sleep(20)) for index in range(3)]
+    part = Part(lambda _: waits, full=3, quick=3, controls={}, has_end=True)
+
+    assert not passes(part, Trial(tmp_path, 7, 1), "kill", console)
+    assert "2 of 3 tried, 0 lost, 0 crashed, 2 hung; seed 7, 2 s" in said(console)
+
+
+def sleep_within(outer: float, inner: float) -> None:
+    """Sleeps until the inner limit, then until the outer one, or for a second."""
+    with time_limit(outer, HungError("outer")):
+        with suppress(KeyboardInterrupt), time_limit(inner, KeyboardInterrupt()):
+            time.sleep(1)
+        time.sleep(1)
+
+
+@pytest.mark.parametrize("inner", [0.05, 0.5])
+def test_a_limit_inside_another(inner: float) -> None:
+    """The inner one does not end the outer one, whose error comes in its time or, where that is over, at once."""
+    with pytest.raises(HungError, match="outer"):
+        sleep_within(0.2, inner)
+
+
+def test_an_error_without_words(tmp_path: Path, console: Console) -> None:
+    """Its line of the source stands for a reason, and all of its traceback for the details."""
+    assert not passes(part_of(AssertionError()), Trial(tmp_path, 7, 1), "kill", console)
+    assert "FAILED case 0: Traceback" in said(console)
+
+    part = replace(part_of(None), controls={"wordless": AssertionError()})
+    assert detects(part, Trial(tmp_path, 7, 1), "kill", "wordless", console)
+    assert said(console).endswith("  AssertionError: raise error\n")
+
+
+def test_every_sabotage_is_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also after one that was not detected, whose folder is kept and named; the others are removed."""
+    controls = {"one": None, "other": AssertionError("found"), "third": None}
+    monkeypatch.setattr(stress, "_load", lambda _: replace(part_of(None), controls=controls))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["stress.py", "kill", "--control"])
+    code = stress.main()
+    printed = capsys.readouterr().out
+
+    assert code == 1
+    assert [line.split(": ")[1] for line in printed.splitlines() if "control" in line] == [
+        "NOT DETECTED",
+        "detected",
+        "NOT DETECTED",
+    ]
+    assert sorted(map(str, tmp_path.iterdir())) == sorted(re.findall(r"kept: (.*)", printed))
 
 
 def test_a_control_must_fail(tmp_path: Path, console: Console) -> None:

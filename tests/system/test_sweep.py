@@ -13,8 +13,6 @@ from helpers.python_processes import StartPython, numbers, python_processes, sav
 
 from mnist_tui.runs.storage import load_run
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[StartPython]:
