@@ -32,8 +32,8 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 run
       compare/  screen.py and its views: overlay.py, the curves of several runs, and report.py beside them;
                 leaderboard_view.py and front_plot.py
-      analyse/  screen.py and the views of one run or two: matrix.py and class_scores.py, pictures.py and gallery.py,
-                inside_view.py and inside.py (a network from the inside), texts.py, jobs.py
+      analyse/  screen.py and the views of one run or two: matrix.py, matrix_layout.py and class_scores.py, pictures.py
+                and gallery.py, inside_view.py and inside.py (a network from the inside), texts.py, jobs.py
       draw/     screen.py, canvas.py (mouse and keys), answers_view.py, jobs.py
       charts/   run_curves.py (a run as curves), curves.py, canvas.py (braille dots), plot.py, chart.py, zoom.py,
                 rates_plot.py (the learning-rate finder)
