@@ -19,6 +19,7 @@ from mnist_tui.analysis.run_analysis import RunAnalysis
 from mnist_tui.datasets.published import MNIST
 from mnist_tui.text import cell_width, fitted
 from mnist_tui.tui.analyse.matrix_layout import HEADER_LINES, MatrixLayout
+from mnist_tui.tui.analyse.texts import class_names
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.themes import rgb
 
@@ -69,6 +70,8 @@ class ConfusionMatrix(Widget, can_focus=True):
         super().__init__()
         self._ascii_only = ascii_only
         self._analysis: RunAnalysis | None = None
+        self._names: tuple[str, ...] = ()
+        """Those of the classes; () where they are called by their numbers."""
         self._difference: Matrix | None = None
         self._largest_difference = 1
         self._lines = 0
@@ -83,6 +86,7 @@ class ConfusionMatrix(Widget, can_focus=True):
         """Shows a run, and its difference to a baseline; on another run the cursor starts on the most confused pair."""
         is_same = self._analysis is not None and self._analysis.run.id == analysis.run.id
         self._analysis, self._difference = analysis, difference
+        self._names = class_names(analysis.run.dataset_record, len(analysis.matrix))
         self._largest_difference = max((abs(each) for row in difference or () for each in row), default=0) or 1
         if self.form == "difference" and difference is None:
             self.form = "counts"
@@ -107,11 +111,6 @@ class ConfusionMatrix(Widget, can_focus=True):
     @property
     def _class_count(self) -> int:
         return len(self._analysis.matrix) if self._analysis is not None else len(MNIST.classes)
-
-    @property
-    def _names(self) -> tuple[str, ...]:
-        """The names of the classes; () where they are called by their numbers."""
-        return self._analysis.run.dataset_record.names if self._analysis is not None else ()
 
     @property
     def _layout(self) -> MatrixLayout:
@@ -201,7 +200,7 @@ class ConfusionMatrix(Widget, can_focus=True):
     def _row(self, label: int, layout: MatrixLayout) -> list[Text]:
         assert self._analysis is not None
         width, cells = layout.heading_width, layout.cell_width
-        name = f" {self._names[label]}" if label < len(self._names) else ""
+        name = f" {self._names[label]}" if self._names else ""
         heading = f"{'true' if label == layout.rows.start else '':>5} {label:>{layout.label_width}}{name}"
         number_line, fill_line = Text(fitted(heading, width - 1) + " ", "bold", no_wrap=True), Text(" " * width)
         for prediction in layout.columns:
