@@ -26,12 +26,13 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 as curves), previews.py, predictor.py, rate_finder.py, followed_brief.py, lines.py; for the worker
                 thread jobs.py and brief_reader.py; reference_curve.py (the run to beat); panes.py folds; a file for
                 each pane and dialog
-      runs/     screen.py, the table of all run folders and details of one; queue_pane.py and
-                queue_rows.py, the queue above it; run_screen.py, the views of an opened run
+      runs/     screen.py, the table of all run folders and details of one; run_actions.py, what its keys do with a run;
+                headline.py; queue_pane.py and queue_rows.py, the queue above it; run_screen.py, the views of an opened
+                run
       compare/  screen.py and its views: overlay.py, the curves of several runs, and report.py beside them;
                 leaderboard_view.py and front_plot.py
-      analyse/  screen.py and the views of one run or two: matrix.py and class_scores.py, pictures.py and gallery.py,
-                inside_view.py and inside.py (a network from the inside), texts.py, jobs.py
+      analyse/  screen.py and the views of one run or two: matrix.py, matrix_layout.py and class_scores.py, pictures.py
+                and gallery.py, inside_view.py and inside.py (a network from the inside), texts.py, jobs.py
       draw/     screen.py, canvas.py (mouse and keys), answers_view.py, jobs.py
       charts/   run_curves.py (a run as curves), curves.py, canvas.py (braille dots), plot.py, chart.py, zoom.py,
                 rates_plot.py (the learning-rate finder)

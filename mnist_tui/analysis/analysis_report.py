@@ -61,9 +61,9 @@ def _plain(line: str) -> str:
 
 def _score_lines(analysis: RunAnalysis) -> Iterator[str]:
     yield "class  precision   recall       F1  support"
-    names = analysis.run.dataset_record.names
+    data = analysis.run.dataset_record
     for one in analysis.scores:
-        name = f"  {names[one.label]}" if one.label < len(names) else ""
+        name = f"  {data.class_name(one.label)}" if data.names else ""
         yield f"{one.label:>5}  {one.precision:>9.2%}  {one.recall:>7.2%}  {one.f1:>7.2%}  {one.support:>7,}{name}"
 
 

@@ -36,7 +36,7 @@ class Answer:
     run: str
     """The run's id."""
     classes: Sequence[str]
-    """The names of the classes."""
+    """The names of the classes, as many as the network has."""
     probabilities: Sequence[float]
     """Of the classes, in their order."""
 
@@ -122,7 +122,7 @@ def _classify(digits: Mapping[Path, bytes], runs: Sequence[Run]) -> list[Answer]
 
     by_run = [(run, Classifier(run.folder).classify(list(digits.values()))) for run in runs]
     return [
-        Answer(image, run.id, run.dataset_record.classes, said[index])
+        Answer(image, run.id, tuple(map(run.dataset_record.class_name, range(len(said[index])))), said[index])
         for index, image in enumerate(digits)
         for run, said in by_run
     ]

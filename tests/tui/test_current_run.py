@@ -167,7 +167,7 @@ async def test_a_run_on_digits_is_not_mnist() -> None:
         afterwards = banner(pilot)
         await tell(pilot, replace(STARTED, run="r2"), row(1))
 
-        assert meanwhile == (NOT_MNIST, "Train: iter5 s0, 18,422 params, DIGITS, not MNIST")
+        assert meanwhile == (NOT_MNIST, "Train: iter5 s0, 18,422 params, small digits, not MNIST")
         assert afterwards == NOT_MNIST
         assert banner(pilot) == ""
         assert title(pilot).endswith(", mnist")

@@ -121,9 +121,18 @@ async def test_they_are_opened_marked_and_compared(reference_dir: Path) -> None:
         await until(pilot, lambda: "iter4 s0 (reference)" in str(text.content))
 
 
-@pytest.mark.parametrize("key", ["D", "number_sign", "n", "x", "r"])
-async def test_they_are_never_changed(key: str, reference_dir: Path) -> None:
-    """No dialog, one sentence, and every byte stays; the key bar does not offer it."""
+@pytest.mark.parametrize(
+    ("key", "action", "reason"),
+    [
+        ("D", "delete", "reference runs are read-only"),
+        ("number_sign", "tags", "reference runs are read-only"),
+        ("n", "notes", "reference runs are read-only"),
+        ("x", "extend", "reference runs have no weights"),
+        ("r", "resume", "reference runs have no weights"),
+    ],
+)
+async def test_they_are_never_changed(key: str, action: str, reason: str, reference_dir: Path) -> None:
+    """No dialog, one sentence with the reason, and every byte stays; the key bar does not offer it."""
     make_reference(reference_dir, presets.load("iter4"), 0, 0.992)
     before = {path: path.read_bytes() for path in reference_dir.rglob("*") if path.is_file()}
     async with runs_mode() as pilot:
@@ -132,8 +141,8 @@ async def test_they_are_never_changed(key: str, reference_dir: Path) -> None:
         await pilot.pause()
 
         assert isinstance(pilot.app.screen, RunsScreen)
-        assert "reference runs are read-only" in notices(pilot)[-1]
-        assert not pilot.app.screen.is_useful({"D": "delete", "number_sign": "tags", "n": "notes"}.get(key, "extend"))
+        assert reason in notices(pilot)[-1]
+        assert not pilot.app.screen.is_useful(action)
         assert {path: path.read_bytes() for path in reference_dir.rglob("*") if path.is_file()} == before
 
 
@@ -142,7 +151,10 @@ async def test_control_a_run_of_the_users_is_changed_beside_them(reference_dir: 
     make_reference(reference_dir, presets.load("iter4"), 0, 0.992)
     async with runs_mode() as pilot:
         await show(pilot, 2)
-        await pilot.press("g", "number_sign")
+        await pilot.press("g")
+        assert isinstance(pilot.app.screen, RunsScreen)
+        assert all(map(pilot.app.screen.is_useful, ("delete", "tags", "notes", "extend")))
+        await pilot.press("number_sign")
         await pilot.press(*"mine", "enter")
         await until(pilot, lambda: annotations.read_tags(next(Path("runs").glob("2*"))) == ("mine",))
         await pilot.press("D")

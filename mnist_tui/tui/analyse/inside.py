@@ -29,7 +29,7 @@ Block = Sequence[Text]
 def inside_lines(
     inside: "Inside", image: bytes, label: int | None, width: int, ascii_only: bool, names: Sequence[str] = ()
 ) -> Text:
-    """Everything about one image, top to bottom, in at most `width` cells; `names` are those of the classes."""
+    """Everything about one image, top to bottom, in at most `width` cells; `names` are those of all classes, or ()."""
     text = Text("\n", no_wrap=True).join(_top(inside, image, label, width, ascii_only, names)).append("\n\n")
     if inside.filters is not None:
         count, _, rows, columns = inside.filters.shape
@@ -81,7 +81,7 @@ def _probabilities(
     for number, probability in enumerate(inside.probabilities):
         mark = "<" if number == label else " "
         style = "bold" if number == inside.prediction else ""
-        name = f"{names[number] if number < len(names) else '':<{widest}}" if names else ""
+        name = f"{names[number]:<{widest}}" if names else ""
         lines.append(Text(f"{number}{mark} {name}{probability:>7.2%} {full * round(probability * room)}", style))
     return [*lines, *([] if label is None else [Text(), Text("< the label", "dim")])]
 

@@ -12,9 +12,11 @@ from textual.containers import VerticalScroll
 from textual.message import Message
 from textual.widgets import Static
 
+from mnist_tui.datasets.record import DataSet
 from mnist_tui.text import in_ascii
 from mnist_tui.tui.analyse import jobs
 from mnist_tui.tui.analyse.inside import inside_lines
+from mnist_tui.tui.analyse.texts import class_names
 from mnist_tui.tui.background import Submit
 from mnist_tui.tui.keys import with_ids
 
@@ -36,8 +38,8 @@ class Subject:
     label: int | None
     """The true class; None for a drawn digit."""
     title: str
-    names: tuple[str, ...] = ()
-    """Those of the classes, where they are not numbers."""
+    data: DataSet | None = None
+    """The data set that it is of; None for a drawn digit."""
 
 
 class InsideView(VerticalScroll, can_focus=True):
@@ -108,8 +110,9 @@ class InsideView(VerticalScroll, can_focus=True):
     def _draw(self) -> None:
         if self._inside is not None and self.subject is not None:
             width = max(LEAST_CELLS, self.content_size.width - self.styles.scrollbar_size_vertical)
-            subject = self.subject
-            self._put(inside_lines(self._inside, subject.image, subject.label, width, self._ascii_only, subject.names))
+            image, label, data = self.subject.image, self.subject.label, self.subject.data
+            names = () if data is None else class_names(data, len(self._inside.probabilities))
+            self._put(inside_lines(self._inside, image, label, width, self._ascii_only, names))
 
     def _put(self, text: Text) -> None:
         if self._ascii_only:

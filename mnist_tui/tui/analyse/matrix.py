@@ -1,4 +1,7 @@
-"""The confusion matrix: counts, shares of each row, or the difference to another run, with a cursor over its cells."""
+"""The confusion matrix: counts, shares of each row, or the difference to another run, with a cursor over its cells.
+
+Where there is no room for all classes, the rows and columns around the cursor are drawn, with their headings.
+"""
 
 from math import sqrt
 from typing import ClassVar, Literal
@@ -15,6 +18,8 @@ from mnist_tui.analysis.confusion import Matrix
 from mnist_tui.analysis.run_analysis import RunAnalysis
 from mnist_tui.datasets.published import MNIST
 from mnist_tui.text import cell_width, fitted
+from mnist_tui.tui.analyse.matrix_layout import HEADER_LINES, MatrixLayout
+from mnist_tui.tui.analyse.texts import class_names
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.themes import rgb
 
@@ -24,11 +29,10 @@ FORMS: dict[Form, str] = {
     "shares": "percent of the true class",
     "difference": "images more (+) or fewer (-) than the baseline",
 }
-ROW_HEADING = 8
-"""Cells left of the matrix: the word `true` and the class."""
 LONGEST_NAME = 12
 """Cells of the name of a class, where it has one."""
-HEADER_LINES = 2
+LEAST_ROWS = 10
+"""Rows that are drawn, where the screen holds them, before the lines below the matrix get room."""
 HIGHEST = 5
 """Lines of a cell."""
 STRONGEST = 0.65
@@ -66,8 +70,14 @@ class ConfusionMatrix(Widget, can_focus=True):
         super().__init__()
         self._ascii_only = ascii_only
         self._analysis: RunAnalysis | None = None
+        self._names: tuple[str, ...] = ()
+        """Those of the classes; () where they are called by their numbers."""
         self._difference: Matrix | None = None
-        self._row_height = 1
+        self._largest_difference = 1
+        self._lines = 0
+        """Lines that the matrix may have beside what else is on the screen."""
+        self._first = (0, 0)
+        """The row and the column that were drawn first."""
         self.form: Form = "counts"
         self.cursor = (0, 0)
         """True and predicted class."""
@@ -76,6 +86,8 @@ class ConfusionMatrix(Widget, can_focus=True):
         """Shows a run, and its difference to a baseline; on another run the cursor starts on the most confused pair."""
         is_same = self._analysis is not None and self._analysis.run.id == analysis.run.id
         self._analysis, self._difference = analysis, difference
+        self._names = class_names(analysis.run.dataset_record, len(analysis.matrix))
+        self._largest_difference = max((abs(each) for row in difference or () for each in row), default=0) or 1
         if self.form == "difference" and difference is None:
             self.form = "counts"
         if analysis.pairs and not is_same:
@@ -83,31 +95,44 @@ class ConfusionMatrix(Widget, can_focus=True):
         self.refresh(layout=True)
         self.post_message(self.Moved())
 
+    def use_lines(self, lines: int) -> None:
+        """Makes the cells as high as so many lines allow, at most `HIGHEST` lines each."""
+        self._lines = lines
+        self.refresh(layout=True)
+
     def get_content_height(self, container: object, viewport: object, width: int) -> int:
-        return HEADER_LINES + self._class_count * self._row_height
+        most = max(LEAST_ROWS, (self._lines - HEADER_LINES) // self._row_height)
+        return HEADER_LINES + min(self._class_count, most) * self._row_height
 
     @property
-    def _names(self) -> tuple[str, ...]:
-        """The names of the classes; () where they are called by their numbers."""
-        return self._analysis.run.dataset_record.names if self._analysis is not None else ()
-
-    @property
-    def _heading_width(self) -> int:
-        widest = min(LONGEST_NAME, max(map(cell_width, self._names), default=0))
-        return ROW_HEADING + (widest + 1 if widest else 0)
+    def _row_height(self) -> int:
+        return max(1, min(HIGHEST, (self._lines - HEADER_LINES) // self._class_count))
 
     @property
     def _class_count(self) -> int:
         return len(self._analysis.matrix) if self._analysis is not None else len(MNIST.classes)
 
     @property
-    def _cell_width(self) -> int:
-        return max(4, min(12, (self.size.width - self._heading_width) // (self._class_count + 1)))
+    def _layout(self) -> MatrixLayout:
+        return MatrixLayout(
+            self.size.width,
+            self.size.height,
+            self._class_count,
+            self._row_height,
+            min(LONGEST_NAME, max(map(cell_width, self._names), default=0)),
+            self._longest_number,
+            self.cursor,
+            self._first,
+        )
 
-    def use_lines(self, lines: int) -> None:
-        """Makes the cells as high as so many lines allow, at most `HIGHEST` lines each."""
-        self._row_height = max(1, min(HIGHEST, (lines - HEADER_LINES) // self._class_count))
-        self.refresh(layout=True)
+    @property
+    def _longest_number(self) -> int:
+        """Characters of the longest count or difference; shares are rounded to the width of a cell."""
+        if self._analysis is None or self.form == "shares":
+            return 0
+        if self.form == "difference" and self._difference is not None:
+            return max(len(f"{each:+d}") for row in self._difference for each in (min(row), max(row)))
+        return max(len(str(max(row))) for row in self._analysis.matrix)
 
     # --- the cursor ---
 
@@ -141,11 +166,10 @@ class ConfusionMatrix(Widget, can_focus=True):
         content = event.get_content_offset(self)
         if content is None:
             return
-        label = (content.y - HEADER_LINES) // self._row_height
-        prediction = (content.x - self._heading_width) // self._cell_width
-        if 0 <= label < self._class_count and 0 <= prediction < self._class_count:
-            is_again = self.cursor == (label, prediction)
-            self.move_to(label, prediction)
+        cell = self._layout.cell_at(content.x, content.y)
+        if cell is not None:
+            is_again = self.cursor == cell
+            self.move_to(*cell)
             if is_again:
                 self.action_show_images()
 
@@ -154,32 +178,42 @@ class ConfusionMatrix(Widget, can_focus=True):
     def render(self) -> Text:
         if self._analysis is None:
             return Text()
-        width = self._cell_width
-        header = Text(" " * self._heading_width, no_wrap=True)
-        for prediction in range(self._class_count):
-            header.append(f"{prediction:>{width - 1}} ", "bold")
-        header.append(f"{'recall':>{width + 1}}", "dim")
-        lines = [Text(f"{'':>{self._heading_width}}predicted, in {FORMS[self.form]}", "dim", no_wrap=True), header]
-        for label in range(self._class_count):
-            lines += self._row(label)
+        layout = self._layout
+        self._first = layout.rows.start, layout.columns.start
+        lines = self._header(layout)
+        for label in layout.rows:
+            lines += self._row(label, layout)
         return Text("\n", no_wrap=True).join(lines)
 
-    def _row(self, label: int) -> list[Text]:
-        assert self._analysis is not None
-        width = self._heading_width
-        name = f" {self._names[label]}" if label < len(self._names) else ""
-        heading = fitted(f"{'true' if label == 0 else '':>5} {label}{name}", width - 1) + " "
-        number_line, fill_line = Text(heading, "bold", no_wrap=True), Text(" " * width)
-        for prediction in range(self._class_count):
-            style = self._style(label, prediction)
-            number_line.append(f"{self._number(label, prediction):>{self._cell_width - 1}} ", style)
-            fill_line.append(" " * self._cell_width, style)
-        number_line.append(f"{self._analysis.scores[label].recall:>{self._cell_width + 1}.1%}", "dim")
-        above = (self._row_height - 1) // 2
-        return [*[fill_line] * above, number_line, *[fill_line] * (self._row_height - 1 - above)]
+    def _header(self, layout: MatrixLayout) -> list[Text]:
+        """What is counted, and the numbers of the predicted classes."""
+        indent, columns = " " * layout.heading_width, layout.columns
+        is_part = len(columns) < layout.count
+        part = f" {columns.start} to {columns.stop - 1} of {layout.count}" if is_part else ""
+        numbers = Text(indent, no_wrap=True)
+        for prediction in columns:
+            numbers.append(f"{prediction:>{layout.cell_width - 1}} ", "bold")
+        if layout.recall_width:
+            numbers.append(f"{'recall':>{layout.recall_width}}", "dim")
+        return [Text(f"{indent}predicted{part}, in {FORMS[self.form]}", "dim", no_wrap=True), numbers]
 
-    def _number(self, label: int, prediction: int) -> str:
-        """The text of a cell: a dot for none, so that the numbers stand out."""
+    def _row(self, label: int, layout: MatrixLayout) -> list[Text]:
+        assert self._analysis is not None
+        width, cells = layout.heading_width, layout.cell_width
+        name = f" {self._names[label]}" if self._names else ""
+        heading = f"{'true' if label == layout.rows.start else '':>5} {label:>{layout.label_width}}{name}"
+        number_line, fill_line = Text(fitted(heading, width - 1) + " ", "bold", no_wrap=True), Text(" " * width)
+        for prediction in layout.columns:
+            style = self._style(label, prediction)
+            number_line.append(f"{self._number(label, prediction, cells - 1):>{cells - 1}} ", style)
+            fill_line.append(" " * cells, style)
+        if layout.recall_width:
+            number_line.append(f"{self._analysis.scores[label].recall:>{layout.recall_width}.1%}", "dim")
+        above = (layout.row_height - 1) // 2
+        return [*[fill_line] * above, number_line, *[fill_line] * (layout.row_height - 1 - above)]
+
+    def _number(self, label: int, prediction: int, width: int) -> str:
+        """The text of a cell, in at most `width` cells: a dot for none, so that the numbers stand out."""
         analysis = self._analysis
         assert analysis is not None
         count = analysis.matrix[label][prediction]
@@ -188,7 +222,10 @@ class ConfusionMatrix(Widget, can_focus=True):
             return f"{change:+d}" if change else self._dot
         if not count:
             return self._dot
-        return str(count) if self.form == "counts" else f"{100 * count / max(1, sum(analysis.matrix[label])):.1f}"
+        if self.form == "counts":
+            return str(count)
+        percent = 100 * count / max(1, sum(analysis.matrix[label]))
+        return text if len(text := f"{percent:.1f}") <= width else f"{percent:.0f}"
 
     @property
     def _dot(self) -> str:
@@ -207,9 +244,8 @@ class ConfusionMatrix(Widget, can_focus=True):
         is_diagonal = label == prediction
         if self.form == "difference" and self._difference is not None:
             change = self._difference[label][prediction]
-            largest = max(abs(value) for row in self._difference for value in row) or 1
             is_worse = (change < 0) if is_diagonal else (change > 0)
-            return self._blend("error" if is_worse else "success", abs(change) / largest)
+            return self._blend("error" if is_worse else "success", abs(change) / self._largest_difference)
         count = analysis.matrix[label][prediction]
         if is_diagonal:
             return self._blend("success", 0.15 + 0.3 * count / max(1, sum(analysis.matrix[label])))

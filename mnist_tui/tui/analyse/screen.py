@@ -308,7 +308,7 @@ class AnalyseScreen(WorkerScreen):
             return
         run, data = self.analysed.run.run, self.analysed.run.run.dataset_record
         title = f"test image {opened.index}, label {data.labelled(opened.label)}"
-        self._look_inside(Subject(run.folder, image, opened.label, title, data.names))
+        self._look_inside(Subject(run.folder, image, opened.label, title, data))
 
     @on(InsideView.MeanAsked)
     def _read_mean(self, message: InsideView.MeanAsked) -> None:
@@ -327,7 +327,7 @@ class AnalyseScreen(WorkerScreen):
             self.notify(f"no mean image: {error}", severity="warning", markup=False)
         else:
             title = f"mean test image of class {run.dataset_record.labelled(label)}"
-            self._look_inside(Subject(run.folder, image, label, title, run.dataset_record.names))
+            self._look_inside(Subject(run.folder, image, label, title, run.dataset_record))
 
     def look_inside_drawing(self, name: str, image: bytes) -> None:
         """Shows what the network of a run, named by its folder, does with a drawn digit of 784 grey values."""

@@ -6,6 +6,7 @@ from textwrap import wrap
 from rich.text import Text
 
 from mnist_tui.analysis.label_errors import CEILING, LABEL_ERRORS
+from mnist_tui.datasets.record import DataSet
 from mnist_tui.runs.record import Run
 from mnist_tui.text import clean_line
 from mnist_tui.tui.analyse.jobs import Analysed
@@ -26,21 +27,28 @@ def run_title(run: Run) -> str:
     return clean_line(run.title, 60)
 
 
+def class_names(data: DataSet, count: int) -> tuple[str, ...]:
+    """What the first `count` classes of a network are called; () where they are called by their numbers."""
+    return tuple(map(data.class_name, range(count))) if data.names else ()
+
+
 def class_lines(analysed: Analysed, width: int) -> Text:
     """Precision, recall and F1 of each class, and the most confused pairs: beside them where `width` cells allow it."""
     scores = ["class  precision   recall       F1   images"]
-    names, labelled = analysed.run.run.dataset_record.names, analysed.run.run.dataset_record.labelled
+    data = analysed.run.run.dataset_record
+    names = class_names(data, len(analysed.run.scores))
     longest = max(map(len, names), default=0)
-    names = names if width >= SCORE_CELLS + 2 + longest else ()  # The matrix beside them has them too.
+    has_names = names and width >= SCORE_CELLS + 2 + longest  # The matrix beside them has them too.
     for score in analysed.run.scores:
         scores.append(
             f"{score.label:>5}  {score.precision:>9.2%}  {score.recall:>7.2%}  {score.f1:>7.2%}  {score.support:>7,}"
-            + (f"  {names[score.label]}" if score.label < len(names) else "")
+            + (f"  {names[score.label]}" if has_names else "")
         )
     pairs = ["most confused"]
     for pair in analysed.run.pairs:
         images = "image" if pair.count == 1 else "images"
-        pairs.append(f"{labelled(pair.label)} taken for {labelled(pair.prediction)}  {pair.count:>5,} {images}")
+        taken = f"{data.labelled(pair.label)} taken for {data.labelled(pair.prediction)}"
+        pairs.append(f"{taken}  {pair.count:>5,} {images}")
     widest = max(map(len, scores))
     if width >= widest + PAIR_CELLS + 2 * longest:
         lines = [f"{left:<{widest}}     {right}" for left, right in zip_longest(scores, pairs, fillvalue="")]

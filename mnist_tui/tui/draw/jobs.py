@@ -29,7 +29,7 @@ class RunAnswer:
     error: str = ""
     stability: "Stability | None" = None
     classes: tuple[str, ...] = MNIST.classes
-    """The names of the classes."""
+    """The names of the classes, as many as there are probabilities."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,8 @@ class Classifiers:
             return RunAnswer(title, (), clean_line(str(error), 200))
         stability = classifier.stability(digit) if with_stability else None
         (probabilities,) = classifier.classify([digit])
-        return RunAnswer(title, probabilities, stability=stability, classes=run.dataset_record.classes)
+        classes = tuple(map(run.dataset_record.class_name, range(len(probabilities))))
+        return RunAnswer(title, probabilities, stability=stability, classes=classes)
 
     def _classifier(self, folder: Path) -> "Classifier":
         if folder not in self._loaded:

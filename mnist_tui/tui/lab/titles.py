@@ -50,8 +50,7 @@ def run_title(run: RunCurves | None, is_other_design: bool = False) -> str:
         return ""
     started = run.started
     other = " (not this design)" if is_other_design else ""
-    is_mnist, is_name = started.dataset == "mnist", not started.dataset.startswith("folder:")
-    data = "mnist" if is_mnist else f"{started.dataset.upper() if is_name else started.dataset}, not MNIST"
+    data = "mnist" if started.dataset == "mnist" else f"{names.title(started.dataset)}, not MNIST"
     return clean_line(f"{started.name} s{started.seed}{other}, {started.parameters:,} params, {data}", 200)
 
 

@@ -1,7 +1,6 @@
-"""Runs: every run folder as a row, details of the one under the cursor, and actions on it."""
+"""Runs: every run folder as a row, and details of the one under the cursor; `RunActions` acts on it."""
 
 import gc
-from collections.abc import Callable
 from operator import is_not
 from pathlib import Path
 from typing import ClassVar
@@ -14,34 +13,28 @@ from textual.content import Content
 from textual.timer import Timer
 from textual.widgets import Input, Static
 
-from mnist_tui.analysis import markdown
-from mnist_tui.errors import ColumnError, FilterError, RunError, SettingsError, StorageError
-from mnist_tui.runs import annotations, archive, columns, reference, trash
-from mnist_tui.runs.columns import seed_words
+from mnist_tui.errors import ColumnError, FilterError, SettingsError
+from mnist_tui.runs import columns
 from mnist_tui.runs.queue import Queue
 from mnist_tui.runs.record import RESUMABLE, Run
 from mnist_tui.settings import settings
 from mnist_tui.sweep.open_sweeps import OpenSweeps
 from mnist_tui.text import clean_line
-from mnist_tui.tui import clipboard
 from mnist_tui.tui.background import WorkerScreen
 from mnist_tui.tui.charts.chart import Chart
-from mnist_tui.tui.charts.zoom import ZoomScreen
-from mnist_tui.tui.dialogs import AskDialog, ConfirmDialog, MessageDialog, Question
+from mnist_tui.tui.dialogs import MessageDialog
 from mnist_tui.tui.help import help_on
 from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.keys import with_ids
-from mnist_tui.tui.messages import OpenScreen, ResumeRun, UseSettings
-from mnist_tui.tui.report_dialog import ask_for_report
+from mnist_tui.tui.messages import OpenScreen
 from mnist_tui.tui.runs.columns_dialog import ColumnsDialog
 from mnist_tui.tui.runs.detail import RunDetail
 from mnist_tui.tui.runs.facts import RunFacts
-from mnist_tui.tui.runs.notes_dialog import NotesDialog
+from mnist_tui.tui.runs.headline import headline_parts
 from mnist_tui.tui.runs.queue_pane import QueuePane
 from mnist_tui.tui.runs.queue_rows import details, read_rows
-from mnist_tui.tui.runs.run_screen import RunScreen
-from mnist_tui.tui.runs.saved_curves import SavedCurves
-from mnist_tui.tui.runs.selection import RunGroup, RunSelection
+from mnist_tui.tui.runs.run_actions import RunActions
+from mnist_tui.tui.runs.selection import RunSelection
 from mnist_tui.tui.runs.sort_dialog import SortDialog
 from mnist_tui.tui.runs.table import MEASURED_ROWS, RunTable
 from mnist_tui.tui.status import Headline
@@ -68,11 +61,12 @@ NAMES = {
     "App": "Everywhere",
 }
 EMPTY = (
-    *("no run yet", "", "1 is the lab: t trains there", "without a screen: mnist-tui --batch iter5"),
+    "no run yet",
+    "",
+    "1 is the lab: t trains there",
+    "without a screen: mnist-tui --batch iter5",
     "R shows the reference runs: presets as published",
 )
-CHANGES = ("resume", "extend", "notes", "tags", "delete")
-"""Actions that need a run that can be changed, and has weights."""
 NONE_CHOSEN = ("no run is chosen by the filter; esc shows all",)
 
 
@@ -108,7 +102,7 @@ class RunsScreen(WorkerScreen):
     def __init__(self, selection: RunSelection, data_dir: Path | None, ascii_only: bool) -> None:
         super().__init__()
         self.selection, self.ascii_only = selection, ascii_only
-        self._data_dir = data_dir
+        self._actions = RunActions(self, selection, lambda: self.table.group, self._scan, data_dir, ascii_only)
         self._queue, self._sweeps = Queue(selection.runs.runs_dir), OpenSweeps(selection.runs.runs_dir)
         self._is_read = self._is_read_ahead = False
         self._drawn: list[Run] = []
@@ -122,7 +116,7 @@ class RunsScreen(WorkerScreen):
     @property
     def run(self) -> Run | None:
         """The run under the cursor; of several seeds the first."""
-        return self.table.group[0] if self.table.group else None
+        return self._actions.run
 
     def compose(self) -> ComposeResult:
         yield Headline("runs")
@@ -150,9 +144,7 @@ class RunsScreen(WorkerScreen):
     def is_useful(self, action: str) -> bool:
         if action == "resume":
             return self.run is not None and self.run.state in RESUMABLE
-        if action in CHANGES and self.run is not None and self.run.is_reference:
-            return False
-        return self.run is not None or action in ("filter", "clear", "help", "leave", "reference")
+        return self._actions.is_allowed(action) or action in ("filter", "clear", "help", "leave", "reference")
 
     # --- reading ---
 
@@ -209,26 +201,11 @@ class RunsScreen(WorkerScreen):
         self._show_facts()
 
     def _show_headline(self) -> None:
-        self.query_one(Headline).show([clean_line(part, 200) for part in ("Runs", *self._headline()) if part])
-
-    def _headline(self) -> list[str]:
-        """Facts about the table, the most important first."""
-        rows, marked = self.table.rows, len(self.selection.colors)
-        if not self._is_read:
-            return ["reading the folders", str(self.selection.runs.runs_dir)]
-        others = sum(columns.data_words(group[0]).endswith("not MNIST") for group in rows if group[0].is_run)
-        imported = sum(group[0].is_imported for group in rows)
-        reference_runs = sum(run.is_reference for run in self.selection.all)
-        left_out = ", ".join(column.heading for column in self.table.left_out)
-        return [
-            f"{_count(len(rows), 'row')} of {_count(len(self.selection.all), 'folder')}",
-            f"{reference_runs:,} reference" if self.selection.has_reference else "",
-            f"{others:,} not MNIST" if others else "",
-            f"{imported:,} imported" if imported else "",
-            f"{marked} marked, 3 compares them" if marked else "",
-            str(self.selection.runs.runs_dir),
-            f"no room for {left_out}" if left_out else "",
-        ]
+        if self._is_read:
+            parts = headline_parts(self.selection, self.table.rows, self.table.left_out)
+        else:
+            parts = ["reading the folders", str(self.selection.runs.runs_dir)]
+        self.query_one(Headline).show([clean_line(part, 200) for part in ("Runs", *parts) if part])
 
     @on(RunTable.CurvesRequested)
     def _read_curves(self, event: RunTable.CurvesRequested) -> None:
@@ -362,210 +339,49 @@ class RunsScreen(WorkerScreen):
         try:
             settings.write("columns", list(keys))
         except (SettingsError, OSError) as error:
-            self._warn(f"the columns are not kept: {error}")
+            text = clean_line(f"the columns are not kept: {error}", 300)
+            self.notify(text, severity="warning", markup=False)
 
     # --- the run under the cursor ---
 
-    def _run_or_warning(self) -> Run | None:
-        """The run for an action; None after a warning that there is none."""
-        run = self.run
-        if run is None:
-            self._warn("there is no run under the cursor")
-        elif not run.is_run:
-            self._warn(f"{run.id}: {run.state}: {run.reason}")
-        else:
-            return run
-        return None
-
-    def _changeable_or_warning(self) -> Run | None:
-        """The run for an action that changes it or needs its weights; None after a warning."""
-        run = self._run_or_warning()
-        try:
-            if run is not None:
-                reference.check_changeable(run.folder)
-        except RunError as error:
-            self._warn(str(error))
-            return None
-        return run
-
-    def _warn(self, text: str) -> None:
-        self.notify(clean_line(text, 300), severity="warning", markup=False)
-
     @on(RunTable.Opened)
     def _open(self, event: RunTable.Opened) -> None:
-        if self._run_or_warning() is not None:
-            self.app.push_screen(RunScreen(event.group, self.selection, self.ascii_only))
-
-    def action_zoom(self) -> None:
-        """Opens the curves on the whole screen."""
-        group = self.table.group
-        if group is not None and self._run_or_warning() is not None:
-            self.submit("zoom", lambda: SavedCurves.read(group), self._open_zoom)
+        self._actions.open(event.group)
 
     @on(Chart.Zoom)
-    def _zoom(self) -> None:
-        self.action_zoom()
-
-    def _open_zoom(self, curves: SavedCurves | None, error: str | None) -> None:
-        if curves is None or not curves.has_epochs:
-            self._warn(error or "no epoch was finished: there is no curve")
-        else:
-            title = curves.group.runs[-1].run
-            self.app.push_screen(ZoomScreen(curves.zoomed(title), "accuracy", 0.0, self.ascii_only))
+    def action_zoom(self) -> None:
+        self._actions.zoom()
 
     def action_copy(self) -> None:
-        """Copies the run, or the seeds of a recipe, as Markdown."""
-        group = self.table.group
-        if group is None or self._run_or_warning() is None:
-            return
-        what = f"{group[0].name}, {seed_words(group)}, as Markdown"
-        self.submit("copy", lambda: markdown.run_lines(group), lambda lines, error: self._copy(lines, error, what))
-
-    def _copy(self, lines: list[str] | None, error: str | None, what: str) -> None:
-        self._warn(f"not copied: {error}") if lines is None else clipboard.copy(self, lines, what)
+        self._actions.copy()
 
     def action_use(self) -> None:
-        """Loads the run's settings into the lab."""
-        run = self._run_or_warning()
-        if run is not None and run.is_imported:
-            self._warn("an imported log holds no settings")
-        elif run is not None and run.spec is None:
-            self._warn("this version cannot read the settings of that run")
-        elif run is not None and run.spec is not None:
-            self.post_message(UseSettings(run.spec))
+        self._actions.use_settings()
 
     def action_resume(self) -> None:
-        """Resumes the run in the lab."""
-        run = self._changeable_or_warning()
-        if run is not None and run.is_imported:
-            self._warn("an imported log has no network: there is nothing to resume or to extend")
-        elif run is not None and run.state not in RESUMABLE:
-            self._warn(f"this run is {run.state}: there is nothing to resume; x extends it")
-        elif run is not None:
-            self.post_message(ResumeRun(run.folder))
+        self._actions.resume()
 
     def action_extend(self) -> None:
-        """Asks by how many epochs, and trains them in a new folder."""
-        run = self._changeable_or_warning()
-        if run is not None and run.is_imported:
-            self._warn("an imported log has no network: there is nothing to resume or to extend")
-        elif run is not None:
-            hint = "In a new run folder that continues from this one's last checkpoint; this one stays as it is."
-            question = Question("Extend by how many epochs?", hint, "5", _wrong_count)
-            self.app.push_screen(AskDialog(question), lambda text: self._extend(run.folder, text))
-
-    def _extend(self, folder: Path, text: str | None) -> None:
-        if text:
-            self.post_message(ResumeRun(folder, int(text)))
+        self._actions.extend()
 
     def action_notes(self) -> None:
-        """Edits Target, Result and Analysis."""
-        run = self._changeable_or_warning()
-        if run is not None:
-            self.app.push_screen(NotesDialog(run.folder), lambda _: self._reload(run.folder))
+        self._actions.edit_notes()
 
     def action_tags(self) -> None:
-        """Edits the tags."""
-        run = self._changeable_or_warning()
-        if run is not None:
-            hint = "Words of letters, digits, - _ and . with spaces between them; tag:WORD finds them again."
-            question = Question("Tags", hint, " ".join(run.tags), lambda text: annotations.wrong_tags(text.split()))
-            self.app.push_screen(AskDialog(question), lambda text: self._tag(run.folder, text))
-
-    def _tag(self, folder: Path, text: str | None) -> None:
-        if text is not None and self._try(lambda: annotations.write_tags(folder, text.split())):
-            self._reload(folder)
+        self._actions.edit_tags()
 
     def action_report(self) -> None:
-        """Asks for a file, and writes a report on the marked rows, or on that under the cursor, there."""
-        runs = self.selection.marked_runs()
-        if not runs and self.table.group is not None and self._run_or_warning() is not None:
-            runs = list(self.table.group)
-        if runs:
-            ask_for_report(self, runs, self.selection.all, self._data_dir)
+        self._actions.report()
 
     def action_export(self) -> None:
-        """Copies the folder."""
-        run = self._run_or_warning()
-        if run is not None:
-            hint = "A new folder, or a file that ends in .zip or .tar.gz; nothing is overwritten."
-            question = Question("Export to", hint, f"{run.folder.name}.zip", _wrong_path)
-            self.app.push_screen(AskDialog(question), lambda text: self._export(run.folder, text))
-
-    def _export(self, folder: Path, text: str | None) -> None:
-        if text:
-            self.submit("export", lambda: archive.export(folder, Path(text).expanduser()), self._show_export)
-
-    def _show_export(self, path: Path | None, error: str | None) -> None:
-        self._warn(error) if error else self.notify(f"exported: {path}", markup=False)
+        self._actions.export()
 
     def action_delete(self) -> None:
-        """Asks, and moves the run (of a group, every seed of it) to the trash."""
-        group = self.table.group
-        if group is None or self._changeable_or_warning() is None:
-            return
-        dialog = ConfirmDialog("Move to the trash?", _describe_deletion(group), "Delete")
-        self.app.push_screen(dialog, lambda is_sure: self._delete(group) if is_sure else None)
-
-    def _delete(self, group: RunGroup) -> None:
-        if self._try(lambda: [trash.delete(run.folder) for run in group]):
-            self.selection.colors = {
-                names: color for names, color in self.selection.colors.items() if group[0].id not in names
-            }
-        self._scan()
+        self._actions.delete()
 
     def action_undelete(self) -> None:
-        """Takes the run that was deleted last out of the trash."""
-        deleted = trash.trashed(self.selection.runs.runs_dir)
-        if not deleted:
-            self._warn("the trash is empty")
-        elif self._try(lambda: trash.restore(deleted[0])):
-            self.notify(f"restored {clean_line(deleted[0].name, 200)}", markup=False)
-            self._scan()
-
-    def _try(self, action: Callable[[], object]) -> bool:
-        """Runs an action; whether it succeeded. An error is shown in a dialog."""
-        try:
-            action()
-        except (StorageError, ValueError, OSError) as error:
-            self.app.push_screen(MessageDialog("That could not be done", str(error)))
-            return False
-        return True
-
-    def _reload(self, folder: Path) -> None:
-        self.selection.runs.forget(folder)
-        self._scan()
+        self._actions.undelete()
 
     def action_help(self) -> None:
         """Shows every key that works where the focus is."""
         self.app.push_screen(help_on(self, NAMES))
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
-def _describe_deletion(group: RunGroup) -> str:
-    """The folders of a row, and how they can be restored."""
-    if len(group) == 1:
-        return f"{group[0].id}: U restores it."
-    return f"{group[0].name}, {seed_words(group)}: {len(group)} folders. U restores them, one at a time."
-
-
-def _wrong_count(text: str) -> str | None:
-    return None if text.isdigit() and 1 <= int(text) <= 10_000 else "a whole number from 1 to 10,000"
-
-
-def _wrong_path(text: str) -> str | None:
-    """The error in a path to export a run to; None for no error."""
-    if not text:
-        return "enter a new folder, or a file such as run.zip"
-    try:
-        path = Path(text).expanduser()
-        if path.exists():
-            return f"{path}: is there already; nothing is overwritten"
-        if not path.parent.is_dir():
-            return f"{path.parent}: there is no such folder"
-    except (RuntimeError, OSError, ValueError) as error:
-        return f"{text}: {error}"
-    return archive.wrong_destination(path)
