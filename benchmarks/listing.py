@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
+from helpers.damage import mutate
 from helpers.saved_runs import make_runs
 from textual.app import App
 
@@ -85,6 +86,13 @@ async def overlay() -> float:
         return seconds(chart.render, 9)
 
 
+def damage(runs_dir: Path, count: int) -> None:
+    """Damages the run.json of so many runs, each in another way."""
+    chance = random.Random(0)
+    for run in chance.sample(sorted(runs_dir.iterdir()), count):
+        mutate(run / "run.json", chance)
+
+
 def _not_measured() -> None:
     raise RuntimeError("not measured here")
 
@@ -93,14 +101,17 @@ def main() -> None:
     """Prints one JSON object; times in milliseconds."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=2_000)
-    count = parser.parse_args().runs
+    parser.add_argument("--damaged", type=int, default=0, help="how many of them have a damaged run.json")
+    options = parser.parse_args()
     jobs.warm_up = _not_measured  # Without it the dashboard does nothing that needs torch.
     with tempfile.TemporaryDirectory() as folder:
         with mock.patch.object(os, "fsync"):  # With it, writing the folders would take minutes.
-            make_runs(Path(folder), count)
+            make_runs(Path(folder), options.runs)
+            damage(Path(folder), options.damaged)
         times = listing(Path(folder)) | asyncio.run(typing(Path(folder)))
     times["overlay of 50 runs"] = asyncio.run(overlay())
-    print(json.dumps({"runs": count} | {name: round(1000 * value, 1) for name, value in times.items()}, indent=1))
+    milliseconds = {name: round(1000 * value, 1) for name, value in times.items()}
+    print(json.dumps({"runs": options.runs, "damaged": options.damaged} | milliseconds, indent=1))
 
 
 if __name__ == "__main__":

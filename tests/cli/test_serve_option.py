@@ -31,7 +31,10 @@ def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (("--serve", "--port", "65536"), "--port 65536: must be a whole number between 0 and 65,535"),
         (("--serve", "--visitors", "0"), "--visitors 0: must be a whole number between 1 and 64"),
         (("--serve", "--host", ""), "--host is empty; leave it out to listen at 127.0.0.1"),
-        (("--serve", "--host", "no.such.host.invalid"), "--host no.such.host.invalid, --port 8000: cannot listen there"),
+        (
+            ("--serve", "--host", "no.such.host.invalid"),
+            "--host no.such.host.invalid, --port 8000: cannot listen there",
+        ),
         (("--serve", "--host", "\ud800"), "cannot listen there: is no name of a machine"),
         (("--serve", "--port", "0", "--preset", "iter55"), "'iter55' is no preset, and no run in runs has that name"),
         (("--serve", "--port", "0", "--device", "gpu"), "--device gpu"),
