@@ -48,8 +48,8 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
       search/   trials.py (what came of each configuration), study.py (Optuna's view of them), proposals.py,
                 search_points.py, pruning.py (runs that are stopped early)
       cluster/  runs as tasks of Ray: ray_tasks.py, which has dispatch.py send them to node.py; options.py (what is
-                typed), connection.py, ray_errors.py, mailbox.py (the messages), mirror.py (run folders of nodes that do
-                not share the runs directory)
+                typed), connection.py, processes.py (the end of those of a local Ray), ray_errors.py, mailbox.py (the
+                messages), mirror.py (run folders of nodes that do not share the runs directory)
     report/     runs as a report to hand in: gather.py makes the data of model.py from runs (steps.py, changes.py,
                 notes.py, predictions.py, epoch_log.py, commands.py, measurements.py), render.py its text by templates/
                 (prose.py: what people wrote), writer.py its files; brief_section.py, front_section.py; figures.py in

@@ -15,10 +15,12 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+import psutil
 from filelock import FileLock, Timeout
 
 from mnist_tui.errors import ClusterError, UsageError
 from mnist_tui.sweep.cluster.options import LOCAL, PerRun
+from mnist_tui.sweep.cluster.processes import wait_for_end, with_descendants
 from mnist_tui.text import clean_line
 
 PARENT, PREFIX, LOCK = Path("/tmp"), "mnist-tui-ray-", "lock"
@@ -48,6 +50,8 @@ class Cluster:
         self.address, self._per_run = address, per_run
         self.is_local = address == LOCAL
         self._folder: Path | None = None
+        self._started: list[psutil.Process] = []
+        """The servers of a local Ray."""
         self._is_open = False
         for name, value in ENVIRONMENT.items():
             os.environ.setdefault(name, value)
@@ -70,8 +74,10 @@ class Cluster:
             import ray
 
             self._is_open = False
+            started = with_descendants(self._started)
             with _own_signals(), suppress(Exception):
                 ray.shutdown()
+            wait_for_end(started)
         if self._folder is not None:
             for name in (*LOCAL_ENVIRONMENT, "RAY_AUTH_TOKEN"):
                 os.environ.pop(name, None)
@@ -85,6 +91,7 @@ class Cluster:
         self._lock = FileLock(self._folder / LOCK)
         self._lock.acquire()
         os.environ |= LOCAL_ENVIRONMENT | {"RAY_AUTH_TOKEN": _token()}
+        others = psutil.Process().children()
         self._init(
             LOCAL,
             include_dashboard=False,
@@ -92,6 +99,7 @@ class Cluster:
             _temp_dir=str(self._folder),
             _node_ip_address="127.0.0.1",
         )
+        self._started = [process for process in psutil.Process().children() if process not in others]
 
     def _connect(self) -> None:
         if _token.cache_info().currsize:  # Ray keeps the variables of the first cluster.
