@@ -4,10 +4,11 @@
     python scripts/reproduce.py train --jobs 2           trains it; called again it goes on
     python scripts/reproduce.py collect                  copies what is completed to runs/reference
     python scripts/reproduce.py table --write            puts the table into benchmarks/README.md
+    python scripts/reproduce.py house --write            puts that of the house models into docs/house-models.md
 
 Presets may be named behind the command; without names it does all that were published, and collects the house models,
-too. Each is trained with three seeds, its own and the
-two after it; with its own alone where an epoch takes over 30 s on one core.
+too. Each is trained with three seeds, its own and the two after it; with its own alone where an epoch takes over 30 s
+on one core. House models are trained where they are named, with ten seeds.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from math import sqrt
 from pathlib import Path
 from typing import Any
 
-from mnist_tui.analysis import markdown, published
+from mnist_tui.analysis import markdown, published, statistics
 from mnist_tui.analysis.published import Replication
 from mnist_tui.cli import sweep_runs
 from mnist_tui.cli.exit_code import exit_code_of
@@ -39,7 +40,7 @@ from mnist_tui.sweep.place import Place
 from mnist_tui.sweep.plan import SweepPlan, make_plan
 from mnist_tui.text import did_you_mean, duration
 
-SEEDS = 3
+SEEDS, HOUSE_SEEDS = 3, 10
 DATASET = "mnist"
 SLOW_SECONDS = 30.0
 """An epoch that takes longer on one core: its preset is trained with one seed."""
@@ -57,9 +58,14 @@ END_KEYS = ("format", "outcome", "message", "epochs", "best", "last", "chosen_by
 
 IMAGES = {"test": 10_000, "train": 60_000}
 """That a published figure was measured on."""
-PAGE = Path(__file__).parents[1] / "benchmarks" / "README.md"
+PAGE, HOUSE_PAGE = (Path(__file__).parents[1] / path for path in ("benchmarks/README.md", "docs/house-models.md"))
 HEADS = ("preset", "published", "on", "ours", "reached", "ours, last epoch, test", "seeds", "why not")
 IS_RIGHT = (False, True, False, True, False, True, True, False)
+HOUSE_HEADS = (
+    *("preset", "parameters", "epochs", "goal"),
+    *("last epoch, test", "95 % interval", "lowest", "highest", "seeds"),
+)
+HOUSE_IS_RIGHT = (False, *(True,) * 8)
 
 NOT_KNOWN = "why is not known"
 WHY: Mapping[str, str] = {}
@@ -96,7 +102,8 @@ def _task(spec: RunSpec, runs: Sequence[Run], options: Options) -> Task:
     from mnist_tui.training.estimate import expected_cost  # torch: 2 s.
 
     seconds = float(expected_cost(spec, options, time.process_time)["seconds_per_epoch"])
-    seeds = tuple(spec.train.seed + index for index in range(1 if seconds > SLOW_SECONDS else SEEDS))
+    count = HOUSE_SEEDS if spec.name in presets.house_names() else 1 if seconds > SLOW_SECONDS else SEEDS
+    seeds = tuple(spec.train.seed + index for index in range(count))
     done = {run.seed for run in runs}
     return Task(spec, seconds, seeds, tuple(seed for seed in seeds if seed not in done))
 
@@ -207,6 +214,22 @@ def table(specs: Sequence[RunSpec]) -> list[str]:
     return markdown.table([HEADS, *rows], IS_RIGHT)
 
 
+def house_table(specs: Sequence[RunSpec]) -> list[str]:
+    """The house models as a Markdown table: the last epoch on the test images, over their seeds."""
+    rows = [_house_row(each) for each in published.replications(specs, published.reference_runs())]
+    return markdown.table([HOUSE_HEADS, *rows], HOUSE_IS_RIGHT)
+
+
+def _house_row(each: Replication) -> list[str]:
+    spec, last = each.spec, each.last
+    design = [spec.name, f"{spec.parameters:,}", str(spec.train.epochs), published.percent(spec.target.test_accuracy)]
+    if last is None:
+        return [*design, "", "", "", "", "not trained yet"]
+    interval = statistics.mean_interval([run.last_accuracy for run in each.runs if run.last_accuracy is not None])
+    between = f"{100 * interval[0]:.2f}–{100 * interval[1]:.2f}" if interval else ""
+    return [*design, f"{last.mean:.3%}", between, f"{last.low:.2%}", f"{last.high:.2%}", str(len(each.runs))]
+
+
 def with_table(page: str, lines: Sequence[str]) -> str:
     """A page with these lines in place of its table of presets."""
     before, _, rest = page.partition(f"| {HEADS[0]} ")
@@ -248,26 +271,26 @@ def _cell(spread: published.Spread | None) -> str:
 
 def chosen(names: Sequence[str], has_house: bool) -> Iterator[RunSpec]:
     """The built-in presets of these names, or all, with or without the house models; raises `InputError`."""
-    known, house = presets.builtin_names(), presets.house_names()
-    for name in names or known:
+    known = presets.builtin_names()
+    for name in names:
         if name not in known:
             raise InputError(f"there is no built-in preset {name!r}{did_you_mean(name, known)}")
-    every = names or [name for name in known if has_house or name not in house]
-    return map(presets.load, every)
+    return map(presets.load, names or (known if has_house else presets.published_names()))
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Does what the command line says; returns the exit code."""
-    specs = list(chosen(arguments.names, has_house=arguments.command == "collect"))
+    names = arguments.names or (presets.house_names() if arguments.command == "house" else ())
+    specs = list(chosen(names, has_house=arguments.command == "collect"))
     options = Options(runs_dir=arguments.runs_dir, data_dir=arguments.data_dir, dataset=DATASET, threads=1)
     match arguments.command:
         case "collect":
             print("\n".join(collect(specs, arguments.runs_dir)) or "nothing has changed")
-        case "table":
-            lines = table(specs)
+        case "table" | "house":
+            page, lines = (PAGE, table(specs)) if arguments.command == "table" else (HOUSE_PAGE, house_table(specs))
             print("\n".join(lines))
             if arguments.write:
-                write_atomically(PAGE, with_table(PAGE.read_text(encoding="utf-8"), lines).encode())
+                write_atomically(page, with_table(page.read_text(encoding="utf-8"), lines).encode())
         case command:
             if command == "train":
                 pool.preload()
@@ -281,18 +304,18 @@ def main(arguments: argparse.Namespace) -> int:
 def read_arguments(typed: Sequence[str]) -> argparse.Namespace:
     """The command line; exits with a message where it is wrong."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=["plan", "train", "collect", "table"])
+    parser.add_argument("command", choices=["plan", "train", "collect", "table", "house"])
     parser.add_argument("names", nargs="*", metavar="PRESET")
     parser.add_argument("--runs-dir", type=Path, default=Path("runs"), metavar="DIR")
     data_dir = os.environ.get("MNIST_TUI_DATA_DIR")
     parser.add_argument("--data-dir", type=Path, default=data_dir and Path(data_dir), metavar="DIR")
     parser.add_argument("--jobs", type=int, metavar="N", help="runs at a time; without it as many as there is room for")
-    parser.add_argument("--write", action="store_true", help="with table: put it into benchmarks/README.md")
+    parser.add_argument("--write", action="store_true", help="with table and house: put it into its page")
     arguments = parser.parse_args(typed)
     if arguments.jobs is not None and arguments.jobs < 1:
         parser.error("--jobs: must be at least 1")
-    if arguments.write and (arguments.command != "table" or arguments.names):
-        parser.error("--write goes with table, for all presets")
+    if arguments.write and (arguments.command not in ("table", "house") or arguments.names):
+        parser.error("--write goes with table and house, for all presets")
     return arguments
 
 

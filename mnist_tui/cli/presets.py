@@ -1,5 +1,6 @@
 """Commands on presets, and on the designs of runs: `--list`, `show` and `layers`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -37,18 +38,39 @@ MAX_TITLE = 1_000
 NOT_ON_TEST_SET = (
     "* not on the test images; beside ours, over an epoch's training batches (mnist-tui show NAME says more)"
 )
+HOUSE = "House models, designed here on validation images; last epoch: mean of the seeds on the test images"
 OURS = "ours: mean of the reference runs; mnist-tui runs --reference --published has seeds and ranges"
 
 
 def list_presets(models: Path | None, output: Format) -> int:
-    """Prints a line for every preset."""
+    """Prints a line for every preset; as text the house models are a table of their own."""
     every = published.replications(presets.load_all(models), published.reference_runs())
-    rows = [["name", "params", "published", "ours", "target", "title"], *map(_preset_row, every)]
-    is_right = [False, True, True, True, True, False]
-    print_table(output, rows, is_right, list(map(preset_record, every)), CSV_KEYS, max_cell=MAX_TITLE)
-    if output in ("table", "markdown"):
-        print("\n".join(["", NOT_ON_TEST_SET, "", OURS] if output == "markdown" else [NOT_ON_TEST_SET, OURS]))
+    if output in ("json", "csv"):
+        print_table(output, (), (), list(map(preset_record, every)), CSV_KEYS)
+        return 0
+    house = presets.house_names()
+    _print_presets(output, [each for each in every if each.spec.name not in house])
+    if house:
+        _print_house(output, [each for each in every if each.spec.name in house])
     return 0
+
+
+def _print_presets(output: Format, every: Sequence[Replication]) -> None:
+    rows = [["name", "params", "published", "ours", "target", "title"], *map(_preset_row, every)]
+    print_table(output, rows, [False, True, True, True, True, False], max_cell=MAX_TITLE)
+    print("\n".join(["", NOT_ON_TEST_SET, "", OURS] if output == "markdown" else [NOT_ON_TEST_SET, OURS]))
+
+
+def _print_house(output: Format, every: Sequence[Replication]) -> None:
+    rows = [["name", "params", "last epoch", "seeds", "target", "title"], *map(_house_row, every)]
+    print("\n" + HOUSE + ("\n" if output == "markdown" else ""))
+    print_table(output, rows, [False, True, True, True, True, False], max_cell=MAX_TITLE)
+
+
+def _house_row(each: Replication) -> list[str]:
+    spec, last = each.spec, published.percent(each.last.mean if each.last else None)
+    target = published.percent(spec.target.test_accuracy)
+    return [spec.name, f"{spec.parameters:,}", last, str(len(each.runs) or ""), target, spec.title]
 
 
 def _preset_row(each: Replication) -> list[str]:

@@ -90,7 +90,12 @@ def house_folder() -> Path:
 @cache
 def builtin_names() -> tuple[str, ...]:
     """The names of the built-in presets, in their order: published models, then house models."""
-    return (*_names_in(builtin_folder()), *house_names())
+    return (*published_names(), *house_names())
+
+
+def published_names() -> tuple[str, ...]:
+    """The names of the published models."""
+    return _names_in(builtin_folder())
 
 
 def house_names() -> tuple[str, ...]:

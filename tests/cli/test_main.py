@@ -107,12 +107,27 @@ def test_list_has_a_line_for_each_preset(command: Command, reference_dir: Path) 
     make_reference(reference_dir, presets.load("iter5"), 0, 0.9935)
     answer = command("--list")
 
-    named = [line.split()[0] for line in answer.out[1:-2]]
+    count = len(presets.published_names())
+    named = [line.split()[0] for line in answer.out[1 : count + 1]]
     iter5 = next(line for line in answer.out if line.startswith("iter5 "))
-    assert named == list(presets.builtin_names())
+    assert named == list(presets.published_names())
     assert answer.out[0].split() == ["name", "params", "published", "ours", "target", "title"]
     assert iter5.split()[1:5] == ["18,422", "99.50%*", "99.45%*", "99.4%"]
     assert (answer.err, answer.code) == ([], 0)
+
+
+def test_house_models_are_a_list_of_their_own(command: Command, reference_dir: Path) -> None:
+    """Below the others: the mean of the last epoch on the test images, and how many seeds it is of."""
+    name = presets.house_names()[0]
+    for seed, accuracy in ((100, 0.9940), (101, 0.9950)):
+        make_reference(reference_dir, presets.load(name), seed, accuracy)
+    out = command("--list").out
+    start = next(index for index, line in enumerate(out) if line.startswith("House models"))
+
+    assert out[start - 1] == ""
+    assert out[start + 1].split() == ["name", "params", "last", "epoch", "seeds", "target", "title"]
+    assert [line.split()[0] for line in out[start + 2 :]] == list(presets.house_names())
+    assert out[start + 2].split()[2:4] == ["99.45%", "2"]
 
 
 def test_a_figure_on_other_images_has_a_star(command: Command, reference_dir: Path) -> None:
@@ -152,8 +167,8 @@ def test_own_presets_stand_beside_the_built_in_ones(work: Path, command: Command
 
     alone, both = command("--list"), command("--list", "--models", "others")
 
-    assert {"mine", "theirs"} & {line.split()[0] for line in alone.out} == {"mine"}
-    assert {"mine", "theirs"} <= {line.split()[0] for line in both.out}
+    assert {"mine", "theirs"} & {line.partition(" ")[0] for line in alone.out} == {"mine"}
+    assert {"mine", "theirs"} <= {line.partition(" ")[0] for line in both.out}
     assert command("show", "theirs", "--models", "others").code == 0
 
 

@@ -216,19 +216,45 @@ def test_an_unknown_preset_is_refused(script: ModuleType) -> None:
         list(script.chosen(["itre5"], has_house=True))
 
 
-def test_house_models_are_collected_but_not_planned(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_house_models_are_collected_but_not_planned(script: ModuleType) -> None:
     """Nobody published them, so there is nothing to reproduce; by their names they are planned, too."""
-    monkeypatch.setattr(presets, "house_names", lambda: ("v3",))
-    every = presets.builtin_names()
+    (house, *_) = presets.house_names()
 
-    assert [spec.name for spec in script.chosen([], has_house=True)] == list(every)
-    assert [spec.name for spec in script.chosen([], has_house=False)] == [name for name in every if name != "v3"]
-    assert [spec.name for spec in script.chosen(["v3"], has_house=False)] == ["v3"]
+    assert [spec.name for spec in script.chosen([], has_house=True)] == list(presets.builtin_names())
+    assert [spec.name for spec in script.chosen([], has_house=False)] == list(presets.published_names())
+    assert [spec.name for spec in script.chosen([house], has_house=False)] == [house]
+
+
+def test_house_models_get_ten_seeds(script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long an epoch takes."""
+    monkeypatch.setattr(estimate, "expected_cost", lambda spec, options, clock: {"seconds_per_epoch": 40.0})
+    (task,) = script.plan([presets.load(presets.house_names()[0])], Options(runs_dir=tmp_path))
+
+    assert task.seeds == tuple(range(100, 110))
+
+
+def test_the_table_of_house_models(script: ModuleType, reference_dir: Path) -> None:
+    """Of the last epoch: mean with its interval, the lowest and the highest seed; no figure without a run."""
+    trained, other = map(presets.load, presets.house_names()[:2])
+    for index, accuracy in enumerate((0.9950, 0.9954, 0.9955)):
+        make_reference(reference_dir, trained, 100 + index, accuracy)
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in script.house_table([trained, other])]
+
+    assert cells[0] == list(script.HOUSE_HEADS)
+    assert cells[2][0] == trained.name
+    assert cells[2][4:] == ["99.530%", "99.46–99.59", "99.50%", "99.55%", "3"]
+    assert cells[3][4:] == ["", "", "", "", "not trained yet"]
 
 
 def test_the_page_has_the_table(script: ModuleType) -> None:
     """benchmarks/README.md shows what the shipped runs give; `table --write` puts it there anew."""
     assert "\n".join(script.table(list(script.chosen([], has_house=False)))) in script.PAGE.read_text(encoding="utf-8")
+
+
+def test_the_page_of_house_models_has_their_table(script: ModuleType) -> None:
+    """docs/house-models.md likewise, by `house --write`."""
+    lines = script.house_table(list(map(presets.load, presets.house_names())))
+    assert "\n".join(lines) in script.HOUSE_PAGE.read_text(encoding="utf-8")
 
 
 def test_the_record_keeps_what_the_reader_needs(script: ModuleType, tmp_path: Path) -> None:

@@ -58,8 +58,8 @@ def test_the_built_in_briefs() -> None:
 
 
 def test_each_brief_is_of_a_source_of_the_presets() -> None:
-    """The repositories of the briefs are those of the presets, and the presets of its steps are its own."""
-    sources = {spec.source.partition(",")[0] for spec in presets.load_all()}
+    """The repositories of the briefs are those of the published presets; the presets of its steps are its own."""
+    sources = {presets.load(name).source.partition(",")[0] for name in presets.published_names()}
 
     assert {briefs.load(name).source.partition(",")[0] for name in NAMES} == sources
     for brief in map(briefs.load, NAMES):
