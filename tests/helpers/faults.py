@@ -1,7 +1,6 @@
 """What a disk, or a machine, can do to a command that writes; each is told the system calls of traced.py."""
 
 import errno
-import os
 import random
 import shutil
 import time
@@ -17,8 +16,6 @@ from mnist_tui.runs import storage
 from mnist_tui.training import session
 
 ERRORS = {"ENOSPC": errno.ENOSPC, "EDQUOT": errno.EDQUOT, "EIO": errno.EIO, "EROFS": errno.EROFS}
-NEVER_FAIL = ("fchmod",)
-"""Calls that do not depend on the disk's room."""
 
 
 @dataclass
@@ -111,8 +108,3 @@ def jumping_clock(seed: int) -> Fault:
             yield
 
     return Fault(lambda _: None, within=within, is_harmless=True)
-
-
-def describe(number: int) -> str:
-    """The words of an error number."""
-    return os.strerror(number)

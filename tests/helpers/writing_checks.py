@@ -84,13 +84,13 @@ def check_files(name: str, wanted: Mapping[str, Any], call: Call) -> None:
     for made in (Path("run.zip"), Path("copy")):  # An archive is never overwritten.
         if made.exists():
             shutil.rmtree(made) if made.is_dir() else made.unlink()
-    before = _temporary_files()
+    before = temporary_files()
     again = call(*COMMANDS[name])
     is_done = "is not in the trash" in again.err or "is no run folder" in again.err
     assert again.code == 0 or (name in ("delete", "restore") and is_done), again
     _check_run(name)
     _check_new(wanted, call)
-    left = [path for path in before if path.exists() and path in _temporary_files()]
+    left = [path for path in before if path.exists() and path in temporary_files()]
     assert not left, f"still there: {left}"
 
 
@@ -123,5 +123,6 @@ def _check_new(wanted: Mapping[str, Any], call: Call) -> None:
         assert len((folder / "history.jsonl").read_text().splitlines()) == 1
 
 
-def _temporary_files() -> list[Path]:
+def temporary_files() -> list[Path]:
+    """The temporary files, and folders, in the working folder."""
     return [path for path in Path().rglob("*.tmp") if path.parent.suffix != ".tmp"]
