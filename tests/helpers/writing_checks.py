@@ -66,11 +66,16 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.name not in OWN_FILES}
 
 
-def new_files() -> dict[str, Any]:
-    """What the commands that write files leave, as far as it can be compared."""
-    new: dict[str, Any] = {path.name: path.read_bytes() for path in Path().glob("*") if path.suffix in (".csv", ".md")}
-    new["copy"] = contents(Path("copy")) if Path("copy").exists() else None
-    return new
+def _new() -> list[Path]:
+    return [path for pattern in ("*.csv", "*.md", "mine_files/*.svg") for path in Path().glob(pattern)]
+
+
+def new_files() -> dict[str, bytes]:
+    """The files that commands write beside the runs, by path: exports, a report and its figures.
+
+    The others are not the same twice, or are compared with the run itself: archives, its copy, imported runs.
+    """
+    return {str(path): path.read_bytes() for path in _new()}
 
 
 def _imported() -> list[Path]:
@@ -108,9 +113,8 @@ def _check_run(name: str) -> None:
 
 def _check_new(wanted: Mapping[str, Any], call: Call) -> None:
     """What is new is whole, or not there."""
-    for path in Path().glob("*"):
-        if path.suffix in (".csv", ".md"):
-            assert path.read_bytes() in (wanted.get(path.name), b"old\n"), f"{path} is torn"
+    for path in _new():
+        assert path.read_bytes() in (wanted.get(str(path)), b"old\n"), f"{path} is torn"
     if Path("mnist-tui.toml").exists():
         assert call("config", "get", "threads").code == 0
     if Path("run.zip").exists():
