@@ -15,8 +15,8 @@ from helpers.writing_commands import TRAINS, Answer
 from mnist_tui import files
 from stress_parts.frame import Case, Part, Trial
 
-WORDS = (*map(os.strerror, ERRORS.values()), os.strerror(errno.ENOENT))
-"""Why a disk fails."""
+WORDS = (*map(os.strerror, ERRORS.values()), os.strerror(errno.ENOENT), " runs done (")
+"""Why a disk fails, and what a sweep says whose runs are gone when it ends."""
 
 
 def cases(trial: Trial) -> list[Case]:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import stress
 from helpers import traced
+from helpers.faults import vanishing
 from helpers.lab_terminal import HungError
 from helpers.time_limits import time_limit
 from helpers.workplace import Workplace
@@ -228,6 +229,19 @@ def test_a_killed_command_loses_nothing(place: Workplace, name: str) -> None:
 def test_a_killed_training_loses_nothing(place: Workplace, name: str) -> None:
     """What was reported is there, and the run ends in the same bits as an undisturbed one."""
     assert kill_spread(place, name, 3) >= 2  # Checkpoints beside an epoch that ends make a call more or less.
+
+
+@on_linux
+def test_runs_that_are_gone_at_the_end_of_a_sweep(place: Workplace) -> None:
+    """All of them were trained, and then the disk was unplugged: the exit code has a reason."""
+    fault = vanishing(place.work / "runs", len(place.calls("sweep")) - 1)
+    answer = place.attempt("sweep", fault.on_call)
+    fault.end()
+
+    assert answer.code == 1
+    assert "sweep small: 0 of 2 runs done (2 waiting); mnist-tui sweep resume small trains what is left" in answer.err
+    assert faults.wrong_end("sweep", answer, must_succeed=False) is None
+    place.check("sweep", answer)
 
 
 # --- other parts ---
