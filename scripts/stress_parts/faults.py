@@ -25,7 +25,7 @@ def cases(trial: Trial) -> list[Case]:
     place = Workplace(trial.folder)
     calls = {name: len(place.calls(name)) for name in chosen(trial.only)}
     if trial.sabotage:
-        place.within = trial.sabotage
+        place.sabotage = trial.sabotage
     found = [
         Case(f"{name}, {fault} at call {at}", partial(_check, place, name, partial(make, at)))
         for name in calls
@@ -56,7 +56,7 @@ def _failing(error: str, for_ever: bool, at: int) -> Fault:
 
 def _check(place: Workplace, name: str, make: Callable[[], Fault]) -> None:
     fault = make()
-    answer = place.attempt(name, fault.on_call, fault.within)
+    answer = place.attempt(name, fault.on_call, fault.context)
     fault.end()
     problem = wrong_end(name, answer, fault.is_harmless)
     assert problem is None, problem

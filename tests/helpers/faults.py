@@ -24,7 +24,8 @@ class Fault:
 
     on_call: Callable[[Call], None]
     end: Callable[[], None] = lambda: None
-    within: Callable[[], AbstractContextManager[object]] = nullcontext
+    context: Callable[[], AbstractContextManager[object]] = nullcontext
+    """What surrounds the command in its process."""
     is_harmless: bool = False
     """Whether the command must come to its end all the same."""
 
@@ -99,7 +100,7 @@ def jumping_clock(seed: int) -> Fault:
             return cls.fromtimestamp(jump(), tz or UTC)
 
     @contextmanager
-    def within() -> Iterator[None]:
+    def context() -> Iterator[None]:
         with (
             mock.patch.object(time, "time", jump),
             mock.patch.object(storage, "datetime", JumpingTime),
@@ -107,4 +108,4 @@ def jumping_clock(seed: int) -> Fault:
         ):
             yield
 
-    return Fault(lambda _: None, within=within, is_harmless=True)
+    return Fault(lambda _: None, context=context, is_harmless=True)
