@@ -1,14 +1,14 @@
-"""Reproduces the published presets: trains them as published, collects the histories to ship, prints the table.
+"""Reproduces the published presets on MNIST: trains them as published, collects the histories, prints the table.
 
     python scripts/reproduce.py plan                     what is left to train, cheapest first, and how long it takes
     python scripts/reproduce.py train --jobs 2           trains it; called again it goes on
-    python scripts/reproduce.py collect                  copies what is completed to runs/reference
-    python scripts/reproduce.py table --write            puts the table into benchmarks/README.md
-    python scripts/reproduce.py house --write            puts that of the house models into docs/house-models.md
+    python scripts/reproduce.py collect                  copies the histories of completed runs to runs/reference
+    python scripts/reproduce.py table --write            prints the table, and puts it into benchmarks/README.md
+    python scripts/reproduce.py house --write            the table of the house models, in docs/house-models.md
 
-Presets may be named behind the command; without names it does all that were published, and collects the house models,
-too. Each is trained with three seeds, its own and the two after it; with its own alone where an epoch takes over 30 s
-on one core. House models are trained where they are named, with ten seeds.
+Presets may be named behind the command, but not with --write. Without names it takes all that were published; collect
+takes the house models, too. Each is trained with three seeds, its own and the two after it; with its own alone where an
+epoch takes over 30 s on one core. House models are trained where they are named, with ten seeds.
 """
 
 import argparse

@@ -17,8 +17,8 @@ from mnist_tui.sweep.folder import Sweep
 from mnist_tui.sweep.jobs import JobEnded, Message
 from mnist_tui.sweep.place import Place
 from mnist_tui.sweep.plan import Point, SweepPlan, in_words
-from mnist_tui.sweep.report import make_report
-from mnist_tui.sweep.report_text import chosen_words
+from mnist_tui.sweep.report import SweepReport, make_report
+from mnist_tui.sweep.report_text import chosen_words, heading
 from mnist_tui.sweep.results import PRUNED_FILE, Results
 from mnist_tui.sweep.train import train_points
 from mnist_tui.sweep.train_jobs import Trainer
@@ -75,7 +75,14 @@ def train(
     report = make_report(sweep)
     if not output.as_json and not is_helper:
         output.data("\n" + "\n".join(text_lines(report)))
+    elif report.done < report.planned and not code and not sweep.is_stopped:
+        output.talk(_left_words(report), always=True)
     return code or (ExitCode.OK if report.done >= report.planned else ExitCode.FAILED)
+
+
+def _left_words(report: SweepReport) -> str:
+    retry = " --retry-failed" if report.states.get("failed") else ""
+    return f"{heading(report)}; mnist-tui sweep resume {report.sweep.name}{retry} trains what is left"
 
 
 def _train_left(

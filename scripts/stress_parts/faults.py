@@ -15,8 +15,8 @@ from helpers.writing_commands import TRAINS, Answer
 from mnist_tui import files
 from stress_parts.frame import Case, Part, Trial
 
-WORDS = (*map(os.strerror, ERRORS.values()), os.strerror(errno.ENOENT))
-"""Why a disk fails."""
+WORDS = (*map(os.strerror, ERRORS.values()), os.strerror(errno.ENOENT), " runs done (")
+"""Why a disk fails, and what a sweep says whose runs are gone when it ends."""
 
 
 def cases(trial: Trial) -> list[Case]:
@@ -25,7 +25,7 @@ def cases(trial: Trial) -> list[Case]:
     place = Workplace(trial.folder)
     calls = {name: len(place.calls(name)) for name in chosen(trial.only)}
     if trial.sabotage:
-        place.within = trial.sabotage
+        place.sabotage = trial.sabotage
     found = [
         Case(f"{name}, {fault} at call {at}", partial(_check, place, name, partial(make, at)))
         for name in calls
@@ -56,7 +56,7 @@ def _failing(error: str, for_ever: bool, at: int) -> Fault:
 
 def _check(place: Workplace, name: str, make: Callable[[], Fault]) -> None:
     fault = make()
-    answer = place.attempt(name, fault.on_call, fault.within)
+    answer = place.attempt(name, fault.on_call, fault.context)
     fault.end()
     problem = wrong_end(name, answer, fault.is_harmless)
     assert problem is None, problem

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import subprocess
 import time
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,21 @@ import mnist_tui.tui.shutdown as shutdown
 shutdown._enforce = lambda *arguments: None
 """
 """Nobody ends the process where the screen cannot."""
+BEATING = """
+from mnist_tui.tui.lag import LagLog
+start = LagLog.start
+def start_and_beat(self):
+    import asyncio
+    import pathlib
+    start(self)
+    async def beat():
+        while True:
+            pathlib.Path("beat").touch()
+            await asyncio.sleep(0.1)
+    self.beating = asyncio.get_running_loop().create_task(beat())
+LagLog.start = start_and_beat
+"""
+"""The event loop touches a file ten times a second, unless something holds it."""
 MOST_GROWN = 30e6
 SLOWEST = 0.5
 """The share of the steps that must be taken without a reader; wanted are 0.95, on a machine that does nothing else."""
@@ -24,23 +40,22 @@ SLOWEST = 0.5
 def cases(trial: Trial) -> list[Case]:
     """Laboratories that train, each left unread for a while after keys have filled the pipe."""
     seconds = trial.seconds or (4 if trial.is_quick else 60)
-    before = trial.sabotage or ""
+    before = BEATING + (trial.sabotage or "")
     return [Case(f"terminal {index + 1}", partial(_freeze, trial.folder / str(index), seconds, before))
             for index in range(trial.size)]  # fmt: skip
 
 
 def _freeze(folder: Path, seconds: float, before: str) -> str:
     folder.mkdir()
-    (folder / "many.toml").write_text(PRESET.format(epochs=10_000))
+    # Epochs of a fraction of a second, so that few seconds hold several.
+    (folder / "many.toml").write_text(PRESET.format(epochs=10_000).replace("batch_size = 1\n", "batch_size = 32\n"))
     arguments = ("--preset", "many.toml", "--dataset", "digits", "--device", "cpu", "--threads", "1", "--start")
     lab = Lab(folder, *arguments, before=before)
     try:
         lab.wait(lambda: any((run / "history.jsonl").exists() for run in lab.run_folders()))
         process = psutil.Process(lab.child())
         read = _epochs_in(lab, seconds / 2, is_read=True)
-        for _ in range(40):  # Drawings pile up, unread, until the dashboard has to wait.
-            lab.press("?\x1b")
-            time.sleep(0.05)
+        _fill(lab)
         memory = process.memory_info().rss
         unread = _epochs_in(lab, seconds, is_read=False) / 2
         grown = process.memory_info().rss - memory
@@ -65,12 +80,22 @@ def _epochs_in(lab: Lab, seconds: float, is_read: bool) -> float:
     return len(history.read_bytes().splitlines()) - before
 
 
+def _fill(lab: Lab, most: float = 30) -> None:
+    """Opens and closes the help, unread, until the event loop waits: it has not touched its file for a second."""
+    end = time.monotonic() + most
+    while time.time() - (lab.folder / "beat").stat().st_mtime < 1:
+        if time.monotonic() > end:
+            raise HungError(f"the dashboard draws on after {most:g} s of keys that nobody reads the answers to")
+        lab.press("?\x1b")
+        time.sleep(0.05)
+
+
 def _seconds_to_end(lab: Lab, most: float = 10) -> float:
     began = time.monotonic()
-    while lab.process.poll() is None:
-        if time.monotonic() - began > most:
-            raise HungError(f"SIGTERM did not end it within {most:g} s")
-        time.sleep(0.02)
+    try:
+        lab.process.wait(most)
+    except subprocess.TimeoutExpired:
+        raise HungError(f"SIGTERM did not end it within {most:g} s") from None
     return time.monotonic() - began
 
 

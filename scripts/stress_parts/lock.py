@@ -37,13 +37,15 @@ def _race(folder: Path, sabotage: Callable[[], None]) -> None:
 def _lose_owner(folder: Path) -> None:
     """Kills the process that holds the lock of a run, and acquires the lock within a second."""
     process, connection = holder(folder)
-    assert connection.recv() == "held"
+    said = connection.recv()
+    assert said == "held", f"the first process does not get the lock: {said}"
     process.kill()
     process.join()
     connection.close()
     began = time.monotonic()
     RunFolder(folder).close()
-    assert time.monotonic() - began < 1
+    took = time.monotonic() - began
+    assert took < 1, f"the lock of a killed process was acquired after {took:.1f} s"
 
 
 def _read(runs: KilledRuns, runs_dir: Path, counts: list[int]) -> str:

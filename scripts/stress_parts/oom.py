@@ -3,6 +3,7 @@
 import gc
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -75,7 +76,7 @@ def _inject(folder: Path, place: str, reason: str, at: int, leaks: list[float]) 
     leaks.append(psutil.Process().memory_info().rss)
     grown = leaks[-1] - leaks[min(9, len(leaks) - 1)]  # What is loaded once, is loaded by then.
     assert grown < MOST_LEAKED, f"{grown / 1e6:.0f} MB were leaked in {len(leaks)} runs"
-    return f"after {2 * len(leaks)} runs {grown / 1e6:.1f} MB more than after 20"
+    return f"after {2 * len(leaks)} runs {grown / 1e6:.1f} MB more than after {2 * min(10, len(leaks))}"
 
 
 @contextmanager
@@ -108,8 +109,6 @@ def _limit(folder: Path, megabytes: int) -> None:
         f"most = psutil.Process().memory_info().vms + {megabytes} * 10**6;"
         "resource.setrlimit(resource.RLIMIT_AS, (most, most)); sys.argv[0] = 'mnist-tui'; main.main()"
     )
-    import subprocess
-
     done = subprocess.run(
         [sys.executable, "-c", program, "--batch", "large.toml", "--dataset", "digits", "--threads", "1"],
         cwd=folder,

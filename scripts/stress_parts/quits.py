@@ -9,6 +9,11 @@ from helpers.lab_terminal import PRESET, Lab
 from mnist_tui.runs.storage import load_run
 from stress_parts.frame import Case, Part, Trial
 
+MOST_QUIT, MOST_STOP = 2.5, 1.0
+"""Seconds. Wanted are 2 s and 300 ms, with figures in benchmarks/README.md; here other programs may use the cores.
+
+What is slower than this waits for something, such as the end of an epoch. The slowest is printed.
+"""
 UNSAVED = """
 import threading
 from mnist_tui.tui.runner import Runner
@@ -29,7 +34,7 @@ Control.stop = lambda self: (time.sleep(1.5), stop(self))
 
 
 def quit_cases(trial: Trial) -> list[Case]:
-    """Quits with "stop and save": exit code 0 within 2.5 s, and every run is saved and can be resumed."""
+    """Quits with "stop and save": exit code 0 within `MOST_QUIT`, and every run is saved and can be resumed."""
     seconds: list[float] = []
     before = trial.sabotage or ""
     return [Case(f"quit {index}", partial(_quit, trial, index, seconds, before)) for index in range(trial.size)]
@@ -52,7 +57,7 @@ def _quit(trial: Trial, index: int, seconds: list[float], before: str) -> str:
         code = lab.ended()
         seconds.append(time.monotonic() - began)
         assert code == 0, f"exit code {code}: {lab.output[-500:]!r}"
-        assert seconds[-1] < 2.5, f"took {seconds[-1]:.1f} s"
+        assert seconds[-1] < MOST_QUIT, f"took {seconds[-1]:.1f} s"
         assert all(load_run(run).end for run in lab.run_folders()), "a run was not saved"
     finally:
         lab.close()
@@ -60,7 +65,7 @@ def _quit(trial: Trial, index: int, seconds: list[float], before: str) -> str:
 
 
 def stop_cases(trial: Trial) -> list[Case]:
-    """Stops iter5: seconds from the key to end.json, which is written after the checkpoint."""
+    """Stops iter5: `MOST_STOP` from the key to end.json, which is written after the checkpoint."""
     dataset = ("--dataset", "digits") if trial.is_quick else ()
     arguments = ("--preset", "iter5", "--set", "epochs=1000", "--device", "cpu", *dataset)
     lab = Lab(trial.folder, *arguments, before=trial.sabotage or "", size=(120, 40))
@@ -84,7 +89,7 @@ def _stop(lab: Lab, after: float, seconds: list[float]) -> str:
     lab.wait((folder / "end.json").exists)
     seconds.append((folder / "end.json").stat().st_mtime - began)
     lab.wait_for("stopped")
-    assert seconds[-1] < 1, f"took {seconds[-1]:.2f} s"
+    assert seconds[-1] < MOST_STOP, f"took {seconds[-1]:.2f} s"
     return f"from the key to end.json: median {statistics.median(seconds):.3f} s, slowest {max(seconds):.3f} s"
 
 

@@ -15,7 +15,7 @@ def cases(trial: Trial) -> list[Case]:
     place = Workplace(trial.folder)
     calls = {name: place.calls(name) for name in chosen(trial.only)}
     if trial.sabotage:
-        place.within = trial.sabotage
+        place.sabotage = trial.sabotage
     found = [
         Case(f"{name}, call {number}: {call} {file}", partial(_kill, place, name, number))
         for name in calls

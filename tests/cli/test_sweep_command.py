@@ -6,6 +6,8 @@ import pytest
 from helpers.command import Command
 from helpers.sweeps import lr_sweep, make_point
 
+from mnist_tui.sweep.cost import Cost
+
 SWEEP = ("sweep", "iter5", "--set", "optimizer.lr=0.01,0.02")
 
 
@@ -94,6 +96,28 @@ def test_a_sweep_that_is_done_is_not_trained_again(command: Command, working_fol
     assert (code, err) == (0, "")
     assert "2 of 2 runs done" in out
     assert command("work", "iter5")[:2] == (0, "")
+
+
+@pytest.mark.parametrize(("outcome", "retry"), [("failed", " --retry-failed"), ("stopped", "")])
+def test_json_of_a_sweep_that_is_not_done(
+    outcome: str, retry: str, command: Command, working_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No report is printed: stderr says what is left, such as where runs were moved away while they were trained."""
+    from mnist_tui.cli import sweep_runs  # torch: 2 s.
+
+    monkeypatch.setattr(sweep_runs, "expected_cost", lambda plan, options: Cost(plan.runs, 1.0, 1))
+    monkeypatch.setattr(sweep_runs, "train_points", lambda *arguments, **named: iter(()))
+    sweep = lr_sweep(working_folder / "runs", "0.001", "0.01", "0.1")
+    first, second, _ = sweep.plan.all_points()
+    make_point(sweep, first)
+    make_point(sweep, second, outcome=outcome)
+    code, out, err = command("sweep", "resume", "--json", "--quiet")
+
+    assert (code, out) == (1, "")
+    assert err == (
+        f"sweep iter5: 1 of 3 runs done (1 {outcome}, 1 waiting); "
+        f"mnist-tui sweep resume iter5{retry} trains what is left\n"
+    )
 
 
 def test_sweeps_and_points_are_listed(command: Command, working_folder: Path) -> None:

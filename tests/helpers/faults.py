@@ -1,7 +1,6 @@
 """What a disk, or a machine, can do to a command that writes; each is told the system calls of traced.py."""
 
 import errno
-import os
 import random
 import shutil
 import time
@@ -17,8 +16,6 @@ from mnist_tui.runs import storage
 from mnist_tui.training import session
 
 ERRORS = {"ENOSPC": errno.ENOSPC, "EDQUOT": errno.EDQUOT, "EIO": errno.EIO, "EROFS": errno.EROFS}
-NEVER_FAIL = ("fchmod",)
-"""Calls that do not depend on the disk's room."""
 
 
 @dataclass
@@ -27,7 +24,8 @@ class Fault:
 
     on_call: Callable[[Call], None]
     end: Callable[[], None] = lambda: None
-    within: Callable[[], AbstractContextManager[object]] = nullcontext
+    context: Callable[[], AbstractContextManager[object]] = nullcontext
+    """What surrounds the command in its process."""
     is_harmless: bool = False
     """Whether the command must come to its end all the same."""
 
@@ -102,7 +100,7 @@ def jumping_clock(seed: int) -> Fault:
             return cls.fromtimestamp(jump(), tz or UTC)
 
     @contextmanager
-    def within() -> Iterator[None]:
+    def context() -> Iterator[None]:
         with (
             mock.patch.object(time, "time", jump),
             mock.patch.object(storage, "datetime", JumpingTime),
@@ -110,9 +108,4 @@ def jumping_clock(seed: int) -> Fault:
         ):
             yield
 
-    return Fault(lambda _: None, within=within, is_harmless=True)
-
-
-def describe(number: int) -> str:
-    """The words of an error number."""
-    return os.strerror(number)
+    return Fault(lambda _: None, context=context, is_harmless=True)

@@ -280,7 +280,7 @@ class DiskFailures:
         assert os.strerror(errno.EIO if mode == "error" else errno.ENOSPC) in failure.message, failure
         assert len(failure.message.splitlines()) == 1, failure
         if failure.folder is None:
-            assert not failure.reported
+            assert not failure.reported, f"lost the run with epochs {failure.reported}"
             return failure
         saved = load_run(failure.folder)
         lost = set(failure.reported) - {row.epoch for row in saved.rows}
@@ -423,7 +423,7 @@ class KilledRuns:
         killed = child(self.begin(runs_dir), self._instant(index), self.sabotage)
         met_alive = killed.code == -signal.SIGKILL
         if not list(runs_dir.glob("*/run.json")):
-            assert not killed.reported
+            assert not killed.reported, f"lost the run with epochs {killed.reported}"
             return met_alive
         folder = only_folder(runs_dir)
         reported = killed.reported
@@ -436,7 +436,7 @@ class KilledRuns:
             assert resumed.code == 0, resumed
             assert not leftovers(folder), leftovers(folder)
         end = load_run(folder).end
-        assert end is not None
+        assert end is not None, "the resumed run has no end"
         assert end["outcome"] == "completed", end
         check_same(state_on_disk(folder), self.wanted)
         return met_alive

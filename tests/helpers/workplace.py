@@ -29,7 +29,8 @@ def chosen(names: Sequence[str]) -> Sequence[str]:
     return names or list(COMMANDS)
 
 
-Within = Callable[[], AbstractContextManager[Any]]
+Context = Callable[[], AbstractContextManager[Any]]
+"""Makes what surrounds a command in its process, such as a patch."""
 
 
 def ignore(_: traced.Call) -> None:
@@ -41,8 +42,8 @@ class Workplace:
     """A working folder that is filled anew for every attempt."""
 
     folder: Path
-    within: Within = nullcontext
-    """A context of the process that is cut short: a sabotage or none."""
+    sabotage: Context = nullcontext
+    """What the commands lack that are cut short; those that go on have it again."""
     wanted: dict[str, Any] = field(default_factory=dict)
     """What an undisturbed command leaves: the state of every run, by its learning rate, or the contents of files."""
 
@@ -52,16 +53,15 @@ class Workplace:
         self._streams = self.folder / "streams"
         self._streams.mkdir(parents=True)
 
-    def attempt(self, name: str, on_call: traced.OnCall = ignore, more: Within = nullcontext) -> Answer:
+    def attempt(self, name: str, on_call: traced.OnCall = ignore, fault: Context = nullcontext) -> Answer:
         """Fills the working folder and runs a command in it, in a process whose system calls are passed on.
 
-        `more` is a further context of that process.
+        `fault` is one that is no system call, such as a clock that jumps.
         """
         self._fill(name)
         trained = next(self.work.glob("runs/*-small-*"), self.work).name
-        return self._trace(
-            [trained if word == TRAINED else word for word in COMMANDS[name]], on_call, self.within, more
-        )
+        arguments = [trained if word == TRAINED else word for word in COMMANDS[name]]
+        return self._trace(arguments, on_call, self.sabotage, fault)
 
     def calls(self, name: str) -> list[tuple[str, str]]:
         """The system calls of an undisturbed command, as names of calls and files; keeps what it leaves as `wanted`."""
@@ -110,7 +110,7 @@ class Workplace:
             steps = 7 if start == "stopped" else 10_000
             list(reliability.run(Path("runs"), presets.load("small.toml"), steps))
 
-    def _trace(self, arguments: Sequence[str], on_call: traced.OnCall, *within: Within) -> Answer:
+    def _trace(self, arguments: Sequence[str], on_call: traced.OnCall, *contexts: Context) -> Answer:
         out, err = self._streams / "out", self._streams / "err"
 
         def run() -> None:
@@ -123,9 +123,9 @@ class Workplace:
             sys.argv = ["mnist-tui", *arguments]
             # Every step is reported and saved, so that calls do not depend on the clock.
             loop.PROGRESS_SECONDS = session.CHECKPOINT_SECONDS = 0
-            with patched_session(), in_this_process(), ExitStack() as contexts:
-                for each in within:
-                    contexts.enter_context(each())
+            with patched_session(), in_this_process(), ExitStack() as exits:
+                for context in contexts:
+                    exits.enter_context(context())
                 cli.main()
 
         code = traced.trace(run, self.work, on_call)

@@ -66,11 +66,16 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.name not in OWN_FILES}
 
 
-def new_files() -> dict[str, Any]:
-    """What the commands that write files leave, as far as it can be compared."""
-    new: dict[str, Any] = {path.name: path.read_bytes() for path in Path().glob("*") if path.suffix in (".csv", ".md")}
-    new["copy"] = contents(Path("copy")) if Path("copy").exists() else None
-    return new
+def _new() -> list[Path]:
+    return [path for pattern in ("*.csv", "*.md", "mine_files/*.svg") for path in Path().glob(pattern)]
+
+
+def new_files() -> dict[str, bytes]:
+    """The files that commands write beside the runs, by path: exports, a report and its figures.
+
+    The others are not the same twice, or are compared with the run itself: archives, its copy, imported runs.
+    """
+    return {str(path): path.read_bytes() for path in _new()}
 
 
 def _imported() -> list[Path]:
@@ -84,13 +89,13 @@ def check_files(name: str, wanted: Mapping[str, Any], call: Call) -> None:
     for made in (Path("run.zip"), Path("copy")):  # An archive is never overwritten.
         if made.exists():
             shutil.rmtree(made) if made.is_dir() else made.unlink()
-    before = _temporary_files()
+    before = temporary_files()
     again = call(*COMMANDS[name])
     is_done = "is not in the trash" in again.err or "is no run folder" in again.err
     assert again.code == 0 or (name in ("delete", "restore") and is_done), again
     _check_run(name)
     _check_new(wanted, call)
-    left = [path for path in before if path.exists() and path in _temporary_files()]
+    left = [path for path in before if path.exists() and path in temporary_files()]
     assert not left, f"still there: {left}"
 
 
@@ -108,9 +113,8 @@ def _check_run(name: str) -> None:
 
 def _check_new(wanted: Mapping[str, Any], call: Call) -> None:
     """What is new is whole, or not there."""
-    for path in Path().glob("*"):
-        if path.suffix in (".csv", ".md"):
-            assert path.read_bytes() in (wanted.get(path.name), b"old\n"), f"{path} is torn"
+    for path in _new():
+        assert path.read_bytes() in (wanted.get(str(path)), b"old\n"), f"{path} is torn"
     if Path("mnist-tui.toml").exists():
         assert call("config", "get", "threads").code == 0
     if Path("run.zip").exists():
@@ -123,5 +127,6 @@ def _check_new(wanted: Mapping[str, Any], call: Call) -> None:
         assert len((folder / "history.jsonl").read_text().splitlines()) == 1
 
 
-def _temporary_files() -> list[Path]:
+def temporary_files() -> list[Path]:
+    """The temporary files, and folders, in the working folder."""
     return [path for path in Path().rglob("*.tmp") if path.parent.suffix != ".tmp"]

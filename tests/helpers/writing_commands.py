@@ -2,11 +2,10 @@
 
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from unittest import mock
 
 from helpers.reliability import RECIPE
@@ -44,11 +43,6 @@ COMMANDS = WRITES | TRAINS
 """The command lines, by name."""
 RUN_RECIPE = RECIPE | {"scheduler": "StepLR(step_size=4, gamma=0.5)"}
 """A schedule that a longer run can go on with."""
-OWN_FILES = {"run.lock", "tags.txt", "notes.md", "run.log"}
-"""The files of a run that tag and note change, or that hold nothing."""
-
-
-Within = Callable[[], AbstractContextManager[Any]]
 
 
 @dataclass
@@ -65,9 +59,6 @@ class Answer:
         """The epochs that it reported, each on a whole line."""
         events = [json.loads(line) for line in self.out.split("\n")[:-1] if line.startswith("{")]
         return {event["epoch"] for event in events if event.get("event") == "EpochEnded"}
-
-
-Call = Callable[..., Answer]
 
 
 class InThisProcess:

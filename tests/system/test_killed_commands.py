@@ -8,6 +8,7 @@ import pytest
 from helpers.command import call
 from helpers.saved_runs import make_run
 from helpers.traced import IS_POSSIBLE, killed_before
+from helpers.writing_checks import temporary_files
 
 from mnist_tui import files
 from mnist_tui.errors import RunError
@@ -41,11 +42,6 @@ def succeed(*arguments: str) -> None:
     """Calls the command, which must succeed."""
     code, _, error = call(*arguments)
     assert code == 0, error
-
-
-def temporary_files() -> list[Path]:
-    """The temporary files, and folders, in the working folder."""
-    return [path for path in Path().rglob("*.tmp") if path.parent.suffix != ".tmp"]
 
 
 def kill_everywhere(good: Path, action: Callable[[], object], check: Callable[[], None]) -> int:

@@ -1,5 +1,7 @@
 """What SECURITY.md says of running processes."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 from helpers.lab_terminal import PRESET, Lab
@@ -8,12 +10,24 @@ from helpers.served_lab import servers
 AUDIT = """
 import sys
 def note(event, arguments):
-    if event in ("socket.bind", "socket.connect", "socket.getaddrinfo") and not isinstance(arguments[1], (str, bytes)):
+    if event in ("socket.bind", "socket.connect"):
+        address = arguments[1]
+    elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
+        address = arguments[:2]
+    else:
+        return
+    if not isinstance(address, (str, bytes)):
         with open("sockets.log", "a") as log:
-            log.write(f"{event} {arguments[1:]}\\n")
+            log.write(f"{event} {address}\\n")
 sys.addaudithook(note)
 """
-"""Notes every address of a network, none of those of the file system, that the process binds or connects to."""
+"""Notes what the process binds or connects to, but for sockets of the file system, and each name that it looks up."""
+LOOK_UP = """
+import socket
+socket.getaddrinfo("localhost", "80")
+socket.gethostbyname("localhost")
+socket.socket(socket.AF_UNIX).bind("a.socket")
+"""
 
 
 def test_the_dashboard_opens_no_connection(tmp_path: Path) -> None:
@@ -43,4 +57,12 @@ def test_a_server_is_noted(tmp_path: Path) -> None:
         server = serve(PYTHONPATH=f"{site}:{Path(__file__).parents[2]}")
         noted = (server.folder / "sockets.log").read_text()
 
-    assert "socket.bind (('127.0.0.1', 0),)" in noted
+    assert "socket.bind ('127.0.0.1', 0)" in noted
+
+
+def test_a_name_that_is_looked_up_is_noted(tmp_path: Path) -> None:
+    """The control of names; a socket of the file system is none of the network."""
+    subprocess.run([sys.executable, "-c", AUDIT + LOOK_UP], cwd=tmp_path, check=True)
+    noted = (tmp_path / "sockets.log").read_text().splitlines()
+
+    assert noted == ["socket.getaddrinfo ('localhost', '80')", "socket.gethostbyname ('localhost',)"]

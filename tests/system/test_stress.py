@@ -5,6 +5,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 import stress
 from helpers import traced
+from helpers.faults import vanishing
 from helpers.lab_terminal import HungError
 from helpers.time_limits import time_limit
 from helpers.workplace import Workplace
@@ -216,7 +218,7 @@ def kill_spread(place: Workplace, name: str, kills: int) -> int:
 
 
 @on_linux
-@pytest.mark.parametrize("name", [name for name in WRITES if name not in ("report", "export folder")])
+@pytest.mark.parametrize("name", WRITES)
 def test_a_killed_command_loses_nothing(place: Workplace, name: str) -> None:
     """What was there is intact, what is new is whole or not there, and the command can be called again."""
     assert kill_spread(place, name, 5) == 5
@@ -229,6 +231,19 @@ def test_a_killed_training_loses_nothing(place: Workplace, name: str) -> None:
     assert kill_spread(place, name, 3) >= 2  # Checkpoints beside an epoch that ends make a call more or less.
 
 
+@on_linux
+def test_runs_that_are_gone_at_the_end_of_a_sweep(place: Workplace) -> None:
+    """All of them were trained, and then the disk was unplugged: the exit code has a reason."""
+    fault = vanishing(place.work / "runs", len(place.calls("sweep")) - 1)
+    answer = place.attempt("sweep", fault.on_call)
+    fault.end()
+
+    assert answer.code == 1
+    assert "sweep small: 0 of 2 runs done (2 waiting); mnist-tui sweep resume small trains what is left" in answer.err
+    assert faults.wrong_end("sweep", answer, must_succeed=False) is None
+    place.check("sweep", answer)
+
+
 # --- other parts ---
 
 TASTES: dict[str, tuple[Part, int]] = {
@@ -237,9 +252,15 @@ TASTES: dict[str, tuple[Part, int]] = {
     "monkey": (monkey.PART, 2),
     "soak": (soak.PART, 1),
 }
+"""The parts, and how many cases of each are tried."""
 
 
-@pytest.mark.parametrize("name", TASTES)
+def names(parts: Mapping[str, object]) -> list[object]:
+    """The names of parts as parameters; those that look at system calls are tried where these are seen."""
+    return [pytest.param(name, marks=on_linux if name in ("faults", "syscalls") else ()) for name in parts]
+
+
+@pytest.mark.parametrize("name", names(TASTES))
 def test_a_taste(name: str, tmp_path: Path, console: Console) -> None:
     """A few cases of a part."""
     part, size = TASTES[name]
@@ -257,7 +278,7 @@ CONTROLS: dict[str, tuple[Part, int]] = {
 }
 
 
-@pytest.mark.parametrize("name", CONTROLS)
+@pytest.mark.parametrize("name", names(CONTROLS))
 def test_a_sabotaged_program_is_detected(name: str, tmp_path: Path, console: Console) -> None:
     """Negative control: the part fails where the program lacks what it tests."""
     part, size = CONTROLS[name]
