@@ -16,6 +16,7 @@ from mnist_tui.errors import ExitCode
 from mnist_tui.runs import metrics, verdict
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import (
+    Downloading,
     EpochEnded,
     Event,
     LearningRateChanged,
@@ -162,7 +163,9 @@ class FollowedRun:
         return f"{self.spec.name} s{self.spec.train.seed}"
 
     def show(self, event: Event, output: Output) -> None:
-        """Prints an event."""
+        """Prints an event; the progress of a download is for a bar, not for lines."""
+        if isinstance(event, Downloading):
+            return
         if isinstance(event, RunStarted):
             self.started = event
             self.clock = time.monotonic()

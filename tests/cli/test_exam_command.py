@@ -96,7 +96,7 @@ def test_digits_that_are_not_there(command: Command, tmp_path: Path, monkeypatch
     def no_network(*args: object, **kwargs: object) -> None:
         raise OSError("no network")
 
-    monkeypatch.setattr("mnist_tui.training.exam.download", no_network)
+    monkeypatch.setattr("mnist_tui.training.exam.downloading", no_network)
     (tmp_path / "data" / PUBLISHED["qmnist"].folders[0] / PUBLISHED["qmnist"].files[2].name).unlink()
     code, _, error = command("exam", first_run())
 
