@@ -9,6 +9,7 @@ from mnist_tui.cli.formats import json_text, record
 from mnist_tui.cli.headless import Output
 from mnist_tui.cli.progress_table import show_downloads
 from mnist_tui.datasets.exam import TAKEN_ON
+from mnist_tui.datasets.published import MNIST
 from mnist_tui.errors import DataError, UsageError
 from mnist_tui.runs.events import Notice
 from mnist_tui.runs.index import find_readable
@@ -61,7 +62,8 @@ def exam(run: Run, as_json: AsJson = False, *, given: Given) -> int:
     is_right = digits_of.predictions(saved.folder, digits) == digits.labels
     if has_predictions := (saved.folder / FILE).exists():
         is_right[: digits.known] = _right_of_known(saved, digits)
-    known = "test images, MNIST's own" if has_predictions and saved.dataset == "mnist" else "test images, as in QMNIST"
+    is_own = has_predictions and saved.dataset == MNIST.name
+    known = "test images, MNIST's own" if is_own else "test images, as in QMNIST"
     result = score(is_right, digits.writers, digits.known)
     print(json_text(record(as_record(saved, result))) if as_json else "\n".join(as_lines(saved, result, known)))
     return 0
