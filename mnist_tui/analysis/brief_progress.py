@@ -150,7 +150,7 @@ def why_not_counted(run: Run) -> str | None:
         return "has not ended"
     if run.state not in TRAINED_HERE:
         return f"{run.state}, not trained here"
-    if run.dataset != "mnist":
+    if run.dataset != MNIST.name:
         return f"on {run.dataset}, not MNIST" if run.dataset else "on unknown images"
     return None if run.data[2] == TEST_IMAGES else f"not on MNIST's {TEST_IMAGES:,} test images"
 

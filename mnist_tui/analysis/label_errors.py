@@ -71,7 +71,7 @@ class Ceiling:
 def is_mnist_test_set(dataset: str | None, predictions: SavedPredictions) -> bool:
     """Whether these are MNIST's test images in their order: by the name in run.json and the labels at the 15 places."""
     return (
-        dataset == "mnist"
+        dataset == MNIST.name
         and len(predictions) == TEST_IMAGES
         and all(predictions.labels[error.index] == error.label for error in LABEL_ERRORS.values())
     )

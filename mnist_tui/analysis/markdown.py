@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from mnist_tui.analysis import leaderboard_text, tables
 from mnist_tui.analysis.comparison import Arm, Measure
 from mnist_tui.analysis.leaderboard import Leaderboard
+from mnist_tui.datasets.published import MNIST
 from mnist_tui.errors import StorageError
 from mnist_tui.runs import columns, verdict
 from mnist_tui.runs.annotations import read_notes
@@ -96,7 +97,7 @@ def _data(run: Run) -> str:
         return columns.NOT_JUDGED
     name, _, images = run.data
     tested = f", {images:,} test images" if images else ""
-    return f"{plain(name or 'unknown')}{tested}" + ("" if name == "mnist" else f" ({columns.NOT_MNIST})")
+    return f"{plain(name or 'unknown')}{tested}" + ("" if name == MNIST.name else f" ({columns.NOT_MNIST})")
 
 
 def _analysis(run: Run) -> list[str]:

@@ -1,14 +1,17 @@
 """`mnist-tui exam`: a network on test digits that nothing was chosen on."""
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from mnist_tui.cli.arguments import AsJson, Given, Run, examples, settings_with, takes_settings
 from mnist_tui.cli.formats import json_text, record
+from mnist_tui.cli.headless import Output
+from mnist_tui.cli.progress_table import show_downloads
 from mnist_tui.datasets.exam import TAKEN_ON
+from mnist_tui.datasets.published import MNIST
 from mnist_tui.errors import DataError, UsageError
+from mnist_tui.runs.events import Notice
 from mnist_tui.runs.index import find_readable
 from mnist_tui.settings import settings
 from mnist_tui.text import clean_line
@@ -51,13 +54,16 @@ def exam(run: Run, as_json: AsJson = False, *, given: Given) -> int:
     from mnist_tui.analysis.saved_predictions import FILE
     from mnist_tui.training import exam as digits_of
 
-    if not digits_of.is_downloaded(values.data_dir):
-        print("downloading QMNIST's test digits (10 MB)", file=sys.stderr)
+    output = Output(as_json, quiet=False)
+    for event in show_downloads(digits_of.fetch_exam(values.data_dir), output):
+        if isinstance(event, Notice):
+            output.notice(event)
     digits = digits_of.load_exam(values.data_dir)
     is_right = digits_of.predictions(saved.folder, digits) == digits.labels
     if has_predictions := (saved.folder / FILE).exists():
         is_right[: digits.known] = _right_of_known(saved, digits)
-    known = "test images, MNIST's own" if has_predictions and saved.dataset == "mnist" else "test images, as in QMNIST"
+    is_own = has_predictions and saved.dataset == MNIST.name
+    known = "test images, MNIST's own" if is_own else "test images, as in QMNIST"
     result = score(is_right, digits.writers, digits.known)
     print(json_text(record(as_record(saved, result))) if as_json else "\n".join(as_lines(saved, result, known)))
     return 0

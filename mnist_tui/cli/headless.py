@@ -12,10 +12,12 @@ from typing import Any, TextIO
 
 from mnist_tui.cli.formats import event_record, json_text
 from mnist_tui.datasets import names
+from mnist_tui.datasets.published import MNIST
 from mnist_tui.errors import ExitCode
 from mnist_tui.runs import metrics, verdict
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import (
+    Downloading,
     EpochEnded,
     Event,
     LearningRateChanged,
@@ -162,7 +164,9 @@ class FollowedRun:
         return f"{self.spec.name} s{self.spec.train.seed}"
 
     def show(self, event: Event, output: Output) -> None:
-        """Prints an event."""
+        """Prints an event; the progress of a download is for a bar, not for lines."""
+        if isinstance(event, Downloading):
+            return
         if isinstance(event, RunStarted):
             self.started = event
             self.clock = time.monotonic()
@@ -198,7 +202,7 @@ class FollowedRun:
             folder = self.started.folder if self.started else ""
             output.talk(f"{who}: {ended.message}; resume it with: mnist-tui resume {folder}", always=True)
         if not output.as_json:
-            for line in result_lines(ended, self.started.dataset if self.started else "mnist"):
+            for line in result_lines(ended, self.started.dataset if self.started else MNIST.name):
                 output.data(self._labelled(line, "  "))
 
     def _labelled(self, text: str, gap: str = ": ") -> str:
@@ -263,7 +267,7 @@ def _loss(value: float) -> str:
     return metrics.metric("test_loss").text(value) if value < 1_000 else f"{value:.2e}"
 
 
-def result_lines(ended: RunEnded, dataset: str = "mnist") -> list[str]:
+def result_lines(ended: RunEnded, dataset: str = MNIST.name) -> list[str]:
     """Best and last epoch, on which data set where it is not MNIST, and the verdict on the target."""
     judged = [verdict.in_words(ended.target, ended.epochs)] if ended.target else []
     if ended.best is None or ended.last is None:
@@ -271,7 +275,7 @@ def result_lines(ended: RunEnded, dataset: str = "mnist") -> list[str]:
     best, last = ended.best, ended.last
     val = f" (validation {best.val_accuracy:.2%})" if best.val_accuracy is not None else ""
     by = "" if ended.chosen_by == "validation" else ", chosen on the test set"
-    on = "" if dataset == "mnist" else f" on {names.title(dataset)}"
+    on = "" if dataset == MNIST.name else f" on {names.title(dataset)}"
     return [
         f"best   epoch {best.epoch}: test {best.test_accuracy:.2%}{on}{val}{by}",
         f"last   epoch {last.epoch}: test {last.test_accuracy:.2%}{on}",

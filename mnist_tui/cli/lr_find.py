@@ -19,6 +19,7 @@ from mnist_tui.cli.arguments import (
 )
 from mnist_tui.cli.changes import apply_changes, read_changes
 from mnist_tui.cli.formats import record
+from mnist_tui.cli.progress_table import show_downloads
 from mnist_tui.cli.runs import MAX_PLOT_WIDTH, PLOT_LINES
 from mnist_tui.cli.specs import load_specs
 from mnist_tui.errors import MnistTuiError, SpecError
@@ -76,7 +77,7 @@ def _follow(spec: RunSpec, options: Options, control: Control, output: "Output")
     """The result of the range test; its steps are the progress line, and what is to be known of it goes to stderr."""
     from mnist_tui.training.lr_finder import find_learning_rate
 
-    for event in find_learning_rate(spec, options, control):
+    for event in show_downloads(find_learning_rate(spec, options, control), output):
         match event:
             case Notice():
                 output.notice(event)

@@ -21,6 +21,7 @@ from mnist_tui.cli.arguments import (
     takes_settings,
 )
 from mnist_tui.cli.formats import event_record
+from mnist_tui.cli.progress_table import show_downloads
 from mnist_tui.errors import ExitCode, StorageError
 from mnist_tui.runs import metrics
 from mnist_tui.runs.events import Event, LearningRateChanged, RunEnded, RunStarted
@@ -94,7 +95,7 @@ def _reproduce(saved: "SavedRun", options: Options, to_the_end: bool, keep: bool
 
     followed, result = headless.FollowedRun(saved.spec), None
     with headless.interruptible() as interruption:
-        for event in reproduce(saved, options, interruption.control, to_the_end):
+        for event in show_downloads(reproduce(saved, options, interruption.control, to_the_end), output):
             result = event if isinstance(event, Reproduced) else None
             _show(event, followed, output, to_the_end)
             if isinstance(event, RunStarted):  # The progress line counts the epochs that are trained again.

@@ -10,7 +10,7 @@ from mnist_tui.cli.headless import Output, interruptible
 from mnist_tui.cli.progress_table import ProgressTable, progress_table
 from mnist_tui.cli.sweep_output import text_lines, wrapped
 from mnist_tui.errors import ExitCode
-from mnist_tui.runs.events import Notice, RunEnded, RunStarted
+from mnist_tui.runs.events import Downloading, Notice, RunEnded, RunStarted
 from mnist_tui.spec.run_options import Options
 from mnist_tui.sweep.cost import Cost, cost_words, expected_cost, time_words
 from mnist_tui.sweep.folder import Sweep
@@ -109,7 +109,11 @@ class _Lines:
         if point is None:
             if isinstance(message, Notice):
                 self._output.notice(message)
+            elif isinstance(message, Downloading):
+                self._table.show(message.file, "", 0, message)
             return
+        if isinstance(message, Downloading):
+            return  # A node fetches the data of its own.
         label = f"{in_words(point.values)} s{point.seed}"
         if isinstance(message, RunStarted):
             self._started[point.key] = message

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mnist_tui.datasets.formats import read_idx, unpacked
 from mnist_tui.datasets.places import read_file
-from mnist_tui.datasets.published import MNIST, PUBLISHED
+from mnist_tui.datasets.published import MNIST, PUBLISHED, QMNIST
 from mnist_tui.datasets.record import DataSet
 from mnist_tui.errors import DataError
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-TAKEN_ON = ("mnist", "qmnist")
+TAKEN_ON = (MNIST.name, QMNIST.name)
 """The data sets whose networks can take the exam."""
 WRITER = 2
 """The column of the labels that holds the writer."""
@@ -40,7 +40,7 @@ class ExamDigits:
 
 def exam_data() -> DataSet:
     """QMNIST's test files alone, which is all that the exam needs."""
-    data = PUBLISHED["qmnist"]
+    data = PUBLISHED[QMNIST.name]
     return replace(data, files=data.files[2:], download_bytes=data.download_bytes // 2)
 
 
@@ -50,7 +50,7 @@ def read_exam(raw: Path) -> ExamDigits:
 
     data = exam_data()
     pixels, rows = (read_idx(unpacked(data, read_file(data, raw, file))) for file in data.files)
-    known = PUBLISHED["mnist"].test_images
+    known = PUBLISHED[MNIST.name].test_images
     is_whole = pixels.ndim == 3 and rows.ndim == 2 and rows.shape[1] > WRITER
     if not is_whole or len(pixels) != len(rows) or len(rows) <= known or pixels.shape[1:] != data.shape[1:]:
         raise DataError(f"{raw}: the test files of {data.title} do not hold labelled digits")

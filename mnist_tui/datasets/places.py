@@ -5,12 +5,15 @@ from pathlib import Path
 
 import platformdirs
 
-from mnist_tui.datasets.published import PUBLISHED
+from mnist_tui.datasets.published import FASHION_MNIST, MNIST, PUBLISHED
 from mnist_tui.datasets.record import DataFile, DataSet, find_damage
 from mnist_tui.errors import DataError, FileError
 from mnist_tui.files import read_bytes
 
-FIRST_LABELS = {"fashion-mnist": bytes((9, 0, 0, 3, 0, 2, 7, 2, 5, 5)), "mnist": bytes((5, 0, 4, 1, 9, 2, 1, 3, 1, 4))}
+FIRST_LABELS = {
+    FASHION_MNIST.name: bytes((9, 0, 0, 3, 0, 2, 7, 2, 5, 5)),
+    MNIST.name: bytes((5, 0, 4, 1, 9, 2, 1, 3, 1, 4)),
+}
 """The first labels of the training images, by which unpacked files without a published digest are recognised."""
 _LABELS_HEADER = 8
 

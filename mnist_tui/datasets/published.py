@@ -1,8 +1,9 @@
 """The published data sets, by name.
 
 MD5 sums are those of `torchvision.datasets` and of the publishers; of MNIST the SHA-256 of the unpacked files with
-torchvision's MD5 sums. Means and standard deviations are of all pixels of the training images: measured for MNIST,
-those in common use for the others; for CIFAR-10 over the three channels together.
+torchvision's MD5 sums. Numbers of images and classes are those of each data set's page. Means and standard deviations
+are of all pixels of the training images: measured for MNIST, whose figures serve QMNIST and the small digits; those in
+common use for the others; for CIFAR-10 over the three channels together.
 """
 
 from mnist_tui.datasets.record import DataFile, DataSet

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnist_tui.datasets import places
-from mnist_tui.datasets.published import PUBLISHED
+from mnist_tui.datasets.published import MNIST, PUBLISHED, SMALL_DIGITS
 from mnist_tui.datasets.read import read_part
 from mnist_tui.datasets.record import GREY_28, DataSet, OwnFolder
 from mnist_tui.errors import DataError
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     """Grey pixels (N, 28, 28), and labels (N,)."""
 
 SHA256 = {
-    "mnist": "1e35582d42a90940c55b956deb61875c020b567ed20e3c5b174f52bf7809ed9b",
-    "digits": "96d3bb0514e624432c3477ab1e31cc9e1ff935c01c52628222af8b82e1144774",
+    MNIST.name: "1e35582d42a90940c55b956deb61875c020b567ed20e3c5b174f52bf7809ed9b",
+    SMALL_DIGITS.name: "96d3bb0514e624432c3477ab1e31cc9e1ff935c01c52628222af8b82e1144774",
 }
 """The digest that a run stores of a data set, of all its pixels and labels (`training.data.Dataset.sha256`).
 

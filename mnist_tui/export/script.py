@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from mnist_tui.datasets.published import FASHION_MNIST, KMNIST, MNIST
 from mnist_tui.errors import RunError
 from mnist_tui.export.script_layers import INDENT, composites_in, network_source
 from mnist_tui.export.script_recipe import (
@@ -36,7 +37,7 @@ from mnist_tui.training.predict import load_network
 from mnist_tui.training.state import ORDER_STREAM
 
 TEMPLATE = "script.py.jinja"
-TORCHVISION = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "kmnist": "KMNIST"}
+TORCHVISION = {MNIST.name: "MNIST", FASHION_MNIST.name: "FashionMNIST", KMNIST.name: "KMNIST"}
 """The classes of torchvision that read the data sets of a script: those with the files and arguments of MNIST's."""
 RESERVED = frozenset({"WEIGHTS", "SEED", "EPOCHS", "BATCH_SIZE", "EVAL_BATCH_SIZE", "F", "NORMS"})
 """Names of the script that a knob cannot have."""

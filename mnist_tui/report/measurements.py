@@ -3,6 +3,7 @@
 from collections.abc import Hashable, Sequence
 
 from mnist_tui.analysis.comparison import Arm
+from mnist_tui.datasets.published import MNIST
 from mnist_tui.report.model import Measurement
 from mnist_tui.runs.columns import data_warning
 from mnist_tui.runs.record import Run
@@ -55,7 +56,7 @@ def comparison_remarks(arms: Sequence[Arm]) -> tuple[str, ...]:
     chosen = _steps_by(["" if run.is_imported else run.chosen_by for run in runs])
     chosen = [steps for steps in chosen if not runs[steps[0] - 1].is_imported]
     remarks = []
-    if len(data) == 1 and runs[0].dataset != "mnist" and not runs[0].is_imported:
+    if len(data) == 1 and runs[0].dataset != MNIST.name and not runs[0].is_imported:
         remarks.append(f"All of this was measured on {data_warning(runs[0])}.")
     if len(data) > 1:
         where = [f"{_data_name(runs[steps[0] - 1])} ({_steps(steps)})" for steps in data]

@@ -8,6 +8,7 @@ from statistics import fmean
 from mnist_tui.analysis import statistics
 from mnist_tui.analysis.coach.rules import advise_on
 from mnist_tui.analysis.comparison import Arm
+from mnist_tui.datasets.published import MNIST
 from mnist_tui.report import changes, figures
 from mnist_tui.report.commands import commands_of
 from mnist_tui.report.epoch_log import epoch_log
@@ -128,7 +129,7 @@ def _remarks(arm: Arm, is_mixed: bool) -> list[str]:
     remarks = [f"{each.title} {each.state}: {each.reason}" for each in arm.runs if each.state not in DONE]
     if run.is_imported:
         remarks.append(f"Imported {run.reason}; measured on {run.measured_on or 'unknown images'}, as the log says.")
-    elif is_mixed and run.dataset != "mnist":
+    elif is_mixed and run.dataset != MNIST.name:
         remarks.append(f"Measured on {columns.data_warning(run)}.")
     if run.chosen_by == "validation" and not run.is_imported:
         remarks.append("The best epoch was chosen on validation images, not on the test set.")

@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
+from mnist_tui.datasets.published import MNIST
 from mnist_tui.errors import ColumnError
 from mnist_tui.runs.metrics import metric
 from mnist_tui.runs.record import Run, observations
@@ -115,14 +116,14 @@ def seed_words(runs: Sequence[Run]) -> str:
 
 def data_warning(run: Run) -> str:
     """Why the accuracies of a run do not compare with those on MNIST; "" where they do, and for what is no run."""
-    if not run.is_run or run.dataset == "mnist":
+    if not run.is_run or run.dataset == MNIST.name:
         return ""
     return NOT_JUDGED if run.is_imported else f"{run.dataset or 'unknown data'}, {NOT_MNIST}"
 
 
 def data_words(run: Run) -> str:
     """The same in a headline, which names the state of an imported log already."""
-    is_compared = run.dataset == "mnist" or run.is_imported
+    is_compared = run.dataset == MNIST.name or run.is_imported
     return "" if is_compared else f"{run.dataset or 'unknown data'}, not MNIST"
 
 
@@ -249,7 +250,7 @@ def shown_columns(groups: Sequence[Sequence[Run]], names: Sequence[str]) -> list
 def with_data(groups: Sequence[Sequence[Run]], names: Sequence[str]) -> list[Column]:
     """The columns of several names; where a row is not of MNIST, the data set's too, before the accuracies."""
     named, data = chosen(names), column("data")
-    if data in named or {runs[0].dataset for runs in groups} <= {None, "mnist"}:
+    if data in named or {runs[0].dataset for runs in groups} <= {None, MNIST.name}:
         return named
     at = next((index for index, each in enumerate(named) if each.is_accuracy), len(named))
     return [*named[:at], data, *named[at:]]
@@ -286,7 +287,7 @@ def ordered(groups: Sequence[Sequence[Run]], by: str) -> list[Sequence[Run]]:
 
 
 def _data_rank(run: Run) -> tuple[bool, str]:
-    return run.dataset != "mnist", run.dataset or ""
+    return run.dataset != MNIST.name, run.dataset or ""
 
 
 def as_record(run: Run) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The events of a run, in the order in which they happen: numbers and strings only, no tensors.
 
-Every run begins with `RunStarted`, before which only a `Notice` may come, and ends with `RunEnded`. `session.run`
-yields them; the dashboard and the command line show them.
+Every run begins with `RunStarted`, before which only a `Notice` and `Downloading` may come, and ends with `RunEnded`.
+`session.run` yields them; the dashboard and the command line show them.
 """
 
 import math
@@ -22,6 +22,21 @@ class Notice:
     text: str
     is_warning: bool = False
     """Whether it is shown as a warning rather than a remark."""
+
+
+@dataclass(frozen=True)
+class Downloading:
+    """A file of the data set arrives; for screens only, a few times a second, before the run begins."""
+
+    file: str
+    received: int
+    """In bytes."""
+    size: int | None
+    """In bytes; None where the server does not say."""
+
+    def __str__(self) -> str:
+        done = f"{self.received / 1e6:,.1f} MB" if self.size is None else f"{self.received / max(1, self.size):.0%}"
+        return f"downloading {self.file}: {done}"
 
 
 @dataclass(frozen=True)
@@ -148,7 +163,7 @@ class RunEnded:
     seconds: float
 
 
-Event = Notice | RunStarted | Progress | Paused | Unpaused | LearningRateChanged | EpochEnded | RunEnded
+Event = Notice | Downloading | RunStarted | Progress | Paused | Unpaused | LearningRateChanged | EpochEnded | RunEnded
 
 
 def as_record(event: "DataclassInstance") -> dict[str, Any]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from statistics import fmean
 
+from mnist_tui.datasets import published
+
 BLOCKS = "▁▂▃▄▅▆▇█"
 MOST_CELLS = 20
 """Cells of the longest sparkline; with more epochs several share a cell."""
@@ -38,7 +40,7 @@ HELP = f"each epoch: {BLOCKS[0]} {MNIST.low:.0%} or less, {BLOCKS[-1]} {MNIST.hi
 
 def scale_of(dataset: str | None) -> Scale:
     """The scale of a data set, the same for all runs on it; MNIST's for an imported log, whose data set is unknown."""
-    return MNIST if dataset in ("mnist", None) else OTHER
+    return MNIST if dataset in (published.MNIST.name, None) else OTHER
 
 
 def sparkline(accuracies: Sequence[float], scale: Scale, width: int = MOST_CELLS) -> str:

@@ -79,6 +79,7 @@ TRANSFORMS = _catalog("""
     ElasticTransform(alpha=50.0, sigma=5.0, interpolation="bilinear", fill=0)
     GaussianBlur(kernel_size, sigma=(0.1, 2.0))
     ColorJitter(brightness=None, contrast=None, saturation=None, hue=None)
+    RandomGrayscale(p=0.1)
     RandomAdjustSharpness(sharpness_factor, p=0.5)
     RandomAutocontrast(p=0.5)
     RandomEqualize(p=0.5)
@@ -92,7 +93,7 @@ TRANSFORMS = _catalog("""
     RandomOrder(transforms)
     Identity()
 """)
-"""The transforms of torchvision.transforms.v2 that keep one grey channel; tensors are made and normalised elsewhere."""
+"""The transforms of torchvision.transforms.v2 that keep the number of channels; tensors are made elsewhere."""
 
 CATALOGS: Mapping[str, dict[str, str]] = {
     "optimizer": OPTIMIZERS,
@@ -112,7 +113,7 @@ _BELONGS_ELSEWHERE = {
     "ToDtype": "images are always converted to tensors",
     "Normalize": "it has a field of its own: normalize = [mean, std]",
     "Compose": "write its transforms as a list",
-    "Grayscale": "the images are grey",
+    "Grayscale": "images keep their channels, and RandomGrayscale turns some of those with colours grey",
 }
 
 _BOUNDS: Mapping[str, tuple[float, float]] = {

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 from mnist_tui.runs.control import Control
+from mnist_tui.runs.events import Notice
 from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.sweep.jobs import Job, ListedJobs, Message
@@ -20,9 +21,12 @@ def train_side_by_side(
     Raises what `session.run` raises where no run can begin; `is_silent` is for dashboards, which have the terminal.
     """
     notices = []
-    for notice in load_data(specs, options):
-        notices.append(notice)
-        yield 0, notice
+    for event in load_data(specs, options, control):
+        if isinstance(event, Notice):
+            notices.append(event)
+        yield 0, event
+    if control.should_stop:
+        return
     options = with_one_thread(options)
     runs = ListedJobs([Job(spec, options) for spec in specs])
     with closing(train_jobs(lambda: Pool(jobs, is_silent), runs, control, notices)) as messages:

@@ -36,9 +36,12 @@ def train_points(
     """
     options = with_one_thread(replace(options, dataset=sweep.plan.dataset))
     notices = []
-    for notice in load_data(sweep.plan.specs, options):
-        notices.append(notice)
-        yield None, notice
+    for event in load_data(sweep.plan.specs, options, control):
+        if isinstance(event, Notice):
+            notices.append(event)
+        yield None, event
+    if control.should_stop:
+        return
     if sweep.plan.search and sweep.plan.trials < sweep.plan.search.trials:
         yield None, Notice(f"there are {sweep.plan.trials:,} configurations; the search ends when all were tried")
     results = Results(sweep)

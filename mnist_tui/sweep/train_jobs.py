@@ -6,7 +6,7 @@ from typing import Protocol
 
 from mnist_tui.errors import MnistTuiError, error_of
 from mnist_tui.runs.control import Control
-from mnist_tui.runs.events import Notice, RunStarted
+from mnist_tui.runs.events import Downloading, Notice, RunStarted
 from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.sweep.jobs import JobEnded, JobSource, Message
@@ -28,19 +28,19 @@ class Trainer(Protocol):
         """Ends the processes at once."""
 
 
-def load_data(specs: Sequence[RunSpec], options: Options) -> Iterator[Notice]:
+def load_data(specs: Sequence[RunSpec], options: Options, control: Control) -> Iterator[Notice | Downloading]:
     """Loads each data set of the specs once, so that it is downloaded once; yields what every run would say of it.
+
+    It ends early where `control` is stopped.
 
     Raises `DataError`, and `SpecError` where a network does not fit the data set of the options.
     """
-    from mnist_tui.training.data import download_notice, load
+    from mnist_tui.training.data import loading
 
     for data in dict.fromkeys(spec.for_dataset(options.dataset).data for spec in specs):
-        if notice := download_notice(options.dataset, options.data_dir, data):
-            yield notice
-        notices: list[Notice] = []
-        load(options.dataset, options.data_dir, notices.append, data)
-        yield from notices
+        yield from loading(options.dataset, options.data_dir, data, control)
+        if control.should_stop:
+            return
 
 
 def with_one_thread(options: Options) -> Options:

@@ -18,6 +18,7 @@ from mnist_tui.datasets.record import GREY_28
 from mnist_tui.errors import CallError
 from mnist_tui.spec import catalog
 from mnist_tui.spec.calls import Call, Value
+from mnist_tui.training.batched_colours import ColorJitter, RandomGrayscale
 from mnist_tui.training.batched_transforms import (
     Affine,
     CenterCrop,
@@ -29,8 +30,9 @@ from mnist_tui.training.batched_transforms import (
     RandomCrop,
     Resize,
     Transform,
-    seeds_of,
 )
+from mnist_tui.training.elastic import seeds_of
+from mnist_tui.training.transform_arguments import factors, four, number, pair, square, symmetric
 
 SIDE = GREY_28[1]
 """A centre crop up to this size is batched; torchvision pads for a larger one."""
@@ -76,6 +78,8 @@ class Augmentation:
 
     def __init__(self, calls: Sequence[Call], shape: tuple[int, int, int] = GREY_28) -> None:
         channels, expected, _ = shape
+        if channels == 1:
+            _check_grey(calls)
         self.sequence = Chain([_transform(call, channels) for call in _pull_resize(calls)])
         side = self.sequence.side(expected)
         if side != expected:
@@ -100,6 +104,20 @@ def slow_transforms(calls: Sequence[Call]) -> list[str]:
     """
     transforms = [_transform(call) for call in _pull_resize(calls)]
     return [transform.call.name for transform in transforms if isinstance(transform, ImageByImage)]
+
+
+def _check_grey(calls: Sequence[Call]) -> None:
+    """Raises `CallError` for a call, within others too, that needs images of three channels."""
+    for call in calls:
+        arguments = catalog.check("transform", call)
+        inner = arguments.get("transforms", ())
+        _check_grey([each for each in (inner if isinstance(inner, tuple) else (inner,)) if isinstance(each, Call)])
+        why = "images of three channels are needed, and those of this data set are grey"
+        if call.name == "RandomGrayscale":
+            raise CallError(f"RandomGrayscale: {why}")
+        colours = [name for name in ("saturation", "hue") if call.name == "ColorJitter" and arguments[name]]
+        if colours:
+            raise CallError(f"ColorJitter: for {' and '.join(colours)} {why}; brightness and contrast need no colours")
 
 
 def _pull_resize(calls: Sequence[Call]) -> list[Call]:
@@ -130,7 +148,7 @@ def _rotation(arguments: dict[str, Value]) -> Transform | None:
     if arguments["expand"] or arguments["center"] is not None:
         return None
     # torchvision turns `rotate` counter-clockwise and `affine` clockwise.
-    low, high = _symmetric(arguments["degrees"], "degrees")
+    low, high = symmetric(arguments["degrees"], "degrees")
     return _with_sampling(arguments, degrees=(-low, -high))
 
 
@@ -138,16 +156,16 @@ def _affine(arguments: dict[str, Value]) -> Transform | None:
     if arguments["center"] is not None:
         return None
     shear = arguments["shear"]
-    x_and_y = _four(shear) if shear is not None else (0.0, 0.0, 0.0, 0.0)
-    translate = _pair(arguments["translate"], "translate") if arguments["translate"] is not None else (0.0, 0.0)
-    scale = _pair(arguments["scale"], "scale") if arguments["scale"] is not None else (1.0, 1.0)
+    x_and_y = four(shear) if shear is not None else (0.0, 0.0, 0.0, 0.0)
+    translate = pair(arguments["translate"], "translate") if arguments["translate"] is not None else (0.0, 0.0)
+    scale = pair(arguments["scale"], "scale") if arguments["scale"] is not None else (1.0, 1.0)
     if not all(0 <= share <= 1 for share in translate):
         raise CallError("translate must be between 0 and 1, a share of the image")
     if min(scale) <= 0:
         raise CallError("scale must be positive")
     return _with_sampling(
         arguments,
-        degrees=_symmetric(arguments["degrees"], "degrees"),
+        degrees=symmetric(arguments["degrees"], "degrees"),
         translate=translate,
         scale=scale,
         shear=x_and_y,
@@ -161,42 +179,13 @@ def _with_sampling(arguments: dict[str, Value], **settings: Any) -> Transform | 
     return Affine(**settings, is_bilinear=arguments["interpolation"] == "bilinear", fill=float(fill))
 
 
-def _symmetric(value: Value, name: str) -> tuple[float, float]:
-    if isinstance(value, int | float):
-        if value < 0:
-            raise CallError(f"{name}={value} must not be negative; a pair (low, high) may be")
-        return -float(value), float(value)
-    return _pair(value, name)
-
-
-def _pair(value: Value, name: str) -> tuple[float, float]:
-    if isinstance(value, tuple) and len(value) == 2:
-        low, high = value
-        if isinstance(low, int | float) and isinstance(high, int | float):
-            return float(low), float(high)
-    raise CallError(f"{name} must be a pair of numbers")
-
-
-def _four(value: Value) -> tuple[float, float, float, float]:
-    if isinstance(value, tuple) and len(value) == 4:
-        return (*_pair(value[:2], "shear"), *_pair(value[2:], "shear"))
-    return (*_symmetric(value, "shear"), 0.0, 0.0)
-
-
-def _square(value: Value) -> int | None:
-    """The side of a square, from 28, (28,) or (28, 28)."""
-    sides = set(value) if isinstance(value, tuple) else {value}
-    side = sides.pop() if len(sides) == 1 else None
-    return side if isinstance(side, int) and not isinstance(side, bool) else None
-
-
 def _center_crop(arguments: dict[str, Value]) -> Transform | None:
-    size = _square(arguments["size"])
+    size = square(arguments["size"])
     return CenterCrop(size) if size and size <= SIDE else None
 
 
 def _resize(arguments: dict[str, Value]) -> Transform | None:
-    size = _square(arguments["size"])
+    size = square(arguments["size"])
     simple = arguments["max_size"] is None and arguments["antialias"] is True
     if not size or not simple or arguments["interpolation"] not in ("nearest", "bilinear"):
         return None
@@ -204,15 +193,15 @@ def _resize(arguments: dict[str, Value]) -> Transform | None:
 
 
 def _pad(arguments: dict[str, Value]) -> Transform | None:
-    width, fill = _square(arguments["padding"]), arguments["fill"]
+    width, fill = square(arguments["padding"]), arguments["fill"]
     if width is None or arguments["padding_mode"] != "constant" or not isinstance(fill, int | float):
         return None
     return Pad(width, float(fill))
 
 
 def _random_crop(arguments: dict[str, Value]) -> Transform | None:
-    size, fill = _square(arguments["size"]), arguments["fill"]
-    padding = 0 if arguments["padding"] is None else _square(arguments["padding"])
+    size, fill = square(arguments["size"]), arguments["fill"]
+    padding = 0 if arguments["padding"] is None else square(arguments["padding"])
     constant = arguments["padding_mode"] == "constant" and not arguments["pad_if_needed"]
     if not size or padding is None or not constant or not isinstance(fill, int | float):
         return None
@@ -226,18 +215,18 @@ def _elastic(arguments: dict[str, Value]) -> Transform | None:
     return Elastic(*map(float, numbers))
 
 
+def _color_jitter(arguments: dict[str, Value]) -> Transform:
+    factors_of = {name: factors(arguments[name], name) for name in ("brightness", "contrast", "saturation")}
+    shifts = factors(arguments["hue"], "hue", center=0.0)
+    return ColorJitter(**factors_of, hue=shifts) if any((*factors_of.values(), shifts)) else Chain([])
+
+
 def _random_apply(arguments: dict[str, Value]) -> Transform | None:
     calls = arguments["transforms"]
     inner = [_transform(call) for call in (calls if isinstance(calls, tuple) else (calls,)) if isinstance(call, Call)]
     if any(isinstance(transform, ImageByImage) for transform in inner):
         return None
-    return Chain(inner, float(_number(arguments["p"])))
-
-
-def _number(value: Value) -> float:
-    if not isinstance(value, int | float):
-        raise CallError("p must be a number")
-    return value
+    return Chain(inner, float(number(arguments["p"])))
 
 
 _BATCHED: dict[str, Callable[[dict[str, Value]], Transform | None]] = {
@@ -247,10 +236,12 @@ _BATCHED: dict[str, Callable[[dict[str, Value]], Transform | None]] = {
     "Resize": _resize,
     "Pad": _pad,
     "RandomCrop": _random_crop,
-    "RandomHorizontalFlip": lambda arguments: Flip(_number(arguments["p"]), 3),
-    "RandomVerticalFlip": lambda arguments: Flip(_number(arguments["p"]), 2),
-    "RandomInvert": lambda arguments: Invert(_number(arguments["p"])),
+    "RandomHorizontalFlip": lambda arguments: Flip(number(arguments["p"]), 3),
+    "RandomVerticalFlip": lambda arguments: Flip(number(arguments["p"]), 2),
+    "RandomInvert": lambda arguments: Invert(number(arguments["p"])),
     "ElasticTransform": _elastic,
+    "ColorJitter": _color_jitter,
+    "RandomGrayscale": lambda arguments: RandomGrayscale(number(arguments["p"])),
     "RandomApply": _random_apply,
     "Identity": lambda arguments: Chain([]),
 }

@@ -1,11 +1,11 @@
-"""Transforms of whole batches: images float32 (N, 1, H, W), 0 to 255, and rows of parameters to images.
+"""Transforms of whole batches: images float32 (N, C, H, W), 0 to 255, and rows of parameters to images.
 
 Each takes as many random numbers an image as it needs, and computes what the transform of its name in
 torchvision.transforms.v2 does with one image after the other.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mnist_tui.errors import CallError
-from mnist_tui.training.elastic import displacements, radius
+from mnist_tui.training.elastic import displacements, radius, seeds_of
 
 
 class Transform(ABC):
@@ -103,9 +103,9 @@ class Affine(Transform):
     def make_params(self, random: Tensor) -> Tensor:
         unit = random.double()
         limit = torch.tensor(self.translate, dtype=torch.float64, device=random.device) * self.width
-        shear = torch.stack([_between(unit[:, 4], *self.shear[:2]), _between(unit[:, 5], *self.shear[2:])], dim=1)
+        shear = torch.stack([between(unit[:, 4], *self.shear[:2]), between(unit[:, 5], *self.shear[2:])], dim=1)
         translate = ((2 * unit[:, 1:3] - 1) * limit).round()
-        angle, scale = _between(unit[:, 0], *self.degrees), _between(unit[:, 3], *self.scale)
+        angle, scale = between(unit[:, 0], *self.degrees), between(unit[:, 3], *self.scale)
         return _affine_parameters(angle, translate, scale, shear, self.center)
 
     def apply(self, images: Tensor, parameters: Tensor) -> Tensor:
@@ -116,7 +116,8 @@ class Affine(Transform):
         return side
 
 
-def _between(unit: Tensor, low: float, high: float) -> Tensor:
+def between(unit: Tensor, low: float, high: float) -> Tensor:
+    """Numbers in `low`..`high` from numbers in [0, 1)."""
     return low + unit * (high - low)
 
 
@@ -266,12 +267,7 @@ class Chain(Transform):
     def apply(self, images: Tensor, parameters: Tensor) -> Tensor:
         if self.p >= 1:
             return self._chain(images, parameters)
-        is_selected = parameters[:, 0] < self.p
-        if images.device.type != "cpu":
-            # Transform all images and select: sizes that depend on random numbers make the host wait for the device.
-            return torch.where(is_selected[:, None, None, None], self._chain(images, parameters), images)
-        index = is_selected.nonzero()[:, 0]
-        return images.index_copy(0, index, self._chain(images[index], parameters[index])) if len(index) else images
+        return transform_where(parameters[:, 0] < self.p, images, parameters, self._chain)
 
     def _chain(self, images: Tensor, parameters: Tensor) -> Tensor:
         _, *parts = parameters.split(self._widths, dim=1)
@@ -288,7 +284,12 @@ class Chain(Transform):
         return out
 
 
-def seeds_of(parameters: Tensor) -> list[int]:
-    """A seed for each image from random numbers in [0, 1), (N, 1)."""
-    seeds: list[int] = (parameters[:, 0].cpu().double() * 2**31).long().tolist()
-    return seeds
+def transform_where(
+    is_selected: Tensor, images: Tensor, parameters: Tensor, transform: Callable[[Tensor, Tensor], Tensor]
+) -> Tensor:
+    """The images, of which those that are selected, bool (N,), are transformed with their own parameters (N, …)."""
+    if images.device.type != "cpu":
+        # Transform all images and select: sizes that depend on random numbers make the host wait for the device.
+        return torch.where(is_selected[:, None, None, None], transform(images, parameters), images)
+    index = is_selected.nonzero()[:, 0]
+    return images.index_copy(0, index, transform(images[index], parameters[index])) if len(index) else images

@@ -1,6 +1,7 @@
 """The images of a data set as tensors, downloaded where they are missing; and their seeded splits."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -14,10 +15,11 @@ from mnist_tui.datasets.published import MNIST, SMALL_DIGITS
 from mnist_tui.datasets.read import read_part
 from mnist_tui.datasets.record import DataSet, Part
 from mnist_tui.errors import DataError
-from mnist_tui.runs.events import Notice
+from mnist_tui.runs.control import Control
+from mnist_tui.runs.events import Downloading, Notice
 from mnist_tui.spec.data_spec import ON_MNIST, DataSpec
 from mnist_tui.spec.run_spec import RunSpec
-from mnist_tui.training.download import SECONDS, SLOWEST, download
+from mnist_tui.training.download import SECONDS, SLOWEST, downloading
 
 SPLIT_STREAM = 0x5917
 """Added to the seed of the run for the generator of the validation split."""
@@ -68,7 +70,24 @@ def load(
     notify: Callable[[Notice], None] = lambda notice: None,
     data: DataSpec = ON_MNIST,
 ) -> Dataset:
-    """The data set `data` of a spec, or the small digits where `choice` is `digits`; downloaded where it is not found.
+    """The data set that `loading` returns; `notify` gets its notices."""
+    events = loading(choice, data_dir, data)
+    while True:
+        try:
+            event = next(events)
+        except StopIteration as end:
+            loaded: Dataset = end.value
+            return loaded
+        if isinstance(event, Notice):
+            notify(event)
+
+
+def loading(
+    choice: str = AUTO, data_dir: Path | None = None, data: DataSpec = ON_MNIST, control: Control | None = None
+) -> Generator[Notice | Downloading, None, Dataset | None]:
+    """Returns the data set `data` of a spec, or the small digits where `choice` is `digits`.
+
+    It is downloaded where it is not found, which the events tell of; None where `control` is stopped meanwhile.
 
     For MNIST `auto` falls back to the small digits of this package, with a warning that cannot be missed, where MNIST
     can be neither found nor fetched and no folder is named for it. Raises `DataError`: where a data set is asked for,
@@ -81,25 +100,22 @@ def load(
     raw = places.find(dataset, data_dir)
     if raw is None:
         raw = places.download_folder(dataset, data_dir)
+        size = f"{dataset.download_bytes / 1e6:,.0f} MB"
+        yield Notice(f"{dataset.title} is not in {_looked_in(data_dir)}; downloading it ({size}) to {raw}")
         try:
-            download(raw, dataset.files, dataset.sources, seconds=dataset.download_bytes / SLOWEST + SECONDS)
+            seconds = dataset.download_bytes / SLOWEST + SECONDS
+            with closing(downloading(raw, dataset.files, dataset.sources, seconds=seconds)) as reports:
+                for report in reports:
+                    yield report
+                    if control is not None and control.should_stop:
+                        yield Notice(f"the download of {dataset.title} was stopped")
+                        return None
         except OSError as error:
             if choice != AUTO or dataset.name != MNIST.name or places.named_folder(data_dir):
                 raise DataError(_not_found(dataset, data_dir, error)) from None
-            notify(Notice(_banner(error), is_warning=True))
+            yield Notice(_banner(error), is_warning=True)
             return load_digits()
     return read(data, dataset, raw)
-
-
-def download_notice(choice: str, data_dir: Path | None, data: DataSpec = ON_MNIST) -> Notice | None:
-    """A notice that `load` is going to download the data set; None where it is not."""
-    dataset = data.dataset_for(choice)
-    if not dataset.files or places.find(dataset, data_dir) is not None:
-        return None
-    return Notice(
-        f"{dataset.title} is not in {_looked_in(data_dir)}; downloading it ({dataset.download_bytes / 1e6:,.0f} MB) to "
-        f"{places.download_folder(dataset, data_dir)}"
-    )
 
 
 def _looked_in(data_dir: Path | None) -> str:

@@ -39,3 +39,9 @@ def blur_matrix(side: int, sigma: float) -> Tensor:
     kernel = torch.softmax(-(torch.linspace(-limit, limit, size) / sigma).square(), dim=0)
     columns = F.pad(torch.eye(side)[:, None], (radius(sigma),) * 2, mode="reflect")
     return F.conv1d(columns, kernel[None, None])[:, 0].T.contiguous()
+
+
+def seeds_of(parameters: Tensor) -> list[int]:
+    """A seed for each image from random numbers in [0, 1), (N, 1)."""
+    seeds: list[int] = (parameters[:, 0].cpu().double() * 2**31).long().tolist()
+    return seeds

@@ -12,19 +12,19 @@ from torch import Tensor
 
 from mnist_tui.errors import MnistTuiError, SpecError
 from mnist_tui.runs.control import Control
-from mnist_tui.runs.events import Notice
+from mnist_tui.runs.events import Downloading, Notice
 from mnist_tui.runs.lr_range import MAX_STEPS, MIN_STEPS, RangeTest, RatesFound, RateTried, geometric_rates
 from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.text import clean_line
 from mnist_tui.training import environment
-from mnist_tui.training.data import Dataset, download_notice, load, split_for
+from mnist_tui.training.data import Dataset, loading, split_for
 from mnist_tui.training.state import Splits, Training
 
 
 def find_learning_rate(
     spec: RunSpec, options: Options, control: Control
-) -> Generator[Notice | RateTried | RatesFound, None, None]:
+) -> Generator[Notice | Downloading | RateTried | RatesFound, None, None]:
     """Raises the learning rate from step to step over at most one epoch; the last event is `RatesFound`.
 
     It ends early where the loss diverges, and after the step under way where `control` is set. Raises `SpecError` where
@@ -33,11 +33,10 @@ def find_learning_rate(
     """
     spec = spec.for_dataset(options.dataset)
     device = environment.resolve_device(options.device)
-    notices: list[Notice] = []
-    if notice := download_notice(options.dataset, options.data_dir, spec.data):
-        yield notice
-    dataset = load(options.dataset, options.data_dir, notices.append, spec.data)
-    yield from notices
+    dataset = yield from loading(options.dataset, options.data_dir, spec.data, control)
+    if dataset is None:
+        yield RatesFound((), (), (), (), "stopped")
+        return
     threads = torch.get_num_threads()
     torch.set_num_threads(options.threads or environment.default_threads())
     try:

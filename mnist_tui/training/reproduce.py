@@ -32,7 +32,7 @@ from mnist_tui.runs.storage import MAX_CHECKPOINT, RunFolder, SavedRun, checkpoi
 from mnist_tui.spec.run_options import Options
 from mnist_tui.text import clean_line
 from mnist_tui.training import checkpoint, environment
-from mnist_tui.training.resume import load_same_dataset, recorded_threads
+from mnist_tui.training.resume import loading_same_dataset, recorded_threads
 from mnist_tui.training.session import make_training, provenance, train_in_folder
 
 Events = Generator[Event | EpochCompared | Reproduced, None, None]
@@ -67,7 +67,9 @@ def reproduce(saved: SavedRun, options: Options, control: Control, to_the_end: b
 def _train_again(saved: SavedRun, options: Options, control: Control) -> Iterator[Event]:
     device = _recorded_device(saved) if options.device == "auto" else environment.resolve_device(options.device)
     torch.set_num_threads(options.threads or recorded_threads(saved))
-    dataset = load_same_dataset(saved, options)
+    dataset = yield from loading_same_dataset(saved, options, control)
+    if dataset is None:
+        return
     training = make_training(saved.spec, dataset, device, options.fuse)
     changes = read_rate_changes(saved.folder)
     training.replayed_rates = {(change.epoch, change.step): change.learning_rate for change in changes}

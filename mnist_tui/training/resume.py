@@ -13,7 +13,7 @@ import torch
 from mnist_tui.errors import CheckpointError, DataError, DeviceError, RunError, SpecError, StorageError
 from mnist_tui.runs import reference
 from mnist_tui.runs.control import Control
-from mnist_tui.runs.events import Event, Notice, Unpaused, best_of
+from mnist_tui.runs.events import Downloading, Event, Notice, Unpaused, best_of
 from mnist_tui.runs.lock import is_running
 from mnist_tui.runs.storage import RunFolder, SavedRun, read_checkpoint, readable_checkpoints
 from mnist_tui.spec.calls import names_in
@@ -21,7 +21,7 @@ from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RECIPE_NAMES, RunSpec
 from mnist_tui.text import clean_line
 from mnist_tui.training import checkpoint, environment
-from mnist_tui.training.data import Dataset, load
+from mnist_tui.training.data import Dataset, loading
 from mnist_tui.training.session import make_training, provenance, save_checkpoint, train_in_folder
 from mnist_tui.training.state import Training
 
@@ -35,7 +35,10 @@ def resume(saved: SavedRun, options: Options, control: Control) -> Generator[Eve
     if not saved.can_resume:
         outcome = saved.end and saved.end.get("outcome")
         raise RunError(f"{saved.folder}: this run has {outcome}; there is nothing to resume")
-    training, dataset = _make_training_again(saved, options)
+    dataset = yield from loading_same_dataset(saved, options, control)
+    if dataset is None:
+        return
+    training = _make_training_again(saved, dataset, options)
     with closing(training.batches):
         folder = RunFolder(saved.folder)
         with _close_on_error(folder):
@@ -54,7 +57,10 @@ def extend(saved: SavedRun, epochs: int, options: Options, control: Control) -> 
     number of epochs, and `DataError` where the data is not the run's.
     """
     _check_extendable(saved, epochs)
-    training, dataset = _make_training_again(saved, options)
+    dataset = yield from loading_same_dataset(saved, options, control)
+    if dataset is None:
+        return
+    training = _make_training_again(saved, dataset, options)
     with closing(training.batches):
         content = _restore_end(training, saved)
         spec = _extend_spec(training, epochs)
@@ -70,21 +76,22 @@ def extend(saved: SavedRun, epochs: int, options: Options, control: Control) -> 
 # --- the training and the folder of a saved run ---
 
 
-def _make_training_again(saved: SavedRun, options: Options) -> tuple[Training, Dataset]:
-    """The training of a saved run before its first step, and its data."""
+def _make_training_again(saved: SavedRun, dataset: Dataset, options: Options) -> Training:
+    """The training of a saved run before its first step."""
     device = _recorded_device(saved) if options.device == "auto" else environment.resolve_device(options.device)
     torch.set_num_threads(options.threads or recorded_threads(saved))
-    dataset = load_same_dataset(saved, options)
     fuse = saved.record.get("fused") is not False  # Version 0.1 did not record it, and always fused.
-    return make_training(saved.spec, dataset, device, fuse), dataset
+    return make_training(saved.spec, dataset, device, fuse)
 
 
-def load_same_dataset(saved: SavedRun, options: Options) -> Dataset:
-    """The data set that a run was trained on; raises `DataError` where it is another."""
+def loading_same_dataset(
+    saved: SavedRun, options: Options, control: Control
+) -> Generator[Notice | Downloading, None, Dataset | None]:
+    """Returns the data set that a run was trained on, as `loading` does; raises `DataError` where it is another."""
     recorded = saved.record.get("dataset", {})
     choice = "digits" if recorded.get("name") == "digits" else saved.spec.data.name
-    dataset = load(choice, options.data_dir, data=saved.spec.data)  # Only the choice `auto` has notices.
-    if dataset.sha256 != recorded.get("sha256"):
+    dataset = yield from loading(choice, options.data_dir, saved.spec.data, control)
+    if dataset is not None and dataset.sha256 != recorded.get("sha256"):
         raise DataError(
             f"{saved.folder}: this run was trained on other data (its SHA-256 differs from that of {dataset.origin}); "
             "train it where its data is"

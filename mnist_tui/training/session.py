@@ -35,7 +35,7 @@ from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.text import clean_line
 from mnist_tui.training import build, checkpoint, environment
-from mnist_tui.training.data import Dataset, download_notice, load, split_for
+from mnist_tui.training.data import Dataset, loading, split_for
 from mnist_tui.training.loop import run_ended, train
 from mnist_tui.training.state import Splits, Training
 
@@ -44,15 +44,16 @@ CHECKPOINT_SECONDS = 60.0
 
 
 def run(spec: RunSpec, options: Options, control: Control) -> Generator[Event, None, None]:
-    """Trains a spec in a new run folder, on the data set of the options; `control` may stop it after any step."""
+    """Trains a spec in a new run folder, on the data set of the options; `control` may stop it after any step.
+
+    Where it stops the download of the data set, there is no run.
+    """
     spec = spec.for_dataset(options.dataset)
-    notices: list[Notice] = []
     device = environment.resolve_device(options.device)
     torch.set_num_threads(options.threads or environment.default_threads())
-    if notice := download_notice(options.dataset, options.data_dir, spec.data):
-        yield notice
-    dataset = load(options.dataset, options.data_dir, notices.append, spec.data)
-    yield from notices
+    dataset = yield from loading(options.dataset, options.data_dir, spec.data, control)
+    if dataset is None:
+        return
     training = make_training(spec, dataset, device, options.fuse)
     with closing(training.batches):
         yield from warn_of_slow_transforms(training)

@@ -15,6 +15,7 @@ from mnist_tui.text import clean_line
 from mnist_tui.tui.keys import with_ids
 
 LINE_BREAK = "\n"
+NO_ADVICE = "no rule has anything to say about this run"
 OTHER_LAYERS = "other layers, shown in the lab"
 """Said instead of a setting of several lines."""
 

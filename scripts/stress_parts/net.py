@@ -74,7 +74,8 @@ def _fetch(server: Server, folder: Path, seed: str, counts: dict[str, int]) -> s
     server.pieces = _pieces(random.Random(seed))
     began = time.monotonic()
     try:
-        download.download(folder, [FILE], [server.url], _open_plain, SECONDS)
+        for _ in download.downloading(folder, [FILE], [server.url], _open_plain, SECONDS):
+            pass
         counts["verified"] += 1
     except DownloadError as error:
         counts["refused"] += 1

@@ -1,6 +1,7 @@
 """`mnist-tui exam`: the same weights on digits that nothing was chosen on."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from helpers.data_sets import install
 
 from mnist_tui.datasets.published import PUBLISHED
 from mnist_tui.runs.control import Control
+from mnist_tui.runs.events import Downloading
 from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import make_spec
 from mnist_tui.training import session
@@ -90,13 +92,31 @@ def test_without_predictions_the_test_images_are_those_of_qmnist(command: Comman
     assert "test images, as in QMNIST" in without
 
 
+def test_digits_that_are_fetched(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is said that they are, and stdout has the result alone."""
+    file = tmp_path / "data" / PUBLISHED["qmnist"].folders[0] / PUBLISHED["qmnist"].files[2].name
+    content = file.read_bytes()
+
+    def downloading(*args: object, **kwargs: object) -> Iterator[Downloading]:
+        yield Downloading(file.name, 1, len(content))
+        file.write_bytes(content)
+
+    monkeypatch.setattr("mnist_tui.training.exam.downloading", downloading)
+    expected = command("exam", first_run())
+    file.unlink()
+    code, text, error = command("exam", first_run())
+
+    assert (code, text) == expected[:2]
+    assert error.splitlines() == [f"downloading QMNIST's test digits (10 MB) to {file.parent}"]
+
+
 def test_digits_that_are_not_there(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is missing and where it belongs, in one line."""
 
     def no_network(*args: object, **kwargs: object) -> None:
         raise OSError("no network")
 
-    monkeypatch.setattr("mnist_tui.training.exam.download", no_network)
+    monkeypatch.setattr("mnist_tui.training.exam.downloading", no_network)
     (tmp_path / "data" / PUBLISHED["qmnist"].folders[0] / PUBLISHED["qmnist"].files[2].name).unlink()
     code, _, error = command("exam", first_run())
 

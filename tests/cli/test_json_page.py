@@ -323,7 +323,7 @@ def checker(work: Path, monkeypatch: pytest.MonkeyPatch) -> Checker:
     monkeypatch.setattr(reproduce, "reproduce", made_reproduction)
     monkeypatch.setattr(lr_finder, "find_learning_rate", made_rates)
     monkeypatch.setattr(exam, "load_exam", lambda data_dir: EXAM)
-    monkeypatch.setattr(exam, "is_downloaded", lambda data_dir: True)
+    monkeypatch.setattr(exam, "fetch_exam", lambda data_dir: ())
     monkeypatch.setattr(exam, "predictions", lambda folder, digits: digits.labels % 9)
     monkeypatch.setattr(exam_command, "_right_of_known", lambda run, digits: digits.labels[: digits.known] < 9)
     return Checker(TABLES)

@@ -161,6 +161,8 @@ TRANSFORMS = [
     "RandomAffine(0, translate=(0.1, 0.1), scale=(0.9, 1.1), shear=(1, 2, 3, 4), interpolation='nearest')",
     "RandomResizedCrop(28, scale=(0.8, 1.0), interpolation='bicubic')",
     "Resize([28, 28], 'nearest-exact', antialias=False)",
+    "ColorJitter(0.4, (0.5, 1.5), hue=0.1)",
+    "RandomGrayscale(0.2)",
     "RandomApply(CenterCrop(22), 0.1)",
     "RandomOrder([RandomApply([Pad(2), CenterCrop(28)], p=rate), GaussianBlur(3)])",
 ]

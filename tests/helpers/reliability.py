@@ -103,12 +103,22 @@ def advanced(training: Training, steps: int = 10_000) -> Training:
     return training
 
 
+def loads(choose: Callable[[str], Dataset]) -> Callable[..., Generator[Event, None, Dataset]]:
+    """A `data.loading` that has the data set of each choice at once."""
+
+    def loading(choice: str, *others: object) -> Generator[Event, None, Dataset]:
+        yield from ()
+        return choose(choice)
+
+    return loading
+
+
 @contextmanager
 def patched_session() -> Iterator[None]:
     """A context in which `session` and `resume` load the few images, and provenance has no git commit."""
     with (
-        mock.patch.object(session, "load", return_value=few_images()),
-        mock.patch.object(resuming, "load", return_value=few_images()),
+        mock.patch.object(session, "loading", loads(lambda choice: few_images())),
+        mock.patch.object(resuming, "loading", loads(lambda choice: few_images())),
         mock.patch.object(environment, "git", return_value=None),
     ):
         yield

@@ -257,8 +257,7 @@ def epoch_ended(epoch: int, accuracy: float) -> EpochEnded:
 
 def test_runs_are_stopped_while_points_are_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The sixth run and all later ones are stopped, and once more when a new process resumes them; each says why."""
-    monkeypatch.setattr(data, "load", lambda choice, data_dir, notify, data: None)
-    monkeypatch.setattr(data, "download_notice", lambda choice, data_dir, data: None)
+    monkeypatch.setattr(data, "loading", lambda *args: ())
     sweep = start(tmp_path, make_plan(LR, prune="median", trials=8))
     trainer = CannedTrainer(sweep)
     told = list(train.train_points(sweep, Options(runs_dir=tmp_path), Control(), lambda: trainer))

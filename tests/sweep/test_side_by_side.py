@@ -1,7 +1,6 @@
 """What is said once of runs side by side, and what is wrong before any of them has begun; the pool is made up."""
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -47,13 +46,12 @@ class CannedPool:
 def canned(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pool, and data that comes with a banner."""
 
-    def load(choice: str, data_dir: Path | None, notify: Any, data: Any) -> Dataset:
-        notify(BANNER)
+    def loading(*args: Any) -> Generator[Notice, None, Dataset]:
+        yield BANNER
         return few_images()
 
     monkeypatch.setattr(side_by_side, "Pool", CannedPool)
-    monkeypatch.setattr(data, "load", load)
-    monkeypatch.setattr(data, "download_notice", lambda choice, data_dir, data: None)
+    monkeypatch.setattr(data, "loading", loading)
 
 
 def train(*messages: tuple[int, Message], **options: Any) -> Iterator[tuple[int, Message]]:

@@ -1,5 +1,6 @@
 """Downloads: whatever a server does and whenever the program dies, the folder holds verified files or none."""
 
+import gc
 import gzip
 import http.client
 import http.server
@@ -14,7 +15,7 @@ import time
 import tracemalloc
 import urllib.request
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import md5, sha256
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,9 @@ import pytest
 from mnist_tui.datasets.published import PUBLISHED
 from mnist_tui.datasets.record import DataFile
 from mnist_tui.errors import DownloadError
+from mnist_tui.runs.events import Downloading
 from mnist_tui.training import download as module
-from mnist_tui.training.download import download, open_https
+from mnist_tui.training.download import SECONDS, downloading, open_https
 
 CONTENT = bytes(range(256)) * 40
 FILE = DataFile("one", len(CONTENT), sha256(CONTENT).hexdigest())
@@ -156,6 +158,18 @@ def server() -> Iterator[Server]:
 def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     """The machine's proxy is not asked for an address of this machine."""
     monkeypatch.setenv("no_proxy", "*")
+
+
+def download(
+    folder: Path,
+    files: Sequence[DataFile],
+    urls: Sequence[str],
+    open_url: Callable[[str], Any] = open_https,
+    seconds: float = SECONDS,
+) -> None:
+    """Downloads to the end."""
+    for _ in downloading(folder, files, urls, open_url, seconds):
+        pass
 
 
 def open_plain(url: str) -> Any:
@@ -291,15 +305,52 @@ def test_a_slow_server(behaviour: str, server: Server, tmp_path: Path) -> None:
 def test_a_file_that_comes_too_late(
     is_limited: bool, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After the error nothing appears any more; negative control: it does where time stands still."""
+    """After the error nothing appears any more; negative control: it does where nobody looks whether it is over."""
     if not is_limited:
-        monkeypatch.setattr(time, "monotonic", lambda: 0.0)
+        monkeypatch.setattr(module._Transfer, "is_over", False)
     with pytest.raises(DownloadError):
         fetch(tmp_path / "raw", server.url("stalls"), seconds=0.1)
     server.released.set()
     wait_for_downloads()
 
     assert contents(tmp_path / "raw") == ({} if is_limited else {"one": CONTENT})
+
+
+# --- how far it is ---------------------------------------------------------------------------------------------------
+
+
+def test_what_is_reported(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each file by the name that it is published under, with the bytes of the wire, up to all of them."""
+    monkeypatch.setattr(module, "REPORT_SECONDS", 0.001)
+    files = [DataFile(name, len(content), sha256(content).hexdigest()) for name, content in LARGE.items()]
+    reports = list(downloading(tmp_path, files, [server.url("large")], open_plain))
+    last = {report.file: report for report in reports}
+    size = len(gzip.compress(LARGE["three"], 1))
+
+    assert set(last) <= {f"{name}.gz" for name in LARGE}
+    assert last["three.gz"] == Downloading("three.gz", size, size)
+    assert [report.received for report in reports if report.file == "three.gz"] == sorted(
+        report.received for report in reports if report.file == "three.gz"
+    )
+
+
+@pytest.mark.parametrize("is_given_up", [True, False])
+def test_who_stops_listening(
+    is_given_up: bool, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Ctrl-C in the middle of a file ends the download: nothing appears later; negative control: it would."""
+    if not is_given_up:
+        monkeypatch.setattr(module._Transfer, "give_up", lambda transfer: None)
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012  # It comes while the reports are listened to.
+        for report in downloading(tmp_path / "raw", [FILE], [server.url("stalls")], open_plain):
+            if report.received:
+                assert report == Downloading("one.gz", 20, len(PACKED))
+                raise KeyboardInterrupt
+    gc.collect()
+    server.released.set()
+    wait_for_downloads()
+
+    assert contents(tmp_path / "raw") == ({} if is_given_up else {"one": CONTENT})
 
 
 # --- mirrors and files that are there --------------------------------------------------------------------------------

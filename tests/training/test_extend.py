@@ -13,6 +13,7 @@ from helpers.reliability import (
     check_same,
     few_images,
     leftovers,
+    loads,
     options,
     patched_session,
     resume,
@@ -101,8 +102,8 @@ def test_on_the_digits(tmp_path: Path, small_spec: RunSpec, digits: Dataset) -> 
     """Real images, with a part of them for validation."""
     spec = small_spec.with_settings({"scheduler": str(STEP["scheduler"]), "validation_images": "6000"})
     with (
-        mock.patch.object(session, "load", return_value=digits),
-        mock.patch.object(resuming, "load", return_value=digits),
+        mock.patch.object(session, "loading", loads(lambda choice: digits)),
+        mock.patch.object(resuming, "loading", loads(lambda choice: digits)),
         mock.patch.object(environment, "git", return_value=None),
     ):
         folders = [tmp_path / name for name in ("old", "new", "whole")]
@@ -412,7 +413,7 @@ def test_another_data_set_in_the_options_changes_nothing(old: Path, tmp_path: Pa
     other = Dataset("mnist", "elsewhere", Images(images.train.pixels.flip(0), images.train.labels), images.test)
     data_sets = {"digits": images, "mnist": other}
     with (
-        mock.patch.object(resuming, "load", side_effect=lambda choice, *_, **__: data_sets[choice]),
+        mock.patch.object(resuming, "loading", loads(data_sets.__getitem__)),
         mock.patch.object(environment, "git", return_value=None),
     ):
         wishes = Options(device="cpu", dataset="mnist", runs_dir=tmp_path / "new", threads=1)

@@ -1,6 +1,6 @@
 """The learning-rate finder finds rates that train, the same ones again, and leaves no trace."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ def small(**recipe: Any) -> RunSpec:
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """The finder works on the 150 random images."""
-    monkeypatch.setattr(lr_finder, "load", lambda *arguments: few_images())
+    monkeypatch.setattr(lr_finder, "loading", reliability.loads(lambda choice: few_images()))
 
 
 def found(spec: RunSpec, options: Options = DIGITS) -> RatesFound:
@@ -270,11 +270,11 @@ def test_a_step_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_said_about_the_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The notice that the data is not MNIST comes first, as in a run."""
 
-    def load(choice: Any, data_dir: Any, notify: Any, data: Any) -> Dataset:
-        notify(Notice("NOT MNIST", is_warning=True))
+    def loading(*args: Any) -> Generator[Notice, None, Dataset]:
+        yield Notice("NOT MNIST", is_warning=True)
         return few_images()
 
-    monkeypatch.setattr(lr_finder, "load", load)
+    monkeypatch.setattr(lr_finder, "loading", loading)
     events = find_learning_rate(small(), DIGITS, Control())
 
     assert next(events) == Notice("NOT MNIST", is_warning=True)

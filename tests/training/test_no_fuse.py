@@ -184,6 +184,6 @@ def test_runs_of_version_0_1_are_fused(tmp_path: Path) -> None:
         list(session.run(small_spec(), options(tmp_path), control))
         saved = load_run(only_folder(tmp_path))
         del saved.record["fused"]
-        training, _ = resuming._make_training_again(saved, options(tmp_path))
+        training = resuming._make_training_again(saved, few_images(), options(tmp_path))
 
     assert training.is_fused

@@ -122,7 +122,7 @@ def test_a_run_is_resumed_on_its_own_data(tmp_path: Path, monkeypatch: pytest.Mo
     assert [row.test_loss for row in read_run(folder).rows] == [row.test_loss for row in whole.rows]
     install(monkeypatch, tmp_path / "data", "fashion-mnist", train=180, test=60)
     with pytest.raises(DataError, match="trained on other data"):
-        resume.load_same_dataset(load_run(folder), options(tmp_path))
+        list(resume.loading_same_dataset(load_run(folder), options(tmp_path), Control()))
 
 
 def test_a_folder_of_images(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_a_folder_of_images(tmp_path: Path) -> None:
         read_test_images(name or "", sha256 or "", None, [1], run.own_folder)
     (tmp_path / "shots" / "owl").rename(tmp_path / "shots" / "ant")
     with pytest.raises(DataError, match="its folders are not the classes that the spec names"):
-        resume.load_same_dataset(load_run(run.folder), options(tmp_path))
+        list(resume.loading_same_dataset(load_run(run.folder), options(tmp_path), Control()))
 
 
 def folder(path: Path) -> dict[str, object]:

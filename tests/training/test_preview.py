@@ -122,7 +122,7 @@ def test_nothing_is_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise AssertionError("a preview downloads")
 
-    monkeypatch.setattr(data, "download", refuse)
+    monkeypatch.setattr(data, "downloading", refuse)
 
     assert sample_augmented(spec_of(), Options(dataset="mnist"), 3, 0).dataset == "digits"
     assert sample_augmented(spec_of(), Options(dataset="auto"), 3, 0).dataset == "digits"

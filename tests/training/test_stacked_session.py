@@ -8,7 +8,7 @@ from unittest import mock
 import numpy as np
 import pytest
 import torch
-from helpers.reliability import StopAfter, few_images, options, patched_session, small_spec
+from helpers.reliability import StopAfter, few_images, loads, options, patched_session, small_spec
 from helpers.reliability import resume as resume_alone
 from helpers.reliability import run as run_alone
 
@@ -30,7 +30,7 @@ def few() -> Iterator[None]:
     """Runs on the few images, with a report after every step."""
     with (
         patched_session(),
-        mock.patch.object(stacked, "load", return_value=few_images()),
+        mock.patch.object(stacked, "loading", loads(lambda choice: few_images())),
         mock.patch.object(loop, "PROGRESS_SECONDS", 0),
     ):
         yield

@@ -15,6 +15,7 @@ from textual.widgets import DataTable, Input, OptionList, Static, TextArea
 
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import (
+    Downloading,
     EpochEnded,
     LearningRateChanged,
     Notice,
@@ -480,6 +481,18 @@ async def test_what_goes_wrong_is_shown() -> None:
 
         assert "no MNIST [bold]here[/bold]" in first
         assert "try a lower learning rate" in second
+
+
+async def test_a_download_is_followed_in_the_status_line() -> None:
+    """Until the run begins it says which file arrives, and how much of it is there."""
+    async with lab() as pilot:
+        await tell(pilot, Downloading("images.gz", 6_600_000, 26_400_000))
+        waiting = "\n".join(str(text.visual) for text in pilot.app.screen.query(Static))
+        await tell(pilot, STARTED)
+        begun = "\n".join(str(text.visual) for text in pilot.app.screen.query(Static))
+
+        assert "downloading images.gz: 25%" in waiting
+        assert "downloading" not in begun
 
 
 async def test_a_mistake_of_ours_ends_the_laboratory() -> None:

@@ -19,7 +19,7 @@ from mnist_tui.runs.columns import data_words
 from mnist_tui.runs.record import Run
 from mnist_tui.text import clean_line, in_ascii
 from mnist_tui.tui import clipboard
-from mnist_tui.tui.advice_list import AdviceList
+from mnist_tui.tui.advice_list import NO_ADVICE, AdviceList
 from mnist_tui.tui.analyse import jobs, texts
 from mnist_tui.tui.analyse.class_scores import ClassScores
 from mnist_tui.tui.analyse.gallery import Gallery
@@ -58,7 +58,6 @@ NAMES = {
 }
 POLL_SECONDS = 2.0
 """Time between two looks at whether the run has had a better epoch."""
-NO_ADVICE = "no rule has anything to say about this run"
 LISTED_RUNS = 200
 """Runs that are offered to choose from, the newest first."""
 CHROME_LINES = 4

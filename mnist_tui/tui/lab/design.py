@@ -27,10 +27,9 @@ class LabDesign:
         """The step of a course brief whose target the design is judged by; None for its own target."""
         self._options = request.options
         self._first_texts = {"device": request.options.device, "dataset": request.options.dataset, "seeds": "1"}
-        first = _on_its_data(Design(request.draft, {**self._first_texts, **request.run_texts}))
-        self._history = DesignHistory(first)
+        first = Design(request.previous or request.draft, {**self._first_texts, **request.run_texts})
+        self._history = DesignHistory(_on_its_data(first))
         if request.previous is not None:
-            self._history = DesignHistory(_on_its_data(replace(first, draft=request.previous)))
             self.record(request.draft, f"preset {request.draft.base.name}")
 
     @property

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnist_tui.runs.control import Control
-from mnist_tui.runs.events import Notice
+from mnist_tui.runs.events import Downloading, Notice
 from mnist_tui.runs.lr_range import RatesFound, RateTried
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.tui.charts.run_curves import RunCurves
@@ -55,7 +55,7 @@ def predict(spec: RunSpec, folder: Path, digits: Sequence[bytes]) -> "Prediction
 
 
 def find_learning_rate(
-    spec: RunSpec, options: "Options", control: Control, on_step: Callable[[Notice | RateTried], None]
+    spec: RunSpec, options: "Options", control: Control, on_step: Callable[[Notice | Downloading | RateTried], None]
 ) -> RatesFound:
     """The result of a learning-rate range test; `on_step` gets every event before it."""
     from mnist_tui.training import lr_finder

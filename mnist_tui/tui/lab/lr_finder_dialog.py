@@ -15,7 +15,7 @@ from textual.widgets.option_list import Option
 
 from mnist_tui.errors import SpecError
 from mnist_tui.runs.control import Control
-from mnist_tui.runs.events import Notice
+from mnist_tui.runs.events import Downloading, Notice
 from mnist_tui.runs.lr_range import HIGHEST, LOWEST, MIN_FALL, RatesFound, RateTried, Suggestion
 from mnist_tui.spec.learning_rate import learning_rate_settings
 from mnist_tui.spec.run_spec import RunSpec
@@ -25,7 +25,8 @@ from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.repaint import Dialog
 
-OnStep = Callable[[Notice | RateTried], None]
+Step = Notice | Downloading | RateTried
+OnStep = Callable[[Step], None]
 OnFound = Callable[[RatesFound | None, str | None], None]
 Find = Callable[[Control, OnStep, OnFound], None]
 """Starts the finder in another thread: each event goes to the `OnStep`, in that thread; the result or the reason why
@@ -39,7 +40,7 @@ DRAW_SECONDS = 0.1
 class StepReported(Message):
     """An event of the range test; posted by its thread."""
 
-    event: Notice | RateTried
+    event: Step
 
 
 class LrFinderDialog(Dialog[Suggestion]):
@@ -74,7 +75,7 @@ class LrFinderDialog(Dialog[Suggestion]):
     def on_unmount(self) -> None:
         self._control.stop()
 
-    def _report(self, event: Notice | RateTried) -> None:
+    def _report(self, event: Step) -> None:
         """Called in the thread of the range test."""
         self.post_message(StepReported(event))
 
@@ -83,6 +84,8 @@ class LrFinderDialog(Dialog[Suggestion]):
         match message.event:
             case Notice(text=text):
                 self._say(text)
+            case Downloading():
+                self._say(str(message.event))
             case RateTried() as step:
                 self._steps.append(step)
                 self._has_news = True

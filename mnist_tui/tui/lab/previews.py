@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from mnist_tui.datasets.published import MNIST
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.tui.background import OnResult, Submit
 from mnist_tui.tui.lab import jobs
@@ -28,7 +29,7 @@ class Previews:
         self._submit, self._design, self._runner = submit, design, runner
         self._show_rates, self._strip = show_rates, strip
         self.is_warm = False
-        self.dataset = "mnist"
+        self.dataset = MNIST.name
         """The data set of the newest digits: a run would be trained on it too."""
         self._draw = 0
         """Number of the random draw of digits, from 0."""

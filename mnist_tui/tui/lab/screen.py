@@ -20,7 +20,7 @@ from textual.widgets import Input, TextArea
 
 from mnist_tui.errors import MnistTuiError
 from mnist_tui.runs.control import Request
-from mnist_tui.runs.events import EpochEnded, Event, Notice, Progress, RunEnded, RunStarted
+from mnist_tui.runs.events import Downloading, EpochEnded, Event, Notice, Progress, RunEnded, RunStarted
 from mnist_tui.settings.last_used import remember
 from mnist_tui.spec import presets
 from mnist_tui.spec.draft import Draft
@@ -438,6 +438,8 @@ class LabScreen(WorkerScreen):
             case Notice(text=text, is_warning=is_warning):
                 self.lines.waiting = text if self.view.run is None else self.lines.waiting
                 self.notify(text, severity="warning" if is_warning else "information", timeout=10, markup=False)
+            case Downloading() as download:
+                self.lines.waiting = str(download)
             case GroupBegan() as began:
                 self.view.begin_group(began.runs)
                 self.queue.show_group(began)

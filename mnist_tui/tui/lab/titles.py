@@ -1,6 +1,7 @@
 """The headline of the laboratory and the title of its training pane, as texts."""
 
 from mnist_tui.datasets import names
+from mnist_tui.datasets.published import MNIST
 from mnist_tui.spec.draft import Draft
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.text import clean_line
@@ -13,7 +14,7 @@ NOT_MNIST = "! not MNIST: 1,797 small digits; accuracies do not compare (mnist-t
 
 def data_warning(dataset: str) -> str:
     """The banner for a data set: that its accuracies do not compare with MNIST's; "" for MNIST."""
-    if dataset == "mnist":
+    if dataset == MNIST.name:
         return ""
     return NOT_MNIST if dataset == "digits" else f"! {names.title(dataset)}, not MNIST: accuracies do not compare"
 
@@ -50,7 +51,7 @@ def run_title(run: RunCurves | None, is_other_design: bool = False) -> str:
         return ""
     started = run.started
     other = " (not this design)" if is_other_design else ""
-    data = "mnist" if started.dataset == "mnist" else f"{names.title(started.dataset)}, not MNIST"
+    data = MNIST.name if started.dataset == MNIST.name else f"{names.title(started.dataset)}, not MNIST"
     return clean_line(f"{started.name} s{started.seed}{other}, {started.parameters:,} params, {data}", 200)
 
 

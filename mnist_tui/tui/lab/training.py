@@ -12,6 +12,7 @@ from textual.message import Message
 
 from mnist_tui.runs.events import EpochEnded, Event, Progress, RunEnded, RunStarted
 from mnist_tui.spec.run_spec import RunSpec
+from mnist_tui.tui.advice_list import NO_ADVICE
 from mnist_tui.tui.background import Submit
 from mnist_tui.tui.charts.chart import Chart
 from mnist_tui.tui.charts.curves import METRICS, SMOOTHINGS, Metric
@@ -166,7 +167,7 @@ class TrainingView(Vertical):
     def _show_advice(self, run: RunCurves, advice: "Sequence[Advice] | None", error: str | None) -> None:
         if run is not self.run or run.ended is None:
             return  # Another run has begun meanwhile, or this one was resumed.
-        self.advice, self.no_advice = advice or (), error or "no rule has anything to say about this run"
+        self.advice, self.no_advice = advice or (), error or NO_ADVICE
         self.draw()
         self.post_message(self.AdviceRead())
 

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from mnist_tui.datasets.published import MNIST
 from mnist_tui.runs.columns import Column
 from mnist_tui.tui.runs.selection import RunGroup
 
@@ -39,5 +40,5 @@ def cell_of(column: Column, group: RunGroup) -> Cell:
             sign, colour = VERDICTS[text]
             return Cell(f"{sign} {text}", colour)
         case "data":
-            return Cell(text, "" if run.dataset in (None, "mnist") else "warning")
+            return Cell(text, "" if run.dataset in (None, MNIST.name) else "warning")
     return Cell(text)
