@@ -32,7 +32,7 @@ def test_the_example_is_a_network_within_its_target(tmp_path: Path) -> None:
 def test_its_pictures_are_there_and_all_are_shown() -> None:
     """Every file of docs/, and no other."""
     named = set(re.findall(r"\]\((docs/[^)]+)\)", README))
-    pages = {"docs/json.md", "docs/sweeps.md", "docs/datasets.md"}
+    pages = {"docs/json.md", "docs/sweeps.md", "docs/datasets.md", "docs/house-models.md"}
 
     assert named - pages == {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.svg")}
 
