@@ -79,8 +79,13 @@ class Range:
         step = next(factor * power for factor in (5, 2, 1) if factor * power <= most)
         return max(1, step) if self.is_whole else step
 
+    @property
+    def ends(self) -> tuple[str, str]:
+        """The low and the high end as texts."""
+        return _end(self.low, self.is_whole), _end(self.high, self.is_whole)
+
     def __str__(self) -> str:
-        ends = f"{_end(self.low, self.is_whole)}..{_end(self.high, self.is_whole)}"
+        ends = "..".join(self.ends)
         return f"{ends} log" if self.is_log else ends
 
 
