@@ -516,4 +516,4 @@ class LabScreen(WorkerScreen):
 
     def action_help(self) -> None:
         """Shows every key that works where the focus is."""
-        self.app.push_screen(HelpScreen(sections(self.active_bindings, HELP_NAMES)))
+        self.app.push_screen(HelpScreen(sections(self.active_bindings, {LabScreen: "Laboratory", **HELP_NAMES})))
