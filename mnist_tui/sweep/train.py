@@ -75,12 +75,12 @@ def _stopped_by_file(sweep: Sweep, control: Control) -> Iterator[None]:
     """Stops `control` once the sweep is stopped, while the block runs."""
     is_over = threading.Event()
 
-    def look() -> None:
+    def poll() -> None:
         while not is_over.wait(LOOK_SECONDS):
             if sweep.is_stopped:
                 control.stop()
 
-    thread = threading.Thread(target=look, daemon=True)
+    thread = threading.Thread(target=poll, daemon=True)
     thread.start()
     try:
         yield

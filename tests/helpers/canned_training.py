@@ -5,7 +5,6 @@
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import EpochEnded, Event, Outcome, Progress, RunEnded, RunStarted, best_of

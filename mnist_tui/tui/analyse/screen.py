@@ -335,7 +335,7 @@ class AnalyseScreen(WorkerScreen):
         self._look_inside(Subject(self.selection.runs.runs_dir / name, image, None, title))
 
     def _look_inside(self, subject: Subject) -> None:
-        self.query_one(InsideView).look(subject)
+        self.query_one(InsideView).inspect(subject)
         self._open_view("Inside")
 
     # --- advice ---

@@ -57,7 +57,7 @@ class FollowedBrief:
 
     def choose(self, width: int) -> None:
         """Lists every brief with the progress of the runs, on a screen of `width` cells, and follows the chosen one."""
-        self._submit("briefs", lambda: self._get_reader().listed(self.name, width), self._ask)
+        self._submit("briefs", lambda: self._get_reader().list_briefs(self.name, width), self._ask)
 
     def _ask(self, briefs: "Sequence[ListedBrief] | None", error: str | None) -> None:
         if briefs is None:
