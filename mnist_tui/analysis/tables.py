@@ -57,11 +57,11 @@ def group_record(runs: Sequence[Run]) -> dict[str, Any]:
         elif each.key == "curve":
             merged[each.key] = mean_curve(known) if known else []
         else:
-            merged[each.key] = values[0] if all(value == values[0] for value in values) else _merged(values)
+            merged[each.key] = values[0] if all(value == values[0] for value in values) else _merge(values)
     return merged
 
 
-def _merged(values: Sequence[Any]) -> list[Any]:
+def _merge(values: Sequence[Any]) -> list[Any]:
     """The values that there are; where they are lists, every item of any."""
     if not isinstance(values[0], list):
         return [value for value in values if value not in (None, "")]

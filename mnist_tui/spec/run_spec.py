@@ -281,15 +281,15 @@ def _check_no_decay(spec: RunSpec) -> None:
 
 def make_spec(document: Mapping[str, Any]) -> RunSpec:
     """The `RunSpec` of a document (a parsed TOML or JSON file); raises `SpecError` for its first mistake."""
-    return _validated(document)
+    return _validate(document)
 
 
 def make_saved_spec(document: Mapping[str, Any]) -> RunSpec:
     """The same of a document in a run folder, for which no folder of images is looked at: it must be complete."""
-    return _validated(document, SAVED)
+    return _validate(document, SAVED)
 
 
-def _validated(document: Mapping[str, Any], context: str | None = None) -> RunSpec:
+def _validate(document: Mapping[str, Any], context: str | None = None) -> RunSpec:
     try:
         return RunSpec.model_validate(document, context=context)
     except CallError as error:

@@ -55,7 +55,7 @@ class Points:
             return None
         return self._take_new() or self._take_over() or self._take_proposed()
 
-    def ended(self, point: Point, error: str = "") -> None:
+    def finish(self, point: Point, error: str = "") -> None:
         """Gives a point back; `error` is why its run has no end."""
         if error:
             self.failed[point.key] = error

@@ -61,7 +61,7 @@ def _train(
     for index, message, trainer in messages:
         point = points.taken[index]
         if isinstance(message, JobEnded):
-            points.ended(point, message.error)
+            points.finish(point, message.error)
         elif point.key in claims.lost or point.key in pruning.pruned:
             trainer.stop(index)
         yield point, message
