@@ -33,7 +33,7 @@ class BackgroundWorker:
     def submit(
         self, kind: str, job: Job, on_result: Callable[[Any], None], on_error: Callable[[Exception], None]
     ) -> None:
-        """Runs `job` in the thread, then `on_result` with its result or `on_error` with its exception, in the thread too."""
+        """Runs `job` in the thread and, there too, `on_result` with its result or `on_error` with its exception."""
         with self._lock:
             is_waiting = kind in self._jobs
             self._jobs[kind] = (job, on_result, on_error)
