@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.lab_pilot import lab_request
 from textual.pilot import Pilot
 from textual.widgets import Input, Static, TextArea
 
@@ -45,8 +46,7 @@ def no_torch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @asynccontextmanager
 async def lab(name: str = "iter5", size: tuple[int, int] = WIDE, **changes: Any) -> AsyncIterator[Pilot[Any]]:
     """The laboratory on a preset."""
-    spec = presets.load(name)
-    app = LabApp(LabRequest(**{"draft": Draft(spec)} | changes), Runner(Options(), lambda folder: None))
+    app = LabApp(lab_request(name, **changes), Runner(Options(), lambda folder: None))
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         yield pilot

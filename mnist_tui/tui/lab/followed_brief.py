@@ -20,7 +20,7 @@ class FollowedBrief:
     """Shows the current step of a brief in the panes, once the first frame is drawn and whenever a run has ended."""
 
     def __init__(self, submit: Submit, request: "LabRequest", panes: DesignPanes) -> None:
-        self.name = request.brief
+        self.name = request.settings.brief
         """The brief's name, or its file; None without one."""
         self._submit, self._runs_dir, self._panes = submit, request.options.runs_dir, panes
         self._has_begun = False

@@ -87,7 +87,7 @@ class LabScreen(WorkerScreen):
         self.request, self.runner = request, runner
         self.design = LabDesign(request)
         self.run_control = RunControl(runner)
-        self.view, strip = TrainingView(request.ascii, self.submit), DigitsStrip(request.ascii)
+        self.view, strip = TrainingView(request.settings.ascii, self.submit), DigitsStrip(request.settings.ascii)
         training = Pane(self.view, name="training", title="Train", key="f6", group="see")
         digits = Pane(strip, name="digits", title="Digits", key="f7", group="see")
         self.previews = Previews(self.submit, self.design, runner, self._show_rates, strip)
@@ -98,7 +98,7 @@ class LabScreen(WorkerScreen):
         self._reference = ReferenceCurve(self.submit, self.design, self.view)
         self._brief = FollowedBrief(self.submit, request, self.panes)
         self.queue = LabQueue(self.submit, self.design, self.run_control, self.lines, self._notify)
-        self._rate_finder = RateFinder(self.submit, self.design, self.run_control, request.ascii)
+        self._rate_finder = RateFinder(self.submit, self.design, self.run_control, request.settings.ascii)
         self.is_quitting = False
         """Whether the application exits when the run has ended."""
         self._remember_timer: Timer | None = None
@@ -117,7 +117,7 @@ class LabScreen(WorkerScreen):
         first_frame = self.app.batch_update()
         first_frame.__enter__()  # Until the panes are filled: whatever is drawn before would be drawn twice.
         self.call_later(lambda: first_frame.__exit__(None, None, None))
-        self.set_class(self.request.ascii, "-ascii")
+        self.set_class(self.request.settings.ascii, "-ascii")
         self.panes.load()
         self.runner.listener = self._post_event
         self.set_timer(FIRST_FRAME_SECONDS, self._begin)
