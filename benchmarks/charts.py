@@ -36,7 +36,7 @@ def main() -> None:
     for epochs in EPOCHS:
         for width, height in SIZES:
             drawing = drawing_of(curves_over(epochs), width, height)
-            draw = [drawing.text, partial(with_plotext, drawing), partial(as_text, drawing)]
+            draw: list[Callable[[], object]] = [drawing.text, partial(with_plotext, drawing), partial(as_text, drawing)]
             cells = f"{width}x{height}"
             print(f"{epochs:>6} {cells:>7}  {' '.join(f'{milliseconds(each):>8.2f}' for each in draw)}")
     print(f"two level curves through one row of cells: ours {shared_cells()!r}, plotext {shared_cells_of_plotext()!r}")
