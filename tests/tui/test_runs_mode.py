@@ -531,7 +531,8 @@ async def test_how_compare_looks(what: str, size: str) -> None:
         if what != "empty":
             await pilot.press("space")
         await pilot.press("3")
-        await until(pilot, lambda: bool(report(pilot)))
+        # The curves are drawn at the next refresh of the screen.
+        await until(pilot, lambda: bool(report(pilot)) and (what == "empty" or "accuracy, epoch" in look(pilot)))
         golden(f"compare-{what}-{size}", look(pilot))
 
 
