@@ -82,10 +82,10 @@ def classify_images(
     if "" in images:
         raise UsageError("IMAGE is empty; name a PNG or JPEG file")
     files = list(dict.fromkeys(map(Path, images)))
-    chosen = _runs(runs, settings_with(given).runs_dir)
+    selected_runs = _runs(runs, settings_with(given).runs_dir)
     digits = _read_digits(files)
     if digits:
-        answers = _classify(digits, chosen)
+        answers = _classify(digits, selected_runs)
         if as_json:
             print(json_text([record(_record(answer)) for answer in answers]))
         else:

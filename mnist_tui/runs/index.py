@@ -103,12 +103,12 @@ def _short_ids(runs_dir: Path, names: Collection[str]) -> dict[str, str]:
 
 def choose_name(typed: str, end: str, names: Sequence[str], none: str) -> str:
     """The one of the names that is `end`, or ends in it; raises `RunError`, which says `none` where there is no one."""
-    chosen = matching(end, names)
-    if not chosen:
+    matches = matching(end, names)
+    if not matches:
         raise RunError(f"{clean_line(typed, 100)}: {none}", is_missing=True)
-    if len(chosen) > 1:
-        raise RunError(f"{clean_line(typed, 100)}: {len(chosen)} runs are called that: {name_list(chosen)}; name one")
-    return chosen[0]
+    if len(matches) > 1:
+        raise RunError(f"{clean_line(typed, 100)}: {len(matches)} runs are called that: {name_list(matches)}; name one")
+    return matches[0]
 
 
 def find_readable(named: str, runs_dir: Path) -> Run:
@@ -173,10 +173,10 @@ class RunIndex:
         self.refresh()
         by_id = {run.id: run for run in self.all}
         named = [by_id[name] for name in names if name in by_id]
-        chosen = named or [run for run in self.all if run.is_run and is_usable(run)][:1]
-        if not chosen:
+        runs = named or [run for run in self.all if run.is_run and is_usable(run)][:1]
+        if not runs:
             raise RunError(f"{self.runs_dir}: no run in it has finished an epoch yet; train one first")
-        return chosen
+        return runs
 
     def read_ahead(self) -> None:
         """Reads what filters, groups and rows will ask of every run, so that the first of them need not wait."""
