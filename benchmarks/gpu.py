@@ -19,7 +19,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from gpu_measure import Bench, Row
+from gpu_measure import BenchmarkConfig, Row
 from gpu_parts import PARTS
 
 from mnist_tui.errors import MnistTuiError
@@ -28,16 +28,16 @@ from mnist_tui.text import clean_line
 from mnist_tui.training import environment
 
 
-def table(rows: list[Row], bench: Bench) -> str:
+def table(rows: list[Row], config: BenchmarkConfig) -> str:
     """The rows as Markdown, below what they were measured on."""
     versions = environment.versions()
-    on = f"{environment.device_name(bench.device)}, {environment.processor()}, {environment.cores()} cores"
+    on = f"{environment.device_name(config.device)}, {environment.processor()}, {environment.cores()} cores"
     lines = [f"{on}, Python {versions['python']}, torch {versions['torch']}, torchvision {versions['torchvision']}", ""]
     lines += ["| what | measured | goal |", "| --- | --- | --- |"]
     return "\n".join([*lines, *(f"| {row.what} | {row.measured} | {row.goal} |" for row in rows)]) + "\n"
 
 
-def measure(bench: Bench, parts: str, limit: float, write: Callable[[list[Row]], None]) -> list[Row]:
+def measure(config: BenchmarkConfig, parts: str, limit: float, write: Callable[[list[Row]], None]) -> list[Row]:
     """All rows; `write` gets those so far after each part."""
     began, rows = time.monotonic(), []
     for part in parts:
@@ -46,7 +46,7 @@ def measure(bench: Bench, parts: str, limit: float, write: Callable[[list[Row]],
             rows.append(Row(f"part {part}", f"left out after {elapsed:.0f} s"))
             continue
         try:
-            for row in PARTS[part](bench):
+            for row in PARTS[part](config):
                 rows.append(row)
                 print(f"{time.monotonic() - began:5.0f} s  {row.what}: {row.measured}", flush=True)
         except Exception as error:
@@ -74,14 +74,14 @@ def main() -> int:
         parser.error(str(error))
     dataset = "digits" if arguments.quick else "mnist"
     options = Options(device=arguments.device, dataset=dataset, data_dir=arguments.data_dir, command=("gpu.py",))
-    bench = Bench(device, options, arguments.quick)
+    config = BenchmarkConfig(device, options, arguments.quick)
 
     def write(rows: list[Row]) -> None:
         if arguments.out:
-            arguments.out.write_text(table(rows, bench))
+            arguments.out.write_text(table(rows, config))
 
-    rows = measure(bench, arguments.parts, arguments.limit, write)
-    print(table(rows, bench))
+    rows = measure(config, arguments.parts, arguments.limit, write)
+    print(table(rows, config))
     return int(any("failed" in row.measured for row in rows))
 
 

@@ -31,7 +31,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Bench:
+class BenchmarkConfig:
     """Where and how much is measured."""
 
     device: torch.device
@@ -84,15 +84,15 @@ def losses(training: Training, steps: int) -> torch.Tensor:
     return training.step.losses[:steps].cpu()
 
 
-def losses_of_stack(bench: Bench, spec: RunSpec, is_captured: bool) -> torch.Tensor:
+def losses_of_stack(config: BenchmarkConfig, spec: RunSpec, is_captured: bool) -> torch.Tensor:
     """The losses of the first seed's first steps."""
-    stack = make_stack(bench, spec)
+    stack = make_stack(config, spec)
     stack.step.is_captured = stack.step.is_captured and is_captured
     steps = endless_steps(stack)
-    for _ in range(min(bench.steps, stack.trainings[0].steps_per_epoch)):
+    for _ in range(min(config.steps, stack.trainings[0].steps_per_epoch)):
         next(steps)
     stack.close()
-    return stack.trainings[0].step.losses[: bench.steps].cpu()
+    return stack.trainings[0].step.losses[: config.steps].cpu()
 
 
 def difference(ours: torch.Tensor, theirs: torch.Tensor) -> float:
@@ -111,12 +111,12 @@ class RunTimes:
     whole: float
 
 
-def time_run(bench: Bench, spec: RunSpec) -> RunTimes:
+def time_run(config: BenchmarkConfig, spec: RunSpec) -> RunTimes:
     """Trains a run in a temporary folder."""
     started = time.perf_counter()
     times: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for event in session.run(spec, replace(bench.options, runs_dir=Path(folder)), Control()):
+        for event in session.run(spec, replace(config.options, runs_dir=Path(folder)), Control()):
             now = time.perf_counter() - started
             if isinstance(event, RunStarted):
                 times["begun"] = now
@@ -127,15 +127,15 @@ def time_run(bench: Bench, spec: RunSpec) -> RunTimes:
     return RunTimes(times["begun"], times.get("accurate"), time.perf_counter() - started)
 
 
-def seconds_per_call(bench: Bench, call: Callable[[], object], calls: int) -> float:
+def seconds_per_call(config: BenchmarkConfig, call: Callable[[], object], calls: int) -> float:
     """Seconds of a call, over many, after as many as a capture needs."""
     for _ in range(6):
         call()
-    bench.wait()
+    config.wait()
     began = time.perf_counter()
     for _ in range(calls):
         call()
-    bench.wait()
+    config.wait()
     return (time.perf_counter() - began) / calls
 
 
@@ -152,37 +152,37 @@ def microseconds(seconds: float) -> str:
     return f"{seconds * 1e6:,.0f} us"
 
 
-def count_kernels(bench: Bench, call: Callable[[], object]) -> int:
+def count_kernels(config: BenchmarkConfig, call: Callable[[], object]) -> int:
     """Kernels and copies that a call launches on the GPU."""
     with profile(activities=[ProfilerActivity.CUDA, ProfilerActivity.CPU]) as profiler:
         call()
-        bench.wait()
+        config.wait()
     return sum(str(event.device_type).endswith("CUDA") for event in profiler.events() or [])
 
 
-def launch_floor(bench: Bench, kernels: int) -> float:
+def launch_floor(config: BenchmarkConfig, kernels: int) -> float:
     """Seconds of a captured graph of so many kernels that do next to nothing."""
-    value = torch.zeros(1, device=bench.device)
+    value = torch.zeros(1, device=config.device)
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         for _ in range(kernels):
             value.add_(1)
-    return seconds_per_call(bench, graph.replay, 200)
+    return seconds_per_call(config, graph.replay, 200)
 
 
-def seconds_of_stack(bench: Bench, spec: RunSpec) -> float:
+def seconds_of_stack(config: BenchmarkConfig, spec: RunSpec) -> float:
     """Seconds of all seeds as one network, with their folders."""
-    specs = [spec.with_settings({"seed": str(seed)}) for seed in range(bench.seeds)]
+    specs = [spec.with_settings({"seed": str(seed)}) for seed in range(config.seeds)]
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        events = stacked.run(specs, replace(bench.options, runs_dir=Path(folder)), Control())
+        events = stacked.run(specs, replace(config.options, runs_dir=Path(folder)), Control())
         ended = [event for _, event in events if isinstance(event, RunEnded)]
     if any(event.outcome != "completed" for event in ended):
         raise RuntimeError(ended[0].message)
     return time.perf_counter() - began
 
 
-def make_stack(bench: Bench, spec: RunSpec, memory_format: torch.memory_format | None = None) -> Stack:
+def make_stack(config: BenchmarkConfig, spec: RunSpec, memory_format: torch.memory_format | None = None) -> Stack:
     """The seeds as one network."""
-    specs = [spec.with_settings({"seed": str(seed)}) for seed in range(bench.seeds)]
-    return Stack(stacked.make_trainings(specs, bench.dataset, bench.device, fuse=True), memory_format)
+    specs = [spec.with_settings({"seed": str(seed)}) for seed in range(config.seeds)]
+    return Stack(stacked.make_trainings(specs, config.dataset, config.device, fuse=True), memory_format)

@@ -82,9 +82,9 @@ def attempt_words(attempt: Attempt) -> str:
 
 def shortfall_words(attempt: Attempt) -> str:
     """What an attempt is short of, in a few words: `0.02 below, parameters over by 1,074`."""
-    over = (f", {part} over by {attempt.shortfalls.get(part, 0):,.0f}" for part in ("parameters", "epochs"))
-    words = "".join([_below(attempt), *(each for each in over if not each.endswith(" 0"))])
-    return words.removeprefix(", ")
+    over = {part: attempt.shortfalls.get(part) for part in ("parameters", "epochs")}
+    words = (f", {part} over by {count:,.0f}" for part, count in over.items() if count)
+    return "".join([_below(attempt), *words]).removeprefix(", ")
 
 
 def percent(accuracy: float | None) -> str:

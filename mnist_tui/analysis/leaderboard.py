@@ -138,12 +138,12 @@ def load_presets(extra: Path | None = None) -> list[RunSpec]:
 def _choose(runs: Sequence[Run], measure: Measure) -> tuple[list[Run], dict[str, int]]:
     """The runs that can be ranked together, and for all others how many there are for each reason."""
     images = Counter(run.data for run in runs if not _reason(run, measure)).most_common(1)
-    chosen, reasons = [], []
+    comparable, reasons = [], []
     for run in runs:
         reason = _reason(run, measure) or ("on other test images" if run.data != images[0][0] else "")
-        chosen += [] if reason else [run]
+        comparable += [] if reason else [run]
         reasons += [reason] if reason else []
-    return chosen, dict(Counter(reasons))
+    return comparable, dict(Counter(reasons))
 
 
 def _reason(run: Run, measure: Measure) -> str:
@@ -173,11 +173,11 @@ def _remark(arm: Arm, measure: Measure) -> str:
 
 def _published(specs: Sequence[RunSpec], measure: Measure) -> list[Published]:
     """The published figures of this kind; nobody published a mean of the last epochs."""
-    found = []
+    figures = []
     for spec in specs:
         reported = spec.reported or Reported()
         accuracy = {"best": reported.accuracy, "last": reported.last_accuracy}.get(measure)
         if accuracy is not None:
             parameters = reported.parameters or spec.parameters
-            found.append(Published(spec.name, parameters, accuracy, reported.measured_on, reported.is_on_test_images))
-    return found
+            figures.append(Published(spec.name, parameters, accuracy, reported.measured_on, reported.is_on_test_images))
+    return figures

@@ -71,8 +71,8 @@ def points(board: Leaderboard, has_published: bool = True) -> list[Point]:
 
 def kinds(board: Leaderboard, has_published: bool = True) -> list[Kind]:
     """The kinds of point that there are, in the order of a legend."""
-    found = {point.kind for point in points(board, has_published)}
-    return [kind for kind in SIGNS if kind in found]
+    present = {point.kind for point in points(board, has_published)}
+    return [kind for kind in SIGNS if kind in present]
 
 
 def legend(board: Leaderboard, ascii_only: bool) -> str:
@@ -122,11 +122,16 @@ class Window:
 
 def window(board: Leaderboard, has_published: bool = True) -> Window:
     """A window with all runs and their intervals, the budgets and targets, and the published figures from 98 % on."""
-    shown = points(board, has_published)
+    all_points = points(board, has_published)
     ends = [end for entry in board.entries for end in entry.interval or ()]
     runs = [entry.accuracy for entry in board.entries]
-    parameters = [*BUDGETS, *(point.parameters for point in shown)]
-    accuracies = [*runs, *ends, *board.targets, *(point.accuracy for point in shown if point.accuracy >= SHOWN_FROM)]
+    parameters = [*BUDGETS, *(point.parameters for point in all_points)]
+    accuracies = [
+        *runs,
+        *ends,
+        *board.targets,
+        *(point.accuracy for point in all_points if point.accuracy >= SHOWN_FROM),
+    ]
     lowest, highest = min(accuracies, default=SHOWN_FROM), max(accuracies, default=1.0)
     low_x, high_x = _with_room(math.log10(min(parameters)), math.log10(max(parameters)))
     low_y, high_y = _with_room(height(lowest), height(highest))

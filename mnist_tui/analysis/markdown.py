@@ -142,7 +142,7 @@ def comparison_lines(arms: Sequence[Arm], sentences: Sequence[str], measure: Mea
     lines = [f"### {plain(' and '.join(labels))}", ""]
     for sentence in sentences:
         lines += [f"**{plain(sentence)}**", ""]
-    lines += _arm_table([_mark_judged(row) for row in tables.comparison_table(arms, measure)])
+    lines += _arm_table(tables.comparison_table(arms, measure, _mark_with_word))
     if differences := tables.difference_table(arms):
         lines += ["", *_arm_table([["only what differs", *labels], *differences])]
     for arm in arms[1:]:
@@ -152,10 +152,8 @@ def comparison_lines(arms: Sequence[Arm], sentences: Sequence[str], measure: Mea
     return lines
 
 
-def _mark_judged(row: Sequence[str]) -> list[str]:
-    """A row of results, in which the judged measure is marked with a word instead of >."""
-    name, *values = row
-    return [f"{name.removeprefix('> ')} (judged)" if name.startswith("> ") else name, *values]
+def _mark_with_word(words: str, is_judged: bool) -> str:
+    return f"{words} (judged)" if is_judged else words
 
 
 def _arm_table(rows: Sequence[Sequence[str]]) -> list[str]:

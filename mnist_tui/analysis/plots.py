@@ -86,10 +86,10 @@ def leaderboard_plot(board: Leaderboard, width: int, height: int, ascii_only: bo
     """
     import plotext
 
-    shown = scale.window(board)
+    window = scale.window(board)
     _begin_figure("test accuracy, %", "parameters", width, height)
-    plotext.xlim(shown.low_x, shown.high_x)
-    plotext.ylim(shown.low_y, shown.high_y)
+    plotext.xlim(window.low_x, window.high_x)
+    plotext.ylim(window.low_y, window.high_y)
     for budget in BUDGETS:
         plotext.vline(math.log10(budget))
     for target in board.targets:
@@ -100,11 +100,11 @@ def leaderboard_plot(board: Leaderboard, width: int, height: int, ascii_only: bo
         if entry.interval:
             plotext.plot([math.log10(entry.parameters)] * 2, [scale.height(end) for end in entry.interval], marker="┃")
     for point in scale.points(board):
-        sign = scale.SIGNS[point.kind] if point.y >= shown.low_y else scale.BELOW
-        plotext.scatter([point.x], [max(point.y, shown.low_y)], marker=sign[ascii_only])
-    parameters = shown.parameter_ticks(8)
+        sign = scale.SIGNS[point.kind] if point.y >= window.low_y else scale.BELOW
+        plotext.scatter([point.x], [max(point.y, window.low_y)], marker=sign[ascii_only])
+    parameters = window.parameter_ticks(8)
     plotext.xticks([math.log10(tick) for tick in parameters], [scale.thousands(tick) for tick in parameters])
-    accuracies = sorted({*board.targets, *shown.accuracy_ticks(8)})
+    accuracies = sorted({*board.targets, *window.accuracy_ticks(8)})
     plotext.yticks([scale.height(tick) for tick in accuracies], [scale.percent(tick) for tick in accuracies])
     return [scale.legend(board, ascii_only), *_figure_lines(ascii_only)]
 

@@ -4,13 +4,13 @@ A figure that was measured on the augmented training images (iter1 to iter7) is 
 epoch's training batches, which those authors printed too; every other figure against the best epoch on the test images.
 """
 
-import glob
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, Literal
 
 from mnist_tui.runs import reference
+from mnist_tui.runs.folders import reference_names
 from mnist_tui.runs.index import read_runs
 from mnist_tui.runs.numbers import fraction
 from mnist_tui.runs.reader import read_run
@@ -92,7 +92,7 @@ def reference_runs() -> list[Run]:
 
 def reference_runs_of(preset: str) -> list[Run]:
     """The reference runs of one preset's name; the others are not read."""
-    return [read_run(folder) for folder in sorted(reference.runs_dir().glob(f"{glob.escape(preset)}-s*"))]
+    return [read_run(reference.runs_dir() / name) for name in reference_names(preset)]
 
 
 def replications(specs: Iterable[RunSpec], runs: Sequence[Run]) -> list[Replication]:

@@ -93,7 +93,7 @@ def read_predictions(folder: Path) -> SavedPredictions:
         reference.check_has_weights(folder)
         raise StorageError(f"{error}{_why_missing(folder) if error.is_missing else ''}") from None
     try:
-        return _checked(folder, _arrays(content))
+        return _check(folder, _arrays(content))
     except (ValueError, TypeError, KeyError, OSError, EOFError, NotImplementedError, RuntimeError, MemoryError):
         # RuntimeError and NotImplementedError: an encrypted file, or a compression that zipfile does not know.
         raise StorageError(f"{path}: is damaged, or was not written by this program") from None
@@ -123,7 +123,7 @@ def _arrays(content: bytes) -> dict[str, Any]:
         raise ValueError(str(error)) from None
 
 
-def _checked(folder: Path, arrays: dict[str, Any]) -> SavedPredictions:
+def _check(folder: Path, arrays: dict[str, Any]) -> SavedPredictions:
     """The arrays, when shapes, dtypes and ranges are right; raises `ValueError`."""
     import numpy as np
 

@@ -1,6 +1,6 @@
 """Runs and comparisons as rows of text and as records for JSON and CSV, for the command line and the dashboard."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 from statistics import fmean, stdev
 from typing import Any
@@ -57,11 +57,11 @@ def group_record(runs: Sequence[Run]) -> dict[str, Any]:
         elif each.key == "curve":
             merged[each.key] = mean_curve(known) if known else []
         else:
-            merged[each.key] = values[0] if all(value == values[0] for value in values) else _merged(values)
+            merged[each.key] = values[0] if all(value == values[0] for value in values) else _merge(values)
     return merged
 
 
-def _merged(values: Sequence[Any]) -> list[Any]:
+def _merge(values: Sequence[Any]) -> list[Any]:
     """The values that there are; where they are lists, every item of any."""
     if not isinstance(values[0], list):
         return [value for value in values if value not in (None, "")]
@@ -142,14 +142,22 @@ def epoch_table(rows: Sequence[EpochEnded], best_epoch: int | None) -> list[list
 # --- comparisons ---
 
 
-def comparison_table(arms: Sequence[Arm], measure: Measure) -> list[list[str]]:
-    """Results, a column for each arm: a heading row, then a row for each fact; the judged measure is marked with >."""
+def _mark_with_sign(words: str, is_judged: bool) -> str:
+    return f"{'>' if is_judged else ' '} {words}"
+
+
+def comparison_table(
+    arms: Sequence[Arm], measure: Measure, mark: Callable[[str, bool], str] = _mark_with_sign
+) -> list[list[str]]:
+    """Results, a column for each arm: a heading row, then a row for each fact.
+
+    `mark` makes the name of a measure's row from its words and whether it is the judged one, which else has a >.
+    """
     rows = [["", *(arm.label for arm in arms)]]
     rows.append(["seeds", *(_seeds(arm) for arm in arms)])
     rows.append(["parameters", *(_parameters(arm.runs[0]) for arm in arms)])
     for each, words in SHORT.items():
-        mark = "> " if each == measure else "  "
-        rows.append([f"{mark}{words}", *(_mean(arm, each) for arm in arms)])
+        rows.append([mark(words, each == measure), *(_mean(arm, each) for arm in arms)])
         rows.append(["    95% interval", *(_interval(arm, each) for arm in arms)])
     rows.append(["train − test gap", *(_gap(arm) for arm in arms)])
     if any(arm.is_imported for arm in arms):

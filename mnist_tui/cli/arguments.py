@@ -186,8 +186,12 @@ def resume_options(given: Given) -> Options:
 # --- numbers ---
 
 
-def whole_number(what: str, text: str, low: int, high: int) -> int:
-    """The number that a text is; raises `UsageError` unless it is a whole number in this range."""
+def whole_number(what: str, text: str, low: int, high: int, other: str = "") -> int:
+    """The number that a text is; raises `UsageError` unless it is a whole number in this range.
+
+    `other` is a word that may stand in place of a number.
+    """
     if not re.fullmatch("-?[0-9]{1,9}", text) or not low <= int(text) <= high:
-        raise UsageError(f"{what} {clean_line(text, 40)}: must be a whole number between {low} and {high:,}")
+        or_other = f"{other} or " if other else ""
+        raise UsageError(f"{what} {clean_line(text, 40)}: must be {or_other}a whole number between {low} and {high:,}")
     return int(text)

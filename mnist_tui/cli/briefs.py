@@ -83,8 +83,8 @@ def _list_briefs(folder: Path | None, as_json: bool) -> int:
     print(f"{'name':<{width}}  steps  title")
     for brief in known:
         print(clean(f"{fitted(brief.name, width)}  {len(brief.steps):>5}  {brief.title}"))
-    chosen = settings.load().brief
-    print("mnist-tui brief NAME shows one" + (f"; chosen is {clean_line(chosen, 60)}" if chosen else ""))
+    followed = settings.load().brief
+    print("mnist-tui brief NAME shows one" + (f"; chosen is {clean_line(followed, 60)}" if followed else ""))
     return 0
 
 

@@ -12,7 +12,8 @@ from mnist_tui.cli.completion import complete_runs
 from mnist_tui.cli.exit_code import print_error
 from mnist_tui.cli.formats import json_text, record
 from mnist_tui.errors import ExitCode, FileError, ImageError, RunError, UsageError
-from mnist_tui.runs.index import find_run, newest_first
+from mnist_tui.runs.folders import newest_first
+from mnist_tui.runs.index import find_run
 from mnist_tui.runs.reader import read_run
 from mnist_tui.runs.record import Run
 from mnist_tui.table import aligned
@@ -81,10 +82,10 @@ def classify_images(
     if "" in images:
         raise UsageError("IMAGE is empty; name a PNG or JPEG file")
     files = list(dict.fromkeys(map(Path, images)))
-    chosen = _runs(runs, settings_with(given).runs_dir)
+    selected_runs = _runs(runs, settings_with(given).runs_dir)
     digits = _read_digits(files)
     if digits:
-        answers = _classify(digits, chosen)
+        answers = _classify(digits, selected_runs)
         if as_json:
             print(json_text([record(_record(answer)) for answer in answers]))
         else:

@@ -88,14 +88,14 @@ def compare(
 
 def _arm(named: str, runs_dir: Path, runs: Sequence[Run]) -> list[Run]:
     """The completed runs of one recipe: of the preset of that name, or chosen by a filter; or the run of that name."""
-    chosen, is_one_run = choose_runs(named, runs_dir, runs)
+    named_runs, is_one_run = choose_runs(named, runs_dir, runs)
     if is_one_run:
-        return chosen
-    completed = [run for run in chosen if run.state == "completed"]
-    if not completed and (logs := [run for run in chosen if run.is_imported]):
+        return named_runs
+    completed = [run for run in named_runs if run.state == "completed"]
+    if not completed and (logs := [run for run in named_runs if run.is_imported]):
         return [_one_log(named, logs)]
     if not completed:
-        raise RunError(_unfinished(named, chosen))
+        raise RunError(_unfinished(named, named_runs))
     groups = grouped(completed)
     if len(groups) > 1:
         raise RunError(_ambiguous(named, groups))

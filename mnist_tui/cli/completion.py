@@ -47,9 +47,10 @@ def _runs_dir(context: typer.Context) -> Path:
 
 
 def _run_names(runs_dir: Path, incomplete: str) -> Iterator[str]:
+    from mnist_tui.runs.folders import newest_first
     from mnist_tui.runs.names import ends, matching
 
-    names = sorted((path.name for path in runs_dir.iterdir() if (path / "run.json").is_file()), reverse=True)
+    names = [folder.name for folder in newest_first(runs_dir)]
     yield from names
     if incomplete:
         typed = (end for name in names for end in ends(name) if end.startswith(incomplete))
@@ -58,10 +59,9 @@ def _run_names(runs_dir: Path, incomplete: str) -> Iterator[str]:
 
 def _reference_names(incomplete: str) -> list[str]:
     """The reference runs, as soon as something is typed: there are many, and most people want their own."""
-    from mnist_tui.runs import reference
+    from mnist_tui.runs import folders, reference
 
-    names = sorted(path.name for path in reference.runs_dir().glob("*/"))
-    return [f"{reference.PREFIX}{name}" for name in names] if incomplete else []
+    return [f"{reference.PREFIX}{name}" for name in folders.reference_names()] if incomplete else []
 
 
 def complete_changes(context: typer.Context, incomplete: str) -> list[str]:

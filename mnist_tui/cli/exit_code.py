@@ -103,8 +103,8 @@ def interruptible_import() -> Iterator[None]:
 
     Raised inside its C++ libraries, Python's KeyboardInterrupt can abort the process.
     """
-    before = signal.signal(signal.SIGINT, lambda *_: os._exit(ExitCode.INTERRUPTED))
+    previous_handler = signal.signal(signal.SIGINT, lambda *_: os._exit(ExitCode.INTERRUPTED))
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, previous_handler)

@@ -128,11 +128,11 @@ def interruptible() -> Iterator[Interruption]:
     handlers: dict[int, Any] = {signal.SIGINT: stop(ExitCode.INTERRUPTED), signal.SIGTERM: stop(ExitCode.TERMINATED)}
     if hasattr(signal, "SIGHUP"):
         handlers[signal.SIGHUP] = lambda signum, frame: None
-    before = {signum: signal.signal(signum, handler) for signum, handler in handlers.items()}
+    previous_handlers = {signum: signal.signal(signum, handler) for signum, handler in handlers.items()}
     try:
         yield interruption
     finally:
-        for signum, handler in before.items():
+        for signum, handler in previous_handlers.items():
             signal.signal(signum, handler)
 
 
@@ -210,12 +210,12 @@ class FollowedRun:
 
     def _bar(self, progress: Progress) -> str:
         done = (progress.epoch - 1) * progress.steps_per_epoch + progress.step
-        before = 0
+        steps_before = 0
         if self.started:
-            before = self.started.epochs_done * progress.steps_per_epoch + self.started.steps_done
+            steps_before = self.started.epochs_done * progress.steps_per_epoch + self.started.steps_done
         total = self.epochs * progress.steps_per_epoch
         elapsed = time.monotonic() - self.clock
-        left = elapsed / max(1, done - before) * (total - done)
+        left = elapsed / max(1, done - steps_before) * (total - done)
         width = 20
         filled = width * done // total
         return (

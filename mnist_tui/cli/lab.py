@@ -154,19 +154,8 @@ def _request(draft: "Draft", given: Given, values: Settings) -> "LabRequest":
         columns.from_settings(settings.resolved())
     if values.pixels and find_spec("textual_image") is None:
         raise UsageError("real pixels need textual-image: pip install textual-image, or start with --no-pixels")
-    return LabRequest(
-        draft=draft,
-        options=run_options(given),
-        brief=values.brief,
-        ascii=values.ascii or ("ascii" not in given and not terminal.has_utf8()),
-        light=values.theme == "light",
-        mouse=values.mouse,
-        pixels=values.pixels,
-        on_hangup=values.on_hangup,
-        columns=values.columns,
-        sort=values.sort,
-        keymap=values.keymap,
-    )
+    is_ascii = values.ascii or ("ascii" not in given and not terminal.has_utf8())
+    return LabRequest(draft, settings=values.model_copy(update={"ascii": is_ascii}), options=run_options(given))
 
 
 def open_dashboard(request: "LabRequest") -> NoReturn:

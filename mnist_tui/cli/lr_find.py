@@ -61,14 +61,14 @@ def find_rate(
     spec = spec.for_dataset(options.dataset)
     output = headless.Output(as_json, quiet=False)
     with headless.interruptible() as interruption:
-        found = _follow(spec, options, interruption.control, output)
+        result = _follow(spec, options, interruption.control, output)
     if interruption.code is not None:
         output.talk(f"{spec.name}: stopped; there is no result")
         return interruption.code
     if as_json:
-        output.json(record(_record(spec, found)))
+        output.json(record(_record(spec, result)))
     else:
-        for line in _lines(spec, found):
+        for line in _lines(spec, result):
             output.data(line)
     return 0
 
@@ -91,16 +91,16 @@ def _follow(spec: RunSpec, options: Options, control: Control, output: "Output")
     raise MnistTuiError("the range test ended without a result")
 
 
-def _lines(spec: RunSpec, found: RatesFound) -> list[str]:
+def _lines(spec: RunSpec, result: RatesFound) -> list[str]:
     """The curve, how far the rate rose, and a line for each suggestion with the options that set it."""
     from mnist_tui.analysis import plots
 
-    marks = {suggestion.rule: suggestion.rate for suggestion in found.suggestions}
+    marks = {suggestion.rule: suggestion.rate for suggestion in result.suggestions}
     width = min(MAX_PLOT_WIDTH, shutil.get_terminal_size().columns)
-    lines = plots.range_test_plot(found.rates, found.smoothed, marks, width, PLOT_LINES, ascii_only=not has_utf8())
-    why = "the loss diverged there" if found.ended == "diverged" else "all rates were tried"
-    rates = f", lr from {found.rates[0]:.3g} to {found.rates[-1]:.3g}" if found.rates else ""
-    lines += ["", f"{spec.name}: {len(found.rates)} steps{rates}; {why}"]
+    lines = plots.range_test_plot(result.rates, result.smoothed, marks, width, PLOT_LINES, ascii_only=not has_utf8())
+    why = "the loss diverged there" if result.ended == "diverged" else "all rates were tried"
+    rates = f", lr from {result.rates[0]:.3g} to {result.rates[-1]:.3g}" if result.rates else ""
+    lines += ["", f"{spec.name}: {len(result.rates)} steps{rates}; {why}"]
     for rule, rate in marks.items():
         settings, error = _settings(spec, rate)
         lines.append(f"{rule:<14}  lr {rate:<8.3g}  {as_options(settings) if settings else error}")
@@ -117,17 +117,17 @@ def _settings(spec: RunSpec, rate: float) -> tuple[dict[str, str] | None, str]:
     return settings, ""
 
 
-def _record(spec: RunSpec, found: RatesFound) -> dict[str, Any]:
+def _record(spec: RunSpec, result: RatesFound) -> dict[str, Any]:
     """The result as JSON: `suggestion` is the first of `suggestions`, None where there is none."""
     suggestions = [
-        {"rule": each.rule, "rate": each.rate, "settings": _settings(spec, each.rate)[0]} for each in found.suggestions
+        {"rule": each.rule, "rate": each.rate, "settings": _settings(spec, each.rate)[0]} for each in result.suggestions
     ]
     return {
         "name": spec.name,
-        "ended": found.ended,
-        "rates": found.rates,
-        "losses": found.losses,
-        "smoothed": found.smoothed,
+        "ended": result.ended,
+        "rates": result.rates,
+        "losses": result.losses,
+        "smoothed": result.smoothed,
         "suggestion": suggestions[0]["rate"] if suggestions else None,
         "suggestions": suggestions,
     }

@@ -30,9 +30,9 @@ def print_published(words: str, output: Format) -> int:
     """Prints a line for each preset whose reference runs a filter chooses; without a filter, for every preset."""
     runs = filters.choose(published.reference_runs(), words)
     every = published.replications(presets.load_builtin(), runs)
-    shown = [each for each in every if each.runs or not words]
-    rows = [list(published.HEADS), *map(published.table_row, shown)]
-    print_table(output, rows, published.IS_RIGHT, list(map(preset_record, shown)), CSV_KEYS)
+    selected = [each for each in every if each.runs or not words]
+    rows = [list(published.HEADS), *map(published.table_row, selected)]
+    print_table(output, rows, published.IS_RIGHT, list(map(preset_record, selected)), CSV_KEYS)
     if output in ("table", "markdown"):
         print("\n".join(["", *published.EXPLAINED]))
     return 0

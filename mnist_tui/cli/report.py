@@ -129,9 +129,9 @@ def _chosen(named: str, runs_dir: Path, runs: Sequence[Run]) -> list[Run]:
 
     Of several those that completed; all of them where none did.
     """
-    chosen, _ = choose_runs(named, runs_dir, runs)
-    completed = [run for run in chosen if run.state in COMPLETED] or chosen
-    if count := len(chosen) - len(completed):
+    named_runs, _ = choose_runs(named, runs_dir, runs)
+    completed = [run for run in named_runs if run.state in COMPLETED] or named_runs
+    if count := len(named_runs) - len(completed):
         words = f"{count} run{'s' if count > 1 else ''} that did not complete"
         print(f"{clean_line(named, 100)}: left out {words}; named one by one they are taken", file=sys.stderr)
     return sorted(completed, key=lambda run: (run.created, run.id))

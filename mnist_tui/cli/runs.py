@@ -104,7 +104,7 @@ def list_runs(
         return print_published(" ".join(words or ()), output)
     runs_dir = reference.runs_dir() if of_reference else settings_with(given).runs_dir
     usual_columns, usual_sort = columns.from_settings(settings.resolved())
-    shown = columns.chosen(named_columns.split(",")) if named_columns else None
+    table_columns = columns.chosen(named_columns.split(",")) if named_columns else None
     runs = filters.choose(read_runs(runs_dir), " ".join(words or ()))
     rows = columns.ordered(grouped(runs) if group else [[run] for run in runs], sort or usual_sort)
     rows = rows[: whole_number("--limit", limit, 1, MAX_LINES)] if limit else rows
@@ -113,12 +113,12 @@ def list_runs(
         records = [list(map(record, _run_records(row, newer))) for row in rows]
         print(json_text(records if group else [one for (one,) in records]))
     elif output == "csv":
-        print(_runs_csv(rows, repeats(runs), shown, group), end="")
+        print(_runs_csv(rows, repeats(runs), table_columns, group), end="")
     elif rows or output == "markdown":
         from mnist_tui.analysis import tables
 
-        shown = shown or columns.shown_columns(rows, usual_columns)
-        print_table(output, tables.runs_table(rows, shown), [column.is_number for column in shown])
+        table_columns = table_columns or columns.shown_columns(rows, usual_columns)
+        print_table(output, tables.runs_table(rows, table_columns), [column.is_number for column in table_columns])
     else:
         print(f"no run in {runs_dir}" + (f" is chosen by {clean_line(' '.join(words), 100)!r}" if words else ""))
     return 0

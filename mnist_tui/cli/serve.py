@@ -100,9 +100,9 @@ def _print_address(endpoint: Endpoint, port: int, token: str, runs_dir: Path) ->
     from mnist_tui.serve.access import is_loopback
 
     name = socket.gethostname()
-    shown = name if endpoint.host in ("0.0.0.0", "::") else endpoint.host
-    shown = f"[{shown}]" if ":" in shown else shown
-    print(f"http://{shown}:{port}/?{urlencode({'token': token})}", flush=True)
+    host = name if endpoint.host in ("0.0.0.0", "::") else endpoint.host
+    host = f"[{host}]" if ":" in host else host
+    print(f"http://{host}:{port}/?{urlencode({'token': token})}", flush=True)
     warning = WARNING.format(runs_dir=clean_line(str(runs_dir.absolute()), 300), limit=endpoint.limit)
     network = (
         "" if is_loopback(endpoint.host) else NETWORK.format(host=clean_line(endpoint.host, 100), port=port, name=name)

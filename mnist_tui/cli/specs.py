@@ -7,7 +7,8 @@ from pathlib import Path
 from mnist_tui.cli.exit_code import print_error
 from mnist_tui.errors import PresetError, RunError, StorageError
 from mnist_tui.runs import filters, reference
-from mnist_tui.runs.index import find_run, read_runs, scan
+from mnist_tui.runs.folders import scan
+from mnist_tui.runs.index import find_run, read_runs
 from mnist_tui.runs.names import matching, name_list
 from mnist_tui.runs.reader import check_readable, spec_of
 from mnist_tui.runs.record import Run

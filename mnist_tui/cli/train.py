@@ -33,7 +33,7 @@ MAX_JOBS = 1_000
 
 def read_jobs(jobs: str | None) -> int | None:
     """The number of runs at a time that `--jobs` names; None for as many as there is room for."""
-    return None if jobs in (None, "auto") else whole_number("--jobs", jobs, 1, MAX_JOBS)
+    return None if jobs in (None, "auto") else whole_number("--jobs", jobs, 1, MAX_JOBS, other="auto")
 
 
 def train_batch(

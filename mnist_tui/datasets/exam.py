@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnist_tui.datasets.formats import read_idx, unpacked
+from mnist_tui.datasets.formats import read_idx, unpack
 from mnist_tui.datasets.places import read_file
 from mnist_tui.datasets.published import MNIST, PUBLISHED, QMNIST
 from mnist_tui.datasets.record import DataSet
@@ -49,7 +49,7 @@ def read_exam(raw: Path) -> ExamDigits:
     import numpy as np
 
     data = exam_data()
-    pixels, rows = (read_idx(unpacked(data, read_file(data, raw, file))) for file in data.files)
+    pixels, rows = (read_idx(unpack(data, read_file(data, raw, file))) for file in data.files)
     known = PUBLISHED[MNIST.name].test_images
     is_whole = pixels.ndim == 3 and rows.ndim == 2 and rows.shape[1] > WRITER
     if not is_whole or len(pixels) != len(rows) or len(rows) <= known or pixels.shape[1:] != data.shape[1:]:

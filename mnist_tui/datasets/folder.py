@@ -40,7 +40,7 @@ class FolderFacts:
 
 
 @lru_cache(maxsize=32)
-def look(options: FolderOptions) -> FolderFacts:
+def read_facts(options: FolderOptions) -> FolderFacts:
     """What a folder holds; raises `DataError` where it is no data set. Kept: a form asks at each key press."""
     import numpy as np
 

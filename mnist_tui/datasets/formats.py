@@ -54,10 +54,10 @@ def read_idx(content: bytes) -> "Numbers":
 def read_idx_files(data: DataSet, contents: Contents, part: Part) -> LabelledImages:
     """A part of a data set of four IDX files, packed or not: its images and labels."""
     first = 0 if part == "train" else 2
-    pixels, labels = (read_idx(unpacked(data, contents(index))) for index in (first, first + 1))
+    pixels, labels = (read_idx(unpack(data, contents(index))) for index in (first, first + 1))
     if labels.ndim == 2:  # QMNIST's columns: class, NIST series, writer, digit, ...
         labels = labels[:, 0]
-    return _checked(data, part, pixels[:, None], labels)
+    return _check_images(data, part, pixels[:, None], labels)
 
 
 def read_emnist(data: DataSet, contents: Contents, part: Part) -> LabelledImages:
@@ -68,8 +68,8 @@ def read_emnist(data: DataSet, contents: Contents, part: Part) -> LabelledImages
             members = [archive.read(f"{name}-{kind}-ubyte.gz") for kind in ("images-idx3", "labels-idx1")]
     except (zipfile.BadZipFile, KeyError) as error:
         raise DataError(f"the archive of {data.title} cannot be read: {error}") from None
-    pixels, labels = (read_idx(unpacked(data, member)) for member in members)
-    return _checked(data, part, pixels.transpose(0, 2, 1)[:, None], labels)
+    pixels, labels = (read_idx(unpack(data, member)) for member in members)
+    return _check_images(data, part, pixels.transpose(0, 2, 1)[:, None], labels)
 
 
 def read_cifar(data: DataSet, contents: Contents, part: Part) -> LabelledImages:
@@ -89,10 +89,10 @@ def read_cifar(data: DataSet, contents: Contents, part: Part) -> LabelledImages:
     if len(records) != size * count:
         raise DataError(f"the archive of {data.title} has not {count:,} {part} images")
     rows = np.frombuffer(records, np.uint8).reshape(count, size)
-    return _checked(data, part, rows[:, 1:].reshape(count, *data.shape), rows[:, 0])
+    return _check_images(data, part, rows[:, 1:].reshape(count, *data.shape), rows[:, 0])
 
 
-def unpacked(data: DataSet, content: bytes) -> bytes:
+def unpack(data: DataSet, content: bytes) -> bytes:
     """An IDX file as it is, or unpacked where it is packed, at most to the size that the data set's files have."""
     if not content.startswith(b"\x1f\x8b"):
         return content
@@ -108,7 +108,7 @@ def unpacked(data: DataSet, content: bytes) -> bytes:
     return unpacked
 
 
-def _checked(data: DataSet, part: Part, pixels: "Numbers", labels: "Numbers") -> LabelledImages:
+def _check_images(data: DataSet, part: Part, pixels: "Numbers", labels: "Numbers") -> LabelledImages:
     """The first images of a part, as many as the data set has; raises `DataError` where they are not its images."""
     import numpy as np
 

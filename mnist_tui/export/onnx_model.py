@@ -26,7 +26,7 @@ def onnx_file(run: Run) -> bytes:
     The normalisation is in the metadata. Raises `RunError` where ONNX lacks a layer, or computes something else.
     """
     network = load_network(run.folder)
-    model = _exported(run, network)
+    model = _export(run, network)
     _remove_traces(model)
     for key, value in metadata(run).items():
         model.metadata_props.add(key=key, value=value)
@@ -36,7 +36,7 @@ def onnx_file(run: Run) -> bytes:
     return content
 
 
-def _exported(run: Run, network: nn.Module) -> Any:
+def _export(run: Run, network: nn.Module) -> Any:
     """The model as ONNX's protocol buffer."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

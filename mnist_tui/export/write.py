@@ -60,14 +60,14 @@ def _check_run(run: Run) -> None:
 
 
 def _check_path(path: Path, how: Format) -> None:
-    shown = clean_line(str(path), 200)
+    path_text = clean_line(str(path), 200)
     if not how.suffix:
         if os.path.lexists(path) and not path.is_dir():
-            raise RunError(f"{shown}: is no folder; name one for {how.name}, such as {how.name}/run")
+            raise RunError(f"{path_text}: is no folder; name one for {how.name}, such as {how.name}/run")
     elif path.is_dir():
-        raise RunError(f"{shown}: is a folder; name a file that ends in {how.suffix}")
+        raise RunError(f"{path_text}: is a folder; name a file that ends in {how.suffix}")
     elif path.suffix.lower() != how.suffix:
-        raise RunError(f"{shown}: --to {how.name} writes a file that ends in {how.suffix}")
+        raise RunError(f"{path_text}: --to {how.name} writes a file that ends in {how.suffix}")
     elif not path.parent.is_dir():
         parent = clean_line(str(path.parent), 200)
         raise StorageError(f"{parent}: there is no such folder; make it first, or name another place")
@@ -75,11 +75,11 @@ def _check_path(path: Path, how: Format) -> None:
 
 def _check_files(files: Sequence[Path], force: bool) -> None:
     for file in files:
-        shown = clean_line(str(file), 200)
+        file_text = clean_line(str(file), 200)
         if file.is_dir():
-            raise RunError(f"{shown}: is a folder, and a file of this name is to be written; name another place")
+            raise RunError(f"{file_text}: is a folder, and a file of this name is to be written; name another place")
         if os.path.lexists(file) and not force:
-            raise StorageError(f"{shown}: is there already; --force overwrites it")
+            raise StorageError(f"{file_text}: is there already; --force overwrites it")
 
 
 @contextmanager

@@ -47,7 +47,7 @@ def prepare(grey: "NDArray[np.uint8]") -> bytes:
     scale = BOX / max(digit.shape)
     height, width = (max(1, round(side * scale)) for side in digit.shape)
     small = _averages(digit.shape[0], height) @ digit @ _averages(digit.shape[1], width).T
-    return _centred(small / small.max()).tobytes()
+    return _centre(small / small.max()).tobytes()
 
 
 def _ink(grey: "NDArray[np.float64]") -> "NDArray[np.float64]":
@@ -110,7 +110,7 @@ def _averages(before: int, after: int) -> "NDArray[np.float64]":
     return weights
 
 
-def _centred(digit: "NDArray[np.float64]") -> "NDArray[np.uint8]":
+def _centre(digit: "NDArray[np.float64]") -> "NDArray[np.uint8]":
     """A digit of up to (20, 20), 0 to 1, as uint8 (28, 28) with its centre of mass in the middle."""
     import numpy as np
 

@@ -116,10 +116,10 @@ def _make_logs(
     part: _Part, source: Source, in_percent: frozenset[str], measured_on: str | None
 ) -> Iterator[ImportedLog]:
     for training in part.trainings:
-        found = build_rows(training, part.form, in_percent)
-        if found is not None and len(found.rows) > MAX_EPOCHS:
+        epoch_rows = build_rows(training, part.form, in_percent)
+        if epoch_rows is not None and len(epoch_rows.rows) > MAX_EPOCHS:
             raise LogError(f"{source.name}: a training in it seems to have more than {MAX_EPOCHS:,} epochs")
-        if found is not None:
+        if epoch_rows is not None:
             facts = {
                 "file": source.name,
                 "sha256": source.sha256,
@@ -127,11 +127,11 @@ def _make_logs(
                 "heading": part.log.heading or None,
                 "first_line": training.first_line,
                 "form": part.form.name,
-                "measured_on": f"{measured_on} (told at the import)" if measured_on else found.measured_on,
-                "train_figures": found.train_figures,
-                "remarks": found.remarks,
+                "measured_on": f"{measured_on} (told at the import)" if measured_on else epoch_rows.measured_on,
+                "train_figures": epoch_rows.train_figures,
+                "remarks": epoch_rows.remarks,
             }
-            yield ImportedLog("", found.rows, facts, held_out_images=found.held_out_images)
+            yield ImportedLog("", epoch_rows.rows, facts, held_out_images=epoch_rows.held_out_images)
 
 
 def _why_nothing(source: Source, misread: Sequence[Misread]) -> str:

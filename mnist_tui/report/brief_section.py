@@ -17,12 +17,12 @@ def in_order_of(brief: Brief, runs: Sequence[Run]) -> list[Run]:
 
 def chosen_for(brief: Brief, runs: Sequence[Run]) -> list[Run]:
     """For each step the run that reaches it, with the other seeds of its recipe, or else the best attempt."""
-    chosen: dict[str, Run] = {}
+    by_id: dict[str, Run] = {}
     for each in assign(brief, runs):
         if (attempt := _attempt(each)) is not None:
             seeds = [other.run for other in each.attempts if other.run.group == attempt.run.group]
-            chosen |= {run.id: run for run in seeds}
-    return list(chosen.values())
+            by_id |= {run.id: run for run in seeds}
+    return list(by_id.values())
 
 
 def make_brief_section(brief: Brief, runs: Sequence[Run]) -> BriefSection:

@@ -46,9 +46,9 @@ def leaderboard_svg(board: Leaderboard) -> str:
         svg.write(root, MARGIN, 1.2 * LINE, NO_RUN, "f-muted")
         return svg.as_text(root)
     draw_legend(root, rows, LEFT, 10)
-    shown = scale.window(board)
-    plot = Axes(LEFT, top, WIDTH - LEFT - RIGHT, PLOT_HEIGHT, shown.low_x, shown.high_x, shown.low_y, shown.high_y)
-    _draw_axes(root, plot, shown, board.targets)
+    window = scale.window(board)
+    plot = Axes(LEFT, top, WIDTH - LEFT - RIGHT, PLOT_HEIGHT, window.low_x, window.high_x, window.low_y, window.high_y)
+    _draw_axes(root, plot, window, board.targets)
     _draw_limits(root, plot, board.targets)
     corners = scale.front_line(board)
     svg.draw(root, [(plot.x(x), plot.y(y)) for x, y in corners], "f-curve f-stroke1")
@@ -60,13 +60,13 @@ def leaderboard_svg(board: Leaderboard) -> str:
     return svg.as_text(root)
 
 
-def _draw_axes(root: Element, plot: Axes, shown: Window, targets: Sequence[float]) -> None:
-    accuracies = {scale.height(tick): f"{100 * tick:.6g}" for tick in shown.accuracy_ticks(8)}
+def _draw_axes(root: Element, plot: Axes, window: Window, targets: Sequence[float]) -> None:
+    accuracies = {scale.height(tick): f"{100 * tick:.6g}" for tick in window.accuracy_ticks(8)}
     near = [plot.y(scale.height(target)) for target in targets]
     apart = {y: label for y, label in accuracies.items() if all(abs(plot.y(y) - other) > LINE / 2 for other in near)}
     labels = apart | {scale.height(target): scale.percent(target) for target in targets}
     parameters: dict[float, str] = {}
-    for tick in sorted(shown.parameter_ticks(8), key=lambda tick: tick not in BUDGETS):
+    for tick in sorted(window.parameter_ticks(8), key=lambda tick: tick not in BUDGETS):
         if all(abs(plot.x(math.log10(tick)) - plot.x(other)) > TICK_ROOM for other in parameters):
             parameters[math.log10(tick)] = scale.thousands(tick)
     draw_axes(root, plot, parameters, labels, "parameters", "test accuracy, %")

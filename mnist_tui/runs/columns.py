@@ -123,8 +123,12 @@ def data_warning(run: Run) -> str:
 
 def data_words(run: Run) -> str:
     """The same in a headline, which names the state of an imported log already."""
-    is_compared = run.dataset == MNIST.name or run.is_imported
-    return "" if is_compared else f"{run.dataset or 'unknown data'}, not MNIST"
+    return f"{run.dataset or 'unknown data'}, not MNIST" if is_on_other_data(run) else ""
+
+
+def is_on_other_data(run: Run) -> bool:
+    """Whether a run was trained here on other images than MNIST's, or on unknown ones."""
+    return run.dataset != MNIST.name and not run.is_imported
 
 
 def _count(number: int, what: str) -> str:

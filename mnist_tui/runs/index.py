@@ -1,7 +1,7 @@
-"""The folders of a runs directory: one scan for all who look for runs, and an index that reads each folder once.
+"""The runs of a runs directory: a single one by its name, and an index of all that reads each folder once. No torch.
 
 A folder that is damaged, half written, of another format, a link or somebody else's is listed too, with a state that
-says what it is. Nothing is followed out of the directory. No torch.
+says what it is.
 """
 
 import os
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from mnist_tui.errors import RunError, StorageError
 from mnist_tui.runs import reference
+from mnist_tui.runs.folders import newest_first, reference_names, scan
 from mnist_tui.runs.lock import is_running
 from mnist_tui.runs.names import matching, name_list, short_ids
 from mnist_tui.runs.reader import check_readable, read_files, read_run, with_live_state
@@ -20,36 +21,7 @@ from mnist_tui.runs.record import OPEN, Run, observations
 from mnist_tui.runs.storage import SavedRun, load_run
 from mnist_tui.text import clean_line, did_you_mean
 
-
-def scan(runs_dir: Path) -> list[os.DirEntry[str]]:
-    """The folders and links in a runs directory, without hidden ones and that of reference runs; [] without one.
-
-    Raises `StorageError` where the directory cannot be read.
-    """
-    try:
-        with os.scandir(runs_dir) as entries:
-            return [entry for entry in entries if not entry.name.startswith(".") and _is_folder_or_link(entry)]
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise StorageError(f"{runs_dir}: {error.strerror}; name another folder with --runs-dir") from None
-
-
-def _is_folder_or_link(entry: os.DirEntry[str]) -> bool:
-    try:
-        is_listed = entry.is_symlink() or entry.is_dir(follow_symlinks=False)
-        return is_listed and not (entry.name == reference.NAME and reference.is_runs_dir(Path(entry.path)))
-    except OSError:
-        return False
-
-
 # --- single runs ---
-
-
-def newest_first(runs_dir: Path) -> Iterator[Path]:
-    """The folders that hold a run.json, by their names, which begin with the time; raises `StorageError` as `scan`."""
-    folders = sorted((entry.path for entry in scan(runs_dir) if not entry.is_symlink()), reverse=True)
-    return (Path(folder) for folder in folders if os.path.lexists(f"{folder}/run.json"))
 
 
 def list_runs(runs_dir: Path) -> Iterator[SavedRun]:
@@ -111,11 +83,10 @@ def find_run(named: str, runs_dir: Path) -> Run:
 
 
 def _find_reference(named: str) -> Run:
-    names = [entry.name for entry in scan(reference.runs_dir())]
-    if named in names:
+    if named in (names := reference_names()):
         return find_run(named, reference.runs_dir())
     shown = f"{reference.PREFIX}{clean_line(named, 100)}"
-    if seeds := sorted(name for name in names if name.startswith(f"{named}-s")):
+    if seeds := reference_names(named):
         listed = ", ".join(f"{reference.PREFIX}{name}" for name in seeds)
         raise RunError(f"{shown}: name one of its seeds: {listed}", is_missing=True)
     # The prefix, which all have, would make every name similar.
@@ -132,12 +103,12 @@ def _short_ids(runs_dir: Path, names: Collection[str]) -> dict[str, str]:
 
 def choose_name(typed: str, end: str, names: Sequence[str], none: str) -> str:
     """The one of the names that is `end`, or ends in it; raises `RunError`, which says `none` where there is no one."""
-    chosen = matching(end, names)
-    if not chosen:
+    matches = matching(end, names)
+    if not matches:
         raise RunError(f"{clean_line(typed, 100)}: {none}", is_missing=True)
-    if len(chosen) > 1:
-        raise RunError(f"{clean_line(typed, 100)}: {len(chosen)} runs are called that: {name_list(chosen)}; name one")
-    return chosen[0]
+    if len(matches) > 1:
+        raise RunError(f"{clean_line(typed, 100)}: {len(matches)} runs are called that: {name_list(matches)}; name one")
+    return matches[0]
 
 
 def find_readable(named: str, runs_dir: Path) -> Run:
@@ -202,10 +173,10 @@ class RunIndex:
         self.refresh()
         by_id = {run.id: run for run in self.all}
         named = [by_id[name] for name in names if name in by_id]
-        chosen = named or [run for run in self.all if run.is_run and is_usable(run)][:1]
-        if not chosen:
+        runs = named or [run for run in self.all if run.is_run and is_usable(run)][:1]
+        if not runs:
             raise RunError(f"{self.runs_dir}: no run in it has finished an epoch yet; train one first")
-        return chosen
+        return runs
 
     def read_ahead(self) -> None:
         """Reads what filters, groups and rows will ask of every run, so that the first of them need not wait."""

@@ -108,15 +108,15 @@ class Comparison:
     def add(self, row: EpochEnded) -> EpochCompared:
         """Compares an epoch; one that the saved run does not have is a difference where the run diverged in it."""
         stored = self._stored.get(row.epoch)
-        found: list[Difference] = []
+        differences: list[Difference] = []
         if stored is not None:
             self.epochs += 1
             names = differing_fields(stored, row)
-            found = [Difference(row.epoch, name, getattr(stored, name), getattr(row, name)) for name in names]
+            differences = [Difference(row.epoch, name, getattr(stored, name), getattr(row, name)) for name in names]
         elif self._saved.has_diverged and row.epoch > self._last:
-            found = [Difference(row.epoch, OUTCOME, "diverged", "finished")]
-        self.differences += found
-        return EpochCompared(row.epoch, tuple(found))
+            differences = [Difference(row.epoch, OUTCOME, "diverged", "finished")]
+        self.differences += differences
+        return EpochCompared(row.epoch, tuple(differences))
 
     def end(self, ended: RunEnded) -> None:
         """Compares how the runs ended, where one of them diverged."""

@@ -49,7 +49,7 @@ class DataSpec(Frozen):
 
     @model_validator(mode="before")
     @classmethod
-    def _look(cls, document: Any, info: ValidationInfo) -> Any:
+    def _add_folder_facts(cls, document: Any, info: ValidationInfo) -> Any:
         """Adds what the folder of `folder:PATH` holds, unless that is written already, as it is in a saved spec."""
         if not isinstance(document, Mapping) or not isinstance(name := document.get("name", MNIST.name), str):
             return document
@@ -124,11 +124,11 @@ def _without_folder_keys(given: Mapping[str, Any], name: str) -> Mapping[str, An
 
 def _facts(given: Mapping[str, Any]) -> dict[str, Any]:
     """What the folder holds; {} where the options are wrong, which pydantic then says."""
-    from mnist_tui.datasets.folder import look
+    from mnist_tui.datasets.folder import read_facts
 
     try:
         options = _options(Path(given["name"].removeprefix(FOLDER)), given)
-        facts = look(options)
+        facts = read_facts(options)
     except DataError as error:
         raise SpecError(str(error), ("data", "name")) from None
     except (TypeError, ValueError):

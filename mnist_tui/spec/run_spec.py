@@ -178,6 +178,11 @@ class RunSpec(Frozen):
         """Images in a pass over the training part of the data set, without those for validation."""
         return self.dataset.train_images - self.train.validation_images
 
+    def validation_images_of(self, train_images: int) -> int:
+        """How many of `train_images` images are for validation: the same share as of those of the data set."""
+        share = self.train.validation_images / self.dataset.train_images
+        return min(round(share * train_images), train_images - 1)
+
     def steps_per_epoch(self, train_images: int | None = None) -> int:
         """Optimizer steps in a pass over `train_images` images; without it, over those of the data set."""
         return -(-(train_images or self.train_images) // self.train.batch_size)
@@ -237,10 +242,10 @@ class RunSpec(Frozen):
 
     def _scaled_to(self, dataset: DataSet) -> dict[str, Any]:
         """What the recipe has in other numbers on another data set."""
-        share, normalize = self.train.validation_images / self.dataset.train_images, self.train.normalize
+        normalize = self.train.normalize
         is_own = normalize != (self.dataset.mean, self.dataset.std)
         return {
-            "validation_images": min(round(share * dataset.train_images), dataset.train_images - 1),
+            "validation_images": self.validation_images_of(dataset.train_images),
             "normalize": normalize if is_own else (dataset.mean, dataset.std),
         }
 
@@ -276,15 +281,15 @@ def _check_no_decay(spec: RunSpec) -> None:
 
 def make_spec(document: Mapping[str, Any]) -> RunSpec:
     """The `RunSpec` of a document (a parsed TOML or JSON file); raises `SpecError` for its first mistake."""
-    return _validated(document)
+    return _validate(document)
 
 
 def make_saved_spec(document: Mapping[str, Any]) -> RunSpec:
     """The same of a document in a run folder, for which no folder of images is looked at: it must be complete."""
-    return _validated(document, SAVED)
+    return _validate(document, SAVED)
 
 
-def _validated(document: Mapping[str, Any], context: str | None = None) -> RunSpec:
+def _validate(document: Mapping[str, Any], context: str | None = None) -> RunSpec:
     try:
         return RunSpec.model_validate(document, context=context)
     except CallError as error:

@@ -38,9 +38,8 @@ def configurations(
 def _grid(domains: Mapping[str, Domain], most: int) -> Iterator[Values]:
     for path, domain in domains.items():
         if isinstance(domain, Range):
-            raise SweepError(
-                f"{path}={domain}: a grid needs values: write {domain} 5 values, or step 0.1, or use --design sobol"
-            )
+            values = ", or ".join(domain.with_values)
+            raise SweepError(f"{path}={domain}: a grid needs values: write {values}, or use --design sobol")
     count = prod(len(domain.texts) for domain in domains.values() if isinstance(domain, Choices))
     if count > most:
         raise SweepError(f"the grid has {count:,} points, at most {most:,} are tried; --design sobol --points 64 draws")

@@ -67,8 +67,25 @@ class Range:
         """A number of the range as text: four significant digits, or a whole number."""
         return str(round(value)) if self.is_whole else _text(value)
 
+    @property
+    def with_values(self) -> tuple[str, ...]:
+        """Texts that name some of the numbers in it: `0.1..0.2 5 values`, `0.1..0.2 step 0.02`."""
+        return (f"{self} 5 values", *([] if self.is_log else [f"{self} step {self._round_step():g}"]))
+
+    def _round_step(self) -> float:
+        """1, 2 or 5 times a power of ten, which goes 4 to 10 times into the range; for whole numbers 1 or more."""
+        most = (self.high - self.low) / 4
+        power = 10.0 ** math.floor(math.log10(most))
+        step = next(factor * power for factor in (5, 2, 1) if factor * power <= most)
+        return max(1, step) if self.is_whole else step
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """The low and the high end as texts."""
+        return _end(self.low, self.is_whole), _end(self.high, self.is_whole)
+
     def __str__(self) -> str:
-        ends = f"{_end(self.low, self.is_whole)}..{_end(self.high, self.is_whole)}"
+        ends = "..".join(self.ends)
         return f"{ends} log" if self.is_log else ends
 
 

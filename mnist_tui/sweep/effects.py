@@ -94,7 +94,7 @@ def _columns(path: str, domain: Domain, results: Sequence[tuple[Values, Any]]) -
     texts = [values.get(path, "") for values, _ in results]
     if isinstance(domain, Range):
         shares = tuple(_share(domain, float(text)) for text in texts)
-        low, high = str(domain).removesuffix(" log").split("..")
+        low, high = domain.ends
         return [_Column(path, high, low, shares)]
     tried = [text for text in _ordered(domain, texts) if text in texts]
     return [_Column(path, value, tried[0], tuple(float(text == value) for text in texts)) for value in tried[1:]]

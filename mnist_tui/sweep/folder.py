@@ -104,11 +104,11 @@ def find(runs_dir: Path, name: str | None) -> Sweep:
 
 def sweeps(runs_dir: Path) -> list[Sweep]:
     """Every sweep that can be read, the newest first."""
-    found = []
+    readable = []
     for name in names(runs_dir):
         with suppress(StorageError):
-            found.append(load(runs_dir, name))
-    return sorted(found, key=lambda sweep: sweep.created, reverse=True)
+            readable.append(load(runs_dir, name))
+    return sorted(readable, key=lambda sweep: sweep.created, reverse=True)
 
 
 def load(runs_dir: Path, name: str) -> Sweep:
@@ -137,8 +137,8 @@ def _create(runs_dir: Path, plan: SweepPlan, name: str | None) -> Sweep:
     created = datetime.now(UTC).isoformat(timespec="seconds")
     try:
         (runs_dir / SWEEPS).mkdir(parents=True, exist_ok=True)
-        chosen = _make_folder(runs_dir / SWEEPS, name, plan.base.name)
-        sweep = Sweep(runs_dir, chosen, secrets.token_hex(4), created, plan)
+        folder_name = _make_folder(runs_dir / SWEEPS, name, plan.base.name)
+        sweep = Sweep(runs_dir, folder_name, secrets.token_hex(4), created, plan)
         (sweep.folder / "claims").mkdir()
         _write(sweep)
         sync_folder(runs_dir / SWEEPS)
@@ -162,13 +162,13 @@ def _make_folder(parent: Path, name: str | None, base: str) -> str:
     plain = re.sub(r"[^\w.-]+", "-", base).strip("-.")[: MAX_NAME - 6] or "sweep"
     number = 1
     while True:
-        chosen = plain if number == 1 else f"{plain}-{number}"
+        candidate = plain if number == 1 else f"{plain}-{number}"
         try:
-            (parent / chosen).mkdir()
+            (parent / candidate).mkdir()
         except FileExistsError:
             number += 1
             continue
-        return chosen
+        return candidate
 
 
 def _grow(sweep: Sweep, plan: SweepPlan) -> Sweep:

@@ -90,11 +90,11 @@ def _signature(runs_dir: Path, name: str) -> object:
 
 def _by_sweep(runs: Sequence[Run]) -> Mapping[str, list[Run]]:
     """The runs of each sweep by its id."""
-    found: dict[str, list[Run]] = {}
+    by_id: dict[str, list[Run]] = {}
     for run in runs:
         if isinstance(name := run.part("sweep").get("id"), str):
-            found.setdefault(name, []).append(run)
-    return found
+            by_id.setdefault(name, []).append(run)
+    return by_id
 
 
 def _line(results: Results) -> SweepLine:

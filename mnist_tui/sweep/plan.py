@@ -134,6 +134,12 @@ class SweepPlan(Frozen):
         return self
 
     @property
+    def validation_images(self) -> int:
+        """How many images of its data set are for validation, also of the small digits that stand in for MNIST."""
+        spec = self.specs[0]
+        return spec.validation_images_of(spec.data.dataset_for(self.dataset).train_images)
+
+    @property
     def specs(self) -> tuple[RunSpec, ...]:
         """The runs that points are changes of, on the data set of the sweep."""
         return tuple(spec.for_dataset(self.dataset) for spec in self.presets.values() or (self.base,))

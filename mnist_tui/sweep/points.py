@@ -36,7 +36,7 @@ class Points:
         """By the key of a point why it has no end; this process does not try it again."""
         self.given_up: list[Point] = []
         """Those of them on which one process after another died."""
-        self._looked_at = 0.0
+        self._refreshed_at = 0.0
         self.waiting: list[Point] = []
         """Points that other processes hold, or held."""
         self._search = SearchPoints(results, claims) if sweep.plan.search else None
@@ -55,7 +55,7 @@ class Points:
             return None
         return self._take_new() or self._take_over() or self._take_proposed()
 
-    def ended(self, point: Point, error: str = "") -> None:
+    def finish(self, point: Point, error: str = "") -> None:
         """Gives a point back; `error` is why its run has no end."""
         if error:
             self.failed[point.key] = error
@@ -97,7 +97,7 @@ class Points:
 
     def _take_over(self) -> Job | None:
         """A point whose process has died, or has given it back before its end."""
-        if not self.waiting or time.monotonic() - self._looked_at < LOOK_SECONDS:
+        if not self.waiting or time.monotonic() - self._refreshed_at < LOOK_SECONDS:
             return None
         self._claims.refresh()
         self._results.refresh()
@@ -107,7 +107,7 @@ class Points:
                 self.waiting.remove(point)
                 return self._job(point)
         self.waiting = [point for point in self.waiting if point.key not in self.failed]
-        self._looked_at = time.monotonic()
+        self._refreshed_at = time.monotonic()
         return None
 
     def _is_open(self, point: Point) -> bool:

@@ -110,7 +110,7 @@ class Pool:
         self._count = 0
         waiting: deque[_Task] = deque()
         while True:
-            self._pass_on(control)
+            self._dispatch_requests(control)
             if self._requests.is_stopping:
                 waiting.clear()
             else:
@@ -170,7 +170,7 @@ class Pool:
             process.request(ControlRequest("pause"))
         return process
 
-    def _pass_on(self, control: Control) -> None:
+    def _dispatch_requests(self, control: Control) -> None:
         """Sends new requests to every process."""
         for request in self._requests.read(control):
             for process in self._processes:

@@ -107,16 +107,16 @@ def make_report(sweep: Sweep, results: Results | None = None) -> SweepReport:
 
 
 def _ranked(configurations: Sequence[Configuration], sweep: Sweep) -> tuple[Ranked, ...]:
-    found = []
+    ranked = []
     for each in configurations:
         pairs = [(run, accuracy) for run in each.runs if (accuracy := accuracy_of(run, sweep.plan)) is not None]
         if pairs:
             runs, accuracies = zip(*pairs, strict=True)
             tests = [value for run in runs if (value := value_of(run, sweep.plan.by)) is not None]
             test = fmean(tests) if len(tests) == len(runs) else None
-            found.append(Ranked(each.number, each.values, runs, runs[0].parameters or 0, accuracies, test, None))
-    places = front_places([(each.parameters, each.accuracy) for each in found])
-    placed = [replace(each, front=place) for each, place in zip(found, places, strict=True)]
+            ranked.append(Ranked(each.number, each.values, runs, runs[0].parameters or 0, accuracies, test, None))
+    places = front_places([(each.parameters, each.accuracy) for each in ranked])
+    placed = [replace(each, front=place) for each, place in zip(ranked, places, strict=True)]
     return tuple(sorted(placed, key=lambda each: (-each.accuracy, each.parameters, each.number)))
 
 

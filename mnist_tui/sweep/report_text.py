@@ -32,7 +32,7 @@ def chosen_words(plan: SweepPlan, run: Run | None = None) -> str:
     more = f" These are {data}." if data else ""
     if plan.choose_on == "test":
         return TEST_WARNING + more
-    count = (run and run.images("val")) or plan.base.train.validation_images
+    count = (run and run.images("val")) or plan.validation_images
     return (
         f"Configurations are judged by {BY[plan.by]} on {count:,} validation images, split off the training images; "
         f"the test images were not used to choose.{more}"

@@ -71,7 +71,7 @@ def _plan_of(name: str, document: Mapping[str, Any], models: Path | None, change
     template = document.get("layers", "") if blocks else ""
     if blocks and not isinstance(template, str):
         raise SweepError("layers: must be a text")
-    merged = _merged(name, document, models)
+    merged = _merge_preset(name, document, models)
     base = _base(merged, template, blocks)
     vary = {path: as_values(path, value) for path, value in _flat(_table(document, "sweep")).items()}
     vary |= changes.get("vary", {})
@@ -155,7 +155,7 @@ def _network(name: str, models: Path | None) -> dict[str, Any]:
     return Network(layers=spec.layers, knobs=spec.knobs).model_dump()
 
 
-def _merged(name: str, document: Mapping[str, Any], models: Path | None) -> dict[str, Any]:
+def _merge_preset(name: str, document: Mapping[str, Any], models: Path | None) -> dict[str, Any]:
     """The preset that everything starts from, with what the file says in place of it, as a document."""
     preset = document.get("preset")
     if preset is not None and not isinstance(preset, str):

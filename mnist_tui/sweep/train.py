@@ -64,7 +64,7 @@ def _train(
     for index, message, trainer in messages:
         point = points.taken[index]
         if isinstance(message, JobEnded):
-            points.ended(point, message.error)
+            points.finish(point, message.error)
         elif point.key in claims.lost or point.key in pruning.pruned:
             trainer.stop(index)
         yield point, message
@@ -78,12 +78,12 @@ def _stopped_by_file(sweep: Sweep, control: Control) -> Iterator[None]:
     """Stops `control` once the sweep is stopped, while the block runs."""
     is_over = threading.Event()
 
-    def look() -> None:
+    def poll() -> None:
         while not is_over.wait(LOOK_SECONDS):
             if sweep.is_stopped:
                 control.stop()
 
-    thread = threading.Thread(target=look, daemon=True)
+    thread = threading.Thread(target=poll, daemon=True)
     thread.start()
     try:
         yield

@@ -21,7 +21,6 @@ from mnist_tui.runs.storage import load_run
 from mnist_tui.spec.layers import INPUT, LayerRow
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.training.batches import normalise
-from mnist_tui.training.composite_modules import Parallel, Residual, SqueezeExcite
 from mnist_tui.training.predict import check_grey_28, load_network
 
 Floats = NDArray[np.float32]
@@ -140,16 +139,8 @@ def layer_outputs(spec: RunSpec, network: nn.Module, image: bytes) -> tuple[Laye
 def _in_table_order(module: nn.Module) -> Iterator[nn.Module]:
     """The modules that have a row of the layer table, in its order: those inside a composite layer before it."""
     for layer in module.children():
-        match layer:
-            case Residual():
-                yield from _in_table_order(layer.body)
-                yield from _in_table_order(layer.shortcut)
-            case Parallel():
-                yield from _in_table_order(layer.branches)
-            case SqueezeExcite():
-                yield from _in_table_order(layer.gate)
-            case nn.Sequential():
-                yield from _in_table_order(layer)
+        for part in [layer] if isinstance(layer, nn.Sequential) else layer.children():
+            yield from _in_table_order(part)
         yield layer
 
 

@@ -1,4 +1,8 @@
-"""The modules of layers that are made of layers: (N, C, H, W) or (N, C) float in, the same kind of tensor out."""
+"""The modules of layers that are made of layers: (N, C, H, W) or (N, C) float in, the same kind of tensor out.
+
+Each holds its layers in parts, which are `nn.Sequential` or `nn.ModuleList`, in the order of the layer table: so others
+find them, as in `activations.py`, without a case for each composite layer.
+"""
 
 from collections.abc import Iterable
 

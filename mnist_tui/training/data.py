@@ -171,9 +171,7 @@ def split_for(spec: RunSpec, dataset: Dataset) -> tuple[Images, Images | None]:
 
     The small digits that stand in for a larger data set give the same share of their images to validation.
     """
-    count = len(dataset.train)
-    share = spec.train.validation_images / spec.dataset.train_images
-    return split(dataset.train, min(round(share * count), count - 1), spec.train.seed)
+    return split(dataset.train, spec.validation_images_of(len(dataset.train)), spec.train.seed)
 
 
 def split(images: Images, validation_images: int, seed: int) -> tuple[Images, Images | None]:

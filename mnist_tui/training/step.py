@@ -14,7 +14,6 @@ from torch.optim import Optimizer
 from mnist_tui.spec.recipe import TrainSpec
 from mnist_tui.training import mixup
 from mnist_tui.training.averaging import WeightAverage
-from mnist_tui.training.build import FUSED
 from mnist_tui.training.capture import Captured
 
 
@@ -60,7 +59,7 @@ class TrainStep:
         # BatchNorm(momentum=None) reads its batch count on the host, which a capture forbids.
         reads_back = any(getattr(module, "momentum", 0) is None for module in model.modules())
         self.is_captured = device.type == "cuda" and can_capture and not reads_back
-        if device.type == "cuda" and type(optimizer).__name__ in FUSED:
+        if device.type == "cuda" and optimizer.defaults.get("fused"):
             # Where this is 1 the fused kernels do not update the weights (it is there for torch.amp's gradient scaler).
             optimizer.found_inf = self.found_nonfinite  # type: ignore[attr-defined]
 

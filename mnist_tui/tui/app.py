@@ -70,9 +70,10 @@ class LabApp(App[ExitState]):
         self.animation_level = "none"
         self.register_theme(DARK)
         self.register_theme(LIGHT)
-        self.theme = LIGHT.name if request.light else DARK.name
-        self.set_class(request.ascii, "-ascii")  # For the rules of dialogs too.
-        self.set_keymap(usable(request.keymap))
+        settings = request.settings
+        self.theme = LIGHT.name if settings.theme == "light" else DARK.name
+        self.set_class(settings.ascii, "-ascii")  # For the rules of dialogs too.
+        self.set_keymap(usable(settings.keymap))
         self.lab = LabScreen(request, runner)
         for mode in MODES:
             self.add_mode(mode.name, partial(self._open_screen, mode.name))
@@ -99,7 +100,7 @@ class LabApp(App[ExitState]):
         """Shows problems of the keymap; without a keymap, the screens that it may name are not loaded."""
         if self.real_pixels and isinstance(self._driver, DiffDriver):
             self._driver.memory.sixels = self.real_pixels.sixels
-        for problem in problems(self.request.keymap) if self.request.keymap else ():
+        for problem in problems(keymap) if (keymap := self.request.settings.keymap) else ():
             self.notify(problem, severity="warning", timeout=10, markup=False)
 
     def action_switch_theme(self) -> None:
@@ -121,7 +122,8 @@ class LabApp(App[ExitState]):
         from mnist_tui.runs.index import RunIndex
         from mnist_tui.tui.runs.selection import RunSelection
 
-        return RunSelection(RunIndex(self.request.options.runs_dir), self.request.columns, self.request.sort)
+        options, settings = self.request.options, self.request.settings
+        return RunSelection(RunIndex(options.runs_dir), settings.columns, settings.sort)
 
     async def action_mode(self, mode: str) -> None:
         """Switches to a mode; the screens of the others stay as they are, and a run continues.
@@ -143,7 +145,7 @@ class LabApp(App[ExitState]):
 
     def _make_screen(self, mode: str) -> Screen[None]:
         """The screen of a mode, made when it is first shown: the first frame does not wait for the others."""
-        data_dir, ascii_only = self.request.options.data_dir, self.request.ascii
+        data_dir, ascii_only = self.request.options.data_dir, self.request.settings.ascii
         match mode:
             case "runs":
                 from mnist_tui.tui.runs.screen import RunsScreen
@@ -174,7 +176,7 @@ class LabApp(App[ExitState]):
         from mnist_tui.runs.reader import read_run
         from mnist_tui.tui.runs.run_screen import RunScreen
 
-        self.push_screen(RunScreen([read_run(message.folder)], self.selection, self.request.ascii))
+        self.push_screen(RunScreen([read_run(message.folder)], self.selection, self.request.settings.ascii))
 
     @on(UseSettings)
     async def _use_settings(self, message: UseSettings) -> None:
@@ -302,7 +304,7 @@ def run_lab(request: "LabRequest", report: "Report") -> int:
     """Runs the laboratory until the user quits and its run has ended; returns the exit code of the process."""
     runner = Runner(request.options, report.folder)
     real_pixels = None
-    if request.pixels and not request.ascii:
+    if request.settings.pixels and not request.settings.ascii:
         from mnist_tui.tui.real_pixels import NO_REAL_PIXELS, find_real_pixels
 
         real_pixels = find_real_pixels()
@@ -310,5 +312,5 @@ def run_lab(request: "LabRequest", report: "Report") -> int:
     app = LabApp(request, runner, real_pixels)
     with signals(app, app.exit_state, runner, request):
         with reserve_terminal():
-            app.run(mouse=request.mouse)
+            app.run(mouse=request.settings.mouse)
         return finish(app.exit_state, app.return_code, runner, report)

@@ -30,11 +30,13 @@ class BackgroundWorker:
         # A daemon, since nobody waits for a preview; the process ends without the interpreter's own teardown.
         threading.Thread(target=self._work, daemon=True, name="background").start()
 
-    def submit(self, kind: str, job: Job, done: Callable[[Any], None], failed: Callable[[Exception], None]) -> None:
-        """Runs `job` in the thread, then `done` with its result or `failed` with its exception, in the thread too."""
+    def submit(
+        self, kind: str, job: Job, on_result: Callable[[Any], None], on_error: Callable[[Exception], None]
+    ) -> None:
+        """Runs `job` in the thread and, there too, `on_result` with its result or `on_error` with its exception."""
         with self._lock:
             is_waiting = kind in self._jobs
-            self._jobs[kind] = (job, done, failed)
+            self._jobs[kind] = (job, on_result, on_error)
         if not is_waiting:
             self._queue.put(kind)
 
@@ -45,13 +47,13 @@ class BackgroundWorker:
     def _work(self) -> None:
         while (kind := self._queue.get()) is not None:
             with self._lock:
-                job, done, failed = self._jobs.pop(kind)
+                job, on_result, on_error = self._jobs.pop(kind)
             try:
                 result = job()
             except Exception as error:
-                failed(error)
+                on_error(error)
             else:
-                done(result)
+                on_result(result)
 
 
 @dataclass
@@ -80,13 +82,13 @@ class WorkerScreen(LeanScreen[None]):
         Of the waiting jobs of one kind only the newest is run.
         """
 
-        def done(result: Any) -> None:
+        def post_result(result: Any) -> None:
             self.post_message(JobDone(on_result, result))
 
-        def failed(error: Exception) -> None:
+        def post_error(error: Exception) -> None:
             self.post_message(JobDone(on_result, None, clean_line(str(error), 300) or type(error).__name__))
 
-        self._worker.submit(kind, job, done, failed)
+        self._worker.submit(kind, job, post_result, post_error)
 
     @on(JobDone)
     def _on_job_done(self, event: JobDone) -> None:

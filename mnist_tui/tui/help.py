@@ -1,5 +1,6 @@
 """Help on the keys that work where the focus is, made from the bindings."""
 
+from collections.abc import Mapping
 from textwrap import wrap
 from typing import Any, ClassVar
 
@@ -39,10 +40,14 @@ LEFT_OUT = frozenset({"scroll_left", "scroll_right", "page_left", "page_right", 
 """Actions of textual's widgets that the help leaves out."""
 
 
-def sections(active: dict[str, ActiveBinding], names: dict[str, str]) -> list[tuple[str, list[tuple[str, str]]]]:
+Names = Mapping[type[DOMNode], str]
+"""The headings of the help, by the class of the widget that the keys belong to; subclasses have the same."""
+
+
+def sections(active: dict[str, ActiveBinding], names: Names) -> list[tuple[str, list[tuple[str, str]]]]:
     """The bindings grouped by widget: its name, then each key with what it does.
 
-    This program's own bindings, which have ids, come before textual's. `names` maps a widget's class to its heading.
+    This program's own bindings, which have ids, come before textual's.
     """
     own: dict[str, dict[str, tuple[list[str], str]]] = {}
     general: dict[str, dict[str, tuple[list[str], str]]] = {}
@@ -61,8 +66,9 @@ def sections(active: dict[str, ActiveBinding], names: dict[str, str]) -> list[tu
     ]
 
 
-def help_on(screen: Screen[Any], names: dict[str, str]) -> "HelpScreen":
-    """The help of a screen: this program's keys in the order of `names`, then those that every textual widget has."""
+def help_on(screen: Screen[Any], heading: str, widgets: Names) -> "HelpScreen":
+    """The help of a screen: its keys below `heading`, those of its `widgets` in this order, then textual's own."""
+    names: Names = {type(screen): heading, **widgets, App: "Everywhere"}
     active = screen.active_bindings
     own = {key: each for key, each in active.items() if each.binding.id or each.node is screen.app}
     others = {key: each for key, each in active.items() if key not in own}
@@ -73,11 +79,9 @@ def help_on(screen: Screen[Any], names: dict[str, str]) -> "HelpScreen":
     return HelpScreen([*parts, ("Moving and scrolling", list(moving.items()))])
 
 
-def _owner(node: DOMNode, names: dict[str, str]) -> str:
-    for node_class in type(node).__mro__:
-        if node_class.__name__ in names:
-            return names[node_class.__name__]
-    return type(node).__name__
+def _owner(node: DOMNode, names: Names) -> str:
+    named = (names[node_class] for node_class in type(node).__mro__ if node_class in names)
+    return next(named, type(node).__name__)
 
 
 def _words(binding: Binding) -> str:

@@ -77,11 +77,11 @@ class Climb:
         """Begins a pass at a node, usually the one with the focus."""
         self._node = node
         # What `call_later` does, without a new signature to inspect for each of a hundred steps a key.
-        if not node.post_message(Callback(callback=self._pass_on)):
+        if not node.post_message(Callback(callback=self._visit_parent)):
             self._node = self._keys.app  # The node is being removed.
-            self._keys.app.post_message(Callback(callback=self._pass_on))
+            self._keys.app.post_message(Callback(callback=self._visit_parent))
 
-    def _pass_on(self) -> None:
+    def _visit_parent(self) -> None:
         if isinstance(self._node.parent, DOMNode):
             self.begin(self._node.parent)
             return

@@ -72,13 +72,13 @@ def _run_by_run(messages: "Iterable[tuple[int, Message]]", on_started: OnStarted
     from mnist_tui.sweep.in_order import in_order
     from mnist_tui.sweep.jobs import JobEnded
 
-    def noted() -> "Iterator[tuple[int, Message]]":
+    def announce_starts() -> "Iterator[tuple[int, Message]]":
         for index, message in messages:
             if isinstance(message, RunStarted):
                 on_started(message)
             yield index, message
 
-    for message in in_order(noted()):
+    for message in in_order(announce_starts()):
         if not isinstance(message, JobEnded):
             yield message
         elif message.error:

@@ -83,7 +83,7 @@ def log_folder() -> Path:
 
 @contextmanager
 def signals(app: "App[ExitState]", exit_state: ExitState, runner: Runner, request: "LabRequest") -> Iterator[None]:
-    """Installs handlers: SIGTERM and SIGINT stop the run, save and end; SIGHUP does what `request.on_hangup` says.
+    """Installs handlers: SIGTERM and SIGINT stop the run, save and end; SIGHUP does what the setting says.
 
     They are not of the event loop, so that they run while it waits for a terminal that nobody reads.
     """
@@ -102,7 +102,7 @@ def signals(app: "App[ExitState]", exit_state: ExitState, runner: Runner, reques
         restore_attributes(attributes)  # It is still there if only the supervisor was killed.
         restore_terminal(_screen_descriptor())
         _forget_terminal()
-        if request.on_hangup == "stop" or not runner.is_training:
+        if request.settings.on_hangup == "stop" or not runner.is_training:
             end(129 if runner.is_training else 0)
         else:
             runner.send_request("unpause")  # Nobody could end a pause any more.

@@ -87,8 +87,10 @@ def test_words_are_completed(line: str, words: Sequence[str], complete: Complete
 
 
 def test_runs_are_completed_by_name_and_by_end(complete: Complete) -> None:
-    """Runs are offered newest first, and by the end of the name where only one run has it."""
+    """Runs are offered newest first, and by the end of the name where only one run has it; no link, nothing hidden."""
     names = sorted((path.name for path in Path("runs").iterdir()), reverse=True)
+    shutil.copytree(Path("runs", names[0]), Path("runs", ".hidden"))
+    Path("runs", "link").symlink_to(names[0])
 
     assert complete("mnist-tui open ") == names
     assert complete("mnist-tui resume iter5-") == [name.partition("-")[2] for name in names if "iter5" in name]

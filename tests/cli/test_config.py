@@ -352,7 +352,9 @@ def test_the_laboratory_takes_the_settings(requested: Callable[..., LabRequest])
 
     assert (_where(by_file.options), by_file.draft.base.name) == (BY_FILE, "iter4")
     assert (_where(by_flags.options), by_flags.draft.base.name) == (BY_FLAGS, "iter3")
-    assert (by_file.columns, by_file.sort, by_file.keymap) == (("name",), "best", {"leave": "x"})
+    settings_of_file = by_file.settings
+    assert (settings_of_file.columns, settings_of_file.sort) == (("name",), "best")
+    assert settings_of_file.keymap == {"leave": "x"}
 
 
 def test_what_was_used_last_comes_before_the_preset_of_the_settings(requested: Callable[..., LabRequest]) -> None:
@@ -530,7 +532,7 @@ def app(monkeypatch: pytest.MonkeyPatch) -> Callable[..., LabApp]:
 
     def make(**keymap: str) -> LabApp:
         spec = presets.load("iter5")
-        return LabApp(LabRequest(draft=Draft(spec), keymap=keymap), Runner(Options(), lambda folder: None))
+        return LabApp(LabRequest(Draft(spec), settings=Settings(keymap=keymap)), Runner(Options(), lambda folder: None))
 
     return make
 

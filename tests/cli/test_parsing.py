@@ -143,7 +143,4 @@ def test_form_and_laboratory_take_their_choices_and_defaults_from_the_settings()
     request = LabRequest(draft=Draft(presets.load("iter5")))
 
     assert dict(RUN_FIELDS)["dataset"] == model.choices_of("dataset")
-    assert {name: getattr(request, name) for name in ("ascii", "mouse", "on_hangup", "columns", "sort", "keymap")} == {
-        name: getattr(DEFAULTS, name) for name in ("ascii", "mouse", "on_hangup", "columns", "sort", "keymap")
-    }
-    assert request.light == (DEFAULTS.theme == "light")
+    assert request.settings == DEFAULTS

@@ -45,7 +45,7 @@ def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             "two objectives",
         ),
         ((*SWEEP, "--search", "tpe", "--trials", "3", "--prune", "median", "--seeds", "2"), "leave seeds out"),
-        ((*SWEEP, "--jobs", "0"), "--jobs 0"),
+        ((*SWEEP, "--jobs", "0"), "--jobs 0: must be auto or a whole number between 1 and 1,000"),
         ((*SWEEP, "--name", "../x"), "--name '../x'"),
         ((*SWEEP, "--per-run", "cpu=1"), "--per-run goes with --on"),
         ((*SWEEP, "--on", "ray", "--jobs", "2"), "--jobs is not allowed with --on"),

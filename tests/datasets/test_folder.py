@@ -9,7 +9,7 @@ import pytest
 from helpers.data_sets import write_images
 from PIL import Image
 
-from mnist_tui.datasets.folder import look, read_folder
+from mnist_tui.datasets.folder import read_facts, read_folder
 from mnist_tui.datasets.record import FolderOptions
 from mnist_tui.errors import DataError
 
@@ -23,7 +23,7 @@ def options(tmp_path: Path) -> FolderOptions:
 
 def test_what_a_folder_holds(options: FolderOptions) -> None:
     """Classes are folders by name; a fifth of each is for testing; mean and deviation are those of the pixels."""
-    facts = look(options)
+    facts = read_facts(options)
     train, test = read_folder(options, "train"), read_folder(options, "test")
 
     assert facts.classes == ("cat", "dog", "owl")
@@ -61,7 +61,7 @@ def test_other_files_are_not_images(options: FolderOptions) -> None:
     (options.path / "cat" / "notes.txt").write_text("mine")
     (options.path / "cat" / "gone.png").symlink_to(options.path / "nowhere.png")
 
-    assert look(options).train_images + look(options).test_images == 30
+    assert read_facts(options).train_images + read_facts(options).test_images == 30
 
 
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {

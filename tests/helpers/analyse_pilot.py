@@ -13,12 +13,11 @@ import pytest
 from numpy.typing import NDArray
 from textual.pilot import Pilot
 
-from helpers.lab_pilot import CannedJobs, CannedRunner, until
+from helpers.lab_pilot import CannedJobs, CannedRunner, lab_request, until
 from helpers.saved_runs import make_run, write_log_probs
 from mnist_tui.errors import CheckpointError
 from mnist_tui.runs.record import Run
 from mnist_tui.spec import presets
-from mnist_tui.spec.draft import Draft
 from mnist_tui.spec.layers import LayerRow
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.tui.analyse import jobs as analyse_jobs
@@ -26,7 +25,6 @@ from mnist_tui.tui.analyse.screen import AnalyseScreen
 from mnist_tui.tui.app import LabApp
 from mnist_tui.tui.draw import jobs as draw_jobs
 from mnist_tui.tui.draw.screen import DrawScreen
-from mnist_tui.tui.request import LabRequest
 
 IMAGES = 400
 HOSTILE = "\x1b[31m[bold]\x9b2J\u202eevil[/]\r\n\x00[@click=app.quit]x[/]"
@@ -157,7 +155,7 @@ def make_answered(runs_dir: Path, seed: int = 0, index: int = 0, spec: RunSpec |
 @asynccontextmanager
 async def dashboard(size: tuple[int, int] = (120, 40), key: str = "4", **changes: Any) -> AsyncIterator[Pilot[Any]]:
     """The dashboard in a mode."""
-    app = LabApp(LabRequest(**{"draft": Draft(presets.load("iter5"))} | changes), CannedRunner())
+    app = LabApp(lab_request(**changes), CannedRunner())
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         await pilot.press(key)

@@ -10,16 +10,14 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from helpers.lab_pilot import STARTED, CannedRunner, screen, until
+from helpers.lab_pilot import STARTED, CannedRunner, lab_request, screen, until
 from mnist_tui.runs.events import EpochEnded, Outcome, RunEnded, RunStarted, best_of
 from mnist_tui.spec import presets
-from mnist_tui.spec.draft import Draft
 from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.training.preview import AugmentedSample
 from mnist_tui.tui.app import LabApp
 from mnist_tui.tui.lab import jobs
-from mnist_tui.tui.request import LabRequest
 
 
 def ended(outcome: Outcome, *rows: EpochEnded, message: str = "all epochs trained") -> RunEnded:
@@ -45,7 +43,7 @@ def _sample(spec: RunSpec, options: Options, draw: int, is_training: bool) -> Au
 @asynccontextmanager
 async def lab(name: str = "iter5", size: tuple[int, int] = (120, 40), **changes: Any) -> AsyncIterator[Pilot[Any]]:
     """The laboratory on a preset, once its warm-up is done."""
-    app = LabApp(LabRequest(**{"draft": Draft(presets.load(name))} | changes), CannedRunner())
+    app = LabApp(lab_request(name, **changes), CannedRunner())
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: app.lab.previews.is_warm)
         yield pilot

@@ -5,7 +5,6 @@
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import EpochEnded, Event, Outcome, Progress, RunEnded, RunStarted, best_of
@@ -21,7 +20,6 @@ PROGRESS_EACH_SECOND = 10
 def canned(hours: float, rate: float) -> str:
     """Code that makes every training of a laboratory one of so many hours, `rate` times faster than life."""
     return (
-        f"import sys; sys.path.insert(0, {str(Path(__file__).parents[1])!r})\n"
         "from helpers import canned_training\n"
         "from mnist_tui.tui import run_events\n"
         "run_events.train_seeds = lambda specs, options, control, on_started=print: "

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static, TextArea
 
 from mnist_tui.runs.events import EpochEnded, RunStarted
+from mnist_tui.settings.model import DEFAULTS, Settings
 from mnist_tui.spec import presets
 from mnist_tui.spec.draft import Draft
 from mnist_tui.spec.run_options import Options
@@ -95,10 +97,16 @@ class CannedJobs:
         return AugmentedSample("mnist", LABELS, (bytes([draw % 256] * 784),) * len(LABELS), slow)
 
 
+def lab_request(name: str = "iter5", **changes: Any) -> LabRequest:
+    """The dashboard on a preset; `changes` are settings and other fields of the request."""
+    settings = DEFAULTS.model_copy(update={key: changes.pop(key) for key in Settings.model_fields if key in changes})
+    return replace(LabRequest(Draft(presets.load(name)), settings=settings), **changes)
+
+
 @asynccontextmanager
 async def lab(name: str = "iter5", size: tuple[int, int] = WIDE, **changes: Any) -> AsyncIterator[Pilot[Any]]:
     """The laboratory on a preset."""
-    app = LabApp(LabRequest(**{"draft": Draft(presets.load(name))} | changes), CannedRunner())
+    app = LabApp(lab_request(name, **changes), CannedRunner())
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         yield pilot

@@ -75,7 +75,8 @@ class Lab:
     def environment(**env: str) -> dict[str, str]:
         """The environment of the process."""
         inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
-        return {**inherited, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "TERM": "xterm-256color"} | env
+        path = os.pathsep.join(map(str, (ROOT, ROOT / "tests")))  # `before` may import `helpers`.
+        return {**inherited, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "TERM": "xterm-256color"} | env
 
     def read(self, seconds: float = 0.05) -> bool:
         """Reads output until there is none for `seconds` at most; whether there was any."""

@@ -82,7 +82,7 @@ class Process:
     def end(self, point: Point, accuracy: float = 0.9) -> None:
         """Saves a run of the point and gives it back."""
         save_run(self.sweep, point, (accuracy,))
-        self.points.ended(point)
+        self.points.finish(point)
 
     def die(self) -> None:
         """Ends as by a kill: what it holds is held no more, and was not given back."""

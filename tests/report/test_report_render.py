@@ -132,12 +132,12 @@ def test_figures_are_linked_from_the_folder_beside_the_report(report: Report) ->
     assert links == [f"my%20report_files/{name}" for name in rendered.files]
     assert list(rendered.files) == [
         "accuracy.svg",
-        *(f"{step}-{kind}" for step in ("1-step2", "2-step4") for kind in KINDS),
+        *(f"{step}-{figure}" for step in ("1-step2", "2-step4") for figure in FIGURES),
     ]
     assert all(content.startswith((b"<svg", b"\x89PNG")) for content in rendered.files.values())
 
 
-KINDS = ("accuracy.svg", "loss.svg", "confusion.svg", "mistakes.png")
+FIGURES = ("accuracy.svg", "loss.svg", "confusion.svg", "mistakes.png")
 
 
 # --- HTML ---

@@ -10,8 +10,9 @@ from helpers.saved_runs import make_reference, make_run
 from mnist_tui.analysis import published
 from mnist_tui.errors import RunError
 from mnist_tui.runs import annotations, reference, trash
+from mnist_tui.runs.folders import scan
 from mnist_tui.runs.imported import ImportedLog, write_imported
-from mnist_tui.runs.index import find_run, grouped, read_runs, scan
+from mnist_tui.runs.index import find_run, grouped, read_runs
 from mnist_tui.runs.reader import read_run
 from mnist_tui.runs.record import Run
 from mnist_tui.runs.storage import RunFolder

@@ -52,6 +52,27 @@ def test_ranges(text: str, expected: Range) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "step"),
+    [("0.05..0.1", "0.01"), ("1e-5..3e-5", "5e-06"), ("0..1000", "200"), ("8..10", "1"), ("-1..1.5", "0.5")],
+)
+def test_values_that_a_range_suggests(text: str, step: str) -> None:
+    """A round step that fits its ends, so that what is suggested can be typed and gives several values."""
+    domain = parse_domain("x", text)
+
+    assert isinstance(domain, Range)
+    assert domain.with_values == (f"{domain} 5 values", f"{domain} step {step}")
+    for each in domain.with_values:
+        suggested = parse_domain("x", each)
+        assert isinstance(suggested, Choices)
+        assert len(suggested.texts) >= 2
+
+
+def test_no_step_on_a_logarithmic_range() -> None:
+    """Where it is not allowed."""
+    assert Range(0.001, 0.1, is_log=True).with_values == ("0.001..0.1 log 5 values",)
+
+
+@pytest.mark.parametrize(
     ("text", "part"),
     [
         ("", "is empty"),

@@ -120,8 +120,8 @@ def test_what_another_process_gave_back_is_taken_over(make_points: MakePoints, s
     taken = [other.take(), other.take(), other.take()]
     assert all(taken)
     make_point(sweep, other.taken[0])
-    other.ended(other.taken[0])
-    other.ended(other.taken[1], "the disk is full")
+    other.finish(other.taken[0])
+    other.finish(other.taken[1], "the disk is full")
 
     assert keys(ours) == ["00001-s1", "00001-s0"]
     assert [point.key for point in ours.waiting] == ["00000-s1"]
@@ -134,7 +134,7 @@ def test_a_run_that_is_still_being_saved_is_waited_for(make_points: MakePoints, 
     (path / "end.json").unlink()
     other, ours = make_points(), make_points()
     other.take()
-    other.ended(first)
+    other.finish(first)
     run = RunFolder(path)
 
     assert first.key not in keys(ours)

@@ -139,7 +139,7 @@ def history(sweep: Sweep) -> Process:
         point = process.take()
         assert point is not None
         save_run(sweep, point, [0.9 - 0.1 / epoch for epoch in range(1, EPOCHS + 1)])
-        process.points.ended(point)
+        process.points.finish(point)
     return process
 
 

@@ -200,7 +200,7 @@ def test_interrupted_run_is_resumed(tmp_path: Path) -> None:
     point = first.take()
     assert point is not None
     folder = save_run(sweep, point, (0.5,), "stopped")
-    first.points.ended(point)
+    first.points.finish(point)
     jobs = [job for _ in range(2) if (job := Process(sweep).take_job())]
 
     assert folder in [job.folder for job in jobs]
@@ -213,7 +213,7 @@ def test_failed_run_does_not_end_the_search(tmp_path: Path) -> None:
     point = process.take()
     assert point is not None
     save_run(sweep, point, (0.5,), "failed")
-    process.points.ended(point, "out of memory")
+    process.points.finish(point, "out of memory")
     other = process.take()
     results = Results(sweep)
     results.refresh()

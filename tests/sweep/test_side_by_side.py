@@ -107,8 +107,8 @@ def test_requests_reach_every_process_once() -> None:
     pool._processes = [process]  # type: ignore[list-item]
     for request in (control.step, control.pause, control.unpause, lambda: control.set_learning_rate(0.5), control.stop):
         request()
-        pool._pass_on(control)
-        pool._pass_on(control)
+        pool._dispatch_requests(control)
+        pool._dispatch_requests(control)
 
     assert [(one.request, one.value) for one in process.requests] == [
         ("step", None),

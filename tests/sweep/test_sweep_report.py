@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.saved_runs import make_run
-from helpers.sweeps import lr_sweep, make_point
+from helpers.sweeps import lr_plan, lr_sweep, make_point
 
 from mnist_tui.spec import presets
 from mnist_tui.sweep import folder, status, sweep_file
@@ -13,6 +13,7 @@ from mnist_tui.sweep.folder import Sweep
 from mnist_tui.sweep.plan import Point
 from mnist_tui.sweep.report import SweepReport, make_report
 from mnist_tui.sweep.report_text import chosen_words, effects_sentences, heading, sentences, table
+from mnist_tui.training.data import load_digits, split_for
 
 
 def filled(runs_dir: Path, accuracies: Sequence[Sequence[float]], **more: Any) -> Sweep:
@@ -50,6 +51,17 @@ def test_chosen_on_the_test_images_every_report_says_so(tmp_path: Path) -> None:
     assert [each.values["optimizer.lr"] for each in report.ranked] == ["0", "1"]
     assert chosen_words(report.sweep.plan).startswith("CHOSEN ON THE TEST IMAGES")
     assert table(report)[0][0][3] == "test acc"
+
+
+def test_as_many_validation_images_as_will_be_split_off(tmp_path: Path) -> None:
+    """Before anything is trained: of the small digits the same share as of MNIST, and as many as a run has."""
+    plan = lr_plan("0.1", "0.2")
+    digits = plan.model_copy(update={"dataset": "digits"})
+    _, validation = split_for(digits.base, load_digits())
+
+    assert "on 10,000 validation images" in chosen_words(plan)
+    assert validation is not None
+    assert f"on {len(validation):,} validation images" in chosen_words(digits)
 
 
 def test_what_may_be_noise_is_said(tmp_path: Path) -> None:

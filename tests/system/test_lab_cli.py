@@ -18,6 +18,7 @@ from mnist_tui.cli import main as cli
 from mnist_tui.runs import storage
 from mnist_tui.settings import last_used
 from mnist_tui.settings.last_used import LastUsed, remember
+from mnist_tui.settings.model import Settings
 from mnist_tui.spec import presets
 from mnist_tui.spec.draft import Draft
 from mnist_tui.spec.run_spec import RunSpec
@@ -101,7 +102,7 @@ def test_the_first_time_it_opens_on_iter5(requested: Request) -> None:
 
     assert request.draft == Draft(presets.load("iter5"))
     assert (request.start, request.run_texts, request.watch, request.notice) == (False, {}, None, "")
-    assert (request.ascii, request.light, request.mouse, request.on_hangup) == (False, False, True, "continue")
+    assert request.settings == Settings()
 
 
 def test_options_are_those_of_batch(requested: Request) -> None:
@@ -171,10 +172,10 @@ def test_the_command_line_comes_before_everything(requested: Request, monkeypatc
     Path("mnist-tui.toml").write_text('theme = "light"\nascii = true\nmouse = false\n')
     monkeypatch.setenv("MNIST_TUI_ON_HANGUP", "stop")
 
-    by_settings, by_arguments = requested(), requested("--dark", "--no-ascii", "--mouse", "--pixels")
+    by_settings, by_arguments = requested().settings, requested("--dark", "--no-ascii", "--mouse", "--pixels").settings
 
-    assert (by_settings.light, by_settings.ascii, by_settings.mouse) == (True, True, False)
-    assert (by_arguments.light, by_arguments.ascii, by_arguments.mouse) == (False, False, True)
+    assert (by_settings.theme, by_settings.ascii, by_settings.mouse) == ("light", True, False)
+    assert (by_arguments.theme, by_arguments.ascii, by_arguments.mouse) == ("dark", False, True)
     assert (by_settings.pixels, by_arguments.pixels) == (False, True)
     assert by_settings.on_hangup == by_arguments.on_hangup == "stop"
 
@@ -183,8 +184,8 @@ def test_without_utf8_nothing_but_ascii_is_drawn(requested: Request, monkeypatch
     """Without UTF-8 only ASCII is drawn, unless a setting says otherwise."""
     monkeypatch.setattr(terminal, "has_utf8", lambda: False)
 
-    assert requested().ascii
-    assert not requested("--no-ascii").ascii
+    assert requested().settings.ascii
+    assert not requested("--no-ascii").settings.ascii
 
 
 # --- what is refused --------------------------------------------------------------------------------------------------

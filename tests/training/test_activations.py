@@ -26,6 +26,8 @@ RESIDUAL = make_spec(
             MaxPool2d(2)
             Residual(Conv2d(8, 3, padding=1), ReLU(), shortcut=Conv2d(8, 1))
             Residual(Conv2d(8, 3, padding=1))
+            Parallel(Sequential(Conv2d(4, 1), ReLU), Conv2d(4, 3, padding=1), Identity)
+            SqueezeExcite(4)
             Dropout(0.3)
             AdaptiveAvgPool2d(1)
             Flatten()

@@ -103,6 +103,11 @@ def test_each_network_computes_what_it_does_alone(text: str, shape: Shape, memor
         torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
 
 
+def test_every_composite_layer_is_compared() -> None:
+    """One that joins channels would give other numbers, unless it has a stacked module of its own."""
+    assert {parse(text).name for text, _ in COMPOSITE_CASES} >= set(build.COMPOSITE_MODULES)
+
+
 def test_a_gradient_of_another_network_is_seen() -> None:
     """Negative control: the comparison tells the networks apart."""
     networks, inputs = make_networks("Conv2d(8, 3)", IMAGE), make_inputs(IMAGE)

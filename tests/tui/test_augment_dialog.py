@@ -41,7 +41,7 @@ async def open_dialog(pilot: Pilot[Any]) -> AugmentDialog:
     return dialog
 
 
-def listed(dialog: AugmentDialog) -> list[str]:
+def option_lines(dialog: AugmentDialog) -> list[str]:
     """The lines of the list."""
     return [str(option.prompt) for option in dialog.query_one(OptionList).options]
 
@@ -60,7 +60,7 @@ async def test_add_from_the_catalog() -> None:
     """What must be given is asked for; a wrong argument keeps the question open with the reason; Ctrl-S takes over."""
     async with lab(draft=draft("")) as pilot:
         dialog = await open_dialog(pilot)
-        empty = listed(dialog)
+        empty = option_lines(dialog)
         await pilot.press("a")
         await until(pilot, lambda: isinstance(pilot.app.screen, ChoiceDialog))
         title = on_top(pilot, ".dialog-title")
@@ -75,7 +75,7 @@ async def test_add_from_the_catalog() -> None:
         wrong, is_open = on_top(pilot, "#dialog-error"), isinstance(pilot.app.screen, AskDialog)
         await pilot.press("backspace", "1", "5", "enter")
         await until(pilot, lambda: pilot.app.screen is dialog)
-        shown = listed(dialog)
+        shown = option_lines(dialog)
         await pilot.press("ctrl+s")
         await until(pilot, lambda: pilot.app.screen is screen(pilot))
 
@@ -97,7 +97,7 @@ async def test_reorder_switch_off_edit_and_remove() -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, AskDialog))
         await pilot.press("end", "left", "0", "enter")
         await until(pilot, lambda: pilot.app.screen is dialog)
-        shown = listed(dialog)
+        shown = option_lines(dialog)
         await pilot.press("f10")
         await until(pilot, lambda: pilot.app.screen is screen(pilot))
         after = used(pilot), screen(pilot).design.draft.transforms()
@@ -118,7 +118,7 @@ async def test_two_calls_in_one_answer_are_two_transforms() -> None:
         pilot.app.screen.query_one(Input).value = TWO
         await pilot.press("enter")
         await until(pilot, lambda: pilot.app.screen is dialog)
-        shown = listed(dialog)
+        shown = option_lines(dialog)
         await pilot.press("ctrl+s")
         await until(pilot, lambda: pilot.app.screen is screen(pilot))
 

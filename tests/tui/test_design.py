@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.lab_pilot import lab_request
 from textual.pilot import Pilot
 from textual.widgets import Input, Static, TextArea
 
@@ -45,8 +46,7 @@ def no_torch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @asynccontextmanager
 async def lab(name: str = "iter5", size: tuple[int, int] = WIDE, **changes: Any) -> AsyncIterator[Pilot[Any]]:
     """The laboratory on a preset."""
-    spec = presets.load(name)
-    app = LabApp(LabRequest(**{"draft": Draft(spec)} | changes), Runner(Options(), lambda folder: None))
+    app = LabApp(lab_request(name, **changes), Runner(Options(), lambda folder: None))
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         yield pilot
@@ -268,7 +268,7 @@ def test_a_wrong_value_of_a_new_knob() -> None:
 # --- completions ---
 
 
-def listed(pilot: Pilot[Any]) -> list[str]:
+def completion_names(pilot: Pilot[Any]) -> list[str]:
     """The names in the list; none where it is not in sight."""
     lists = [one for one in screen(pilot).query(CompletionList) if one.display]
     return [str(option.id) for one in lists for option in one.options]
@@ -319,10 +319,10 @@ async def test_the_list_of_layers(key: str) -> None:
         await type_layers(pilot, "ReLU()\nm")
         is_lazy = not screen(pilot).query(CompletionList)
         await pilot.press(key)
-        wide = listed(pilot)
+        wide = completion_names(pilot)
         await pilot.press("a")
         await pilot.pause()
-        narrow = listed(pilot)
+        narrow = completion_names(pilot)
         await pilot.press("backspace", "down")
         await pilot.pause()
         signature = str(screen(pilot).query_one("#signature", Static).visual)
@@ -337,7 +337,7 @@ async def test_the_list_of_layers(key: str) -> None:
         assert signature == "Mish(inplace=False)"
         assert taken == "ReLU()\nMish("
         assert area(pilot).text == "ReLU()\nm"
-        assert listed(pilot) == []
+        assert completion_names(pilot) == []
         assert pilot.app.focused is area(pilot)
 
 
@@ -347,7 +347,7 @@ async def test_the_list_of_arguments_by_mouse() -> None:
         await type_layers(pilot, "Conv2d(16, 3, p", "add=1)")
         await pilot.press("ctrl+space")
         await pilot.pause()
-        names, completions = listed(pilot), screen(pilot).query_one(CompletionList)
+        names, completions = completion_names(pilot), screen(pilot).query_one(CompletionList)
         below = completions.region.y - area(pilot).cursor_screen_offset.y
         await pilot.click(CompletionList, offset=(3, 1))
         await pilot.pause()
@@ -355,7 +355,7 @@ async def test_the_list_of_arguments_by_mouse() -> None:
         assert names == ["padding", "padding_mode"]
         assert below == 1
         assert area(pilot).text == "Conv2d(16, 3, padding_mode=1)"
-        assert listed(pilot) == []
+        assert completion_names(pilot) == []
         assert pilot.app.focused is area(pilot)
 
 
@@ -366,10 +366,10 @@ async def test_what_closes_the_list() -> None:
         for key in ("escape", "x", "space", "tab"):
             await type_layers(pilot, "ReLU()\nCo")
             await pilot.press("ctrl+space")
-            was_open = bool(listed(pilot))
+            was_open = bool(completion_names(pilot))
             await pilot.press(key)
             await pilot.pause()
-            closed.append((key, was_open, listed(pilot), pilot.app.focused is area(pilot)))
+            closed.append((key, was_open, completion_names(pilot), pilot.app.focused is area(pilot)))
 
         assert closed == [(key, True, [], key != "tab") for key in ("escape", "x", "space", "tab")]
 
@@ -379,7 +379,7 @@ async def test_where_no_name_can_stand_there_is_no_list() -> None:
     async with lab() as pilot:
         await type_layers(pilot, "Conv2d(16")
         await pilot.press("ctrl+space")
-        names = listed(pilot)
+        names = completion_names(pilot)
         await pilot.press("enter")
 
         assert names == []

@@ -23,7 +23,7 @@ from mnist_tui.tui.runs.run_screen import RunScreen
 from mnist_tui.tui.runs.screen import RunsScreen
 from mnist_tui.tui.runs.table import RunTable
 
-Found = TypeVar("Found")
+Visited = TypeVar("Visited")
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +38,7 @@ def app_of(pilot: Pilot[Any]) -> LabApp:
     return pilot.app
 
 
-async def walk(pilot: Pilot[Any], visit: Callable[[], Found]) -> dict[str, Found]:
+async def walk(pilot: Pilot[Any], visit: Callable[[], Visited]) -> dict[str, Visited]:
     """What `visit` finds in the lab, its editor, the zoom, Runs, an opened run, Compare, Analyse and Draw."""
     results = {"lab": visit()}
     make_run(Path("runs"), presets.load("v1"))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.lab_pilot import lab_request
 from rich.style import Style
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Input, OptionList, Static, TextArea
@@ -46,7 +47,6 @@ from mnist_tui.tui.lab.panes import Pane
 from mnist_tui.tui.lab.run_card import RunCard
 from mnist_tui.tui.lab.screen import LabScreen
 from mnist_tui.tui.messages import RunnerMessage
-from mnist_tui.tui.request import LabRequest
 from mnist_tui.tui.runner import Crashed, Idle, Refused, Runner, RunnerEvent
 from mnist_tui.tui.status import Headline, StatusLine
 
@@ -104,8 +104,7 @@ def no_torch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @asynccontextmanager
 async def lab(name: str = "iter5", size: tuple[int, int] = WIDE, **changes: Any) -> AsyncIterator[Pilot[Any]]:
     """The laboratory on a preset."""
-    spec = presets.load(name)
-    app = LabApp(LabRequest(**{"draft": Draft(spec)} | changes), CannedRunner())
+    app = LabApp(lab_request(name, **changes), CannedRunner())
     async with app.run_test(size=size) as pilot:
         await settled(pilot)
         yield pilot

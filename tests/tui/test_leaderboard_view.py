@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from helpers.analyse_pilot import LOOKS, coloured, golden, settled
-from helpers.lab_pilot import CannedJobs, CannedRunner, look, until
+from helpers.lab_pilot import CannedJobs, CannedRunner, lab_request, look, until
 from helpers.saved_runs import MNIST, make_run
 from textual.pilot import Pilot
 from textual.widgets import Static
@@ -16,13 +16,11 @@ from mnist_tui.analysis import markdown
 from mnist_tui.analysis.comparison import MEASURES
 from mnist_tui.analysis.leaderboard import Leaderboard
 from mnist_tui.spec import presets
-from mnist_tui.spec.draft import Draft
 from mnist_tui.tui.app import LabApp
 from mnist_tui.tui.charts.plot import AXIS
 from mnist_tui.tui.compare.front_plot import FrontPlot
 from mnist_tui.tui.compare.leaderboard_view import LeaderboardView
 from mnist_tui.tui.compare.screen import CompareScreen
-from mnist_tui.tui.request import LabRequest
 
 RUNS = Path("runs")
 
@@ -61,7 +59,7 @@ async def leaderboard(
     """The leaderboard, once the runs are ranked."""
     if make is not None:
         make()
-    app = LabApp(LabRequest(**{"draft": Draft(presets.load("iter5"))} | changes), CannedRunner())
+    app = LabApp(lab_request(**changes), CannedRunner())
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         await pilot.press("3")

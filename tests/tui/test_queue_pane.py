@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from helpers.analyse_pilot import golden
-from helpers.lab_pilot import CannedJobs, CannedRunner, look, notices, on_top, until
+from helpers.lab_pilot import CannedJobs, CannedRunner, lab_request, look, notices, on_top, until
 from helpers.saved_runs import make_run
 from helpers.sweeps import lr_sweep, make_point
 from textual.pilot import Pilot
@@ -16,11 +16,9 @@ from textual.widgets import OptionList
 
 from mnist_tui.runs.queue import Queue, QueuedDesign, Taken
 from mnist_tui.spec import presets
-from mnist_tui.spec.draft import Draft
 from mnist_tui.sweep import folder
 from mnist_tui.tui.app import LabApp
 from mnist_tui.tui.dialogs import ConfirmDialog
-from mnist_tui.tui.request import LabRequest
 from mnist_tui.tui.runs.queue_pane import QueuePane
 from mnist_tui.tui.runs.screen import RunsScreen
 from mnist_tui.tui.runs.table import RunTable
@@ -51,7 +49,7 @@ class QueueRunner(CannedRunner):
 @asynccontextmanager
 async def runs_mode(size: tuple[int, int] = (120, 40), **changes: Any) -> AsyncIterator[Pilot[Any]]:
     """The application in its second mode, once the queue was read."""
-    app = LabApp(LabRequest(**{"draft": Draft(presets.load("iter5"))} | changes), QueueRunner())
+    app = LabApp(lab_request(**changes), QueueRunner())
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         await pilot.press("2")

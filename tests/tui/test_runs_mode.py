@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.lab_pilot import lab_request
 from helpers.saved_runs import make_run, write_predictions
 from rich.text import Text
 from textual.pilot import Pilot
@@ -17,14 +18,12 @@ from textual.widgets import Input, OptionList, Static, TextArea
 from mnist_tui.analysis.palette import COLOURS
 from mnist_tui.runs import annotations, trash
 from mnist_tui.spec import presets
-from mnist_tui.spec.draft import Draft
 from mnist_tui.spec.run_options import Options
 from mnist_tui.tui.app import LabApp
 from mnist_tui.tui.compare.overlay import Overlay
 from mnist_tui.tui.compare.screen import CompareScreen
 from mnist_tui.tui.lab import jobs
 from mnist_tui.tui.lab.screen import LabScreen
-from mnist_tui.tui.request import LabRequest
 from mnist_tui.tui.runner import Runner
 from mnist_tui.tui.runs.detail import RunDetail
 from mnist_tui.tui.runs.run_screen import RunScreen
@@ -94,8 +93,7 @@ async def runs_mode(
     """The application in its second mode, over a directory of runs."""
     if make is not None:
         make(Path("runs"))
-    spec = presets.load("iter5")
-    app = LabApp(LabRequest(**{"draft": Draft(spec)} | changes), CannedRunner())
+    app = LabApp(lab_request(**changes), CannedRunner())
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         await pilot.press("2")
@@ -533,7 +531,8 @@ async def test_how_compare_looks(what: str, size: str) -> None:
         if what != "empty":
             await pilot.press("space")
         await pilot.press("3")
-        await until(pilot, lambda: bool(report(pilot)))
+        # The curves are drawn at the next refresh of the screen.
+        await until(pilot, lambda: bool(report(pilot)) and (what == "empty" or "accuracy, epoch" in look(pilot)))
         golden(f"compare-{what}-{size}", look(pilot))
 
 

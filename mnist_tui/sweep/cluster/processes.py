@@ -12,11 +12,11 @@ END_SECONDS = 10.0
 
 def with_descendants(processes: Sequence[psutil.Process]) -> list[psutil.Process]:
     """These processes, what they have started, and so on; of one that has ended nothing more."""
-    found = list(processes)
+    everything = list(processes)
     for process in processes:
         with suppress(psutil.Error):
-            found += process.children(recursive=True)
-    return found
+            everything += process.children(recursive=True)
+    return everything
 
 
 def wait_for_end(processes: Sequence[psutil.Process], seconds: float = END_SECONDS) -> None:

@@ -93,7 +93,7 @@ class RayTasks:
         waiting: deque[_Task] = deque()
         with lost_connection_as_error(self._cluster.address):
             while True:
-                self._pass_on(control)
+                self._dispatch_requests(control)
                 if self._requests.is_stopping:
                     waiting.clear()
                 else:
@@ -165,7 +165,7 @@ class RayTasks:
 
     # --- requests to tasks ---
 
-    def _pass_on(self, control: Control) -> None:
+    def _dispatch_requests(self, control: Control) -> None:
         """Sends new requests: those to all runs, and those to single ones through the folders of mirrors."""
         if requests := self._requests.read(control):
             if STOP in requests:

@@ -72,8 +72,6 @@ def _check_value(plan: SweepPlan, path: str, text: str, chance: random.Random) -
 
 
 def _nothing_left(plan: SweepPlan) -> SweepError:
-    looked_at = "no configuration" if plan.is_small else f"none of {PROPOSALS + DRAWS:,} configurations"
+    tried = "no configuration" if plan.is_small else f"none of {PROPOSALS + DRAWS:,} configurations"
     bounds = " and ".join(plan.where)
-    return SweepError(
-        f"{looked_at} keeps {bounds}; vary more, or loosen a bound" if bounds else f"{looked_at} is possible"
-    )
+    return SweepError(f"{tried} keeps {bounds}; vary more, or loosen a bound" if bounds else f"{tried} is possible")

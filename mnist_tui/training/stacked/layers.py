@@ -7,14 +7,14 @@ to each network's channels. Grouped convolutions take half the time of vmap over
 """
 
 import copy
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from mnist_tui.training.composite_modules import Parallel, Residual, SqueezeExcite
+from mnist_tui.training.composite_modules import Parallel
 from mnist_tui.training.stacked.weights import StackedWeights
 
 CHANNELWISE = (
@@ -66,11 +66,9 @@ class Stacking:
                 return StackedDropout(first.p, isinstance(first, nn.Dropout2d), self.generators)
             case nn.Linear():
                 return StackedLinear(self.count, *self._parameters(first).values())
-            case nn.Sequential() | Residual() | SqueezeExcite():
-                return _with_parts(first, self._stack_parts(modules))
-            case Parallel():
-                branches = self._stack_parts([module.get_submodule("branches") for module in modules])
-                return StackedParallel(self.count, branches.values())
+        if first._modules or isinstance(first, nn.Sequential):
+            composite = _with_parts(first, self._stack_parts(modules))
+            return JOINING[type(first)](self.count, composite) if type(first) in JOINING else composite
         if isinstance(first, CHANNELWISE) or (isinstance(first, nn.Flatten) and _flattens_all(first)):
             return first
         if type(first) in COUNTS:
@@ -192,15 +190,19 @@ class StackedLinear(nn.Module):
 class StackedParallel(nn.Module):
     """Stacked branches on the same input, their outputs concatenated along the channels of each of S networks."""
 
-    def __init__(self, count: int, branches: Iterable[nn.Module]) -> None:
+    def __init__(self, count: int, parallel: nn.Module) -> None:
         super().__init__()
         self.count = count
-        self.branches = nn.ModuleList(branches)
+        self.branches: nn.Module = parallel.get_submodule("branches")
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (N, S * C, H, W) to images of the same height and width."""
-        outputs = [branch(images).unflatten(1, (self.count, -1)) for branch in self.branches]
+        outputs = [branch(images).unflatten(1, (self.count, -1)) for branch in self.branches.children()]
         return torch.cat(outputs, dim=2).flatten(1, 2)
+
+
+JOINING: Mapping[type[nn.Module], Callable[[int, nn.Module], nn.Module]] = {Parallel: StackedParallel}
+"""Composite layers that join channels: what makes the stacked one, of S and the layer with stacked layers in it."""
 
 
 class Vmapped(nn.Module):

@@ -80,7 +80,7 @@ class InsideView(VerticalScroll, can_focus=True):
         """The view as text."""
         return str(self.query_one("#inside-lines", Static).visual).splitlines()
 
-    def look(self, subject: Subject) -> None:
+    def inspect(self, subject: Subject) -> None:
         """Asks the network of a run what it does with an image."""
         self.subject, self._inside = subject, None
         self._put(Text("loading the network", "dim"))
@@ -93,7 +93,7 @@ class InsideView(VerticalScroll, can_focus=True):
         if self.subject is None or self.subject.label is None:
             return  # The title of a drawn digit names its run.
         if has_same_images:
-            self.look(replace(self.subject, folder=folder))
+            self.inspect(replace(self.subject, folder=folder))
         else:
             self.subject = self._inside = None
             self._put(Text())

@@ -30,7 +30,7 @@ from mnist_tui.tui.analyse.pictures import PicturesView
 from mnist_tui.tui.analyse.texts import run_title
 from mnist_tui.tui.background import WorkerScreen
 from mnist_tui.tui.dialogs import MessageDialog, RunDialog, SavedLine
-from mnist_tui.tui.help import help_on
+from mnist_tui.tui.help import Names, help_on
 from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.messages import UseSettings
@@ -47,14 +47,12 @@ VIEWS = {
     "Advice": "analyse-advice",
 }
 """The views by their names, with the id of the container of each."""
-NAMES = {
-    "AnalyseScreen": "Analyse",
-    "ConfusionMatrix": "Matrix",
-    "Gallery": "Pictures",
-    "AdviceList": "Advice",
-    "InsideView": "Inside",
-    "VerticalScroll": "Text",
-    "App": "Everywhere",
+HELP_NAMES: Names = {
+    ConfusionMatrix: "Matrix",
+    Gallery: "Pictures",
+    AdviceList: "Advice",
+    InsideView: "Inside",
+    VerticalScroll: "Text",
 }
 POLL_SECONDS = 2.0
 """Time between two looks at whether the run has had a better epoch."""
@@ -336,7 +334,7 @@ class AnalyseScreen(WorkerScreen):
         self._look_inside(Subject(self.selection.runs.runs_dir / name, image, None, title))
 
     def _look_inside(self, subject: Subject) -> None:
-        self.query_one(InsideView).look(subject)
+        self.query_one(InsideView).inspect(subject)
         self._open_view("Inside")
 
     # --- advice ---
@@ -381,7 +379,7 @@ class AnalyseScreen(WorkerScreen):
 
     def action_help(self) -> None:
         """Every key that works where the focus is."""
-        self.app.push_screen(help_on(self, NAMES))
+        self.app.push_screen(help_on(self, "Analyse", HELP_NAMES))
 
 
 def _run_line(run: Run) -> str:

@@ -1,5 +1,6 @@
 """The views that are lines of text: scores of the classes, confidence, and the line about a cell of the matrix."""
 
+from collections.abc import Sequence
 from itertools import zip_longest
 from textwrap import wrap
 
@@ -19,7 +20,6 @@ SCORE_CELLS = 42
 """Cells of the scores of a class."""
 PAIR_CELLS = 32
 """Cells that the most confused pairs need beside the scores."""
-HEADINGS = ("class ", "most confused", "label errors")
 
 
 def run_title(run: Run) -> str:
@@ -51,17 +51,21 @@ def class_lines(analysed: Analysed, width: int) -> Text:
         pairs.append(f"{taken}  {pair.count:>5,} {images}")
     widest = max(map(len, scores))
     if width >= widest + PAIR_CELLS + 2 * longest:
-        lines = [f"{left:<{widest}}     {right}" for left, right in zip_longest(scores, pairs, fillvalue="")]
+        parts = [[f"{left:<{widest}}     {right}" for left, right in zip_longest(scores, pairs, fillvalue="")]]
     else:
-        lines = [*scores, "", *pairs]
-    text = Text(no_wrap=True)
-    for line in [*lines, *ceiling_lines(analysed, width)]:
-        text.append(f"{line.rstrip()}\n", "bold" if line.startswith(HEADINGS) else "")
-    return text
+        parts = [scores, pairs]
+    parts += [lines] if (lines := ceiling_lines(analysed, width)) else []
+    return Text("\n", no_wrap=True).join(map(_with_heading, parts))
+
+
+def _with_heading(lines: Sequence[str]) -> Text:
+    """Lines of which the first is a heading."""
+    heading, *others = (f"{line.rstrip()}\n" for line in lines)
+    return Text().append(heading, "bold").append("".join(others))
 
 
 def ceiling_lines(analysed: Analysed, width: int) -> list[str]:
-    """What the wrong labels of MNIST mean for this run, wrapped; [] for other data."""
+    """What the wrong labels of MNIST mean for this run, wrapped, below a heading; [] for other data."""
     ceiling = analysed.run.ceiling
     if ceiling is None:
         return []
@@ -71,7 +75,7 @@ def ceiling_lines(analysed: Analysed, width: int) -> list[str]:
         f"This run differs from the label on {ceiling.counted_wrong} of them, {ceiling.read_as_guessed} as proposed by "
         f"the study; on the other images it has {ceiling.accuracy_on_others:.2%}.",
     )
-    return ["", "label errors", *(line for sentence in sentences for line in wrap(sentence, max(20, width)))]
+    return ["label errors", *(line for sentence in sentences for line in wrap(sentence, max(20, width)))]
 
 
 def confidence_lines(analysed: Analysed, ascii_only: bool) -> Text:

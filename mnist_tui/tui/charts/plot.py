@@ -298,7 +298,7 @@ class Plot(Widget):
 
 def epoch_axis(frame: Frame, style: StyleType) -> Text:
     """The line below a plot: whole epochs, or fractions if fewer than two are visible."""
-    found = ticks(frame.low_x, frame.high_x, max(2, frame.width // 8), False)
-    whole = [tick for tick in found if tick == int(tick)]
-    labels = {tick: f"{tick:g}" for tick in (whole if len(whole) > 1 else found)}
+    positions = ticks(frame.low_x, frame.high_x, max(2, frame.width // 8), False)
+    whole = [tick for tick in positions if tick == int(tick)]
+    labels = {tick: f"{tick:g}" for tick in (whole if len(whole) > 1 else positions)}
     return axis_below(frame, labels, "epoch", style, AXIS)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from rich.text import Text
 from textual import events, on
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.timer import Timer
@@ -25,7 +25,6 @@ from mnist_tui.tui.repaint import LeanScreen
 
 ZOOM = 1.6
 """Factor of one zoom step."""
-NAMES = {"ZoomScreen": "Curves", "App": "Everywhere"}
 
 
 class CursorPlot(Plot):
@@ -195,7 +194,7 @@ class ZoomScreen(LeanScreen[None]):
 
     def action_help(self) -> None:
         """Shows every key that works where the focus is."""
-        self.app.push_screen(HelpScreen(sections(self.active_bindings, NAMES)))
+        self.app.push_screen(HelpScreen(sections(self.active_bindings, {ZoomScreen: "Curves", App: "Everywhere"})))
 
     def on_mouse_scroll_up(self) -> None:
         self.action_zoom(1)

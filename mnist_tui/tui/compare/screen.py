@@ -24,7 +24,7 @@ from mnist_tui.tui.background import WorkerScreen
 from mnist_tui.tui.compare.leaderboard_view import LeaderboardView
 from mnist_tui.tui.compare.overlay import COMPARED, Overlay, lines_of
 from mnist_tui.tui.compare.report import report, sentences
-from mnist_tui.tui.help import help_on
+from mnist_tui.tui.help import Names, help_on
 from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.report_dialog import ask_for_report
@@ -32,12 +32,7 @@ from mnist_tui.tui.runs.selection import RunSelection
 from mnist_tui.tui.status import Headline
 from mnist_tui.tui.view_bar import ViewBar
 
-NAMES = {
-    "CompareScreen": "Compare",
-    "LeaderboardView": "Leaderboard",
-    "VerticalScroll": "Report",
-    "App": "Everywhere",
-}
+HELP_NAMES: Names = {LeaderboardView: "Leaderboard", VerticalScroll: "Report"}
 CURVES, LEADERBOARD = VIEWS = ("Curves", "Leaderboard")
 OF_CURVES = ("move", "metric", "log", "differences", "base", "report", "unmark")
 """Actions that the leaderboard has no use for."""
@@ -273,4 +268,4 @@ class CompareScreen(WorkerScreen):
 
     def action_help(self) -> None:
         """Shows every key that works where the focus is."""
-        self.app.push_screen(help_on(self, NAMES))
+        self.app.push_screen(help_on(self, "Compare", HELP_NAMES))

@@ -15,14 +15,14 @@ from mnist_tui.tui.background import WorkerScreen
 from mnist_tui.tui.draw.answers_view import AnswersView
 from mnist_tui.tui.draw.canvas import DrawCanvas
 from mnist_tui.tui.draw.jobs import Answers, Classifiers
-from mnist_tui.tui.help import help_on
+from mnist_tui.tui.help import Names, help_on
 from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.messages import LookInside
 from mnist_tui.tui.runs.selection import RunSelection
 from mnist_tui.tui.status import Headline, OneLine
 
-NAMES = {"DrawScreen": "Draw", "DrawCanvas": "Canvas", "VerticalScroll": "Answers", "App": "Everywhere"}
+HELP_NAMES: Names = {DrawCanvas: "Canvas", VerticalScroll: "Answers"}
 ANSWER_CELLS = 34
 """Columns that the answers get at least."""
 CHROME_LINES = 5
@@ -140,4 +140,4 @@ class DrawScreen(WorkerScreen):
 
     def action_help(self) -> None:
         """Every key that works where the focus is."""
-        self.app.push_screen(help_on(self, NAMES))
+        self.app.push_screen(help_on(self, "Draw", HELP_NAMES))

@@ -31,7 +31,7 @@ class BriefReader:
             self._shown = name, shown_step(brief, assign(brief, self._index.all))
         return self._shown[1]
 
-    def listed(self, chosen: str | None, width: int) -> list[ListedBrief]:
+    def list_briefs(self, chosen: str | None, width: int) -> list[ListedBrief]:
         """Every brief that can be found, and the chosen one where it is a file elsewhere; raises as `step`.
 
         `width` is that of the screen.

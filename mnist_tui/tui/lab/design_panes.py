@@ -56,12 +56,12 @@ class DesignPanes(Horizontal):
         """Panes on a design; `sample` draws the digits of the augmentation dialog."""
         do = [
             Pane(PresetPicker(request.models), name="presets", title="Presets", key="f2", group="do"),
-            Pane(RecipeForm(request.ascii), name="recipe", title="Recipe", key="f4", group="do"),
+            Pane(RecipeForm(request.settings.ascii), name="recipe", title="Recipe", key="f4", group="do"),
         ]
         net = [
             Pane(LayersEditor(), name="architecture", title="Network", key="f3", group="do"),
             Pane(
-                BudgetCard(request.ascii, request.brief),
+                BudgetCard(request.settings.ascii, request.settings.brief),
                 LayerTable(),
                 name="layers",
                 title="Layers",
@@ -73,7 +73,7 @@ class DesignPanes(Horizontal):
         super().__init__(*(Vertical(*panes, id=name, classes="column") for name, panes in columns.items()), id="panes")
         self.design = design
         self.folding = Folding([do[0], net[0], do[1], net[1], *others])
-        self._sample, self._ascii_only = sample, request.ascii
+        self._sample, self._ascii_only = sample, request.settings.ascii
         self._newest_change = 0
         """The number of the newest `FieldChanged` that the draft contains."""
         self._draft_timer: Timer | None = None

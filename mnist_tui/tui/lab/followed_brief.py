@@ -20,7 +20,7 @@ class FollowedBrief:
     """Shows the current step of a brief in the panes, once the first frame is drawn and whenever a run has ended."""
 
     def __init__(self, submit: Submit, request: "LabRequest", panes: DesignPanes) -> None:
-        self.name = request.brief
+        self.name = request.settings.brief
         """The brief's name, or its file; None without one."""
         self._submit, self._runs_dir, self._panes = submit, request.options.runs_dir, panes
         self._has_begun = False
@@ -57,7 +57,7 @@ class FollowedBrief:
 
     def choose(self, width: int) -> None:
         """Lists every brief with the progress of the runs, on a screen of `width` cells, and follows the chosen one."""
-        self._submit("briefs", lambda: self._get_reader().listed(self.name, width), self._ask)
+        self._submit("briefs", lambda: self._get_reader().list_briefs(self.name, width), self._ask)
 
     def _ask(self, briefs: "Sequence[ListedBrief] | None", error: str | None) -> None:
         if briefs is None:

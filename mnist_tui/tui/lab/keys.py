@@ -1,8 +1,19 @@
 """The keys of the laboratory: `LabScreen` has an action for each."""
 
+from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.widgets import Input, OptionList
 
+from mnist_tui.tui.advice_list import AdviceList
+from mnist_tui.tui.help import Names
 from mnist_tui.tui.keys import with_ids
+from mnist_tui.tui.lab.epochs import EpochTable
+from mnist_tui.tui.lab.layers_editor import LayersEditor
+from mnist_tui.tui.lab.layers_text_area import LayersTextArea
+from mnist_tui.tui.lab.picker import PresetPicker
+from mnist_tui.tui.lab.recipe import RecipeForm
+from mnist_tui.tui.lab.training import TrainingView
 
 BINDINGS: list[BindingType] = with_ids(
     [
@@ -43,21 +54,19 @@ BINDINGS: list[BindingType] = with_ids(
     ]
 )
 
-HELP_NAMES = {
-    "LayersTextArea": "Editor",
-    "LayersEditor": "Network",
-    "Input": "Field",
-    "RecipeForm": "Recipe",
-    "PresetPicker": "Presets",
-    "OptionList": "List",
-    "TrainingView": "Training",
-    "EpochTable": "Epochs",
-    "AdviceList": "Advice",
-    "LabScreen": "Laboratory",
-    "Screen": "Everywhere",
-    "App": "Everywhere",
+HELP_NAMES: Names = {
+    LayersTextArea: "Editor",
+    LayersEditor: "Network",
+    Input: "Field",
+    RecipeForm: "Recipe",
+    PresetPicker: "Presets",
+    OptionList: "List",
+    TrainingView: "Training",
+    EpochTable: "Epochs",
+    AdviceList: "Advice",
+    Screen: "Everywhere",
+    App: "Everywhere",
 }
-"""The headings of the help, by the class of the widget that the keys belong to."""
 
 RUN_ACTIONS = ("pause", "step", "stop", "rate")
 """Actions that need a run that is trained or watched."""

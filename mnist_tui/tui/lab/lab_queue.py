@@ -73,7 +73,7 @@ class LabQueue:
             self._runner.serves_queue = True  # `look` begins it, where that is not possible now.
             if is_at_once or not self._runner.is_watching or not self._runner.is_busy:
                 self._train()
-        self.look()
+        self.poll()
 
     def _train(self) -> None:
         with suppress(RunError):  # While the learning-rate finder trains.
@@ -84,9 +84,9 @@ class LabQueue:
     def show_group(self, began: GroupBegan | None) -> None:
         """Notes which runs the training pane shows: of the queue, or None for others."""
         self.is_shown, self._sweep = began is not None, began.sweep if began else ""
-        self.look()
+        self.poll()
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Reads the queue in the background, and trains what came into it meanwhile, where that was asked for."""
         self._submit("queue", lambda: (self._queue.entries(), self._queue.is_paused), self._show)
 

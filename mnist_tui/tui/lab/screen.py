@@ -87,7 +87,7 @@ class LabScreen(WorkerScreen):
         self.request, self.runner = request, runner
         self.design = LabDesign(request)
         self.run_control = RunControl(runner)
-        self.view, strip = TrainingView(request.ascii, self.submit), DigitsStrip(request.ascii)
+        self.view, strip = TrainingView(request.settings.ascii, self.submit), DigitsStrip(request.settings.ascii)
         training = Pane(self.view, name="training", title="Train", key="f6", group="see")
         digits = Pane(strip, name="digits", title="Digits", key="f7", group="see")
         self.previews = Previews(self.submit, self.design, runner, self._show_rates, strip)
@@ -97,8 +97,8 @@ class LabScreen(WorkerScreen):
         self._predictor = Predictor(self.submit, strip, digits)
         self._reference = ReferenceCurve(self.submit, self.design, self.view)
         self._brief = FollowedBrief(self.submit, request, self.panes)
-        self.queue = LabQueue(self.submit, self.design, self.run_control, self.lines, self._tell)
-        self._rate_finder = RateFinder(self.submit, self.design, self.run_control, request.ascii)
+        self.queue = LabQueue(self.submit, self.design, self.run_control, self.lines, self._notify)
+        self._rate_finder = RateFinder(self.submit, self.design, self.run_control, request.settings.ascii)
         self.is_quitting = False
         """Whether the application exits when the run has ended."""
         self._remember_timer: Timer | None = None
@@ -117,7 +117,7 @@ class LabScreen(WorkerScreen):
         first_frame = self.app.batch_update()
         first_frame.__enter__()  # Until the panes are filled: whatever is drawn before would be drawn twice.
         self.call_later(lambda: first_frame.__exit__(None, None, None))
-        self.set_class(self.request.ascii, "-ascii")
+        self.set_class(self.request.settings.ascii, "-ascii")
         self.panes.load()
         self.runner.listener = self._post_event
         self.set_timer(FIRST_FRAME_SECONDS, self._begin)
@@ -137,8 +137,8 @@ class LabScreen(WorkerScreen):
             self._watch(self.request.watch)
         else:
             self.submit("live", lambda: jobs.live_run(self.request.options.runs_dir), self._watch)
-        self.set_interval(QUEUE_SECONDS, self.queue.look)
-        self.queue.look()
+        self.set_interval(QUEUE_SECONDS, self.queue.poll)
+        self.queue.poll()
         self._brief.begin()
         self._reference.begin()
         self.submit("warm-up", jobs.warm_up, self._on_warm)
@@ -169,7 +169,7 @@ class LabScreen(WorkerScreen):
         except MnistTuiError as error:
             self.notify(clean_line(str(error), 300), severity="warning", markup=False)
 
-    def _tell(self, text: str) -> None:
+    def _notify(self, text: str) -> None:
         self.notify(clean_line(text, 300), markup=False)
 
     @on(OpenScreen)
@@ -434,7 +434,7 @@ class LabScreen(WorkerScreen):
                 if self.lines.waiting and self.view.run is None and not self.runner.is_busy:
                     self.lines.waiting = READY
                 self.previews.update()
-                self.queue.look()
+                self.queue.poll()
             case Notice(text=text, is_warning=is_warning):
                 self.lines.waiting = text if self.view.run is None else self.lines.waiting
                 self.notify(text, severity="warning" if is_warning else "information", timeout=10, markup=False)
@@ -518,4 +518,4 @@ class LabScreen(WorkerScreen):
 
     def action_help(self) -> None:
         """Shows every key that works where the focus is."""
-        self.app.push_screen(HelpScreen(sections(self.active_bindings, HELP_NAMES)))
+        self.app.push_screen(HelpScreen(sections(self.active_bindings, {LabScreen: "Laboratory", **HELP_NAMES})))

@@ -176,11 +176,11 @@ class TrainingView(Vertical):
     def select_pin(self, runs_dir: Path) -> None:
         """Asks for an earlier run and draws its curves behind those of the current one."""
 
-        def ask(lines: Any, error: str | None) -> None:
+        def open_dialog(lines: Any, error: str | None) -> None:
             dialog = RunDialog("Pin a run", lines or [], "none (remove the pin)")
             self.post_message(OpenScreen(dialog, partial(self._read_pin, runs_dir)))
 
-        self._submit("saved", lambda: jobs.saved_lines(runs_dir), ask)
+        self._submit("saved", lambda: jobs.saved_lines(runs_dir), open_dialog)
 
     def _read_pin(self, runs_dir: Path, run: str | None) -> None:
         if run == "":

@@ -12,7 +12,7 @@ def headline_parts(selection: RunSelection, rows: Sequence[RunGroup], left_out: 
 
     `left_out` are the columns that the table has no room for.
     """
-    others = sum(columns.data_words(group[0]).endswith("not MNIST") for group in rows if group[0].is_run)
+    others = sum(columns.is_on_other_data(group[0]) for group in rows if group[0].is_run)
     imported = sum(group[0].is_imported for group in rows)
     reference_runs = sum(run.is_reference for run in selection.all)
     marked = len(selection.colors)

@@ -175,7 +175,7 @@ class QueuePane(Vertical):
         """Stops the sweep under the cursor, on every machine that sees the runs directory."""
         name = self._sweep_or_warning()
         if name and self._try(lambda: folder.find(self._queue.folder.parent, name).stop()):
-            self._tell(f"sweep {name} stops after the current step of its runs; r resumes it")
+            self._notify(f"sweep {name} stops after the current step of its runs; r resumes it")
 
     def action_resume_sweep(self) -> None:
         """Puts the sweep under the cursor at the end of the queue."""
@@ -200,7 +200,7 @@ class QueuePane(Vertical):
             self.post_message(self.Changed())
         return True
 
-    def _tell(self, text: str) -> None:
+    def _notify(self, text: str) -> None:
         self.notify(clean_line(text, 300), markup=False)
 
     def _warn(self, text: str) -> None:

@@ -26,7 +26,7 @@ from mnist_tui.tui import clipboard
 from mnist_tui.tui.background import WorkerScreen
 from mnist_tui.tui.charts.chart import Chart
 from mnist_tui.tui.charts.zoom import ZoomScreen
-from mnist_tui.tui.help import help_on
+from mnist_tui.tui.help import Names, help_on
 from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.runs.saved_curves import SavedCurves
@@ -37,7 +37,7 @@ from mnist_tui.tui.view_bar import ViewBar
 MAX_LOG = 2**20
 CURVES = "Curves"
 """The view that is no text."""
-NAMES = {"RunScreen": "Run", "VerticalScroll": "View", "App": "Everywhere"}
+HELP_NAMES: Names = {VerticalScroll: "View"}
 
 
 class RunScreen(WorkerScreen):
@@ -165,7 +165,7 @@ class RunScreen(WorkerScreen):
 
     def action_help(self) -> None:
         """Every key that works where the focus is."""
-        self.app.push_screen(help_on(self, NAMES))
+        self.app.push_screen(help_on(self, "Run", HELP_NAMES))
 
 
 def _epochs(run: Run, runs: list[Run]) -> str:

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.content import Content
 from textual.timer import Timer
-from textual.widgets import Input, Static
+from textual.widgets import Input, OptionList, Static
 
 from mnist_tui.errors import ColumnError, FilterError, SettingsError
 from mnist_tui.runs import columns
@@ -23,7 +23,7 @@ from mnist_tui.text import clean_line
 from mnist_tui.tui.background import WorkerScreen
 from mnist_tui.tui.charts.chart import Chart
 from mnist_tui.tui.dialogs import MessageDialog
-from mnist_tui.tui.help import help_on
+from mnist_tui.tui.help import Names, help_on
 from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.messages import OpenScreen
@@ -52,14 +52,7 @@ LEAST_ROWS = 8
 """Least height of the table, in rows."""
 FACTS_SECONDS = 0.2
 """Time that the cursor must stay on a run before its nearest earlier run is searched."""
-NAMES = {
-    "RunsScreen": "Runs",
-    "RunTable": "Table of runs",
-    "QueuePane": "Queue",
-    "OptionList": "List",
-    "Input": "Filter",
-    "App": "Everywhere",
-}
+HELP_NAMES: Names = {RunTable: "Table of runs", QueuePane: "Queue", OptionList: "List", Input: "Filter"}
 EMPTY = (
     "no run yet",
     "",
@@ -384,4 +377,4 @@ class RunsScreen(WorkerScreen):
 
     def action_help(self) -> None:
         """Shows every key that works where the focus is."""
-        self.app.push_screen(help_on(self, NAMES))
+        self.app.push_screen(help_on(self, "Runs", HELP_NAMES))
