@@ -109,6 +109,7 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
     editor.py   the user's editor on one file
     files.py    bounded reads, atomic writes; temporary_files.py (their temporary files, and what kills left of them)
     errors.py   one tree of errors, with their exit codes
+    processes.py  which process on which machine
     served.py   whether this process is a laboratory in a browser
     table.py    rows as aligned text, Markdown and CSV
     text.py     text from outside, made safe to show; nearest names

@@ -116,6 +116,16 @@ def write_all(path: Path, content: bytes, flags: int) -> None:
         os.close(descriptor)
 
 
+def file_system_time(folder: Path) -> float:
+    """The time in seconds by the clock that stamps the files of a folder; raises `OSError`."""
+    probe = temporary_path(folder / "clock")
+    probe.touch()
+    try:
+        return os.lstat(probe).st_mtime
+    finally:
+        probe.unlink()
+
+
 def sync_folder(folder: Path) -> None:
     """Syncs a folder, so that new and renamed files in it survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -28,9 +28,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
-
-from mnist_tui.errors import FileError, RunError, StorageError
+from mnist_tui.errors import FileError, LockedError, RunError, StorageError
 from mnist_tui.files import read_bytes, sync_folder, write_atomically
 from mnist_tui.runs import annotations, lock, reference
 from mnist_tui.runs.control import Requests
@@ -94,7 +92,7 @@ class RunFolder:
     def __init__(self, folder: Path) -> None:
         reference.check_changeable(folder)
         self.folder = folder
-        self._lock = FileLock(folder / lock.FILE)
+        self._lock = lock.Lock(folder / lock.FILE)
         self._result: set[str] = set()
         """The lines of the result that this writer put into notes.md."""
         try:
@@ -132,10 +130,29 @@ class RunFolder:
         return run
 
     def _acquire(self) -> None:
-        lock.acquire(self._lock)
+        try:
+            self._lock.acquire()
+        except LockedError as error:
+            raise LockedError(f"{self.folder} is being trained by {error}") from None
+
+    def _check_lock(self) -> None:
+        """Raises `LockedError` where another process trains the run since, as it may after this one was suspended."""
+        try:
+            self._lock.check()
+        except LockedError as error:
+            raise LockedError(
+                f"{self.folder}: while this process was suspended, {error} has begun to train the run; nothing more is "
+                "written to it here"
+            ) from None
+
+    @property
+    def has_system_lock(self) -> bool:
+        """Whether the system keeps others away; without, what is in run.lock does."""
+        return self._lock.has_system_lock
 
     def save_checkpoint(self, content: bytes, step: int, best_step: int | None) -> None:
         """Writes a checkpoint after `step` steps, then removes those that are neither the best nor the newest two."""
+        self._check_lock()
         path = checkpoint_path(self.folder, step)
         if _has_content(path, content):
             return
@@ -148,6 +165,7 @@ class RunFolder:
 
     def append(self, row: EpochEnded) -> str | None:
         """Adds a row to the history, as `HistoryWriter.append`."""
+        self._check_lock()
         return self._history.append(row)
 
     def report(self, event: Progress | Paused | Unpaused) -> None:
@@ -178,6 +196,7 @@ class RunFolder:
         float16 (N, 10), of every class. A finite log-probability below float16's range becomes its lowest number, so
         that -inf in the file was -inf in the network.
         """
+        self._check_lock()
         import numpy as np  # Only who trains writes them; listing runs does not wait for it.
 
         wide = log_probs.numpy()
@@ -228,6 +247,7 @@ class RunFolder:
 
     def end(self, ended: RunEnded, notes: str) -> None:
         """Fills in notes.md, where a person's words stay, then writes end.json."""
+        self._check_lock()
         replaced, self._result = self._result, annotations.result_lines(notes)
         self._change_notes(lambda text: annotations.merge_notes(annotations.without_result(text, replaced), notes))
         write_atomically(self.folder / "end.json", _json_bytes({"format": FORMAT, **asdict(ended)}))
