@@ -23,13 +23,14 @@ import re
 import secrets
 import unicodedata
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnist_tui.errors import FileError, LockedError, RunError, StorageError
-from mnist_tui.files import read_bytes, sync_folder, write_atomically
+from mnist_tui.files import append_line, read_bytes, sync_folder, write_atomically
 from mnist_tui.runs import annotations, lock, reference
 from mnist_tui.runs.control import Requests
 from mnist_tui.runs.events import EpochEnded, LearningRateChanged, Paused, Progress, RunEnded, Unpaused, finite
@@ -174,11 +175,8 @@ class RunFolder:
         line.pop("steps_per_epoch", None)
         if isinstance(event, Paused | Unpaused):
             line["paused"] = isinstance(event, Paused)
-        try:
-            with open(self.folder / "steps.jsonl", "a") as file:
-                file.write(json.dumps(line, allow_nan=False) + "\n")
-        except OSError:
-            pass
+        with suppress(OSError):
+            append_line(self.folder / "steps.jsonl", json.dumps(line, allow_nan=False))
 
     def save_rate_changes(self, rate_changes: list[LearningRateChanged]) -> None:
         """Writes the changes of the learning rate by hand to steering.jsonl."""
@@ -222,17 +220,13 @@ class RunFolder:
 
     def log(self, text: str) -> None:
         """Adds to run.log; a failure there does not matter."""
-        try:
-            with open(self.folder / "run.log", "a") as file:
-                file.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {clean(text)}\n")
-        except OSError:
-            pass
+        with suppress(OSError):
+            append_line(self.folder / "run.log", f"{datetime.now(UTC).isoformat(timespec='seconds')} {clean(text)}")
 
     def begin_again(self, record: dict[str, Any]) -> None:
         """Marks an ended run as resumed: adds `record` to resumed.jsonl and removes end.json."""
         self._take_back_result()
-        with open(self.folder / RESUMED_FILE, "a") as file:
-            file.write(json.dumps(finite(record), allow_nan=False) + "\n")
+        append_line(self.folder / RESUMED_FILE, json.dumps(finite(record), allow_nan=False))
         (self.folder / "end.json").unlink(missing_ok=True)
 
     def _take_back_result(self) -> None:
@@ -290,7 +284,7 @@ def checkpoints(folder: Path) -> list[Path]:
 def read_checkpoint(folder: Path, step: int) -> bytes | None:
     """The content of a run's checkpoint after `step` steps; None where it cannot be read."""
     try:
-        return read_bytes(checkpoint_path(folder, step), MAX_CHECKPOINT)
+        return read_bytes(checkpoint_path(folder, step), MAX_CHECKPOINT, follow=False)
     except FileError:
         return None
 
@@ -299,7 +293,7 @@ def readable_checkpoints(folder: Path) -> Iterator[tuple[Path, bytes]]:
     """The checkpoints of a run with their content, the newest first; unreadable ones are skipped."""
     for path in checkpoints(folder):
         try:
-            yield path, read_bytes(path, MAX_CHECKPOINT)
+            yield path, read_bytes(path, MAX_CHECKPOINT, follow=False)
         except FileError:
             continue
 
