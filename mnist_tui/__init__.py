@@ -107,9 +107,11 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 places.py (where the files are, their checks), read.py (as arrays), by formats.py, small_digits.py and
                 folder.py (folder:PATH); test_images.py (of a run, as pictures), exam.py (digits nothing was chosen on)
     data/       the small digits that stand in for MNIST
+    crash_log.py  this program's own logs: where they are, the traceback of a defect
     editor.py   the user's editor on one file
     files.py    bounded reads, atomic writes; temporary_files.py (their temporary files, and what kills left of them)
     errors.py   one tree of errors, with their exit codes
+    processes.py  which process on which machine
     served.py   whether this process is a laboratory in a browser
     table.py    rows as aligned text, Markdown and CSV
     text.py     text from outside, made safe to show; nearest names

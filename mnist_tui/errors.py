@@ -26,6 +26,7 @@
         ClusterError                   a cluster of machines
         MissingPackageError            a package that is installed only on request
         StorageError                   a run folder
+          LockedError                  another process holds it
           RunError                  2  there is no such run, or it cannot do what was asked
           CheckpointError              a checkpoint
 
@@ -207,6 +208,10 @@ class MissingPackageError(MachineError):
 
 class StorageError(MachineError):
     """A run folder cannot be written or read; the message says which and what to do."""
+
+
+class LockedError(StorageError):
+    """Another process holds a lock; of a lock itself the message is who, such as `process 12 on vm`."""
 
 
 class RunError(StorageError):

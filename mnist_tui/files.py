@@ -116,6 +116,35 @@ def write_all(path: Path, content: bytes, flags: int) -> None:
         os.close(descriptor)
 
 
+def append_line(path: Path, line: str) -> None:
+    """Adds a line to a regular file; raises `OSError`, for a link and for a pipe, which nobody may read, too.
+
+    It is not synced: what must not be lost is written by `write_atomically`, or by `HistoryWriter`.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    no_file = OSError(errno.EINVAL, f"{path.name} is no regular file", str(path))
+    try:
+        descriptor = os.open(path, flags, 0o644)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):  # What the system says of a link and of a pipe.
+            raise no_file from None
+        raise
+    with open(descriptor, "a", encoding="utf-8") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise no_file
+        file.write(f"{line}\n")
+
+
+def file_system_time(folder: Path) -> float:
+    """The time in seconds by the clock that stamps the files of a folder; raises `OSError`."""
+    probe = temporary_path(folder / "clock")
+    probe.touch()
+    try:
+        return os.lstat(probe).st_mtime
+    finally:
+        probe.unlink()
+
+
 def sync_folder(folder: Path) -> None:
     """Syncs a folder, so that new and renamed files in it survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

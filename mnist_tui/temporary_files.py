@@ -14,6 +14,8 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+from mnist_tui.processes import machine
+
 _NAME = re.compile(r"\..+\.([1-9]\d{0,9})\.([0-9a-f]{8})?[0-9a-f]{8}\.tmp", re.DOTALL)
 """Version 0.1 did not name the machine."""
 OTHER_MACHINES_SECONDS = 24 * 3600
@@ -73,12 +75,3 @@ def _remove(path: Path) -> None:
 @cache
 def _machine_digits() -> str:
     return f"{zlib.crc32(machine().encode()):08x}"
-
-
-def machine() -> str:
-    """The machine since it was started, and on Linux the namespace of its process numbers, as containers have one."""
-    parts = [os.uname().nodename]
-    with suppress(OSError):
-        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
-        parts.append(str(Path("/proc/self/ns/pid").stat().st_ino))
-    return " ".join(parts)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import typer
 
+from mnist_tui.crash_log import keep_traceback
 from mnist_tui.errors import ExitCode, MnistTuiError
 from mnist_tui.text import clean_line, did_you_mean
 
@@ -88,12 +89,9 @@ def _usage_error(error: typer.TyperException) -> str:
 
 def _report_crash(error: Exception) -> int:
     """Prints a defect of this program as one line, writes its traceback to a file, and returns the exit code."""
-    from platformdirs import user_log_path
-
-    path = user_log_path("mnist-tui", ensure_exists=True) / "crash.log"
-    path.write_text(traceback.format_exc())
+    where = keep_traceback(traceback.format_exc())
     what = f"{type(error).__name__}: {clean_line(str(error), 200)}"
-    print_error(f"internal error: {what}; the traceback is in {clean_line(str(path))}")
+    print_error(f"internal error: {what}; {where}")
     return ExitCode.FAILED
 
 

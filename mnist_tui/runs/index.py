@@ -6,6 +6,7 @@ says what it is.
 
 import os
 import threading
+import time
 from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -17,9 +18,13 @@ from mnist_tui.runs.folders import newest_first, reference_names, scan
 from mnist_tui.runs.lock import is_running
 from mnist_tui.runs.names import matching, name_list, short_ids
 from mnist_tui.runs.reader import check_readable, read_files, read_run, with_live_state
-from mnist_tui.runs.record import OPEN, Run, observations
+from mnist_tui.runs.record import NO_RUN, OPEN, Run, observations
 from mnist_tui.runs.storage import SavedRun, load_run
 from mnist_tui.text import clean_line, did_you_mean
+
+LATE_SECONDS = 60.0
+"""How long after a change of a folder NFS may still show it as it was before (acdirmax in nfs(5))."""
+
 
 # --- single runs ---
 
@@ -192,13 +197,22 @@ class RunIndex:
         cached = self._cached.get(entry.name)
         is_open = cached is None or cached[1].state in OPEN
         signature = _signature(entry, is_open)
-        if cached is None or cached[0] != signature:
+        if cached is None or cached[0] != signature or _may_lack_files(entry, cached[1]):
             run = read_run(self.runs_dir / entry.name)
             signature = signature if is_open is (run.state in OPEN) else _signature(entry, not is_open)
         else:
             run = with_live_state(cached[1]) if is_open else cached[1]
         short_id = self._short_ids[entry.name]
         return signature, run if run.short_id == short_id else replace(run, short_id=short_id)
+
+
+def _may_lack_files(entry: os.DirEntry[str], run: Run) -> bool:
+    """Whether more of a folder may be seen without another change: a shared file system shows files a moment later."""
+    if run.state not in (*OPEN, *NO_RUN):
+        return False
+    with suppress(OSError):
+        return abs(time.time() - os.lstat(entry.path).st_mtime) < LATE_SECONDS
+    return False
 
 
 def _signature(entry: os.DirEntry[str], is_open: bool) -> object:

@@ -19,12 +19,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from filelock import FileLock, Timeout
 from pydantic import Field, ValidationError
 
-from mnist_tui.errors import FileError, StorageError
+from mnist_tui.errors import FileError, LockedError, StorageError
 from mnist_tui.files import read_text, write_atomically
-from mnist_tui.runs.lock import TRY_SECONDS, is_held
+from mnist_tui.runs.lock import Lock, is_held
 from mnist_tui.spec.recipe import Frozen
 from mnist_tui.spec.run_options import Dataset, Device
 from mnist_tui.spec.run_spec import RunSpec
@@ -138,8 +137,7 @@ class Queue:
         return os.path.lexists(self.folder / PAUSED)
 
     def _is_taken(self, entry: Entry) -> bool:
-        lock = self._lock_path(entry)
-        return lock.exists() and is_held(lock)
+        return is_held(self._lock_path(entry))
 
     def _read(self, name: str) -> tuple[object, Entry] | None:
         """The signature of a file and its entry; None where it is gone."""
@@ -222,26 +220,26 @@ class Queue:
         return None
 
     def _try_to_take(self, entry: Entry) -> "Taken | None":
-        lock = FileLock(self._lock_path(entry), thread_local=False)
+        lock = Lock(self._lock_path(entry))
         try:
-            lock.acquire(timeout=TRY_SECONDS, poll_interval=0.02)
-        except Timeout:
+            lock.acquire()
+        except LockedError:
             return None
         except OSError as error:
             raise StorageError(f"{self.folder}: {error.strerror}") from None
         for now in self.entries():  # It may have ended, or was moved, before the lock was held.
             if now.id == entry.id and not now.error:
                 return Taken(self, now, lock)
+        self._lock_path(entry).unlink(missing_ok=True)  # While it is held: afterwards it may be another's.
         lock.release()
-        self._lock_path(entry).unlink(missing_ok=True)
         return None
 
     @contextmanager
     def _held(self, entry: Entry) -> Iterator[None]:
-        lock = FileLock(self._lock_path(entry))
+        lock = Lock(self._lock_path(entry))
         try:
-            lock.acquire(timeout=TRY_SECONDS, poll_interval=0.02)
-        except Timeout:
+            lock.acquire()
+        except LockedError:
             raise StorageError(f"{entry.name} is being trained; stop it first") from None
         except OSError as error:
             raise StorageError(f"{self.folder}: {error.strerror}") from None
@@ -264,7 +262,7 @@ class Queue:
 class Taken:
     """An entry that this process trains; nobody else changes it until it is given back."""
 
-    def __init__(self, queue: Queue, entry: Entry, lock: FileLock) -> None:
+    def __init__(self, queue: Queue, entry: Entry, lock: Lock) -> None:
         self.entry = entry
         self._queue, self._lock = queue, lock
 

@@ -38,7 +38,7 @@ def read_files(folder: Path) -> Run:
         return Run(folder, "damaged", clean_line(f"{error.path.name} {error.why}", 200))
     if record is None:
         is_ours = (folder / lock.FILE).exists() or _FOLDER_NAME.fullmatch(folder.name)
-        return Run(folder, *(("half written", "died before it began: it has no run.json") if is_ours else _NOT_OURS))
+        return Run(folder, *(_half_written(folder) if is_ours else _NOT_OURS))
     if record.get("format") != FORMAT:
         version = record.get("format")
         is_newer = isinstance(version, int) and version > FORMAT
@@ -54,6 +54,11 @@ def read_files(folder: Path) -> Run:
     if end:
         return Run(folder, "damaged", "end.json does not say how the run ended", record, end)
     return Run(folder, "interrupted", _REASONS["interrupted"], record)
+
+
+def _half_written(folder: Path) -> tuple[str, str]:
+    is_begun = lock.is_running(folder)
+    return "half written", f"{'is about to begin' if is_begun else 'died before it began'}: it has no run.json"
 
 
 def _import_reason(facts: Mapping[str, Any]) -> str:

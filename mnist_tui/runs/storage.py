@@ -23,15 +23,14 @@ import re
 import secrets
 import unicodedata
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
-
-from mnist_tui.errors import FileError, RunError, StorageError
-from mnist_tui.files import read_bytes, sync_folder, write_atomically
+from mnist_tui.errors import FileError, LockedError, RunError, StorageError
+from mnist_tui.files import append_line, read_bytes, sync_folder, write_atomically
 from mnist_tui.runs import annotations, lock, reference
 from mnist_tui.runs.control import Requests
 from mnist_tui.runs.events import EpochEnded, LearningRateChanged, Paused, Progress, RunEnded, Unpaused, finite
@@ -94,7 +93,7 @@ class RunFolder:
     def __init__(self, folder: Path) -> None:
         reference.check_changeable(folder)
         self.folder = folder
-        self._lock = FileLock(folder / lock.FILE)
+        self._lock = lock.Lock(folder / lock.FILE)
         self._result: set[str] = set()
         """The lines of the result that this writer put into notes.md."""
         try:
@@ -132,10 +131,29 @@ class RunFolder:
         return run
 
     def _acquire(self) -> None:
-        lock.acquire(self._lock)
+        try:
+            self._lock.acquire()
+        except LockedError as error:
+            raise LockedError(f"{self.folder} is being trained by {error}") from None
+
+    def _check_lock(self) -> None:
+        """Raises `LockedError` where another process trains the run since, as it may after this one was suspended."""
+        try:
+            self._lock.check()
+        except LockedError as error:
+            raise LockedError(
+                f"{self.folder}: while this process was suspended, {error} has begun to train the run; nothing more is "
+                "written to it here"
+            ) from None
+
+    @property
+    def has_system_lock(self) -> bool:
+        """Whether the system keeps others away; without, what is in run.lock does."""
+        return self._lock.has_system_lock
 
     def save_checkpoint(self, content: bytes, step: int, best_step: int | None) -> None:
         """Writes a checkpoint after `step` steps, then removes those that are neither the best nor the newest two."""
+        self._check_lock()
         path = checkpoint_path(self.folder, step)
         if _has_content(path, content):
             return
@@ -148,6 +166,7 @@ class RunFolder:
 
     def append(self, row: EpochEnded) -> str | None:
         """Adds a row to the history, as `HistoryWriter.append`."""
+        self._check_lock()
         return self._history.append(row)
 
     def report(self, event: Progress | Paused | Unpaused) -> None:
@@ -156,11 +175,8 @@ class RunFolder:
         line.pop("steps_per_epoch", None)
         if isinstance(event, Paused | Unpaused):
             line["paused"] = isinstance(event, Paused)
-        try:
-            with open(self.folder / "steps.jsonl", "a") as file:
-                file.write(json.dumps(line, allow_nan=False) + "\n")
-        except OSError:
-            pass
+        with suppress(OSError):
+            append_line(self.folder / "steps.jsonl", json.dumps(line, allow_nan=False))
 
     def save_rate_changes(self, rate_changes: list[LearningRateChanged]) -> None:
         """Writes the changes of the learning rate by hand to steering.jsonl."""
@@ -178,6 +194,7 @@ class RunFolder:
         float16 (N, 10), of every class. A finite log-probability below float16's range becomes its lowest number, so
         that -inf in the file was -inf in the network.
         """
+        self._check_lock()
         import numpy as np  # Only who trains writes them; listing runs does not wait for it.
 
         wide = log_probs.numpy()
@@ -203,17 +220,13 @@ class RunFolder:
 
     def log(self, text: str) -> None:
         """Adds to run.log; a failure there does not matter."""
-        try:
-            with open(self.folder / "run.log", "a") as file:
-                file.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {clean(text)}\n")
-        except OSError:
-            pass
+        with suppress(OSError):
+            append_line(self.folder / "run.log", f"{datetime.now(UTC).isoformat(timespec='seconds')} {clean(text)}")
 
     def begin_again(self, record: dict[str, Any]) -> None:
         """Marks an ended run as resumed: adds `record` to resumed.jsonl and removes end.json."""
         self._take_back_result()
-        with open(self.folder / RESUMED_FILE, "a") as file:
-            file.write(json.dumps(finite(record), allow_nan=False) + "\n")
+        append_line(self.folder / RESUMED_FILE, json.dumps(finite(record), allow_nan=False))
         (self.folder / "end.json").unlink(missing_ok=True)
 
     def _take_back_result(self) -> None:
@@ -228,6 +241,7 @@ class RunFolder:
 
     def end(self, ended: RunEnded, notes: str) -> None:
         """Fills in notes.md, where a person's words stay, then writes end.json."""
+        self._check_lock()
         replaced, self._result = self._result, annotations.result_lines(notes)
         self._change_notes(lambda text: annotations.merge_notes(annotations.without_result(text, replaced), notes))
         write_atomically(self.folder / "end.json", _json_bytes({"format": FORMAT, **asdict(ended)}))
@@ -270,7 +284,7 @@ def checkpoints(folder: Path) -> list[Path]:
 def read_checkpoint(folder: Path, step: int) -> bytes | None:
     """The content of a run's checkpoint after `step` steps; None where it cannot be read."""
     try:
-        return read_bytes(checkpoint_path(folder, step), MAX_CHECKPOINT)
+        return read_bytes(checkpoint_path(folder, step), MAX_CHECKPOINT, follow=False)
     except FileError:
         return None
 
@@ -279,7 +293,7 @@ def readable_checkpoints(folder: Path) -> Iterator[tuple[Path, bytes]]:
     """The checkpoints of a run with their content, the newest first; unreadable ones are skipped."""
     for path in checkpoints(folder):
         try:
-            yield path, read_bytes(path, MAX_CHECKPOINT)
+            yield path, read_bytes(path, MAX_CHECKPOINT, follow=False)
         except FileError:
             continue
 

@@ -36,7 +36,7 @@ def delete(folder: Path) -> Path:
         raise StorageError(f"{folder}: is in the trash already")
     trash = folder.parent / TRASH
     with _as_storage_error(folder), lock.hold(folder):
-        check_is_run(folder)  # Once more: a lock makes the folder that it is in, where a disk has just vanished.
+        check_is_run(folder)  # Once more: it may have been deleted since.
         _make_folder(trash)
         target = _free_name(trash / folder.name)
         now = time.time_ns()

@@ -30,14 +30,15 @@ def _file() -> Path:
     return platformdirs.user_state_path("mnist-tui") / "last.json"
 
 
-def remember(used: LastUsed) -> None:
-    """Keeps a design for the next time; a failure does not matter."""
+def remember(used: LastUsed) -> str:
+    """Keeps a design for the next time; returns why that failed, "" where it did not: nothing else depends on it."""
     document = json.dumps({**used.draft.as_record(), "run": dict(used.run_texts)}, allow_nan=False)
     try:
         _file().parent.mkdir(parents=True, exist_ok=True)
         write_atomically(_file(), document.encode())
-    except OSError:
-        pass
+    except OSError as error:
+        return f"{_file()} cannot be written: {error.strerror}"
+    return ""
 
 
 def last_used() -> LastUsed | None:

@@ -12,18 +12,17 @@ Times are compared with that of a file touched at the same moment, since the clo
 import json
 import os
 import re
-import secrets
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 from mnist_tui.errors import FileError, StorageError
-from mnist_tui.files import read_text, write_unsynced
-from mnist_tui.temporary_files import machine, remove_leftovers
+from mnist_tui.files import file_system_time, read_text, write_unsynced
+from mnist_tui.processes import is_alive, is_here, this_process
+from mnist_tui.temporary_files import remove_leftovers
 
 MAX_BYTES = 65_536
 MAX_DEATHS = 10
@@ -96,7 +95,7 @@ class Claims:
         Raises `StorageError` where the folder cannot be written.
         """
         generation = self._generations.get(key, 0) + 1
-        content = json.dumps({**_this_process(), **({} if values is None else {"values": dict(values)})})
+        content = json.dumps({**this_process(), **({} if values is None else {"values": dict(values)})})
         try:
             descriptor = os.open(self._path(key, generation), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
             with open(descriptor, "w") as file:
@@ -118,7 +117,7 @@ class Claims:
         if generation is not None:
             claim = self._read(key, generation)
             values = {} if claim.values is None else {"values": dict(claim.values)}
-            document = {**_this_process(), **values, "released": True, "error": error}
+            document = {**this_process(), **values, "released": True, "error": error}
             with suppress(OSError):  # Then it is taken over when its lease ends.
                 write_unsynced(self._path(key, generation), json.dumps(document).encode())
 
@@ -154,23 +153,14 @@ class Claims:
 
     def _liveness(self, path: Path, document: Mapping[str, Any]) -> State:
         """Held while its process is there, as far as this machine can tell, and while it is renewed."""
-        own = _this_process()
-        if document.get("host") == own["host"]:
-            return "held" if _is_alive(document.get("pid"), document.get("started")) else "dead"
+        if is_here(document):
+            return "held" if is_alive(document) else "dead"
         try:
-            age = self._now() - os.lstat(path).st_mtime
+            age = file_system_time(self._folder) - os.lstat(path).st_mtime
         except OSError:
             return "held"  # Nothing is known: better to wait than to train a point twice.
-        return "dead" if age > self._lease else "held"
-
-    def _now(self) -> float:
-        """The time by the clock that stamps the files of the folder; raises `OSError`."""
-        probe = self._folder / f".clock-{secrets.token_hex(4)}"
-        probe.touch()
-        try:
-            return os.lstat(probe).st_mtime
-        finally:
-            probe.unlink()
+        # A time in the future is that of a clock that was set since: a process that lives renews it by the new one.
+        return "dead" if abs(age) > self._lease else "held"
 
     def _renew(self) -> None:
         while not self._is_closed.wait(self._lease / RENEWALS):
@@ -181,30 +171,3 @@ class Claims:
                     os.utime(self._path(key, generation))
                 if os.path.lexists(self._path(key, generation + 1)):
                     self.lost.add(key)
-
-
-@cache
-def _this_process() -> dict[str, Any]:
-    """What tells this process from all others that may see the folder."""
-    return {"host": machine(), "pid": os.getpid(), "started": _started(os.getpid())}
-
-
-def _is_alive(pid: object, started: object) -> bool:
-    """Whether a process of this machine is still the one that began at that time: numbers are used again."""
-    if not isinstance(pid, int) or isinstance(pid, bool) or pid <= 0:
-        return False
-    return started is not None and _started(pid) == started
-
-
-def _started(pid: int) -> float | None:
-    """A number that two processes of one number do not share, about when it began; None where there is no process."""
-    with suppress(OSError, ValueError, IndexError):  # Linux: its clock ticks do not change when the time is set.
-        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return None if state == "Z" else float(fields[18])
-    import psutil
-
-    try:
-        process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else round(process.create_time(), 1)
-    except psutil.Error:
-        return None

@@ -103,7 +103,7 @@ def check_grey_28(spec: RunSpec) -> None:
 def _newest_checkpoint(folder: Path) -> bytes | None:
     """The content of the newest checkpoint; None where none can be read."""
     try:
-        return next((read_bytes(path, MAX_BYTES) for path in checkpoints(folder)), None)
+        return next((read_bytes(path, MAX_BYTES, follow=False) for path in checkpoints(folder)), None)
     except FileError:
         return None
 

@@ -15,7 +15,7 @@ from mnist_tui.runs import reference
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import Downloading, Event, Notice, Unpaused, best_of
 from mnist_tui.runs.lock import is_running
-from mnist_tui.runs.storage import RunFolder, SavedRun, read_checkpoint, readable_checkpoints
+from mnist_tui.runs.storage import RunFolder, SavedRun, load_run, read_checkpoint, readable_checkpoints
 from mnist_tui.spec.calls import names_in
 from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RECIPE_NAMES, RunSpec
@@ -32,9 +32,7 @@ def resume(saved: SavedRun, options: Options, control: Control) -> Generator[Eve
     Raises `RunError` for a run that has ended, and `DataError` where the data is not the run's.
     """
     reference.check_changeable(saved.folder)
-    if not saved.can_resume:
-        outcome = saved.end and saved.end.get("outcome")
-        raise RunError(f"{saved.folder}: this run has {outcome}; there is nothing to resume")
+    _check_resumable(saved)
     dataset = yield from loading_same_dataset(saved, options, control)
     if dataset is None:
         return
@@ -42,11 +40,18 @@ def resume(saved: SavedRun, options: Options, control: Control) -> Generator[Eve
     with closing(training.batches):
         folder = RunFolder(saved.folder)
         with _close_on_error(folder):
+            _check_resumable(load_run(saved.folder))  # Another process may have trained it to its end since.
             yield from _restore_newest(training, folder)
             record = provenance(training, dataset, options)
             yield from _warn_of_changes(saved, record)
             yield from _bring_folder_up_to_date(training, folder, record)
         yield from train_in_folder(training, folder, dataset, control)
+
+
+def _check_resumable(saved: SavedRun) -> None:
+    if not saved.can_resume:
+        outcome = clean_line(str(saved.end and saved.end.get("outcome")), 60)
+        raise RunError(f"{saved.folder}: this run has {outcome}; there is nothing to resume")
 
 
 def extend(saved: SavedRun, epochs: int, options: Options, control: Control) -> Generator[Event, None, None]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from mnist_tui.errors import SpecError
+from mnist_tui.errors import LockedError, SpecError
 from mnist_tui.runs.annotations import ended_notes
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import (
@@ -116,6 +116,8 @@ def train_in_folder(training: Training, folder: RunFolder, dataset: Dataset, con
     control.consume_learning_rate()  # A request that came too late for the run before.
     try:
         yield writer.run_started()
+        if not folder.has_system_lock:
+            yield Notice(f"{folder.folder}: its file system has no locks; run.lock tells other processes who trains")
         control.source = partial(writer.poll_requests, control)
         for event in train(training, control):
             if isinstance(event, Progress):
@@ -210,7 +212,7 @@ class RunWriter:
         ended = run_ended(self.training, "failed", _failure_message(error, self.folder), seconds)
         try:
             self._write_end(ended)
-        except OSError as write_error:
+        except (OSError, LockedError) as write_error:
             self.folder.log(f"cannot write end.json: {write_error}")
         return ended
 
@@ -239,6 +241,8 @@ def _failure_message(error: BaseException, folder: RunFolder) -> str:
         reason = error.strerror or str(error)
         return f"cannot write the run: {reason}; then resume it with: mnist-tui resume {folder.folder}"
     text = str(error)
+    if isinstance(error, LockedError):
+        return text
     if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text:
         return "out of memory; try a smaller train.batch_size or train.eval_batch_size, or a smaller network"
     return f"{type(error).__name__}: {clean_line(text, 200)}; the traceback is in {folder.folder}/run.log"

@@ -10,13 +10,11 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import platformdirs
-
+from mnist_tui.crash_log import keep_traceback, log_folder
 from mnist_tui.runs.record import RESUMABLE
-from mnist_tui.text import clean, clean_line
+from mnist_tui.text import clean_line
 from mnist_tui.tui.runner import Runner
 from mnist_tui.tui.supervisor import restore_attributes, restore_terminal, terminal_attributes
 
@@ -55,7 +53,7 @@ class ExitState:
 @contextmanager
 def reserve_terminal() -> Iterator[None]:
     """Reserves the terminal for the screen: what libraries print, also from C, goes to a log beside crash.log."""
-    log = os.open(log_folder() / "output.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    log = _open_output_log()
     saved = os.dup(1), os.dup(2)
     originals = sys.__stdout__, sys.__stderr__
     sys.stdout.flush()
@@ -76,9 +74,11 @@ def reserve_terminal() -> Iterator[None]:
             terminal.close()  # A run that is left running must not keep the terminal open.
 
 
-def log_folder() -> Path:
-    """The folder of this program's own logs."""
-    return platformdirs.user_log_path("mnist-tui", ensure_exists=True)
+def _open_output_log() -> int:
+    """A descriptor of output.log; of nothing where the disk takes no file, and the laboratory opens all the same."""
+    with suppress(OSError):
+        return os.open(log_folder() / "output.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    return os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
 
 
 @contextmanager
@@ -189,9 +189,7 @@ def _report_crash(app: "App[ExitState]", exit_state: ExitState, failure: threadi
 
 def crash_message(what: str, details: str) -> str:
     """One sentence for the user; the traceback goes to the log that it names."""
-    path = log_folder() / "crash.log"
-    path.write_text(clean(details, 1_000_000))
-    return f"internal error: {clean_line(what, 300)}; the traceback is in {path}"
+    return f"internal error: {clean_line(what, 300)}; {keep_traceback(details)}"
 
 
 def finish(exit_state: ExitState, return_code: int | None, runner: Runner, report: "Report") -> int:

@@ -137,10 +137,10 @@ while queue.is_paused or queue.entries():
 WITHOUT_LOCK = """
 import mnist_tui.runs.queue as module
 class NoLock:
-    def __init__(self, *arguments, **named): pass
-    def acquire(self, **named): pass
+    def __init__(self, path): pass
+    def acquire(self): pass
     def release(self): pass
-module.FileLock = NoLock
+module.Lock = NoLock
 module.is_held = lambda path: False
 """
 

@@ -737,7 +737,7 @@ def test_a_lock_that_cannot_be_made_is_one_clear_error(stopped: Path) -> None:
 def test_a_full_disk_at_resume_is_one_clear_error(stopped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk too full to write the owner into the lock is one error that names the run."""
 
-    def full(*arguments: Any) -> None:
+    def full(*arguments: Any, **named: Any) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(lock, "open", full, raising=False)

@@ -107,6 +107,7 @@ def test_a_file_that_cannot_be_written_does_not_matter(monkeypatch: pytest.Monke
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
 
-    remember(LastUsed(Draft(presets.load("iter4"))))
+    why = remember(LastUsed(Draft(presets.load("iter4"))))
 
     assert last_used() is None
+    assert why == f"{_file()} cannot be written: Not a directory"

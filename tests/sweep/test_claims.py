@@ -87,6 +87,19 @@ def test_another_machine_is_dead_when_its_lease_is_over(tmp_path: Path) -> None:
     assert not list(tmp_path.glob(".*"))
 
 
+def test_a_claim_of_a_clock_that_was_ahead_is_not_held_for_hours(tmp_path: Path) -> None:
+    """Its process would have renewed it by the clock that was set since."""
+    path = tmp_path / f"{KEY}.1"
+    path.write_text(json.dumps({"host": "another", "pid": 1, "started": 1}))
+    with closing(Claims(tmp_path, 60)) as claims:
+        states = []
+        for ahead in (5, 3 * 3600):
+            os.utime(path, (time.time() + ahead, time.time() + ahead))
+            states.append(claims.newest(KEY).state)  # type: ignore[union-attr]
+
+    assert states == ["held", "dead"]
+
+
 def test_a_number_that_is_used_again_is_another_process(tmp_path: Path, claims: Claims) -> None:
     """A process with the same number that began at another time is not the claim's."""
     claims.take(KEY)

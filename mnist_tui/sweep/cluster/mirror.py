@@ -12,9 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
-
-from mnist_tui.errors import FileError, StorageError
+from mnist_tui.errors import FileError, LockedError, StorageError
 from mnist_tui.files import read_bytes, sync_folder, write_atomically
 from mnist_tui.runs import lock
 from mnist_tui.runs.control import Requests
@@ -92,14 +90,16 @@ class Mirror:
         if not _FOLDER_NAME.fullmatch(run):
             raise StorageError(f"{clean_line(run, 60)!r} is no name of a run folder")
         self.folder = runs_dir / run
-        self._lock = FileLock(self.folder / lock.FILE, thread_local=False)
+        self._lock = lock.Lock(self.folder / lock.FILE)
         try:
             if is_new:
                 self.folder.mkdir()
                 sync_folder(runs_dir)
-            lock.acquire(self._lock)
+            self._lock.acquire()
         except FileExistsError:
             raise StorageError(f"{self.folder}: is there already; nothing is overwritten") from None
+        except LockedError as error:
+            raise LockedError(f"{self.folder} is being trained by {error}") from None
         except OSError as error:
             raise StorageError(f"cannot write to {self.folder}: {error.strerror}") from None
         self.requests = Requests(self.folder)

@@ -102,6 +102,7 @@ class LabScreen(WorkerScreen):
         self.is_quitting = False
         """Whether the application exits when the run has ended."""
         self._remember_timer: Timer | None = None
+        self._has_said_not_remembered = False
 
     def compose(self) -> ComposeResult:
         yield self.lines.headline
@@ -253,7 +254,14 @@ class LabScreen(WorkerScreen):
     def _remember(self) -> None:
         """Writes the design to the disk for the next start, also for the case that this process is killed."""
         used = self.design.last_used()
-        self.submit("remember", lambda: remember(used), lambda result, error: None)
+        self.submit("remember", lambda: remember(used), lambda why, error: self._say_not_remembered(why or ""))
+
+    def _say_not_remembered(self, why: str) -> None:
+        """Says once that the next start begins without the design."""
+        if why and not self._has_said_not_remembered:
+            self._has_said_not_remembered = True
+            text = f"this design is not kept for the next start: {clean_line(why, 300)}"
+            self.notify(text, severity="warning", timeout=10, markup=False)
 
     def use_settings(self, spec: RunSpec) -> None:
         """Loads the settings of a saved run, as changes of its preset if that can still be loaded."""
@@ -327,7 +335,7 @@ class LabScreen(WorkerScreen):
         with self._errors_as_notices():
             self.run_control.check_free()
             specs = self.design.specs()
-            remember(self.design.last_used())
+            self._say_not_remembered(remember(self.design.last_used()))
             self.run_control.train(specs, self.design.run_options())
             self._begin_group("starting: data and network" if self.previews.is_warm else LOADING, len(specs))
 
