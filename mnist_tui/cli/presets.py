@@ -69,19 +69,21 @@ def _print_house(output: Format, every: Sequence[Replication]) -> None:
 
 def _house_row(each: Replication) -> list[str]:
     spec, last = each.spec, published.percent(each.last.mean if each.last else None)
-    target = published.percent(spec.target.test_accuracy)
-    return [spec.name, f"{spec.parameters:,}", last, str(len(each.runs) or ""), target, spec.title]
+    return [spec.name, f"{spec.parameters:,}", last, str(len(each.runs) or ""), _target(spec), spec.title]
 
 
 def _preset_row(each: Replication) -> list[str]:
     spec = each.spec
-    reported, target_accuracy = spec.reported or Reported(), spec.target.test_accuracy
+    reported = spec.reported or Reported()
     # Beside ours stands the figure that was measured alike, where there is one.
     figure = reported.accuracy if each.published is None else each.published
     accuracy = _marked(figure, reported.is_on_test_images)
     ours = _marked(each.ours.mean if each.ours else None, each.images == "test")
-    target = f"{target_accuracy:.1%}" if target_accuracy else ""
-    return [spec.name, f"{spec.parameters:,}", accuracy, ours, target, spec.title]
+    return [spec.name, f"{spec.parameters:,}", accuracy, ours, _target(spec), spec.title]
+
+
+def _target(spec: RunSpec) -> str:
+    return f"{spec.target.percent_text}%" if spec.target.percent_text else ""
 
 
 def _marked(accuracy: float | None, is_on_test_images: bool) -> str:

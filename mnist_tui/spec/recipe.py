@@ -123,6 +123,11 @@ class Target(Frozen):
     epochs: Annotated[StrictInt, Field(ge=1)] | None = None
     """The most epochs that the run may take."""
 
+    @property
+    def percent_text(self) -> str:
+        """The accuracy in percent, with two digits where the second is not 0: `99.4`, `99.47`; "" without one."""
+        return "" if self.test_accuracy is None else f"{100 * self.test_accuracy:.2f}".removesuffix("0")
+
     @model_validator(mode="after")
     def _check_rule(self) -> Self:
         if self.rule is not None and self.last_epochs is None:

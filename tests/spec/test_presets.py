@@ -9,7 +9,7 @@ import pytest
 from mnist_tui.errors import PresetError
 from mnist_tui.spec import presets
 from mnist_tui.spec.calls import names_in
-from mnist_tui.spec.recipe import TrainSpec
+from mnist_tui.spec.recipe import Target, TrainSpec
 from mnist_tui.spec.run_spec import RunSpec, make_spec
 from mnist_tui.spec.toml_files import parse_toml
 
@@ -147,6 +147,14 @@ def test_a_house_model_is_judged_by_its_last_epoch(name: str) -> None:
     assert spec.target.last_epochs == 1
     assert spec.target.parameters is not None
     assert spec.parameters < spec.target.parameters
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "text"), [(None, ""), (0.994, "99.4"), (0.9947, "99.47"), (0.99, "99.0"), (1.0, "100.0")]
+)
+def test_a_target_is_not_rounded_to_another(accuracy: float | None, text: str) -> None:
+    """99.47 % is not shown as 99.5."""
+    assert Target(test_accuracy=accuracy).percent_text == text
 
 
 @pytest.mark.parametrize("name", presets.builtin_names())

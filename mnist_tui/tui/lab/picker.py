@@ -85,13 +85,13 @@ def line(entry: Entry, is_current: bool, warning: Style) -> Text:
         return text.append(f" ! {clean_line(entry.error, 200)}")
     if entry.spec is None:
         return text
-    reported, target = entry.spec.reported, entry.spec.target.test_accuracy
+    reported = entry.spec.reported
     published = f"{100 * reported.accuracy:.2f}" if reported and reported.accuracy is not None else ""
     is_elsewhere = is_measured_elsewhere(reported)
     parameters = f" {entry.spec.parameters:,}"
     text.append(parameters.rjust(NUMBERS - len(name)))
     text.append(f"{published + ('*' if is_elsewhere else ' '):>8}", warning if is_elsewhere else "")
-    text.append(f"{f'{100 * target:.1f}' if target else '':>7} ")
+    text.append(f"{entry.spec.target.percent_text:>7} ")
     text.append(clean_line(entry.spec.title, 100), "dim")
     return text
 
