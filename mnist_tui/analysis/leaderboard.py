@@ -127,11 +127,12 @@ def front_places(points: Sequence[tuple[int, float]]) -> list[int | None]:
 
 
 def load_presets(extra: Path | None = None) -> list[RunSpec]:
-    """Every preset that can be read; files that cannot be used are skipped."""
-    specs = []
-    for path in presets.find(extra).values():
+    """Every preset that can be read, but the house models, whose targets are goals of our own."""
+    specs, house = [], presets.house_names()
+    for name, path in presets.find(extra).items():
         with suppress(PresetError):
-            specs.append(presets.load_file(path))
+            if name not in house:
+                specs.append(presets.load_file(path))
     return specs
 
 

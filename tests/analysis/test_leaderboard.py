@@ -203,3 +203,11 @@ def test_presets_that_cannot_be_read_are_left_out(tmp_path: Path) -> None:
     names = [spec.name for spec in load_presets(tmp_path)]
 
     assert set(names) == set(presets.builtin_names())
+
+
+def test_the_goals_of_house_models_are_no_marks(tmp_path: Path) -> None:
+    """What a board is held against are the targets of published presets and of one's own."""
+    names = {spec.name for spec in load_presets(tmp_path)}
+
+    assert set(presets.published_names()) <= names
+    assert not names & set(presets.house_names())

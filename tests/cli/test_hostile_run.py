@@ -74,7 +74,7 @@ def test_a_folder_of_images_is_not_looked_at(
     record["spec"]["data"] = {"name": f"folder:{tmp_path}"}
     file.write_text(json.dumps(record))
     looked: list[object] = []
-    monkeypatch.setattr(image_folder, "look", looked.append)
+    monkeypatch.setattr(image_folder, "read_facts", looked.append)
     for line in COMMANDS:
         _, _, err = command(*line.replace("RUN", str(file.parent)).split())
         assert "internal error" not in err

@@ -58,7 +58,7 @@ def sdist(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _list(unpacked: Path, folder: Path, *arguments: str) -> list[str]:
-    """The first word of every line of `mnist-tui --list` with only `unpacked` on the path, run in another folder."""
+    """The first word of each line of `mnist-tui --list` with only `unpacked` on the path, run in another folder."""
     done = subprocess.run(
         [sys.executable, "-m", "mnist_tui", *(arguments or ("--list",))],
         cwd=folder,
@@ -68,7 +68,7 @@ def _list(unpacked: Path, folder: Path, *arguments: str) -> list[str]:
         timeout=60,
         check=True,
     )
-    return [line.split()[0] for line in done.stdout.splitlines()]
+    return [line.split()[0] for line in done.stdout.splitlines() if line]
 
 
 def _unzip(wheel: Path, folder: Path) -> Path:
@@ -83,7 +83,7 @@ def test_a_wheel_holds_the_package_and_its_presets(wheel: Path) -> None:
         names = archive.namelist()
 
     tops = {name.partition("/")[0] for name in names}
-    assert {f"mnist_tui/models/{name}.toml" for name in presets.builtin_names()} <= set(names)
+    assert {f"mnist_tui/{path.relative_to(ROOT)}" for path in presets.find().values()} <= set(names)
     assert {f"mnist_tui/briefs/{name}.toml" for name in briefs.builtin_names()} <= set(names)
     shipped = [path for path in (ROOT / "runs" / "reference").rglob("*") if path.is_file()]
     assert {f"mnist_tui/{path.relative_to(ROOT / 'runs')}" for path in shipped} <= set(names)

@@ -154,8 +154,8 @@ def test_without_the_process_that_shows_them_runs_are_stopped_and_saved(start: S
 @pytest.mark.parametrize(
     ("arguments", "lines", "message"),
     [
-        (("--jobs", "0"), 1, "--jobs 0: must be a whole number between 1 and 1,000"),
-        (("--jobs", "two"), 1, "--jobs two: must be a whole number"),
+        (("--jobs", "0"), 1, "--jobs 0: must be auto or a whole number between 1 and 1,000"),
+        (("--jobs", "two"), 1, "--jobs two: must be auto or a whole number"),
         # The first line says that MNIST is going to be downloaded.
         (("--data-dir", "nowhere", "--dataset", "mnist", "--jobs", "2", "--seeds", "2"), 2, "nowhere"),
         (("--runs-dir", "small.toml", "--jobs", "2", "--seeds", "2"), 1, "small.toml"),
