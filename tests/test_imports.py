@@ -193,7 +193,7 @@ def _seconds(*arguments: str) -> float:
 
 @pytest.mark.slow
 def test_help_and_list_answer_at_once(record_property: Callable[[str, object], None]) -> None:
-    """In under 0.4 s; on a busy or slow machine, in six times what importing pydantic alone takes there and then."""
+    """In under 0.4 s; on a busy or slow machine, in ten times what importing pydantic alone takes there and then."""
     commands = {
         "pydantic": ("-c", "import pydantic"),
         "--help": ("-m", "mnist_tui", "--help"),
@@ -208,6 +208,6 @@ def test_help_and_list_answer_at_once(record_property: Callable[[str, object], N
         record_property(name, median)
         print(f"{name:<8} {median:.3f} s")
 
-    limit = max(0.4, 6 * medians["pydantic"])
+    limit = max(0.4, 10 * medians["pydantic"])
     assert medians["--help"] < limit
     assert medians["--list"] < limit
