@@ -14,6 +14,7 @@ from mnist_tui.runs import reference
 def scan(runs_dir: Path) -> list[os.DirEntry[str]]:
     """The folders and links in a runs directory, without hidden ones and that of reference runs; [] without one.
 
+    An installed program has reference runs of its own, and leaves out those of a checkout in which it is used, too.
     Raises `StorageError` where the directory cannot be read.
     """
     try:
@@ -27,8 +28,10 @@ def scan(runs_dir: Path) -> list[os.DirEntry[str]]:
 
 def _is_folder_or_link(entry: os.DirEntry[str]) -> bool:
     try:
-        is_listed = entry.is_symlink() or entry.is_dir(follow_symlinks=False)
-        return is_listed and not (entry.name == reference.NAME and reference.is_runs_dir(Path(entry.path)))
+        if entry.is_symlink():
+            return True
+        is_run = entry.name != reference.NAME or os.path.lexists(f"{entry.path}/run.json")
+        return is_run and entry.is_dir(follow_symlinks=False)
     except OSError:
         return False
 

@@ -123,18 +123,15 @@ def test_an_unknown_name_gets_the_nearest(reference_dir: Path) -> None:
         find_run("reference/zzzzzzzzz", Path("runs"))
 
 
-def test_they_are_not_among_the_runs_of_the_folder_that_holds_theirs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In a checkout `runs/reference` is no run of `runs`; another folder of that name is listed as any other."""
-    runs_dir = tmp_path / "runs"
+def test_they_are_not_among_the_runs_of_the_folder_that_holds_theirs(tmp_path: Path, reference_dir: Path) -> None:
+    """`runs/reference` of a checkout is no run of `runs`, also for an installed program, whose own are elsewhere."""
+    runs_dir = tmp_path / "work" / "runs"
     own = make_run(runs_dir, presets.load("iter5"))
-    monkeypatch.setattr(reference, "runs_dir", lambda: runs_dir.resolve() / "reference")
     (runs_dir / "reference").mkdir()
     assert [entry.name for entry in scan(runs_dir)] == [own.name]
 
-    monkeypatch.setattr(reference, "runs_dir", lambda: tmp_path / "elsewhere" / "reference")
-    assert sorted(entry.name for entry in scan(runs_dir)) == sorted([own.name, "reference"])
+    (runs_dir / "reference" / "run.json").write_text("{}")
+    assert sorted(entry.name for entry in scan(runs_dir)) == sorted([own.name, "reference"])  # A run of that name.
 
 
 def test_they_are_grouped_apart_from_runs_of_the_same_recipe(reference_dir: Path, tmp_path: Path) -> None:
