@@ -11,6 +11,7 @@ from mnist_tui.cli.progress_table import show_downloads
 from mnist_tui.datasets.exam import TAKEN_ON
 from mnist_tui.datasets.published import MNIST
 from mnist_tui.errors import UsageError
+from mnist_tui.runs import reference
 from mnist_tui.runs.events import Notice
 from mnist_tui.runs.index import find_readable
 from mnist_tui.settings import settings
@@ -46,6 +47,7 @@ def exam(run: Run, as_json: AsJson = False, *, given: Given) -> int:
             f"{saved.id}: was trained on {clean_line(saved.dataset or 'unknown data', 60)}; the exam is one of digits, "
             f"for runs on {' or '.join(TAKEN_ON)}"
         )
+    reference.check_has_weights(saved.folder)  # Else 10 MB are downloaded before this is said.
     from mnist_tui.analysis.exam import right_of_known, score
     from mnist_tui.training import exam as digits_of
 
