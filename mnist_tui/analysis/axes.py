@@ -1,7 +1,10 @@
 """Axes of charts: what part of the values to draw, round ticks, and curves thinned to the columns they are drawn in."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 def limits(
@@ -43,6 +46,15 @@ def ticks(low: float, high: float, count: int, log_y: bool) -> list[float]:
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * 0.999)
     first = math.ceil(low / step - 1e-9)
     return [round(index * step, 10) for index in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def spaced(values: Iterable[T], place: Callable[[T], float], room: float) -> list[T]:
+    """The values whose places are at least `room` from those of all that are kept before them."""
+    kept: list[T] = []
+    for value in values:
+        if all(abs(place(value) - place(other)) >= room for other in kept):
+            kept.append(value)
+    return kept
 
 
 def number(value: float) -> str:

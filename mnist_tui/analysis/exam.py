@@ -9,10 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mnist_tui.analysis.statistics import Interval
+from mnist_tui.errors import DataError
+from mnist_tui.runs.record import Run
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from mnist_tui.datasets.exam import ExamDigits
 
 RESAMPLES = 10_000
 SEED = 0
@@ -42,7 +46,7 @@ class ExamResult:
     """Both scores of a network, and how far they are apart."""
 
     test: Score
-    """On MNIST's own test images."""
+    """On MNIST's test images."""
     exam: Score
     """On the other test digits."""
     writers: int
@@ -59,6 +63,24 @@ class ExamResult:
     def is_chance(self) -> bool:
         """Whether the interval of the difference includes 0."""
         return self.interval[0] <= 0 <= self.interval[1]
+
+
+def right_of_known(run: Run, digits: "ExamDigits") -> "NDArray[np.bool_] | None":
+    """Which of its test images the run has right, as it was chosen by; None where it kept no predictions.
+
+    QMNIST's copies of MNIST's test images differ from them in some pixels. Raises `StorageError` for damaged
+    predictions, `DataError` where the run's labels are not those of the first of the digits.
+    """
+    import numpy as np
+
+    from mnist_tui.analysis.saved_predictions import FILE, read_predictions
+
+    if not (run.folder / FILE).exists():
+        return None
+    saved = read_predictions(run.folder)
+    if not np.array_equal(saved.labels, digits.labels[: digits.known]):
+        raise DataError(f"{run.id}: was not tested on the digits that the exam's begin with")
+    return saved.is_right
 
 
 def score(is_right: "NDArray[np.bool_]", writers: "NDArray[np.int64]", known: int) -> ExamResult:

@@ -3,12 +3,17 @@
 import math
 from collections.abc import Mapping, Sequence
 
+from mnist_tui.analysis import axes
 from mnist_tui.analysis import leaderboard_scale as scale
 from mnist_tui.analysis.leaderboard import BUDGETS, Leaderboard
 from mnist_tui.text import in_ascii
 
 SETTLED = 0.25
 """The share of the epochs, from the first, that may lie below the plot: they would flatten the rest."""
+FRAME_LINES = 5
+"""Lines of a figure that are not of its plot: its title, frame, ticks and the name of the axis."""
+LABEL_CELLS = 4
+"""Cells between two numbers of parameters below a plot, such as `8k` and `10k`, from middle to middle."""
 MARKERS = ("dot", "x", "o", "+", "*")
 """One for each curve, so that curves differ without colours."""
 
@@ -102,9 +107,12 @@ def leaderboard_plot(board: Leaderboard, width: int, height: int, ascii_only: bo
     for point in scale.points(board):
         sign = scale.SIGNS[point.kind] if point.y >= window.low_y else scale.BELOW
         plotext.scatter([point.x], [max(point.y, window.low_y)], marker=sign[ascii_only])
-    parameters = window.parameter_ticks(8)
+    # Of labels in one place plotext draws any: budgets and targets, which have lines, go first.
+    column, row = (window.high_x - window.low_x) / width, (window.high_y - window.low_y) / max(1, height - FRAME_LINES)
+    by_budget = sorted(window.parameter_ticks(8), key=lambda tick: tick not in BUDGETS)
+    parameters = axes.spaced(by_budget, math.log10, LABEL_CELLS * column)
     plotext.xticks([math.log10(tick) for tick in parameters], [scale.thousands(tick) for tick in parameters])
-    accuracies = sorted({*board.targets, *window.accuracy_ticks(8)})
+    accuracies = axes.spaced([*board.targets, *window.accuracy_ticks(8)], scale.height, row)
     plotext.yticks([scale.height(tick) for tick in accuracies], [scale.percent(tick) for tick in accuracies])
     return [scale.legend(board, ascii_only), *_figure_lines(ascii_only)]
 

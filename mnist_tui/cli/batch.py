@@ -5,7 +5,7 @@ from statistics import fmean
 
 from mnist_tui.cli.formats import record
 from mnist_tui.cli.headless import FollowedRun, Output, interruptible
-from mnist_tui.cli.progress_table import progress_table, show_downloads
+from mnist_tui.cli.progress_table import progress_table
 from mnist_tui.errors import ExitCode, MnistTuiError
 from mnist_tui.runs import verdict
 from mnist_tui.runs.control import Control
@@ -53,7 +53,7 @@ def batch(
         for spec in specs:
             run = FollowedRun(spec)
             try:
-                run.follow(show_downloads(session.run(spec, options, interruption.control), output), output)
+                run.follow(session.run(spec, options, interruption.control), output)
             except MnistTuiError as error:
                 if not runs:
                     raise  # Nothing has begun: the whole command is told what is wrong.
@@ -122,8 +122,7 @@ def _train_stack(specs: Sequence[RunSpec], options: Options, control: Control) -
 def resume(saved: SavedRun, options: Options, output: Output, require_target: bool) -> ExitCode:
     """Resumes a run and trains it to its end."""
     with interruptible() as interruption:
-        events = show_downloads(resuming.resume(saved, options, interruption.control), output)
-        run = FollowedRun(saved.spec).follow(events, output)
+        run = FollowedRun(saved.spec).follow(resuming.resume(saved, options, interruption.control), output)
     _summarise([run], output)
     return interruption.code or _exit_code([run], require_target)
 
@@ -131,8 +130,7 @@ def resume(saved: SavedRun, options: Options, output: Output, require_target: bo
 def extend(saved: SavedRun, epochs: int, options: Options, output: Output, require_target: bool) -> ExitCode:
     """Trains a completed run for more epochs, in a new folder."""
     with interruptible() as interruption:
-        events = show_downloads(resuming.extend(saved, epochs, options, interruption.control), output)
-        run = FollowedRun(saved.spec).follow(events, output)
+        run = FollowedRun(saved.spec).follow(resuming.extend(saved, epochs, options, interruption.control), output)
     _summarise([run], output)
     return interruption.code or _exit_code([run], require_target)
 

@@ -10,18 +10,15 @@ from mnist_tui.cli.headless import Output
 from mnist_tui.cli.progress_table import show_downloads
 from mnist_tui.datasets.exam import TAKEN_ON
 from mnist_tui.datasets.published import MNIST
-from mnist_tui.errors import DataError, UsageError
+from mnist_tui.errors import UsageError
+from mnist_tui.runs import reference
 from mnist_tui.runs.events import Notice
 from mnist_tui.runs.index import find_readable
 from mnist_tui.settings import settings
 from mnist_tui.text import clean_line
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from mnist_tui.analysis.exam import ExamResult, Score
-    from mnist_tui.datasets.exam import ExamDigits
     from mnist_tui.runs.record import Run as SavedRun
 
 app = typer.Typer()
@@ -50,8 +47,8 @@ def exam(run: Run, as_json: AsJson = False, *, given: Given) -> int:
             f"{saved.id}: was trained on {clean_line(saved.dataset or 'unknown data', 60)}; the exam is one of digits, "
             f"for runs on {' or '.join(TAKEN_ON)}"
         )
-    from mnist_tui.analysis.exam import score
-    from mnist_tui.analysis.saved_predictions import FILE
+    reference.check_has_weights(saved.folder)  # Else 10 MB are downloaded before this is said.
+    from mnist_tui.analysis.exam import right_of_known, score
     from mnist_tui.training import exam as digits_of
 
     output = Output(as_json, quiet=False)
@@ -60,28 +57,14 @@ def exam(run: Run, as_json: AsJson = False, *, given: Given) -> int:
             output.notice(event)
     digits = digits_of.load_exam(values.data_dir)
     is_right = digits_of.predictions(saved.folder, digits) == digits.labels
-    if has_predictions := (saved.folder / FILE).exists():
-        is_right[: digits.known] = _right_of_known(saved, digits)
-    is_own = has_predictions and saved.dataset == MNIST.name
-    known = "test images, MNIST's own" if is_own else "test images, as in QMNIST"
+    own = right_of_known(saved, digits)
+    if own is not None:
+        is_right[: digits.known] = own
+    is_mnist = own is not None and saved.dataset == MNIST.name
+    known = "test images, MNIST's own" if is_mnist else "test images, as in QMNIST"
     result = score(is_right, digits.writers, digits.known)
     print(json_text(record(as_record(saved, result))) if as_json else "\n".join(as_lines(saved, result, known)))
     return 0
-
-
-def _right_of_known(run: "SavedRun", digits: "ExamDigits") -> "NDArray[np.bool_]":
-    """Which of its test images the run has right, as it was chosen by; QMNIST's differ from MNIST's in some pixels.
-
-    Raises `StorageError` for damaged predictions, `DataError` where the run's labels are not those of the digits.
-    """
-    import numpy as np
-
-    from mnist_tui.analysis.saved_predictions import read_predictions
-
-    saved = read_predictions(run.folder)
-    if not np.array_equal(saved.labels, digits.labels[: digits.known]):
-        raise DataError(f"{run.id}: was not tested on the digits that the exam's begin with")
-    return saved.is_right
 
 
 def as_lines(run: "SavedRun", result: "ExamResult", known: str) -> list[str]:

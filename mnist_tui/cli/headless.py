@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TextIO
 
 from mnist_tui.cli.formats import event_record, json_text
+from mnist_tui.cli.progress_table import show_downloads
 from mnist_tui.datasets import names
 from mnist_tui.datasets.published import MNIST
 from mnist_tui.errors import ExitCode
@@ -153,8 +154,8 @@ class FollowedRun:
         return self.started.epochs if self.started else self.spec.train.epochs
 
     def follow(self, events: Iterator[Event], output: Output) -> "FollowedRun":
-        """Prints every event."""
-        for event in events:
+        """Prints every event, and shows downloads as a bar."""
+        for event in show_downloads(events, output):
             self.show(event, output)
         return self
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element
 
+from mnist_tui.analysis import axes
 from mnist_tui.analysis import leaderboard_scale as scale
 from mnist_tui.analysis.comparison import MEASURES
 from mnist_tui.analysis.leaderboard import BUDGETS, Entry, Leaderboard
@@ -65,10 +66,9 @@ def _draw_axes(root: Element, plot: Axes, window: Window, targets: Sequence[floa
     near = [plot.y(scale.height(target)) for target in targets]
     apart = {y: label for y, label in accuracies.items() if all(abs(plot.y(y) - other) > LINE / 2 for other in near)}
     labels = apart | {scale.height(target): scale.percent(target) for target in targets}
-    parameters: dict[float, str] = {}
-    for tick in sorted(window.parameter_ticks(8), key=lambda tick: tick not in BUDGETS):
-        if all(abs(plot.x(math.log10(tick)) - plot.x(other)) > TICK_ROOM for other in parameters):
-            parameters[math.log10(tick)] = scale.thousands(tick)
+    by_budget = sorted(window.parameter_ticks(8), key=lambda tick: tick not in BUDGETS)
+    ticks = axes.spaced(by_budget, lambda tick: plot.x(math.log10(tick)), TICK_ROOM)
+    parameters = {math.log10(tick): scale.thousands(tick) for tick in ticks}
     draw_axes(root, plot, parameters, labels, "parameters", "test accuracy, %")
 
 

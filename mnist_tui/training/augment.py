@@ -32,7 +32,7 @@ from mnist_tui.training.batched_transforms import (
     Transform,
 )
 from mnist_tui.training.elastic import seeds_of
-from mnist_tui.training.transform_arguments import factors, four, number, pair, square, symmetric
+from mnist_tui.training.transform_arguments import factors, four, hue_shifts, pair, probability, square, symmetric
 
 SIDE = GREY_28[1]
 """A centre crop up to this size is batched; torchvision pads for a larger one."""
@@ -110,14 +110,19 @@ def _check_grey(calls: Sequence[Call]) -> None:
     """Raises `CallError` for a call, within others too, that needs images of three channels."""
     for call in calls:
         arguments = catalog.check("transform", call)
-        inner = arguments.get("transforms", ())
-        _check_grey([each for each in (inner if isinstance(inner, tuple) else (inner,)) if isinstance(each, Call)])
+        _check_grey(_inner_calls(arguments))
         why = "images of three channels are needed, and those of this data set are grey"
         if call.name == "RandomGrayscale":
             raise CallError(f"RandomGrayscale: {why}")
         colours = [name for name in ("saturation", "hue") if call.name == "ColorJitter" and arguments[name]]
         if colours:
             raise CallError(f"ColorJitter: for {' and '.join(colours)} {why}; brightness and contrast need no colours")
+
+
+def _inner_calls(arguments: dict[str, Value]) -> list[Call]:
+    """The calls that are the `transforms` of another, such as `RandomApply`; none for one without this argument."""
+    inner = arguments.get("transforms", ())
+    return [each for each in (inner if isinstance(inner, tuple) else (inner,)) if isinstance(each, Call)]
 
 
 def _pull_resize(calls: Sequence[Call]) -> list[Call]:
@@ -128,8 +133,7 @@ def _pull_resize(calls: Sequence[Call]) -> list[Call]:
     pulled = list(calls)
     for index, (call, after) in enumerate(pairwise(calls)):
         if call.name == "RandomApply" and after.name == "Resize":
-            inner = catalog.check("transform", call)["transforms"]
-            transforms = (*(inner if isinstance(inner, tuple) else (inner,)), after)
+            transforms = (*_inner_calls(catalog.check("transform", call)), after)
             pulled[index] = Call("RandomApply", (transforms,), call.kwargs)
             if len(call.args) > 1:
                 pulled[index] = Call("RandomApply", (transforms, *call.args[1:]), call.kwargs)
@@ -217,16 +221,15 @@ def _elastic(arguments: dict[str, Value]) -> Transform | None:
 
 def _color_jitter(arguments: dict[str, Value]) -> Transform:
     factors_of = {name: factors(arguments[name], name) for name in ("brightness", "contrast", "saturation")}
-    shifts = factors(arguments["hue"], "hue", center=0.0)
-    return ColorJitter(**factors_of, hue=shifts) if any((*factors_of.values(), shifts)) else Chain([])
+    hue = hue_shifts(arguments["hue"])
+    return ColorJitter(**factors_of, hue=hue) if any((*factors_of.values(), hue)) else Chain([])
 
 
 def _random_apply(arguments: dict[str, Value]) -> Transform | None:
-    calls = arguments["transforms"]
-    inner = [_transform(call) for call in (calls if isinstance(calls, tuple) else (calls,)) if isinstance(call, Call)]
+    inner = [_transform(call) for call in _inner_calls(arguments)]
     if any(isinstance(transform, ImageByImage) for transform in inner):
         return None
-    return Chain(inner, float(number(arguments["p"])))
+    return Chain(inner, float(probability(arguments["p"])))
 
 
 _BATCHED: dict[str, Callable[[dict[str, Value]], Transform | None]] = {
@@ -236,12 +239,12 @@ _BATCHED: dict[str, Callable[[dict[str, Value]], Transform | None]] = {
     "Resize": _resize,
     "Pad": _pad,
     "RandomCrop": _random_crop,
-    "RandomHorizontalFlip": lambda arguments: Flip(number(arguments["p"]), 3),
-    "RandomVerticalFlip": lambda arguments: Flip(number(arguments["p"]), 2),
-    "RandomInvert": lambda arguments: Invert(number(arguments["p"])),
+    "RandomHorizontalFlip": lambda arguments: Flip(probability(arguments["p"]), 3),
+    "RandomVerticalFlip": lambda arguments: Flip(probability(arguments["p"]), 2),
+    "RandomInvert": lambda arguments: Invert(probability(arguments["p"])),
     "ElasticTransform": _elastic,
     "ColorJitter": _color_jitter,
-    "RandomGrayscale": lambda arguments: RandomGrayscale(number(arguments["p"])),
+    "RandomGrayscale": lambda arguments: RandomGrayscale(probability(arguments["p"])),
     "RandomApply": _random_apply,
     "Identity": lambda arguments: Chain([]),
 }

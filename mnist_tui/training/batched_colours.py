@@ -1,7 +1,8 @@
 """Transforms of the colours of whole batches: ColorJitter and RandomGrayscale of torchvision.transforms.v2.
 
-Images are float32 (N, C, H, W) with the values of uint8 pixels, and factors are float32 (N, 1, 1, 1). Each function
-computes what torchvision does with uint8 images, whose fractions of a grey level are cut off, not rounded.
+Images are float32 (N, C, H, W), whole grey levels from 0 to 255, and factors are float32 (N, 1, 1, 1). Each function
+computes what its namesake in torchvision/transforms/v2/functional/_color.py does with uint8 images: fractions of a grey
+level are cut off, not rounded.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,7 +32,10 @@ def adjust_saturation(images: Tensor, factors: Tensor) -> Tensor:
 
 
 def adjust_hue(images: Tensor, shifts: Tensor) -> Tensor:
-    """Hues shifted by a share of the circle, -0.5 to 0.5, where saturation and value (HSV) stay; three channels."""
+    """Hues shifted by a share of the circle, -0.5 to 0.5; saturation and value (HSV) stay; three channels.
+
+    With the short formula from HSV back to RGB: https://en.wikipedia.org/wiki/HSL_and_HSV#HSV_to_RGB_alternative
+    """
     red, green, blue = images.unbind(1)
     value, least = images.amax(1), images.amin(1)
     chroma = value - least
@@ -42,6 +46,7 @@ def adjust_hue(images: Tensor, shifts: Tensor) -> Tensor:
     places = torch.tensor([5.0, 3.0, 1.0], device=images.device).view(1, 3, 1, 1)
     place = (places + sixths[:, None] + 6 * shifts).remainder_(6)
     weight = torch.minimum(place, 4 - place).clamp_(0, 1)
+    # torchvision computes hues with numbers from 0 to 1, and multiplies them by 255.999 for uint8.
     return (value[:, None] - chroma[:, None] * weight).mul_(255.999 / 255).floor_()
 
 
@@ -54,13 +59,16 @@ def _grey(images: Tensor) -> Tensor:
 
 
 def _blend(images: Tensor, others: Tensor, factors: Tensor) -> Tensor:
+    """Images times the factor plus the others, (N, 1, H, W) or (N, 1, 1, 1), times what it lacks of 1."""
+    # torchvision's factors are Python's floats: it takes them from 1 in double precision.
     return (images * factors).add_(others * (1 - factors.double()).float()).clamp_(0, 255).floor_()
 
 
 class ColorJitter(Transform):
     """Brightness, contrast, saturation and hue changed by random factors, in a random order for each image.
 
-    Each is a range, or None where it is not changed. The parameters are a factor for each, and the order.
+    Each is a range, or None where it is not changed. With K of them that change something, the parameters (N, 2 K) are
+    K factors and the order, each of 0 to K - 1 once.
     """
 
     def __init__(self, brightness: Range | None, contrast: Range | None, saturation: Range | None, hue: Range | None):

@@ -1,6 +1,6 @@
 """The images of a data set as tensors, downloaded where they are missing; and their seeded splits."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from hashlib import sha256
@@ -71,15 +71,23 @@ def load(
     data: DataSpec = ON_MNIST,
 ) -> Dataset:
     """The data set that `loading` returns; `notify` gets its notices."""
-    events = loading(choice, data_dir, data)
-    while True:
-        try:
-            event = next(events)
-        except StopIteration as end:
-            loaded: Dataset = end.value
-            return loaded
+    load_events = LoadEvents(loading(choice, data_dir, data))
+    for event in load_events:
         if isinstance(event, Notice):
             notify(event)
+    assert load_events.dataset is not None  # Only a `control` stops it.
+    return load_events.dataset
+
+
+class LoadEvents:
+    """The events of `loading`, and once all of them were iterated over, the data set that it returned."""
+
+    def __init__(self, events: Generator[Notice | Downloading, None, Dataset | None]) -> None:
+        self._events = events
+        self.dataset: Dataset | None = None
+
+    def __iter__(self) -> Iterator[Notice | Downloading]:
+        self.dataset = yield from self._events
 
 
 def loading(

@@ -4,7 +4,8 @@ from mnist_tui.errors import CallError
 from mnist_tui.spec.calls import Value
 
 LARGEST_FACTOR = 10_000.0
-"""Of brightness, contrast and saturation."""
+"""Of brightness, contrast and saturation. torchvision has no limit, but above 2**24 / 255, about 65,000, float32 cannot
+hold every whole product of a pixel."""
 
 
 def symmetric(value: Value, name: str) -> tuple[float, float]:
@@ -39,25 +40,34 @@ def square(value: Value) -> int | None:
     return side if isinstance(side, int) and not isinstance(side, bool) else None
 
 
-def number(value: Value) -> float:
-    """A probability; raises `CallError` where it is no number."""
+def probability(value: Value) -> float:
+    """The argument `p`; raises `CallError` where it is no number."""
     if not isinstance(value, int | float):
         raise CallError("p must be a number")
     return value
 
 
-def factors(value: Value, name: str, center: float = 1.0) -> tuple[float, float] | None:
-    """The range around the centre of one number, or the range that a pair is, as ColorJitter takes them.
+def factors(value: Value, name: str) -> tuple[float, float] | None:
+    """The range of the factors of ColorJitter's brightness, contrast or saturation; None where all are 1."""
+    return _jitter_range(value, name, 1.0, (0.0, LARGEST_FACTOR))
 
-    None where it is the centre alone, which changes nothing. Factors are 0 or more, shifts of the hue, whose centre
-    is 0, are within half a circle; raises `CallError`.
+
+def hue_shifts(value: Value) -> tuple[float, float] | None:
+    """The range of the shifts of ColorJitter's hue, shares of the circle; None where all are 0."""
+    return _jitter_range(value, "hue", 0.0, (-0.5, 0.5))
+
+
+def _jitter_range(value: Value, name: str, center: float, limits: tuple[float, float]) -> tuple[float, float] | None:
+    """The range around `center` of one number, or the range that a pair is; None where it is the centre alone.
+
+    As in torchvision, one number's range ends at the lower limit. Raises `CallError` for a range outside the limits.
     """
-    least, most = (0.0, LARGEST_FACTOR) if center else (-0.5, 0.5)
+    least, most = limits
     if value is None:
         return None
     if isinstance(value, int | float):
         reach = symmetric(value, name)[1]
-        low, high = max(center - reach, least) if center else -reach, center + reach
+        low, high = max(center - reach, least), center + reach
     else:
         low, high = pair(value, name)
     if not least <= low <= high <= most:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_tui.analysis.axes import limits, number, thin, ticks
+from mnist_tui.analysis.axes import limits, number, spaced, thin, ticks
 
 
 @given(st.lists(st.floats(-5, 5), min_size=1, max_size=300), st.integers(1, 40))
@@ -27,6 +27,12 @@ def test_ticks_are_round_and_few(low: float, high: float, log_y: bool, count: in
 
     assert 1 <= len(values) <= count + 1
     assert all(low <= tick <= high and len(f"{tick:.4g}") <= 5 for tick in values)
+
+
+def test_what_is_first_keeps_its_place() -> None:
+    """Whatever is nearer to it than the room goes, and does not take the place of others."""
+    assert spaced([8.0, 10.0, 9.0, 7.0, 11.0], float, 2.0) == [8.0, 10.0]
+    assert spaced(["bbb", "a", "cccc"], len, 2.0) == ["bbb", "a"]
 
 
 def test_limits_of_accuracies_show_where_something_happens() -> None:

@@ -4,6 +4,7 @@ import json
 import math
 from pathlib import Path
 
+import plotext
 import pytest
 from helpers.saved_runs import MNIST, make_run
 from hypothesis import given
@@ -13,7 +14,7 @@ from mnist_tui.analysis import leaderboard_scale as scale
 from mnist_tui.analysis import leaderboard_text
 from mnist_tui.analysis.leaderboard import BUDGETS, Leaderboard, load_presets, make_leaderboard
 from mnist_tui.analysis.plots import leaderboard_plot
-from mnist_tui.runs.index import RunIndex
+from mnist_tui.runs.index import RunIndex, read_runs
 from mnist_tui.spec import presets
 
 
@@ -197,6 +198,21 @@ def test_the_plot(ascii_only: bool, board: Leaderboard) -> None:
     assert "99.4" in picture
     assert max(map(len, lines)) <= 100
     assert picture.isascii() is ascii_only
+
+
+def test_labels_in_one_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A target of 99.4 is not called 99.5, which is in its row: plotext draws either, by the hashes of the process."""
+    make_run(tmp_path, presets.load("step4"), 0, 0.9947, 0)
+    make_run(tmp_path, presets.load("exp01"), 0, 0.86, 1)
+    board = make_leaderboard(read_runs(tmp_path), load_presets())
+    labels: dict[str, set[str]] = {}
+    monkeypatch.setattr(plotext, "yticks", lambda ticks, texts: labels.update(accuracies=set(texts)))
+    monkeypatch.setattr(plotext, "xticks", lambda ticks, texts: labels.update(parameters=set(texts)))
+    leaderboard_plot(board, 80, 24, ascii_only=False)
+
+    assert labels["accuracies"] == {"90", "95", "98", "99", "99.4"}
+    assert "8k" in labels["parameters"]
+    assert "10k" not in labels["parameters"]
 
 
 def test_the_plot_without_anything() -> None:

@@ -49,6 +49,14 @@ def test_a_bar_while_files_arrive(monkeypatch: pytest.MonkeyPatch) -> None:
     assert before[0].count("\x1b[?25l") == before[0].count("\x1b[?25h") == 1
 
 
+def test_a_run_that_is_followed_has_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever follows a run need not ask for it."""
+    terminal = use_terminal(monkeypatch)
+    FollowedRun(small_spec()).follow(iter([*REPORTS, Notice("read")]), Output(as_json=False, quiet=False))
+
+    assert "images.gz" in terminal.getvalue()
+
+
 def test_the_terminal_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     """A Ctrl-C, or an error, gives the cursor back."""
     terminal = use_terminal(monkeypatch)

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from helpers.command import Command
 from helpers.data_sets import install
+from helpers.saved_runs import make_reference
 
 from mnist_tui.datasets.published import PUBLISHED
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import Downloading
+from mnist_tui.spec import presets
 from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import make_spec
 from mnist_tui.training import session
@@ -90,6 +92,16 @@ def test_without_predictions_the_test_images_are_those_of_qmnist(command: Comman
     assert code == 3
     assert "predictions.npz" in error
     assert "test images, as in QMNIST" in without
+
+
+def test_a_reference_run_has_no_weights(command: Command, reference_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which is said before anything is downloaded."""
+    folder = make_reference(reference_dir, presets.load("iter5"))
+    monkeypatch.setattr("mnist_tui.training.exam.fetch_exam", lambda data_dir: pytest.fail("it is downloaded"))
+    code, _, error = command("exam", f"reference/{folder.name}")
+
+    assert code == 2
+    assert "reference runs have no weights" in error
 
 
 def test_digits_that_are_fetched(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,8 +22,8 @@ from helpers.sweeps import lr_sweep, make_point
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from mnist_tui.analysis import exam as exam_analysis
 from mnist_tui.analysis.label_errors import LABEL_ERRORS
-from mnist_tui.cli import exam as exam_command
 from mnist_tui.cli import main as cli
 from mnist_tui.cli import sweep_runs
 from mnist_tui.datasets.exam import ExamDigits
@@ -325,7 +325,7 @@ def checker(work: Path, monkeypatch: pytest.MonkeyPatch) -> Checker:
     monkeypatch.setattr(exam, "load_exam", lambda data_dir: EXAM)
     monkeypatch.setattr(exam, "fetch_exam", lambda data_dir: ())
     monkeypatch.setattr(exam, "predictions", lambda folder, digits: digits.labels % 9)
-    monkeypatch.setattr(exam_command, "_right_of_known", lambda run, digits: digits.labels[: digits.known] < 9)
+    monkeypatch.setattr(exam_analysis, "right_of_known", lambda run, digits: digits.labels[: digits.known] < 9)
     return Checker(TABLES)
 
 

@@ -1,9 +1,10 @@
-"""docs/house-models.md: every sweep by which the house models were chosen can be trained again."""
+"""docs/house-models.md: the sweeps by which the house models were chosen can be trained again, and its plot is ours."""
 
 from pathlib import Path
 
 import pytest
 
+from mnist_tui.analysis import leaderboard, plots, published
 from mnist_tui.spec import presets
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.sweep.sweep_file import load_plan
@@ -36,3 +37,10 @@ def test_each_house_model_was_among_them(name: str) -> None:
     same = {"validation_images": 0, "seed": spec.train.seed}
 
     assert any(each.calls == spec.calls and each.train.model_copy(update=same) == spec.train for each in tried)
+
+
+def test_the_plot_on_the_page() -> None:
+    """It is what `mnist-tui leaderboard --reference --by last --plot` draws on 80 columns."""
+    board = leaderboard.make_leaderboard(published.reference_runs(), leaderboard.load_presets(), "last")
+
+    assert "\n".join(plots.leaderboard_plot(board, 80, 24, ascii_only=False)) in PAGE.read_text(encoding="utf-8")

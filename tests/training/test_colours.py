@@ -40,6 +40,12 @@ def augmentation(*calls: str, shape: tuple[int, int, int] = COLOURS) -> Augmenta
     return Augmentation([parse(call) for call in calls], shape)
 
 
+def torchvisions(call: str) -> v2.ColorJitter:
+    """The ColorJitter of torchvision that a call makes."""
+    parsed = parse(call)
+    return v2.ColorJitter(*parsed.args, **dict(parsed.kwargs))
+
+
 def params_of(augmented: Augmentation, count: int = COUNT, seed: int = 1) -> Tensor:
     """Random parameters; column 0 is the chain's own."""
     return augmented.sample_params(count, torch.Generator().manual_seed(seed))
@@ -112,8 +118,7 @@ def test_the_order_matters(pixels: Tensor) -> None:
 )
 def test_the_ranges_are_torchvisions(call: str) -> None:
     """A number is a range around what changes nothing; a pair is the range."""
-    parsed = parse(call)
-    theirs = v2.ColorJitter(*parsed.args, **dict(parsed.kwargs))
+    theirs = torchvisions(call)
     (ours,) = augmentation(call).sequence.transforms
     ranges = [limits for _, limits in ours.adjustments] if isinstance(ours, ColorJitter) else []
 
@@ -137,9 +142,8 @@ def test_the_ranges_are_torchvisions(call: str) -> None:
 )
 def test_what_torchvision_refuses(call: str) -> None:
     """It is refused here too, with the name of the argument."""
-    parsed = parse(call)
     with pytest.raises((TypeError, ValueError)):
-        v2.ColorJitter(*parsed.args, **dict(parsed.kwargs))
+        torchvisions(call)
     with pytest.raises(CallError, match="|".join(ADJUST)):
         augmentation(call)
 

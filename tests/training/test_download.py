@@ -15,7 +15,8 @@ import time
 import tracemalloc
 import urllib.request
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator
 from hashlib import md5, sha256
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from mnist_tui.datasets.record import DataFile
 from mnist_tui.errors import DownloadError
 from mnist_tui.runs.events import Downloading
 from mnist_tui.training import download as module
-from mnist_tui.training.download import SECONDS, downloading, open_https
+from mnist_tui.training.download import downloading, open_https
 
 CONTENT = bytes(range(256)) * 40
 FILE = DataFile("one", len(CONTENT), sha256(CONTENT).hexdigest())
@@ -160,16 +161,9 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "*")
 
 
-def download(
-    folder: Path,
-    files: Sequence[DataFile],
-    urls: Sequence[str],
-    open_url: Callable[[str], Any] = open_https,
-    seconds: float = SECONDS,
-) -> None:
+def download(*arguments: Any, **options: Any) -> None:
     """Downloads to the end."""
-    for _ in downloading(folder, files, urls, open_url, seconds):
-        pass
+    deque(downloading(*arguments, **options), maxlen=0)
 
 
 def open_plain(url: str) -> Any:

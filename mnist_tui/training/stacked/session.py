@@ -16,7 +16,7 @@ from mnist_tui.runs.storage import RunFolder
 from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.training import environment
-from mnist_tui.training.data import Dataset, loading
+from mnist_tui.training.data import Dataset, LoadEvents, loading
 from mnist_tui.training.loop import Moment, train_together
 from mnist_tui.training.session import RunWriter, make_training, provenance, warn_of_slow_transforms
 from mnist_tui.training.stacked.stack import Stack
@@ -34,24 +34,15 @@ def run(specs: Sequence[RunSpec], options: Options, control: Control) -> Events:
     specs = [spec.for_dataset(options.dataset) for spec in specs]
     device = environment.resolve_device(options.device)
     torch.set_num_threads(options.threads or environment.default_threads())
-    dataset = yield from _load(specs[0], options, control)
+    load_events = LoadEvents(loading(options.dataset, options.data_dir, specs[0].data, control))
+    yield from ((0, event) for event in load_events)
+    dataset = load_events.dataset
     if dataset is None:
         return
     stack = Stack(make_trainings(specs, dataset, device, options.fuse))
     with closing(stack):
         yield from ((0, notice) for notice in warn_of_slow_transforms(stack.trainings[0]))
         yield from _train_in_folders(stack, _make_writers(stack.trainings, dataset, options), control)
-
-
-def _load(spec: RunSpec, options: Options, control: Control) -> Generator[tuple[int, Event], None, Dataset | None]:
-    """The data set, None where `control` is stopped while it is downloaded; its events are those of the first spec."""
-    events = loading(options.dataset, options.data_dir, spec.data, control)
-    while True:
-        try:
-            yield 0, next(events)
-        except StopIteration as end:
-            loaded: Dataset | None = end.value
-            return loaded
 
 
 def make_trainings(specs: Sequence[RunSpec], dataset: Dataset, device: torch.device, fuse: bool) -> list[Training]:
