@@ -153,8 +153,8 @@ def hold(folder: Path) -> Iterator[None]:
     lock = Lock(folder / FILE, folder)
     try:
         lock.acquire(is_brief=True)
-    except LockedError:
-        raise StorageError(f"{folder}: is being trained; stop it first") from None
+    except LockedError as error:
+        raise StorageError(f"{error}; stop it first") from None
     except OSError as error:
         raise StorageError(f"cannot write to {folder}: {error.strerror or error}") from None
     try:

@@ -67,7 +67,7 @@ class Holder:
         if is_here(self.record):
             return str(self)
         left = LEASE - self.age
-        return f"{self}, which renewed its lock {self.age:.0f} s ago; if it has died, try again in {left:.0f} s"
+        return f"{self} (it renewed its lock {self.age:.0f} s ago; if it has died, try again in {left:.0f} s)"
 
 
 def read_holder(path: Path) -> Holder:

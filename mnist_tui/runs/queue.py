@@ -239,8 +239,8 @@ class Queue:
         lock = Lock(self._lock_path(entry), entry.name)
         try:
             lock.acquire(is_brief=True)
-        except LockedError:
-            raise StorageError(f"{entry.name} is being trained; stop it first") from None
+        except LockedError as error:
+            raise StorageError(f"{error}; stop it first") from None
         except OSError as error:
             raise StorageError(f"{self.folder}: {error.strerror}") from None
         try:
