@@ -97,7 +97,7 @@ class RunFolder:
         self._result: set[str] = set()
         """The lines of the result that this writer put into notes.md."""
         try:
-            self._acquire()
+            self._lock.acquire()
             for leftover in folder.glob(".*.tmp"):  # Of a process that was killed while it wrote.
                 leftover.unlink(missing_ok=True)
             self._history = HistoryWriter(folder)
@@ -129,9 +129,6 @@ class RunFolder:
                 f"cannot write to {runs_dir}: {error.strerror}; name another folder with --runs-dir"
             ) from None
         return run
-
-    def _acquire(self) -> None:
-        self._lock.acquire()
 
     @property
     def has_system_lock(self) -> bool:

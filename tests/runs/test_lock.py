@@ -183,20 +183,20 @@ def test_who_is_refused_leaves_the_record(run: Path) -> None:
     assert after == before
 
 
-def test_a_lock_that_is_removed_by_its_holder(tmp_path: Path) -> None:
-    """Who waited for it takes the file that is there then, not the one that is gone."""
-    path = tmp_path / ".entry.lock"
-    first, second = Lock(path, "it"), Lock(path, "it")
-    first.acquire()
+def test_a_lock_that_is_removed_by_its_holder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After another process has opened it and before that locks it, which takes the file that is there then."""
+    left, flock = [tmp_path / ".entry.lock"], fcntl.flock
 
-    def remove() -> None:
-        path.unlink()
-        first.release()
+    def remove_and_lock(descriptor: int, operation: int) -> None:
+        while left:
+            left.pop().unlink()
+        flock(descriptor, operation)
 
-    threading.Timer(lock.TRY_SECONDS / 3, remove).start()
-    second.acquire()
-    held = is_held(path)
-    second.release()
+    taken = Lock(tmp_path / ".entry.lock", "it")
+    monkeypatch.setattr(fcntl, "flock", remove_and_lock)
+    taken.acquire()
+    held = is_held(taken.path)
+    taken.release()
 
     assert held
 
