@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mnist_tui.errors import LockedError, StorageError
-from mnist_tui.runs.lock_holder import LEASE, new_text, read_holder
+from mnist_tui.runs.lock_holder import LEASE, Holder, new_text, read_holder
 
 FILE = "run.lock"
 TRY_SECONDS = 0.3
@@ -94,17 +94,22 @@ class Lock:
             file.truncate()  # Only now, so that nobody finds an empty file.
         if not self.has_system_lock:
             time.sleep(SETTLE_SECONDS)
-            self.check()
+            if other := self._successor():
+                raise LockedError(f"{self._name} is being trained by {other}")
 
     def check(self) -> None:
         """Raises `LockedError` where another process has taken the lock over since."""
-        holder = read_holder(self.path)
-        # Of two that wrote at the same moment the file may hold a part of each, which neither has written.
-        if self._text and holder.text not in ("", self._text):
+        if other := self._successor():
             raise LockedError(
-                f"{self._name}: while this process was suspended, {holder} has begun to train the run; nothing more is "
+                f"{self._name}: while this process was suspended, {other} has begun to train the run; nothing more is "
                 "written to it here"
             )
+
+    def _successor(self) -> Holder | None:
+        """Who has written something else into the file than this process did; None where nobody has."""
+        holder = read_holder(self.path)
+        # Of two that wrote at the same moment the file may hold a part of each, which neither has written.
+        return holder if self._text and holder.text not in ("", self._text) else None
 
     def renew(self) -> None:
         """Says that this process is still there; raises `LockedError` as `check`, and `OSError`."""

@@ -57,8 +57,8 @@ class Holder:
 
     def __str__(self) -> str:
         """Such as `process 12 on vm`."""
-        if not self.record:
-            return clean_line(self.text, 200) or "another process"
+        if not self.record:  # Version 0.1 wrote the words themselves.
+            return clean_line(self.text, 200) if self.text.startswith("process ") else "another process"
         return clean_line(f"process {self.record.get('pid')} on {self.record.get('name')}", 200)
 
     @property

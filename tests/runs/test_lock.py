@@ -125,7 +125,7 @@ def test_two_that_write_at_the_same_moment_without_locks(
         (run / "run.lock").write_text((run / "run.lock").read_text() + '"}')
 
     monkeypatch.setattr(lock, "time", mock.Mock(wraps=time, sleep=write_too))
-    with pytest.raises(LockedError, match="has begun to train"):
+    with pytest.raises(LockedError, match=r"is being trained by another process$"):
         RunFolder(run)
     monkeypatch.undo()
     RunFolder(run).close()
