@@ -86,10 +86,11 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 evidence.py and edits.py (what a rule gets and what it suggests)
     runs/       events.py and metrics.py (what happens in a run, and the registry of its numbers), control.py (stop,
                 pause, another rate); on disk: storage.py (the writer), history.py, annotations.py (notes, tags),
-                lock.py, queue.py (what waits to be trained), reader.py, record.py, spec_text.py and numbers.py (a run
-                as facts), folders.py (the scan of a runs directory), index.py (its runs), names.py (ends of names),
-                reproduction.py (a run and its repetition), follow.py (a run of another process), trash.py, archive.py,
-                imported.py (the log of another program as a run), reference.py (the runs that are shipped, read-only);
+                lock.py, lock_holder.py (what run.lock says), queue.py (what waits to be trained), reader.py, record.py,
+                spec_text.py and numbers.py (a run as facts), folders.py (the scan of a runs directory), index.py (its
+                runs), names.py (ends of names), reproduction.py (a run and its repetition), follow.py (a run of
+                another process), trash.py, archive.py, imported.py (the log of another program as a run), reference.py
+                (the runs that are shipped, read-only);
                 in tables: columns.py, filters.py and filter_syntax.py, sparkline.py, verdict.py; lr_range.py (events of
                 the learning-rate finder)
     settings/   model.py (type, default and help of each setting), settings.py (files, environment, and where a value

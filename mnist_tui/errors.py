@@ -211,7 +211,7 @@ class StorageError(MachineError):
 
 
 class LockedError(StorageError):
-    """Another process holds a lock; of a lock itself the message is who, such as `process 12 on vm`."""
+    """Another process holds a lock; the message says which, such as `process 12 on vm`."""
 
 
 class RunError(StorageError):

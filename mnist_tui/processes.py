@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 
-def kernel() -> str:
-    """The running kernel, which all containers of a machine share: a lock of the system tells its processes apart."""
+def boot_id() -> str:
+    """The start of the kernel, which all containers of a machine share; its name where the system gives no such id."""
     with suppress(OSError):
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return os.uname().nodename
@@ -17,9 +17,8 @@ def kernel() -> str:
 
 def machine() -> str:
     """The machine since it was started, and on Linux the namespace of its process numbers, as containers have one."""
-    parts = [os.uname().nodename]
+    parts = [os.uname().nodename, boot_id()]
     with suppress(OSError):
-        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
         parts.append(str(Path("/proc/self/ns/pid").stat().st_ino))
     return " ".join(parts)
 

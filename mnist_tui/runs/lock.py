@@ -8,117 +8,134 @@ Who was only suspended for so long learns it before the next file is written (`c
 
 import errno
 import fcntl
-import json
 import os
-import secrets
 import stat
 import threading
 import time
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
-from filelock import FileLock, Timeout
-
-from mnist_tui.errors import FileError, LockedError, StorageError
-from mnist_tui.files import file_system_time, read_text
-from mnist_tui.processes import is_alive, is_here, kernel, this_process
-from mnist_tui.text import clean_line
+from mnist_tui.errors import LockedError, StorageError
+from mnist_tui.runs.lock_holder import LEASE, Holder, new_text, read_holder
 
 FILE = "run.lock"
 TRY_SECONDS = 0.3
 """How long a lock is tried before it counts as held: whoever lists the runs tries each for a moment."""
-LEASE = 60.0
-"""Seconds after which another machine may take a lock that was not renewed."""
+POLL_SECONDS = 0.02
+"""Between two tries."""
 RENEWALS = 6
-"""How often a lock is renewed in that time."""
+"""How often a lock is renewed in the time of its lease."""
 SETTLE_SECONDS = 0.2
 """How long who takes a lock without the system's waits before looking whether somebody else did at the same moment."""
-_MAX_BYTES = 4_096
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)
 """What flock says on a file system without locks."""
-_A_DAY = 86_400
 _OPEN = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Lock:
-    """The lock at a path; any thread may release it."""
+    """The lock at a path, for one holder; any thread may release it."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._system = FileLock(path, thread_local=False)
-        self._record: dict[str, Any] | None = None
-        """What the file says while this holds it."""
+    def __init__(self, path: Path, name: object) -> None:
+        """`name` is what is trained by who holds the lock, as messages call it."""
+        self.path, self._name = path, name
         self._descriptor = -1
         """The file while this holds it, wherever the folder is moved."""
+        self._text = ""
+        """What it says while this holds it; "" for a moment's holder, who says nothing."""
         self._is_over = threading.Event()
         self._renewing = threading.Lock()
         self.has_system_lock = True
         """Whether the file system has locks; known once it was tried."""
+
+    def __del__(self) -> None:
+        self._is_over.set()
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
 
     def acquire(self, is_brief: bool = False) -> None:
         """Takes the lock and writes this process into it; raises `LockedError` naming the holder, and `OSError`.
 
         For a moment (`is_brief`) the system's lock is enough where there is one: a run is also deleted on a full disk.
         """
-        holder = _in_words(*_read(self.path))
-        self.has_system_lock = _has_locks(self.path)
         try:
-            if self.has_system_lock:
-                self._system.acquire(timeout=TRY_SECONDS, poll_interval=0.02)
-        except Timeout:
-            raise LockedError(holder) from None
-        try:
-            self._check_free()
+            self._take_system_lock()
+            holder = read_holder(self.path)
+            if holder.is_live(self.has_system_lock):
+                raise LockedError(f"{self._name} is being trained by {holder.with_remedy}")
             if is_brief and self.has_system_lock:
                 return
-            self._take()
+            self._write()
+            self._is_over = threading.Event()
+            threading.Thread(target=_renew, args=(weakref.ref(self), self._is_over), daemon=True).start()
         except BaseException:
             self.release()
             raise
-        self._is_over = threading.Event()
-        threading.Thread(target=_renew, args=(weakref.ref(self), self._is_over), daemon=True).start()
 
-    def _check_free(self) -> None:
-        record, text, renewed = _look(self.path)
-        if _is_live(self.path, record, renewed, self.has_system_lock):
-            raise LockedError(_in_words(record, text, None if is_here(record) else _now(self.path) - renewed))
+    def _take_system_lock(self) -> None:
+        """Opens the file, which is made where there is none, and locks it if its file system has locks."""
+        end = time.monotonic() + TRY_SECONDS
+        while True:
+            self._descriptor = _open_file(self.path)
+            is_locked = _try_system_lock(self._descriptor, fcntl.LOCK_EX)
+            self.has_system_lock = is_locked is not None
+            if not is_locked and os.fstat(self._descriptor).st_nlink > 0:  # Who held it may have removed it.
+                return
+            self._close()
+            if time.monotonic() > end:
+                raise LockedError(f"{self._name} is being trained by {read_holder(self.path)}")
+            time.sleep(POLL_SECONDS)
 
-    def _take(self) -> None:
-        self._record = {**this_process(), "name": os.uname().nodename, "kernel": kernel(), "id": secrets.token_hex(8)}
-        self._descriptor = os.open(self.path, os.O_WRONLY | os.O_TRUNC | _OPEN)
+    def _write(self) -> None:
+        self._text = new_text()
         with open(self._descriptor, "w", closefd=False) as file:
-            file.write(json.dumps(self._record))
+            file.write(self._text)
+            file.truncate()  # Only now, so that nobody finds an empty file.
         if not self.has_system_lock:
             time.sleep(SETTLE_SECONDS)
-            self.check()
+            if other := self._successor():
+                raise LockedError(f"{self._name} is being trained by {other}")
 
     def check(self) -> None:
         """Raises `LockedError` where another process has taken the lock over since."""
-        record, text = _read(self.path)
-        if self._record is not None and record and record != self._record:
-            raise LockedError(_in_words(record, text))
+        if other := self._successor():
+            raise LockedError(
+                f"{self._name}: while this process was suspended, {other} has begun to train the run; nothing more is "
+                "written to it here"
+            )
+
+    def _successor(self) -> Holder | None:
+        """Who has written something else into the file than this process did; None where nobody has."""
+        holder = read_holder(self.path)
+        # Of two that wrote at the same moment the file may hold a part of each, which neither has written.
+        return holder if self._text and holder.text not in ("", self._text) else None
 
     def renew(self) -> None:
         """Says that this process is still there; raises `LockedError` as `check`, and `OSError`."""
         with self._renewing:
             self.check()
-            if self._record is not None:
+            if self._text:
                 os.utime(self._descriptor)
 
     def release(self) -> None:
         """Gives the lock back, and takes this process out of the file."""
         self._is_over.set()
         with self._renewing:
-            if self._descriptor >= 0:
+            if self._text:
                 with suppress(OSError, LockedError):
                     self.check()
                     os.ftruncate(self._descriptor, 0)
-                os.close(self._descriptor)
-            self._record, self._descriptor = None, -1
-        self._system.release()
+            self._text = ""
+            self._close()
+
+    def _close(self) -> None:
+        if self._descriptor >= 0:
+            with suppress(OSError):
+                fcntl.flock(self._descriptor, fcntl.LOCK_UN)  # A fork has the descriptor too, and with it the lock.
+            descriptor, self._descriptor = self._descriptor, -1
+            with suppress(OSError):
+                os.close(descriptor)
 
 
 def _renew(lock: "weakref.ref[Lock]", is_over: threading.Event) -> None:
@@ -138,11 +155,11 @@ def _renew(lock: "weakref.ref[Lock]", is_over: threading.Event) -> None:
 @contextmanager
 def hold(folder: Path) -> Iterator[None]:
     """Holds a run's lock, so that nobody begins to train it meanwhile; raises `StorageError` where somebody does."""
-    lock = Lock(folder / FILE)
+    lock = Lock(folder / FILE, folder)
     try:
         lock.acquire(is_brief=True)
-    except LockedError:
-        raise StorageError(f"{folder}: is being trained; stop it first") from None
+    except LockedError as error:
+        raise StorageError(f"{error}; stop it first") from None
     except OSError as error:
         raise StorageError(f"cannot write to {folder}: {error.strerror or error}") from None
     try:
@@ -157,7 +174,11 @@ def is_running(folder: Path) -> bool:
 
 
 def is_held(path: Path) -> bool:
-    """Whether some process holds the lock at `path`; nothing is written, and what is no file is held by nobody."""
+    """Whether some process holds the lock at `path`; what is no file is held by nobody.
+
+    Nothing in its folder is written. For a holder on another machine a file is made in the folder above for a moment,
+    which has the time of the file system.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | _OPEN)
     except OSError as error:
@@ -166,77 +187,25 @@ def is_held(path: Path) -> bool:
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return False
-        is_locked = _try_system_lock(descriptor)
+        is_locked = _try_system_lock(descriptor, fcntl.LOCK_SH)  # Shared: of two that look none is in the other's way.
     finally:
         os.close(descriptor)
-    record, _, renewed = _look(path)
-    return is_locked or _is_live(path, record, renewed, is_locked is not None)
+    return bool(is_locked) or read_holder(path).is_live(is_locked is not None)
 
 
-def _try_system_lock(descriptor: int) -> bool | None:
+def _try_system_lock(descriptor: int, operation: int) -> bool | None:
     """Whether another process has the system's lock on a file; None where its file system has no locks."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # Shared: of two that look none is in the other's way.
+        fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
     except OSError as error:
         return None if error.errno in _NO_LOCKS else True
     return False
 
 
-def _has_locks(path: Path) -> bool:
-    """Whether the file system of a lock has locks; makes the file where there is none. Raises `OSError`."""
+def _open_file(path: Path) -> int:
+    """A descriptor of the file of a lock, which is made where there is none; raises `OSError`."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _OPEN, 0o644)
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, f"{path.name} is no regular file", str(path))
-        return _try_system_lock(descriptor) is not None
-    finally:
-        os.close(descriptor)
-
-
-# --- what the file says ---
-
-
-def _is_live(path: Path, record: Mapping[str, Any], renewed: float, has_system_lock: bool) -> bool:
-    """Whether a process that the system's lock does not tell of holds the lock, as far as can be seen from here."""
-    if not record or (has_system_lock and record.get("kernel") == kernel()):
-        return False
-    if is_here(record):
-        return is_alive(record)
-    if abs(time.time() - renewed) > _A_DAY:  # No clocks differ by as much.
-        return False
-    # A time in the future is that of a clock that was set since: a process that lives renews it by the new one.
-    return abs(_now(path) - renewed) <= LEASE
-
-
-def _look(path: Path) -> tuple[dict[str, Any], str, float]:
-    """What the file says and when that was last renewed; on NFS a file that was read is looked up anew."""
-    record, text = _read(path)
-    with suppress(OSError):
-        return record, text, os.lstat(path).st_mtime
-    return {}, "", 0.0
-
-
-def _read(path: Path) -> tuple[dict[str, Any], str]:
-    """Who holds a lock, {} where it does not say, and the text of the file."""
-    text = ""
-    with suppress(FileError, ValueError, RecursionError):
-        text = read_text(path, _MAX_BYTES, follow=False)
-        record = json.loads(text)
-        return record if isinstance(record, dict) else {}, text
-    return {}, text
-
-
-def _in_words(record: Mapping[str, Any], text: str, age: float | None = None) -> str:
-    """The holder of a lock, such as `process 12 on vm`."""
-    if not record:  # Version 0.1 wrote the words themselves.
-        return clean_line(text, 200) or "another process"
-    words = clean_line(f"process {record.get('pid')} on {record.get('name')}", 200)
-    return words if age is None else f"{words}, {age:.0f} s ago; where it has died, try again in {LEASE - age:.0f} s"
-
-
-def _now(path: Path) -> float:
-    """The time by the clock that stamps the file of a lock, where it can be asked: clocks of machines differ."""
-    try:
-        return file_system_time(path.parent.parent)  # The folder of a run would look as if it had changed.
-    except OSError:
-        return time.time()
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, f"{path.name} is no regular file", str(path))

@@ -220,7 +220,7 @@ class Queue:
         return None
 
     def _try_to_take(self, entry: Entry) -> "Taken | None":
-        lock = Lock(self._lock_path(entry))
+        lock = Lock(self._lock_path(entry), entry.name)
         try:
             lock.acquire()
         except LockedError:
@@ -236,11 +236,11 @@ class Queue:
 
     @contextmanager
     def _held(self, entry: Entry) -> Iterator[None]:
-        lock = Lock(self._lock_path(entry))
+        lock = Lock(self._lock_path(entry), entry.name)
         try:
-            lock.acquire()
-        except LockedError:
-            raise StorageError(f"{entry.name} is being trained; stop it first") from None
+            lock.acquire(is_brief=True)
+        except LockedError as error:
+            raise StorageError(f"{error}; stop it first") from None
         except OSError as error:
             raise StorageError(f"{self.folder}: {error.strerror}") from None
         try:

@@ -29,7 +29,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mnist_tui.errors import FileError, LockedError, RunError, StorageError
+from mnist_tui.errors import FileError, RunError, StorageError
 from mnist_tui.files import append_line, read_bytes, sync_folder, write_atomically
 from mnist_tui.runs import annotations, lock, reference
 from mnist_tui.runs.control import Requests
@@ -93,11 +93,11 @@ class RunFolder:
     def __init__(self, folder: Path) -> None:
         reference.check_changeable(folder)
         self.folder = folder
-        self._lock = lock.Lock(folder / lock.FILE)
+        self._lock = lock.Lock(folder / lock.FILE, folder)
         self._result: set[str] = set()
         """The lines of the result that this writer put into notes.md."""
         try:
-            self._acquire()
+            self._lock.acquire()
             for leftover in folder.glob(".*.tmp"):  # Of a process that was killed while it wrote.
                 leftover.unlink(missing_ok=True)
             self._history = HistoryWriter(folder)
@@ -130,22 +130,6 @@ class RunFolder:
             ) from None
         return run
 
-    def _acquire(self) -> None:
-        try:
-            self._lock.acquire()
-        except LockedError as error:
-            raise LockedError(f"{self.folder} is being trained by {error}") from None
-
-    def _check_lock(self) -> None:
-        """Raises `LockedError` where another process trains the run since, as it may after this one was suspended."""
-        try:
-            self._lock.check()
-        except LockedError as error:
-            raise LockedError(
-                f"{self.folder}: while this process was suspended, {error} has begun to train the run; nothing more is "
-                "written to it here"
-            ) from None
-
     @property
     def has_system_lock(self) -> bool:
         """Whether the system keeps others away; without, what is in run.lock does."""
@@ -153,7 +137,7 @@ class RunFolder:
 
     def save_checkpoint(self, content: bytes, step: int, best_step: int | None) -> None:
         """Writes a checkpoint after `step` steps, then removes those that are neither the best nor the newest two."""
-        self._check_lock()
+        self._lock.check()
         path = checkpoint_path(self.folder, step)
         if _has_content(path, content):
             return
@@ -166,7 +150,7 @@ class RunFolder:
 
     def append(self, row: EpochEnded) -> str | None:
         """Adds a row to the history, as `HistoryWriter.append`."""
-        self._check_lock()
+        self._lock.check()
         return self._history.append(row)
 
     def report(self, event: Progress | Paused | Unpaused) -> None:
@@ -180,6 +164,7 @@ class RunFolder:
 
     def save_rate_changes(self, rate_changes: list[LearningRateChanged]) -> None:
         """Writes the changes of the learning rate by hand to steering.jsonl."""
+        self._lock.check()
         path = self.folder / RATE_CHANGES_FILE
         if rate_changes or path.exists():
             lines = (json.dumps(finite(asdict(event)), allow_nan=False) for event in rate_changes)
@@ -194,7 +179,7 @@ class RunFolder:
         float16 (N, 10), of every class. A finite log-probability below float16's range becomes its lowest number, so
         that -inf in the file was -inf in the network.
         """
-        self._check_lock()
+        self._lock.check()
         import numpy as np  # Only who trains writes them; listing runs does not wait for it.
 
         wide = log_probs.numpy()
@@ -241,7 +226,7 @@ class RunFolder:
 
     def end(self, ended: RunEnded, notes: str) -> None:
         """Fills in notes.md, where a person's words stay, then writes end.json."""
-        self._check_lock()
+        self._lock.check()
         replaced, self._result = self._result, annotations.result_lines(notes)
         self._change_notes(lambda text: annotations.merge_notes(annotations.without_result(text, replaced), notes))
         write_atomically(self.folder / "end.json", _json_bytes({"format": FORMAT, **asdict(ended)}))

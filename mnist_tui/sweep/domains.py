@@ -74,7 +74,7 @@ class Range:
 
     def _round_step(self) -> float:
         """1, 2 or 5 times a power of ten, which goes 4 to 10 times into the range; for whole numbers 1 or more."""
-        most = (self.high - self.low) / 4
+        most = (self.high - self.low) / 4 * (1 + 1e-9)  # 0.7 - 0.3 is less than 0.4.
         power = 10.0 ** math.floor(math.log10(most))
         step = next(factor * power for factor in (5, 2, 1) if factor * power <= most)
         return max(1, step) if self.is_whole else step

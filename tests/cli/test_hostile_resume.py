@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from helpers.command import Command
-from helpers.lab_terminal import PRESET
 from helpers.time_limits import time_limit
+from helpers.trained_runs import train_run
 
 OPTIONAL = ("steps.jsonl", "run.log", "control.jsonl", "steering.jsonl", "predictions.npz", "notes.md", "tags.txt")
 """Files without which a run can be resumed."""
@@ -39,14 +39,7 @@ KINDS: dict[str, Callable[[Path], object]] = {
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run of 23 steps without its end."""
-    from mnist_tui import api
-
-    folder = tmp_path_factory.mktemp("trained")
-    preset = folder / "small.toml"
-    preset.write_text(PRESET.format(epochs=1).replace("batch_size = 1", "batch_size = 64"))
-    for _ in api.train(preset, dataset="digits", runs_dir=folder / "runs", device="cpu", threads=1):
-        pass
-    (run,) = (path.parent for path in folder.glob("runs/*/run.json"))
+    run = train_run(tmp_path_factory.mktemp("trained"))
     (run / "end.json").unlink()
     return run
 

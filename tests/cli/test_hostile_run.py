@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from helpers.command import Command
-from helpers.lab_terminal import PRESET
+from helpers.trained_runs import train_run
 
 from mnist_tui.datasets import folder as image_folder
 
@@ -28,13 +28,8 @@ COMMANDS = (
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A working folder with one run, of 23 steps."""
-    from mnist_tui import api
-
     folder = tmp_path_factory.mktemp("trained")
-    preset = folder / "small.toml"
-    preset.write_text(PRESET.format(epochs=1).replace("batch_size = 1", "batch_size = 64"))
-    for _ in api.train(preset, dataset="digits", runs_dir=folder / "runs", device="cpu", threads=1):
-        pass
+    train_run(folder)
     return folder
 
 

@@ -30,6 +30,7 @@ from mnist_tui.runs import storage
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import EpochEnded, Event, RunEnded, RunStarted
 from mnist_tui.runs.history import TIMINGS
+from mnist_tui.runs.lock import Lock
 from mnist_tui.runs.storage import RunFolder, load_run
 from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec, make_spec
@@ -460,7 +461,7 @@ class KilledRuns:
 
 def without_lock() -> None:
     """Breaks the rule that a run has one writer."""
-    mock.patch.object(RunFolder, "_acquire").start()
+    mock.patch.object(Lock, "acquire").start()
 
 
 def hold(folder: Path, connection: Connection, sabotage: Callable[[], None]) -> None:

@@ -13,14 +13,16 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from helpers.python_processes import wait
 from helpers.reliability import StopAfter, holder, only_folder, options, patched_session, race, small_spec
 
 from mnist_tui.errors import LockedError, RunError, StorageError
-from mnist_tui.processes import kernel, this_process
+from mnist_tui.processes import boot_id, this_process
 from mnist_tui.runs import lock
 from mnist_tui.runs.control import Control
-from mnist_tui.runs.events import EpochEnded, Event, Notice, RunEnded
+from mnist_tui.runs.events import EpochEnded, Event, LearningRateChanged, Notice, RunEnded
 from mnist_tui.runs.lock import Lock, is_held, is_running
+from mnist_tui.runs.lock_holder import LEASE
 from mnist_tui.runs.queue import Queue, QueuedDesign
 from mnist_tui.runs.reader import read_run
 from mnist_tui.runs.storage import RunFolder, load_run
@@ -28,7 +30,7 @@ from mnist_tui.training import session
 from mnist_tui.training.resume import resume
 
 NO_LOCKS = ["ENOLCK", "EOPNOTSUPP", "ENOSYS"]
-ELSEWHERE = {"host": "vm2 another-boot 7", "pid": os.getpid(), "started": 1.0, "name": "vm2", "kernel": "another-boot"}
+ELSEWHERE = {"host": "vm2 another-boot 7", "pid": os.getpid(), "started": 1.0, "name": "vm2", "boot": "another-boot"}
 """A process of another machine, which has the number of one here."""
 
 
@@ -114,6 +116,21 @@ def test_the_queue_without_locks(tmp_path: Path, no_locks: None) -> None:
     assert queue.entries() == []
 
 
+def test_two_that_write_at_the_same_moment_without_locks(
+    run: Path, no_locks: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end of a longer record behind a shorter one: neither of both trains, and the next one does."""
+
+    def write_too(seconds: float) -> None:
+        (run / "run.lock").write_text((run / "run.lock").read_text() + '"}')
+
+    monkeypatch.setattr(lock, "time", mock.Mock(wraps=time, sleep=write_too))
+    with pytest.raises(LockedError, match=r"is being trained by another process$"):
+        RunFolder(run)
+    monkeypatch.undo()
+    RunFolder(run).close()
+
+
 @pytest.mark.slow
 def test_one_of_many_trains_without_locks(run: Path) -> None:
     """Of processes that take a run at the same time."""
@@ -144,7 +161,7 @@ def test_a_killed_process_holds_nothing_without_locks(run: Path) -> None:
 
 def test_a_number_that_is_used_again(run: Path, no_locks: None) -> None:
     """A process of the recorded number that began at another time trains nothing; control: the same one does."""
-    ours = {**this_process(), "name": "vm", "kernel": "this"}
+    ours = {**this_process(), "name": "vm", "boot": "this"}
     written(run, ours)
     same = read_run(run).state
     written(run, ours | {"started": 1.0})
@@ -153,9 +170,54 @@ def test_a_number_that_is_used_again(run: Path, no_locks: None) -> None:
     RunFolder(run).close()
 
 
+def test_who_is_refused_leaves_the_record(run: Path) -> None:
+    """Another machine, for which the system's lock may not count, still reads who trains the run."""
+    first = RunFolder(run)
+    before = (run / "run.lock").read_text()
+    with pytest.raises(LockedError):
+        RunFolder(run)
+    after = (run / "run.lock").read_text()
+    first.close()
+
+    assert json.loads(before)["pid"] == os.getpid()
+    assert after == before
+
+
+def test_a_lock_that_is_removed_by_its_holder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After another process has opened it and before that locks it, which takes the file that is there then."""
+    left, flock = [tmp_path / ".entry.lock"], fcntl.flock
+
+    def remove_and_lock(descriptor: int, operation: int) -> None:
+        while left:
+            left.pop().unlink()
+        flock(descriptor, operation)
+
+    taken = Lock(tmp_path / ".entry.lock", "it")
+    monkeypatch.setattr(fcntl, "flock", remove_and_lock)
+    taken.acquire()
+    held = is_held(taken.path)
+    taken.release()
+
+    assert held
+
+
+def test_a_lock_that_nobody_has_any_more(run: Path) -> None:
+    """Whoever drops it unreleased leaves neither the system's lock nor a thread."""
+    threads = set(threading.enumerate())
+    dropped = Lock(run / "run.lock", run)
+    dropped.acquire()
+    (renewal,) = set(threading.enumerate()) - threads
+    held = is_running(run)
+    del dropped
+
+    assert held
+    assert not is_running(run)
+    wait(lambda: not renewal.is_alive())
+
+
 def test_the_system_knows_its_own_processes(run: Path) -> None:
     """What the file says of this machine counts for nothing where there are locks: whoever died holds none."""
-    written(run, {**this_process(), "name": "vm", "kernel": kernel()})
+    written(run, {**this_process(), "name": "vm", "boot": boot_id()})
 
     assert read_run(run).state == "interrupted"
     RunFolder(run).close()
@@ -166,7 +228,7 @@ def test_the_system_knows_its_own_processes(run: Path) -> None:
 
 @pytest.mark.parametrize(
     ("age", "state"),
-    [(0, "training"), (lock.LEASE - 5, "training"), (lock.LEASE + 5, "interrupted"), (-10_800, "interrupted")],
+    [(0, "training"), (LEASE - 5, "training"), (LEASE + 5, "interrupted"), (-10_800, "interrupted")],
     ids=["just renewed", "soon over", "over", "of a clock that was three hours ahead"],
 )
 def test_a_run_of_another_machine(age: float, state: str, run: Path) -> None:
@@ -177,7 +239,9 @@ def test_a_run_of_another_machine(age: float, state: str, run: Path) -> None:
     if state == "interrupted":
         RunFolder(run).close()
         return
-    with pytest.raises(LockedError, match=rf"process {os.getpid()} on vm2, \d+ s ago; where it has died, try again in"):
+    with pytest.raises(
+        LockedError, match=rf"process {os.getpid()} on vm2 \(it .* \d+ s ago; if it has died, try again in \d+ s\)"
+    ):
         RunFolder(run)
 
 
@@ -195,15 +259,15 @@ def test_a_wrong_clock_here_matters_not(run: Path, monkeypatch: pytest.MonkeyPat
 def test_a_holder_renews_its_lock(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A few times in the time of the lease, and no more once it is released."""
     monkeypatch.setattr(lock, "LEASE", 0.3)
+    threads = set(threading.enumerate())
     folder = RunFolder(run)
+    (renewal,) = set(threading.enumerate()) - threads
     os.utime(run / "run.lock", (1, 1))
-    time.sleep(0.3)
-    renewed = (run / "run.lock").stat().st_mtime
+    wait(lambda: (run / "run.lock").stat().st_mtime > 1)
     folder.close()
     os.utime(run / "run.lock", (1, 1))
-    time.sleep(0.2)
+    wait(lambda: not renewal.is_alive())
 
-    assert renewed > 1
     assert (run / "run.lock").stat().st_mtime == 1
     assert (run / "run.lock").read_text() == ""
 
@@ -212,7 +276,7 @@ def test_a_holder_renews_its_lock(run: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_nothing_is_written_to_a_run_that_another_machine_took_over(run: Path) -> None:
-    """Neither checkpoint, row nor end; control: before that all of them are."""
+    """Neither checkpoint, rate, row nor end; control: before that all of them are."""
     folder = RunFolder(run)
     folder.append(row(1))
     written(run, ELSEWHERE)
@@ -221,6 +285,7 @@ def test_nothing_is_written_to_a_run_that_another_machine_took_over(run: Path) -
     writes: list[Callable[[], object]] = [
         lambda: folder.append(row(2)),
         lambda: folder.save_checkpoint(b"x", 7, None),
+        lambda: folder.save_rate_changes([LearningRateChanged(1, 2, 0.1)]),
         lambda: folder.end(ended, "# notes"),
     ]
     for write in writes:
@@ -273,7 +338,7 @@ def test_what_is_no_file_is_held_by_nobody(make: Callable[[Path], None], tmp_pat
 
     assert not is_held(tmp_path / "run.lock")
     with pytest.raises(OSError, match=r"."):
-        Lock(tmp_path / "run.lock").acquire()
+        Lock(tmp_path / "run.lock", "it").acquire()
 
 
 def test_a_socket_is_held_by_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

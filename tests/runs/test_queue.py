@@ -1,5 +1,6 @@
 """The queue on disk: its order, who trains what of it, and what is left when a process dies."""
 
+import errno
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from mnist_tui.errors import StorageError
+from mnist_tui.runs import lock
 from mnist_tui.runs.queue import Queue, QueuedDesign, wait_words
 from mnist_tui.spec import presets
 
@@ -69,6 +71,19 @@ def test_moved(tmp_path: Path) -> None:
     assert order(queue) == ["iter3", "v1", "iter5", "iter4"]
 
 
+def test_an_entry_is_removed_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is written into its lock."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    queue = queued(tmp_path, "iter4")
+    monkeypatch.setattr(lock, "open", full, raising=False)
+    queue.remove(queue.entries()[0])
+
+    assert queue.entries() == []
+
+
 def test_moved_among_entries_of_one_number(tmp_path: Path) -> None:
     """Two processes may have put something in at the same moment."""
     queue = queued(tmp_path, "iter4", "iter5")
@@ -123,6 +138,7 @@ TAKE = """
 import sys
 import time
 from pathlib import Path
+from mnist_tui.runs import lock
 from mnist_tui.runs.queue import Queue
 queue = Queue(Path(sys.argv[1]))
 print("ready", flush=True)
@@ -137,8 +153,8 @@ while queue.is_paused or queue.entries():
 WITHOUT_LOCK = """
 import mnist_tui.runs.queue as module
 class NoLock:
-    def __init__(self, path): pass
-    def acquire(self): pass
+    def __init__(self, path, name): pass
+    def acquire(self, is_brief=False): pass
     def release(self): pass
 module.Lock = NoLock
 module.is_held = lambda path: False
@@ -172,6 +188,7 @@ def test_racing_processes_take_each_entry_once(protected: bool, tmp_path: Path) 
 DIE = """
 import os, signal, sys
 from pathlib import Path
+from mnist_tui.runs import lock
 from mnist_tui.runs.queue import Queue
 taken = Queue(Path(sys.argv[1])).take()
 taken.note_run("a-run")

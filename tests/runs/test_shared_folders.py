@@ -94,7 +94,7 @@ def test_a_run_that_is_about_to_begin(run: Path) -> None:
     """Between the making of its folder and its run.json it has not died."""
     (run / "run.json").unlink()
     before = read_run(run).reason
-    lock = Lock(run / "run.lock")
+    lock = Lock(run / "run.lock", run)
     lock.acquire()
     begun = read_run(run).reason
     lock.release()

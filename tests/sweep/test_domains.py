@@ -53,7 +53,14 @@ def test_ranges(text: str, expected: Range) -> None:
 
 @pytest.mark.parametrize(
     ("text", "step"),
-    [("0.05..0.1", "0.01"), ("1e-5..3e-5", "5e-06"), ("0..1000", "200"), ("8..10", "1"), ("-1..1.5", "0.5")],
+    [
+        ("0.05..0.1", "0.01"),
+        ("1e-5..3e-5", "5e-06"),
+        ("0..1000", "200"),
+        ("8..10", "1"),
+        ("-1..1.5", "0.5"),
+        ("0.3..0.7", "0.1"),
+    ],
 )
 def test_values_that_a_range_suggests(text: str, step: str) -> None:
     """A round step that fits its ends, so that what is suggested can be typed and gives several values."""

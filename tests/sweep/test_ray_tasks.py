@@ -13,7 +13,15 @@ from helpers.lab_terminal import PRESET
 from ray import exceptions
 
 from mnist_tui.datasets.published import MNIST
-from mnist_tui.errors import ClusterError, DataError, ExitCode, MissingPackageError, StorageError, UsageError
+from mnist_tui.errors import (
+    ClusterError,
+    DataError,
+    ExitCode,
+    LockedError,
+    MissingPackageError,
+    StorageError,
+    UsageError,
+)
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import EpochEnded, Progress, RunEnded, RunStarted
 from mnist_tui.runs.lock import is_running
@@ -213,6 +221,17 @@ def test_a_new_run_never_lands_in_a_folder_that_is_there(tmp_path: Path) -> None
 
     assert was_running
     assert not is_running(mirror.folder)
+
+
+def test_a_copy_that_another_machine_trains_on_is_left_alone(tmp_path: Path) -> None:
+    """It was taken over while this process was suspended."""
+    mirror = make_mirror(tmp_path / "runs")
+    (mirror.folder / "run.lock").write_text('{"pid": 1, "name": "vm2"}')
+    with pytest.raises(LockedError, match="process 1 on vm2 has begun to train"):
+        mirror.apply(Changes("run", {"notes.md": b"new"}))
+    mirror.close()
+
+    assert not (mirror.folder / "notes.md").exists()
 
 
 def test_files_are_written_in_the_order_of_the_trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers.lab_terminal import PRESET
 from helpers.python_processes import environment
+from helpers.trained_runs import write_preset
 
 CALLS = """
 import os, sys
@@ -38,9 +38,7 @@ def made(folder: Path, mask: int) -> list[str]:
 @pytest.mark.parametrize(("umask", "never"), [(0o000, 0o002), (0o077, 0o077)])
 def test_nothing_can_be_written_by_everybody(umask: int, never: int, tmp_path: Path) -> None:
     """Not even under umask 000; what a stricter umask takes away is taken away from every file and folder."""
-    preset = tmp_path / "small.toml"
-    preset.write_text(PRESET.format(epochs=1).replace("batch_size = 1", "batch_size = 64"))
-    preset.chmod(0o600)
+    write_preset(tmp_path).chmod(0o600)
     homes = {f"XDG_{name}_HOME": str(tmp_path / "home" / name) for name in ("STATE", "CONFIG", "CACHE")}
     (tmp_path / "home").mkdir(mode=0o700)
     subprocess.run(

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers.lab_terminal import PRESET, ROOT
+from helpers.lab_terminal import ROOT
+from helpers.trained_runs import train_run
 
 NAMESPACE = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--mount"]
 """A program whose mounts nobody else sees."""
@@ -34,14 +35,8 @@ pytestmark = pytest.mark.skipif(not mounts(), reason="nothing can be mounted her
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A working folder with a run that completed, and one that was interrupted."""
-    from mnist_tui import api
-
     folder = tmp_path_factory.mktemp("mounted")
-    preset = folder / "small.toml"
-    preset.write_text(PRESET.format(epochs=1).replace("batch_size = 1", "batch_size = 64"))
-    for _ in api.train(preset, dataset="digits", runs_dir=folder / "runs", device="cpu", threads=1):
-        pass
-    (run,) = (path.parent for path in folder.glob("runs/*/run.json"))
+    run = train_run(folder)
     run = run.rename(run.with_name("ended"))
     begun = Path(shutil.copytree(run, run.with_name("begun")))
     (begun / "end.json").unlink()

@@ -3,11 +3,11 @@
 import errno
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
-from helpers.lab_pilot import CannedJobs, lab, notices, runner, screen
+from helpers.lab_pilot import CannedJobs, lab, notices, runner, screen, until
 
+from mnist_tui.files import write_atomically
 from mnist_tui.settings import last_used
 
 
@@ -21,17 +21,22 @@ def canned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CannedJobs:
 @pytest.mark.parametrize("is_full", [True, False], ids=["full", "control"])
 async def test_a_design_that_cannot_be_kept_is_said_once(is_full: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """In one line, however often it is tried, and the design is trained all the same; with room nothing is said."""
+    tries: list[Path] = []
 
-    def full(*_: Any) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    def write(path: Path, content: bytes) -> None:
+        tries.append(path)
+        if is_full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write_atomically(path, content)
 
-    if is_full:
-        monkeypatch.setattr(last_used, "write_atomically", full)
+    monkeypatch.setattr(last_used, "write_atomically", write)
     async with lab() as pilot:
         await pilot.press("t")
         for _ in range(2):
+            before = len(tries)
             screen(pilot)._remember()
-            await pilot.pause(0.2)
+            await until(pilot, lambda before=before: len(tries) > before)
+            await pilot.pause(0.1)  # What it has to say comes back from the worker thread.
         said = [line for line in notices(pilot) if "is not kept for the next start" in line]
 
         assert len(runner(pilot).trained) == 1

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from mnist_tui.errors import FileError, LockedError, StorageError
+from mnist_tui.errors import FileError, StorageError
 from mnist_tui.files import read_bytes, sync_folder, write_atomically
 from mnist_tui.runs import lock
 from mnist_tui.runs.control import Requests
@@ -90,7 +90,7 @@ class Mirror:
         if not _FOLDER_NAME.fullmatch(run):
             raise StorageError(f"{clean_line(run, 60)!r} is no name of a run folder")
         self.folder = runs_dir / run
-        self._lock = lock.Lock(self.folder / lock.FILE)
+        self._lock = lock.Lock(self.folder / lock.FILE, self.folder)
         try:
             if is_new:
                 self.folder.mkdir()
@@ -98,8 +98,6 @@ class Mirror:
             self._lock.acquire()
         except FileExistsError:
             raise StorageError(f"{self.folder}: is there already; nothing is overwritten") from None
-        except LockedError as error:
-            raise LockedError(f"{self.folder} is being trained by {error}") from None
         except OSError as error:
             raise StorageError(f"cannot write to {self.folder}: {error.strerror}") from None
         self.requests = Requests(self.folder)
@@ -110,6 +108,7 @@ class Mirror:
         for name in (*changes.files, *changes.removed):
             if not _FILE_NAME.fullmatch(name) or name == lock.FILE:
                 raise StorageError(f"{clean_line(name, 60)!r} is no name of a file of a run")
+        self._lock.check()
         try:
             for name in sorted(changes.files, key=_order):
                 write_atomically(self.folder / name, changes.files[name])
