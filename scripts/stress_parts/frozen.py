@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import psutil
-from helpers.event_loop import BEATING, WITHOUT_ENFORCER, fill_terminal
+from helpers.event_loop import HEARTBEAT, WITHOUT_ENFORCER, fill_terminal
 from helpers.lab_terminal import PRESET, HungError, Lab
 
 from stress_parts.frame import Case, Part, Trial
@@ -21,7 +21,7 @@ SLOWEST = 0.5
 def cases(trial: Trial) -> list[Case]:
     """Laboratories that train, each left unread for a while after keys have filled the pipe."""
     seconds = trial.seconds or (4 if trial.is_quick else 60)
-    before = BEATING + (trial.sabotage or "")
+    before = HEARTBEAT + (trial.sabotage or "")
     return [Case(f"terminal {index + 1}", partial(_freeze, trial.folder / str(index), seconds, before))
             for index in range(trial.size)]  # fmt: skip
 

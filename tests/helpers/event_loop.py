@@ -27,14 +27,14 @@ LagLog.start = start_both
 """
 
 
-BEATING = in_event_loop('pathlib.Path("beat").touch(); await asyncio.sleep(0.1)')
+HEARTBEAT = in_event_loop('pathlib.Path("heartbeat").touch(); await asyncio.sleep(0.1)')
 """The event loop touches a file ten times a second, unless something holds it."""
 
 
 def fill_terminal(lab: Lab, most: float = 30) -> None:
-    """Opens and closes the help, unread, until the event loop of a `BEATING` dashboard has not turned for a second."""
+    """Opens and closes the help, unread, until the event loop has stood still for a second, by its `HEARTBEAT`."""
     end = time.monotonic() + most
-    while time.time() - (lab.folder / "beat").stat().st_mtime < 1:
+    while time.time() - (lab.folder / "heartbeat").stat().st_mtime < 1:
         if time.monotonic() > end:
             raise HungError(f"the dashboard draws on after {most:g} s of keys that nobody reads the answers to")
         lab.press("?\x1b")

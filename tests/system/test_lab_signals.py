@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 import pytest
-from helpers.event_loop import BEATING, WITHOUT_ENFORCER, fill_terminal
+from helpers.event_loop import HEARTBEAT, WITHOUT_ENFORCER, fill_terminal
 from helpers.lab_terminal import MAIN, PRESET, Lab
 
 Open = Callable[..., Lab]
@@ -181,7 +181,7 @@ def test_sigterm(protected: bool, open_lab: Open) -> None:
 @pytest.mark.parametrize("protected", [True, False], ids=["protected", "control"])
 def test_sigterm_at_a_frozen_terminal(protected: bool, open_lab: Open) -> None:
     """Nobody reads what is drawn: the run is saved all the same, and the process ends, with the keyboard put back."""
-    lab = open_lab(*LONG, before=BEATING + ("" if protected else WITHOUT_ENFORCER))
+    lab = open_lab(*LONG, before=HEARTBEAT + ("" if protected else WITHOUT_ENFORCER))
     folder = training(lab)
     fill_terminal(lab)
     lab.process.send_signal(signal.SIGTERM)
