@@ -176,9 +176,11 @@ class KilledSweep:
             record = json.loads(path.read_text())
             key = f"{record['sweep']['point']} s{record['seed']}"
             if (path.parent / "end.json").exists():
-                assert json.loads((path.parent / "end.json").read_text())["outcome"] == "completed", path
+                outcome = json.loads((path.parent / "end.json").read_text())["outcome"]
+                assert outcome == "completed", f"{path.parent} ended as {outcome}"
                 rows = (path.parent / "history.jsonl").read_text().splitlines()
-                assert [json.loads(row)["epoch"] for row in rows] == list(range(1, self._epochs + 1)), path
+                epochs = [json.loads(row)["epoch"] for row in rows]
+                assert epochs == list(range(1, self._epochs + 1)), f"{path.parent} has the epochs {epochs}"
                 completed[key] = completed.get(key, 0) + 1
             else:
                 history = path.parent / "history.jsonl"
