@@ -5,6 +5,7 @@ same range, and end in a `rich.text.Text`, which is what Textual puts on the scr
 sequences: its time is given to the string, and to the `Text` that is read from it.
 """
 
+import argparse
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -121,4 +122,5 @@ def shared_cells_of_plotext() -> str:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
     main()

@@ -1,10 +1,10 @@
 """What a run costs beside its training: tiny runs of a sweep in processes of this machine, and on a local Ray.
 
 Prints for each the seconds until the first run begins, those from then until all have ended, per run, and those that
-the end takes: python benchmarks/sweep_overhead.py [RUNS [pool|ray|HOST:PORT|ray://HOST ...]]
+the end takes: `python benchmarks/sweep_overhead.py 100 pool ray`.
 """
 
-import sys
+import argparse
 import tempfile
 import time
 from collections.abc import Callable
@@ -59,4 +59,7 @@ def trainer_of(name: str, sweep: Sweep, options: Options) -> Callable[[], Traine
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100, sys.argv[2:] or ["pool", "ray"])
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("runs", nargs="?", type=int, default=100)
+    parser.add_argument("names", nargs="*", default=["pool", "ray"], help="pool, ray, HOST:PORT or ray://HOST")
+    main(**vars(parser.parse_args()))

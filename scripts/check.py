@@ -14,7 +14,8 @@ CHECKS = (
     ("mypy",),
     ("lint-imports",),
     # Three processes for two cores: half of the time is spent waiting for terminals and timers. Each file stays in one.
-    (sys.executable, "-m", "pytest", "-n", "3", "--dist", "loadfile", "--durations", "30"),
+    # -rs: what was skipped, and why, are the last lines.
+    (sys.executable, "-m", "pytest", "-n", "3", "--dist", "loadfile", "--durations", "30", "-rs"),
 )
 
 

@@ -8,30 +8,11 @@ from functools import partial
 from pathlib import Path
 
 import psutil
+from helpers.event_loop import HEARTBEAT, WITHOUT_ENFORCER, fill_terminal
 from helpers.lab_terminal import PRESET, HungError, Lab
 
 from stress_parts.frame import Case, Part, Trial
 
-WITHOUT_ENFORCER = """
-import mnist_tui.tui.shutdown as shutdown
-shutdown._enforce = lambda *arguments: None
-"""
-"""Nobody ends the process where the screen cannot."""
-BEATING = """
-from mnist_tui.tui.lag import LagLog
-start = LagLog.start
-def start_and_beat(self):
-    import asyncio
-    import pathlib
-    start(self)
-    async def beat():
-        while True:
-            pathlib.Path("beat").touch()
-            await asyncio.sleep(0.1)
-    self.beating = asyncio.get_running_loop().create_task(beat())
-LagLog.start = start_and_beat
-"""
-"""The event loop touches a file ten times a second, unless something holds it."""
 MOST_GROWN = 30e6
 SLOWEST = 0.5
 """The share of the steps that must be taken without a reader; wanted are 0.95, on a machine that does nothing else."""
@@ -40,7 +21,7 @@ SLOWEST = 0.5
 def cases(trial: Trial) -> list[Case]:
     """Laboratories that train, each left unread for a while after keys have filled the pipe."""
     seconds = trial.seconds or (4 if trial.is_quick else 60)
-    before = BEATING + (trial.sabotage or "")
+    before = HEARTBEAT + (trial.sabotage or "")
     return [Case(f"terminal {index + 1}", partial(_freeze, trial.folder / str(index), seconds, before))
             for index in range(trial.size)]  # fmt: skip
 
@@ -55,7 +36,7 @@ def _freeze(folder: Path, seconds: float, before: str) -> str:
         lab.wait(lambda: any((run / "history.jsonl").exists() for run in lab.run_folders()))
         process = psutil.Process(lab.child())
         read = _epochs_in(lab, seconds / 2, is_read=True)
-        _fill(lab)
+        fill_terminal(lab)
         memory = process.memory_info().rss
         unread = _epochs_in(lab, seconds, is_read=False) / 2
         grown = process.memory_info().rss - memory
@@ -78,16 +59,6 @@ def _epochs_in(lab: Lab, seconds: float, is_read: bool) -> float:
     before = len(history.read_bytes().splitlines())
     lab.read_for(seconds) if is_read else time.sleep(seconds)
     return len(history.read_bytes().splitlines()) - before
-
-
-def _fill(lab: Lab, most: float = 30) -> None:
-    """Opens and closes the help, unread, until the event loop waits: it has not touched its file for a second."""
-    end = time.monotonic() + most
-    while time.time() - (lab.folder / "beat").stat().st_mtime < 1:
-        if time.monotonic() > end:
-            raise HungError(f"the dashboard draws on after {most:g} s of keys that nobody reads the answers to")
-        lab.press("?\x1b")
-        time.sleep(0.05)
 
 
 def _seconds_to_end(lab: Lab, most: float = 10) -> float:

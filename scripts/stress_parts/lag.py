@@ -8,6 +8,7 @@ import time
 from functools import partial
 from pathlib import Path
 
+from helpers.event_loop import in_event_loop
 from helpers.lab_terminal import Lab
 
 from mnist_tui.runs.index import list_runs
@@ -17,20 +18,8 @@ from stress_parts.screens import F2, F3, seconds_to_paint
 
 WARM_UP = 3.0
 """Seconds after the first step that are not counted: PyTorch loads parts of itself."""
-BLOCKING = """
-import time
-from mnist_tui.tui.lag import LagLog
-start = LagLog.start
-def start_and_block(self):
-    import asyncio
-    start(self)
-    async def block():
-        while True:
-            await asyncio.sleep(0.5)
-            time.sleep(0.4)
-    self.blocking = asyncio.get_running_loop().create_task(block())
-LagLog.start = start_and_block
-"""
+BLOCKING = in_event_loop("await asyncio.sleep(0.5); time.sleep(0.4)")
+"""A control: something that should be in a thread."""
 
 
 def cases(trial: Trial) -> list[Case]:

@@ -88,7 +88,7 @@ def _train(trial: Trial, epochs: int, said: list[str]) -> str:
     while run.poll() is None:
         if list(trial.folder.glob("runs/*/history.jsonl")):
             samples.append(_sample(process))
-        time.sleep(0.05)
+        time.sleep(0.05)  # Between two samples.
     assert run.returncode == 0, f"exit code {run.returncode}"
     (history,) = trial.folder.glob("runs/*/history.jsonl")
     assert len(history.read_bytes().splitlines()) == epochs

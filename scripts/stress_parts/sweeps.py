@@ -14,13 +14,12 @@ def cases_here(trial: Trial) -> list[Case]:
 
 
 def cases_on_ray(trial: Trial) -> list[Case]:
-    """A sweep on a Ray cluster of two nodes; the driver, trainers and nodes are killed at random."""
-    return _cases(trial, workers=1, nodes=trial.exits.enter_context(closing(RayNodes())))
+    """Two drivers share a sweep on a Ray cluster of two nodes; drivers, trainers and nodes are killed at random."""
+    return _cases(trial, workers=2, nodes=trial.exits.enter_context(closing(RayNodes())))
 
 
 def _cases(trial: Trial, workers: int, nodes: RayNodes | None = None) -> list[Case]:
-    points = 6 if trial.is_quick or trial.sabotage else 60
-    epochs = 4 if points == 6 else 20
+    points, epochs = (3, 4) if trial.sabotage else (6, 4) if trial.is_quick else (60, 20)
     killed = trial.exits.enter_context(
         closing(
             KilledSweep(

@@ -39,7 +39,7 @@ def test_a_bar_while_files_arrive(monkeypatch: pytest.MonkeyPatch) -> None:
     def events() -> Iterator[Event]:
         for report in REPORTS:
             yield report
-            time.sleep(0.3)
+            time.sleep(0.3)  # The bar is drawn four times a second.
         yield Notice("read")
         before.append(terminal.getvalue())
 
@@ -96,7 +96,7 @@ def test_beside_several_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     with progress_table(Output(as_json=False, quiet=False)) as table:
         for report in (*REPORTS, Downloading("labels.gz", 1_000, 28_000)):
             table.show(0, "run s0", 1, report)
-            time.sleep(0.3)
+            time.sleep(0.3)  # The bar is drawn four times a second.
         shown = terminal.getvalue()
         table.show(0, "run s0", 1, Progress(1, 1, 2, 2.3, 0.1, 100.0))
 

@@ -4,7 +4,6 @@ On a Ray cluster, too, of which nodes are killed as well.
 """
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -16,6 +15,7 @@ from pathlib import Path
 import psutil
 
 from helpers.lab_terminal import PRESET, ROOT
+from helpers.python_processes import environment
 from mnist_tui.spec import presets
 from mnist_tui.sweep import folder, sweep_file
 from mnist_tui.sweep.results import Results
@@ -32,6 +32,7 @@ class RayNodes:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "helpers.ray_cluster", "2", "1"],
             cwd=ROOT / "tests",
+            env=environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -39,6 +40,7 @@ class RayNodes:
         )
         assert self._process.stdout is not None
         self.address = self._process.stdout.readline().strip()
+        assert self.address, "the cluster did not start"
 
     def replace(self) -> None:
         """Kills a node and adds one."""
@@ -58,7 +60,7 @@ class RayNodes:
 class KilledSweep:
     """Several `mnist-tui work` on one sweep; `kill` kills one of their processes, and a new one takes its place.
 
-    With `nodes` it is one `mnist-tui sweep resume` on their cluster.
+    With `nodes` they are `mnist-tui sweep resume` on their cluster.
     """
 
     def __init__(
@@ -90,7 +92,7 @@ class KilledSweep:
         return subprocess.Popen(
             [sys.executable, "-c", self._sabotage + BEGIN, *arguments],
             cwd=self._working,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+            env=environment(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -174,11 +176,15 @@ class KilledSweep:
             record = json.loads(path.read_text())
             key = f"{record['sweep']['point']} s{record['seed']}"
             if (path.parent / "end.json").exists():
-                assert json.loads((path.parent / "end.json").read_text())["outcome"] == "completed", path
+                outcome = json.loads((path.parent / "end.json").read_text())["outcome"]
+                assert outcome == "completed", f"{path.parent} ended as {outcome}"
                 rows = (path.parent / "history.jsonl").read_text().splitlines()
-                assert [json.loads(row)["epoch"] for row in rows] == list(range(1, self._epochs + 1)), path
+                epochs = [json.loads(row)["epoch"] for row in rows]
+                assert epochs == list(range(1, self._epochs + 1)), f"{path.parent} has the epochs {epochs}"
                 completed[key] = completed.get(key, 0) + 1
             else:
+                history = path.parent / "history.jsonl"
+                assert not history.exists() or not history.read_text(), f"{path.parent} has epochs, and was not resumed"
                 others += 1
         twice = [key for key, count in completed.items() if count > 1]
         lost = self.sweep.plan.runs - len(completed)

@@ -14,6 +14,7 @@ from typing import Any
 
 import psutil
 import pytest
+from helpers.event_loop import HEARTBEAT, WITHOUT_ENFORCER, fill_terminal
 from helpers.lab_terminal import MAIN, PRESET, Lab
 
 Open = Callable[..., Lab]
@@ -139,9 +140,9 @@ def test_hung_up_it_costs_nothing_but_the_run(open_lab: Open) -> None:
     lab.wait_for("paused")
     child = lab.child()
     lab.hang_up()
-    time.sleep(1)
+    time.sleep(1)  # What it does once, as it notices, is not counted.
     before = screen_seconds(child)
-    time.sleep(2)
+    time.sleep(2)  # The time in which it is measured.
     used = screen_seconds(child) - before
 
     then = epochs(folder)
@@ -177,20 +178,12 @@ def test_sigterm(protected: bool, open_lab: Open) -> None:
         assert b"Traceback" not in lab.output
 
 
-WITHOUT_ENFORCER = """
-import mnist_tui.tui.shutdown as shutdown
-shutdown._enforce = lambda *arguments: None
-"""
-
-
 @pytest.mark.parametrize("protected", [True, False], ids=["protected", "control"])
 def test_sigterm_at_a_frozen_terminal(protected: bool, open_lab: Open) -> None:
     """Nobody reads what is drawn: the run is saved all the same, and the process ends, with the keyboard put back."""
-    lab = open_lab(*LONG, before="" if protected else WITHOUT_ENFORCER)
+    lab = open_lab(*LONG, before=HEARTBEAT + ("" if protected else WITHOUT_ENFORCER))
     folder = training(lab)
-    for _ in range(40):  # Drawings pile up, unread, until the dashboard has to wait.
-        lab.press("?\x1b")
-        time.sleep(0.05)
+    fill_terminal(lab)
     lab.process.send_signal(signal.SIGTERM)
     ended = wait_until(lambda: lab.process.poll() is not None, 20 if protected else 6)
 

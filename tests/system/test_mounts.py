@@ -57,17 +57,9 @@ def answers(folder: Path, mount: str, lines: list[str]) -> dict[str, tuple[int, 
 
 
 READS = (
-    *(
-        "runs",
-        "runs --json",
-        "open ended",
-        "open begun",
-        "open ended --plot",
-        "report ended -o report.md",
-        "leaderboard",
-    ),
-    *("watch begun", "analyse ended", "export ended --to csv -o out.csv", "delete --empty-trash", "sweep"),
-)
+    "runs", "runs --json", "open ended", "open begun", "open ended --plot", "report ended -o report.md", "leaderboard",
+    "watch begun", "analyse ended", "export ended --to csv -o out.csv", "delete --empty-trash", "sweep",
+)  # fmt: skip
 WRITES = (
     *(TRAINED, "tag ended kept", "note ended -m more", "delete ended", "resume begun", "extend ended 1"),
     f"sweep run small.toml --set optimizer.lr=0.01,0.02 --jobs 1 {TRAINED.partition('toml ')[2]}",

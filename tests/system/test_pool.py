@@ -129,7 +129,7 @@ def test_ctrl_c_twice_aborts(start: StartPython, tmp_path: Path) -> None:
     for worker in workers:
         worker.suspend()  # So that none of them stops by itself in between.
     os.killpg(process.pid, signal.SIGINT)
-    time.sleep(0.5)
+    time.sleep(0.5)  # Two signals that come at once are one.
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=60)
 
@@ -206,7 +206,7 @@ def test_keys_of_the_laboratory_reach_every_seed(lab: Lab, tmp_path: Path) -> No
     lab.wait(lambda: len(saved(tmp_path)) == 2 and all(run.rows for run in saved(tmp_path)), 120)
     lab.press(" ")
     lab.wait_for("paused")
-    time.sleep(1)
+    time.sleep(1)  # The other one may be about to end an epoch.
     lengths = [len(run.rows) for run in saved(tmp_path)]
     lab.wait(partial(_has_passed, time.monotonic() + 1.5))
     paused = [len(run.rows) for run in saved(tmp_path)]

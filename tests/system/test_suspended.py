@@ -4,7 +4,6 @@ import os
 import signal
 import time
 from pathlib import Path
-from unittest import mock
 
 import pytest
 from helpers.reliability import holder, only_folder, options, patched_session, small_spec
@@ -42,15 +41,14 @@ def test_a_stopped_process_keeps_its_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("hours", [9, -9])
-def test_the_wall_clock_jumps(hours: int, tmp_path: Path) -> None:
+def test_the_wall_clock_jumps(hours: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Seconds of epochs and of the run are those that passed."""
     now = time.time
     began = time.perf_counter()
     with patched_session():
         for event in session.run(small_spec(), options(tmp_path), Control()):
             if isinstance(event, EpochEnded):
-                mock.patch.object(time, "time", return_value=now() + hours * 3600).start()
-        mock.patch.stopall()
+                monkeypatch.setattr(time, "time", lambda: now() + hours * 3600)
     passed = time.perf_counter() - began
     run = read_run(only_folder(tmp_path))
 
