@@ -5,10 +5,12 @@
 
 import io
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from mnist_tui.text import cell_width, clean_line, fitted
+from mnist_tui.text import cell_width, clean_line, fitted, start_of_end
 
 MAX_CELL = 40
 """Terminal cells of a column of text; what is longer is cut."""
@@ -20,14 +22,41 @@ def aligned(rows: Sequence[Sequence[str]], is_right: Sequence[bool], max_cell: i
     """A line for each row, with columns that are as wide as their widest cell and two spaces apart.
 
     `is_right` says which columns are aligned to the right. Wide characters take two cells, as in a terminal; a cell of
-    more than `max_cell` is cut, with an ellipsis. No line ends in a space.
+    more than `max_cell` is cut, with an ellipsis, as `cut_apart` does. No line ends in a space.
     """
     from tabulate import tabulate
 
-    cells = [[_cut(clean_line(cell, 10_000), max_cell) for cell in row] for row in rows]
+    shown = cut_apart((cell for row in rows for cell in row), max_cell)
     return tabulate(
-        cells, tablefmt="plain", disable_numparse=True, colalign=_alignment(is_right), preserve_whitespace=True
+        [[shown[cell] for cell in row] for row in rows],
+        tablefmt="plain",
+        disable_numparse=True,
+        colalign=_alignment(is_right),
+        preserve_whitespace=True,
     ).split("\n")
+
+
+def cut_apart(texts: Iterable[str], width: int) -> dict[str, str]:
+    """What is shown of each text, made safe, in at most `width` cells: what is longer is cut, with an ellipsis.
+
+    Different texts that would look the same are cut at their beginning, too, so that it is seen where they differ.
+    """
+    cleaned = {text: clean_line(text, 10_000) for text in texts}
+    shown = dict(_shown_apart(set(cleaned.values()), width, 0))
+    return {text: shown[line] for text, line in cleaned.items()}
+
+
+def _shown_apart(texts: Iterable[str], width: int, start: int) -> Iterator[tuple[str, str]]:
+    """Each text, which begin alike up to `start`, and what is shown of it."""
+    groups = defaultdict(list)
+    for text in texts:
+        groups[_cut(f"…{text[start:]}" if start else text, width)].append(text)
+    for shown, group in groups.items():
+        after = start_of_end(os.path.commonprefix(group), width // 3)
+        if len(group) > 1 and after > start:
+            yield from _shown_apart(group, width, after)
+        else:
+            yield from ((text, shown) for text in group)
 
 
 def _cut(text: str, width: int) -> str:

@@ -68,6 +68,17 @@ def fitted(text: str, width: int, is_right: bool = False) -> str:
     return room + text if is_right else text + room
 
 
+def start_of_end(text: str, width: int) -> int:
+    """Where the end of a text begins that takes at most `width` cells and does not begin within a sign."""
+    start = len(text)
+    for place in reversed(range(len(text))):
+        if cell_width(text[place:]) > width:
+            break
+        if cell_width(text[place]) and text[place - 1 : place] != _JOINER:
+            start = place
+    return start
+
+
 _SIGNS = {"±": "+", "×": "x", "→": ">", "…": "~", "–": "-", "−": "-", "°": " ", "²": "2", "✓": "+", "✗": "!"}
 _ASCII = str.maketrans(_SIGNS | dict(zip("▁▂▃▄▅▆▇█┌┐└┘─│┤┬├┴┼┃", ".:-=+*#@++++-||+|++I", strict=True)))
 

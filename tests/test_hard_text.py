@@ -10,7 +10,7 @@ from rich.cells import cell_len
 
 from mnist_tui.runs.annotations import write_tags
 from mnist_tui.spec import presets
-from mnist_tui.table import MAX_CELL, aligned
+from mnist_tui.table import MAX_CELL, aligned, cut_apart
 from mnist_tui.text import cell_width, clean_line, fitted
 
 TEXTS = {
@@ -55,6 +55,17 @@ def test_a_text_is_fitted_to_its_cells(text: str) -> None:
 
         assert cell_width(cut) == cell_len(cut) == width
         assert "\u200d…" not in cut
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+def test_a_text_that_is_cut_at_its_beginning_stays_aligned(text: str) -> None:
+    """Whatever the width: what two long texts share is left out from a whole sign on."""
+    line = clean_line(text)
+    for width in range(4, 24):
+        for shown in cut_apart([f"{'n' * 30}{line * 2}{end}" for end in ("1", "2")], width).values():
+            assert cell_len(shown) <= width
+            assert not unicodedata.combining(shown[1:2] or "-")
+            assert shown[1:2] != "\u200d"
 
 
 def test_counting_letters_would_not_do() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mnist_tui.analysis import markdown as escaped
-from mnist_tui.table import MAX_CELL, aligned, as_csv, markdown
+from mnist_tui.table import MAX_CELL, aligned, as_csv, cut_apart, markdown
 from mnist_tui.text import cell_width
 
 FUZZ = settings(max_examples=150, deadline=None, derandomize=True)
@@ -33,6 +33,28 @@ def test_text_is_cut_to_the_widest_cell() -> None:
     assert aligned([["x" * 50, "y"]], [False, False]) == ["x" * (MAX_CELL - 1) + "…  y"]
     assert aligned([["数" * 30, "y"]], [False, False]) == ["数" * 19 + "…   y"]
     assert aligned([["x" * 50, "y"]], [False, False], max_cell=60) == ["x" * 50 + "  y"]
+
+
+def test_texts_that_begin_alike_are_cut_apart() -> None:
+    """Also in different columns; what is the same, or can be told by its beginning, is cut at its end."""
+    affine, other = "RandomAffine(8, translate=(0.08, 0.08), shear=5)", "CenterCrop(22) and " + "x" * 40
+    rows = [[affine, f"{affine}, Elastic(34.0)"], [affine, other], [f"{affine}, Elastic(8.0)", "short"]]
+
+    assert aligned(rows, [False, False], 32) == [
+        "…, shear=5)                …, shear=5), Elastic(34.0)",
+        "…, shear=5)                CenterCrop(22) and xxxxxxxxxxxx…",
+        "…, shear=5), Elastic(8.0)  short",
+    ]
+
+
+@pytest.mark.parametrize("width", [1, 2, 5, 40])
+def test_any_texts_are_cut_apart(width: int) -> None:
+    """Those that differ by a sign anywhere, in one cell or two, stay different if there is room for it."""
+    texts = [f"{'a数é́' * place}{sign}{'b数é́' * (9 - place)}" for place in range(10) for sign in "xyz数"]
+    shown = cut_apart(texts, width)
+
+    assert all(cell_width(text) <= width for text in shown.values())
+    assert width < 40 or len(set(shown.values())) == len(texts)
 
 
 CELLS = st.lists(st.lists(st.text(max_size=50), min_size=3, max_size=3), min_size=1, max_size=6)
