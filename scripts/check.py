@@ -23,6 +23,7 @@ def main() -> int:
     """Runs every check, also after one has failed; the exit code is 0 where all passed."""
     # The tools of this Python's environment, whether it is activated or not.
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # Every process would compile all tests and modules anew.
     checks = [(*check, "-m", "not slow") if "pytest" in check and "--fast" in sys.argv else check for check in CHECKS]
     failed = [" ".join(check) for check in checks if subprocess.run(check, check=False).returncode]
     for check in failed:

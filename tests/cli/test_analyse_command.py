@@ -224,6 +224,7 @@ def test_explain_an_unknown_rule(rule: str, advice: str, command: Command) -> No
 # --- what is loaded ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "modules"),
     [

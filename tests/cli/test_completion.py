@@ -13,6 +13,8 @@ from helpers.saved_runs import make_run
 
 from mnist_tui.spec import presets
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 ITER = [name for name in presets.builtin_names() if name.startswith("iter")]

@@ -537,6 +537,7 @@ def app(monkeypatch: pytest.MonkeyPatch) -> Callable[..., LabApp]:
     return make
 
 
+@pytest.mark.slow
 async def test_a_key_can_be_moved(app: Callable[..., LabApp]) -> None:
     """An action moved to another key works there, and no longer on the old one."""
     made = app(switch_theme="f11,ctrl+k")
@@ -551,6 +552,7 @@ async def test_a_key_can_be_moved(app: Callable[..., LabApp]) -> None:
         assert not made._notifications
 
 
+@pytest.mark.slow
 async def test_what_is_wrong_with_the_keymap_is_said(app: Callable[..., LabApp]) -> None:
     """With the nearest action and key; an action whose new key does not exist keeps its own."""
     made = app(swich_theme="f11", switch_theme="crtl+k", interrupt="ctrl+z")

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import typer
 from helpers import reliability
 from helpers.command import Command
 from helpers.json_page import PAGE, Checker, Key, read_tables, table_rows
@@ -329,6 +328,7 @@ def checker(work: Path, monkeypatch: pytest.MonkeyPatch) -> Checker:
     return Checker(TABLES)
 
 
+@pytest.mark.slow
 def test_the_page_is_what_is_printed(checker: Checker, command: Command) -> None:
     """No key is printed that is not on the page, none is on the page that is never printed, and each is of its type.
 
@@ -370,7 +370,7 @@ def test_the_preset_in_show_has_the_keys_of_its_own_page(checker: Checker, comma
 def test_every_command_with_json_is_on_the_page() -> None:
     """Every command that takes `--json`, also one that is added later."""
     on_page = [row[0].strip("`").removeprefix("mnist-tui ") for row in table_rows(PAGE)]
-    root: Any = typer.main.get_command(cli._make_app())
+    root: Any = cli.command_line()
     below = {
         f"{group} {name}": each for group in ("config", "sweep") for name, each in root.commands[group].commands.items()
     }

@@ -107,6 +107,7 @@ def test_a_broken_preset_does_not_hide_it(command: Command, tmp_path: Path) -> N
     assert "34 published figures" in out
 
 
+@pytest.mark.slow
 def test_without_torch() -> None:
     """Answers without the library that trains."""
     script = "import sys; from mnist_tui.cli import main as cli; sys.argv = ['mnist-tui', 'leaderboard', '--plot']\n"

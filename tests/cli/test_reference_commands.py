@@ -126,6 +126,7 @@ def test_a_report_has_them_with_the_result_and_asks_for_no_notes(command: Comman
     assert "To be written" not in text
 
 
+@pytest.mark.slow
 def test_the_design_of_one_is_trained_again(command: Command) -> None:
     """As that of any run."""
     code, out, _ = command("--batch", "reference/step4-s0", "--dry-run", "--device", "cpu")

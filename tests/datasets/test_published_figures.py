@@ -35,6 +35,7 @@ def test_what_is_in_the_files(data: DataSet) -> None:
         assert np.unique(labels).tolist() == list(range(len(data.classes)))
 
 
+@pytest.mark.slow
 @needs_mnist
 def test_mean_and_deviation_of_mnist() -> None:
     """To the four digits of the record, over all pixels of the 60,000 training images."""

@@ -4,11 +4,8 @@ import io
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from unittest import mock
-
-import typer
 
 from mnist_tui.cli import main as cli
 
@@ -35,17 +32,12 @@ def in_process(monkeypatch: "pytest.MonkeyPatch", capsys: "pytest.CaptureFixture
 
 
 def call(*arguments: str) -> tuple[int, str, str]:
-    """`mnist-tui` with these arguments, without pytest: the exit code, stdout and stderr.
-
-    The command line is built once: it is half of the time of a command that reads a few runs.
-    """
+    """`mnist-tui` with these arguments, without pytest: the exit code, stdout and stderr."""
     printed, said = io.BytesIO(), io.BytesIO()
     out, err = (io.TextIOWrapper(each, encoding="utf-8", write_through=True) for each in (printed, said))
     code: object = 0
     with (
         mock.patch.object(sys, "argv", ["mnist-tui", *arguments]),
-        mock.patch.object(typer.main, "get_command", mock.Mock(return_value=_command_line())),
-        mock.patch.object(cli, "_make_app"),
         redirect_stdout(out),
         redirect_stderr(err),
     ):
@@ -54,8 +46,3 @@ def call(*arguments: str) -> tuple[int, str, str]:
         except SystemExit as ended:
             code = ended.code
     return int(str(code or 0)), printed.getvalue().decode(), said.getvalue().decode()
-
-
-@cache
-def _command_line() -> Any:
-    return typer.main.get_command(cli._make_app())

@@ -136,6 +136,7 @@ def test_process_that_is_slower_takes_the_other_values(tmp_path: Path, monkeypat
         assert (second.values == first[0].values) is (seeds == 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seeds", [1, 2])
 @pytest.mark.parametrize("kills", [0.0, 0.05])
 def test_processes_share_a_search(tmp_path: Path, seeds: int, kills: float) -> None:

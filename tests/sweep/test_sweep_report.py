@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 from helpers.saved_runs import make_run
 from helpers.sweeps import lr_plan, lr_sweep, make_point
 
@@ -116,6 +117,7 @@ def test_the_front_of_parameters_and_accuracy(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_status_of_ten_thousand_points(tmp_path: Path) -> None:
     """A grid of 100 by 100 of which nothing is trained is listed at once."""
     rates = tuple(f"{0.001 * index:.3f}" for index in range(1, 101))

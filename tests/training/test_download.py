@@ -550,6 +550,7 @@ def deaths(tmp_path: Path, server: Server, *, is_atomic: bool) -> tuple[int, lis
     return len(folders), damaged
 
 
+@pytest.mark.slow
 def test_killed_at_every_instant(server: Server, tmp_path: Path) -> None:
     """However a download dies, each file is whole or absent, and the next download completes the folder."""
     count, damaged = deaths(tmp_path, server, is_atomic=True)
@@ -566,6 +567,7 @@ def test_killed_at_every_instant(server: Server, tmp_path: Path) -> None:
     assert all(LARGE.items() <= content.items() for content in completed)
 
 
+@pytest.mark.slow
 def test_killed_while_writing_in_place(server: Server, tmp_path: Path) -> None:
     """Negative control: a writer that writes in place leaves half a file under the real name."""
     _, damaged = deaths(tmp_path, server, is_atomic=False)

@@ -26,6 +26,7 @@ def test_every_part_runs_on_a_cpu(tmp_path: Path) -> None:
     assert out.read_text() in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "words"), [(["--parts", "ax"], "there is no part x"), (["--device", "cuda:77"], "cuda:77")]
 )

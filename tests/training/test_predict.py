@@ -225,6 +225,7 @@ def test_nothing_of_the_process_is_changed(tmp_path: Path) -> None:
     assert state() == before
 
 
+@pytest.mark.slow
 def test_a_training_is_the_same_bit_by_bit(tmp_path: Path) -> None:
     """While another thread predicts without a pause: history, weights, moments, random states, test predictions."""
     spec = small_spec(epochs=20)

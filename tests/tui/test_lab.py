@@ -743,6 +743,7 @@ def still(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RunCurves, "eta_seconds", lambda track: None)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("still")
 @pytest.mark.parametrize(
     ("size", "ascii_only", "no_color"),

@@ -161,6 +161,7 @@ def drawn(dialog: LrFinderDialog) -> list[str]:
     return [row[x + 1 : x + width - 1].rstrip() for row in rows]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("size", "ascii_only"),
     [((80, 24), False), ((120, 40), False), ((200, 60), False), ((80, 24), True)],

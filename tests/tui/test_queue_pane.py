@@ -109,6 +109,7 @@ async def test_without_a_queue_there_are_no_rows() -> None:
         assert isinstance(pilot.app.focused, RunTable)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 async def test_how_the_queue_looks(size: str) -> None:
     """The screen equals the golden file; at 80x24 the queue has four lines at most."""

@@ -32,6 +32,8 @@ from mnist_tui.tui.runs.selection import names_of
 from mnist_tui.tui.runs.sort_dialog import SortDialog
 from mnist_tui.tui.runs.table import RunTable
 
+pytestmark = pytest.mark.slow
+
 SIZES = {"80x24": (80, 24), "120x40": (120, 40), "200x60": (200, 60)}
 GOLDEN = Path(__file__).parents[1] / "golden"
 

@@ -164,6 +164,7 @@ async def test_the_line_at_every_size(size: tuple[int, int]) -> None:
     assert len(seen) == size[1]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("canned")
 async def test_the_device_stands_at_the_right(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there is room for it."""
