@@ -52,7 +52,7 @@ def _shown_apart(texts: Iterable[str], width: int, start: int) -> Iterator[tuple
     for text in texts:
         groups[_cut(f"…{text[start:]}" if start else text, width)].append(text)
     for shown, group in groups.items():
-        after = start_of_end(os.path.commonprefix(group), width // 3)
+        after = start_of_end(os.path.commonprefix(group), width // 3)  # noqa: RUF071 - characters, not folders
         if len(group) > 1 and after > start:
             yield from _shown_apart(group, width, after)
         else:
