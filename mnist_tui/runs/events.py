@@ -161,6 +161,8 @@ class RunEnded:
     target: dict[str, bool | None] | None
     """Whether each part of the target is met, None for a part that is not judged; None without a target."""
     seconds: float
+    is_out_of_memory: bool = False
+    """Whether it failed since memory was short, of the machine or of its GPU."""
 
 
 Event = Notice | Downloading | RunStarted | Progress | Paused | Unpaused | LearningRateChanged | EpochEnded | RunEnded

@@ -127,6 +127,7 @@ def parse_end(document: Mapping[str, Any]) -> RunEnded | None:
         chosen_by="validation" if document.get("chosen_by") == "validation" else "test",
         target=target,
         seconds=number_or_nan(document.get("seconds")),
+        is_out_of_memory=document.get("is_out_of_memory") is True,
     )
 
 

@@ -4,14 +4,16 @@ import os
 import queue
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Generator, Iterator
+from contextlib import closing, suppress
+from dataclasses import replace
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from mnist_tui.errors import ExitCode, MnistTuiError
 from mnist_tui.runs.control import Control
-from mnist_tui.runs.events import Event
+from mnist_tui.runs.events import Event, Notice, RunEnded, RunStarted
 from mnist_tui.runs.history import parse_end
 from mnist_tui.runs.storage import load_run
 from mnist_tui.sweep.jobs import ControlRequest, Job, JobEnded
@@ -74,9 +76,15 @@ class _Worker:
 
 
 def train(job: Job, control: Control) -> Iterator[Event | JobEnded]:
-    """The events of a job, and a `JobEnded` after them, whatever happens."""
+    """The events of a job, and a `JobEnded` after them, whatever happens.
+
+    Where memory is short the run is resumed once: other runs, which end, may have had what it needs.
+    """
     try:
-        yield from _events(job, control)
+        folder = yield from _until_out_of_memory(job, control)
+        if folder is not None:
+            yield Notice("out of memory; it is resumed", is_warning=True)
+            yield from _events(replace(job, folder=folder), control)
     except MnistTuiError as error:
         yield JobEnded(str(error), error.exit_code)
     except Exception as error:
@@ -92,7 +100,20 @@ def _close_terminal() -> None:
     os.close(nowhere)
 
 
-def _events(job: Job, control: Control) -> Iterator[Event]:
+def _until_out_of_memory(job: Job, control: Control) -> Generator[Event, None, Path | None]:
+    """Returns the folder of a run that failed since memory was short, in place of its `RunEnded`; else None."""
+    folder = job.folder
+    with closing(_events(job, control)) as events:
+        for event in events:
+            if isinstance(event, RunStarted):
+                folder = Path(event.folder)
+            if isinstance(event, RunEnded) and event.is_out_of_memory:
+                return folder
+            yield event
+    return None
+
+
+def _events(job: Job, control: Control) -> Generator[Event, None, None]:
     from mnist_tui.training import resume, session
 
     if job.folder is None:

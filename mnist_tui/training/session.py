@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Generator, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -210,6 +211,7 @@ class RunWriter:
         """Marks the run as failed, its last event; where that cannot be written the run counts as interrupted."""
         self.folder.log(details)
         ended = run_ended(self.training, "failed", _failure_message(error, self.folder), seconds)
+        ended = replace(ended, is_out_of_memory=_is_out_of_memory(error))
         try:
             self._write_end(ended)
         except (OSError, LockedError) as write_error:
@@ -243,6 +245,13 @@ def _failure_message(error: BaseException, folder: RunFolder) -> str:
     text = str(error)
     if isinstance(error, LockedError):
         return text
-    if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text:
+    if _is_out_of_memory(error):
         return "out of memory; try a smaller train.batch_size or train.eval_batch_size, or a smaller network"
     return f"{type(error).__name__}: {clean_line(text, 200)}; the traceback is in {folder.folder}/run.log"
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory was short; of the machine's, and of some GPU libraries', PyTorch says so only in words."""
+    text = str(error)
+    is_of_pytorch = isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+    return isinstance(error, MemoryError) or is_of_pytorch
