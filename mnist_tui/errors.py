@@ -207,7 +207,7 @@ class MissingPackageError(MachineError):
 
 
 class StorageError(MachineError):
-    """A run folder cannot be written or read; the message says which and what to do."""
+    """A run folder, or a file of the user, cannot be written or read; the message says which and what to do."""
 
 
 class LockedError(StorageError):

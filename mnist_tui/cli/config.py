@@ -13,7 +13,7 @@ from mnist_tui.cli.completion import complete_settings
 from mnist_tui.cli.formats import json_text, record
 from mnist_tui.cli.parsing import WordsCommand
 from mnist_tui.editor import edit
-from mnist_tui.errors import BriefError, ColumnError, SettingsError
+from mnist_tui.errors import BriefError, ColumnError, SettingsError, StorageError
 from mnist_tui.runs import columns
 from mnist_tui.settings import settings
 from mnist_tui.settings.model import DEFAULTS, Settings, from_text, help_of
@@ -160,7 +160,7 @@ def _write(path: Path, write: Callable[[], None]) -> None:
     try:
         write()
     except OSError as error:
-        raise SettingsError(f"{path} cannot be written: {error.strerror}") from None
+        raise StorageError(f"{path} cannot be written: {error.strerror}") from None
 
 
 @app.command("edit", epilog=examples("mnist-tui config edit", "mnist-tui config edit --project"))

@@ -175,13 +175,13 @@ def test_what_is_wrong_is_one_line(arguments: Sequence[str], words: str, command
 
 
 def test_a_folder_that_cannot_be_written(command: Command, work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder that cannot be written is one line and exit code 2."""
+    """A folder that cannot be written is one line and exit code 3, that of the machine."""
     (work / "file").touch()
     monkeypatch.setenv("XDG_CONFIG_HOME", str(work / "file"))
 
     code, _, err = command("config", "set", "theme", "light")
 
-    assert code == 2
+    assert code == 3
     assert err == f"mnist-tui: {settings.user_file()} cannot be written: Not a directory\n"
 
 
