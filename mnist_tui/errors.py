@@ -202,6 +202,10 @@ class ClusterError(MachineError):
     """A cluster that cannot be reached, or was lost; the message says why and what to do."""
 
 
+class ProcessError(MachineError):
+    """No process can be started: too many are running, or memory is short."""
+
+
 class MissingPackageError(MachineError):
     """A package of an extra is not installed; the message says how to install it."""
 

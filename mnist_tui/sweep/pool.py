@@ -17,7 +17,7 @@ from multiprocessing.context import ForkServerContext, SpawnContext
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mnist_tui.errors import ExitCode
+from mnist_tui.errors import ExitCode, ProcessError
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import Notice, RunStarted
 from mnist_tui.sweep.jobs import ControlRequest, Job, JobEnded, JobSource, Message
@@ -66,10 +66,16 @@ class _Process:
     """A worker and what it trains."""
 
     def __init__(self, is_silent: bool) -> None:
+        """Starts the worker; raises `ProcessError`."""
         self.connection, other = _context.Pipe()
         self.process = _context.Process(target=work, args=(other, is_silent), daemon=False)
-        self.process.start()
-        other.close()
+        try:
+            self.process.start()
+        except OSError as error:
+            self.connection.close()
+            raise ProcessError(f"cannot start a process that trains: {error.strerror or error}") from None
+        finally:
+            other.close()
         self.task: _Task | None = None
 
     def begin(self, task: _Task) -> None:
@@ -105,7 +111,8 @@ class Pool:
         """The events of all jobs as they happen, each with the index of its job, and a `JobEnded` for each job begun.
 
         The index counts the jobs as they were taken. `control` stops all of them after their current step, pauses them
-        or changes their learning rate. A run whose process dies is resumed once.
+        or changes their learning rate. A run whose process dies is resumed once. Raises `ProcessError` where none
+        can be started; runs that are trained then are stopped and saved by `close`.
         """
         self._count = 0
         waiting: deque[_Task] = deque()

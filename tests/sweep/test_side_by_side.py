@@ -1,17 +1,21 @@
 """What is said once of runs side by side, and what is wrong before any of them has begun; the pool is made up."""
 
+import errno
+import os
 from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from helpers.reliability import few_images, small_spec
 
-from mnist_tui.errors import ExitCode, MachineError
+from mnist_tui.errors import ExitCode, MachineError, ProcessError
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import Notice, RunStarted
 from mnist_tui.spec.run_options import Options
-from mnist_tui.sweep import side_by_side
-from mnist_tui.sweep.jobs import ControlRequest, Job, JobEnded, JobSource, Message
+from mnist_tui.sweep import pool, side_by_side
+from mnist_tui.sweep.jobs import ControlRequest, Job, JobEnded, JobSource, ListedJobs, Message
 from mnist_tui.sweep.pool import Pool
 from mnist_tui.training import data
 from mnist_tui.training.data import Dataset
@@ -116,3 +120,15 @@ def test_requests_reach_every_process_once() -> None:
         ("learning_rate", 0.5),
         ("stop", None),
     ]
+
+
+def test_a_process_that_cannot_be_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One line, as where a user may have no more processes; the pool can be closed."""
+    refused = mock.Mock(start=mock.Mock(side_effect=OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))))
+    monkeypatch.setattr(pool._context, "Process", mock.Mock(return_value=refused))
+    ours = Pool(2)
+    jobs = ListedJobs([Job(small_spec(), Options(runs_dir=tmp_path))])
+
+    with pytest.raises(ProcessError, match=r"^cannot start a process that trains: Resource temporarily unavailable$"):
+        list(ours.train(jobs, Control()))
+    ours.close()
