@@ -11,9 +11,9 @@ from mnist_tui.cli.progress_table import show_downloads
 from mnist_tui.datasets.exam import TAKEN_ON
 from mnist_tui.datasets.published import MNIST
 from mnist_tui.errors import UsageError
-from mnist_tui.runs import reference
 from mnist_tui.runs.events import Notice
 from mnist_tui.runs.index import find_readable
+from mnist_tui.runs.storage import load_run
 from mnist_tui.settings import settings
 from mnist_tui.text import clean_line
 
@@ -47,16 +47,17 @@ def exam(run: Run, as_json: AsJson = False, *, given: Given) -> int:
             f"{saved.id}: was trained on {clean_line(saved.dataset or 'unknown data', 60)}; the exam is one of digits, "
             f"for runs on {' or '.join(TAKEN_ON)}"
         )
-    reference.check_has_weights(saved.folder)  # Else 10 MB are downloaded before this is said.
     from mnist_tui.analysis.exam import right_of_known, score
     from mnist_tui.training import exam as digits_of
+    from mnist_tui.training.predict import load_network
 
+    network = load_network(saved.folder)  # What is wrong with the weights is said before 10 MB are downloaded.
     output = Output(as_json, quiet=False)
     for event in show_downloads(digits_of.fetch_exam(values.data_dir), output):
         if isinstance(event, Notice):
             output.notice(event)
     digits = digits_of.load_exam(values.data_dir)
-    is_right = digits_of.predictions(saved.folder, digits) == digits.labels
+    is_right = digits_of.predictions(network, load_run(saved.folder).spec.train.normalize, digits) == digits.labels
     own = right_of_known(saved, digits)
     if own is not None:
         is_right[: digits.known] = own

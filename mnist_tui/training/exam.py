@@ -6,16 +6,15 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from mnist_tui.datasets import places
 from mnist_tui.datasets.exam import ExamDigits, exam_data, read_exam
 from mnist_tui.errors import DataError
 from mnist_tui.runs.events import Downloading, Notice
-from mnist_tui.runs.storage import load_run
 from mnist_tui.training.data import Images
 from mnist_tui.training.download import SECONDS, downloading
 from mnist_tui.training.evaluation import evaluate
-from mnist_tui.training.predict import load_network
 
 BATCH_SIZE = 500
 
@@ -44,9 +43,9 @@ def load_exam(data_dir: Path | None) -> ExamDigits:
     return read_exam(raw)
 
 
-def predictions(folder: Path, digits: ExamDigits) -> NDArray[np.uint8]:
-    """(N,): the classes that the network of a run's best epoch gives all digits, computed on the CPU."""
-    spec, network = load_run(folder).spec, load_network(folder).to(memory_format=torch.channels_last)
+def predictions(network: nn.Module, normalization: tuple[float, float], digits: ExamDigits) -> NDArray[np.uint8]:
+    """(N,): the classes that a network on the CPU gives all digits, normalised as in its training."""
     images = Images(torch.from_numpy(digits.pixels.copy()), torch.from_numpy(digits.labels))
-    predicted: NDArray[np.uint8] = evaluate(network, images, BATCH_SIZE, spec.train.normalize).predictions.numpy()
+    network = network.to(memory_format=torch.channels_last)
+    predicted: NDArray[np.uint8] = evaluate(network, images, BATCH_SIZE, normalization).predictions.numpy()
     return predicted

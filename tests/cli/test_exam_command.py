@@ -104,6 +104,17 @@ def test_a_reference_run_has_no_weights(command: Command, reference_dir: Path, m
     assert "reference runs have no weights" in error
 
 
+def test_weights_that_were_removed(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which is said before anything is downloaded, too."""
+    for path in Path(first_run()).glob("*.safetensors"):
+        path.unlink()
+    monkeypatch.setattr("mnist_tui.training.exam.fetch_exam", lambda data_dir: pytest.fail("it is downloaded"))
+    code, _, error = command("exam", first_run())
+
+    assert code == 3
+    assert "no weights are kept of epoch 1" in error
+
+
 def test_digits_that_are_fetched(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is said that they are, and stdout has the result alone."""
     file = tmp_path / "data" / PUBLISHED["qmnist"].folders[0] / PUBLISHED["qmnist"].files[2].name
