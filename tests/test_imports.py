@@ -6,7 +6,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,47 +15,28 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent
 
-FIRST = (
-    "files",
-    "table",
-    "text",
-    "editor",
-    "spec",
-    "runs",
-    "analysis",
-    "images",
-    "settings",
-    "report",
-    "import_logs",
-    "cli.import_logs",
-    "cli.own_module",
-    "cli.main",
-    "cli.runs",
-    "cli.report",
-    "cli.analyse",
-    "cli.classify",
-    "cli.export",
-    "cli.explain",
-    "cli.lr_find",
-    "cli.notes",
-    "cli.repro",
-    "cli.specs",
-    "cli.config",
-    "cli.briefs",
+LOADS_TORCH = (
+    "training",
+    "cli.batch",
+    "sweep.preload",
+    "export.onnx_model",
+    "export.script",
+    "export.torch_program",
+    "export.weights",
 )
-"""Modules and packages whose answer does not wait for torch."""
+"""A package and modules that load torch when they are imported; beside them only the dashboard loads anything heavy."""
 
 HEAVY = {"torch", "torchvision", "numpy", "PIL", "sklearn", "textual", "rich", "plotext"}
 
 ASKED_FOR = """
 import json, sys
-asked = set()
+asked = {}
 class Watch:
     def find_spec(self, name, path=None, target=None):
-        asked.add(name.partition(".")[0])
+        asked[name.partition(".")[0]] = True
 sys.meta_path.insert(0, Watch())
 """
-"""Notes the top name of everything that is imported, found or not: `sys.modules` would miss a failed attempt."""
+"""Notes the top name of everything that is imported, found or not, in order; `sys.modules` lacks a failed attempt."""
 
 
 def _python(code: str, *arguments: str) -> str:
@@ -71,16 +52,31 @@ def _python(code: str, *arguments: str) -> str:
     return done.stdout
 
 
-def _modules(name: str) -> list[str]:
-    """A module, or every module of a package, by its name in mnist_tui."""
-    folder = ROOT / "mnist_tui" / name.replace(".", "/")
-    paths = [path.relative_to(folder).with_suffix("") for path in sorted(folder.rglob("*.py"))]
-    return [".".join((name, *path.parts)) for path in paths] if folder.is_dir() else [name]
+def _modules(*without: str) -> list[str]:
+    """All modules of the package, but for some and those of some packages."""
+    paths = [path.relative_to(ROOT / "mnist_tui").with_suffix("") for path in (ROOT / "mnist_tui").rglob("[!_]*.py")]
+    names = sorted(".".join(path.parts) for path in paths)
+    return [name for name in names if not f"{name}.".startswith(tuple(f"{each}." for each in without))]
 
 
 def _imported_by(*modules: str) -> set[str]:
     lines = "\n".join(f"import mnist_tui.{name}" for name in modules)
-    return set(json.loads(_python(f"{ASKED_FOR}{lines}\nprint(json.dumps(sorted(asked | set(sys.modules))))")))
+    return set(json.loads(_python(f"{ASKED_FOR}{lines}\nprint(json.dumps(sorted(asked.keys() | set(sys.modules))))")))
+
+
+def _asked_by_each(modules: Sequence[str]) -> list[list[str]]:
+    """What each module, imported after those before it, asks for of what is heavy; of several the first."""
+    code = f"""{ASKED_FOR}
+import importlib
+heavy, each = set(json.loads(sys.argv[1])), []
+for name in json.loads(sys.argv[2]):
+    before = set(asked)
+    importlib.import_module("mnist_tui." + name)
+    each.append([top for top in asked if top in heavy and top not in before][:1])
+print(json.dumps(each))
+"""
+    asked: list[list[str]] = json.loads(_python(code, json.dumps(sorted(HEAVY)), json.dumps(modules)))
+    return asked
 
 
 def test_the_dashboard_draws_before_torch_is_loaded() -> None:
@@ -101,14 +97,17 @@ def test_the_first_frame_does_not_wait_for_course_briefs() -> None:
     assert _imported_by("tui.lab.brief_reader") >= names  # The control.
 
 
-@pytest.mark.parametrize("name", FIRST)
-def test_what_answers_first_loads_nothing_heavy(name: str) -> None:
-    """No torch, no numpy, no screen."""
-    modules = [module for module in _modules(name) if not module.endswith("__")]
-    imported = _imported_by(*modules)
+def test_only_what_trains_or_draws_loads_anything_heavy() -> None:
+    """No other module asks for torch, numpy or a screen while it is imported."""
+    modules = _modules("tui", *LOADS_TORCH)
+    asked = dict(zip(modules, _asked_by_each(modules), strict=True))
 
-    assert {f"mnist_tui.{module}" for module in modules} <= imported
-    assert imported & HEAVY == set()
+    assert {name: heavy for name, heavy in asked.items() if heavy} == {}
+
+
+def test_what_trains_loads_torch() -> None:
+    """The control."""
+    assert _asked_by_each(["cli.batch"]) == [["torch"]]
 
 
 def test_the_library_loads_nothing_before_it_is_called() -> None:
@@ -120,17 +119,9 @@ def test_the_library_loads_nothing_before_it_is_called() -> None:
 
 
 @pytest.mark.slow
-def test_only_the_data_and_the_network_load_torch() -> None:
-    """The control: what trains is seen to load it."""
-    assert "torch" in _imported_by("cli.batch")
-
-
-@pytest.mark.slow
 def test_no_module_loads_the_dashboard() -> None:
     """Not even tries to: whoever trains on a server without a screen has none of it in memory."""
-    paths = [path.relative_to(ROOT / "mnist_tui").with_suffix("") for path in (ROOT / "mnist_tui").rglob("[!_]*.py")]
-    modules = [".".join(path.parts) for path in paths if path.parts[0] != "tui"]
-
+    modules = _modules("tui")
     imported = _imported_by(*modules)
 
     assert {f"mnist_tui.{name}" for name in modules} <= imported
@@ -173,7 +164,7 @@ sys.argv[0] = "mnist-tui"
 shown = io.StringIO()
 with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(shown), contextlib.suppress(SystemExit):
     main()
-print(json.dumps(sorted(asked | set(sys.modules))))
+print(json.dumps(sorted(asked.keys() | set(sys.modules))))
 """
     imported = set(json.loads(_python(code, *arguments)))
 
