@@ -55,6 +55,7 @@ anew with the textbook formulas where nothing was published."""
 HOUSE_COUNTS = {
     "best5k": (4_890, 551_000),
     "best8k": (7_886, 1_539_152),
+    "best20k": (18_742, 2_370_828),
     "nano": (976, 198_836),
     "quick": (17_122, 961_504),
     "tiny": (3_294, 447_472),
