@@ -54,7 +54,18 @@ RECORD_KEYS = (
 )
 """What a reference run keeps of run.json: nothing that names a machine, a person, a folder or a command line."""
 DATASET_KEYS = ("name", "sha256", "train_images", "val_images", "test_images")
-END_KEYS = ("format", "outcome", "message", "epochs", "best", "last", "chosen_by", "target", "seconds")
+END_KEYS = (
+    "format",
+    "outcome",
+    "message",
+    "epochs",
+    "best",
+    "last",
+    "chosen_by",
+    "target",
+    "seconds",
+    "is_out_of_memory",
+)
 
 IMAGES = {"test": 10_000, "train": 60_000}
 """That a published figure was measured on."""
