@@ -194,4 +194,5 @@ def _run_ended(saved: SavedRun) -> RunEnded:
         chosen_by="validation" if rows and rows[-1].val_accuracy is not None else "test",
         target=after_training(spec, rows, is_judged),
         seconds=0.0 if math.isnan(seconds) else seconds,
+        is_out_of_memory=end.get("is_out_of_memory") is True,
     )
