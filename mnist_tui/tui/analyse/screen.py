@@ -13,6 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from mnist_tui.analysis.coach import rules
+from mnist_tui.analysis.comparison import distinct_titles
 from mnist_tui.analysis.text_images import matrix_lines
 from mnist_tui.errors import MnistTuiError
 from mnist_tui.runs.columns import data_words
@@ -180,10 +181,11 @@ class AnalyseScreen(WorkerScreen):
     def _show_headline(self, analysed: Analysed) -> None:
         analysis, run = analysed.run, analysed.run.run
         wrong, total = len(analysis.mistakes), len(analysis.predictions)
-        against = f"against {run_title(analysed.versus.other.run)}" if analysed.versus else ""
+        name, *others = distinct_titles([run, *([analysed.versus.other.run] if analysed.versus else [])])
+        against = f"against {others[0]}" if others else ""
         parts = [
             "Analyse",
-            run_title(run),
+            name,
             f"{analysis.accuracy:.2%}",
             against,
             f"{wrong:,} of {total:,} wrong",
@@ -354,7 +356,7 @@ class AnalyseScreen(WorkerScreen):
 
     @on(AdviceList.ExplanationAsked)
     def _explain(self, message: AdviceList.ExplanationAsked) -> None:
-        self.app.push_screen(MessageDialog(message.rule, rules.explain(message.rule)))
+        self.app.push_screen(MessageDialog("A rule of the coach", rules.explain(message.rule)))
 
     # --- everything else ---
 
