@@ -181,13 +181,15 @@ class AnalyseScreen(WorkerScreen):
     def _show_headline(self, analysed: Analysed) -> None:
         analysis, run = analysed.run, analysed.run.run
         wrong, total = len(analysis.mistakes), len(analysis.predictions)
-        name, *others = distinct_titles([run, *([analysed.versus.other.run] if analysed.versus else [])])
-        against = f"against {others[0]}" if others else ""
+        other = analysed.versus.other.run if analysed.versus else None
+        name, *others = distinct_titles([run, other] if other else [run])
+        if other and run_title(other) == run_title(run):
+            others = [others[0].removeprefix(f"{run_title(run)} ")]  # Their names are the same, and room is short.
         parts = [
             "Analyse",
             name,
             f"{analysis.accuracy:.2%}",
-            against,
+            f"against {others[0]}" if others else "",
             f"{wrong:,} of {total:,} wrong",
             f"best epoch {analysis.predictions.epoch}{'' if run.state == 'completed' else f', {run.state}'}",
             data_words(run),
