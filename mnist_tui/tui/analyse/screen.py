@@ -184,7 +184,8 @@ class AnalyseScreen(WorkerScreen):
         other = analysed.versus.other.run if analysed.versus else None
         name, *others = distinct_titles([run, other] if other else [run])
         if other and run_title(other) == run_title(run):
-            others = [others[0].removeprefix(f"{run_title(run)} ")]  # Their names are the same, and room is short.
+            # The end of the folder's name is enough, and both are in sight on 80 columns.
+            name, others = f"{name} against {others[0].removeprefix(f'{run_title(run)} ')}", []
         parts = [
             "Analyse",
             name,
