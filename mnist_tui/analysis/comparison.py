@@ -18,6 +18,7 @@ from mnist_tui.errors import StorageError
 from mnist_tui.runs.events import EpochEnded
 from mnist_tui.runs.history import TIMINGS
 from mnist_tui.runs.record import Run, observations
+from mnist_tui.text import clean_line
 
 Measure = Literal["best", "last", "mean"]
 MEASURES: dict[Measure, str] = {
@@ -83,6 +84,11 @@ def labelled(groups: Sequence[Sequence[Run]]) -> list[Arm]:
     arms = [_arm(runs) for runs in groups]
     count = Counter(arm.label for arm in arms)
     return [replace(arm, label=f"{arm.label} {arm.runs[0].id[-4:]}") if count[arm.label] > 1 else arm for arm in arms]
+
+
+def distinct_titles(runs: Sequence[Run]) -> list[str]:
+    """The name and seed of each run, safe to show, with the end of its folder's name where several have the same."""
+    return [clean_line(arm.label, 60) for arm in labelled([[run] for run in runs])]
 
 
 def _arm(runs: Sequence[Run]) -> Arm:

@@ -143,16 +143,20 @@ def _edits(before: str, after: str) -> int:
     return sum(max(end - start, new_end - new) for tag, start, end, new, new_end in codes if tag != "equal")
 
 
-def nearest(run: Run, runs: Sequence[Run]) -> Run | None:
-    """The earlier run that differs least, the newest of equals; None where there is no earlier one.
+def earlier_runs(run: Run, runs: Sequence[Run]) -> list[Run]:
+    """The runs that began before a run, the newest first, without imported logs, which hold no settings."""
+    earlier = [other for other in runs if other.is_run and not other.is_imported and other.created < run.created]
+    return sorted(earlier, key=_created, reverse=True)
 
-    Runs of the same settings with another seed are skipped, since nothing was changed there, and so are imported logs,
-    which hold no settings.
+
+def nearest(run: Run, runs: Sequence[Run]) -> Run | None:
+    """The earlier run that differs least, the newest of equals; None where none differs, and for an imported log.
+
+    Runs of the same settings with another seed are skipped, since nothing was changed there.
     """
     if run.is_imported:
         return None
-    earlier = (other for other in runs if other.is_run and not other.is_imported and other.created < run.created)
-    by_distance = [(distance(other, run), other) for other in sorted(earlier, key=_created, reverse=True)]
+    by_distance = [(distance(other, run), other) for other in earlier_runs(run, runs)]
     return min((pair for pair in by_distance if pair[0]), key=lambda pair: pair[0], default=(0, None))[1]
 
 

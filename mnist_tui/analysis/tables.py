@@ -12,6 +12,7 @@ from mnist_tui.analysis.run_diff import (
     SEED,
     change_words,
     differing,
+    earlier_runs,
     layer_differences,
     layer_words,
     nearest,
@@ -109,7 +110,10 @@ def changes(run: Run, runs: Sequence[Run]) -> list[str]:
         return ["changes: an imported log holds no settings to compare"]
     earlier_run = nearest(run, runs)
     if earlier_run is None:
-        return ["changes: no earlier run to compare with"]
+        none = (
+            "every earlier run has the same settings" if earlier_runs(run, runs) else "no earlier run to compare with"
+        )
+        return [f"changes: {none}"]
     words = change_words(earlier_run, run)
     return [f"changes against {earlier_run.id}:", *(f"  {clean_line(line, 300)}" for line in words)]
 

@@ -13,8 +13,15 @@ Context = Any
 """The context of a command line; typer does not export the class that its methods take."""
 
 
+LONGEST_SENTENCE = 300
+"""Characters of a command's first sentence, of which no more is shown in the list of commands."""
+
+
 class MainCommand(TyperGroup):
     """`mnist-tui`, alone or with a command behind it."""
+
+    def format_commands(self, ctx: Context, formatter: Any) -> None:
+        _write_commands(self, ctx, formatter)
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
         if not ctx.resilient_parsing:
@@ -32,6 +39,13 @@ class MainCommand(TyperGroup):
             batch = next(parameter for parameter in self.params if parameter.name == "batch")
             return batch.shell_complete(ctx, incomplete)  # A second name behind `--batch A`.
         return super().shell_complete(ctx, incomplete)
+
+
+def _write_commands(group: TyperGroup, context: Context, formatter: Any) -> None:
+    """Writes each command with the first sentence of its help, which typer alone cuts to one line."""
+    commands = ((name, group.get_command(context, name)) for name in group.list_commands(context))
+    with formatter.section("Commands"):
+        formatter.write_dl([(name, each.get_short_help_str(LONGEST_SENTENCE)) for name, each in commands if each])
 
 
 def _check_batch(words: Sequence[str]) -> None:
@@ -55,6 +69,9 @@ def repeat_batch(words: Sequence[str]) -> list[str]:
 
 class GroupCommand(TyperGroup):
     """A command with commands below it, such as `mnist-tui config`."""
+
+    def format_commands(self, ctx: Context, formatter: Any) -> None:
+        _write_commands(self, ctx, formatter)
 
     def resolve_command(self, ctx: Context, args: list[str]) -> Any:
         if not ctx.resilient_parsing and args[0] not in self.commands:

@@ -64,7 +64,7 @@ def write_report(
     ] = None,
     title: Annotated[str, typer.Option(metavar="TEXT", help="The heading; the names of the runs without it.")] = "",
     form: Annotated[
-        str | None, typer.Option("--format", metavar="md|html", help="Instead of what FILE ends in.")
+        str | None, typer.Option("--format", metavar="md|html", help="Markdown or HTML; without it what FILE ends in.")
     ] = None,
     template: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A template of Jinja2 in place of the built-in one.")

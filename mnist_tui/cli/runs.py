@@ -72,10 +72,16 @@ def list_runs(
     words: Annotated[
         list[str] | None, typer.Argument(metavar="FILTER", help="Conditions; without any, every run.")
     ] = None,
-    sort: Annotated[str | None, typer.Option(metavar="COLUMN", help="-best: the highest first.")] = None,
+    sort: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Sort by a column: best, or -best for the highest first.")
+    ] = None,
     named_columns: Annotated[
         str | None,
-        typer.Option("--columns", metavar="A,B", help=f"Of {', '.join(column.key for column in columns.ALL)}."),
+        typer.Option(
+            "--columns",
+            metavar="A,B",
+            help=f"Print these columns, of {', '.join(column.key for column in columns.ALL)}.",
+        ),
     ] = None,
     group: Annotated[
         bool, typer.Option("--group", help="The seeds of one recipe on one line; repeats are not counted.")

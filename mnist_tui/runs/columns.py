@@ -67,7 +67,9 @@ class Column:
             return f"{self.text(fmean(values))} ±{self.text(stdev(values)).removesuffix('%').removeprefix('+')}"
         if self.key == "when":
             return self.text(max(values))
-        counts = [(values.count(value), self.text(value)) for value in dict.fromkeys(values)]
+        counts = [
+            (values.count(value), self.text(value)) for value in sorted(set(values), key=values.count, reverse=True)
+        ]
         return ", ".join(f"{count} {text}" for count, text in counts) if len(counts) <= 3 else f"{len(counts)} values"
 
     def mean(self, runs: Sequence[Run]) -> Value:

@@ -16,7 +16,7 @@ from mnist_tui.errors import RunError, StorageError
 from mnist_tui.runs import reference
 from mnist_tui.runs.folders import newest_first, reference_names, scan
 from mnist_tui.runs.lock import is_running
-from mnist_tui.runs.names import matching, name_list, short_ids
+from mnist_tui.runs.names import matching, name_list, of_design, short_ids
 from mnist_tui.runs.reader import check_readable, read_files, read_run, with_live_state
 from mnist_tui.runs.record import NO_RUN, OPEN, Run, observations
 from mnist_tui.runs.storage import SavedRun, load_run
@@ -109,6 +109,8 @@ def _short_ids(runs_dir: Path, names: Collection[str]) -> dict[str, str]:
 def choose_name(typed: str, end: str, names: Sequence[str], none: str) -> str:
     """The one of the names that is `end`, or ends in it; raises `RunError`, which says `none` where there is no one."""
     matches = matching(end, names)
+    if not matches and (runs := of_design(end, names)):
+        raise RunError(f"{clean_line(typed, 100)}: name one of its runs: {name_list(runs)}", is_missing=True)
     if not matches:
         raise RunError(f"{clean_line(typed, 100)}: {none}", is_missing=True)
     if len(matches) > 1:

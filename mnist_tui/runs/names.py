@@ -1,5 +1,6 @@
 """What run folders are called on the command line: by their whole names, or by the ends of their names. No I/O."""
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 
@@ -18,6 +19,11 @@ def ends(name: str) -> Iterator[str]:
 def matching(named: str, names: Sequence[str]) -> list[str]:
     """The name itself, where there is one; else the names that end in it after a hyphen: `a17f`, `s0-a17f`."""
     return [name for name in names if name == named] or [name for name in names if named and name.endswith(f"-{named}")]
+
+
+def of_design(design: str, names: Sequence[str]) -> list[str]:
+    """The names of the runs of a design, which stands before the seed: `step1` in `…-step1-s0-a17f`."""
+    return [name for name in names if re.search(rf"-{re.escape(design)}-s\d+-", name)] if design else []
 
 
 def short_ids(names: Collection[str]) -> dict[str, str]:

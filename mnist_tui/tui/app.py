@@ -53,7 +53,7 @@ class LabApp(App[ExitState]):
             ),
             Binding("P", "toggle_queue", "Queue", show=False, tooltip="trains what waits in the queue, or pauses it"),
             Binding("ctrl+z", "suspend_process", "To the shell", show=False),
-            Binding("ctrl+l", "switch_theme", "Light or dark", show=False),
+            Binding("ctrl+l", "switch_theme", "Light or dark", show=False, tooltip="the theme of the screen"),
             *(
                 Binding(mode.key, f"mode('{mode.name}')", mode.title, show=False, tooltip=mode.tooltip)
                 for mode in MODES

@@ -76,6 +76,7 @@ class Question:
 class AskDialog(Dialog[str]):
     """Asks for a line; stays open with the error of a wrong one. `is_wide`: over the width of the screen."""
 
+    KEYS = "enter OK  esc Cancel"
     BINDINGS: ClassVar[list[BindingType]] = with_ids([Binding("escape", "dismiss", "Cancel")])
 
     def __init__(self, question: Question, is_wide: bool = False) -> None:
@@ -112,6 +113,7 @@ class AskDialog(Dialog[str]):
 class ChoiceDialog(Dialog[str]):
     """Selects one of several values; returns it."""
 
+    KEYS = "enter Choose  esc Cancel"
     BINDINGS: ClassVar[list[BindingType]] = with_ids([Binding("escape", "dismiss", "Cancel")])
 
     def __init__(self, title: str, values: list[str], value: str) -> None:
@@ -142,6 +144,7 @@ class SavedLine:
 class RunDialog(Dialog[str]):
     """Selects a saved run; returns the name of its folder, or "" for none of them."""
 
+    KEYS = "enter Choose  esc Cancel"
     BINDINGS: ClassVar[list[BindingType]] = with_ids([Binding("escape", "dismiss", "Cancel")])
 
     def __init__(self, title: str, runs: list[SavedLine], none: str) -> None:

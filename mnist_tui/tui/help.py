@@ -22,7 +22,7 @@ Shift and drag selects text. Everything here works headless too: mnist-tui --hel
 A closed terminal does not end a run; tmux or screen keep the laboratory itself.
 """
 SIGNS = (
-    (">", "the preset that is designed on from"),
+    (">", "the preset that this design began from"),
     ("•", "a setting that differs from the preset"),
     ("~ + -", "a layer that was changed, added, removed"),
     ("*", "the best epoch; behind a published accuracy: not measured on the 10,000 test images"),
@@ -91,6 +91,7 @@ def _words(binding: Binding) -> str:
 class HelpScreen(Dialog[None]):
     """Every key that works where the focus is."""
 
+    KEYS = "esc Close"
     BINDINGS: ClassVar[list[BindingType]] = with_ids([Binding("escape,q,f1,question_mark", "dismiss", "Close")])
 
     def __init__(self, parts: list[tuple[str, list[tuple[str, str]]]]) -> None:

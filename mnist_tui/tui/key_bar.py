@@ -1,4 +1,4 @@
-"""The bottom line: the keys that work where the focus is; help and quit are always shown."""
+"""The bottom line: the keys that work where the focus is; help and the way out are always shown."""
 
 from itertools import accumulate
 from typing import ClassVar, NamedTuple
@@ -12,8 +12,8 @@ from textual.widget import Widget
 from mnist_tui.tui.keys import key_label
 from mnist_tui.tui.repaint import LeanScreen
 
-ALWAYS = ("help", "leave")
-"""Actions at the right end, which always have room."""
+ALWAYS = ("help", "leave", "dismiss")
+"""Actions at the right end, which always have room: help, and how to quit or to close this screen."""
 GAP = 2
 """Cells between two keys."""
 

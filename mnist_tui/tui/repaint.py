@@ -3,7 +3,7 @@
 `scripts/stress.py traffic` measures what that saves, and tests/test_traffic.py fails where it is lost.
 """
 
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from textual.geometry import Region
 from textual.reactive import Reactive
@@ -61,3 +61,11 @@ def _separate(regions: set[Region]) -> list[set[Region]]:
 
 class Dialog(ModalScreen[Result], LeanScreen[Result]):  # In this order: textual's CSS knows the first base alone.
     """A dialog over a screen that is still updated below it."""
+
+    KEYS: ClassVar[str] = ""
+    """The keys that end it, on its border; "" where buttons or a `KeyBar` in it show them."""
+
+    def on_mount(self) -> None:
+        """Shows the keys."""
+        if self.KEYS:
+            self.query_one(".dialog").border_subtitle = self.KEYS

@@ -95,6 +95,7 @@ DEVICE_RANK = 7
 class OneLine(Static):
     """A line of text that is redrawn only when it changes."""
 
+    DEFAULT_CSS = "OneLine { text-wrap: nowrap; text-overflow: ellipsis; }"
     _line = ""
 
     def put(self, line: str) -> None:

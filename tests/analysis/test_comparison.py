@@ -53,6 +53,23 @@ def test_silent_changes_are_reported(tmp_path: Path, iter5: RunSpec) -> None:
     assert len(words) == 3
 
 
+def test_a_run_with_the_settings_of_an_earlier_one(tmp_path: Path, iter5: RunSpec) -> None:
+    """It is said that nothing was changed, not that there is no earlier run."""
+    first, second = saved(tmp_path, iter5), saved(tmp_path, iter5, index=1)
+
+    assert tables.changes(first, [second, first]) == ["changes: no earlier run to compare with"]
+    assert tables.changes(second, [second, first]) == ["changes: every earlier run has the same settings"]
+
+
+def test_titles_of_runs_are_distinct(tmp_path: Path, iter5: RunSpec) -> None:
+    """Name and seed, with the end of the folder's name where two have the same."""
+    first, again = saved(tmp_path, iter5), saved(tmp_path, iter5, index=1)
+    other = saved(tmp_path, iter5, seed=1, index=2)
+
+    assert comparison.distinct_titles([first, other]) == ["iter5 s0", "iter5 s1"]
+    assert comparison.distinct_titles([first, again]) == [f"iter5 s0 {run.id[-4:]}" for run in (first, again)]
+
+
 def test_layers_with_what_they_cost(tmp_path: Path, iter5: RunSpec) -> None:
     """A moved dropout and a grown convolution are listed with their parameters."""
     changed = iter5.layers.replace("Conv2d(8, 1)", "Conv2d(8, 1)\nDropout(0.1)").replace("Conv2d(16, 3", "Conv2d(12, 3")

@@ -244,6 +244,14 @@ def test_layers_lists_every_layer_type_with_its_arguments(command: Command) -> N
     assert [line for line in answer.out if line.startswith("Conv2d(out_channels, kernel_size, ")]
 
 
+def test_no_line_of_the_list_of_commands_is_cut(command: Command) -> None:
+    """Each command has the whole first sentence of its help, on as many lines as it takes."""
+    text = " ".join(" ".join(command("--help").out).split())
+
+    assert "Print a run: settings, changes, epochs, the coach's advice, notes." in text
+    assert "..." not in text.partition("Commands:")[2].partition("Examples:")[0]
+
+
 def test_version_and_help(command: Command) -> None:
     """On stdout, with exit code 0; help names the commands and the exit codes."""
     version, help_text = command("--version"), command("--help")

@@ -81,6 +81,7 @@ def test_runs_as_json(command: Command) -> None:
         (("runs", "--sort", "bset"), "did you mean 'best'?"),
         (("open", "nothing"), "nothing: is no run folder, and no run in runs has that name; mnist-tui runs lists them"),
         (("open", "iter"), "no run in runs has that name"),
+        (("open", "era5"), "era5: name one of its runs: 20"),
         (("open", "s0-"), "no run in runs has that name"),
         (("delete", "pictures"), "is no run folder; name one that holds a run.json"),
         (("delete", "0002", ""), "RUN is empty; mnist-tui runs lists them"),

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_tui.runs.names import MOST_NAMES, ends, matching, name_list, short_ids
+from mnist_tui.runs.names import MOST_NAMES, ends, matching, name_list, of_design, short_ids
 
 NAMES = ["20260101T000000Z-iter5-s0-a17f", "20260102T000000Z-iter5-s1-b203", "20260103T000000Z-iter4-s0-c444"]
 
@@ -19,6 +19,13 @@ def test_a_whole_name_goes_before_the_end_of_another() -> None:
     assert matching("a17f", NAMES) == NAMES[:1]
     assert matching("a17f", [*NAMES, "a17f"]) == ["a17f"]
     assert matching("17f", NAMES) == matching("", [*NAMES, "x-"]) == []
+
+
+def test_the_runs_of_a_design() -> None:
+    """The design stands before the seed; a part of its name, a seed or nothing names none."""
+    assert of_design("iter5", NAMES) == NAMES[:2]
+    assert of_design("ter5", NAMES) == of_design("iter", NAMES) == of_design("s0", NAMES) == of_design("", NAMES) == []
+    assert of_design("my.net", ["20260101T000000Z-myxnet-s0-a17f"]) == []
 
 
 def test_the_shortest_end_that_is_unique() -> None:

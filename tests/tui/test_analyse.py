@@ -105,6 +105,19 @@ async def test_marked_runs_are_the_run_and_its_baseline() -> None:
         assert line(pilot).endswith("against the baseline")
 
 
+async def test_two_runs_of_one_name_are_told_apart() -> None:
+    """By the ends of their folders' names, also on 80 columns."""
+    folders = [make_answered(RUNS, 0, index) for index in range(2)]
+    async with dashboard((80, 24), key="4") as pilot:
+        analyse_screen(pilot).selection.colors = {(folder.name,): place for place, folder in enumerate(folders)}
+        await pilot.press("1", "4")
+        await until(pilot, lambda: "against" in headline(pilot))
+
+        first, second = (folder.name[-4:] for folder in folders)
+        assert f"iter5 s0 {first}" in headline(pilot)
+        assert f"against {second}" in headline(pilot)
+
+
 async def test_another_run_and_a_baseline_are_chosen() -> None:
     """`r` and `b` list the runs, the newest first; without a baseline the difference is not shown any more."""
     for seed in range(3):

@@ -16,9 +16,11 @@ from mnist_tui.spec import presets
 from mnist_tui.tui.analyse.screen import AnalyseScreen
 from mnist_tui.tui.app import LabApp
 from mnist_tui.tui.charts.zoom import ZoomScreen
+from mnist_tui.tui.dialogs import AskDialog, ChoiceDialog, Question, RunDialog
 from mnist_tui.tui.draw.screen import DrawScreen
 from mnist_tui.tui.help import HelpScreen
 from mnist_tui.tui.key_bar import active_keys
+from mnist_tui.tui.repaint import Dialog
 from mnist_tui.tui.runs.run_screen import RunScreen
 from mnist_tui.tui.runs.screen import RunsScreen
 from mnist_tui.tui.runs.table import RunTable
@@ -108,6 +110,29 @@ async def test_keys_are_said_once_and_quit_is_no_way_back() -> None:
             for name, rows in each.parts:
                 keys = [key for keys, _ in rows for key in keys.split(", ")]
                 assert len(keys) == len(set(keys)), (place, name, keys)
+
+
+async def test_dialogs_show_the_keys_that_end_them() -> None:
+    """On the border, since the line of keys below belongs to the screen that they cover."""
+    keys: dict[type, str] = {}
+    dialogs: tuple[Dialog[Any], ...] = (
+        AskDialog(Question("Tags", "", "", lambda _: None)),
+        ChoiceDialog("Optimizer", ["Adam"], "Adam"),
+        RunDialog("Pin a run", [], "none"),
+        HelpScreen([]),
+    )
+    async with lab() as pilot:
+        for dialog in dialogs:
+            await pilot.app.push_screen(dialog)
+            keys[type(dialog)] = str(dialog.query_one(".dialog").border_subtitle)
+            await pilot.app.pop_screen()
+
+    assert keys == {
+        AskDialog: "enter OK  esc Cancel",
+        ChoiceDialog: "enter Choose  esc Cancel",
+        RunDialog: "enter Choose  esc Cancel",
+        HelpScreen: "esc Close",
+    }
 
 
 async def test_the_palette_runs_what_it_lists() -> None:

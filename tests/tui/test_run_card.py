@@ -42,13 +42,19 @@ class Alone(App[None]):
 
 
 async def said(
-    *events: Event, seeds: str = "", advice: Sequence[Advice] = (), width: int = 100, ascii_only: bool = False
+    *events: Event,
+    seeds: str = "",
+    advice: Sequence[Advice] = (),
+    width: int = 100,
+    ascii_only: bool = False,
+    most: int = 20,
 ) -> list[str]:
     """The lines of the card about a run of iter5; empty while it is hidden."""
     track = RunCurves()
     for event in events:
         track.add(event)
     app = Alone(ascii_only)
+    app.card.max_lines = most
     async with app.run_test(size=(width, 60)) as pilot:
         app.card.show(track, presets.load("iter5"), seeds, advice)
         await pilot.pause()
@@ -137,6 +143,14 @@ async def test_the_first_advice_in_two_lines() -> None:
     ]
     assert ascii_lines[5].endswith(" ~")
     assert len(lines) == 8
+
+
+async def test_a_sentence_that_is_cut_ends_in_a_mark() -> None:
+    """Where only a part of a sentence has room."""
+    lines = await said(STARTED, *ROWS, ended("completed", *ROWS), width=38, most=5)
+
+    assert len(lines) == 5
+    assert lines[-1] == "F6, Enter opens the run; t begins a…"
 
 
 async def test_in_ascii() -> None:

@@ -425,6 +425,41 @@ async def test_search_and_pick(own: Path) -> None:
     assert picked == ["my_network_deep"]
 
 
+async def test_a_search_without_a_match(own: Path) -> None:
+    """The list says so and how to see all again, the details of no preset stay below it, and Esc clears the search."""
+    picker = PresetPicker(own)
+    async with alone(picker, 64) as pilot:
+        await read(pilot, picker)
+        picker.show_current("v3")
+        field = picker.query_one(Input)
+        field.focus()
+        field.value = "zzz"
+        lines = await look(pilot)
+        await pilot.press("escape")
+        await pilot.pause()
+        marked = picker.query_one(OptionList).highlighted_option
+        count = len(prompts(picker))
+
+    assert any("nothing found; esc shows all" in line for line in lines)
+    assert not any("v3" in line or "Version" in line for line in lines)
+    assert field.value == ""
+    assert count > 30
+    assert marked is not None
+    assert marked.id == "v3"
+
+
+@pytest.mark.parametrize(("width", "is_marked"), [(30, False), (40, True)])
+async def test_a_title_that_is_cut_ends_in_a_mark(width: int, is_marked: bool, own: Path) -> None:
+    """Where there is room for titles; behind the target, the mark would belong to a number."""
+    picker = PresetPicker(own)
+    async with alone(picker, width) as pilot:
+        await read(pilot, picker)
+        picker.query_one(Input).value = "iter5"
+        lines = await look(pilot)
+
+    assert ("…" in next(line for line in lines if line.startswith(" iter5"))) is is_marked
+
+
 @pytest.mark.parametrize("width", [30, *WIDTHS])
 async def test_parameters_are_in_sight(width: int, own: Path) -> None:
     """However narrow the list."""

@@ -23,7 +23,7 @@ from mnist_tui.tui.keys import with_ids
 if TYPE_CHECKING:
     from mnist_tui.training.activations import Inside
 
-HINT = "choose an image in Mistakes and press Enter, or press m for the mean image of a class"
+HINT = "Enter on an image in Mistakes shows it here; m shows the mean image of a class"
 LEAST_CELLS = 30
 """Cells that the pictures get at least."""
 

@@ -13,6 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from mnist_tui.analysis.coach import rules
+from mnist_tui.analysis.comparison import distinct_titles
 from mnist_tui.analysis.text_images import matrix_lines
 from mnist_tui.errors import MnistTuiError
 from mnist_tui.runs.columns import data_words
@@ -180,12 +181,16 @@ class AnalyseScreen(WorkerScreen):
     def _show_headline(self, analysed: Analysed) -> None:
         analysis, run = analysed.run, analysed.run.run
         wrong, total = len(analysis.mistakes), len(analysis.predictions)
-        against = f"against {run_title(analysed.versus.other.run)}" if analysed.versus else ""
+        other = analysed.versus.other.run if analysed.versus else None
+        name, *others = distinct_titles([run, other] if other else [run])
+        if other and run_title(other) == run_title(run):
+            # The end of the folder's name is enough, and both are in sight on 80 columns.
+            name, others = f"{name} against {others[0].removeprefix(f'{run_title(run)} ')}", []
         parts = [
             "Analyse",
-            run_title(run),
+            name,
             f"{analysis.accuracy:.2%}",
-            against,
+            f"against {others[0]}" if others else "",
             f"{wrong:,} of {total:,} wrong",
             f"best epoch {analysis.predictions.epoch}{'' if run.state == 'completed' else f', {run.state}'}",
             data_words(run),
@@ -354,7 +359,7 @@ class AnalyseScreen(WorkerScreen):
 
     @on(AdviceList.ExplanationAsked)
     def _explain(self, message: AdviceList.ExplanationAsked) -> None:
-        self.app.push_screen(MessageDialog(message.rule, rules.explain(message.rule)))
+        self.app.push_screen(MessageDialog("A rule of the coach", rules.explain(message.rule)))
 
     # --- everything else ---
 

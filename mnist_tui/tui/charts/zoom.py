@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from rich.text import Text
 from textual import events, on
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.timer import Timer
@@ -18,7 +18,7 @@ from mnist_tui.runs.metrics import CHARTS
 from mnist_tui.tui.charts.chart import MAX_SECONDS, SHARE
 from mnist_tui.tui.charts.curves import METRICS, SMOOTHINGS, Metric, unit_text
 from mnist_tui.tui.charts.plot import AXIS, COLOURS, POINTS, Drawing, Picture, Plot
-from mnist_tui.tui.help import HelpScreen, sections
+from mnist_tui.tui.help import help_on
 from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.repaint import LeanScreen
@@ -87,7 +87,7 @@ class ZoomScreen(LeanScreen[None]):
             Binding("minus", "zoom(-1)", "Zoom out"),
             Binding("0", "zoom(0)", "All"),
             Binding("down,n", "metric(1)", "Metric"),
-            Binding("up,N", "metric(-1)", "Metric before", show=False),
+            Binding("up,N", "metric(-1)", "Previous metric", show=False),
             Binding("Y", "log", "Log y"),
             Binding("w", "smooth", "Smooth", tooltip="step losses: none, over 0.1 or 0.5 epochs"),
             Binding("escape,q,z,ctrl+q", "dismiss", "Back"),
@@ -194,7 +194,7 @@ class ZoomScreen(LeanScreen[None]):
 
     def action_help(self) -> None:
         """Shows every key that works where the focus is."""
-        self.app.push_screen(HelpScreen(sections(self.active_bindings, {ZoomScreen: "Curves", App: "Everywhere"})))
+        self.app.push_screen(help_on(self, "Curves", {}))
 
     def on_mouse_scroll_up(self) -> None:
         self.action_zoom(1)

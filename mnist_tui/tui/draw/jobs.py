@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mnist_tui.analysis.comparison import distinct_titles
 from mnist_tui.datasets.published import MNIST
 from mnist_tui.errors import ImageError, MnistTuiError
 from mnist_tui.images.drawing import Drawing
@@ -61,10 +62,15 @@ class Classifiers:
             digit = drawing.prepared().pixels
         except ImageError:
             return None
-        return Answers(digit, tuple(self._ask(run, digit, with_stability) for run in runs))
+        return Answers(
+            digit,
+            tuple(
+                self._ask(run, title, digit, with_stability)
+                for run, title in zip(runs, distinct_titles(runs), strict=True)
+            ),
+        )
 
-    def _ask(self, run: Run, digit: bytes, with_stability: bool) -> RunAnswer:
-        title = clean_line(run.title, 40)
+    def _ask(self, run: Run, title: str, digit: bytes, with_stability: bool) -> RunAnswer:
         try:
             classifier = self._classifier(run.folder)
         except MnistTuiError as error:

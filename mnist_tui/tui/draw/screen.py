@@ -9,8 +9,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 
+from mnist_tui.analysis.comparison import distinct_titles
 from mnist_tui.runs.record import Run
-from mnist_tui.text import clean_line
 from mnist_tui.tui.background import WorkerScreen
 from mnist_tui.tui.draw.answers_view import AnswersView
 from mnist_tui.tui.draw.canvas import DrawCanvas
@@ -80,7 +80,7 @@ class DrawScreen(WorkerScreen):
             self.query_one(AnswersView).show_error(error or "")
             return
         self._runs = runs
-        titles = [clean_line(run.title, 40) for run in runs]
+        titles = distinct_titles(runs)
         hint = "" if len(runs) > 1 else "mark several in Runs (2) to ask them together"
         self.query_one(Headline).show([part for part in ("Draw", ", ".join(titles), hint) if part])
         self._ask()

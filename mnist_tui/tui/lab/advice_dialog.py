@@ -49,4 +49,4 @@ class AdviceDialog(Dialog[Advice]):
 
     @on(AdviceList.ExplanationAsked)
     def _explain(self, message: AdviceList.ExplanationAsked) -> None:
-        self.app.push_screen(MessageDialog(message.rule, rules.explain(message.rule)))
+        self.app.push_screen(MessageDialog("A rule of the coach", rules.explain(message.rule)))

@@ -13,6 +13,7 @@ from textual.widgets import Static
 from mnist_tui.spec import summary
 from mnist_tui.spec.layer_diff import Change
 from mnist_tui.spec.layers import INPUT, LayerRow, Shape
+from mnist_tui.text import in_ascii
 
 MARKS = {"same": " ", "changed": "~", "added": "+", "removed": "-"}
 OPTIONAL = (("RF", 6, 5), ("jump", 7, 5), ("MACs", 5, 10), ("share", 4, 6), ("KiB", 8, 7))
@@ -82,7 +83,7 @@ def _with_letters(label: str) -> str:
 def _shorten(label: str, width: int) -> str:
     """The label with letters for names, and cut if it is still too long."""
     short = _with_letters(label)
-    return short if len(short) <= width else f"{short[: width - 1]}~"
+    return short if len(short) <= width else f"{short[: width - 1]}…"
 
 
 def _line(
@@ -169,6 +170,9 @@ class LayerTable(Vertical):
     def _put(self, place: str, lines: list[Text]) -> None:
         """Shows other lines; the screen is laid out again only if their number changes."""
         previous_lines = self._shown.get(place, [])
+        if self.app.has_class("-ascii"):
+            for line in lines:
+                line.plain = in_ascii(line.plain)
         if lines != previous_lines:
             self._shown[place] = lines
             self.query_one(place, Static).update(Text("\n").join(lines), layout=len(lines) != len(previous_lines))

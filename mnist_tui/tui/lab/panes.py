@@ -54,7 +54,8 @@ class Pane(Vertical):
 
     def _show_title(self) -> None:
         room = max(0, self.size.width - 4)
-        cut = self.title if cell_len(self.title) <= room else f"{self.title[: max(0, room - 1)]}~"
+        mark = "~" if self.app.has_class("-ascii") else "…"
+        cut = self.title if cell_len(self.title) <= room else f"{self.title[: max(0, room - 1)]}{mark}"
         self.border_title = Content(cut)
 
     def first_focusable(self) -> Widget | None:

@@ -9,6 +9,7 @@ from typing import ClassVar
 from rich.style import Style
 from rich.text import Text
 from textual import events, on, work
+from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -36,6 +37,9 @@ LONGEST_NAME = 24
 HEADING = "preset  params  author target"
 HOUSE, OWN = "house models: designed here", "your own"
 """The headings of the presets that nobody published."""
+NO_MATCH = "nothing found; esc shows all"
+WITH_TITLES = 36
+"""From this width on titles have room; below it a mark of what is cut would stand behind the target's digits."""
 TALL = 14
 """From this height on the list has a heading, and the details of a preset below it."""
 
@@ -106,6 +110,7 @@ class PresetPicker(Vertical):
             Binding("g", "end(0)", "First", show=False),
             Binding("G", "end(-1)", "Last", show=False),
             Binding("down", "to_list", "To the list", show=False),
+            Binding("escape", "clear_search", "Clear the search", show=False),
             Binding("i", "info", "Info", tooltip="title, author, what was reported and on which images, remarks"),
         ]
     )
@@ -120,6 +125,7 @@ class PresetPicker(Vertical):
         height: 1fr; border: none; padding: 0; scrollbar-size-horizontal: 0;
         text-wrap: nowrap; text-overflow: clip;
     }
+    PresetPicker.-titles OptionList { text-overflow: ellipsis; }
     """
 
     class Picked(Message):
@@ -154,6 +160,7 @@ class PresetPicker(Vertical):
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.height >= TALL, "-tall")
+        self.set_class(event.size.width >= WITH_TITLES, "-titles")
         self.call_after_refresh(self.query_one(OptionList).scroll_to_highlight)
 
     def refresh_list(self) -> None:
@@ -187,6 +194,8 @@ class PresetPicker(Vertical):
     @on(Input.Changed)
     def _search(self, event: Input.Changed) -> None:
         event.stop()
+        if not event.value:
+            self.query_one(OptionList).highlighted = None  # Back to the preset of the design.
         self._fill(0 if event.value else None)  # Enter picks the first.
 
     @on(Input.Submitted)
@@ -196,6 +205,11 @@ class PresetPicker(Vertical):
         if matching:
             self.post_message(self.Picked(matching[0].path))
             self.action_to_list()  # Where single letters are keys again.
+
+    def action_clear_search(self) -> None:
+        """Shows all presets again; the screen then leaves the field."""
+        self.query_one(Input).value = ""
+        raise SkipAction
 
     def action_to_list(self) -> None:
         """Focuses the list."""
@@ -247,7 +261,10 @@ class PresetPicker(Vertical):
             options.add_options(
                 [Option(line(entry, entry.name == self._current, warning), id=entry.name) for entry in entries]
             )
-        if matching:
+        if not matching:
+            options.add_option(Option(NO_MATCH, disabled=True))
+            self.query_one(PresetInfo).show(None, "")
+        else:
             self.call_after_refresh(options.scroll_to_highlight)
             if index is None and any(entry.name == self._current for entry in matching):
                 options.highlighted = options.get_option_index(self._current)

@@ -111,11 +111,21 @@ class RunCard(Static, can_focus=True):
             lines.append((8, Text(self._cut_folder(clean_line(run.started.folder, 500)), "dim")))
         resume = ", r resumes it" if end.outcome in RESUMABLE else ""
         lines += [(5, line) for line in self._wrap(f"F6, Enter opens the run{resume}; t begins a new run", "dim")]
-        ranks = sorted(rank for rank, _ in lines)[: self.max_lines]
-        kept = [line for rank, line in lines if rank <= ranks[-1]][: self.max_lines]
-        for line in kept:
-            line.truncate(self._width, overflow="crop" if self._ascii_only else "ellipsis")
-        return kept
+        return self._keep(lines)
+
+    def _keep(self, ranked: Sequence[tuple[int, Text]]) -> list[Text]:
+        """As many lines as there is room for, those with the lowest ranks, in their order; a mark where one is cut."""
+        by_rank = sorted(range(len(ranked)), key=lambda index: ranked[index][0])
+        kept, dropped = by_rank[: self.max_lines], by_rank[self.max_lines :]
+        if dropped and ranked[kept[-1]][0] == ranked[dropped[0]][0]:
+            ranked[kept[-1]][1].append(f" {self._mark}")
+        for index in kept:
+            ranked[index][1].truncate(self._width, overflow="crop" if self._ascii_only else "ellipsis")
+        return [ranked[index][1] for index in sorted(kept)]
+
+    @property
+    def _mark(self) -> str:
+        return "~" if self._ascii_only else "…"
 
     @property
     def _width(self) -> int:
@@ -128,15 +138,13 @@ class RunCard(Static, can_focus=True):
         """The start of the most urgent advice, and the key that shows all of it."""
         if not advice or max_lines < 1:
             return []
-        mark = "~" if self._ascii_only else "…"
         first = f"advice 1 of {len(advice)}, key a: {advice[0].sentence} {advice[0].suggestion}"
-        wrapped = wrap(clean_line(first, 500), self._width, max_lines=max_lines, placeholder=f" {mark}")
+        wrapped = wrap(clean_line(first, 500), self._width, max_lines=max_lines, placeholder=f" {self._mark}")
         return [Text(line) for line in wrapped]
 
     def _cut_folder(self, folder: str) -> str:
         """A folder, or the end of one that is too long: it has the name of the run."""
-        mark = "~" if self._ascii_only else "…"
-        return folder if len(folder) <= self._width else mark + folder[len(folder) - self._width + 1 :]
+        return folder if len(folder) <= self._width else self._mark + folder[len(folder) - self._width + 1 :]
 
     def action_open_run(self) -> None:
         """Opens the run."""

@@ -29,7 +29,7 @@ from mnist_tui.text import clean_line
 from mnist_tui.tui import clipboard
 from mnist_tui.tui.background import WorkerScreen
 from mnist_tui.tui.dialogs import AskDialog, MessageDialog
-from mnist_tui.tui.help import HelpScreen, sections
+from mnist_tui.tui.help import help_on
 from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.lab import jobs, titles
 from mnist_tui.tui.lab.copying import text_of_pane
@@ -526,4 +526,4 @@ class LabScreen(WorkerScreen):
 
     def action_help(self) -> None:
         """Shows every key that works where the focus is."""
-        self.app.push_screen(HelpScreen(sections(self.active_bindings, {LabScreen: "Laboratory", **HELP_NAMES})))
+        self.app.push_screen(help_on(self, "Laboratory", HELP_NAMES))
