@@ -1,13 +1,13 @@
 """Confusion matrices and class scores, against scikit-learn."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from helpers.saved_runs import random_log_probs, write_log_probs, write_predictions
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn import metrics
 
 from mnist_tui.analysis import confusion
 from mnist_tui.analysis.confusion import ConfusedPair
@@ -23,8 +23,16 @@ def predictions_of(pairs: Pairs) -> SavedPredictions:
     return SavedPredictions(Path("run"), 1, labels, answers, np.ones(len(pairs), np.float32), None)
 
 
-@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=60))
-def test_as_scikit_learn(pairs: Pairs) -> None:
+@pytest.fixture(scope="module")
+def metrics() -> Any:
+    """scikit-learn's; it takes 1.5 s to load, which only the process that runs these tests shall wait for."""
+    from sklearn import metrics
+
+    return metrics
+
+
+@given(pairs=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=60))
+def test_as_scikit_learn(metrics: Any, pairs: Pairs) -> None:
     """Counts, shares of rows, precision, recall, F1 and support, classes that never occur included."""
     saved = predictions_of(pairs)
     matrix = confusion.confusion_matrix(saved)

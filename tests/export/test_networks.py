@@ -14,8 +14,6 @@ from safetensors.torch import load
 from torch import Tensor, nn
 
 from mnist_tui.errors import CheckpointError, RunError
-from mnist_tui.export import onnx_model
-from mnist_tui.export.torch_program import program_file
 from mnist_tui.export.weights import safetensors_file
 from mnist_tui.runs.record import Run
 from mnist_tui.spec.run_spec import make_spec
@@ -46,7 +44,14 @@ def logits(rich_run: Run, images: Tensor) -> Tensor:
 @pytest.fixture(scope="module")
 def model(rich_run: Run) -> bytes:
     """The content of the ONNX file."""
-    return onnx_model.onnx_file(rich_run)
+    return onnx_file(rich_run)
+
+
+def onnx_file(run: Run) -> bytes:
+    """The ONNX file of a run; torch.export takes a second to load, in every process that collects this file."""
+    from mnist_tui.export import onnx_model
+
+    return onnx_model.onnx_file(run)
 
 
 @pytest.mark.slow
@@ -83,7 +88,7 @@ def test_what_an_onnx_file_says(model: bytes, rich_run: Run) -> None:
 @pytest.mark.slow
 def test_an_export_to_onnx_prints_nothing(rich_run: Run, capfd: pytest.CaptureFixture[str]) -> None:
     """Neither torch nor onnxruntime, which would wreck a screen."""
-    onnx_model.onnx_file(rich_run)
+    onnx_file(rich_run)
 
     assert capfd.readouterr() == ("", "")
 
@@ -103,7 +108,7 @@ def test_what_onnx_cannot_do(
     """Layers that it lacks, or computes in another way, are one line, and no file that is wrong."""
     run = use_untrained(monkeypatch, f"Conv2d(2, 3)\n{layer}\nFlatten()\nLinear(10)")
     with pytest.raises(RunError) as refused:
-        onnx_model.onnx_file(run)
+        onnx_file(run)
 
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
@@ -115,7 +120,7 @@ def use_untrained(monkeypatch: pytest.MonkeyPatch, layers: str) -> Run:
     spec = make_spec({"layers": layers})
     torch.manual_seed(0)
     network: nn.Module = build.network(spec).eval()
-    monkeypatch.setattr(onnx_model, "load_network", lambda folder: network)
+    monkeypatch.setattr("mnist_tui.export.onnx_model.load_network", lambda folder: network)
     return unsaved_run(spec)
 
 
@@ -125,6 +130,8 @@ def use_untrained(monkeypatch: pytest.MonkeyPatch, layers: str) -> Run:
 @pytest.mark.slow
 def test_a_program_of_torch_export(rich_run: Run, images: Tensor, logits: Tensor) -> None:
     """It computes the logits, for batches of any size, and has the metadata; no folder of this machine is in it."""
+    from mnist_tui.export.torch_program import program_file
+
     content = program_file(rich_run)
     extra = {"normalize": "", "spec": "", "run": ""}
     program = torch.export.load(io.BytesIO(content), extra_files=extra)

@@ -6,10 +6,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import chdir, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from helpers.command import call
 from helpers.lab_terminal import ROOT
 from mnist_tui.runs.storage import SavedRun, load_run
 
@@ -54,6 +55,19 @@ def saved(folder: Path) -> list[SavedRun]:
     """The runs of a working folder, by seed, then by point."""
     runs = [load_run(path.parent) for path in folder.glob("runs/*/run.json")]
     return sorted(runs, key=lambda run: (run.spec.train.seed, run.record.get("sweep", {}).get("point", 0)))
+
+
+def train_alone(folder: Path, *arguments: str) -> list[SavedRun]:
+    """The runs of `mnist-tui --batch small.toml` with one thread on the small digits, one after the other.
+
+    They are trained in a working folder by this process, in which PyTorch is loaded; a new one takes 4 s for it.
+    """
+    with chdir(folder):
+        code, out, err = call(
+            *("--batch", "small.toml", "--dataset", "digits", "--threads", "1", "--jobs", "1", "-q", *arguments)
+        )
+    assert code == 0, err
+    return [load_run(folder / line) for line in out.splitlines() if line.startswith("runs/")]
 
 
 def numbers(run: SavedRun) -> list[tuple[Any, ...]]:

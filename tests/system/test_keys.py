@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from helpers.lab_pilot import COLD
 from helpers.lab_terminal import Lab
 from helpers.saved_runs import make_runs
 from helpers.terminal_keys import sequence_of
@@ -68,9 +69,11 @@ def opened(tmp_path: Path) -> Iterator[Callable[..., Lab]]:
     def open_lab(*before: str) -> Lab:
         make_runs(tmp_path / "runs", 4)
         Queue(tmp_path / "runs").add_sweep("lr")
-        lab = Lab(tmp_path, "--preset", "iter5", before=LOGGED, size=(120, 40), XDG_STATE_HOME=str(tmp_path / "state"))
+        lab = Lab(
+            tmp_path, "--preset", "iter5", before=COLD + LOGGED, size=(120, 40), XDG_STATE_HOME=str(tmp_path / "state")
+        )
         labs.append(lab)
-        lab.wait_for("t trains")
+        lab.wait_for("PyTorch is not loaded")
         for typed, seen in zip(before[::2], before[1::2], strict=True):
             lab.press(typed)
             lab.wait_for(seen)

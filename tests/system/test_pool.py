@@ -14,9 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 from helpers.lab_terminal import PRESET, Lab
-from helpers.python_processes import StartPython, numbers, python_processes, saved, wait
-
-from mnist_tui.runs.storage import load_run
+from helpers.python_processes import StartPython, numbers, python_processes, saved, train_alone, wait
 
 
 @pytest.fixture
@@ -46,14 +44,14 @@ def test_runs_side_by_side_are_the_runs_alone(start: StartPython, tmp_path: Path
     out, err = start("--seeds", "3", "--jobs", "2", epochs=1).communicate(timeout=120)
     together = [numbers(run) for run in saved(tmp_path)]
     events, _ = start("--seeds", "3", "--jobs", "2", "--json", "--quiet", epochs=1).communicate(timeout=120)
-    alone, _ = start("--seed", "1", "--threads", "1", "-q", epochs=1).communicate(timeout=120)
+    (alone,) = train_alone(tmp_path, "--seed", "1")
     records = [json.loads(line) for line in events.splitlines()]
 
     assert [line.split("-")[-2] for line in out.splitlines()[-3:]] == ["s0", "s1", "s2"]
     assert len([line for line in out.splitlines() if line.startswith("small s1  epoch")]) == 1
     assert "mean best" in out
     assert err.count("1 thread") == 3
-    assert numbers(load_run(tmp_path / alone.splitlines()[-1])) == together[1]
+    assert numbers(alone) == together[1]
     assert len({json.dumps(each) for each in together}) == 3
     assert len({record["run"] for record in records if record["event"] == "EpochEnded"}) == 3
     assert all(record["run"] for record in records if record["event"] != "Notice")
@@ -66,8 +64,7 @@ def test_a_killed_process_fails_no_run(start: StartPython, tmp_path: Path) -> No
     trainers(tmp_path)[0].kill()
     _, err = process.communicate(timeout=120)
     runs = saved(tmp_path)
-    alone, _ = start("--seeds", "2", "--jobs", "1", "--threads", "1", "-q", epochs=4).communicate(timeout=120)
-    expected = [numbers(load_run(tmp_path / line)) for line in alone.splitlines()[-2:]]
+    expected = [numbers(run) for run in train_alone(tmp_path, "--seeds", "2")]
 
     assert process.returncode == 0, err
     assert "was killed by signal 9 (Killed); out of memory?; it is resumed" in " ".join(err.replace("\n", " ").split())
@@ -187,16 +184,16 @@ def lab(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Lab]:
 
 
 @pytest.mark.parametrize("lab", [2], indirect=True)
-def test_the_laboratory_trains_seeds_side_by_side(lab: Lab, start: StartPython, tmp_path: Path) -> None:
+def test_the_laboratory_trains_seeds_side_by_side(lab: Lab, tmp_path: Path) -> None:
     """It shows them one after the other; their numbers are those of the runs alone."""
     lab.wait(lambda: [run.end and run.end["outcome"] for run in saved(tmp_path)] == ["completed"] * 2, 120)
     lab.wait_for("s1  completed")
     together = [numbers(run) for run in saved(tmp_path)]
     began = [run.record["created"] for run in saved(tmp_path)]
     ended = [(run.folder / "end.json").stat().st_mtime for run in saved(tmp_path)]
-    alone, _ = start("--seeds", "2", "--jobs", "1", "--threads", "1", "-q").communicate(timeout=120)
+    alone = train_alone(tmp_path, "--seeds", "2")
 
-    assert [numbers(load_run(tmp_path / line)) for line in alone.splitlines()[-2:]] == together
+    assert [numbers(run) for run in alone] == together
     assert datetime.fromisoformat(began[1]).timestamp() < ended[0]
 
 

@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 from helpers.killed_sweep import WITHOUT_CLAIMS, KilledSweep
 from helpers.lab_terminal import PRESET
-from helpers.python_processes import StartPython, numbers, python_processes, saved, wait
-
-from mnist_tui.runs.storage import load_run
+from helpers.python_processes import StartPython, numbers, python_processes, saved, train_alone, wait
 
 
 @pytest.fixture
@@ -34,10 +32,7 @@ def test_a_sweep_trains_what_the_runs_alone_do(start: StartPython, tmp_path: Pat
     again_out, _ = again.communicate(timeout=60)
     more = start("sweep", "small.toml", *RATES, "--seeds", "2", "--json")
     events, _ = more.communicate(timeout=120)
-    alone, _ = start(
-        *("--batch", "small.toml", "--set", "optimizer.lr=0.002", "--set", "validation_images=10000"),
-        *("--dataset", "digits", "--threads", "1", "-q"),
-    ).communicate(timeout=60)
+    (alone,) = train_alone(tmp_path, "--set", "optimizer.lr=0.002", "--set", "validation_images=10000")
 
     assert "2 configurations (grid): 2 runs" in err
     assert "sweep small: 2 of 2 runs done" in out
@@ -46,7 +41,7 @@ def test_a_sweep_trains_what_the_runs_alone_do(start: StartPython, tmp_path: Pat
     assert len(first) == 2
     assert len([run for run in saved(tmp_path) if "sweep" in run.record]) == 4
     by_rate = {run.record["sweep"]["values"]["optimizer.lr"]: run for run in first}
-    assert numbers(by_rate["0.002"]) == numbers(load_run(tmp_path / alone.splitlines()[-1]))
+    assert numbers(by_rate["0.002"]) == numbers(alone)
     ended = [json.loads(line) for line in events.splitlines() if '"RunEnded"' in line]
     assert sorted((each["sweep"]["point"], each["sweep"]["seed"]) for each in ended) == [(0, 1), (1, 1)]
 
