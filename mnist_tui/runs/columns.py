@@ -1,5 +1,6 @@
 """The columns of the table of runs: their headings, and their text for a run and for several seeds of one recipe."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -67,10 +68,10 @@ class Column:
             return f"{self.text(fmean(values))} ±{self.text(stdev(values)).removesuffix('%').removeprefix('+')}"
         if self.key == "when":
             return self.text(max(values))
-        counts = [
-            (values.count(value), self.text(value)) for value in sorted(set(values), key=values.count, reverse=True)
-        ]
-        return ", ".join(f"{count} {text}" for count, text in counts) if len(counts) <= 3 else f"{len(counts)} values"
+        counts = Counter(values).most_common()
+        if len(counts) > 3:
+            return f"{len(counts)} values"
+        return ", ".join(f"{count} {self.text(value)}" for value, count in counts)
 
     def mean(self, runs: Sequence[Run]) -> Value:
         """The value by which a row of several seeds is sorted: the mean of numbers, else the first."""

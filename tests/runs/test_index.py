@@ -281,6 +281,18 @@ def test_groups(tmp_path: Path) -> None:
     assert sorted(len(group) for group in grouped(runs.all)) == [1, 1, 1, 1, 3]
 
 
+@pytest.mark.parametrize("first", ["completed", "failed"])
+def test_a_group_with_several_outcomes(first: Outcome, tmp_path: Path) -> None:
+    """The most frequent comes first, whichever of the runs is the newest."""
+    outcomes: list[Outcome] = ["completed", "failed", "completed", "completed", "failed", "completed"]
+    for seed, outcome in enumerate(sorted(outcomes, key=lambda outcome: outcome != first)):
+        make_run(tmp_path, presets.load("iter5"), seed, index=seed, outcome=outcome)
+    runs = RunIndex(tmp_path)
+    runs.refresh()
+
+    assert columns.column("state").of(runs.all) == "4 completed, 2 failed"
+
+
 def test_a_group_with_repeats(tmp_path: Path) -> None:
     """A group holds all its runs, but means and spreads count only the newest run of each seed."""
     spec = presets.load("iter5")

@@ -1,5 +1,6 @@
 """A course brief in the laboratory: its current step in the budget card, and the dialog that chooses one."""
 
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,10 +19,12 @@ from mnist_tui.runs import trash
 from mnist_tui.runs.index import RunIndex
 from mnist_tui.spec import briefs, presets
 from mnist_tui.tui import telemetry
+from mnist_tui.tui.help import HelpScreen
 from mnist_tui.tui.lab import brief_reader, jobs
 from mnist_tui.tui.lab.brief_dialog import BriefDialog, BriefList
-from mnist_tui.tui.lab.brief_reader import shown_step
+from mnist_tui.tui.lab.brief_reader import BriefReader, shown_step
 from mnist_tui.tui.lab.budget import BudgetCard
+from mnist_tui.tui.lab.followed_brief import FollowedBrief
 from mnist_tui.tui.status import Headline
 
 
@@ -196,6 +199,33 @@ async def test_b_lists_the_briefs_and_enter_follows_one() -> None:
         await until(pilot, lambda: card(pilot)[0] == "steps 2/4: The skeleton")
 
         assert notices(pilot) == ["until you quit; mnist-tui config set brief steps keeps it"]
+
+
+@pytest.mark.parametrize("is_late", [True, False], ids=["late", "control"])
+async def test_the_list_does_not_open_over_another_dialog(is_late: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was opened while the runs were read stays on top."""
+    may_end, has_ended = threading.Event(), threading.Event()
+    read, ask = BriefReader.list_briefs, FollowedBrief._ask
+
+    def read_late(*arguments: Any) -> Any:
+        may_end.wait(10)
+        return read(*arguments)
+
+    def note(*arguments: Any) -> None:
+        ask(*arguments)
+        has_ended.set()
+
+    monkeypatch.setattr(BriefReader, "list_briefs", read_late)
+    monkeypatch.setattr(FollowedBrief, "_ask", note)
+    async with following(None) as pilot:
+        await pilot.press("b")
+        if is_late:
+            await pilot.press("question_mark")
+        may_end.set()
+        await until(pilot, has_ended.is_set)
+        await pilot.pause(0.2)
+
+        assert isinstance(pilot.app.screen, HelpScreen if is_late else BriefDialog)
 
 
 async def test_none_brings_the_target_of_the_design_back() -> None:
