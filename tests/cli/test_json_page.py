@@ -49,7 +49,7 @@ from mnist_tui.spec.run_spec import RunSpec, make_spec
 from mnist_tui.sweep.folder import Sweep
 from mnist_tui.sweep.jobs import Message
 from mnist_tui.sweep.plan import Point
-from mnist_tui.training import exam, lr_finder, reproduce, resume, session
+from mnist_tui.training import exam, lr_finder, predict, reproduce, resume, session
 
 ROOT = Path(__file__).parents[2]
 TABLES = read_tables(PAGE)
@@ -323,7 +323,8 @@ def checker(work: Path, monkeypatch: pytest.MonkeyPatch) -> Checker:
     monkeypatch.setattr(lr_finder, "find_learning_rate", made_rates)
     monkeypatch.setattr(exam, "load_exam", lambda data_dir: EXAM)
     monkeypatch.setattr(exam, "fetch_exam", lambda data_dir: ())
-    monkeypatch.setattr(exam, "predictions", lambda folder, digits: digits.labels % 9)
+    monkeypatch.setattr(predict, "load_network", lambda folder: None)
+    monkeypatch.setattr(exam, "predictions", lambda network, normalization, digits: digits.labels % 9)
     monkeypatch.setattr(exam_analysis, "right_of_known", lambda run, digits: digits.labels[: digits.known] < 9)
     return Checker(TABLES)
 

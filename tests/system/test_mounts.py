@@ -89,6 +89,6 @@ def test_a_home_without_room(trained: Path) -> None:
     *fine, (code, _, err) = answers(trained, FULL_HOME, lines).values()
 
     assert [answer[0] for answer in fine] == [0] * len(fine)
-    assert code == 2
+    assert code == 3
     assert err.count("\n") == 1
     assert "config.toml cannot be written: No space left on device" in err

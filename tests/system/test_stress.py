@@ -206,29 +206,32 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
     return Workplace(tmp_path_factory.mktemp("place"))
 
 
-def kill_spread(place: Workplace, name: str, kills: int) -> int:
-    """Kills a command so many times, at calls from its first to its last; returns how many of them came in time."""
+def kill_spread(place: Workplace, name: str, kills: int) -> tuple[int, int]:
+    """Kills a command so often, at calls from its first to its last; returns how many came in time, and of how many."""
     calls = len(place.calls(name))
     codes = []
     for number in sorted({1 + index * (calls - 1) // (kills - 1) for index in range(kills)}):
         answer = place.attempt(name, traced.killer(number))
         place.check(name, answer)
         codes.append(answer.code)
-    return codes.count(-signal.SIGKILL)
+    return codes.count(-signal.SIGKILL), len(codes)
 
 
 @on_linux
 @pytest.mark.parametrize("name", WRITES)
 def test_a_killed_command_loses_nothing(place: Workplace, name: str) -> None:
     """What was there is intact, what is new is whole or not there, and the command can be called again."""
-    assert kill_spread(place, name, 5) == 5
+    in_time, kills = kill_spread(place, name, 5)
+
+    assert in_time == kills
+    assert kills >= 4  # Some make no more calls than that.
 
 
 @on_linux
 @pytest.mark.parametrize("name", TRAINS)
 def test_a_killed_training_loses_nothing(place: Workplace, name: str) -> None:
     """What was reported is there, and the run ends in the same bits as an undisturbed one."""
-    assert kill_spread(place, name, 3) >= 2  # Checkpoints beside an epoch that ends make a call more or less.
+    assert kill_spread(place, name, 3)[0] >= 2  # Checkpoints beside an epoch that ends make a call more or less.
 
 
 @on_linux

@@ -54,26 +54,22 @@ class DesignPanes(Horizontal):
 
     def __init__(self, request: LabRequest, design: LabDesign, sample: Sample, others: Sequence[Pane]) -> None:
         """Panes on a design; `sample` draws the digits of the augmentation dialog."""
+        ascii_only = request.settings.ascii
+        pane = partial(Pane, ascii_only=ascii_only)
+        budget, layers = BudgetCard(ascii_only, request.settings.brief), LayerTable(ascii_only)
         do = [
-            Pane(PresetPicker(request.models), name="presets", title="Presets", key="f2", group="do"),
-            Pane(RecipeForm(request.settings.ascii), name="recipe", title="Recipe", key="f4", group="do"),
+            pane(PresetPicker(request.models), name="presets", title="Presets", key="f2", group="do"),
+            pane(RecipeForm(ascii_only), name="recipe", title="Recipe", key="f4", group="do"),
         ]
         net = [
-            Pane(LayersEditor(), name="architecture", title="Network", key="f3", group="do"),
-            Pane(
-                BudgetCard(request.settings.ascii, request.settings.brief),
-                LayerTable(),
-                name="layers",
-                title="Layers",
-                key="f5",
-                group="see",
-            ),
+            pane(LayersEditor(), name="architecture", title="Network", key="f3", group="do"),
+            pane(budget, layers, name="layers", title="Layers", key="f5", group="see"),
         ]
         columns = {"column-do": do, "column-net": net, "column-see": others}
         super().__init__(*(Vertical(*panes, id=name, classes="column") for name, panes in columns.items()), id="panes")
         self.design = design
         self.folding = Folding([do[0], net[0], do[1], net[1], *others])
-        self._sample, self._ascii_only = sample, request.settings.ascii
+        self._sample, self._ascii_only = sample, ascii_only
         self._newest_change = 0
         """The number of the newest `FieldChanged` that the draft contains."""
         self._draft_timer: Timer | None = None

@@ -130,8 +130,9 @@ class LayerTable(Vertical):
     LayerTable.-stale #layer-rows { text-style: dim; }
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ascii_only: bool = False) -> None:
         super().__init__()
+        self._ascii_only = ascii_only
         self._changes: Sequence[Change] = ()
         self._before: Sequence[LayerRow] = ()
         self._is_valid = True
@@ -170,7 +171,7 @@ class LayerTable(Vertical):
     def _put(self, place: str, lines: list[Text]) -> None:
         """Shows other lines; the screen is laid out again only if their number changes."""
         previous_lines = self._shown.get(place, [])
-        if self.app.has_class("-ascii"):
+        if self._ascii_only:
             for line in lines:
                 line.plain = in_ascii(line.plain)
         if lines != previous_lines:

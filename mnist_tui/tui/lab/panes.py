@@ -35,9 +35,12 @@ def size_classes(width: int, height: int) -> dict[str, bool]:
 class Pane(Vertical):
     """A framed part of the laboratory; panes of one `group` take turns where there is little room."""
 
-    def __init__(self, *children: Widget, name: str, title: str, key: str, group: Literal["do", "see"]) -> None:
+    def __init__(
+        self, *children: Widget, name: str, title: str, key: str, group: Literal["do", "see"], ascii_only: bool = False
+    ) -> None:
         super().__init__(*children, id=name)
         self.title = title
+        self._mark = "~" if ascii_only else "…"
         self.key = key
         """The function key that shows and focuses the pane."""
         self.group = group
@@ -54,8 +57,7 @@ class Pane(Vertical):
 
     def _show_title(self) -> None:
         room = max(0, self.size.width - 4)
-        mark = "~" if self.app.has_class("-ascii") else "…"
-        cut = self.title if cell_len(self.title) <= room else f"{self.title[: max(0, room - 1)]}{mark}"
+        cut = self.title if cell_len(self.title) <= room else f"{self.title[: max(0, room - 1)]}{self._mark}"
         self.border_title = Content(cut)
 
     def first_focusable(self) -> Widget | None:

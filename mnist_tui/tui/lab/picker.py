@@ -110,7 +110,9 @@ class PresetPicker(Vertical):
             Binding("g", "end(0)", "First", show=False),
             Binding("G", "end(-1)", "Last", show=False),
             Binding("down", "to_list", "To the list", show=False),
-            Binding("escape", "clear_search", "Clear the search", show=False),
+            Binding(
+                "escape", "clear_search", "Leave the field", show=False, tooltip="all presets again; letters are keys"
+            ),
             Binding("i", "info", "Info", tooltip="title, author, what was reported and on which images, remarks"),
         ]
     )

@@ -87,9 +87,10 @@ class LabScreen(WorkerScreen):
         self.request, self.runner = request, runner
         self.design = LabDesign(request)
         self.run_control = RunControl(runner)
-        self.view, strip = TrainingView(request.settings.ascii, self.submit), DigitsStrip(request.settings.ascii)
-        training = Pane(self.view, name="training", title="Train", key="f6", group="see")
-        digits = Pane(strip, name="digits", title="Digits", key="f7", group="see")
+        ascii_only = request.settings.ascii
+        self.view, strip = TrainingView(ascii_only, self.submit), DigitsStrip(ascii_only)
+        training = Pane(self.view, name="training", title="Train", key="f6", group="see", ascii_only=ascii_only)
+        digits = Pane(strip, name="digits", title="Digits", key="f7", group="see", ascii_only=ascii_only)
         self.previews = Previews(self.submit, self.design, runner, self._show_rates, strip)
         self.panes = DesignPanes(request, self.design, self.previews.sample, [training, digits])
         self.folding = self.panes.folding
@@ -98,7 +99,7 @@ class LabScreen(WorkerScreen):
         self._reference = ReferenceCurve(self.submit, self.design, self.view)
         self._brief = FollowedBrief(self.submit, request, self.panes)
         self.queue = LabQueue(self.submit, self.design, self.run_control, self.lines, self._notify)
-        self._rate_finder = RateFinder(self.submit, self.design, self.run_control, request.settings.ascii)
+        self._rate_finder = RateFinder(self.submit, self.design, self.run_control, ascii_only)
         self.is_quitting = False
         """Whether the application exits when the run has ended."""
         self._remember_timer: Timer | None = None
