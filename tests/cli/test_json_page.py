@@ -323,7 +323,11 @@ def checker(work: Path, monkeypatch: pytest.MonkeyPatch) -> Checker:
     monkeypatch.setattr(lr_finder, "find_learning_rate", made_rates)
     monkeypatch.setattr(exam, "load_exam", lambda data_dir: EXAM)
     monkeypatch.setattr(exam, "fetch_exam", lambda data_dir: ())
-    monkeypatch.setattr(predict, "load_network", lambda folder: None)
+    load = predict.load_network
+    without_weights = "iter5-s0-0001"  # The run of the exam.
+    monkeypatch.setattr(
+        predict, "load_network", lambda folder: nn.Identity() if folder.name.endswith(without_weights) else load(folder)
+    )
     monkeypatch.setattr(exam, "predictions", lambda network, normalization, digits: digits.labels % 9)
     monkeypatch.setattr(exam_analysis, "right_of_known", lambda run, digits: digits.labels[: digits.known] < 9)
     return Checker(TABLES)
