@@ -20,6 +20,7 @@ from helpers.saved_runs import make_reference, make_run, random_log_probs, write
 from helpers.sweeps import lr_sweep, make_point
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
+from torch import nn
 
 from mnist_tui.analysis import exam as exam_analysis
 from mnist_tui.analysis.label_errors import LABEL_ERRORS
