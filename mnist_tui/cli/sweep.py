@@ -7,6 +7,7 @@ import typer
 from mnist_tui.cli.arguments import (
     EXIT_CODES,
     RUN_OPTIONS,
+    AsJson,
     EventsAsJson,
     Given,
     Models,
@@ -74,7 +75,7 @@ RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try points ag
     ),
 )
 @takes_settings("runs_dir")
-def list_sweeps(context: typer.Context, as_json: JsonOption = False, *, given: Given) -> int:
+def list_sweeps(context: typer.Context, as_json: AsJson = False, *, given: Given) -> int:
     """Train a network with several values of its settings; compare them.
 
     A sweep is the run folders of its points and a small file. Called again it goes on: done points are skipped,
