@@ -52,8 +52,10 @@ def _shown_apart(texts: Iterable[str], width: int, start: int) -> Iterator[tuple
     for text in texts:
         groups[_cut(f"…{text[start:]}" if start else text, width)].append(text)
     for shown, group in groups.items():
-        after = start_of_end(os.path.commonprefix(group), width // 3)  # noqa: RUF071 - characters, not folders
-        if len(group) > 1 and after > start:
+        after = start
+        if len(group) > 1:
+            after = start_of_end(os.path.commonprefix(group), width // 3)  # noqa: RUF071 - characters, not folders
+        if after > start:
             yield from _shown_apart(group, width, after)
         else:
             yield from ((text, shown) for text in group)

@@ -118,7 +118,6 @@ def test_the_library_loads_nothing_before_it_is_called() -> None:
     assert imported & (HEAVY | {"pydantic"}) == set()
 
 
-@pytest.mark.slow
 def test_no_module_loads_the_dashboard() -> None:
     """Not even tries to: whoever trains on a server without a screen has none of it in memory."""
     modules = _modules("tui")
@@ -128,7 +127,6 @@ def test_no_module_loads_the_dashboard() -> None:
     assert imported & {"textual", "rich", "plotext"} == set()
 
 
-@pytest.mark.slow
 def test_training_does_not_wait_for_torchvision_or_scikit_learn() -> None:
     """One takes two seconds, the other is not installed with the package."""
     assert _imported_by("cli.headless", "training.data") & {"sklearn", "torchvision"} == set()
@@ -184,7 +182,6 @@ def _seconds(*arguments: str) -> float:
     return time.perf_counter() - started
 
 
-@pytest.mark.slow
 def test_help_and_list_answer_at_once(record_property: Callable[[str, object], None]) -> None:
     """In under 0.4 s; on a busy or slow machine, in ten times what importing pydantic alone takes there and then."""
     commands = {

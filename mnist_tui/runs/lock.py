@@ -14,7 +14,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from mnist_tui.errors import LockedError, StorageError
@@ -152,16 +152,24 @@ def _renew(lock: "weakref.ref[Lock]", is_over: threading.Event) -> None:
         del held
 
 
+def hold_run(folder: Path) -> AbstractContextManager[None]:
+    """Holds a run's lock, as `hold` does."""
+    return hold(folder / FILE, folder)
+
+
 @contextmanager
-def hold(folder: Path) -> Iterator[None]:
-    """Holds a run's lock, so that nobody begins to train it meanwhile; raises `StorageError` where somebody does."""
-    lock = Lock(folder / FILE, folder)
+def hold(path: Path, name: object) -> Iterator[None]:
+    """Holds a lock for a moment, so that nobody begins to train; raises `StorageError` where somebody does.
+
+    `name` is what messages call what is trained.
+    """
+    lock = Lock(path, name)
     try:
         lock.acquire(is_brief=True)
     except LockedError as error:
         raise StorageError(f"{error}; stop it first") from None
     except OSError as error:
-        raise StorageError(f"cannot write to {folder}: {error.strerror or error}") from None
+        raise StorageError(f"cannot write to {path.parent}: {error.strerror or error}") from None
     try:
         yield
     finally:

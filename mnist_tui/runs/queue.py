@@ -13,7 +13,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +23,7 @@ from pydantic import Field, ValidationError
 
 from mnist_tui.errors import FileError, LockedError, StorageError
 from mnist_tui.files import read_text, write_atomically
-from mnist_tui.runs.lock import Lock, is_held
+from mnist_tui.runs.lock import Lock, hold, is_held
 from mnist_tui.spec.recipe import Frozen
 from mnist_tui.spec.run_options import Dataset, Device
 from mnist_tui.spec.run_spec import RunSpec
@@ -234,19 +234,8 @@ class Queue:
         lock.release()
         return None
 
-    @contextmanager
-    def _held(self, entry: Entry) -> Iterator[None]:
-        lock = Lock(self._lock_path(entry), entry.name)
-        try:
-            lock.acquire(is_brief=True)
-        except LockedError as error:
-            raise StorageError(f"{error}; stop it first") from None
-        except OSError as error:
-            raise StorageError(f"{self.folder}: {error.strerror}") from None
-        try:
-            yield
-        finally:
-            lock.release()
+    def _held(self, entry: Entry) -> AbstractContextManager[None]:
+        return hold(self._lock_path(entry), entry.name)
 
     def _lock_path(self, entry: Entry) -> Path:
         return self.folder / f".{entry.id}.lock"

@@ -35,7 +35,7 @@ def delete(folder: Path) -> Path:
     if folder.parent.name == TRASH:
         raise StorageError(f"{folder}: is in the trash already")
     trash = folder.parent / TRASH
-    with _as_storage_error(folder), lock.hold(folder):
+    with _as_storage_error(folder), lock.hold_run(folder):
         check_is_run(folder)  # Once more: it may have been deleted since.
         _make_folder(trash)
         target = _free_name(trash / folder.name)
@@ -58,7 +58,7 @@ def restore(folder: Path) -> Path:
     target = folder.parent.parent / folder.name
     if os.path.lexists(target):
         raise StorageError(f"{target}: is there already; rename one of the two first")
-    with _as_storage_error(folder), lock.hold(folder):
+    with _as_storage_error(folder), lock.hold_run(folder):
         check_is_run(folder)
         _move(folder, target)
     return target
@@ -94,7 +94,7 @@ def empty_trash(runs_dir: Path) -> int:
         with _as_storage_error(folder):
             shutil.rmtree(folder)
     for folder in whole:
-        with _as_storage_error(folder), lock.hold(folder):
+        with _as_storage_error(folder), lock.hold_run(folder):
             removed = _free_name(folder.with_name(f"{REMOVING}{folder.name}"))
             _move(folder, removed)
             shutil.rmtree(removed)

@@ -147,7 +147,6 @@ def test_bash_itself_completes(complete: Complete, tmp_path: Path) -> None:
     assert done.stdout.split() == ["optimizer.lr="]
 
 
-@pytest.mark.slow
 def test_completion_answers_at_once(complete: Complete) -> None:
     """In under 0.4 s; on a busy or slow machine in six times what importing pydantic takes there and then."""
     lines = ("mnist-tui ", "mnist-tui --batch it", "mnist-tui --batch iter5 --set op", "mnist-tui open ")

@@ -255,7 +255,7 @@ def test_what_has_nothing_to_reproduce(command: Command) -> None:
     (second / FILE).unlink()
     Path("runs/pictures").mkdir()
     (first / "end.json").unlink()
-    with lock.hold(first):
+    with lock.hold_run(first):
         being_trained = command("repro", "0000")
     found = {
         "no run in runs has that name": command("repro", "nothing"),

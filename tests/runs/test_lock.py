@@ -364,7 +364,7 @@ def test_a_read_only_folder_is_listed_as_it_is(run: Path, monkeypatch: pytest.Mo
     assert read_run(run).state == "interrupted"
     with pytest.raises(StorageError, match=r"cannot write to .*: Read-only file system"):
         RunFolder(run)
-    with pytest.raises(StorageError, match=r"cannot write to .*: Read-only file system"), lock.hold(run):
+    with pytest.raises(StorageError, match=r"cannot write to .*: Read-only file system"), lock.hold_run(run):
         pass
 
 
@@ -375,7 +375,7 @@ def test_a_run_is_held_on_a_full_disk(run: Path, monkeypatch: pytest.MonkeyPatch
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(lock, "open", full, raising=False)
-    with lock.hold(run):
+    with lock.hold_run(run):
         assert is_running(run)
     with pytest.raises(StorageError, match="No space left"):
         RunFolder(run)

@@ -138,7 +138,6 @@ TAKE = """
 import sys
 import time
 from pathlib import Path
-from mnist_tui.runs import lock
 from mnist_tui.runs.queue import Queue
 queue = Queue(Path(sys.argv[1]))
 print("ready", flush=True)
@@ -154,7 +153,7 @@ WITHOUT_LOCK = """
 import mnist_tui.runs.queue as module
 class NoLock:
     def __init__(self, path, name): pass
-    def acquire(self, is_brief=False): pass
+    def acquire(self): pass
     def release(self): pass
 module.Lock = NoLock
 module.is_held = lambda path: False
@@ -188,7 +187,6 @@ def test_racing_processes_take_each_entry_once(protected: bool, tmp_path: Path) 
 DIE = """
 import os, signal, sys
 from pathlib import Path
-from mnist_tui.runs import lock
 from mnist_tui.runs.queue import Queue
 taken = Queue(Path(sys.argv[1])).take()
 taken.note_run("a-run")

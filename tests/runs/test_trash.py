@@ -110,13 +110,13 @@ def test_a_run_is_held_while_it_moves(folder: Path, monkeypatch: pytest.MonkeyPa
 
 def test_a_run_that_vanishes_is_not_deleted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its disk is unplugged before it is locked; no empty folder of its name is made."""
-    hold, away = lock.hold, folder.with_name("away")
+    hold, away = lock.hold_run, folder.with_name("away")
 
     def vanishing(path: Path) -> AbstractContextManager[None]:
         path.rename(away)
         return hold(path)
 
-    monkeypatch.setattr(lock, "hold", vanishing)
+    monkeypatch.setattr(lock, "hold_run", vanishing)
     with pytest.raises(StorageError, match="No such file or directory"):
         trash.delete(folder)
 

@@ -332,7 +332,7 @@ def test_runs_that_cannot_be_reproduced(tmp_path: Path) -> None:
     (folder / FILE).unlink()
     refused(RunError, "has finished no epoch")
     (folder / "end.json").unlink()
-    with lock.hold(folder):
+    with lock.hold_run(folder):
         refused(RunError, "is being trained; reproduce it when it has ended")
     assert len(list((tmp_path / "again").iterdir())) == 1
 

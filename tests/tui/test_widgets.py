@@ -401,14 +401,21 @@ async def test_the_preset_that_is_designed_on_from_is_in_sight(own: Path) -> Non
     assert any(line.startswith(">v3") for line in lines)
 
 
-async def test_search_and_pick(own: Path) -> None:
-    """Words of name, title and author; Enter picks the first, which is the one that is marked."""
+@asynccontextmanager
+async def searching(own: Path) -> AsyncIterator[tuple[Pilot[None], PresetPicker, Input]]:
+    """The picker on v3, with the focus in its search field."""
     picker = PresetPicker(own)
     async with alone(picker, 64) as pilot:
         await read(pilot, picker)
         picker.show_current("v3")
         field = picker.query_one(Input)
         field.focus()
+        yield pilot, picker, field
+
+
+async def test_search_and_pick(own: Path) -> None:
+    """Words of name, title and author; Enter picks the first, which is the one that is marked."""
+    async with searching(own) as (pilot, picker, field):
         field.value = "network deep"
         await pilot.pause()
         none = list(prompts(picker))
@@ -427,12 +434,7 @@ async def test_search_and_pick(own: Path) -> None:
 
 async def test_a_search_without_a_match(own: Path) -> None:
     """The list says so and how to see all again, the details of no preset stay below it, and Esc clears the search."""
-    picker = PresetPicker(own)
-    async with alone(picker, 64) as pilot:
-        await read(pilot, picker)
-        picker.show_current("v3")
-        field = picker.query_one(Input)
-        field.focus()
+    async with searching(own) as (pilot, picker, field):
         field.value = "zzz"
         lines = await look(pilot)
         await pilot.press("escape")
