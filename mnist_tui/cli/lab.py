@@ -149,9 +149,9 @@ def _request(draft: "Draft", given: Given, values: Settings) -> "LabRequest":
     from mnist_tui.tui.request import LabRequest
 
     if (values.columns, values.sort) != (DEFAULTS.columns, DEFAULTS.sort):
-        from mnist_tui.runs import columns  # The defaults are valid, and the first frame need not wait for this.
+        from mnist_tui.cli.run_table import columns_and_sort  # The defaults are valid; the first frame waits for less.
 
-        columns.from_settings(settings.resolved())
+        columns_and_sort()
     if values.pixels and find_spec("textual_image") is None:
         raise UsageError("real pixels need textual-image: pip install textual-image, or start with --no-pixels")
     is_ascii = values.ascii or ("ascii" not in given and not terminal.has_utf8())

@@ -31,12 +31,12 @@ from mnist_tui.cli.formats import (
 )
 from mnist_tui.cli.parsing import WordsCommand
 from mnist_tui.cli.published import print_published, refuse_of_runs
+from mnist_tui.cli.run_table import columns_and_sort
 from mnist_tui.errors import RunError, UsageError
 from mnist_tui.runs import annotations, columns, filters, reference, trash
 from mnist_tui.runs.events import as_values
 from mnist_tui.runs.index import choose_name, find_readable, find_run, grouped, read_runs, repeats
 from mnist_tui.runs.record import Run as SavedRun
-from mnist_tui.settings import settings
 from mnist_tui.table import as_csv
 from mnist_tui.text import as_name, clean_line
 from mnist_tui.tui.terminal import has_utf8
@@ -109,7 +109,7 @@ def list_runs(
         refuse_of_runs(of_reference, sort=sort, columns=named_columns, limit=limit, group=group or None)
         return print_published(" ".join(words or ()), output)
     runs_dir = reference.runs_dir() if of_reference else settings_with(given).runs_dir
-    usual_columns, usual_sort = columns.from_settings(settings.resolved())
+    usual_columns, usual_sort = columns_and_sort()
     table_columns = columns.chosen(named_columns.split(",")) if named_columns else None
     runs = filters.choose(read_runs(runs_dir), " ".join(words or ()))
     rows = columns.ordered(grouped(runs) if group else [[run] for run in runs], sort or usual_sort)

@@ -1,7 +1,7 @@
 """The columns of the table of runs: their headings, and their text for a run and for several seeds of one recipe."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,6 @@ from mnist_tui.errors import ColumnError
 from mnist_tui.runs.metrics import metric
 from mnist_tui.runs.record import Run, observations
 from mnist_tui.runs.sparkline import HELP, MOST_CELLS, mean_curve, scale_of, sparkline
-from mnist_tui.settings.settings import ResolvedSetting
 from mnist_tui.text import clean_line, did_you_mean, duration
 
 NOT_MNIST = "not MNIST: its accuracies do not compare with MNIST's"
@@ -266,17 +265,6 @@ def with_data(groups: Sequence[Sequence[Run]], names: Sequence[str]) -> list[Col
 def without_empty(columns: Sequence[Column], groups: Sequence[Sequence[Run]]) -> list[Column]:
     """The columns in which any of the rows has a value; all of them without rows."""
     return [each for each in columns if not groups or any(each.has_value(run) for runs in groups for run in runs)]
-
-
-def from_settings(settings: Mapping[str, ResolvedSetting]) -> tuple[tuple[str, ...], str]:
-    """The columns and the sort order of the settings; raises `ColumnError`, which names where they are set."""
-    for key in ("columns", "sort"):
-        names = settings[key].value if key == "columns" else (settings[key].value.removeprefix("-"),)
-        try:
-            chosen(names)
-        except ColumnError as error:
-            raise ColumnError(f"{settings[key].origin}: {key}: {error}") from None
-    return tuple(settings["columns"].value), str(settings["sort"].value)
 
 
 def ordered(groups: Sequence[Sequence[Run]], by: str) -> list[Sequence[Run]]:
