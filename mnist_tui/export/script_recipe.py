@@ -71,4 +71,6 @@ def _argument(catalog: str, module: str, name: str, value: Value, names: Names, 
         return Source(f"[{', '.join(value_text(item, names) for item in items)}]")
     if name == "interpolation" and isinstance(value, str):
         return Source(f"v2.InterpolationMode.{value.upper().replace('-', '_')}")
+    if name == "policy" and isinstance(value, str):
+        return Source(f"v2.AutoAugmentPolicy.{value.upper()}")
     return Source(value_text(value, names))

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from mnist_tui.errors import CallError
 from mnist_tui.spec.calls import Call, Value, bind, parse_lines, show, signature
-from mnist_tui.text import did_you_mean
+from mnist_tui.text import clean_line, did_you_mean
 
 
 def _catalog(text: str) -> dict[str, str]:
@@ -86,6 +86,7 @@ TRANSFORMS = _catalog("""
     RandomPosterize(bits, p=0.5)
     RandomSolarize(threshold, p=0.5)
     RandAugment(num_ops=2, magnitude=9, num_magnitude_bins=31, interpolation="nearest", fill=None)
+    AutoAugment(policy="imagenet", interpolation="nearest", fill=None)
     TrivialAugmentWide(num_magnitude_bins=31, interpolation="nearest", fill=None)
     AugMix(severity=3, mixture_width=3, chain_depth=-1, alpha=1.0, all_ops=True, interpolation="bilinear", fill=None)
     RandomApply(transforms, p=0.5)
@@ -149,6 +150,14 @@ _BOUNDS: Mapping[str, tuple[float, float]] = {
 }
 """Bounds of arguments that are checked before torch is loaded; torch checks the rest when the run is built."""
 
+_WORDS: Mapping[str, tuple[str, ...]] = {
+    "interpolation": ("nearest", "nearest-exact", "bilinear", "bicubic"),
+    "padding_mode": ("constant", "edge", "reflect", "symmetric"),
+    "policy": ("imagenet", "cifar10", "svhn"),
+    "anneal_strategy": ("cos", "linear"),
+}
+"""Arguments that are one of a few words; `interpolation` has those that torchvision knows for tensors."""
+
 
 def check(catalog: str, call: Call) -> dict[str, Value]:
     """The arguments of a recipe's call by name, defaults filled in; `catalog` is a key of `CATALOGS`.
@@ -183,6 +192,9 @@ def _check_value(catalog: str, call: Call, name: str, value: Value, default: Val
         raise CallError(f"{call.name}: {name}={value} must be a word in quotes, such as {default!r}")
     elif isinstance(value, str) and not isinstance(default, str):
         raise CallError(f"{call.name}: {name} must be a number")
+    elif name in _WORDS and value not in _WORDS[name]:
+        near = did_you_mean(str(value), _WORDS[name]) or f"; known are {', '.join(_WORDS[name])}"
+        raise CallError(f"{call.name}: there is no {name} {clean_line(str(value), 40)!r}{near}")
     if name in _BOUNDS and value != default and not (name == "p" and isinstance(value, tuple)):
         # Sizes and paddings may be lists, RandomChoice's p is a list of weights; all else is one number.
         for item in value if isinstance(value, tuple) and name in ("size", "padding", "kernel_size") else (value,):

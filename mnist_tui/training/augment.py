@@ -260,9 +260,9 @@ def _torchvision(call: Call) -> Callable[[Tensor], Tensor]:
             return _torchvision(value)
         return [value_of(item) for item in value] if isinstance(value, tuple) else value
 
+    enums = {"interpolation": v2.InterpolationMode, "policy": v2.AutoAugmentPolicy}
     arguments = {name: value_of(value) for name, value in catalog.check("transform", call).items()}
-    if "interpolation" in arguments:
-        arguments["interpolation"] = v2.InterpolationMode(arguments["interpolation"])
+    arguments |= {name: enum(arguments[name]) for name, enum in enums.items() if name in arguments}
     try:
         transform: Callable[[Tensor], Tensor] = getattr(v2, call.name)(**arguments)
     except (TypeError, ValueError) as error:

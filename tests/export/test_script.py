@@ -157,6 +157,7 @@ TRANSFORMS = [
         f"{name}()"
         for name in ("RandomPerspective", "RandAugment", "AugMix", "ColorJitter", "Identity", "RandomInvert")
     ],
+    "AutoAugment('svhn', fill=3)",
     "RandomRotation((-10, 10), 'bilinear', fill=5)",
     "RandomAffine(0, translate=(0.1, 0.1), scale=(0.9, 1.1), shear=(1, 2, 3, 4), interpolation='nearest')",
     "RandomResizedCrop(28, scale=(0.8, 1.0), interpolation='bicubic')",

@@ -158,6 +158,12 @@ def test_a_right_call_is_given_its_defaults(catalog_name: str, text: str, values
         ("scheduler", "StepLR(0)", "step_size=0 must be between 1"),
         ("scheduler", "StepLR(15, gama=0.5)", "did you mean 'gamma'?"),
         ("scheduler", "CosineAnnealingLR(0)", "T_max=0"),
+        (
+            "transform",
+            "RandomRotation(5, 'bilinaer')",
+            "there is no interpolation 'bilinaer'; did you mean 'bilinear'?",
+        ),
+        ("transform", "AutoAugment('mnist')", "there is no policy 'mnist'; known are imagenet, cifar10, svhn"),
         ("scheduler", "CyclicLR(0.1, 0.2, mode=1)", "must be a word in quotes, such as 'triangular'"),
         ("scheduler", "ReduceLROnPlateau(patience=-1)", "patience=-1"),
         ("scheduler", "SequentialLR([], milestones=[])", "takes a list of schedulers"),

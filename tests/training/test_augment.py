@@ -355,6 +355,7 @@ SLOW = {
     "RandomPosterize": "RandomPosterize(2)",
     "RandomSolarize": "RandomSolarize(128)",
     "RandAugment": "RandAugment()",
+    "AutoAugment": "AutoAugment('cifar10')",
     "TrivialAugmentWide": "TrivialAugmentWide()",
     "AugMix": "AugMix()",
     "RandomChoice": "RandomChoice([RandomInvert(1.0), RandomRotation(15)])",
