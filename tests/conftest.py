@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from helpers.command import Command, in_process
+from hypothesis import settings
 
 from mnist_tui.runs import reference
 from mnist_tui.spec.run_spec import RunSpec, make_spec
@@ -21,6 +22,10 @@ def _use_one_thread() -> None:
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
 
+
+settings.register_profile("whole", max_examples=100, deadline=None, derandomize=True)
+settings.register_profile("fast", settings.get_profile("whole"), max_examples=20)
+settings.load_profile("whole")  # Unless pytest gets --hypothesis-profile; a busy machine may take its time.
 
 LONGEST_FILES = (
     "system/test_sweep.py",

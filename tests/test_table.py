@@ -6,14 +6,12 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mnist_tui.analysis import markdown as escaped
 from mnist_tui.table import MAX_CELL, aligned, as_csv, cut_apart, markdown
 from mnist_tui.text import cell_width
-
-FUZZ = settings(max_examples=150, deadline=None, derandomize=True)
 
 
 def test_text_is_aligned_in_terminal_cells() -> None:
@@ -60,7 +58,6 @@ def test_any_texts_are_cut_apart(width: int) -> None:
 CELLS = st.lists(st.lists(st.text(max_size=50), min_size=3, max_size=3), min_size=1, max_size=6)
 
 
-@FUZZ
 @given(CELLS)
 def test_any_text_stays_on_its_line(rows: list[list[str]]) -> None:
     """Whatever a cell holds: a line for each row, without control characters and spaces at its end."""
@@ -71,7 +68,6 @@ def test_any_text_stays_on_its_line(rows: list[list[str]]) -> None:
     assert max(map(cell_width, lines)) <= 3 * MAX_CELL + 4
 
 
-@FUZZ
 @given(CELLS)
 def test_any_text_stays_in_its_cell_of_markdown(rows: list[list[str]]) -> None:
     """Every line has as many bars that are not escaped as the heading."""
@@ -124,7 +120,6 @@ def test_csv_is_no_spreadsheet_formula(value: Any, cell: str) -> None:
     assert shown == cell
 
 
-@FUZZ
 @given(st.lists(st.text(max_size=20), min_size=2, max_size=2))
 def test_any_text_stays_in_its_cell_of_csv(cells: list[str]) -> None:
     """One line, two cells, none of which a spreadsheet computes."""

@@ -20,6 +20,8 @@ from mnist_tui.runs.reproduction import Difference, Reproduced, WeightsCompared
 from mnist_tui.spec import presets
 from mnist_tui.training import reproduce as reproducing
 
+pytestmark = pytest.mark.slow  # repeats whole runs
+
 SMALL = """
 layers = '''
 Conv2d(4, 3, stride=2)

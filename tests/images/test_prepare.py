@@ -224,7 +224,6 @@ def test_no_pixels(shape: tuple[int, int]) -> None:
         prepare(np.zeros(shape, np.uint8))
 
 
-@settings(deadline=None, max_examples=100)
 @given(
     st.integers(1, 12).flatmap(
         lambda height: st.integers(1, 12).flatmap(

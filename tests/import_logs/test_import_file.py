@@ -19,7 +19,7 @@ from helpers.logs import (
     tqdm_log,
     write,
 )
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mnist_tui.errors import FileError, LogError
@@ -215,7 +215,6 @@ FRAGMENTS = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.lists(st.lists(FRAGMENTS, max_size=6).map("".join), max_size=12).map("\n".join))
 def test_any_text_is_read_or_refused(text: str) -> None:
     """Whatever a log holds: rows that a history can hold, all of whose numbers can be, or one sentence."""

@@ -646,10 +646,10 @@ def test_a_locked_run_leaves_no_thread_behind(tmp_path: Path) -> None:
     """The thread that makes batches ends with the run that could not begin."""
     folder = run_stopped_in_evaluation(tmp_path)
     holder = RunFolder(folder)
-    before = threading.active_count()
+    before = set(threading.enumerate())
     with pytest.raises(Exception, match="is being trained by"):
         list(resume(folder))
-    after = threading.active_count()
+    after = set(threading.enumerate())
     holder.close()
 
-    assert after == before
+    assert after <= before

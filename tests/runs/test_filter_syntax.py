@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mnist_tui.errors import FilterError
@@ -13,8 +13,6 @@ from mnist_tui.runs.columns import ALL, OTHER_NAMES
 from mnist_tui.runs.filter_syntax import MAX_DEPTH, MAX_LENGTH, OPERATORS, And, Not, Or, Tree, Word, parse
 from mnist_tui.runs.record import Run
 from mnist_tui.text import clean_line
-
-FUZZ = settings(max_examples=300, deadline=None, derandomize=True)
 
 A, B, C = Word("a"), Word("b"), Word("c")
 
@@ -119,7 +117,6 @@ def written(tree: Tree, minus: str, joint: str) -> str:
             return " or ".join(part(each, Word, Not, And) for each in parts)
 
 
-@FUZZ
 @given(trees(WORDS), st.sampled_from(["-", "not ", "NOT "]), st.sampled_from([" ", " and ", "\t"]))
 def test_what_is_written_is_read_back(tree: Tree, minus: str, joint: str) -> None:
     """A tree that is printed with the fewest brackets is read as the same tree: precedence is as documented."""
@@ -143,7 +140,6 @@ def named(tree: Tree) -> set[str]:
             return set().union(*map(named, parts))
 
 
-@FUZZ
 @given(trees(st.sampled_from("abcd").map(Word)))
 def test_a_filter_chooses_what_sets_say(tree: Tree) -> None:
     """`and` is the intersection, `or` the union, `not` the complement; the order of the runs is kept."""
@@ -160,7 +156,6 @@ NOISE = st.lists(
 )
 
 
-@FUZZ
 @given(st.one_of(NOISE.map("".join), NOISE.map(" ".join), st.text(max_size=200)))
 @example("(" * MAX_LENGTH)
 @example("not " * (MAX_LENGTH // 4))

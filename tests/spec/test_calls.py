@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mnist_tui.errors import CallError
@@ -26,9 +26,6 @@ from mnist_tui.spec.calls import (
     signature,
 )
 from mnist_tui.text import did_you_mean, shorten
-
-FUZZ = settings(max_examples=300, deadline=None, derandomize=True)
-
 
 # --- reading and printing --------------------------------------------------------------------------------------------
 
@@ -52,14 +49,12 @@ def calls_of(values: st.SearchStrategy[Value]) -> st.SearchStrategy[Call]:
 CALLS = calls_of(st.recursive(LEAVES, extended, max_leaves=8))
 
 
-@FUZZ
 @given(CALLS)
 def test_a_printed_call_is_read_back_equal(call: Call) -> None:
     """Printing and parsing are each other's inverse, whatever a call holds."""
     assert parse(str(call)) == call
 
 
-@FUZZ
 @given(CALLS)
 def test_a_call_is_printed_as_it_was_written(call: Call) -> None:
     """A parsed call keeps its text, and so does one that was parsed from that."""
@@ -68,7 +63,6 @@ def test_a_call_is_printed_as_it_was_written(call: Call) -> None:
     assert str(parse(text)) == text
 
 
-@FUZZ
 @given(st.text(alphabet="aR(),=1.*-+/[]\"'#:\n\\ {}@", max_size=40) | st.text(max_size=40))
 def test_any_text_is_read_or_refused(text: str) -> None:
     """No text raises anything but `CallError`, and what is read is calls."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 from helpers.layer_cases import CASES, FLAT, IMAGE, TINY
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -20,7 +20,6 @@ from mnist_tui.spec.layers.registry import TORCH_LAYERS
 Sizes = tuple[Shape, int, int]
 """Output shape, parameters and multiply-adds, per image."""
 
-FUZZ = settings(max_examples=150, deadline=None, derandomize=True)
 
 MOVED = {"Conv2d": "in_channels", "ConvTranspose2d": "in_channels", "Linear": "in_features"}
 """Input sizes that stand first in PyTorch and come last, by name only, with us."""
@@ -334,7 +333,6 @@ def test_random_arguments_agree_with_pytorch(name: str) -> None:
     strategies = ARGUMENTS[name]
     optional = {key: value for key, value in strategies.items() if key not in required}
 
-    @FUZZ
     @given(st.fixed_dictionaries({key: strategies[key] for key in required}, optional=optional), shapes())
     def check(values: dict[str, Any], shape: Shape) -> None:
         assert_agree(Call(name, kwargs=tuple(values.items())), shape)

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -15,8 +15,6 @@ from mnist_tui.spec.calls import parse_lines
 from mnist_tui.spec.layers import LayerRow, Shape, arguments
 from mnist_tui.spec.layers.rows import MAX_PARAMETERS
 from mnist_tui.spec.network import MAX_LAYERS, Knobs, infer_shapes
-
-FUZZ = settings(max_examples=150, deadline=None, derandomize=True)
 
 
 def table(text: str, knobs: Knobs | None = None, shape: Shape = (1, 28, 28)) -> tuple[LayerRow, ...]:
@@ -248,7 +246,6 @@ def windows(name: str, first: str, extra: str) -> st.SearchStrategy[str]:
 LAYERS = windows("Conv2d", "2, ", ", dilation={}") | windows("AvgPool2d", "", "")
 
 
-@FUZZ
 @given(st.lists(LAYERS, min_size=1, max_size=4).map("\n".join))
 def test_receptive_field_and_jump_are_those_of_the_gradient(text: str) -> None:
     """The table's numbers equal the box of pixels with a gradient, and its shift from one unit to the next."""

@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -14,8 +14,6 @@ from mnist_tui.errors import SpecError, UnusedKnobError
 from mnist_tui.spec.calls import parse
 from mnist_tui.spec.recipe import Target, TrainSpec
 from mnist_tui.spec.run_spec import RunSpec, make_spec
-
-FUZZ = settings(max_examples=300, deadline=None, derandomize=True)
 
 LAYERS = """
 # the first block
@@ -312,7 +310,6 @@ PATHS = st.sampled_from(
 TEXTS = st.sampled_from([text for _, text, _ in WRONG_SETTINGS]) | st.text("[](),=.03-+*/'\"#\n \\\x00an_", max_size=12)
 
 
-@FUZZ
 @given(PATHS, TEXTS | st.text(max_size=12))
 def test_any_setting_makes_a_spec_or_an_error(path: str, text: str) -> None:
     """Whatever is typed anywhere, there is a valid run or a `SpecError`."""

@@ -35,6 +35,8 @@ from mnist_tui.training import checkpoint, environment, session
 from mnist_tui.training import resume as resuming
 from mnist_tui.training.data import Dataset, Images
 
+pytestmark = pytest.mark.slow  # trains, then goes on
+
 STEP: dict[str, str | None] = {"scheduler": "StepLR(step_size=1, gamma=0.5)"}
 STEPS = 5
 """Of an epoch of the few images."""

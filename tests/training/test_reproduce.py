@@ -24,6 +24,8 @@ from mnist_tui.training import resume as resuming
 from mnist_tui.training import session
 from mnist_tui.training.reproduce import reproduce
 
+pytestmark = pytest.mark.slow  # repeats whole runs
+
 STEPS = 5
 """Of an epoch of the few images."""
 

@@ -23,6 +23,8 @@ from mnist_tui.training.stacked.session import make_trainings
 from mnist_tui.training.stacked.stack import Stack
 from mnist_tui.training.state import Training
 
+pytestmark = pytest.mark.slow  # trains several seeds
+
 CPU = torch.device("cpu")
 SEEDS = (3, 4)
 TOLERANCE = 1e-7
@@ -141,7 +143,6 @@ def assert_equal_to_single_runs(specs: Sequence[RunSpec], dataset: Dataset) -> L
     return stacked
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", presets.builtin_names())
 def test_every_preset_has_the_losses_of_single_runs(name: str, few_digits: Dataset, float64: None) -> None:
     """Over six epochs of 9 or 10 steps, the last of them smaller; own order, augmentation, dropout, statistics.

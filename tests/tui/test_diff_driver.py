@@ -4,7 +4,7 @@ import random
 
 import pyte
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mnist_tui.tui.diff_driver import ScreenMemory
@@ -54,7 +54,6 @@ class Terminal:
         return self.screen.cursor.y, self.screen.cursor.x
 
 
-@settings(max_examples=200)
 @given(st.lists(runs, min_size=1, max_size=6))
 def test_less_is_written_and_the_same_is_shown(frames: list[list[tuple[int, int, str, str]]]) -> None:
     """Cell by cell, with colours and the cursor, after every frame."""
