@@ -102,6 +102,7 @@ def test_damaged_files(damage: Callable[[Path], None], tmp_path: Path) -> None:
         read_predictions(tmp_path)
 
 
+@pytest.mark.slow
 def test_every_byte_may_be_wrong(tmp_path: Path) -> None:
     """Whatever one byte becomes, the file is read or refused, and nothing else is raised."""
     write_log_probs(tmp_path, *random_log_probs(5))

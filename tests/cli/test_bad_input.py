@@ -435,6 +435,7 @@ LOUD_FILES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -496,6 +496,7 @@ def test_a_data_dir_of_the_settings_that_cannot_be_made(command: Command, monkey
     assert not settings.user_file().exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["--help"], ["--list"], ["config"], ["config", "get", "theme"]])
 def test_only_who_writes_loads_what_writes(arguments: list[str]) -> None:
     """And only where a file is, it is parsed; nothing heavy in either case."""

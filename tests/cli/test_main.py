@@ -383,6 +383,7 @@ def test_an_epoch_fits_80_columns(row: EpochEnded) -> None:
     assert line.count("100.00%") == (2 if row.val_accuracy is None else 3)
 
 
+@pytest.mark.slow
 def test_several_runs_end_in_a_table_and_their_folders(work: Path, command: Command) -> None:
     """Names times seeds; the table says how each ended, with the mean over the seeds; folders come last, in order."""
     answer = command(*TRAIN, "small.toml", "plain.toml", "--epochs", "1", "--seed", "7", "--seeds", "2")
@@ -400,6 +401,7 @@ def test_several_runs_end_in_a_table_and_their_folders(work: Path, command: Comm
     assert answer.code == 0
 
 
+@pytest.mark.slow
 def test_a_repeated_seed_is_one_in_the_mean(work: Path, command: Command) -> None:
     """The same recipe named twice is trained twice; it counts once a seed. Another recipe of that name is another."""
     (work / "other").mkdir()
@@ -454,6 +456,7 @@ def test_quiet_leaves_the_data(work: Path, command: Command) -> None:
     assert len(quiet.out) == len(loud.out)
 
 
+@pytest.mark.slow
 def test_names_seeds_and_settings_at_once(work: Path, command: Command) -> None:
     """Two published networks, two seeds each, an argument of the recipe: every run has it."""
     typed = "iter1 iter4 --epochs 1 --seeds 2 --set optimizer.lr=0.005 --json"

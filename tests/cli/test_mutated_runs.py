@@ -182,6 +182,7 @@ def test_deep_and_broken_texts_in_a_record(command: Command, runs_dir: Path) -> 
 # --- a taste of `scripts/stress.py fuzz` ---
 
 
+@pytest.mark.slow
 def test_no_ugly_answer_to_damaged_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some commands on each of a few damaged runs directories: no traceback, wrong exit code or invalid JSON."""
     monkeypatch.chdir(tmp_path)
@@ -192,6 +193,7 @@ def test_no_ugly_answer_to_damaged_folders(tmp_path: Path, monkeypatch: pytest.M
     assert {0, 3} <= runs.codes.keys()  # Some are read, and some are damaged.
 
 
+@pytest.mark.slow
 def test_a_program_that_trusts_files_is_detected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Negative control: where numbers and rows are taken as they are, one of a few folders shows it."""
     monkeypatch.chdir(tmp_path)

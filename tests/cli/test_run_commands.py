@@ -392,6 +392,7 @@ def test_export_to_a_folder_without_a_name_is_wrong_input(place: str, command: C
     assert err.endswith(": is there already; name a new folder, or a file that ends in .zip or .tar.gz\n")
 
 
+@pytest.mark.slow
 def test_nothing_heavy_is_loaded_to_list(command: Command) -> None:
     """Listing runs loads neither torch, scipy nor textual."""
     script = "import sys; from mnist_tui.cli import main as cli; sys.argv = ['mnist-tui', 'runs']\n"

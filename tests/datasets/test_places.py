@@ -24,6 +24,7 @@ def test_the_same_names_in_one_folder(tmp_path: Path, monkeypatch: pytest.Monkey
         read_part(PUBLISHED["kmnist"], places.find(PUBLISHED["kmnist"], raw), "train")
 
 
+@pytest.mark.slow
 def test_unpacked_files_under_mnists_names(tmp_path: Path) -> None:
     """They have no published digest, but Fashion-MNIST's labels begin as no others do."""
     (tmp_path / "train-images-idx3-ubyte").write_bytes(bytes(MNIST.files[0].size))

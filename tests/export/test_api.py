@@ -140,6 +140,7 @@ def test_wrong_input_is_refused_at_once(name: str) -> None:
 # --- its documentation ---
 
 
+@pytest.mark.slow
 def test_the_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
     """As it stands, on the small digits."""
     runpy.run_path(str(EXAMPLE))
@@ -171,6 +172,7 @@ def test_every_function_is_documented_and_typed(name: str) -> None:
     assert signature.return_annotation is not signature.empty
 
 
+@pytest.mark.slow
 def test_epochs_are_the_events_of_the_run() -> None:
     """What `rows` of a record holds equals the events that training gave."""
     events = list(mnist_tui.train(RICH, epochs=2, device="cpu", dataset="digits", threads=1))

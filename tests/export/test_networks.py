@@ -144,6 +144,7 @@ def test_a_program_of_torch_export(rich_run: Run, images: Tensor, logits: Tensor
     assert b"site-packages" not in content
 
 
+@pytest.mark.slow
 def test_safetensors(rich_run: Run, tmp_path: Path) -> None:
     """All weights and buffers under their names in the network, and the spec as metadata."""
     path = tmp_path / "weights.safetensors"

@@ -239,6 +239,7 @@ def test_losses(call: str) -> None:
     assert evaluated(loss_source(spec, NAMES)).label_smoothing == build.loss(spec).label_smoothing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["era5", "v3", *RECIPES])
 def test_every_recipe_trains(name: str, digits: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """To its end, on a few images; a rule that is met stops it before."""

@@ -104,6 +104,7 @@ def test_the_camera_was_turned(orientation: int, reference: bytes, tmp_path: Pat
     assert alike(read_digit(saved(turned, tmp_path / "photo.jpg", exif=exif, quality=95)), reference)
 
 
+@pytest.mark.slow
 def test_a_large_photo_is_read_small(reference: bytes, tmp_path: Path) -> None:
     """30 million pixels in colour: at most about 2,000 a side remain, in less than 2 seconds."""
     image = Image.fromarray(page()).convert("RGB").resize((5000, 6000))

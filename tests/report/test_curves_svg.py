@@ -228,6 +228,7 @@ def test_it_is_readable_on_any_ground(tmp_path: Path) -> None:
     assert re.findall(r"(\.f-\w+) \{ (?:fill|stroke): #", light) == re.findall(r"(\.f-\w+) \{ (?:fill|stroke): #", dark)
 
 
+@pytest.mark.slow
 def test_a_long_run_stays_small(tmp_path: Path) -> None:
     """Ten thousand epochs are thinned to the width of the chart, and keep their lowest point."""
     rows = [row(epoch, 0.1 + 0.01 * math.sin(epoch)) for epoch in range(1, 10_001)]

@@ -216,6 +216,7 @@ def run_stopped_in_evaluation(runs_dir: Path, **recipe: Any) -> Path:
     return only_folder(runs_dir)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SCHEDULERS)
 def test_a_run_stopped_in_its_evaluation_is_resumed_there(tmp_path: Path, name: str) -> None:
     """History, learning rates and weights are those of a run that nobody stopped."""
@@ -328,6 +329,7 @@ def run_with_changed_rates(runs_dir: Path, stop_after: int | None = None, **reci
     return only_folder(runs_dir)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop_after", [3, 5, 8, 9])
 @pytest.mark.parametrize("name", SCHEDULERS)
 def test_a_run_with_changed_rates_is_resumed_in_the_same_bits(tmp_path: Path, name: str, stop_after: int) -> None:

@@ -359,6 +359,7 @@ def job_of(sweep: Sweep, folder: Path | None = None) -> Job:
     return Job(sweep.plan.spec_of(point), options, folder)
 
 
+@pytest.mark.slow
 def test_a_run_of_a_node_apart_lands_whole(mailbox: Mailbox, sweep: Sweep) -> None:
     """Each message comes after the files that it tells about; of an interrupted one the rest is trained elsewhere."""
     messages = messages_of(mailbox, assignment_of(sweep, job_of(sweep)))
@@ -387,6 +388,7 @@ def test_a_run_of_a_node_apart_lands_whole(mailbox: Mailbox, sweep: Sweep) -> No
     assert set(read_files(whole)) == {*complete, "resumed.jsonl"}
 
 
+@pytest.mark.slow
 def test_a_sweep_of_the_small_digits_trains_on_them(mailbox: Mailbox, sweep: Sweep, tmp_path: Path) -> None:
     """Also where MNIST was found: what is trained on is the sweep's, whatever the settings of the machine say."""
     job = job_of(sweep)

@@ -94,6 +94,7 @@ def test_search_without_runs_has_a_report(tmp_path: Path) -> None:
 # --- the sampler ---
 
 
+@pytest.mark.slow
 def test_tpe_is_better_than_random() -> None:
     """With 30 trials from each of 8 seeds, what is missing to the best accuracy is less at the median."""
 
@@ -151,6 +152,7 @@ def test_two_objectives() -> None:
 # --- constraints and finite spaces ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("where", "most"), [(("parameters<60_000",), 60_000), ((), 300_000)])
 def test_constraints_are_kept(where: tuple[str, ...], most: int) -> None:
     """No proposal breaks a bound, though the best ones would; without it, some are above it."""
@@ -199,6 +201,7 @@ def test_number_of_trials() -> None:
     assert make_plan({"optimizer.lr": "0.1..0.2"}, trials=5_000).trials == 5_000
 
 
+@pytest.mark.slow
 def test_last_of_a_large_finite_space_is_found() -> None:
     """The one configuration of 9,999 that is left is proposed, though no draw hits it."""
     plan = make_plan({"width": "1..9999"}, sampler="random")

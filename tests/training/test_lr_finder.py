@@ -48,6 +48,7 @@ def found(spec: RunSpec, options: Options = DIGITS) -> RatesFound:
 # --- what it finds ---
 
 
+@pytest.mark.slow
 def test_the_suggestions_train_on_digits(tmp_path: Path, digits: Dataset) -> None:
     """A run at either rate reaches a lower loss in two epochs than at a hundredth or a thousand times of it."""
     spec = make_spec(
@@ -168,6 +169,7 @@ def numbers_between(events: Iterator[Any]) -> list[float]:
     return [torch.rand(1).item() for _ in events]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few")
 @pytest.mark.parametrize("recipe", [{}, SLOW], ids=["batched", "image by image"])
 def test_the_random_state_is_the_callers(recipe: dict[str, Any]) -> None:
@@ -200,6 +202,7 @@ def test_a_finder_that_is_left_puts_everything_back() -> None:
     assert torch.equal(torch.get_rng_state(), state)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few")
 @pytest.mark.parametrize("recipe", [{}, SLOW], ids=["batched", "image by image"])
 def test_a_run_is_the_same_after_a_finder(
