@@ -74,6 +74,8 @@ def load_network(folder: Path, epoch: int | None = None) -> nn.Module:
     reference.check_has_weights(folder)
     saved = load_run(folder)
     best = best_of(saved.rows)
+    if epoch is not None and epoch < 1:
+        raise CheckpointError(f"{folder}: has no epoch {epoch}; they count from 1")
     number = epoch or (best.epoch if best else 0)
     if not number:  # A checkpoint from before the first step has random weights.
         raise CheckpointError(f"{folder}: has no epoch yet")
