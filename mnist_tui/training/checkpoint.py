@@ -63,7 +63,10 @@ def dump(training: Training) -> bytes:
 
 
 def restore(training: Training, content: bytes) -> None:
-    """Brings a training of the same spec to the state in `content`; raises `CheckpointError`, and then changes nothing."""
+    """Brings a training of the same spec to the state in `content`.
+
+    Raises `CheckpointError`; the training is then as it was.
+    """
     tensors, state = read(content)
     if state.get("recipe") != _recipe(training):
         raise CheckpointError("does not fit this run: it was written with other layers or another recipe")

@@ -183,5 +183,5 @@ def _as_param(domain: Domain, text: str) -> str | float:
         return text
     if not math.isfinite(number := float(text)):
         raise ValueError(text)
-    value = min(max(number, domain.low), domain.high)  # Rounding to four digits may lead out of the range.
+    value = min(max(number, domain.low), domain.high)  # That of a file may lie outside.
     return round(value) if domain.is_whole else value
