@@ -71,6 +71,14 @@ class Range:
         low, high = self.ends
         return low if float(text) < self.low else high if float(text) > self.high else text
 
+    def number_of(self, text: str) -> float | None:
+        """The number that a text from a file is, moved into the range; None where it is no finite number."""
+        try:
+            number = float(text)
+        except ValueError:
+            return None
+        return min(max(number, self.low), self.high) if math.isfinite(number) else None
+
     @property
     def with_values(self) -> tuple[str, ...]:
         """Texts that name some of the numbers in it: `0.1..0.2 5 values`, `0.1..0.2 step 0.02`."""

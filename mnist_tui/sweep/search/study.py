@@ -6,7 +6,6 @@ NeurIPS 24 (2011) 2546 (`optuna.samplers.TPESampler`). Pruning: Golovin et al., 
 (`SuccessiveHalvingPruner`). Only here is optuna used; it is loaded by what is called.
 """
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.util import find_spec
@@ -181,7 +180,7 @@ def _as_param(domain: Domain, text: str) -> str | float:
         if text not in domain.texts:
             raise ValueError(text)
         return text
-    if not math.isfinite(number := float(text)):
+    number = domain.number_of(text)
+    if number is None:
         raise ValueError(text)
-    value = min(max(number, domain.low), domain.high)  # That of a file may lie outside.
-    return round(value) if domain.is_whole else value
+    return round(number) if domain.is_whole else number
