@@ -84,14 +84,16 @@ def list_sweeps(context: typer.Context, as_json: AsJson = False, *, given: Given
     if context.invoked_subcommand is not None:
         return 0
     from mnist_tui.sweep import folder, status
+    from mnist_tui.sweep.report import make_report
 
-    rows = [status.line(sweep) for sweep in folder.sweeps(settings_with(given).runs_dir)]
+    runs_dir = settings_with(given).runs_dir
+    reports = [make_report(sweep) for sweep in folder.sweeps(runs_dir)]
     if as_json:
-        print(json_text([record(status.as_record(row)) for row in rows]))
-    elif rows:
-        print_table("table", *status.table(rows))
+        print(json_text([record(status.as_record(report)) for report in reports]))
+    elif reports:
+        print_table("table", *status.table(reports))
     else:
-        print(f"no sweep in {settings_with(given).runs_dir}; mnist-tui sweep --help shows how to begin one")
+        print(f"no sweep in {runs_dir}; mnist-tui sweep --help shows how to begin one")
     return 0
 
 
