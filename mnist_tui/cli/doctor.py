@@ -1,6 +1,5 @@
 """`mnist-tui doctor`: checks versions, device, threads, data and folders."""
 
-import os
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -117,12 +116,12 @@ def _other_data(data_dir: Path | None) -> Finding:
 
 def _folder(what: str, folder: Path) -> Finding:
     """Whether files can be made in a folder, or in the nearest one above it that exists."""
-    existing = next(candidate for candidate in (folder, *folder.absolute().parents) if candidate.exists())
     try:
+        existing = next(candidate for candidate in (folder, *folder.absolute().parents) if candidate.exists())
         with tempfile.TemporaryFile(dir=existing):
             return Finding(what, f"{folder} (writable)")
     except OSError as error:
-        return Finding(what, f"{folder} is not writable: {error.strerror or os.strerror(0)}", is_usable=False)
+        return Finding(what, f"{folder} is not writable: {error.strerror}", is_usable=False)
 
 
 def as_text(findings: list[Finding]) -> str:

@@ -106,7 +106,9 @@ def test_points_without_a_result_are_counted_and_listed(tmp_path: Path) -> None:
 
 def test_points_whose_run_cannot_be_read_are_counted_too(tmp_path: Path) -> None:
     """A state that no training ends in is named behind the others."""
-    report = replace(make_report(filled(tmp_path, [[0.9], [0.91]])), states={"newer format": 1, "completed": 1, "waiting": 2})
+    report = replace(
+        make_report(filled(tmp_path, [[0.9], [0.91]])), states={"newer format": 1, "completed": 1, "waiting": 2}
+    )
 
     assert heading(report) == "sweep iter5: 1 of 2 runs done (2 waiting, 1 newer format)"
 
