@@ -8,12 +8,13 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
     cli/        the command line: main.py (the typer app, the entry point); commands in start.py (`mnist-tui` alone,
                 --list, --batch), serve.py (--serve), lab.py (opens the dashboard; watch), train.py, repro.py,
                 lr_find.py, presets.py and published.py (`--list`, `show`, published figures), own_module.py (`show
-                FILE.py:CLASS`), runs.py, notes.py, import_logs.py, export.py, briefs.py, compare.py, leaderboard.py,
-                report.py, sweep.py (with sweep_arguments.py, sweep_runs.py and sweep_output.py), analyse.py,
-                explain.py (the coach's rules), classify.py, exam.py, config.py, doctor.py; what they share in
-                arguments.py (options made from settings), specs.py (names of presets and runs), changes.py (--set),
-                run_table.py (columns and order), parsing.py, completion.py, exit_code.py; batch.py, headless.py,
-                progress_table.py and watch.py (events as lines or JSON)
+                FILE.py:CLASS`), runs.py, notes.py (with tags), trash.py, import_logs.py, export.py, briefs.py,
+                compare.py, leaderboard.py, report.py, sweep.py (with sweep_arguments.py, sweep_runs.py and
+                sweep_output.py), work.py, analyse.py, explain.py (the coach's rules), classify.py, exam.py, config.py,
+                doctor.py; what they share in arguments.py (options made from settings), specs.py (names of presets and
+                runs), changes.py (--set), run_table.py (columns and order), text_plots.py, parsing.py, completion.py,
+                exit_code.py; output.py (stdout, stderr, signals); batch.py, headless.py, progress_table.py and watch.py
+                (events as lines or JSON)
     tui/        the dashboard: request.py (what it is opened with), app.py and its modes (modes.py); runner.py, the
                 thread that trains, and run_events.py, what it trains; how it ends (shutdown.py, supervisor.py); what
                 all screens share: messages.py, external_editor.py, background.py (a worker thread), dialogs.py,

@@ -34,6 +34,7 @@ from safetensors.torch import save
 
 from mnist_tui import files
 from mnist_tui.cli import headless
+from mnist_tui.cli.output import Output
 from mnist_tui.errors import DataError, StorageError
 from mnist_tui.runs import history, lock, storage
 from mnist_tui.runs.control import Control
@@ -268,7 +269,7 @@ def test_json_never_holds_what_json_cannot_say(
     folder.report(Progress(1, 1, 5, value, 0.01, 100.0))
     folder.end(ended(best=bad, last=bad), "")
     folder.close()
-    output = headless.Output(as_json=True, quiet=True)
+    output = Output(as_json=True, quiet=True)
     headless.FollowedRun(small_spec()).follow(iter([bad]), output)
     written = [path.read_text() for path in folder.folder.iterdir() if path.suffix in (".json", ".jsonl")]
     lines = [line for text in written for line in ([text] if text.startswith("{\n") else text.splitlines())]
