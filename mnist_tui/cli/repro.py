@@ -148,7 +148,8 @@ def _extent(result: Reproduced) -> str:
     if result.has_diverged:
         parts.append(f"the divergence in epoch {result.epochs + 1}")
     uncompared = "" if result.weights else "; there is no checkpoint of both to compare weights"
-    return " and ".join([", ".join(parts[:-1])] * (len(parts) > 1) + parts[-1:]) + uncompared
+    *others, last = parts
+    return (f"{', '.join(others)} and {last}" if others else last) + uncompared
 
 
 def _first_difference(result: Reproduced) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from mnist_tui.analysis.comparison import SIGNIFICANT
 from mnist_tui.analysis.statistics import Interval
 from mnist_tui.runs.columns import data_warning
 from mnist_tui.runs.record import Run
@@ -103,7 +104,7 @@ def effects_sentences(report: SweepReport) -> Iterator[str]:
         "": "noise cannot be measured, so there is no interval; train more seeds",
     }[effects.noise]
     yield f"Effects in points of accuracy, by least squares over all configurations; {noise}."
-    if effects.interaction is not None and effects.interaction < 0.05:
+    if effects.interaction is not None and effects.interaction < SIGNIFICANT:
         yield (
             f"The settings do not act alone (lack of fit, p = {effects.interaction:.3f}): "
             "an effect depends on the others; read the table of configurations."

@@ -90,8 +90,8 @@ def plan_of(
 ) -> SweepPlan:
     """The plan that varies settings of `base`, or tries several presets; a setting with one value is set in all.
 
-    `more` are other fields of the plan. Where points are chosen on validation images, and a recipe splits none off,
-    10,000 are. Raises `SweepError`, `SpecError`.
+    `more` are other fields of the plan. Where points are chosen on validation images, and a recipe splits none off, one
+    in `VALIDATION_SHARE` training images is split off. Raises `SweepError`, `SpecError`.
     """
     for path in vary:
         if path in NOT_VARIED or path.startswith("target."):
