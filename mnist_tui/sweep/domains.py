@@ -25,6 +25,7 @@ _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _RANGE = re.compile(
     rf"({_NUMBER})\s*\.\.\s*({_NUMBER})(?:\s+step\s+({_NUMBER}))?(?:\s+(log))?(?:\s+(\d{{1,6}})\s+values?)?"
 )
+_WHOLE = re.compile(r"[-+]?\d+")
 EXAMPLES = "0.05..0.2 step 0.05, 0.001..0.1 log 5 values, or to draw from 0.001..0.1 log"
 
 
@@ -97,7 +98,10 @@ class Range:
         return _end(self.low, self.is_whole), _end(self.high, self.is_whole)
 
     def __str__(self) -> str:
+        """As it is typed, so that it is read as the same range again: `0..1.0` has more values than 0 and 1."""
         ends = "..".join(self.ends)
+        if not self.is_whole and all(map(_WHOLE.fullmatch, self.ends)):
+            ends += ".0"
         return f"{ends} log" if self.is_log else ends
 
 
@@ -141,7 +145,7 @@ def split_values(text: str) -> list[str]:
 
 
 def _range(path: str, low: str, high: str, step: str | None, log: str | None, count: str | None) -> Domain:
-    is_whole = all(re.fullmatch(r"[-+]?\d+", end) for end in (low, high))
+    is_whole = all(map(_WHOLE.fullmatch, (low, high)))
     ends = float(low), float(high)
     if not all(map(math.isfinite, ends)):
         raise SweepError(f"{path}: {clean_line(f'{low}..{high}', 60)}: both ends must be finite")
