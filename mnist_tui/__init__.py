@@ -42,10 +42,11 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
     sweep/      many runs: jobs.py and worker.py (a process that trains what it is sent), pool.py (several of them),
                 preload.py, requests.py (stop and pause for all); train_jobs.py (jobs on whatever trains them),
                 side_by_side.py, in_order.py. A sweep: plan.py (what is tried), from vocabulary.py, domains.py (values
-                and ranges), designs.py (grid, random, Sobol), space.py, constraints.py and sweep_file.py (sweep.toml);
-                folder.py (it on disk), claims.py (who trains which point), results.py (its runs), open_sweeps.py (those
-                not done), points.py (what is next), train.py, place.py (where); cost.py (time and disk, before);
-                effects.py and report.py (what came of it), report_text.py, report_records.py, status.py
+                and ranges), designs.py (grid, random, Sobol), space.py, constraints.py, search_options.py and
+                sweep_file.py (sweep.toml); folder.py (it on disk), claims.py (who trains which point), results.py (its
+                runs), open_sweeps.py (those not done), points.py (what is next), train.py, place.py (where); cost.py
+                (time and disk, before); effects.py and report.py (what came of it), report_text.py, report_records.py,
+                status.py
       search/   trials.py (what came of each configuration), study.py (Optuna's view of them), proposals.py,
                 search_points.py, pruning.py (runs that are stopped early)
       cluster/  runs as tasks of Ray: ray_tasks.py, which has dispatch.py send them to node.py; options.py (what is

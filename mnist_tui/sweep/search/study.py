@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mnist_tui.errors import MissingPackageError
 from mnist_tui.sweep.domains import Choices, Domain
-from mnist_tui.sweep.plan import Search, SweepPlan, Values
+from mnist_tui.sweep.plan import SweepPlan, Values
 from mnist_tui.sweep.search.trials import Trial
+from mnist_tui.sweep.search_options import Search
 
 if TYPE_CHECKING:
     from optuna import Study
