@@ -4,7 +4,7 @@ A *configuration* is one value for each setting that is varied; a *point* is a c
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -107,7 +107,8 @@ class SweepPlan(Frozen):
 
     def _check_names(self) -> None:
         """Raises `SweepError` for a value that names none of the presets, of the networks, or of a block's lines."""
-        for path, known in {PRESET: self.presets, "layers": self.networks, **self.blocks}.items():
+        names: dict[str, Collection[str]] = {PRESET: self.presets, "layers": self.networks, **self.blocks}
+        for path, known in names.items():
             values = self.vary.get(path, ())
             for name in [values] if isinstance(values, str) else values:
                 if name not in known:
