@@ -8,12 +8,13 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
     cli/        the command line: main.py (the typer app, the entry point); commands in start.py (`mnist-tui` alone,
                 --list, --batch), serve.py (--serve), lab.py (opens the dashboard; watch), train.py, repro.py,
                 lr_find.py, presets.py and published.py (`--list`, `show`, published figures), own_module.py (`show
-                FILE.py:CLASS`), runs.py, notes.py, import_logs.py, export.py, briefs.py, compare.py, leaderboard.py,
-                report.py, sweep.py (with sweep_arguments.py, sweep_runs.py and sweep_output.py), analyse.py,
-                explain.py (the coach's rules), classify.py, exam.py, config.py, doctor.py; what they share in
-                arguments.py (options made from settings), specs.py (names of presets and runs), changes.py (--set),
-                run_table.py (columns and order), parsing.py, completion.py, exit_code.py; batch.py, headless.py,
-                progress_table.py and watch.py (events as lines or JSON)
+                FILE.py:CLASS`), runs.py, notes.py (with tags), trash.py, import_logs.py, export.py, briefs.py,
+                compare.py, leaderboard.py, report.py, sweep.py (with sweep_arguments.py, sweep_runs.py and
+                sweep_output.py), work.py, analyse.py, explain.py (the coach's rules), classify.py, exam.py, config.py,
+                doctor.py; what they share in arguments.py (options made from settings), specs.py (names of presets and
+                runs), changes.py (--set), run_table.py (columns and order), text_plots.py, parsing.py, completion.py,
+                exit_code.py; output.py (stdout, stderr, signals); batch.py, headless.py, progress_table.py and watch.py
+                (events as lines or JSON)
     tui/        the dashboard: request.py (what it is opened with), app.py and its modes (modes.py); runner.py, the
                 thread that trains, and run_events.py, what it trains; how it ends (shutdown.py, supervisor.py); what
                 all screens share: messages.py, external_editor.py, background.py (a worker thread), dialogs.py,
@@ -41,10 +42,11 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
     sweep/      many runs: jobs.py and worker.py (a process that trains what it is sent), pool.py (several of them),
                 preload.py, requests.py (stop and pause for all); train_jobs.py (jobs on whatever trains them),
                 side_by_side.py, in_order.py. A sweep: plan.py (what is tried), from vocabulary.py, domains.py (values
-                and ranges), designs.py (grid, random, Sobol), space.py, constraints.py and sweep_file.py (sweep.toml);
-                folder.py (it on disk), claims.py (who trains which point), results.py (its runs), open_sweeps.py (those
-                not done), points.py (what is next), train.py, place.py (where); cost.py (time and disk, before);
-                effects.py and report.py (what came of it), report_text.py, report_records.py, status.py
+                and ranges), designs.py (grid, random, Sobol), space.py, constraints.py, search_options.py and
+                sweep_file.py (sweep.toml); folder.py (it on disk), claims.py (who trains which point), results.py (its
+                runs), open_sweeps.py (those not done), points.py (what is next), train.py, place.py (where); cost.py
+                (time and disk, before); effects.py and report.py (what came of it), report_text.py, report_records.py,
+                status.py
       search/   trials.py (what came of each configuration), study.py (Optuna's view of them), proposals.py,
                 search_points.py, pruning.py (runs that are stopped early)
       cluster/  runs as tasks of Ray: ray_tasks.py, which has dispatch.py send them to node.py; options.py (what is
@@ -66,11 +68,11 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 (resume, extend), reproduce.py, loop.py (the generator of events), group.py (trainings that it takes
                 through their steps together), state.py (a training between two steps), step.py, evaluation.py,
                 checkpoint.py; batches.py, augment.py, transform_arguments.py, batched_transforms.py,
-                batched_colours.py, elastic.py, mixup.py, data.py, download.py; build.py and composite_modules.py
-                (networks); environment.py, estimate.py; fusion.py, batch_norm.py, flat_parameters.py and capture.py
-                (CUDA graphs) make it fast; averaging.py (of the weights); lr_finder.py; for screens: preview.py,
-                warm_up.py, predict.py, classify.py (drawn digits), activations.py (layer outputs, class maps); exam.py
-                (another test set)
+                batched_colours.py, warp.py, elastic.py, mixup.py, data.py, download.py; build.py and
+                composite_modules.py (networks); environment.py, estimate.py; fusion.py, batch_norm.py,
+                flat_parameters.py and capture.py (CUDA graphs) make it fast; averaging.py (of the weights);
+                lr_finder.py; for screens: preview.py, warm_up.py, predict.py, classify.py (drawn digits),
+                activations.py (layer outputs, class maps); exam.py (another test set)
       stacked/  seeds as one network: fit.py (which recipes), session.py, stack.py, step.py, evaluation.py, layers.py,
                 weights.py
       own_module/  a process that runs a user's file: load.py, layer_table.py (hooks), chain.py (torch.fx) and

@@ -113,7 +113,10 @@ async def saved_runs(folder: Path, runs_dir: Path) -> None:
 
 
 def commands(folder: Path, working: Path) -> None:
-    """Pictures of seeds side by side and of the report of a sweep, as a terminal shows them; minutes on two cores."""
+    """Pictures of seeds side by side, of a sweep on Ray and of a sweep's report, as a terminal shows them.
+
+    They take minutes on two cores.
+    """
     seeds = ["--batch", "iter5", "--seeds", "4", "--epochs", "2", "--jobs", "2"]
     save_terminal(working, seeds, folder / "11-jobs.svg", lambda text: text.count("epoch 2/2  loss") == 2, (100, 16))
     sweep = ["sweep", "iter5", "--set", "optimizer.lr=0.0005,0.002,0.008", "--set", "batch_size=64,256"]
@@ -150,7 +153,7 @@ def save_terminal(
 
 
 def main() -> None:
-    """Writes six pictures into a folder, with --runs-dir four more, and with --commands two of the command line."""
+    """Writes six pictures into a folder, with --runs-dir four more; or, with --commands, three of the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--runs-dir", type=Path, help="of `mnist-tui --batch iter4 iter5 --seeds 6 --epochs 3`")

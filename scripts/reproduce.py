@@ -26,7 +26,7 @@ from mnist_tui.analysis import markdown, published, statistics
 from mnist_tui.analysis.published import Replication
 from mnist_tui.cli import sweep_runs
 from mnist_tui.cli.exit_code import exit_code_of
-from mnist_tui.cli.headless import Output
+from mnist_tui.cli.output import Output
 from mnist_tui.errors import ExitCode, InputError
 from mnist_tui.files import write_atomically
 from mnist_tui.runs import history, reference

@@ -68,7 +68,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=0, help="how long lag, frozen and soak measure")
     parser.add_argument("--only", nargs="+", metavar="COMMAND", default=(), help="commands for syscalls and faults")
     parser.add_argument("--seed", type=int, help="repeats a run of the same part with the same --n")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.n is not None and options.n < 1:
+        parser.error("--n: must be at least 1")
+    return options
 
 
 def _load(place: str) -> Part:
@@ -79,7 +82,8 @@ def _load(place: str) -> Part:
 
 def _run(name: str, part: Part, options: argparse.Namespace, seed: int, console: Console) -> bool:
     """Whether a part passes, or with `--control` fails for each of its sabotages."""
-    size = options.n or (part.quick if options.quick and not options.control else part.full)
+    usual = part.quick if options.quick and not options.control else part.full
+    size = usual if options.n is None else options.n
     if not options.control:
         with _trial(seed, size, options) as trial:
             return passes(part, trial, name, console)
@@ -95,9 +99,11 @@ def _trial(seed: int, size: int, options: argparse.Namespace) -> Iterator[Trial]
     """One trial in a new folder, which is removed unless something failed in it."""
     folder = Path(tempfile.mkdtemp(prefix="mnist-tui-stress-"))
     trial = Trial(folder, seed, size, options.quick, seconds=options.seconds, only=options.only)
-    yield trial
-    if not trial.has_failed:
-        shutil.rmtree(folder, ignore_errors=True)
+    try:
+        yield trial
+    finally:  # After Ctrl-C, too.
+        if not trial.has_failed:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

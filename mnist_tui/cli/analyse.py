@@ -13,7 +13,6 @@ from mnist_tui.cli.completion import complete_runs
 from mnist_tui.cli.formats import json_text, record
 from mnist_tui.errors import DataError, UsageError
 from mnist_tui.runs.index import find_readable, read_runs
-from mnist_tui.settings import settings
 from mnist_tui.text import clean_line
 from mnist_tui.tui.terminal import has_utf8
 
@@ -56,8 +55,6 @@ def analyse_run(
     from mnist_tui.analysis.run_analysis import analyse, compare_with
 
     values = settings_with(given)
-    if "data_dir" in given and values.data_dir is not None:
-        settings.check_data_dir("--data-dir", values.data_dir)
     runs = read_runs(values.runs_dir)
     named = [find_readable(name, values.runs_dir) for name in (run, against) if name is not None]
     if len({each.folder.resolve() for each in named}) < len(named):

@@ -147,9 +147,16 @@ _KEYWORD = inspect.Parameter.KEYWORD_ONLY
 
 
 def settings_with(given: Given, base: Settings | None = None) -> Settings:
-    """The settings in force, or `base`, with what the command line names; raises `UsageError`, and `SettingsError`."""
+    """The settings in force, or `base`, with what the command line names; raises `UsageError`, and `SettingsError`.
+
+    Whether a data folder can be used is checked here where the command line names it; that of the settings is checked
+    by what needs it.
+    """
     base = base or settings.load()
-    return base.model_copy(update={name: _value(name, typed) for name, typed in given.items()})
+    values = base.model_copy(update={name: _value(name, typed) for name, typed in given.items()})
+    if "data_dir" in given and values.data_dir is not None:
+        settings.check_data_dir("--data-dir", values.data_dir)
+    return values
 
 
 def _value(name: str, typed: str | bool | list[bool]) -> Any:
@@ -169,11 +176,8 @@ def _value(name: str, typed: str | bool | list[bool]) -> Any:
 def run_options(given: Given, base: Settings | None = None) -> Options:
     """How to run on this machine, by the command line and the settings; raises `UsageError`, and `SettingsError`."""
     values = settings_with(given, base)
-    if values.data_dir is not None:
-        if "data_dir" in given:
-            settings.check_data_dir("--data-dir", values.data_dir)
-        elif needs_files(values.dataset):
-            settings.check_data_dir(f"{settings.resolved()['data_dir'].origin}: data_dir", values.data_dir)
+    if values.data_dir is not None and "data_dir" not in given and needs_files(values.dataset):
+        settings.check_data_dir(f"{settings.resolved()['data_dir'].origin}: data_dir", values.data_dir)
     command = tuple(clean_line(argument) for argument in sys.argv[1:])
     return Options(**{name: getattr(values, name) for name in RUN_OPTIONS}, command=command)
 

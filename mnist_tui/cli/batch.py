@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean
 
 from mnist_tui.cli.formats import record
-from mnist_tui.cli.headless import FollowedRun, Output, interruptible
+from mnist_tui.cli.headless import FollowedRun
+from mnist_tui.cli.output import Output, interruptible
 from mnist_tui.cli.progress_table import progress_table
 from mnist_tui.errors import ExitCode, MnistTuiError
 from mnist_tui.runs import verdict

@@ -9,8 +9,8 @@ import typer
 from mnist_tui.cli.arguments import Given, HasPlot, examples, settings_with, takes_settings
 from mnist_tui.cli.completion import complete_runs_and_presets
 from mnist_tui.cli.formats import FormatOption, JsonOption, json_text, output_format, record, refuse_plot
-from mnist_tui.cli.runs import print_plot
 from mnist_tui.cli.specs import choose_runs
+from mnist_tui.cli.text_plots import print_accuracies
 from mnist_tui.errors import RunError, UsageError
 from mnist_tui.runs import columns
 from mnist_tui.runs.filter_syntax import Or, parse
@@ -82,7 +82,7 @@ def compare(
         case "table":
             print("\n".join(tables.comparison_lines(arms, verdicts, judged_by)))
     if has_plot:
-        print_plot({arm.label: mean_curve([run.accuracies for run in arm.runs]) for arm in arms})
+        print_accuracies({arm.label: mean_curve([run.accuracies for run in arm.runs]) for arm in arms})
     return 0
 
 

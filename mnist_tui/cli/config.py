@@ -101,8 +101,8 @@ def set_setting(
         _check_brief(text)
     if key in ("columns", "sort"):
         _check_columns(key, value if key == "columns" else (value.removeprefix("-"),))
-    if action := key.removeprefix("keymap.") if key.startswith("keymap.") else "":
-        _check_keymap(action, text)
+    if key.startswith("keymap."):
+        _check_keymap(key.removeprefix("keymap."), text)
     path = _file(is_project)
     _write(path, lambda: settings.write(key, from_text(key, text), path))
     _warn_if_hidden(path, key)

@@ -1,6 +1,5 @@
 """`mnist-tui doctor`: checks versions, device, threads, data and folders."""
 
-import os
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,7 +10,6 @@ from mnist_tui.cli.arguments import AsJson, Given, examples, settings_with, take
 from mnist_tui.cli.formats import json_text, record
 from mnist_tui.errors import DataError, DeviceError, ExitCode
 from mnist_tui.files import no_place
-from mnist_tui.settings import settings
 from mnist_tui.text import clean
 
 app = typer.Typer()
@@ -31,8 +29,6 @@ def doctor(as_json: AsJson = False, *, given: Given) -> int:
     Checks versions, device, threads, data and folders, and changes nothing.
     """
     values = settings_with(given)
-    if "data_dir" in given and values.data_dir is not None:  # One in the settings is a finding.
-        settings.check_data_dir("--data-dir", values.data_dir)
     findings = examine(values.data_dir, values.runs_dir)
     print(json_text([record(asdict(one)) for one in findings]) if as_json else clean(as_text(findings)))
     return ExitCode.OK if all(finding.is_usable for finding in findings) else ExitCode.ENVIRONMENT
@@ -117,12 +113,12 @@ def _other_data(data_dir: Path | None) -> Finding:
 
 def _folder(what: str, folder: Path) -> Finding:
     """Whether files can be made in a folder, or in the nearest one above it that exists."""
-    existing = next(candidate for candidate in (folder, *folder.absolute().parents) if candidate.exists())
     try:
+        existing = next(candidate for candidate in (folder, *folder.absolute().parents) if candidate.exists())
         with tempfile.TemporaryFile(dir=existing):
             return Finding(what, f"{folder} (writable)")
     except OSError as error:
-        return Finding(what, f"{folder} is not writable: {error.strerror or os.strerror(0)}", is_usable=False)
+        return Finding(what, f"{folder} is not writable: {error.strerror}", is_usable=False)
 
 
 def as_text(findings: list[Finding]) -> str:

@@ -6,7 +6,7 @@ import typer
 
 from mnist_tui.cli.arguments import AsJson, Given, Run, examples, settings_with, takes_settings
 from mnist_tui.cli.formats import json_text, record
-from mnist_tui.cli.headless import Output
+from mnist_tui.cli.output import Output
 from mnist_tui.cli.progress_table import show_downloads
 from mnist_tui.datasets.exam import TAKEN_ON
 from mnist_tui.datasets.published import MNIST
@@ -14,7 +14,6 @@ from mnist_tui.errors import UsageError
 from mnist_tui.runs.events import Notice
 from mnist_tui.runs.index import find_readable
 from mnist_tui.runs.storage import load_run
-from mnist_tui.settings import settings
 from mnist_tui.text import clean_line
 
 if TYPE_CHECKING:
@@ -39,8 +38,6 @@ def exam(run: Run, as_json: AsJson = False, *, given: Given) -> int:
     much. The intervals resample writers, since the digits of one person are alike. Do not choose by this figure.
     """
     values = settings_with(given)
-    if "data_dir" in given and values.data_dir is not None:
-        settings.check_data_dir("--data-dir", values.data_dir)
     saved = find_readable(run, values.runs_dir)
     if saved.dataset not in TAKEN_ON:
         raise UsageError(

@@ -40,6 +40,9 @@ def exit_code_of(run: Callable[[], int | None]) -> int:
             _drop_output()
             print_error(f"cannot write the output: {error.strerror}")
             return ExitCode.ENVIRONMENT
+        if isinstance(error, PermissionError) and error.filename is not None:
+            print_error(f"{error.filename}: {error.strerror}")
+            return ExitCode.ENVIRONMENT
         return _report_crash(error)
 
 

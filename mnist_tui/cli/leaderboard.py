@@ -1,6 +1,5 @@
 """`mnist-tui leaderboard`: recipes by parameters and accuracy."""
 
-import shutil
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,7 +7,7 @@ import typer
 from mnist_tui.cli.arguments import Given, Models, examples, settings_with, takes_settings
 from mnist_tui.cli.formats import FormatOption, JsonOption, json_text, output_format, record, refuse_plot
 from mnist_tui.cli.parsing import WordsCommand
-from mnist_tui.cli.runs import MAX_PLOT_WIDTH
+from mnist_tui.cli.text_plots import plot_width
 from mnist_tui.errors import UsageError
 from mnist_tui.runs import filters, reference
 from mnist_tui.runs.index import read_runs
@@ -85,8 +84,7 @@ def print_leaderboard(
     if has_plot:
         from mnist_tui.analysis.plots import leaderboard_plot
 
-        width = min(MAX_PLOT_WIDTH, shutil.get_terminal_size().columns)
-        print("\n".join(["", *leaderboard_plot(board, width, PLOT_LINES, ascii_only=not has_utf8())]))
+        print("\n".join(["", *leaderboard_plot(board, plot_width(), PLOT_LINES, ascii_only=not has_utf8())]))
     return 0
 
 

@@ -1,11 +1,9 @@
 """`mnist-tui lr-find`: a learning-rate range test of a preset, or of the design of a run."""
 
-import shutil
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
-from mnist_tui.cli import headless
 from mnist_tui.cli.arguments import (
     AsJson,
     Changes,
@@ -19,9 +17,10 @@ from mnist_tui.cli.arguments import (
 )
 from mnist_tui.cli.changes import apply_changes, read_changes
 from mnist_tui.cli.formats import record
+from mnist_tui.cli.output import Output, interruptible
 from mnist_tui.cli.progress_table import show_downloads
-from mnist_tui.cli.runs import MAX_PLOT_WIDTH, PLOT_LINES
 from mnist_tui.cli.specs import load_specs
+from mnist_tui.cli.text_plots import LINES, plot_width
 from mnist_tui.errors import MnistTuiError, SpecError
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import Notice
@@ -31,9 +30,6 @@ from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.spec.typed_settings import as_options
 from mnist_tui.tui.terminal import has_utf8
-
-if TYPE_CHECKING:
-    from mnist_tui.cli.headless import Output
 
 app = typer.Typer()
 
@@ -59,8 +55,8 @@ def find_rate(
     (spec,) = apply_changes(specs, read_changes(changes), models)
     options = run_options(given)
     spec = spec.for_dataset(options.dataset)
-    output = headless.Output(as_json, quiet=False)
-    with headless.interruptible() as interruption:
+    output = Output(as_json, quiet=False)
+    with interruptible() as interruption:
         result = _follow(spec, options, interruption.control, output)
     if interruption.code is not None:
         output.talk(f"{spec.name}: stopped; there is no result")
@@ -73,7 +69,7 @@ def find_rate(
     return 0
 
 
-def _follow(spec: RunSpec, options: Options, control: Control, output: "Output") -> RatesFound:
+def _follow(spec: RunSpec, options: Options, control: Control, output: Output) -> RatesFound:
     """The result of the range test; its steps are the progress line, and what is to be known of it goes to stderr."""
     from mnist_tui.training.lr_finder import find_learning_rate
 
@@ -96,8 +92,7 @@ def _lines(spec: RunSpec, result: RatesFound) -> list[str]:
     from mnist_tui.analysis import plots
 
     marks = {suggestion.rule: suggestion.rate for suggestion in result.suggestions}
-    width = min(MAX_PLOT_WIDTH, shutil.get_terminal_size().columns)
-    lines = plots.range_test_plot(result.rates, result.smoothed, marks, width, PLOT_LINES, ascii_only=not has_utf8())
+    lines = plots.range_test_plot(result.rates, result.smoothed, marks, plot_width(), LINES, ascii_only=not has_utf8())
     why = "the loss diverged there" if result.ended == "diverged" else "all rates were tried"
     rates = f", lr from {result.rates[0]:.3g} to {result.rates[-1]:.3g}" if result.rates else ""
     lines += ["", f"{spec.name}: {len(result.rates)} steps{rates}; {why}"]

@@ -34,13 +34,15 @@ from mnist_tui.cli import (
     start,
     sweep,
     train,
+    trash,
+    work,
 )
 from mnist_tui.cli.exit_code import exit_code_of
 from mnist_tui.cli.parsing import GroupCommand, MainCommand, SweepGroup
 
 GROUPS = (
-    *(presets, lr_find, train, repro, lab, runs, notes, export, import_logs, compare, leaderboard, report, briefs),
-    *(analyse, exam, explain, classify, doctor),
+    *(presets, lr_find, train, repro, lab, runs, notes, trash, export, import_logs, compare, leaderboard, report),
+    *(briefs, analyse, exam, explain, classify, doctor),
 )
 """Modules with commands, in the order of the help."""
 
@@ -55,7 +57,7 @@ def _make_app() -> typer.Typer:
     for group in GROUPS:
         app.add_typer(group.app)
     app.add_typer(sweep.app, name="sweep", cls=SweepGroup)
-    app.add_typer(sweep.work_app)
+    app.add_typer(work.app)
     app.add_typer(config.app, name="config", cls=GroupCommand)
     return app
 

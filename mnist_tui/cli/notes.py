@@ -1,4 +1,4 @@
-"""`mnist-tui note`: the notes of a run, in an editor, from the command line, or from standard input."""
+"""`mnist-tui note` and `mnist-tui tag`: what a person writes about a run; notes also in an editor, or from stdin."""
 
 import sys
 from pathlib import Path
@@ -8,11 +8,11 @@ import typer
 
 from mnist_tui.cli.arguments import Given, Run, examples, settings_with, takes_settings
 from mnist_tui.editor import edit
-from mnist_tui.errors import UsageError
+from mnist_tui.errors import RunError, UsageError
 from mnist_tui.runs import annotations
 from mnist_tui.runs.annotations import MAX_NOTES, PARTS
 from mnist_tui.runs.index import find_readable
-from mnist_tui.text import clean_line, did_you_mean
+from mnist_tui.text import as_name, clean_line, did_you_mean
 
 app = typer.Typer()
 
@@ -92,3 +92,24 @@ def _read_stdin() -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UsageError(f"standard input is not UTF-8 text (byte {error.start})") from None
+
+
+@app.command("tag", epilog=examples("mnist-tui tag a17f best-so-far", "mnist-tui tag a17f --remove old"))
+@takes_settings("runs_dir")
+def tag_run(
+    run: Run,
+    tags: Annotated[list[str] | None, typer.Argument(metavar="TAG", help="Tags to add.")] = None,
+    remove: Annotated[list[str] | None, typer.Option(metavar="TAG", help="Remove a tag; may be repeated.")] = None,
+    *,
+    given: Given,
+) -> int:
+    """Add tags to a run, remove tags, and print those it has."""
+    saved = find_readable(run, settings_with(given).runs_dir)
+    changed = {*saved.tags, *map(as_name, tags or ())} - {*map(as_name, remove or ())}
+    if changed != set(saved.tags):
+        try:
+            annotations.write_tags(saved.folder, changed)
+        except ValueError as error:
+            raise RunError(str(error)) from None
+    print(" ".join(annotations.read_tags(saved.folder)))
+    return 0

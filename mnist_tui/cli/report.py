@@ -13,7 +13,6 @@ from mnist_tui.cli.specs import choose_runs
 from mnist_tui.errors import ReportError, UsageError
 from mnist_tui.runs.index import read_runs
 from mnist_tui.runs.record import Run
-from mnist_tui.settings import settings
 from mnist_tui.text import clean_line, did_you_mean
 
 if TYPE_CHECKING:
@@ -93,8 +92,6 @@ def write_report(
     if not force and (why := writer.wrong_owner(path)):
         raise ReportError(f"{why}; --force replaces it")
     values = settings_with(given)
-    if "data_dir" in given and values.data_dir is not None:
-        settings.check_data_dir("--data-dir", values.data_dir)
     index = read_runs(values.runs_dir)
     followed = briefs.load(brief) if brief is not None else None
     runs = [run for named in what or () for run in _chosen(named, values.runs_dir, index)]

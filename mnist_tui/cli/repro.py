@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnist_tui.cli import headless
 from mnist_tui.cli.arguments import (
     EXIT_CODES,
     EventsAsJson,
@@ -21,6 +20,8 @@ from mnist_tui.cli.arguments import (
     takes_settings,
 )
 from mnist_tui.cli.formats import event_record
+from mnist_tui.cli.headless import FollowedRun
+from mnist_tui.cli.output import Output, interruptible
 from mnist_tui.cli.progress_table import show_downloads
 from mnist_tui.errors import ExitCode, StorageError
 from mnist_tui.runs import metrics
@@ -29,7 +30,6 @@ from mnist_tui.runs.reproduction import Difference, EpochCompared, Reproduced, c
 from mnist_tui.spec.run_options import Options
 
 if TYPE_CHECKING:
-    from mnist_tui.cli.headless import FollowedRun, Output
     from mnist_tui.runs.storage import SavedRun
 
 app = typer.Typer()
@@ -71,7 +71,7 @@ def repro(
     fuse = given.get("fuse", saved.record.get("fused") is not False)  # Version 0.1 always fused.
     with _runs_dir(options, keep) as runs_dir:
         options = replace(options, runs_dir=runs_dir, fuse=bool(fuse))
-        return _reproduce(saved, options, to_the_end, keep, headless.Output(as_json, quiet))
+        return _reproduce(saved, options, to_the_end, keep, Output(as_json, quiet))
 
 
 @contextmanager
@@ -90,11 +90,11 @@ def _runs_dir(options: Options, keep: bool) -> Iterator[Path]:
         yield Path(path)
 
 
-def _reproduce(saved: "SavedRun", options: Options, to_the_end: bool, keep: bool, output: "Output") -> ExitCode:
+def _reproduce(saved: "SavedRun", options: Options, to_the_end: bool, keep: bool, output: Output) -> ExitCode:
     from mnist_tui.training.reproduce import reproduce
 
-    followed, result = headless.FollowedRun(saved.spec), None
-    with headless.interruptible() as interruption:
+    followed, result = FollowedRun(saved.spec), None
+    with interruptible() as interruption:
         for event in show_downloads(reproduce(saved, options, interruption.control, to_the_end), output):
             result = event if isinstance(event, Reproduced) else None
             _show(event, followed, output, to_the_end)
@@ -105,7 +105,7 @@ def _reproduce(saved: "SavedRun", options: Options, to_the_end: bool, keep: bool
     return interruption.code or (ExitCode.FAILED if result is None else CODES[result.verdict])
 
 
-def _show(event: "Event | EpochCompared | Reproduced", run: "FollowedRun", output: "Output", to_the_end: bool) -> None:
+def _show(event: "Event | EpochCompared | Reproduced", run: FollowedRun, output: Output, to_the_end: bool) -> None:
     match event:
         case EpochCompared() | Reproduced() | RunEnded() | LearningRateChanged() if output.as_json:
             output.json(event_record(event, run.started.run if run.started else None))
@@ -148,7 +148,8 @@ def _extent(result: Reproduced) -> str:
     if result.has_diverged:
         parts.append(f"the divergence in epoch {result.epochs + 1}")
     uncompared = "" if result.weights else "; there is no checkpoint of both to compare weights"
-    return " and ".join([", ".join(parts[:-1])] * (len(parts) > 1) + parts[-1:]) + uncompared
+    *others, last = parts
+    return (f"{', '.join(others)} and {last}" if others else last) + uncompared
 
 
 def _first_difference(result: Reproduced) -> str:

@@ -1,25 +1,20 @@
-"""Commands on saved runs: list, print, tag, delete, restore."""
+"""`mnist-tui runs` and `mnist-tui open`: saved runs as a table, and one of them in full."""
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from mnist_tui.cli.arguments import (
-    RUN,
     Given,
     HasPlot,
     Run,
     examples,
-    refuse_empty_run,
     settings_with,
     takes_settings,
     whole_number,
 )
-from mnist_tui.cli.completion import complete_runs
 from mnist_tui.cli.formats import (
     FormatOption,
     JsonOption,
@@ -32,19 +27,15 @@ from mnist_tui.cli.formats import (
 from mnist_tui.cli.parsing import WordsCommand
 from mnist_tui.cli.published import print_published, refuse_of_runs
 from mnist_tui.cli.run_table import columns_and_sort
-from mnist_tui.errors import RunError, UsageError
-from mnist_tui.runs import annotations, columns, filters, reference, trash
+from mnist_tui.cli.text_plots import print_accuracies
+from mnist_tui.runs import annotations, columns, filters, reference
 from mnist_tui.runs.events import as_values
-from mnist_tui.runs.index import choose_name, find_readable, find_run, grouped, read_runs, repeats
+from mnist_tui.runs.index import find_run, grouped, read_runs, repeats
 from mnist_tui.runs.record import Run as SavedRun
 from mnist_tui.table import as_csv
-from mnist_tui.text import as_name, clean_line
-from mnist_tui.tui.terminal import has_utf8
+from mnist_tui.text import clean_line
 
 app = typer.Typer()
-
-MAX_PLOT_WIDTH, PLOT_LINES = 100, 18
-"""Size of a plot in characters; in a narrow terminal it is as wide as the terminal."""
 
 MAX_LINES = 1_000_000
 
@@ -187,7 +178,7 @@ def show_run(
             notes = annotations.notes_text(saved.folder) if saved.is_run else ""
             print("\n".join(tables.details(saved, runs, columns.ALL, rules.advise_on(saved, runs), notes)))
     if has_plot:
-        print_plot({saved.title: saved.accuracies})
+        print_accuracies({saved.title: saved.accuracies})
     return 0
 
 
@@ -199,85 +190,3 @@ def _run_in_full(saved: SavedRun, runs: Sequence[SavedRun]) -> dict[str, Any]:
     (values,) = _run_records([saved], repeats(runs))
     more = {"changes": tables.changes(saved, runs), "epochs": [as_values(row) for row in saved.rows]}
     return values | more | {"coach": [asdict(each) for each in rules.advise_on(saved, runs)]}
-
-
-def print_plot(curves: Mapping[str, Sequence[float]]) -> None:
-    """Prints accuracies over the epochs as a plot of text, by the name of each curve."""
-    from mnist_tui.analysis import plots
-
-    width = min(MAX_PLOT_WIDTH, shutil.get_terminal_size().columns)
-    names = {clean_line(name, 30): values for name, values in curves.items()}
-    lines = plots.accuracy_plot(names, width, PLOT_LINES, ascii_only=not has_utf8())
-    print("\n".join(["", *(lines or ["no epoch was finished: there is nothing to plot"])]))
-
-
-# --- commands that change something ---
-
-
-@app.command("tag", epilog=examples("mnist-tui tag a17f best-so-far", "mnist-tui tag a17f --remove old"))
-@takes_settings("runs_dir")
-def tag_run(
-    run: Run,
-    tags: Annotated[list[str] | None, typer.Argument(metavar="TAG", help="Tags to add.")] = None,
-    remove: Annotated[list[str] | None, typer.Option(metavar="TAG", help="Remove a tag; may be repeated.")] = None,
-    *,
-    given: Given,
-) -> int:
-    """Add tags to a run, remove tags, and print those it has."""
-    saved = find_readable(run, settings_with(given).runs_dir)
-    changed = {*saved.tags, *map(as_name, tags or ())} - {*map(as_name, remove or ())}
-    if changed != set(saved.tags):
-        try:
-            annotations.write_tags(saved.folder, changed)
-        except ValueError as error:
-            raise RunError(str(error)) from None
-    print(" ".join(annotations.read_tags(saved.folder)))
-    return 0
-
-
-@app.command("delete", epilog=examples("mnist-tui delete a17f b203", "mnist-tui delete --empty-trash"))
-@takes_settings("runs_dir")
-def delete_runs(
-    runs: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="RUN", help=f"Each {RUN}.", autocompletion=complete_runs, callback=refuse_empty_run),
-    ] = None,
-    empty_trash: Annotated[bool, typer.Option("--empty-trash", help="Remove for good what is in the trash.")] = False,
-    *,
-    given: Given,
-) -> int:
-    """Move runs to the trash, or empty it."""
-    if not runs and not empty_trash:
-        raise UsageError("delete which run? mnist-tui runs lists them")
-    runs_dir = settings_with(given).runs_dir
-    if empty_trash:
-        count = trash.empty_trash(runs_dir)
-        print(f"removed for good: {count} run{'s' if count != 1 else ''} in the trash of {runs_dir}")
-    for saved in [find_run(name, runs_dir) for name in runs or ()]:
-        trash.delete(saved.folder)
-        print(f"in the trash: {saved.id}; to restore it: mnist-tui restore {saved.id}")
-    return 0
-
-
-@app.command("restore", epilog=examples("mnist-tui restore", "mnist-tui restore a17f"))
-@takes_settings("runs_dir")
-def restore_run(
-    run: Annotated[
-        str | None,
-        typer.Argument(metavar="RUN", help="A run in the trash, or the end of its name; without it lists them."),
-    ] = None,
-    *,
-    given: Given,
-) -> int:
-    """Take a run out of the trash, or list what is in it."""
-    runs_dir = settings_with(given).runs_dir
-    whole = {folder.name: folder for folder in trash.trashed(runs_dir)}
-    begun = {folder.name.removeprefix(trash.REMOVING): folder for folder in trash.half_removed(runs_dir)}
-    if run is None:
-        lines = [*whole, *(f"{name}: {trash.HALF_REMOVED}" for name in begun)]
-        print("\n".join(lines) or "the trash is empty")
-        return 0
-    by_name = begun | whole
-    name = choose_name(run, Path(run).name, list(by_name), "is not in the trash; mnist-tui restore lists what is")
-    print(trash.restore(by_name[name]))
-    return 0

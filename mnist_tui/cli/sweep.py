@@ -1,4 +1,4 @@
-"""`mnist-tui sweep` and `mnist-tui work`: many runs that differ in chosen settings."""
+"""`mnist-tui sweep`: many runs that differ in chosen settings."""
 
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
@@ -20,10 +20,21 @@ from mnist_tui.cli.arguments import (
     whole_number,
 )
 from mnist_tui.cli.changes import MAX_SEEDS, read_changes
-from mnist_tui.cli.completion import complete_changes, complete_runs_and_presets, complete_sweeps
+from mnist_tui.cli.completion import complete_changes, complete_runs_and_presets
 from mnist_tui.cli.formats import FormatOption, JsonOption, json_text, output_format, print_table, record
-from mnist_tui.cli.sweep_arguments import OBJECTIVES, one_of, read_place, read_plan, read_search
-from mnist_tui.errors import SweepError, UsageError
+from mnist_tui.cli.sweep_arguments import (
+    OBJECTIVES,
+    Jobs,
+    On,
+    PerRun,
+    RetryFailed,
+    SweepName,
+    one_of,
+    read_place,
+    read_plan,
+    read_search,
+)
+from mnist_tui.errors import UsageError
 from mnist_tui.spec.run_options import Options
 from mnist_tui.sweep.vocabulary import MAX_POINTS, ChooseOn, Design, Prune, Sampler
 
@@ -32,7 +43,6 @@ if TYPE_CHECKING:
     from mnist_tui.sweep.place import Place
 
 app = typer.Typer()
-work_app = typer.Typer()
 
 SWEEP_OPTIONS = tuple(name for name in RUN_OPTIONS if name != "dataset")
 
@@ -40,28 +50,6 @@ VALUES = """\
 Values: optimizer.lr=0.003,0.01 tries both; 0.05..0.2 step 0.05; 0.001..0.1 log 5 values; with --design random or sobol,
 or --search, a range alone: 0.001..0.1 log, 8..32. layers=iter4,iter5 tries the networks of presets. One value changes
 the setting in every run. In a file: docs/sweeps.md."""
-
-SweepName = Annotated[
-    str | None,
-    typer.Argument(
-        metavar="SWEEP",
-        help="A sweep of the runs folder; without it the newest.",
-        autocompletion=complete_sweeps,
-        show_default=False,
-    ),
-]
-Jobs = Annotated[
-    str | None,
-    typer.Option("--jobs", metavar="N|auto", help="Train N runs at a time, each in a process with one thread."),
-]
-On = Annotated[
-    str | None,
-    typer.Option("--on", metavar="ray|ray://HOST|HOST:PORT", help="Train on a Ray cluster; ray: here, or RAY_ADDRESS."),
-]
-PerRunOption = Annotated[
-    str | None, typer.Option("--per-run", metavar="cpu=1,gpu=0.1", help="With --on: what a run takes of a node.")
-]
-RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try points again whose run ended by an error.")]
 
 
 @app.callback(
@@ -84,14 +72,16 @@ def list_sweeps(context: typer.Context, as_json: AsJson = False, *, given: Given
     if context.invoked_subcommand is not None:
         return 0
     from mnist_tui.sweep import folder, status
+    from mnist_tui.sweep.report import make_report
 
-    rows = [status.line(sweep) for sweep in folder.sweeps(settings_with(given).runs_dir)]
+    runs_dir = settings_with(given).runs_dir
+    reports = [make_report(sweep) for sweep in folder.sweeps(runs_dir)]
     if as_json:
-        print(json_text([record(status.as_record(row)) for row in rows]))
-    elif rows:
-        print_table("table", *status.table(rows))
+        print(json_text([record(status.as_record(report)) for report in reports]))
+    elif reports:
+        print_table("table", *status.table(reports))
     else:
-        print(f"no sweep in {settings_with(given).runs_dir}; mnist-tui sweep --help shows how to begin one")
+        print(f"no sweep in {runs_dir}; mnist-tui sweep --help shows how to begin one")
     return 0
 
 
@@ -163,7 +153,7 @@ def run(
     ] = None,
     jobs: Jobs = None,
     on: On = None,
-    per_run: PerRunOption = None,
+    per_run: PerRun = None,
     retry_failed: RetryFailed = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print every point and the cost; train nothing.")] = False,
     models: Models = None,
@@ -195,7 +185,7 @@ def run(
 
         return sweep_runs.dry_run(plan, options, where_trained, as_json)
     sweep = folder.start(options.runs_dir, plan, sweep_name)
-    return _train(sweep, options, where_trained, retry_failed, as_json, quiet)
+    return train_sweep(sweep, options, where_trained, retry_failed, as_json, quiet)
 
 
 @app.command("resume", epilog=examples("mnist-tui sweep resume iter5", more=EXIT_CODES))
@@ -204,7 +194,7 @@ def resume(
     name: SweepName = None,
     jobs: Jobs = None,
     on: On = None,
-    per_run: PerRunOption = None,
+    per_run: PerRun = None,
     retry_failed: RetryFailed = False,
     as_json: EventsAsJson = False,
     quiet: Quiet = False,
@@ -215,39 +205,7 @@ def resume(
     from mnist_tui.sweep import folder
 
     options, where_trained = run_options(given), read_place(jobs, on, per_run)
-    return _train(folder.find(options.runs_dir, name), options, where_trained, retry_failed, as_json, quiet)
-
-
-@work_app.command(
-    "work",
-    epilog=examples(
-        "mnist-tui work iter5                        on any machine that sees the runs folder",
-        "mnist-tui work iter5 --runs-dir /shared/runs --jobs 8",
-        more=EXIT_CODES,
-    ),
-)
-@takes_settings(*SWEEP_OPTIONS)
-def work(
-    name: SweepName = None,
-    jobs: Jobs = None,
-    retry_failed: RetryFailed = False,
-    as_json: EventsAsJson = False,
-    quiet: Quiet = False,
-    *,
-    given: Given,
-) -> int:
-    """Train points of a sweep beside other processes and machines.
-
-    Each point is claimed before it is trained; one whose process died is taken over and resumed, on another machine
-    after a minute. Ends when no point is left, or after mnist-tui sweep stop SWEEP.
-    """
-    from mnist_tui.sweep import folder
-
-    options = run_options(given)
-    sweep = folder.find(options.runs_dir, name)
-    if sweep.is_stopped:
-        raise SweepError(f"sweep {sweep.name} was stopped; mnist-tui sweep resume {sweep.name} lets it go on")
-    return _train(sweep, options, read_place(jobs), retry_failed, as_json, quiet, is_helper=True)
+    return train_sweep(folder.find(options.runs_dir, name), options, where_trained, retry_failed, as_json, quiet)
 
 
 @app.command("stop", epilog=examples("mnist-tui sweep stop iter5"))
@@ -305,7 +263,7 @@ def report(
     return 0
 
 
-def _train(
+def train_sweep(
     sweep: "Sweep",
     options: Options,
     place: "Place",
@@ -314,6 +272,7 @@ def _train(
     quiet: bool,
     is_helper: bool = False,
 ) -> int:
+    """Trains what is not done of a sweep, and prints its report; `is_helper`: beside a process that prints it."""
     from mnist_tui.cli import sweep_output
     from mnist_tui.sweep import pool
     from mnist_tui.sweep.report import make_report
@@ -327,6 +286,7 @@ def _train(
         return 0
     if place.on is None:
         pool.preload()
-    from mnist_tui.cli import headless, sweep_runs  # 2 s: after every check that needs no torch.
+    from mnist_tui.cli import sweep_runs  # 2 s: after every check that needs no torch.
+    from mnist_tui.cli.output import Output
 
-    return sweep_runs.train(sweep, options, headless.Output(as_json, quiet), place, retry_failed, is_helper)
+    return sweep_runs.train(sweep, options, Output(as_json, quiet), place, retry_failed, is_helper)

@@ -1,10 +1,13 @@
-"""What is typed for a sweep: its plan, its search, and where its runs are trained."""
+"""What is typed for a sweep: options of several commands, its plan, its search, and where its runs are trained."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+
+import typer
 
 from mnist_tui.cli.arguments import whole_number
+from mnist_tui.cli.completion import complete_sweeps
 from mnist_tui.cli.specs import load_spec
 from mnist_tui.cli.train import read_jobs
 from mnist_tui.errors import SpecError, SweepError, UsageError
@@ -17,6 +20,28 @@ if TYPE_CHECKING:
     from mnist_tui.sweep.plan import SweepPlan
 
 OBJECTIVES = ("accuracy", "accuracy,parameters")
+
+SweepName = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="SWEEP",
+        help="A sweep of the runs folder; without it the newest.",
+        autocompletion=complete_sweeps,
+        show_default=False,
+    ),
+]
+Jobs = Annotated[
+    str | None,
+    typer.Option("--jobs", metavar="N|auto", help="Train N runs at a time, each in a process with one thread."),
+]
+On = Annotated[
+    str | None,
+    typer.Option("--on", metavar="ray|ray://HOST|HOST:PORT", help="Train on a Ray cluster; ray: here, or RAY_ADDRESS."),
+]
+PerRun = Annotated[
+    str | None, typer.Option("--per-run", metavar="cpu=1,gpu=0.1", help="With --on: what a run takes of a node.")
+]
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try points again whose run ended by an error.")]
 
 
 def read_plan(

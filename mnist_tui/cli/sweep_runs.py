@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mnist_tui.cli.formats import event_record, json_text, record
-from mnist_tui.cli.headless import Output, interruptible
+from mnist_tui.cli.output import Output, interruptible
 from mnist_tui.cli.progress_table import ProgressTable, progress_table
 from mnist_tui.cli.sweep_output import text_lines, wrapped
 from mnist_tui.errors import ExitCode

@@ -23,6 +23,7 @@ from mnist_tui.cli.arguments import (
 )
 from mnist_tui.cli.completion import complete_runs
 from mnist_tui.cli.exit_code import interruptible_import
+from mnist_tui.cli.output import Output
 from mnist_tui.spec.run_spec import RunSpec
 
 app = typer.Typer()
@@ -57,9 +58,9 @@ def train_batch(
 
         pool.preload()
     with interruptible_import():
-        from mnist_tui.cli import batch, headless  # 2 s: after every check that needs no torch.
+        from mnist_tui.cli import batch  # 2 s: after every check that needs no torch.
 
-    output = headless.Output(as_json, quiet)
+    output = Output(as_json, quiet)
     if is_dry_run:
         return batch.dry_run(specs, options, output)
     return batch.batch(specs, options, output, require_target, count, stack)
@@ -91,14 +92,14 @@ def resume(
     """
     options = resume_options(given)
     with interruptible_import():
-        from mnist_tui.cli import batch, headless
+        from mnist_tui.cli import batch
     from mnist_tui.runs import index, storage
 
     if run is None:
         saved = index.newest_resumable(options.runs_dir)
     else:
         saved = storage.load_run(index.find_run(run, options.runs_dir).folder)
-    return batch.resume(saved, options, headless.Output(as_json, quiet), require_target)
+    return batch.resume(saved, options, Output(as_json, quiet), require_target)
 
 
 @app.command(epilog=examples("mnist-tui extend a17f 5", more=EXIT_CODES))
@@ -119,8 +120,8 @@ def extend(
     count = whole_number("epochs", epochs, 1, MAX_EPOCHS)
     options = resume_options(given)
     with interruptible_import():
-        from mnist_tui.cli import batch, headless
+        from mnist_tui.cli import batch
     from mnist_tui.runs import index, storage
 
     saved = storage.load_run(index.find_run(run, options.runs_dir).folder)
-    return batch.extend(saved, count, options, headless.Output(as_json, quiet), require_target)
+    return batch.extend(saved, count, options, Output(as_json, quiet), require_target)

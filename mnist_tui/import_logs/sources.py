@@ -39,8 +39,8 @@ def read_source(named: str) -> Source:
     Raises `FileError` for what cannot be read, and `LogError`, whose message begins with the name, for what is no text.
     """
     path = Path(named)
-    if named != STDIN and (files := event_files(path)):
-        sha256 = hashlib.sha256(read_bytes(files[0], MAX_BYTES)).hexdigest() if path.is_file() else None
+    if named != STDIN and event_files(path):
+        sha256 = None if path.is_dir() else hashlib.sha256(read_bytes(path, MAX_BYTES)).hexdigest()
         return Source(path.name, path.stem if path.is_dir() else path.absolute().parent.name, sha256, [Log(path=path)])
     if named != STDIN and path.is_dir():
         raise FileError(path, "is a folder without TensorBoard's event files; name a file in it")

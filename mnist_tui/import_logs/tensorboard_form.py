@@ -15,6 +15,9 @@ from mnist_tui.import_logs.quantities import fields_of
 from mnist_tui.import_logs.readings import Line, Log, Number, Reading
 
 PATTERN = "events.out.tfevents.*"
+"""The name of an event file."""
+READ_IN_FOLDER = "*tfevents*"
+"""The names of all that TensorBoard reads in a folder."""
 MAX_BYTES = 64 * 2**20
 """Of all event files of a folder together."""
 MAX_SCALARS = 100_000
@@ -29,16 +32,12 @@ def recognise(log: Log) -> bool:
     return log.path is not None
 
 
-def is_event_log(path: Path) -> bool:
-    """Whether a path is an event file, or a folder with event files, in it or one level below."""
-    return bool(event_files(path))
-
-
 def event_files(path: Path) -> list[Path]:
     """The event files at a path: itself, or those in a folder and in its folders (`train`, `validation`)."""
     if not path.is_dir():
         return [path] if path.match(PATTERN) else []
-    return sorted(file for pattern in (PATTERN, f"*/{PATTERN}") for file in path.glob(pattern))
+    found = (file for pattern in (READ_IN_FOLDER, f"*/{READ_IN_FOLDER}") for file in path.glob(pattern))
+    return sorted(file for file in found if not file.is_dir())
 
 
 def read(log: Log) -> Iterator[Reading]:
@@ -89,6 +88,8 @@ def _counts_epochs(scalars: Scalars) -> bool:
 def _curves(path: Path) -> dict[str, Scalars]:
     """The curves that name a loss, an accuracy or a learning rate, by their fields of `EpochEnded`."""
     files = event_files(path)
+    if other := next((file for file in files if not file.is_file()), None):
+        raise FileError(other, "is not a regular file")  # A pipe would hold TensorBoard's reader for ever.
     if sum(file.stat().st_size for file in files) > MAX_BYTES:
         raise FileError(path, f"is larger than {MAX_BYTES:,} bytes")
     curves: dict[str, Scalars] = {}

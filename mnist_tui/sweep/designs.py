@@ -5,28 +5,23 @@ Math. 7 (1967) 86, scrambled as in Owen, J. Complexity 14 (1998) 466 (`scipy.sta
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import product
-from math import prod
 
 from mnist_tui.errors import SweepError
-from mnist_tui.sweep.domains import Choices, Domain, Range
+from mnist_tui.sweep.domains import Domain, Range
+from mnist_tui.sweep.space import Values, every, size
 from mnist_tui.sweep.vocabulary import Design
-
-Values = dict[str, str]
 
 DRAWS = 20
 """So many times as many draws as points, before it is said that there are no more different ones."""
 
 
-def configurations(
-    design: Design, domains: Mapping[str, Domain], points: int | None, most: int
-) -> list[Mapping[str, str]]:
+def configurations(design: Design, domains: Mapping[str, Domain], points: int | None, most: int) -> list[Values]:
     """Every configuration, each once; with more points, the first ones stay the same. Raises `SweepError`."""
     if design == "grid":
         return list(_grid(domains, most))
     if points is None:
         raise SweepError(f"a {design} design needs the number of points, such as --points 16")
-    distinct: dict[tuple[str, ...], Mapping[str, str]] = {}
+    distinct: dict[tuple[str, ...], Values] = {}
     for shares in _draw(design, len(domains), points):
         values = {path: domain.at(share) for (path, domain), share in zip(domains.items(), shares, strict=True)}
         distinct.setdefault(tuple(values.values()), values)
@@ -40,11 +35,9 @@ def _grid(domains: Mapping[str, Domain], most: int) -> Iterator[Values]:
         if isinstance(domain, Range):
             values = ", or ".join(domain.with_values)
             raise SweepError(f"{path}={domain}: a grid needs values: write {values}, or use --design sobol")
-    count = prod(len(domain.texts) for domain in domains.values() if isinstance(domain, Choices))
-    if count > most:
+    if (count := size(domains)) > most:
         raise SweepError(f"the grid has {count:,} points, at most {most:,} are tried; --design sobol --points 64 draws")
-    for texts in product(*(domain.texts for domain in domains.values() if isinstance(domain, Choices))):
-        yield dict(zip(domains, texts, strict=True))
+    return every(domains)
 
 
 def _draw(design: Design, dimensions: int, points: int) -> Iterable[list[float]]:

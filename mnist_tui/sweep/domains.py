@@ -25,6 +25,7 @@ _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _RANGE = re.compile(
     rf"({_NUMBER})\s*\.\.\s*({_NUMBER})(?:\s+step\s+({_NUMBER}))?(?:\s+(log))?(?:\s+(\d{{1,6}})\s+values?)?"
 )
+_WHOLE = re.compile(r"[-+]?\d+")
 EXAMPLES = "0.05..0.2 step 0.05, 0.001..0.1 log 5 values, or to draw from 0.001..0.1 log"
 
 
@@ -64,8 +65,20 @@ class Range:
         return self.text_of(min(max(value, self.low), self.high))
 
     def text_of(self, value: float) -> str:
-        """A number of the range as text: four significant digits, or a whole number."""
-        return str(round(value)) if self.is_whole else _text(value)
+        """A number of the range as text: four significant digits, or a whole number; an end where those lie outside."""
+        if self.is_whole:
+            return str(round(value))
+        text = f"{value:.{DIGITS}g}"
+        low, high = self.ends
+        return low if float(text) < self.low else high if float(text) > self.high else text
+
+    def number_of(self, text: str) -> float | None:
+        """The number that a text from a file is, moved into the range; None where it is no finite number."""
+        try:
+            number = float(text)
+        except ValueError:
+            return None
+        return min(max(number, self.low), self.high) if math.isfinite(number) else None
 
     @property
     def with_values(self) -> tuple[str, ...]:
@@ -85,7 +98,10 @@ class Range:
         return _end(self.low, self.is_whole), _end(self.high, self.is_whole)
 
     def __str__(self) -> str:
+        """As it is typed, so that it is read as the same range again: `0..1.0` has more values than 0 and 1."""
         ends = "..".join(self.ends)
+        if not self.is_whole and all(map(_WHOLE.fullmatch, self.ends)):
+            ends += ".0"
         return f"{ends} log" if self.is_log else ends
 
 
@@ -129,18 +145,19 @@ def split_values(text: str) -> list[str]:
 
 
 def _range(path: str, low: str, high: str, step: str | None, log: str | None, count: str | None) -> Domain:
-    is_whole = all(re.fullmatch(r"[-+]?\d+", end) for end in (low, high))
+    is_whole = all(map(_WHOLE.fullmatch, (low, high)))
     ends = float(low), float(high)
-    if not all(map(math.isfinite, ends)) or ends[0] >= ends[1]:
+    if not all(map(math.isfinite, ends)):
+        raise SweepError(f"{path}: {clean_line(f'{low}..{high}', 60)}: both ends must be finite")
+    if ends[0] >= ends[1]:
         raise SweepError(f"{path}: {low}..{high}: the first end must be lower than the second")
     if log and ends[0] <= 0:
         raise SweepError(f"{path}: {low}..{high} log: both ends must be greater than 0")
     if step is not None:
         if log or count:
             raise SweepError(f"{path}: {low}..{high}: a step is not allowed with log or a number of values")
-        return _steps(path, Decimal(low), Decimal(high), Decimal(step))
-    whole = is_whole and float(low).is_integer()
-    span = Range(*ends, is_log=bool(log), is_whole=whole)
+        return _steps(path, *ends, float(step))
+    span = Range(*ends, is_log=bool(log), is_whole=is_whole)
     if count is None:
         return span
     number = int(count)
@@ -157,14 +174,14 @@ def _between(span: Range, share: float) -> float:
     return span.low + share * (span.high - span.low)
 
 
-def _steps(path: str, low: Decimal, high: Decimal, step: Decimal) -> Choices:
-    """Decimal numbers, so that 0.05 + 0.05 + 0.05 is 0.15."""
+def _steps(path: str, low: float, high: float, step: float) -> Choices:
+    """Counted in decimal numbers, so that 0.05 + 0.05 + 0.05 is 0.15."""
     if step <= 0:
-        raise SweepError(f"{path}: step {step}: must be greater than 0")
-    count = int((high - low) / step) + 1
-    if count > MAX_VALUES:
-        raise SweepError(f"{path}: {count:,} values; at most {MAX_VALUES:,} are tried")
-    return choices(path, [_plain(low + index * step) for index in range(count)])
+        raise SweepError(f"{path}: step {step:g}: must be greater than 0")
+    if (high - low) / step >= MAX_VALUES:
+        raise SweepError(f"{path}: step {step:g}: gives more than {MAX_VALUES:,} values, the most that are tried")
+    first, last, width = (Decimal(repr(number)) for number in (low, high, step))
+    return choices(path, [_plain(first + index * width) for index in range(int((last - first) / width) + 1)])
 
 
 def _plain(number: Decimal) -> str:
@@ -172,9 +189,6 @@ def _plain(number: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _text(value: float) -> str:
-    return f"{value:.{DIGITS}g}"
-
-
 def _end(value: float, is_whole: bool) -> str:
-    return str(int(value)) if is_whole else f"{value:g}"
+    """The shortest text that is read as this number again: `0.1`, `32`."""
+    return str(int(value)) if is_whole else repr(value).removesuffix(".0")

@@ -63,10 +63,11 @@ def find_effects(domains: Mapping[str, Domain], results: Results) -> Effects | N
     """The effects of settings, from each configuration's values and the accuracies of its runs.
 
     None where the runs cannot tell them apart: fewer than settings, or two settings that always changed together.
+    Configurations whose values do not belong to the domains are left out: they were read from files.
     """
     import numpy as np
 
-    results = [(values, accuracies) for values, accuracies in results if accuracies]
+    results = [(values, accuracies) for values, accuracies in results if accuracies and _fits(domains, values)]
     columns = [column for path, domain in domains.items() for column in _columns(path, domain, results)]
     if not columns or not results:
         return None
@@ -90,10 +91,16 @@ def find_effects(domains: Mapping[str, Domain], results: Results) -> Effects | N
     return Effects(tuple(effects), noise, _lack_of_fit(unexplained, missing, results) if is_tested else None)
 
 
+def _fits(domains: Mapping[str, Domain], values: Values) -> bool:
+    """Whether every setting with a range has a number."""
+    ranges = ((path, domain) for path, domain in domains.items() if isinstance(domain, Range))
+    return all(domain.number_of(values.get(path, "")) is not None for path, domain in ranges)
+
+
 def _columns(path: str, domain: Domain, results: Sequence[tuple[Values, Any]]) -> list[_Column]:
     texts = [values.get(path, "") for values, _ in results]
     if isinstance(domain, Range):
-        shares = tuple(_share(domain, float(text)) for text in texts)
+        shares = tuple(_share(domain, number) for text in texts if (number := domain.number_of(text)) is not None)
         low, high = domain.ends
         return [_Column(path, high, low, shares)]
     tried = [text for text in _ordered(domain, texts) if text in texts]

@@ -77,7 +77,8 @@ def start(runs_dir: Path, plan: SweepPlan, name: str | None = None) -> Sweep:
     is that of a sweep that asks something else, and `StorageError` where nothing can be written.
     """
     reference.check_changeable(runs_dir)
-    if name is not None and (not is_name(as_name(name), MAX_NAME) or name.endswith(".toml")):
+    name = None if name is None else as_name(name)
+    if name is not None and (not is_name(name, MAX_NAME) or name.endswith(".toml")):
         raise SweepError(f"--name {clean_line(name, 60)!r}: letters, digits, - _ and . only, at most {MAX_NAME}")
     for sweep in sweeps(runs_dir):
         if sweep.plan.question == plan.question and name in (None, sweep.name):
@@ -93,6 +94,7 @@ def find(runs_dir: Path, name: str | None) -> Sweep:
     Raises `SweepError` where there is none, `StorageError` where it cannot be read.
     """
     known = list(names(runs_dir))
+    name = None if name is None else as_name(name)
     if name in known:
         return load(runs_dir, name)
     if name is None and (readable := sweeps(runs_dir)):

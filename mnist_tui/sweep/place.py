@@ -23,7 +23,9 @@ class Place:
         """How many of so many runs are trained at a time; None on a cluster, which decides by itself."""
         from mnist_tui.training.environment import jobs_at_a_time
 
-        return None if self.on else self.jobs or jobs_at_a_time(runs, options)
+        if self.on:
+            return None
+        return jobs_at_a_time(runs, options) if self.jobs is None else min(self.jobs, max(1, runs))
 
     def trainer(self, jobs: int | None, sweep: Sweep, options: Options) -> Callable[[], Trainer]:
         """What begins the processes, `jobs` of them, or connects to the cluster; raises `UsageError`."""

@@ -4,7 +4,7 @@ A *configuration* is one value for each setting that is varied; a *point* is a c
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -21,8 +21,10 @@ from mnist_tui.spec.validation_errors import first_error
 from mnist_tui.sweep.constraints import Constraint, broken, parse_constraint
 from mnist_tui.sweep.designs import configurations
 from mnist_tui.sweep.domains import Choices, Domain, parse_domain
+from mnist_tui.sweep.search_options import Search
 from mnist_tui.sweep.space import every, size
-from mnist_tui.sweep.vocabulary import MAX_POINTS, ChooseOn, Design, Objective, Prune, Sampler
+from mnist_tui.sweep.vocabulary import MAX_POINTS, ChooseOn, Design
+from mnist_tui.text import clean_line, did_you_mean
 
 VALIDATION_SHARE = 6
 """One in so many training images is split off where the recipe has no split: of MNIST as many as the test set has."""
@@ -41,37 +43,6 @@ class Network(Frozen):
 
     layers: str
     knobs: dict[str, Knob] = Field(default={})
-
-
-class Search(Frozen):
-    """A search: each configuration is proposed from the results of those before."""
-
-    sampler: Sampler
-    """tpe: the tree-structured Parzen estimator; halving: random, and most of them are stopped early."""
-    trials: Annotated[int, Field(ge=1, le=MAX_POINTS)]
-    """How many configurations are tried in all."""
-    prune: Prune = "none"
-    """Whether runs that fall behind others at the same epoch are stopped early."""
-    objectives: tuple[Objective, ...] = ("accuracy",)
-    """Accuracy, up; and parameters, down."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _imply_pruning(cls, data: Any) -> Any:
-        """The sampler `halving` is random search with runs stopped early by successive halving."""
-        if isinstance(data, Mapping) and data.get("sampler") == "halving" and data.get("prune") in (None, "none"):
-            return {**data, "prune": "halving"}
-        return data
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.objectives not in (("accuracy",), ("accuracy", "parameters")):
-            raise SweepError("objective: must be accuracy or accuracy,parameters")
-        if self.sampler == "halving" and self.prune != "halving":
-            raise SweepError(f"prune: sampler halving prunes by halving, not {self.prune}; leave prune out")
-        if self.prune != "none" and len(self.objectives) > 1:
-            raise SweepError("prune: with two objectives no run is behind another, so none is stopped early")
-        return self
 
 
 @dataclass(frozen=True)
@@ -124,6 +95,7 @@ class SweepPlan(Frozen):
     def _check(self) -> Self:
         if not self.vary:
             raise SweepError("nothing is varied; name values, such as --set dropout=0.05,0.1")
+        self._check_names()
         if self.search and self.search.prune != "none" and self.seeds > 1:
             raise SweepError("prune: one run is judged for each configuration; leave seeds out, or do not prune")
         all_split = all(spec.train.validation_images for spec in (self.base, *self.presets.values()))
@@ -132,6 +104,18 @@ class SweepPlan(Frozen):
         if len({spec.data for spec in self.specs}) > 1:
             raise SweepError("preset: these are on several data sets, so their accuracies do not compare")
         return self
+
+    def _check_names(self) -> None:
+        """Raises `SweepError` for a value that names none of the presets, of the networks, or of a block's lines."""
+        names: dict[str, Collection[str]] = {PRESET: self.presets, "layers": self.networks, **self.blocks}
+        for path, known in names.items():
+            values = self.vary.get(path, ())
+            for name in [values] if isinstance(values, str) else values:
+                if name not in known:
+                    near = did_you_mean(name, known) or (f"; there are {', '.join(known)}" if known else "")
+                    raise SweepError(f"{path}: there is no {clean_line(name, 60)!r}{near}")
+        if self.presets and not self.vary.get(PRESET):
+            raise SweepError("preset: none of the presets is tried")
 
     @property
     def validation_images(self) -> int:

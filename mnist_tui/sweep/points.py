@@ -80,7 +80,7 @@ class Points:
         return not self._claims.is_claimed(point.key) and self._claims.take(point.key, point.values)
 
     def _take_proposed(self) -> Job | None:
-        """A point of the next configuration of a search, which all that have ended have a say in."""
+        """A point of the next configuration of a search, proposed from the results so far."""
         while self._search and (points := self._search.next_configuration()):
             self._new = iter(points)
             if job := self._take_new():

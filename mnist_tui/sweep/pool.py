@@ -89,7 +89,7 @@ class _Process:
             self.connection.send(request)
 
     def death(self) -> str:
-        """Why the process is no more."""
+        """How the process ended: by which signal, or with which exit code."""
         self.process.join(END_SECONDS)
         code = self.process.exitcode
         if code is not None and code < 0:

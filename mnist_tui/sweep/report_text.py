@@ -1,7 +1,8 @@
-"""The report of a sweep as rows of text, as sentences and as records."""
+"""The report of a sweep as rows of text and as sentences."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from mnist_tui.analysis.comparison import SIGNIFICANT
 from mnist_tui.analysis.statistics import Interval
 from mnist_tui.runs.columns import data_warning
 from mnist_tui.runs.record import Run
@@ -21,9 +22,15 @@ TEST_WARNING = (
 
 def heading(report: SweepReport) -> str:
     """`sweep iter5: 27 of 27 runs done (2 failed)`."""
-    others = [f"{report.states[state]:,} {state}" for state in STATES[1:] if report.states.get(state)]
+    others = state_words({state: count for state, count in report.states.items() if state != "completed"})
     more = f" ({', '.join(others)})" if others else ""
     return f"sweep {report.sweep.name}: {report.done:,} of {report.planned:,} runs done{more}"
+
+
+def state_words(states: Mapping[str, int]) -> list[str]:
+    """`2 training`, `13 waiting`: how many points are in each state, those of `STATES` first."""
+    order = [*STATES, *(state for state in states if state not in STATES)]
+    return [f"{states[state]:,} {state}" for state in order if states.get(state)]
 
 
 def chosen_words(plan: SweepPlan, run: Run | None = None) -> str:
@@ -97,7 +104,7 @@ def effects_sentences(report: SweepReport) -> Iterator[str]:
         "": "noise cannot be measured, so there is no interval; train more seeds",
     }[effects.noise]
     yield f"Effects in points of accuracy, by least squares over all configurations; {noise}."
-    if effects.interaction is not None and effects.interaction < 0.05:
+    if effects.interaction is not None and effects.interaction < SIGNIFICANT:
         yield (
             f"The settings do not act alone (lack of fit, p = {effects.interaction:.3f}): "
             "an effect depends on the others; read the table of configurations."

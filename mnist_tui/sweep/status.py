@@ -8,8 +8,8 @@ from typing import Any
 from mnist_tui.runs.columns import column
 from mnist_tui.sweep.folder import Sweep
 from mnist_tui.sweep.plan import Point
-from mnist_tui.sweep.report import SweepReport, make_report
-from mnist_tui.sweep.report_text import STATES
+from mnist_tui.sweep.report import SweepReport
+from mnist_tui.sweep.report_text import state_words
 from mnist_tui.sweep.results import PointRun, Results, accuracy_of
 
 POINT_KEYS = ("number", "seed", "state", "epochs", "accuracy", "run")
@@ -43,9 +43,7 @@ def points_of(sweep: Sweep) -> list[PointStatus]:
 
 def heading(sweep: Sweep, points: Sequence[PointStatus]) -> str:
     """`sweep iter5: 27 points: 12 completed, 2 training, 13 waiting`."""
-    counts = Counter(each.state for each in points)
-    order = [*STATES, *(state for state in counts if state not in STATES)]
-    parts = ", ".join(f"{counts[state]:,} {state}" for state in order if counts[state])
+    parts = ", ".join(state_words(Counter(each.state for each in points)))
     stopped = "; stopped, mnist-tui sweep resume goes on" if sweep.is_stopped else ""
     planned = f" of {sweep.plan.runs:,}" if sweep.plan.search else ""
     return f"sweep {sweep.name}: {len(points):,}{planned} points{': ' if parts else ''}{parts}{stopped}"
@@ -56,10 +54,8 @@ def points_table(sweep: Sweep, points: Sequence[PointStatus]) -> tuple[list[list
     paths = list(sweep.plan.vary)
     on = "test acc" if sweep.plan.choose_on == "test" else "val acc"
     rows = [_point_row(sweep, each, paths) for each in points]
-    return [["point", *paths, "seed", "state", "epochs", on, "run"], *rows], [
-        *(True, *[True] * len(paths), True),
-        *(False, True, True, False),
-    ]
+    heads = ["point", *paths, "seed", "state", "epochs", on, "run"]
+    return [heads, *rows], [True, *[True] * len(paths), True, False, True, True, False]
 
 
 def _point_row(sweep: Sweep, each: PointStatus, paths: Sequence[str]) -> list[str]:
@@ -91,11 +87,6 @@ def _point_record(sweep: Sweep, each: PointStatus) -> dict[str, Any]:
 
 
 # --- all sweeps ---
-
-
-def line(sweep: Sweep) -> SweepReport:
-    """The results of a sweep, for its line in a list."""
-    return make_report(sweep)
 
 
 def table(reports: Sequence[SweepReport]) -> tuple[list[list[str]], list[bool]]:

@@ -36,6 +36,7 @@ NOT_VARIED = {
     "seed": "seed: name how many seeds each configuration is trained with, as --seeds 3",
     "name": "name: is not varied",
     "title": "title: is not varied",
+    PRESET: "preset: is no setting; name the presets themselves, as in mnist-tui sweep iter4 iter5",
 }
 
 
@@ -90,12 +91,14 @@ def plan_of(
 ) -> SweepPlan:
     """The plan that varies settings of `base`, or tries several presets; a setting with one value is set in all.
 
-    `more` are other fields of the plan. Where points are chosen on validation images, and a recipe splits none off,
-    10,000 are. Raises `SweepError`, `SpecError`.
+    `more` are other fields of the plan. Where points are chosen on validation images, and a recipe splits none off, one
+    in `VALIDATION_SHARE` training images is split off. Raises `SweepError`, `SpecError`.
     """
     for path in vary:
         if path in NOT_VARIED or path.startswith("target."):
             raise SweepError(NOT_VARIED.get(path, f"{path}: is not varied: no run comes out otherwise by it"))
+    if isinstance(networks := vary.get("layers", ()), str):
+        raise SweepError(f"layers: {networks} is a range; name presets, such as iter4,iter5")
     single = {path: one[0] for path, one in vary.items() if len(one) == 1 and not isinstance(one, str)}
     single = {path: text for path, text in single.items() if path != "layers" and path not in more.get("blocks", {})}
     on_validation = more.get("choose_on", "validation") == "validation"
@@ -108,7 +111,7 @@ def plan_of(
         "base": _dump(bases[0]),
         "presets": {spec.name: _dump(spec) for spec in bases} if presets else {},
         "vary": {**presets, **{path: values for path, values in vary.items() if path not in single}},
-        "networks": {name: _network(name, models) for name in vary.get("layers", ())},
+        "networks": {name: _network(name, models) for name in networks},
         **more,
     }
     plan = make_plan(document)

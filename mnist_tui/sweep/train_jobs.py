@@ -29,11 +29,10 @@ class Trainer(Protocol):
 
 
 def load_data(specs: Sequence[RunSpec], options: Options, control: Control) -> Iterator[Notice | Downloading]:
-    """Loads each data set of the specs once, so that it is downloaded once; yields what every run would say of it.
+    """Loads each data set of the specs once, so that it is downloaded once; yields the events that every run would.
 
-    It ends early where `control` is stopped.
-
-    Raises `DataError`, and `SpecError` where a network does not fit the data set of the options.
+    It ends early where `control` is stopped. Raises `DataError`, and `SpecError` where a network does not fit the data
+    set of the options.
     """
     from mnist_tui.training.data import loading
 

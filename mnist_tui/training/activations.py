@@ -5,7 +5,7 @@ numpy arrays and plain values, so that a screen can show it without torch. Every
 no random number is drawn, no gradient is left in the network.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,16 +16,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from mnist_tui.errors import InputError, SpecError
+from mnist_tui.errors import SpecError
 from mnist_tui.runs.storage import load_run
-from mnist_tui.spec.layers import INPUT, LayerRow
+from mnist_tui.spec.layers import LayerRow
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.training.batches import normalise
-from mnist_tui.training.predict import check_grey_28, load_network
+from mnist_tui.training.predict import SIDE, check_grey_28, digit_pixels, load_network, most_probable
 
 Floats = NDArray[np.float32]
 
-SIDE = INPUT[1]
 PATCH = 6
 """Rows and columns of the patch that covers a part of the image."""
 STRIDE = 2
@@ -70,7 +69,7 @@ class OcclusionMap:
 
 @dataclass(frozen=True, eq=False)
 class Inside:
-    """Everything that is shown of one image in one network."""
+    """What a network does with one image: all that `look_inside` computes."""
 
     probabilities: tuple[float, ...]
     """Of the classes."""
@@ -85,19 +84,19 @@ class Inside:
     @property
     def prediction(self) -> int:
         """The class with the highest probability."""
-        return _most_probable(self.probabilities)
+        return most_probable(self.probabilities)
 
 
 def look_inside(folder: Path, image: bytes, label: int | None = None) -> Inside:
     """What the network of a run's best epoch so far does with an image of 784 grey values, 0 to 255.
 
     `label` is the image's true class, None for a drawn digit. Raises `InputError` where image or network have another
-    size,    `RunError` where the folder is no run, and `CheckpointError` where its weights are not there.
+    size, `RunError` where the folder is no run, and `CheckpointError` where its weights are not there.
     """
     spec, network = load_run(folder).spec, load_network(folder)
     check_grey_28(spec)
     class_probabilities = probabilities(spec, network, image)
-    classes = list(dict.fromkeys([_most_probable(class_probabilities), *([] if label is None else [label])]))
+    classes = list(dict.fromkeys([most_probable(class_probabilities), *([] if label is None else [label])]))
     has_map = _last_map(spec) is not None
     return Inside(
         probabilities=class_probabilities,
@@ -106,10 +105,6 @@ def look_inside(folder: Path, image: bytes, label: int | None = None) -> Inside:
         class_maps=tuple(class_map(spec, network, image, each) for each in classes) if has_map else (),
         occlusions=tuple(occlusion_map(spec, network, image, each) for each in classes),
     )
-
-
-def _most_probable(probabilities: Sequence[float]) -> int:
-    return max(range(len(probabilities)), key=lambda label: probabilities[label])
 
 
 @torch.no_grad()
@@ -189,7 +184,7 @@ def class_map(spec: RunSpec, network: nn.Module, image: bytes, label: int) -> Cl
 
 
 def _last_map(spec: RunSpec) -> tuple[int, LayerRow] | None:
-    """The last layer outside a `Residual` whose output has more than one pixel, and its place in the network."""
+    """The last layer, outside composite layers, whose output has more than one pixel, and its place in the network."""
     rows = [row for row in spec.rows if row.depth == 0]
     maps = [(place, row) for place, row in enumerate(rows) if row.grid != (1, 1) and len(row.output_shape) == 3]
     return maps[-1] if maps else None
@@ -203,7 +198,7 @@ def occlusion_map(spec: RunSpec, network: nn.Module, image: bytes, label: int) -
     patch is black, the background of MNIST, so that it takes ink away and adds none.
     """
     places = range(0, SIDE - PATCH + 1, STRIDE)
-    pixels = _pixels(image).repeat(len(places) ** 2, 1, 1, 1)
+    pixels = digit_pixels([image]).repeat(len(places) ** 2, 1, 1, 1)
     covers = torch.zeros(len(pixels), 1, SIDE, SIDE)
     for number in range(len(pixels)):
         top, left = places[number // len(places)], places[number % len(places)]
@@ -217,14 +212,7 @@ def occlusion_map(spec: RunSpec, network: nn.Module, image: bytes, label: int) -
 
 def _input(spec: RunSpec, image: bytes) -> Tensor:
     """An image as float32 (1, 1, 28, 28), normalised as in training; raises `InputError`."""
-    return normalise(_pixels(image), *spec.train.normalize)
-
-
-def _pixels(image: bytes) -> Tensor:
-    """An image as uint8 (1, 1, 28, 28); raises `InputError`."""
-    if len(image) != SIDE * SIDE:
-        raise InputError(f"an image has {SIDE * SIDE} grey values; this one has {len(image):,}")
-    return torch.frombuffer(bytearray(image), dtype=torch.uint8).view(1, *INPUT)
+    return normalise(digit_pixels([image]), *spec.train.normalize)
 
 
 def _as_array(values: Tensor) -> Floats:

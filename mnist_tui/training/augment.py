@@ -133,10 +133,8 @@ def _pull_resize(calls: Sequence[Call]) -> list[Call]:
     pulled = list(calls)
     for index, (call, after) in enumerate(pairwise(calls)):
         if call.name == "RandomApply" and after.name == "Resize":
-            transforms = (*_inner_calls(catalog.check("transform", call)), after)
-            pulled[index] = Call("RandomApply", (transforms,), call.kwargs)
-            if len(call.args) > 1:
-                pulled[index] = Call("RandomApply", (transforms, *call.args[1:]), call.kwargs)
+            arguments = catalog.check("transform", call)
+            pulled[index] = Call("RandomApply", ((*_inner_calls(arguments), after), arguments["p"]))
     return pulled
 
 

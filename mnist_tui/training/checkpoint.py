@@ -63,13 +63,18 @@ def dump(training: Training) -> bytes:
 
 
 def restore(training: Training, content: bytes) -> None:
-    """Brings a new training of the same spec to the state in `content`; raises `CheckpointError`."""
+    """Brings a training of the same spec to the state in `content`.
+
+    Raises `CheckpointError`; the training is then as it was.
+    """
     tensors, state = read(content)
     if state.get("recipe") != _recipe(training):
         raise CheckpointError("does not fit this run: it was written with other layers or another recipe")
+    before = dump(training)
     try:
         _restore(training, tensors, state)
     except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexError, OverflowError) as error:
+        _restore(training, *read(before))  # A part of the state may have been taken over.
         raise CheckpointError(f"does not fit this run: {clean_line(str(error), 200)}") from None
 
 
@@ -91,6 +96,8 @@ def read(content: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise CheckpointError("is no checkpoint: its state is no object")
     if state.get("format") != FORMAT:
         raise CheckpointError(f"has format {state.get('format')}; this version reads {FORMAT}")
+    if not all(isinstance(state.get(name), int) for name in ("epoch", "steps_done")):
+        raise CheckpointError("is no checkpoint: its state tells no epoch and step")
     return tensors, state
 
 

@@ -13,7 +13,7 @@ from torch import nn
 from mnist_tui.images.move import rotate, shift
 from mnist_tui.runs.storage import load_run
 from mnist_tui.training.batches import normalise
-from mnist_tui.training.predict import check_grey_28, load_network
+from mnist_tui.training.predict import check_grey_28, digit_pixels, load_network, most_probable
 
 SHIFTS = tuple((right, down) for right in (-2, -1, 0, 1, 2) for down in (-2, -1, 0, 1, 2) if (right, down) != (0, 0))
 """Pixels to the right and down."""
@@ -43,12 +43,12 @@ class Stability:
     @property
     def label(self) -> int:
         """The class of the digit as it is."""
-        return _label(self.probabilities)
+        return most_probable(self.probabilities)
 
     @property
     def agreement(self) -> float:
         """The share of the variants with the same class, 0 to 1."""
-        return sum(_label(variant.probabilities) == self.label for variant in self.variants) / len(self.variants)
+        return sum(most_probable(variant.probabilities) == self.label for variant in self.variants) / len(self.variants)
 
     @property
     def range(self) -> tuple[float, float]:
@@ -61,8 +61,10 @@ class Classifier:
     """The network of a run's best epoch, for digits of 28 rows of 28 grey values, 0 to 255."""
 
     def __init__(self, folder: Path) -> None:
-        """Loads the network; raises `RunError` where the folder is no run, `CheckpointError` without weights, and
-        `InputError` where it takes other images.
+        """Loads the network.
+
+        Raises `RunError` where the folder is no run, `CheckpointError` without weights, and `InputError` where it takes
+        other images.
         """
         self.folder = folder
         spec = load_run(folder).spec
@@ -75,8 +77,7 @@ class Classifier:
         """The probabilities of each digit, computed on the CPU, normalised as in the run's training."""
         if not digits:
             return ()
-        pixels = torch.frombuffer(bytearray(b"".join(digits)), dtype=torch.uint8)
-        logits = self._network(normalise(pixels.view(-1, 1, 28, 28), *self._normalization))
+        logits = self._network(normalise(digit_pixels(digits), *self._normalization))
         return tuple(map(tuple, torch.softmax(logits.double(), dim=1).tolist()))
 
     def stability(self, digit: bytes) -> Stability:
@@ -85,7 +86,3 @@ class Classifier:
         moved |= {f"rotate {angle}": rotate(digit, angle) for angle in ANGLES}
         first, *others = self.classify([digit, *moved.values()])
         return Stability(first, tuple(map(Variant, moved, others)))
-
-
-def _label(probabilities: Probabilities) -> int:
-    return max(range(len(probabilities)), key=lambda digit: probabilities[digit])

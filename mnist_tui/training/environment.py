@@ -124,4 +124,5 @@ def _has_filters() -> bool:
 
 def _git(*arguments: str) -> str:
     command = ["git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=5, check=True).stdout.strip()
+    done = subprocess.run(command, capture_output=True, timeout=5, check=True)
+    return done.stdout.decode(errors="replace").strip()  # Names of branches and files may be any bytes.

@@ -75,11 +75,10 @@ def _training(spec: RunSpec, dataset: Dataset, device: torch.device, fuse: bool)
     images = split_for(spec, dataset)[0].to(device)
     steps = spec.steps_per_epoch(len(images))
     if steps < MIN_STEPS:
-        raise SpecError(
-            f"train.batch_size: an epoch has {steps} steps, to find a learning rate takes at least {MIN_STEPS}; "
-            f"try {len(images) // MIN_STEPS} images or fewer",
-            ("train", "batch_size"),
-        )
+        largest = len(images) // MIN_STEPS
+        advice = f"try {largest} or less" if largest else f"the {len(images)} training images are too few for that"
+        needed = f"an epoch has {steps} steps, to find a learning rate takes at least {MIN_STEPS}"
+        raise SpecError(f"train.batch_size: {needed}; {advice}", ("train", "batch_size"))
     return Training(spec.model_copy(update={"train": recipe}), Splits(images, None, images), fuse)
 
 

@@ -17,10 +17,12 @@ from mnist_tui.files import read_bytes
 from mnist_tui.runs import reference
 from mnist_tui.runs.events import best_of
 from mnist_tui.runs.storage import checkpoints, load_run, readable_checkpoints
+from mnist_tui.spec.layers import INPUT
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.training import build, checkpoint
 from mnist_tui.training.batches import normalise
 
+SIDE = INPUT[1]
 MAX_BYTES = 64 * 2**20
 """The largest checkpoint that is read: 5 million weights with Adam's two moments, 0.15 s."""
 
@@ -52,12 +54,12 @@ def predict(spec: RunSpec, folder: Path, digits: Sequence[bytes]) -> Predictions
     checkpoint, where it is larger than `MAX_BYTES`, and where the network takes other images. Raises `CheckpointError`
     for a damaged checkpoint, or one of another network than the spec's.
     """
-    content = _newest_checkpoint(folder)
-    if content is None or not spec.dataset.is_grey_28:  # Pictures of other images are scaled.
+    content = _newest_checkpoint(folder) if spec.dataset.is_grey_28 else None  # Pictures of other images are scaled.
+    if content is None:
         return None
     tensors, state = checkpoint.read(content)
-    log_probs = _log_probs(_load_weights(spec, tensors), _normalise_digits(spec, digits))
-    probabilities, labels = log_probs.exp().max(dim=1)
+    inputs = normalise(digit_pixels(digits), *spec.train.normalize)
+    probabilities, labels = _probabilities(_load_weights(spec, tensors), inputs).max(dim=1)
     of_images = tuple(map(Prediction, labels.tolist(), probabilities.tolist()))
     epoch, step = state["epoch"], state["steps_done"]
     return Predictions(of_images, epoch, step) if step else Predictions(of_images, epoch - 1, None)
@@ -74,6 +76,8 @@ def load_network(folder: Path, epoch: int | None = None) -> nn.Module:
     reference.check_has_weights(folder)
     saved = load_run(folder)
     best = best_of(saved.rows)
+    if epoch is not None and epoch < 1:
+        raise CheckpointError(f"{folder}: has no epoch {epoch}; they count from 1")
     number = epoch or (best.epoch if best else 0)
     if not number:  # A checkpoint from before the first step has random weights.
         raise CheckpointError(f"{folder}: has no epoch yet")
@@ -100,8 +104,21 @@ def check_grey_28(spec: RunSpec) -> None:
         )
 
 
+def digit_pixels(digits: Sequence[bytes]) -> Tensor:
+    """Digits of 28 rows of 28 grey values, 0 to 255, as uint8 (N, 1, 28, 28); raises `InputError` for another size."""
+    for digit in digits:
+        if len(digit) != SIDE * SIDE:
+            raise InputError(f"an image has {SIDE * SIDE} grey values; this one has {len(digit):,}")
+    return torch.frombuffer(bytearray(b"".join(digits)), dtype=torch.uint8).view(-1, *INPUT)
+
+
+def most_probable(probabilities: Sequence[float]) -> int:
+    """The class with the highest probability."""
+    return max(range(len(probabilities)), key=probabilities.__getitem__)
+
+
 def _newest_checkpoint(folder: Path) -> bytes | None:
-    """The content of the newest checkpoint; None where none can be read."""
+    """The content of the newest checkpoint; None where there is none, or it cannot be read."""
     try:
         return next((read_bytes(path, MAX_BYTES, follow=False) for path in checkpoints(folder)), None)
     except FileError:
@@ -119,14 +136,8 @@ def _load_weights(spec: RunSpec, tensors: dict[str, Tensor]) -> nn.Module:
     return network.eval()
 
 
-def _normalise_digits(spec: RunSpec, digits: Sequence[bytes]) -> Tensor:
-    """The digits as float32 (N, 1, 28, 28), normalised as in training."""
-    pixels = torch.frombuffer(bytearray(b"".join(digits)), dtype=torch.uint8)
-    return normalise(pixels.view(-1, 1, 28, 28), *spec.train.normalize)
-
-
 @torch.inference_mode()
-def _log_probs(network: nn.Module, inputs: Tensor) -> Tensor:
-    """Log-probabilities, float32 (N, classes), of inputs (N, C, H, W)."""
+def _probabilities(network: nn.Module, inputs: Tensor) -> Tensor:
+    """Probabilities, float32 (N, classes), of inputs (N, C, H, W)."""
     logits: Tensor = network(inputs)
-    return torch.log_softmax(logits.float(), dim=1)
+    return torch.softmax(logits.float(), dim=1)

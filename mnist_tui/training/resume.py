@@ -15,6 +15,7 @@ from mnist_tui.runs import reference
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import Downloading, Event, Notice, Unpaused, best_of
 from mnist_tui.runs.lock import is_running
+from mnist_tui.runs.reproduction import changed_around
 from mnist_tui.runs.storage import RunFolder, SavedRun, load_run, read_checkpoint, readable_checkpoints
 from mnist_tui.spec.calls import names_in
 from mnist_tui.spec.run_options import Options
@@ -24,6 +25,9 @@ from mnist_tui.training import checkpoint, environment
 from mnist_tui.training.data import Dataset, loading
 from mnist_tui.training.session import make_training, provenance, save_checkpoint, train_in_folder
 from mnist_tui.training.state import Training
+
+AFFECTS_NUMBERS = frozenset({"device", "device name", "processor", "threads", "torch", "torchvision", "numpy"})
+"""What decides how numbers are rounded and drawn, by its name in `changed_around`."""
 
 
 def resume(saved: SavedRun, options: Options, control: Control) -> Generator[Event, None, None]:
@@ -119,16 +123,12 @@ def recorded_threads(saved: SavedRun) -> int:
 
 
 def _warn_of_changes(saved: SavedRun, record: dict[str, Any]) -> Iterator[Notice]:
-    """A warning for everything that keeps the continuation from being bit-exact."""
-    pairs = [(name, saved.record.get(name), record[name]) for name in ("device", "threads")]
-    versions = saved.record.get("versions", {})
-    pairs += [(name, versions.get(name), record["versions"][name]) for name in ("torch", "torchvision")]
-    for name, recorded, current in pairs:
-        if recorded != current:
-            begun_with = clean_line(str(recorded), 60)
-            yield Notice(
-                f"resumed with {name} {current}, begun with {begun_with}: the numbers may differ", is_warning=True
-            )
+    """A warning where something else than before keeps the continuation from being bit-exact."""
+    changed = {name: values for name, values in changed_around(saved.record, record).items() if name in AFFECTS_NUMBERS}
+    if changed:
+        before = ", ".join(old for old, _ in changed.values())
+        now = ", ".join(f"{name} {new}" for name, (_, new) in changed.items())
+        yield Notice(f"resumed with {now}, begun with {before}: the numbers may differ", is_warning=True)
 
 
 @contextmanager
@@ -149,14 +149,16 @@ def _close_on_error(folder: RunFolder) -> Iterator[None]:
 
 def _restore_newest(training: Training, folder: RunFolder) -> Iterator[Notice]:
     """Restores the newest checkpoint that can be read; without one the training begins again from its seed."""
+    found = "no checkpoint yet"
     for path, content in readable_checkpoints(folder.folder):
         try:
             checkpoint.restore(training, content)
             return
         except CheckpointError as error:
             path.rename(path.with_suffix(".damaged"))
-            yield Notice(f"{path.name} {error}; going back to the one before", is_warning=True)
-    yield Notice("no checkpoint yet: the run begins again from its seed")
+            yield Notice(f"{path.name} {error}; it is renamed to {path.stem}.damaged", is_warning=True)
+            found = "no other checkpoint"
+    yield Notice(f"{found}: the run begins again from its seed")
 
 
 def _bring_folder_up_to_date(training: Training, folder: RunFolder, record: dict[str, Any]) -> Iterator[Notice]:

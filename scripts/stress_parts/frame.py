@@ -167,6 +167,7 @@ def _try(case: Case, seconds: float, verdict: Verdict, trial: Trial, console: Co
     except Exception as error:
         verdict.add(error)
         if not trial.sabotage:
+            trial.has_failed = True
             said = str(error) if isinstance(error, AssertionError) else ""
             console.print(f"FAILED {case.name}: {said or traceback.format_exc()}", markup=False, highlight=False)
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers.command import Command as InProcess
@@ -47,7 +48,7 @@ class Answer:
 
     @property
     def is_refusal(self) -> bool:
-        """One line on stderr, none on stdout, no infer_shapes in the folder, and no word of Python's."""
+        """One line on stderr, none on stdout, nothing new in the folder, and no word of Python's."""
         leaks = ("Traceback", "Error:", "NoneType", "instances of", "argument of type", "pydantic", "Errno")
         line = "".join(self.err)
         return (len(self.err), self.out, self.written) == (1, "", []) and not any(leak in line for leak in leaks)
@@ -676,3 +677,38 @@ def test_a_full_disk_elsewhere_is_not_taken_for_the_output(
 
     assert "internal error: OSError" in answer.err[0]
     assert answer.code == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("import", "closed/train.log"),
+        ("import", "closed/events.out.tfevents.1"),
+        ("show", "closed/model.py:Net"),
+        ("--list", "--models", "closed/models"),
+        ("brief", "--briefs", "closed/briefs"),
+        ("restore", "--runs-dir", "closed/runs"),
+        ("doctor", "--runs-dir", "closed/runs"),
+    ],
+    ids=" ".join,
+)
+def test_what_the_machine_forbids_is_one_line_with_the_file(
+    arguments: tuple[str, ...], command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file below a folder that belongs to somebody else: nobody can ask whether it is there."""
+    stat = os.stat
+
+    def refuse(path: Any, *more: Any, **named: Any) -> os.stat_result:
+        if str(path).startswith("closed"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return stat(path, *more, **named)
+
+    monkeypatch.setattr(os, "stat", refuse)
+
+    answer = command(*arguments)
+
+    said = "".join([*answer.err, answer.out]) if arguments[0] == "doctor" else answer.err[0]
+    assert "Permission denied" in said or "is not writable" in said
+    assert arguments[-1].partition(":")[0] in said
+    assert "internal error" not in said
+    assert answer.code == 3

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 from helpers.reliability import small_spec
 
-from mnist_tui.cli.headless import FollowedRun, Output
+from mnist_tui.cli.headless import FollowedRun
+from mnist_tui.cli.output import Output
 from mnist_tui.cli.progress_table import progress_table, show_downloads
 from mnist_tui.runs.events import Downloading, Event, Notice, Progress
 

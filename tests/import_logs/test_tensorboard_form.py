@@ -1,5 +1,6 @@
 """TensorBoard's event files, written and read by TensorBoard."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -133,3 +134,28 @@ def test_without_tensorboard_it_says_what_to_install(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(UsageError, match=r"pip install 'mnist-tui\[tensorboard\]'"):
         import_file("a")
+
+
+def test_a_file_that_is_not_there() -> None:
+    """Its name alone tells what it would be."""
+    with pytest.raises(FileError, match=r"events\.out\.tfevents\.1: No such file"):
+        import_file("events.out.tfevents.1")
+
+
+def test_a_pipe_beside_an_event_file_is_not_waited_for() -> None:
+    """Of the name that TensorBoard reads, or of a like one."""
+    write_events(Path("run7"), {"Accuracy/test": [(0, 0.9), (1, 0.98)]})
+    os.mkfifo("run7/other.tfevents")
+
+    with pytest.raises(FileError, match=r"other\.tfevents: is not a regular file"):
+        import_file("run7")
+
+
+def test_all_that_tensorboard_reads_counts_for_the_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not only what has the usual name."""
+    write_events(Path("run7"), {"Accuracy/test": [(0, 0.9), (1, 0.98)]})
+    Path("run7/other.tfevents").write_bytes(bytes(20_000))
+    monkeypatch.setattr(tensorboard_form, "MAX_BYTES", 10_000)
+
+    with pytest.raises(FileError, match="is larger than 10,000 bytes"):
+        import_file("run7")

@@ -30,9 +30,11 @@ from helpers.reliability import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.torch import save
 
 from mnist_tui import files
 from mnist_tui.cli import headless
+from mnist_tui.cli.output import Output
 from mnist_tui.errors import DataError, StorageError
 from mnist_tui.runs import history, lock, storage
 from mnist_tui.runs.control import Control
@@ -41,7 +43,7 @@ from mnist_tui.runs.index import list_runs, newest_resumable
 from mnist_tui.runs.lock import is_running
 from mnist_tui.runs.storage import RunFolder, load_run
 from mnist_tui.spec.run_spec import RunSpec
-from mnist_tui.training import data, loop, session
+from mnist_tui.training import checkpoint, data, loop, session
 from mnist_tui.training import resume as resuming
 
 NO_NUMBERS = [math.nan, math.inf, -math.inf]
@@ -267,7 +269,7 @@ def test_json_never_holds_what_json_cannot_say(
     folder.report(Progress(1, 1, 5, value, 0.01, 100.0))
     folder.end(ended(best=bad, last=bad), "")
     folder.close()
-    output = headless.Output(as_json=True, quiet=True)
+    output = Output(as_json=True, quiet=True)
     headless.FollowedRun(small_spec()).follow(iter([bad]), output)
     written = [path.read_text() for path in folder.folder.iterdir() if path.suffix in (".json", ".jsonl")]
     lines = [line for text in written for line in ([text] if text.startswith("{\n") else text.splitlines())]
@@ -439,6 +441,25 @@ def test_behind_damaged_checkpoints_the_one_before_is_used(tmp_path: Path, whole
 
     assert len(warnings) == min(damaged, len(paths))
     assert all(path.name in text and "damaged" in text for path, text in zip(paths, warnings, strict=False))
+    assert state_on_disk(folder) == whole
+
+
+def test_a_refused_checkpoint_leaves_nothing_in_the_run(tmp_path: Path, whole: dict[str, Any]) -> None:
+    """Its SHA-256 is right, but it lacks a piece: the run begins again from its seed, and ends in the same bits."""
+    list(run(tmp_path, small_spec(epochs=3), steps=7))
+    folder = only_folder(tmp_path)
+    for path in storage.checkpoints(folder):
+        tensors, state = checkpoint.read(path.read_bytes())
+        del tensors["losses"]
+        text = json.dumps(state)
+        path.write_bytes(save(tensors, metadata={"state": text, "sha256": checkpoint._digest(text, tensors)}))
+    events = list(resume(folder))
+    texts = [event.text for event in events if isinstance(event, Notice)]
+    (started,) = (event for event in events if isinstance(event, RunStarted))
+
+    assert "does not fit this run: 'losses'" in texts[0]
+    assert texts[-1] == "no other checkpoint: the run begins again from its seed"
+    assert (started.epochs_done, started.steps_done) == (0, 0)
     assert state_on_disk(folder) == whole
 
 
@@ -681,6 +702,24 @@ def test_a_run_is_not_resumed_on_other_data(stopped: Path) -> None:
 def test_other_threads_are_warned_of(stopped: Path) -> None:
     """Another number of threads changes the rounding, and is warned about."""
     assert warnings_of(stopped, threads=2) == ["resumed with threads 2, begun with 1: the numbers may differ"]
+
+
+def test_another_processor_is_warned_of(stopped: Path) -> None:
+    """It may round sums in another way; a run from before it was recorded says nothing."""
+    record = json.loads((stopped / "run.json").read_text())
+    now = record["processor"]
+    (stopped / "run.json").write_text(json.dumps(record | {"processor": "Z80, NO AVX"}))
+
+    assert warnings_of(stopped) == [f"resumed with processor {now}, begun with Z80, NO AVX: the numbers may differ"]
+
+
+def test_without_a_record_of_the_processor_nothing_is_warned_of(stopped: Path) -> None:
+    """Older versions did not keep it."""
+    record = json.loads((stopped / "run.json").read_text())
+    del record["processor"]
+    (stopped / "run.json").write_text(json.dumps(record))
+
+    assert warnings_of(stopped) == []
 
 
 @pytest.mark.parametrize("name", ["torch", "torchvision"])

@@ -17,6 +17,7 @@ from mnist_tui.sweep.domains import Choices, Range, parse_domain
         ("0.1,0.1,0.2", ("0.1", "0.2")),
         ("0.05..0.2 step 0.05", ("0.05", "0.1", "0.15", "0.2")),
         ("1..2 step 0.3", ("1", "1.3", "1.6", "1.9")),
+        ("1e-9999999999999999999999..1 step 0.5", ("0", "0.5", "1")),
         ("8..32 step 8", ("8", "16", "24", "32")),
         ("0.001..0.1 log 3 values", ("0.001", "0.01", "0.1")),
         ("8..32 log 3 values", ("8", "16", "32")),
@@ -41,6 +42,12 @@ def test_values(text: str, expected: tuple[str, ...]) -> None:
         ("8..32", Range(8, 32, is_whole=True)),
         ("8..32 log", Range(8, 32, is_log=True, is_whole=True)),
         ("-1..1.5", Range(-1, 1.5)),
+        ("0..1.0", Range(0, 1)),
+        ("1.0..10 log", Range(1, 10, is_log=True)),
+        ("-5.0..+5", Range(-5, 5)),
+        ("0.9..0.99999999", Range(0.9, 0.99999999)),
+        ("1.23456789e-5..1 log", Range(1.23456789e-5, 1, is_log=True)),
+        ("0..123456789", Range(0, 123456789, is_whole=True)),
     ],
 )
 def test_ranges(text: str, expected: Range) -> None:
@@ -88,7 +95,11 @@ def test_no_step_on_a_logarithmic_range() -> None:
         ("1..1", "lower than the second"),
         ("0..1 log", "greater than 0"),
         ("0..1 step 0", "step 0: must be greater than 0"),
-        ("0..1 step 0.0001", "10,001 values"),
+        ("0..1 step 0.0001", "step 0.0001: gives more than 1,000 values"),
+        ("0..1 step 1e-99999", "step 0: must be greater than 0"),
+        ("0..1 step 1e-300", "step 1e-300: gives more than 1,000 values"),
+        ("1e-9999999999999999999999..1 step 1e-9999999999999999999999", "must be greater than 0"),
+        ("1..1e999", "both ends must be finite"),
         ("1..2 step 0.1 log", "not allowed"),
         ("0..1 1 values", "between 2 and"),
         ("0.1..0.2 stp 3", "cannot read the range"),
@@ -106,6 +117,15 @@ def test_what_is_drawn_lies_in_its_range(share: float, is_log: bool, is_whole: b
     span = Range(2, 70, is_log, is_whole)
 
     assert 2 <= float(span.at(share)) <= 70
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(0.9, 0.99999), (0.99996, 1.5), (-1.00004, 0.3), (0.00012345678, 0.00012345999)]
+)
+@pytest.mark.parametrize("share", [0.0, 1e-9, 0.5, 0.99999, 1.0])
+def test_four_digits_do_not_lead_out_of_a_range(low: float, high: float, share: float) -> None:
+    """A momentum below 0.99999 is not rounded to 1."""
+    assert low <= float(Range(low, high).at(share)) <= high
 
 
 def test_a_whole_range_is_drawn_evenly() -> None:

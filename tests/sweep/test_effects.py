@@ -117,6 +117,24 @@ def test_what_cannot_be_told_apart_is_not(results: Results) -> None:
     assert find_effects(GRID, results) is None
 
 
+@pytest.mark.parametrize("text", ["abc", "", "nan", "inf"])
+def test_a_value_in_a_file_that_is_no_number_is_left_out(text: str) -> None:
+    """A run.json may say anything; the other configurations tell what they told without it."""
+    domains: dict[str, Domain] = {"lr": Range(0.001, 0.1, is_log=True)}
+    results: Results = [({"lr": "0.001"}, [0.9, 0.91]), ({"lr": "0.1"}, [0.95, 0.96])]
+
+    assert find_effects(domains, [*results, ({"lr": text}, [0.5, 0.6])]) == find_effects(domains, results)
+
+
+def test_a_value_in_a_file_that_has_no_logarithm_counts_as_the_low_end() -> None:
+    """Not a number of the range either, but nothing that could not be reckoned with."""
+    domains: dict[str, Domain] = {"lr": Range(0.001, 0.1, is_log=True)}
+    results: Results = [({"lr": "-3"}, [0.9, 0.91]), ({"lr": "0.1"}, [0.95, 0.96])]
+    at_the_end: Results = [({"lr": "0.001"}, [0.9, 0.91]), ({"lr": "0.1"}, [0.95, 0.96])]
+
+    assert find_effects(domains, results) == find_effects(domains, at_the_end)
+
+
 def test_without_noise_there_is_no_interval() -> None:
     """Seeds that are all equal tell nothing of chance."""
     effects = find_effects(GRID, grid_results(0.0, 3))

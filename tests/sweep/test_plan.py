@@ -102,6 +102,8 @@ def test_constraints_leave_configurations_out() -> None:
         ({}, "nothing is varied"),
         ({"seed": ("1", "2")}, "--seeds 3"),
         ({"target.parameters": ("1", "2")}, "is not varied"),
+        ({"preset": ("iter4", "iter5")}, "preset: is no setting; name the presets themselves"),
+        ({"layers": "1..3"}, r"layers: 1\.\.3 is a range; name presets"),
         ({"drpout": ("1", "2")}, "--set drpout: there is no such setting"),
         ({LR: "0.1..0.2"}, "a grid needs values"),
         ({LR: tuple(map(str, range(1, 200))), "batch_size": tuple(map(str, range(1, 100)))}, "19,701 points"),
@@ -151,6 +153,29 @@ def load(folder: Path, text: str) -> SweepPlan:
     """The plan in a file of this text."""
     (folder / "my.toml").write_text(text)
     return sweep_file.load_plan(folder / "my.toml")
+
+
+@pytest.mark.parametrize(
+    ("typed", "part"),
+    [(("deeep", "plain"), "head: there is no 'deeep'; did you mean 'deep'"), ("1..3", "there are plain, deep")],
+)
+def test_a_choice_that_a_block_lacks(typed: tuple[str, ...] | str, part: str, tmp_path: Path) -> None:
+    """As --set names it beside the file."""
+    (tmp_path / "my.toml").write_text(FILE)
+
+    with pytest.raises(SweepError, match=part):
+        sweep_file.load_plan(tmp_path / "my.toml", changes={"vary": {"head": typed}})
+
+
+@pytest.mark.parametrize("names", [("iter4", "gone"), ()])
+def test_presets_that_a_plan_on_disk_does_not_hold(names: tuple[str, ...]) -> None:
+    """A damaged file is refused where it is read, and not where a point of it is trained."""
+    plan = sweep_file.plan_of([presets.load("iter4"), presets.load("iter5")], {"epochs": ("1", "2")}, {})
+    document = plan.model_dump(mode="json", exclude_none=True)
+    document["vary"]["preset"] = names
+
+    with pytest.raises(SweepError, match="preset: "):
+        make_plan(document)
 
 
 def test_a_file_with_blocks(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
-from helpers.sweeps import lr_sweep, make_point
+from helpers.sweeps import lr_plan, lr_sweep, make_point
 
 from mnist_tui.errors import StorageError, SweepError
 from mnist_tui.runs.storage import RunFolder
@@ -201,3 +201,12 @@ def test_a_damaged_sweep_is_said(sweep: Sweep, text: str) -> None:
     with pytest.raises(StorageError, match=r"sweep\.json"):
         folder.find(sweep.runs_dir, "iter5")
     assert folder.find(sweep.runs_dir, None).name == other.name
+
+
+def test_a_name_is_the_same_in_both_normal_forms(tmp_path: Path) -> None:
+    """Some keyboards and file systems write é as two characters; it is found by one as well."""
+    sweep = folder.start(tmp_path, lr_plan(), "cafe\u0301")
+
+    assert folder.find(tmp_path, "caf\u00e9") == sweep
+    assert folder.find(tmp_path, "cafe\u0301") == sweep
+    assert folder.start(tmp_path, lr_plan(), "caf\u00e9") == sweep

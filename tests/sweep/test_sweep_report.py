@@ -1,6 +1,7 @@
 """The report of a sweep: which configuration is the best, and whether that can be told."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,15 @@ def test_points_without_a_result_are_counted_and_listed(tmp_path: Path) -> None:
     assert (report.done, report.planned) == (2, 4)
     assert {each.state for each in report.failed} == {"failed", "diverged"}
     assert heading(report) == "sweep iter5: 2 of 4 runs done (1 diverged, 1 failed, 1 waiting)"
+
+
+def test_points_whose_run_cannot_be_read_are_counted_too(tmp_path: Path) -> None:
+    """A state that no training ends in is named behind the others."""
+    report = replace(
+        make_report(filled(tmp_path, [[0.9], [0.91]])), states={"newer format": 1, "completed": 1, "waiting": 2}
+    )
+
+    assert heading(report) == "sweep iter5: 1 of 2 runs done (2 waiting, 1 newer format)"
 
 
 def test_the_front_of_parameters_and_accuracy(tmp_path: Path) -> None:

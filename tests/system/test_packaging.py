@@ -35,7 +35,7 @@ def _build(hook: str, project: Path, target: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project's files, so that a build leaves no infer_shapes in it."""
+    """A copy of the project's files, so that a build leaves nothing in it."""
     copy = tmp_path_factory.mktemp("project") / "copy"
     copy.mkdir()
     for name in SOURCES:

@@ -296,8 +296,8 @@ def test_a_reader_that_leaves_does_not_end_the_run(work: Path, start: Start) -> 
 
 
 PLAIN_WRITE = """
-from mnist_tui.cli import headless
-headless._write = lambda stream, text: print(text, end="", file=stream, flush=True)
+from mnist_tui.cli import output
+output._write = lambda stream, text: print(text, end="", file=stream, flush=True)
 """
 
 

@@ -5,6 +5,7 @@ import signal
 import sys
 import tempfile
 import time
+from argparse import Namespace
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -295,3 +296,26 @@ def test_missing_claims_are_detected_on_ray(tmp_path: Path, console: Console) ->
     """Two drivers on one cluster that do not claim their points train them twice."""
     assert detects(sweeps.ON_RAY, Trial(tmp_path, SEED, 1), "ray", "without claims", console), said(console)
     assert "trained twice" in said(console)
+
+
+@pytest.mark.parametrize("has_failed", [False, True])
+def test_an_interrupted_trial_leaves_its_folder_only_where_a_case_has_failed(
+    has_failed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C is no failure, and what failed before it stays to be looked at."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    options = Namespace(quick=True, seconds=0.0, only=())
+    with suppress(KeyboardInterrupt), stress._trial(SEED, 1, options) as trial:
+        trial.has_failed = has_failed
+        raise KeyboardInterrupt
+
+    assert len(list(tmp_path.iterdir())) == has_failed
+
+
+def test_a_number_of_cases_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """0 does not stand for the usual number."""
+    monkeypatch.setattr(sys, "argv", ["stress.py", "kill", "--n", "0"])
+
+    with pytest.raises(SystemExit) as ended:
+        stress._options()
+    assert ended.value.code == 2

@@ -430,6 +430,17 @@ def test_others_run_through_torchvision(call: str, name: str, pixels: Tensor) ->
     assert images.shape == pixels.shape
 
 
+@pytest.mark.parametrize(
+    "call", ["RandomApply(transforms=[CenterCrop(22)], p=0.3)", "RandomApply([CenterCrop(22)], 0.3)"]
+)
+def test_a_resize_goes_into_a_random_apply_however_its_arguments_are_written(call: str, pixels: Tensor) -> None:
+    """By name or by place: the images are those of the call as presets write it."""
+    one, other = augmentation(call, "Resize(28)"), augmentation("RandomApply([CenterCrop(22)], p=0.3)", "Resize(28)")
+    params = other.sequence.make_params(units(other))
+
+    assert torch.equal(one(pixels.float(), params), other(pixels.float(), params))
+
+
 # --- refused ---------------------------------------------------------------------------------------------------------
 
 

@@ -113,9 +113,12 @@ def test_a_whole_checkpoint_with_a_wrong_state_is_refused(content: bytes, change
     """Right digests do not help a state that is none of ours: there is one error for all of it."""
     tensors, state = checkpoint.read(content)
     other = packed(tensors, json.dumps(state | change))
+    training = new_training(small_spec())
+    before = checkpoint.dump(training)
 
     with pytest.raises(CheckpointError):
-        checkpoint.restore(new_training(small_spec()), other)
+        checkpoint.restore(training, other)
+    assert identical(checkpoint.dump(training), before)
 
 
 @pytest.mark.parametrize("text", ["[]", "3", "null", "", "{", "[" * 100_000], ids=lambda text: text[:3])
@@ -129,13 +132,26 @@ def test_a_state_that_is_no_object_is_refused(content: bytes, text: str) -> None
 
 @pytest.mark.parametrize("missing", ["random.cpu", "random.epoch_start", "losses", "hits", "model.0.weight"])
 def test_a_checkpoint_that_lacks_a_piece_is_refused(content: bytes, missing: str) -> None:
-    """A checkpoint that lacks a key is refused, since the resume would not be exact."""
+    """A checkpoint that lacks a key is refused, since the resume would not be exact; the training is as it was."""
     tensors, state = checkpoint.read(content)
     other = packed({name: value for name, value in tensors.items() if name != missing}, json.dumps(state))
+    training = new_training(small_spec())
+    before = checkpoint.dump(training)
 
     with pytest.raises(CheckpointError, match=r"^does not fit this run: .{1,200}$") as raised:
-        checkpoint.restore(new_training(small_spec()), other)
+        checkpoint.restore(training, other)
     assert "\n" not in str(raised.value)
+    assert identical(checkpoint.dump(training), before)
+
+
+@pytest.mark.parametrize("missing", ["epoch", "steps_done"])
+def test_a_state_without_an_epoch_is_refused_by_whatever_reads_it(content: bytes, missing: str) -> None:
+    """Predictions and exports look for the checkpoint of an epoch, and restore no training."""
+    tensors, state = checkpoint.read(content)
+    del state[missing]
+
+    with pytest.raises(CheckpointError, match="is no checkpoint: its state tells no epoch and step"):
+        checkpoint.read(packed(tensors, json.dumps(state)))
 
 
 @pytest.mark.parametrize("layers", ["Flatten()\nLinear(10)", "Conv2d(4, 3, stride=2)\nFlatten()\nLinear(10)"])

@@ -202,7 +202,7 @@ def test_a_good_server(server: Server, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("behaviour", NOT_THE_FILE)
 def test_a_server_without_the_file(behaviour: str, server: Server, tmp_path: Path) -> None:
-    """One error that names file and server, and a folder without a infer_shapes of it."""
+    """One error that names file and server, and nothing of it in the folder."""
     with pytest.raises(DownloadError, match=r"cannot fetch one: 127\.0\.0\.1: .+"):
         fetch(tmp_path / "raw", server.url(behaviour))
 

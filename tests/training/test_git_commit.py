@@ -40,6 +40,16 @@ def test_commit_and_changes(repository: Path) -> None:
     assert after == before | {"dirty": True}
 
 
+def test_names_that_are_no_utf_8(repository: Path) -> None:
+    """A branch in Latin-1 keeps no run from beginning."""
+    config = repository / ".git" / "config"
+    config.write_bytes(config.read_bytes() + b'[branch "caf\xe9"]\n\tremote = origin\n')
+    asked = git()
+
+    assert asked is not None
+    assert asked["dirty"] is False
+
+
 PROGRAMS = {
     "monitor": ("core.fsmonitor", "touch {ran}; false"),
     "filter": ("filter.evil.clean", "touch {ran}; cat"),

@@ -228,9 +228,19 @@ def test_a_run_is_the_same_after_a_finder(
 
 def test_too_few_steps() -> None:
     """The error of too few steps names a batch size that works."""
-    with pytest.raises(SpecError, match=r"an epoch has 3 steps.* at least 10; try 143 images") as error:
+    with pytest.raises(SpecError, match=r"an epoch has 3 steps.* at least 10; try 143 or less") as error:
         found(make_spec({"layers": "Flatten()\nLinear(10)", "train": {"batch_size": 512}}))
     assert error.value.where == ("train", "batch_size")
+
+
+def test_too_few_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No batch size gives 10 steps of 9 images, and none is named."""
+    images = few_images()
+    nine = replace(images, train=images.train.take(torch.arange(9)))
+    monkeypatch.setattr(lr_finder, "loading", reliability.loads(lambda choice: nine))
+
+    with pytest.raises(SpecError, match="at least 10; the 9 training images are too few for that"):
+        found(small(batch_size=1))
 
 
 @pytest.mark.usefixtures("few")

@@ -139,6 +139,15 @@ def test_weights_that_are_not_kept(steps: int, tmp_path: Path) -> None:
         load_network(tmp_path / "nothing")
 
 
+@pytest.mark.parametrize("epoch", [0, -1])
+def test_epochs_count_from_1(epoch: int, tmp_path: Path) -> None:
+    """0 does not stand for the best epoch, nor for the random weights before the first step."""
+    folder = trained(tmp_path, small_spec())
+
+    with pytest.raises(CheckpointError, match=f"has no epoch {epoch}; they count from 1"):
+        load_network(folder, epoch)
+
+
 def flip_last_bit(path: Path) -> None:
     """Damages the last weight of a checkpoint."""
     content = path.read_bytes()

@@ -6,7 +6,6 @@ NeurIPS 24 (2011) 2546 (`optuna.samplers.TPESampler`). Pruning: Golovin et al., 
 (`SuccessiveHalvingPruner`). Only here is optuna used; it is loaded by what is called.
 """
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.util import find_spec
@@ -15,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mnist_tui.errors import MissingPackageError
 from mnist_tui.sweep.domains import Choices, Domain
-from mnist_tui.sweep.plan import Search, SweepPlan, Values
+from mnist_tui.sweep.plan import SweepPlan, Values
 from mnist_tui.sweep.search.trials import Trial
+from mnist_tui.sweep.search_options import Search
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -181,7 +181,7 @@ def _as_param(domain: Domain, text: str) -> str | float:
         if text not in domain.texts:
             raise ValueError(text)
         return text
-    if not math.isfinite(number := float(text)):
+    number = domain.number_of(text)
+    if number is None:
         raise ValueError(text)
-    value = min(max(number, domain.low), domain.high)  # Rounding to four digits may lead out of the range.
-    return round(value) if domain.is_whole else value
+    return round(number) if domain.is_whole else number

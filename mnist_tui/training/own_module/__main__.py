@@ -22,15 +22,15 @@ from mnist_tui.training.own_module.load import failures_of, load_module
 def describe(network: nn.Module, shape: tuple[int, ...], file: Path) -> dict[str, Any]:
     """The layers, parameters and chain of a network as JSON; raises `ModuleError` where its forward pass fails."""
     with failures_of(file):
-        done = run_once(network, shape)
-    chain = find_chain(network, done, file)
+        forward = run_once(network, shape)
+    chain = find_chain(network, forward, file)
     parameters = list(network.parameters())
     return {
-        "rows": [asdict(row) for row in done.rows],
-        "output_shape": list(done.output.shape[1:]) if isinstance(done.output, Tensor) else None,
+        "rows": [asdict(row) for row in forward.rows],
+        "output_shape": list(forward.output.shape[1:]) if isinstance(forward.output, Tensor) else None,
         "parameters": sum(each.numel() for each in parameters),
         "trainable": sum(each.numel() for each in parameters if each.requires_grad),
-        "uncalled": uncalled_parameters(network, done),
+        "uncalled": uncalled_parameters(network, forward),
         "layers": None if chain.broken else [str(call) for call in chain.calls],
         "no_chain": chain.broken,
         "remarks": chain.remarks,

@@ -16,13 +16,11 @@ from torch.fx.passes.shape_prop import ShapeProp
 from mnist_tui.errors import CallError
 from mnist_tui.spec.calls import Call
 from mnist_tui.training.own_module.layer_calls import call_of_function, call_of_module
-from mnist_tui.training.own_module.layer_table import IMAGES, Pass
+from mnist_tui.training.own_module.layer_table import IMAGES, ForwardPass
 from mnist_tui.training.own_module.load import place_of
 
 RESHAPING = {"view", "reshape", "flatten", "squeeze", "contiguous", "clone", "unsqueeze"}
-"""Functions and methods that are told by the shapes before and after them alone."""
-SHAPE_TYPES = (int, torch.Size, tuple)
-"""What a node computes that only tells a size."""
+"""Functions and methods that only change the shape: which layer they are follows from the shapes before and after."""
 
 
 @dataclass
@@ -36,15 +34,15 @@ class Chain:
     """Where the preset does not do quite what the module does."""
 
 
-def find_chain(network: nn.Module, done: Pass, file: Path) -> Chain:
+def find_chain(network: nn.Module, forward: ForwardPass, file: Path) -> Chain:
     """The chain of a network of which a pass was made."""
     try:
         traced = _trace(network)
     except Exception as error:  # Whatever a user's code does with a proxy in the place of a tensor.
-        return _chain_of_calls(done, f"{place_of(error, file)}: {error}".partition("\n")[0])
-    assert done.images is not None
+        return _chain_of_calls(forward, f"{place_of(error, file)}: {error}".partition("\n")[0])
+    assert forward.images is not None
     with torch.no_grad():
-        ShapeProp(traced).propagate(done.images)
+        ShapeProp(traced).propagate(forward.images)
     return _chain_of_graph(traced, file)
 
 
@@ -58,11 +56,11 @@ def _trace(network: nn.Module) -> fx.GraphModule:
     return fx.GraphModule(network, tracer.trace(network))
 
 
-def _chain_of_calls(done: Pass, why: str) -> Chain:
+def _chain_of_calls(forward: ForwardPass, why: str) -> Chain:
     """The chain of the modules in a pass; broken where a module got anything but the tensor of the one before."""
-    chain, previous = Chain(), done.images
+    chain, previous = Chain(), forward.images
     called: set[int] = set()
-    for (module, given, output), row in zip(done.calls, done.rows, strict=True):
+    for (module, given, output), row in zip(forward.calls, forward.rows, strict=True):
         if given is not previous or (id(module) in called and _has_parameters(module)):
             chain.broken = (
                 f"forward cannot be traced ({why}), and between its modules, before {row.name}, is something else"
@@ -75,7 +73,7 @@ def _chain_of_calls(done: Pass, why: str) -> Chain:
             return chain
         called.add(id(module))
         previous = output
-    if done.output is not previous:
+    if forward.output is not previous:
         chain.broken = f"forward cannot be traced ({why}), and something follows its last module"
     return chain
 

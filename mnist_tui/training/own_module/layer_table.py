@@ -26,7 +26,7 @@ class ModuleRow:
 
 
 @dataclass
-class Pass:
+class ForwardPass:
     """What happened in a forward pass."""
 
     rows: list[ModuleRow] = field(default_factory=list)
@@ -36,9 +36,9 @@ class Pass:
     output: Any = None
 
 
-def run_once(network: nn.Module, shape: tuple[int, ...]) -> Pass:
+def run_once(network: nn.Module, shape: tuple[int, ...]) -> ForwardPass:
     """A forward pass of blank images of a shape (channels, height, width), in evaluation mode."""
-    done = Pass(images=torch.zeros(IMAGES, *shape))
+    forward = ForwardPass(images=torch.zeros(IMAGES, *shape))
     names = {module: name for name, module in network.named_modules()}
     counted: set[nn.Parameter] = set()
 
@@ -49,23 +49,23 @@ def run_once(network: nn.Module, shape: tuple[int, ...]) -> Pass:
         row = ModuleRow(
             names[module], type(module).__name__, module.extra_repr(), size, sum(each.numel() for each in new)
         )
-        done.rows.append(row)
-        done.calls.append((module, inputs[0] if len(inputs) == 1 else inputs, output))
+        forward.rows.append(row)
+        forward.calls.append((module, inputs[0] if len(inputs) == 1 else inputs, output))
 
     leaves = [module for module in network.modules() if not any(module.children())]
     handles = [module.register_forward_hook(note) for module in leaves]
     try:
         with torch.no_grad():
-            done.output = network(done.images)
+            forward.output = network(forward.images)
     finally:
         for handle in handles:
             handle.remove()
-    return done
+    return forward
 
 
-def uncalled_parameters(network: nn.Module, done: Pass) -> dict[str, int]:
+def uncalled_parameters(network: nn.Module, forward: ForwardPass) -> dict[str, int]:
     """The parameters of the modules that have some and were not called in a pass, by their names."""
-    called = {id(module) for module, _, _ in done.calls}
+    called = {id(module) for module, _, _ in forward.calls}
     leaves = [(name, module) for name, module in network.named_modules() if not any(module.children())]
     counts = {
         name: sum(each.numel() for each in module.parameters()) for name, module in leaves if id(module) not in called
