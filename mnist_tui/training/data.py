@@ -161,11 +161,6 @@ def _images(data: DataSpec, dataset: DataSet, raw: Path | None, part: Part) -> I
     return Images(torch.from_numpy(pixels.copy()), torch.from_numpy(labels.copy()))
 
 
-def load_mnist(raw: Path) -> Dataset:
-    """MNIST from the four files in `raw`; raises `DataError`."""
-    return read(ON_MNIST, ON_MNIST.dataset, raw)
-
-
 def load_digits() -> Dataset:
     """The small digits of this package; 360 are test images, the same ones whatever the seed.
 

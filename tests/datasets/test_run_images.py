@@ -119,7 +119,7 @@ def test_the_digest_of_the_real_mnist() -> None:
 
     raw = places.find(MNIST_DATA, None)
     assert raw is not None
-    dataset = data.load_mnist(raw)
+    dataset = data.read(ON_MNIST, ON_MNIST.dataset, raw)
 
     assert dataset.sha256 == MNIST
     assert test_images.read_test_images("mnist", MNIST, None, [9_999]) == {

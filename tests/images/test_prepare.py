@@ -30,12 +30,13 @@ def mnist_digits() -> tuple[Grey, Grey]:
     """The 10,000 test images of MNIST and their labels; skips the test where this machine does not have them."""
     from mnist_tui.datasets.places import find
     from mnist_tui.datasets.published import MNIST
-    from mnist_tui.training.data import load_mnist
+    from mnist_tui.spec.data_spec import ON_MNIST
+    from mnist_tui.training.data import read
 
     raw = find(MNIST, None)
     if raw is None:
         pytest.skip("MNIST is not on this machine")
-    test = load_mnist(raw).test
+    test = read(ON_MNIST, MNIST, raw).test
     return test.pixels[:, 0].numpy(), test.labels.numpy().astype(np.uint8)
 
 
