@@ -115,6 +115,7 @@ def test_the_digits_are_enlarged_as_by_torch() -> None:
 )
 def test_the_digest_of_the_real_mnist() -> None:
     """It is what a run on MNIST stores; the test images are found in the folder that the variable names."""
+    from mnist_tui.spec.data_spec import ON_MNIST
     from mnist_tui.training import data
 
     raw = places.find(MNIST_DATA, None)
