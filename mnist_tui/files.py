@@ -30,6 +30,8 @@ def read_bytes(path: Path, limit: int, follow: bool = True) -> bytes:
             raise FileError(path, "is a folder" if stat.S_ISDIR(status.st_mode) else "is not a regular file")
         with open(descriptor, "rb", closefd=False) as file:
             content = file.read(min(limit, status.st_size) + 1)  # `read` allocates what it is asked for.
+    except OSError as error:
+        raise FileError(path, error.strerror or "cannot be read") from None
     finally:
         os.close(descriptor)
     if len(content) > limit:
