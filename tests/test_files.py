@@ -16,7 +16,7 @@ UNREADABLE = Path("/proc/self/mem")
 @pytest.mark.parametrize("read", [read_bytes, read_text])
 def test_a_file_that_can_be_opened_but_not_read_is_named(read: Callable[[Path, int], object]) -> None:
     """The error of the disk is that of the file, as for one that cannot be opened."""
-    with pytest.raises(FileError, match="^/proc/self/mem: Input/output error$") as refused:
+    with pytest.raises(FileError, match=r"^/proc/self/mem: Input/output error$") as refused:
         read(UNREADABLE, 100)
 
     assert not refused.value.is_missing
