@@ -106,7 +106,8 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
     images/     drawn and photographed digits: read.py (PNG, JPEG), prepare.py (as MNIST's), drawing.py, move.py
     datasets/   data sets: record.py (what is known of one), published.py (the table), names.py; on this machine:
                 places.py (where the files are, their checks), read.py (as arrays), by formats.py, small_digits.py and
-                folder.py (folder:PATH); test_images.py (of a run, as pictures), exam.py (digits nothing was chosen on)
+                folder.py (folder:PATH), image_modes.py (16 bits, transparency); test_images.py (of a run, as pictures),
+                exam.py (digits nothing was chosen on)
     data/       the small digits that stand in for MNIST
     crash_log.py  this program's own logs: where they are, the traceback of a defect
     editor.py   the user's editor on one file

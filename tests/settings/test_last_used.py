@@ -83,8 +83,13 @@ def test_a_damaged_file_is_named(content: str) -> None:
 
 
 DAMAGES: list[dict[str, object]] = [
-    *({"layers": 1}, {"knobs": [1]}, {"knobs": {"a": "b"}}, {"typed": 3}, {"run": None}),
-    *({"knobs": {"width": 10**400}}, {"switched_off": [[math.inf, "RandomInvert()"]]}),  # More than a float holds.
+    {"layers": 1},
+    {"knobs": [1]},
+    {"knobs": {"a": "b"}},
+    {"knobs": {"width": 10**400}},
+    {"typed": 3},
+    {"switched_off": [[math.inf, "RandomInvert()"]]},
+    {"run": None},
 ]
 
 
