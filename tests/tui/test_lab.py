@@ -417,7 +417,7 @@ async def test_earlier_seeds_are_drawn_behind_the_newest() -> None:
 
 async def test_an_earlier_run_is_pinned(monkeypatch: pytest.MonkeyPatch) -> None:
     """P lists the saved runs; the chosen one is drawn behind the curves, and "none" takes it away."""
-    lines = [SavedLine("old", "99.10%  old"), SavedLine("older", "98.00%  older [/]")]
+    lines = [SavedLine("none", "99.10%  none"), SavedLine("older", "98.00%  older [/]")]
     monkeypatch.setattr(jobs, "saved_lines", lambda runs_dir: lines)
     monkeypatch.setattr(
         jobs, "saved_run_curves", lambda folder: RunCurves.from_saved("iter4", 7, folder.name, [row(1), row(2)])
@@ -429,12 +429,14 @@ async def test_an_earlier_run_is_pinned(monkeypatch: pytest.MonkeyPatch) -> None
         await pilot.press("down", "enter")
         await settled(pilot, lambda: screen(pilot).view.pinned is not None)
         labels = [line.label for line in screen(pilot).view.picture("accuracy", 0.0).lines]
+        pinned = screen(pilot).view.pinned.run  # type: ignore[union-attr]
         await pilot.press("p")
         await settled(pilot, lambda: isinstance(pilot.app.screen, RunDialog))
         await pilot.press("enter")
         await settled(pilot)
 
         assert labels[0] == "iter4 s7"
+        assert pinned == "none"  # As its folder may be called, too.
         assert screen(pilot).view.pinned is None
 
 
