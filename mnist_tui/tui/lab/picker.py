@@ -18,6 +18,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
+from textual.worker import get_current_worker
 
 from mnist_tui.errors import PresetError
 from mnist_tui.spec import presets
@@ -185,9 +186,14 @@ class PresetPicker(Vertical):
             self.query_one(OptionList).highlighted = None
             self._fill()
 
-    @work(thread=True, exclusive=True, exit_on_error=False)
     def _read_all(self) -> None:
-        self.post_message(self.Read([read(entry) for entry in self._entries]))
+        self._read_files(tuple(self._entries))
+
+    @work(thread=True, exclusive=True, exit_on_error=False)
+    def _read_files(self, entries: Sequence[Entry]) -> None:
+        found = [read(entry) for entry in entries]
+        if not get_current_worker().is_cancelled:  # Else a later reading is under way, maybe of other presets.
+            self.post_message(self.Read(found))
 
     @on(Read)
     def _show_entries(self, event: Read) -> None:
