@@ -101,14 +101,16 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 losses, transforms), recipe.py, data_spec.py (the data set), run_spec.py (all of it, and the network),
                 run_options.py (device, data, folders), presets.py, briefs.py (what a course asks for), toml_files.py
                 (where both are found), typed_settings.py (--set), validation_errors.py; what follows from it:
-                network.py (the layer table), summary.py, layer_diff.py, learning_rate.py; a run while it is designed:
-                draft.py, draft_fields.py, draft_check.py, draft_history.py
+                network.py (the layer table), summary.py and recipe_words.py (both as text), layer_diff.py,
+                learning_rate.py; a run while it is designed: draft.py, draft_fields.py, draft_check.py,
+                draft_history.py
       layers/   every layer type: registry.py, the rules by family (convolution.py, pooling.py, …, composite.py: layers
                 made of layers), argument_types.py, signatures.py, shapes.py, rows.py (cost and receptive field)
     images/     drawn and photographed digits: read.py (PNG, JPEG), prepare.py (as MNIST's), drawing.py, move.py
     datasets/   data sets: record.py (what is known of one), published.py (the table), names.py; on this machine:
                 places.py (where the files are, their checks), read.py (as arrays), by formats.py, small_digits.py and
-                folder.py (folder:PATH); test_images.py (of a run, as pictures), exam.py (digits nothing was chosen on)
+                folder.py (folder:PATH), image_modes.py (16 bits, transparency); test_images.py (of a run, as pictures),
+                exam.py (digits nothing was chosen on)
     data/       the small digits that stand in for MNIST
     crash_log.py  this program's own logs: where they are, the traceback of a defect
     editor.py   the user's editor on one file

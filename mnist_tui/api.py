@@ -37,7 +37,7 @@ def load(run: "str | Path | Run", *, epoch: int | None = None, runs_dir: "str | 
 
 
 def list_runs(runs_dir: "str | Path | None" = None) -> "list[Run]":
-    """The runs of a folder, the newest first; without one of that of the settings, which is `runs`.
+    """The runs of a folder, the newest first; without a folder, those of the folder in the settings: `runs`.
 
     A `Run` has the facts of the table of runs: `name`, `seed`, `parameters`, `best_accuracy`, `rows` (the epochs),
     `spec`, `state`, `tags` and more; what a run does not say is None. Folders that hold no readable run are left out.

@@ -20,7 +20,7 @@ def keep_traceback(details: str) -> str:
     """Writes a traceback to crash.log; returns where it is, in words, or why it is nowhere."""
     try:
         path = log_folder() / "crash.log"
-        path.write_text(clean(details, MAX_CHARACTERS))
+        path.write_text(clean(details, MAX_CHARACTERS), encoding="utf-8")
     except OSError as error:
         place = clean_line(str(error.filename or "crash.log"))
         return f"the traceback cannot be written: {place}: {error.strerror}"

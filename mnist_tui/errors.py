@@ -24,6 +24,7 @@
           DownloadError                its download
         DeviceError                    the device
         ClusterError                   a cluster of machines
+        ProcessError                   a process that cannot be started
         MissingPackageError            a package that is installed only on request
         StorageError                   a run folder
           LockedError                  another process holds it

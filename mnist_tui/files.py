@@ -5,9 +5,13 @@ import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from mnist_tui.errors import FileError
 from mnist_tui.temporary_files import remove_leftovers, temporary_path
+
+MAX_DOTS = 1_000
+"""In a line of a TOML file: dotted keys cost Python's parser the square of their parts, and numbers need few."""
 
 
 def read_bytes(path: Path, limit: int, follow: bool = True) -> bytes:
@@ -30,6 +34,8 @@ def read_bytes(path: Path, limit: int, follow: bool = True) -> bytes:
             raise FileError(path, "is a folder" if stat.S_ISDIR(status.st_mode) else "is not a regular file")
         with open(descriptor, "rb", closefd=False) as file:
             content = file.read(min(limit, status.st_size) + 1)  # `read` allocates what it is asked for.
+    except OSError as error:
+        raise FileError(path, error.strerror or "cannot be read") from None
     finally:
         os.close(descriptor)
     if len(content) > limit:
@@ -43,6 +49,16 @@ def read_text(path: Path, limit: int, follow: bool = True) -> str:
         return read_bytes(path, limit, follow).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise FileError(path, f"is not UTF-8 text (byte {error.start})") from None
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """The document of a TOML text; raises `ValueError`, or `RecursionError` for one that is nested too deeply."""
+    import tomllib  # Most commands read no such file.
+
+    most = max((line.count(".") for line in text.splitlines()), default=0)
+    if most > MAX_DOTS:
+        raise ValueError(f"a line has {most:,} dots, at most {MAX_DOTS:,} are read")
+    return tomllib.loads(text)
 
 
 def no_place(folder: Path) -> str | None:

@@ -1,4 +1,4 @@
-"""Text for people: text from outside made safe to show, names, widths, durations and the nearest known word."""
+"""Text for people: text from outside made safe to show, names, widths, numbers, durations, the nearest known word."""
 
 import difflib
 import re
@@ -96,6 +96,11 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+
+
+def parse_count(text: str) -> int | None:
+    """The number that a text of ASCII digits is, at most 18 of them; None for any other text."""
+    return int(text) if re.fullmatch("[0-9]{1,18}", text) else None
 
 
 def did_you_mean(word: str, known: Iterable[str], prefix: str = "") -> str:

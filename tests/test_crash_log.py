@@ -1,5 +1,8 @@
 """The log of this program's own defects, also where the user's disk takes no file."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,6 +26,16 @@ def test_a_traceback_is_kept(tmp_path: Path) -> None:
 
     assert said == f"the traceback is in {path}"
     assert path.read_text() == "Traceback\n\ufffd[31m"
+
+
+def test_the_log_is_utf8_in_every_locale(tmp_path: Path) -> None:
+    """A traceback may hold any letter, and the report of a defect must not be a defect itself."""
+    program = "from mnist_tui.crash_log import keep_traceback; print(keep_traceback('caf\\u00e9').isascii())"
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run([sys.executable, "-c", program], env={**os.environ, **locale}, capture_output=True, text=True)
+
+    assert (done.stdout, done.stderr) == ("True\n", "")
+    assert next((tmp_path / "home").rglob("crash.log")).read_bytes() == "caf\u00e9".encode()
 
 
 @pytest.mark.usefixtures("no_home")

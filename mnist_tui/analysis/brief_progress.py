@@ -11,12 +11,10 @@ from functools import cached_property
 
 from mnist_tui.datasets.published import MNIST
 from mnist_tui.runs import verdict
-from mnist_tui.runs.record import NO_RUN, OPEN, Run, observations
+from mnist_tui.runs.record import ENDED, NO_RUN, OPEN, Run, observations
 from mnist_tui.spec.briefs import Brief, Step
 from mnist_tui.spec.recipe import Target
 
-TRAINED_HERE = ("completed", "stopped", "diverged", "failed")
-"""The states of runs that this program has trained and that have ended."""
 TEST_IMAGES = MNIST.test_images
 """MNIST's test images."""
 
@@ -148,7 +146,7 @@ def why_not_counted(run: Run) -> str | None:
         return "no run"
     if run.state in OPEN:
         return "has not ended"
-    if run.state not in TRAINED_HERE:
+    if run.state not in ENDED:
         return f"{run.state}, not trained here"
     if run.dataset != MNIST.name:
         return f"on {run.dataset}, not MNIST" if run.dataset else "on unknown images"

@@ -9,8 +9,8 @@ from mnist_tui.errors import PresetError
 from mnist_tui.spec import presets
 from mnist_tui.spec.briefs import Brief
 from mnist_tui.spec.recipe import Target
+from mnist_tui.spec.recipe_words import target_words
 from mnist_tui.spec.run_spec import RunSpec
-from mnist_tui.spec.summary import describe_target
 from mnist_tui.text import clean_line
 
 INDENT = 13
@@ -35,7 +35,7 @@ def brief_lines(
 def _step_texts(progress: StepProgress) -> Iterator[tuple[str, str]]:
     step = progress.step
     yield "asked", step.asked
-    yield "target", describe_target(step.target)
+    yield "target", target_words(step.target)
     if step.preset is not None and (published := _published(step.preset)):
         yield "published", published
     if progress.reached_by is not None:

@@ -3,15 +3,12 @@
 The definitions are scikit-learn's (`confusion_matrix`, `precision_recall_fscore_support` with `zero_division=0`).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mnist_tui.analysis.saved_predictions import SavedPredictions, check_same_images
 
 Matrix = tuple[tuple[int, ...], ...]
 """A row and a column for each class: row i, column j: how many images of class i were predicted as class j."""
-Shares = tuple[tuple[float, ...], ...]
-"""The same with shares, 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +54,6 @@ def confusion_matrix(predictions: SavedPredictions) -> Matrix:
     return tuple(tuple(row) for row in counts.tolist())
 
 
-def row_shares(matrix: Matrix) -> Shares:
-    """Each count as a share of its row, so of the images of its class; a class without images has zeros."""
-    return tuple(tuple(count / max(1, sum(row)) for count in row) for row in matrix)
-
-
 def matrix_difference(first: Matrix, second: Matrix) -> Matrix:
     """Counts of the second run less those of the first: above 0 off the diagonal is worse, on the diagonal better."""
     return tuple(tuple(new - old for old, new in zip(*rows, strict=True)) for rows in zip(first, second, strict=True))
@@ -101,15 +93,12 @@ def most_confused(matrix: Matrix, limit: int = 10) -> list[ConfusedPair]:
 def cell_images(predictions: SavedPredictions, label: int, prediction: int) -> tuple[int, ...]:
     """The indices of the images of one cell of the matrix."""
     is_in_cell = (predictions.labels == label) & (predictions.predictions == prediction)
-    return _indices(is_in_cell.nonzero()[0].tolist())
+    return tuple(is_in_cell.nonzero()[0].tolist())
 
 
 def discordant(first: SavedPredictions, second: SavedPredictions) -> Discordant:
     """The images that one of two runs has right and the other does not; raises `RunError` for different images."""
     check_same_images(first, second)
     one, two = first.is_right, second.is_right
-    return Discordant(_indices((one & ~two).nonzero()[0].tolist()), _indices((two & ~one).nonzero()[0].tolist()))
-
-
-def _indices(indices: Sequence[int]) -> tuple[int, ...]:
-    return tuple(indices)
+    only_first, only_second = (one & ~two).nonzero()[0].tolist(), (two & ~one).nonzero()[0].tolist()
+    return Discordant(tuple(only_first), tuple(only_second))

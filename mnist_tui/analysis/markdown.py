@@ -12,8 +12,9 @@ from mnist_tui.runs import columns, verdict
 from mnist_tui.runs.annotations import read_notes
 from mnist_tui.runs.events import EpochEnded
 from mnist_tui.runs.record import Run, observations
+from mnist_tui.spec.recipe_words import target_words
 from mnist_tui.spec.run_spec import RunSpec
-from mnist_tui.spec.summary import receptive_field_sentence, target_words
+from mnist_tui.spec.summary import receptive_field_sentence
 from mnist_tui.table import markdown
 from mnist_tui.text import clean_line
 
@@ -58,7 +59,7 @@ def _recipe_facts(run: Run) -> list[tuple[str, str]]:
         ("parameters", f"{run.parameters:,}" if run.parameters is not None else ""),
         ("receptive field", receptive_field_sentence(run.layers, run.dataset_record.shape) if run.layers else ""),
         ("recipe", recipe(run.spec) if run.spec else ""),
-        ("target", target_words(run.spec) if run.spec else ""),
+        ("target", target_words(run.spec.target) if run.spec else ""),
     ]
 
 

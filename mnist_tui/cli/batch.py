@@ -12,7 +12,7 @@ from mnist_tui.runs import verdict
 from mnist_tui.runs.control import Control
 from mnist_tui.runs.events import Event
 from mnist_tui.runs.storage import SavedRun
-from mnist_tui.spec import summary
+from mnist_tui.spec import recipe_words, summary
 from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.sweep.jobs import JobEnded
@@ -192,7 +192,7 @@ def dry_run(specs: Sequence[RunSpec], options: Options, output: Output) -> ExitC
             output.json(record({**summary.as_json(spec), **cost, "target": parts}))
             continue
         output.data(summary.table(spec))
-        output.data(summary.recipe(spec))
+        output.data(recipe_words.recipe(spec))
         if parts:
             output.data(f"verdict          {verdict.parts_in_words(parts)}; accuracy is judged after training")
         output.data(

@@ -26,7 +26,7 @@ from mnist_tui.cli.formats import Format, json_text, print_table, record
 from mnist_tui.cli.published import CSV_KEYS, preset_record
 from mnist_tui.cli.specs import load_specs
 from mnist_tui.errors import UsageError
-from mnist_tui.spec import presets, summary
+from mnist_tui.spec import presets, recipe_words, summary
 from mnist_tui.spec.recipe import Reported
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.text import clean, clean_line
@@ -154,7 +154,7 @@ def show(
 
 def print_summary(spec: RunSpec) -> None:
     """Prints the layer table and the recipe."""
-    print(clean(f"{summary.table(spec)}\n{summary.recipe(spec)}", 1_000_000))
+    print(clean(f"{summary.table(spec)}\n{recipe_words.recipe(spec)}", 1_000_000))
 
 
 @app.command()

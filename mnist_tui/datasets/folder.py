@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mnist_tui.datasets import image_modes
 from mnist_tui.datasets.formats import LabelledImages
 from mnist_tui.datasets.record import MOST_CLASSES, FolderOptions, Part
 from mnist_tui.errors import DataError
@@ -19,6 +20,7 @@ from mnist_tui.text import clean_line
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from PIL import Image
 
 ENDINGS = (".png", ".jpg", ".jpeg")
 MOST_IMAGES = 1_000_000
@@ -112,13 +114,29 @@ def _read(options: FolderOptions, path: Path) -> "NDArray[np.uint8]":
     import numpy as np
     from PIL import Image, ImageOps
 
+    image_modes.ignore_warnings()
     try:
         with Image.open(path, formats=("PNG", "JPEG")) as image:
             if image.width * image.height > MOST_PIXELS:
                 raise DataError(f"{clean_line(str(path), 200)}: has more than {MOST_PIXELS:,} pixels")
-            turned = ImageOps.exif_transpose(image).convert("L" if options.channels == 1 else "RGB")
-            resized = np.asarray(turned.resize((options.size, options.size), Image.Resampling.BILINEAR))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            pixels = _resized(ImageOps.exif_transpose(image), options)
+    except DataError:
+        raise
+    except Exception as error:  # Decoders raise OSError, SyntaxError, ValueError, TypeError, struct.error, …
         why = clean_line(str(error), 100)
         raise DataError(f"{clean_line(str(path), 200)}: is no PNG or JPEG image that can be read ({why})") from None
-    return resized[None] if options.channels == 1 else np.ascontiguousarray(resized.transpose(2, 0, 1))
+    return np.ascontiguousarray(pixels.reshape(options.size, options.size, -1).transpose(2, 0, 1))
+
+
+def _resized(image: "Image.Image", options: FolderOptions) -> "NDArray[np.uint8]":
+    """An image of any mode as (size, size), grey, or (size, size, 3)."""
+    import numpy as np
+    from PIL import Image
+
+    side, mode = (options.size, options.size), "L" if options.channels == 1 else "RGB"
+    if image_modes.has_16_bits(image):
+        image = Image.fromarray(image_modes.as_8_bits(np.asarray(image)))
+    if not image.has_transparency_data:
+        return np.asarray(image.convert(mode).resize(side, Image.Resampling.BILINEAR))
+    transparent = image.convert("RGBA").convert("LA" if mode == "L" else "RGBA")
+    return image_modes.on_contrast(np.asarray(transparent.resize(side, Image.Resampling.BILINEAR)))

@@ -28,8 +28,8 @@ from mnist_tui.export.source import WIDTH, Names, Source, brackets, layout
 from mnist_tui.runs.history import read_rate_changes
 from mnist_tui.runs.record import Run
 from mnist_tui.spec.calls import names_in
+from mnist_tui.spec.recipe_words import target_words
 from mnist_tui.spec.run_spec import RunSpec
-from mnist_tui.spec.summary import target_words
 from mnist_tui.text import clean_line
 from mnist_tui.training.build import scheduler_step
 from mnist_tui.training.data import SPLIT_STREAM
@@ -176,7 +176,7 @@ def _origin(run: Run) -> str:
 
 def _result(run: Run, spec: RunSpec) -> str:
     accuracy = f"{run.best_accuracy:.2%}" if run.best_accuracy is not None else "?"
-    target = target_words(spec)
+    target = target_words(spec.target)
     return (
         f"The weights are those of epoch {run.best_epoch} of {run.epochs}: test accuracy {accuracy} (measured on: "
         f"{run.measured_on})." + (f" Target: {target}." if target else "")

@@ -1,9 +1,9 @@
 """Image files as digits: PNG and JPEG of any size, read within bounds."""
 
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mnist_tui.datasets import image_modes
 from mnist_tui.errors import ImageError
 from mnist_tui.files import read_bytes
 from mnist_tui.images.prepare import prepare
@@ -43,8 +43,7 @@ def read_grey(path: Path) -> "NDArray[np.uint8]":
     from PIL import Image, UnidentifiedImageError
 
     content = read_bytes(path, MAX_BYTES)
-    # Pillow's own limit is checked below, and its warning would be written over the screen.
-    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+    image_modes.ignore_warnings()
     try:
         with Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as image:
             _check_size(image)
@@ -73,28 +72,9 @@ def _grey(image: "Image.Image") -> "NDArray[np.uint8]":
 
     image.draft("L", (WORKING_SIDE, WORKING_SIDE))  # A JPEG is decoded smaller and without colours; others stay.
     upright = ImageOps.exif_transpose(image)
-    if upright.mode.startswith("I"):  # 16 bits a pixel, which `convert` would cut off at 255.
-        return _reduced_16_bits(np.asarray(upright))
     factor = max(1, max(upright.size) // WORKING_SIDE)
+    if image_modes.has_16_bits(upright):
+        return image_modes.as_8_bits(np.asarray(upright)[::factor, ::factor])
     if not upright.has_transparency_data:
         return np.asarray(upright.convert("L").reduce(factor), dtype=np.uint8)
-    return _on_contrast(np.asarray(upright.convert("RGBA").convert("LA").reduce(factor), dtype=np.float64))
-
-
-def _reduced_16_bits(values: "NDArray[np.integer]") -> "NDArray[np.uint8]":
-    """Grey values 0 to 65,535 as 0 to 255, every n-th row and column of a large image."""
-    import numpy as np
-
-    factor = max(1, max(values.shape) // WORKING_SIDE)
-    grey: NDArray[np.uint8] = (np.clip(values[::factor, ::factor], 0, 65_535) // 257).astype(np.uint8)
-    return grey
-
-
-def _on_contrast(grey_alpha: "NDArray[np.float64]") -> "NDArray[np.uint8]":
-    """A transparent image (H, W, 2), 0 to 255, on white, or on black where what is opaque is light."""
-    import numpy as np
-
-    grey, alpha = grey_alpha[..., 0], grey_alpha[..., 1] / 255
-    mean = float((grey * alpha).sum() / max(float(alpha.sum()), 1.0))
-    background = 0.0 if mean > 127 else 255.0
-    return np.rint(grey * alpha + background * (1 - alpha)).astype(np.uint8)
+    return image_modes.on_contrast(np.asarray(upright.convert("RGBA").convert("LA").reduce(factor)))[..., 0]

@@ -7,7 +7,7 @@ from mnist_tui.analysis.brief_text import attempt_words
 from mnist_tui.report.model import BriefSection, BriefStep
 from mnist_tui.runs.record import Run
 from mnist_tui.spec.briefs import Brief
-from mnist_tui.spec.summary import describe_target
+from mnist_tui.spec.recipe_words import target_words
 
 
 def in_order_of(brief: Brief, runs: Sequence[Run]) -> list[Run]:
@@ -36,7 +36,7 @@ def _make_step(progress: StepProgress) -> BriefStep:
         number=progress.number,
         name=progress.step.name,
         asked=progress.step.asked,
-        target=describe_target(progress.step.target),
+        target=target_words(progress.step.target),
         is_reached=progress.reached_by is not None,
         run=attempt.run.title if attempt else "",
         result=attempt_words(attempt) if attempt else "",

@@ -8,14 +8,14 @@ from mnist_tui.report.model import Note
 from mnist_tui.runs.annotations import NOTES_FILE, Notes, ended_notes, read_notes, split_notes
 from mnist_tui.runs.history import parse_end
 from mnist_tui.runs.record import Run
-from mnist_tui.spec.summary import target_words
+from mnist_tui.spec.recipe_words import target_words
 from mnist_tui.text import clean_line
 
 
 def notes_of(runs: Sequence[Run]) -> tuple[Note, ...]:
     """The three parts: of several seeds target and result of the first run, and the analysis of each that has one."""
     notes = [_read(run) for run in runs]
-    target = notes[0].target or (target_words(runs[0].spec) if runs[0].spec else "")
+    target = notes[0].target or (target_words(runs[0].spec.target) if runs[0].spec else "")
     analyses = [(run, each.analysis) for run, each in zip(runs, notes, strict=True) if each.analysis.strip()]
     result = _of_seeds([(runs[0], notes[0].result)]) if len(runs) > 1 and notes[0].result else notes[0].result
     analysis = _of_seeds(analyses) if len(analyses) > 1 else "".join(text for _, text in analyses)

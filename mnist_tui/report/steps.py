@@ -19,7 +19,7 @@ from mnist_tui.runs import columns
 from mnist_tui.runs.metrics import metric
 from mnist_tui.runs.numbers import fraction
 from mnist_tui.runs.record import IMPORTED, Run
-from mnist_tui.spec import summary
+from mnist_tui.spec import recipe_words, summary
 from mnist_tui.spec.data_spec import ON_MNIST
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.text import clean_line
@@ -152,9 +152,9 @@ def _recipe(spec: RunSpec) -> tuple[tuple[str, str], ...]:
     published = ""
     if reported is not None and reported.accuracy is not None:
         in_epoch = f" in epoch {reported.epoch}" if reported.epoch else ""
-        published = f"{reported.accuracy:.2%}{in_epoch}, on {reported.measured_on}{summary.of_data(spec)}"
+        published = f"{reported.accuracy:.2%}{in_epoch}, on {reported.measured_on}{recipe_words.of_data(spec)}"
     settings = {
-        "data": summary.data_words(spec) if spec.data != ON_MNIST else "",
+        "data": recipe_words.data_words(spec) if spec.data != ON_MNIST else "",
         "epochs": f"{train.epochs:,}",
         "batch size": f"{train.batch_size:,}",
         "optimizer": str(train.optimizer),

@@ -13,8 +13,8 @@ from mnist_tui.errors import FileError, StorageError
 from mnist_tui.files import read_bytes, read_text, write_atomically
 from mnist_tui.runs import reference, verdict
 from mnist_tui.runs.events import LearningRateChanged, RunEnded
+from mnist_tui.spec.recipe_words import target_words
 from mnist_tui.spec.run_spec import RunSpec
-from mnist_tui.spec.summary import target_words
 from mnist_tui.text import as_name, clean, clean_line, is_name
 
 NOTES_FILE = "notes.md"
@@ -134,7 +134,7 @@ def _write(path: Path, content: bytes) -> None:
 def ended_notes(spec: RunSpec, ended: RunEnded, dataset: str, rate_changes: Sequence[LearningRateChanged] = ()) -> str:
     """The notes.md of a run that has ended: the target, the result as measured, and room for the analysis."""
     parts = {
-        "target": target_words(spec) or NO_TARGET,
+        "target": target_words(spec.target) or NO_TARGET,
         "result": "\n".join(_result_lines(spec, ended, dataset, rate_changes)),
         "analysis": "",
     }

@@ -146,7 +146,7 @@ def _when(created: str) -> str:
     try:
         time = datetime.fromisoformat(created)
         return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone().strftime("%Y-%m-%d %H:%M")
-    except ValueError:
+    except (ValueError, OverflowError):  # Here it may be the year 0 or 10,000.
         return created
 
 

@@ -13,6 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal, get_args
 
+from mnist_tui.files import append_line
+
 Request = Literal["stop", "pause", "unpause", "step", "learning_rate"]
 
 FILE = "control.jsonl"
@@ -136,13 +138,8 @@ def send(folder: Path, request: Request, value: float | None = None) -> None:
     """
     if request == "learning_rate":
         value = _check_rate(math.nan if value is None else value)
-    line = json.dumps({"request": request} | ({} if value is None else {"value": value}), allow_nan=False) + "\n"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    descriptor = os.open(folder / FILE, flags, 0o644)
-    try:
-        os.write(descriptor, line.encode())
-    finally:
-        os.close(descriptor)
+    document = {"request": request} | ({} if value is None else {"value": value})
+    append_line(folder / FILE, json.dumps(document, allow_nan=False))
 
 
 class Requests:

@@ -52,8 +52,6 @@ class Metric:
     """Characters that its values usually take."""
     rank: int
     """Columns of the epoch log with the highest rank are left out first where there is no room; 0 always stays."""
-    is_better: Literal["high", "low", "neither"] = "neither"
-    """Whether a high or a low value is better."""
     unit: str = ""
     """`%` for a fraction that is shown in percent, `points` for a difference of two of these, `s`, or none."""
     chart: ChartName | None = None
@@ -97,15 +95,15 @@ def _gap(row: EpochEnded) -> float | None:
 
 
 METRICS = (
-    Metric("train_loss", "train loss", "train loss", ".4f", 6, 4, "low", "", "loss", "train", narrow_heading="loss"),
-    Metric("train_accuracy", "train acc", "train %", ".2f", 5, 0, "high", "%", "accuracy", "train"),
-    Metric("val_loss", "val loss", "val loss", ".4f", 6, 5, "low", "", "loss", "val"),
-    Metric("val_accuracy", "val acc", "val %", ".2f", 5, 1, "high", "%", "accuracy", "val"),
-    Metric("test_loss", "test loss", "test loss", ".4f", 6, 5, "low", "", "loss", "test"),
-    Metric("test_accuracy", "test acc", "test %", ".2f", 5, 0, "high", "%", "accuracy", "test"),
-    Metric("gap", "gap", "gap", "+z.2f", 5, 2, "low", "points", compute=_gap),
+    Metric("train_loss", "train loss", "train loss", ".4f", 6, 4, "", "loss", "train", narrow_heading="loss"),
+    Metric("train_accuracy", "train acc", "train %", ".2f", 5, 0, "%", "accuracy", "train"),
+    Metric("val_loss", "val loss", "val loss", ".4f", 6, 5, "", "loss", "val"),
+    Metric("val_accuracy", "val acc", "val %", ".2f", 5, 1, "%", "accuracy", "val"),
+    Metric("test_loss", "test loss", "test loss", ".4f", 6, 5, "", "loss", "test"),
+    Metric("test_accuracy", "test acc", "test %", ".2f", 5, 0, "%", "accuracy", "test"),
+    Metric("gap", "gap", "gap", "+z.2f", 5, 2, "points", compute=_gap),
     Metric("learning_rate", "lr", "rate", ".3g", 7, 4, chart="learning rate", role="train", line="rate"),
-    Metric("seconds", "s", "s", ".1f", 4, 3, "low", "s"),
+    Metric("seconds", "s", "s", ".1f", 4, 3, "s"),
     Metric("gradient_norm", "grad norm", "grad norm", "#.4g", 9, 6, chart="norms", role="train", line="gradient"),
     Metric("weight_norm", "weight norm", "weight norm", "#.4g", 9, 6, chart="norms", role="weights"),
 )

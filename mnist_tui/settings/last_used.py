@@ -50,7 +50,7 @@ def last_used() -> LastUsed | None:
         return None
     try:
         return _parse(json.loads(read_text(_file(), MAX_BYTES)))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         why = clean_line(error.why if isinstance(error, FileError) else str(error), 200)
         raise SettingsError(f"what was used last cannot be opened: {_file()}: {why}") from None
 

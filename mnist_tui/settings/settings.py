@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import platformdirs
 
 from mnist_tui.errors import FileError, SettingsError
-from mnist_tui.files import no_place, read_text, write_atomically
+from mnist_tui.files import no_place, parse_toml, read_text, write_atomically
 from mnist_tui.settings.model import DEFAULTS, Settings, WrongSetting, from_text, must_be, validate
 from mnist_tui.text import clean_line, did_you_mean
 
@@ -106,10 +106,8 @@ def _read(path: Path, limit: int) -> str:
 
 
 def _parse(path: Path, text: str) -> dict[str, Any]:
-    import tomllib
-
     try:
-        return tomllib.loads(text)
+        return parse_toml(text)
     except (ValueError, RecursionError) as error:
         raise SettingsError(f"{path}: {clean_line(str(error), 300)}") from None
 

@@ -133,8 +133,9 @@ def _in_words(where: tuple[str, ...]) -> str:
 
 def _place(error: SpecError, text: str) -> str:
     """The line of the file that is wrong, as `line 24: `; "" where it cannot be told."""
+    lines = _lines_of_keys(text)
     paths = (error.where[:count] for count in range(len(error.where), 0, -1))
-    line = next((line for path in paths if (line := _lines_of_keys(text).get(path))), None)
+    line = next((lines[path] for path in paths if path in lines), None)
     return f"line {line}: " if line else ""
 
 

@@ -65,7 +65,10 @@ class Draft:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> "Draft":
-        """The draft of `as_record`; raises `SpecError`, `KeyError`, `TypeError` or `ValueError` for anything else."""
+        """The draft of `as_record`; for anything else raises `SpecError`, or what Python raises for such values.
+
+        That is `KeyError`, `TypeError`, `ValueError`, `AttributeError` or `OverflowError`.
+        """
         layers, knobs = record["layers"], record["knobs"]
         if not isinstance(layers, str | None) or not (knobs is None or _are_knobs(knobs)):
             raise TypeError("layers must be text, knobs numbers by name")

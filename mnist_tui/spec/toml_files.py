@@ -1,7 +1,6 @@
 """TOML files that have a name: the built-in ones, the user's own, those of the working folder. Presets and briefs."""
 
 import re
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any, TypeVar
 import platformdirs
 
 from mnist_tui.errors import FileError, InputError, SpecError
-from mnist_tui.files import read_bytes, read_text
+from mnist_tui.files import parse_toml, read_bytes, read_text
 from mnist_tui.spec.typed_settings import example, unreadable
 from mnist_tui.text import as_name, clean_line, did_you_mean
 
@@ -21,9 +20,6 @@ MAX_BYTES = 65_536
 
 MAX_LINE = 200
 """Characters of a line in which a wrong number is looked for: a pattern may take the square of its length."""
-
-MAX_DOTS = 1_000
-"""Dotted keys cost the parser the square of their parts; these files need none, numbers few."""
 
 
 @dataclass(frozen=True)
@@ -113,14 +109,6 @@ def _same_content(first: Path, second: Path) -> bool:
 def natural(path: Path) -> list[tuple[int, str]]:
     """A key that sorts `step2` before `step10`."""
     return [(int(number or 0), word) for number, word in re.findall(r"(\d+)|(\D+)", path.stem)]
-
-
-def parse_toml(text: str) -> dict[str, object]:
-    """The document of a TOML text of at most `MAX_BYTES`; raises `ValueError` for any other text."""
-    longest = max((line.count(".") for line in text.splitlines()), default=0)
-    if longest > MAX_DOTS:
-        raise ValueError(f"a line has {longest:,} dots, at most {MAX_DOTS:,} are read")
-    return tomllib.loads(text)
 
 
 def _number_error(error: str, text: str) -> str | None:

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from mnist_tui.errors import FileError, InputError, SweepError, UnusedKnobError
-from mnist_tui.files import read_text
+from mnist_tui.files import parse_toml, read_text
 from mnist_tui.spec import presets
 from mnist_tui.spec.run_spec import UNUSED, RunSpec, make_spec
-from mnist_tui.spec.toml_files import MAX_BYTES, parse_toml
+from mnist_tui.spec.toml_files import MAX_BYTES
 from mnist_tui.sweep.domains import Choices, choices, parse_domain
 from mnist_tui.sweep.plan import PRESET, VALIDATION_SHARE, Network, SweepPlan, fill, make_plan
 from mnist_tui.sweep.search.proposals import check

@@ -155,12 +155,11 @@ class RunDialog(Dialog[str]):
         with Vertical(classes="dialog -large"):
             yield Static(Content(self._title), classes="dialog-title")
             options = [Option(Content(clean_line(run.line, 200)), id=run.run) for run in self._runs]
-            yield OptionList(Option(Content(self._none), id="none"), *options, compact=True)
+            yield OptionList(Option(Content(self._none)), *options, compact=True)
 
     @on(OptionList.OptionSelected)
     def _answer(self, event: OptionList.OptionSelected) -> None:
-        run = str(event.option_id)
-        self.dismiss("" if run == "none" else run)
+        self.dismiss(event.option_id or "")
 
 
 class MessageDialog(Dialog[None]):

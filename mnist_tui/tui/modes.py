@@ -1,4 +1,4 @@
-"""The modes of the dashboard, in the order of the headline. `LabApp.make_screen` makes the screen of each."""
+"""The modes of the dashboard, in the order of the headline. `LabApp._make_screen` makes the screen of each."""
 
 from typing import NamedTuple
 

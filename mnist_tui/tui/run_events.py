@@ -85,6 +85,14 @@ def _run_by_run(messages: "Iterable[tuple[int, Message]]", on_started: OnStarted
             yield Notice(message.error, is_warning=True)
 
 
+def resume_run(folder: Path, options: "Options", control: Control) -> Iterator[Event]:
+    """The events of the run in a folder, which is resumed."""
+    from mnist_tui.runs import storage
+    from mnist_tui.training import resume
+
+    yield from resume.resume(storage.load_run(folder), options, control)
+
+
 # --- the queue ---
 
 
@@ -105,7 +113,7 @@ def _train_design(
     yield GroupBegan(f"from the queue: {taken.entry.name}", design.seeds)
     for run in begun:
         if run.state in RESUMABLE and not control.should_stop:
-            yield from _resume(run.folder, options, control)
+            yield from resume_run(run.folder, options, control)
     left = [spec for spec in design.specs if spec.train.seed not in {run.seed for run in begun}]
     if left and not control.should_stop:
         yield from train_seeds(left, options, control, lambda started: taken.note_run(started.run))
@@ -113,13 +121,6 @@ def _train_design(
 
 def _runs(taken: Taken, runs_dir: Path) -> list[Run]:
     return [read_run(runs_dir / name) for name in taken.entry.runs]
-
-
-def _resume(folder: Path, options: "Options", control: Control) -> Iterator[Event]:
-    from mnist_tui.runs import storage
-    from mnist_tui.training import resume
-
-    yield from resume.resume(storage.load_run(folder), options, control)
 
 
 def _train_sweep(name: str, options: "Options", control: Control) -> Iterator[Event | GroupBegan]:

@@ -221,10 +221,7 @@ class Runner:
         yield from run_events.train_seeds(specs, self.options, self._control)
 
     def _resume(self, folder: Path) -> Iterator[Event]:
-        from mnist_tui.runs import storage
-        from mnist_tui.training import resume
-
-        yield from resume.resume(storage.load_run(folder), self.options, self._control)
+        yield from run_events.resume_run(folder, self.options, self._control)
 
     def _extend(self, folder: Path, epochs: int) -> Iterator[Event]:
         from mnist_tui.runs import storage

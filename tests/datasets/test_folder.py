@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.data_sets import write_images
+from numpy.typing import NDArray
 from PIL import Image
 
+from mnist_tui.datasets.folder import _read as _read_image
 from mnist_tui.datasets.folder import read_facts, read_folder
 from mnist_tui.datasets.record import FolderOptions
 from mnist_tui.errors import DataError
@@ -90,3 +92,52 @@ def test_an_image_that_is_too_large(options: FolderOptions, monkeypatch: pytest.
 
     with pytest.raises(DataError, match="has more than 1,000 pixels"):
         [read_folder(options, part) for part in ("train", "test")]
+
+
+def test_an_image_of_16_bits_keeps_its_greys(options: FolderOptions) -> None:
+    """The 65,536 grey values become 256, as those of a drawn digit do; they are not cut off at 255."""
+    _fill(options, np.linspace(0, 65_535, 28 * 28).reshape(28, 28).astype(np.uint16))
+    greys = np.linspace(0, 255, 28 * 28).reshape(28, 28)
+
+    pixels, _ = read_folder(options, "train")
+    assert np.abs(pixels[0, 0] - greys).max() <= 1
+
+
+@pytest.mark.parametrize(("ink", "ground"), [(0, 255), (255, 0)], ids=["black ink", "white ink"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_transparent_image_shows_its_ink(channels: int, ink: int, ground: int, options: FolderOptions) -> None:
+    """What is transparent contrasts with it; below many a transparent pixel stands black."""
+    image = np.zeros((28, 28, 4), np.uint8)
+    image[10:20, 10:20] = (ink, ink, ink, 255)
+    _fill(options, image)
+
+    pixels, _ = read_folder(replace(options, channels=channels), "train")
+    assert (pixels[:, :, 12:18, 12:18] == ink).all()
+    assert (pixels[:, :, :8] == ground).all()
+
+
+def test_damaged_metadata_is_a_damaged_image(options: FolderOptions, recwarn: pytest.WarningsRecorder) -> None:
+    """Whatever Pillow makes of it: it raises any class of exception, and its warnings would stand on the screen."""
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 255, (40, 40, 3), np.uint8))
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "a title" * 10
+    image.save(options.path / "cat" / "000.jpg", exif=exif)
+    content = (options.path / "cat" / "000.jpg").read_bytes()
+    refused = 0
+    for place in range(content.index(b"Exif"), content.index(b"Exif") + 80):
+        for value in (0x00, 0x02, 0x7F, 0xFF):
+            (options.path / "cat" / "000.jpg").write_bytes(content[:place] + bytes([value]) + content[place + 1 :])
+            try:
+                _read_image(options, options.path / "cat" / "000.jpg")
+            except DataError:
+                refused += 1
+
+    assert refused
+    assert [str(warning.message) for warning in recwarn] == []
+
+
+def _fill(options: FolderOptions, pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
+    """Puts one image in the place of all."""
+    for path in options.path.glob("*/*"):
+        path.unlink()
+        Image.fromarray(pixels).save(path.with_suffix(".png"))

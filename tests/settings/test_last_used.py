@@ -1,6 +1,7 @@
 """What was designed last, kept for the next time: right or wrong, in a file that may be damaged."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -81,7 +82,18 @@ def test_a_damaged_file_is_named(content: str) -> None:
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize("damage", [{"layers": 1}, {"knobs": [1]}, {"knobs": {"a": "b"}}, {"typed": 3}, {"run": None}])
+DAMAGES: list[dict[str, object]] = [
+    {"layers": 1},
+    {"knobs": [1]},
+    {"knobs": {"a": "b"}},
+    {"knobs": {"width": 10**400}},
+    {"typed": 3},
+    {"switched_off": [[math.inf, "RandomInvert()"]]},
+    {"run": None},
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: next(iter(damage)))
 def test_parts_of_another_kind_are_refused(damage: dict[str, object]) -> None:
     """Values of a wrong type are refused, even where the file is valid JSON."""
     remember(LastUsed(Draft(presets.load("iter4"))))

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from mnist_tui.errors import PresetError
+from mnist_tui.files import parse_toml
 from mnist_tui.spec import presets
 from mnist_tui.spec.calls import names_in
 from mnist_tui.spec.recipe import Target, TrainSpec
 from mnist_tui.spec.run_spec import RunSpec, make_spec
-from mnist_tui.spec.toml_files import parse_toml
 
 COUNTS = {
     "era5": (9_798, 2_163_840),

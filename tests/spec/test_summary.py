@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mnist_tui.spec import presets, summary
+from mnist_tui.spec import presets, recipe_words, summary
 from mnist_tui.spec.calls import parse_lines
 from mnist_tui.spec.network import infer_shapes
 from mnist_tui.spec.recipe import Target
@@ -236,7 +236,7 @@ def test_the_counts_are_those_of_the_types(spec: RunSpec) -> None:
 @pytest.mark.parametrize(
     ("text", "file"),
     [
-        (lambda spec: f"{summary.table(spec)}\n{summary.recipe(spec)}\n", "iter5.txt"),
+        (lambda spec: f"{summary.table(spec)}\n{recipe_words.recipe(spec)}\n", "iter5.txt"),
         (lambda spec: f"{summary.torchsummary(spec)}\n", "iter5-torchsummary.txt"),
     ],
     ids=["table", "torchsummary"],
@@ -266,8 +266,8 @@ def test_the_recipe_is_shown_in_full() -> None:
         reported={"accuracy": 0.9, "epoch": 2, "notes": ["One.", "Two."]},
     )
 
-    lines = dict(line.split(None, 1) for line in summary.recipe(full).splitlines())
-    notes = [line for line in summary.recipe(full).splitlines() if line.startswith("note ")]
+    lines = dict(line.split(None, 1) for line in recipe_words.recipe(full).splitlines())
+    notes = [line for line in recipe_words.recipe(full).splitlines() if line.startswith("note ")]
     assert lines["epochs"] == "3, batch size 100, 500 steps an epoch, 1,500 in all"
     assert lines["scheduler"].endswith("steps_per_epoch=steps_per_epoch) in bursts")
     assert (lines["augment"], lines["knobs"]) == ("RandomRotation(7)", "rate=0.25")
@@ -293,7 +293,7 @@ def test_the_recipe_is_shown_in_full() -> None:
 )
 def test_a_target_in_words(target: dict[str, object], words: str) -> None:
     """One epoch is the last epoch, and a mean is called one."""
-    assert summary.describe_target(Target.model_validate(target)) == words
+    assert recipe_words.target_words(Target.model_validate(target)) == words
 
 
 def test_a_table_follows_typing() -> None:
@@ -313,9 +313,9 @@ def test_a_table_follows_typing() -> None:
 def test_another_data_set_is_named() -> None:
     """Its images and classes, and that target and published figures are of the preset's own."""
     moved = presets.load("iter5").for_dataset("fashion-mnist")
-    lines = dict(re.split("  +", line, maxsplit=1) for line in summary.recipe(moved).splitlines() if "  " in line)
+    lines = dict(re.split("  +", line, maxsplit=1) for line in recipe_words.recipe(moved).splitlines() if "  " in line)
 
     assert lines["data"] == "Fashion-MNIST: 60,000 training and 10,000 test images, 1x28x28, 10 classes"
     assert lines["target"].endswith("of MNIST, not judged on Fashion-MNIST")
     assert "of MNIST" in lines["reported"]
-    assert "data  " not in summary.recipe(presets.load("iter5"))
+    assert "data  " not in recipe_words.recipe(presets.load("iter5"))

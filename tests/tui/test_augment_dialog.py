@@ -129,6 +129,24 @@ async def test_two_calls_in_one_answer_are_two_transforms() -> None:
 # --- the digits ---
 
 
+async def test_digits_have_the_names_of_their_classes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in the pane: the first letter of EMNIST is no 0."""
+    feed = jobs.sample_augmented
+    letters = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    monkeypatch.setattr(
+        jobs,
+        "sample_augmented",
+        lambda *asked: feed(*asked)._replace(classes=letters),  # type: ignore[attr-defined]
+    )
+    async with lab(draft=draft(TWO), size=(120, 50)) as pilot:
+        dialog = await open_dialog(pilot)
+        strip = dialog.query_one(DigitsStrip)
+        await until(pilot, lambda: strip.digits)
+        shown = [word for line in str(strip.render()).splitlines() for word in line.split() if word.isalnum()]
+
+        assert shown[:4] == ["D", "B", "E", "B"]
+
+
 async def test_digits_go_through_what_is_switched_on(canned: CannedJobs, monkeypatch: pytest.MonkeyPatch) -> None:
     """Anew for every change; `r` draws others; they and the keys have room below the list.
 

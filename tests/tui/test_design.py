@@ -1,5 +1,9 @@
 """Designing under a pilot: knobs that come and go, and the list of all completions. Nothing is trained."""
 
+import os
+import subprocess
+import sys
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -7,6 +11,7 @@ from typing import Any
 
 import pytest
 from helpers.lab_pilot import lab_request
+from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Input, Static, TextArea
 
@@ -17,7 +22,7 @@ from mnist_tui.spec.run_options import Options
 from mnist_tui.tui.app import LabApp
 from mnist_tui.tui.dialogs import AskDialog
 from mnist_tui.tui.help import HelpScreen
-from mnist_tui.tui.lab import jobs
+from mnist_tui.tui.lab import jobs, preset_files
 from mnist_tui.tui.lab.completions import CompletionList
 from mnist_tui.tui.lab.design import LabDesign
 from mnist_tui.tui.lab.field_line import FieldError, FieldLine
@@ -434,3 +439,52 @@ def test_another_data_set_in_the_form() -> None:
     while design.undo():
         pass
     assert design.spec == presets.load("iter5")
+
+
+@pytest.mark.parametrize("text", ["²", "٣", "1" * 5_000, "", "0", "1001", "-1", "1.5"])
+def test_what_is_no_number_of_seeds(text: str) -> None:
+    """Digits of other scripts, and more of them than Python reads as a number, are refused as a word is."""
+    design = LabDesign(LabRequest(draft=Draft(presets.load("iter5"))))
+    design.record_run_text("seeds", text)
+
+    with pytest.raises(SpecError, match=r"^seeds: 1 to 1,000, got "):
+        design.specs()
+
+
+@pytest.mark.parametrize("name", ["../../../mine", "/mine", "a/b", "x" * 300, "iter5"])
+def test_the_name_of_a_saved_run_names_no_other_file(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run folder may be somebody else's, and its name goes into the name of the file that the editor is given."""
+    edited: list[Path] = []
+
+    def edit(app: object, path: Path) -> int:
+        edited.append(path)
+        return 0
+
+    monkeypatch.setattr(preset_files, "edit_suspended", edit)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "a" / "b"))
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "mine.toml").write_text("precious")
+    spec = presets.load("iter5").model_copy(update={"name": name})
+    draft = preset_files.edit_as_file(App(), spec, spec)
+
+    assert draft.result.spec == spec
+    assert edited[0].parent.parent == tmp_path / "a" / "b"
+    assert (tmp_path / "mine.toml").read_text() == "precious"
+
+
+def test_a_preset_is_edited_in_every_locale(tmp_path: Path) -> None:
+    """The file is UTF-8, as it is read again, whatever letters its author has."""
+    program = """
+from mnist_tui.spec import presets
+from mnist_tui.tui.lab import preset_files
+
+preset_files.edit_suspended = lambda app, path: 0
+spec = presets.load("iter5").model_copy(update={"title": "caf\\u00e9"})
+print(preset_files.edit_as_file(None, spec, spec).result.spec == spec)
+"""
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run([sys.executable, "-c", program], env={**os.environ, **locale}, capture_output=True, text=True)
+
+    assert (done.stdout, done.stderr) == ("True\n", "")

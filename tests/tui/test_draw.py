@@ -264,6 +264,19 @@ async def test_a_drawing_goes_to_analyse(canned: AnalyseJobs) -> None:
         assert "iter5 s1" in look(pilot).splitlines()[0]
 
 
+async def test_a_canvas_without_a_digit_goes_nowhere() -> None:
+    """One that is white all over has pixels, but nothing that stands out of its background."""
+    make_answered(RUNS)
+    async with dashboard(key="5") as pilot:
+        await until(pilot, lambda: draw_screen(pilot)._runs)
+        canvas(pilot).drawing = Drawing(b"\xff" * 784)
+        await pilot.press("i")
+        await pilot.pause()
+
+        assert notices(pilot) == ["draw a digit first"]
+        assert pilot.app.screen is draw_screen(pilot)
+
+
 # --- save, help ---
 
 

@@ -1,11 +1,13 @@
 """The laboratory under a pilot: what is typed, picked and told comes to every pane of it. Nothing is trained."""
 
+import errno
 import os
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -305,6 +307,23 @@ async def test_revert_and_save(tmp_path: Path) -> None:
         assert field(pilot, "epochs").query_one(Input).value == "7"
 
 
+async def test_a_preset_that_cannot_be_saved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk is told in a dialog, which opens after that for the name has closed."""
+
+    def refuse(*_: object) -> Path:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(presets, "save", refuse)
+    async with lab() as pilot:
+        await pilot.press("ctrl+s")
+        await settled(pilot, lambda: isinstance(pilot.app.screen, AskDialog))
+        await pilot.press(*"mine", "enter")
+        await settled(pilot, lambda: isinstance(pilot.app.screen, MessageDialog))
+        told = " ".join(str(one.visual) for one in pilot.app.screen.query(Static))
+
+    assert "No space left on device" in told
+
+
 async def test_the_editor_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """What comes back from $EDITOR is the draft; what cannot be read is refused, and nothing changes."""
     written = [presets.as_toml(presets.load("iter5")).replace("lr=0.002", "lr=0.5"), "layers = 1"]
@@ -417,7 +436,7 @@ async def test_earlier_seeds_are_drawn_behind_the_newest() -> None:
 
 async def test_an_earlier_run_is_pinned(monkeypatch: pytest.MonkeyPatch) -> None:
     """P lists the saved runs; the chosen one is drawn behind the curves, and "none" takes it away."""
-    lines = [SavedLine("old", "99.10%  old"), SavedLine("older", "98.00%  older [/]")]
+    lines = [SavedLine("none", "99.10%  none"), SavedLine("older", "98.00%  older [/]")]
     monkeypatch.setattr(jobs, "saved_lines", lambda runs_dir: lines)
     monkeypatch.setattr(
         jobs, "saved_run_curves", lambda folder: RunCurves.from_saved("iter4", 7, folder.name, [row(1), row(2)])
@@ -429,13 +448,35 @@ async def test_an_earlier_run_is_pinned(monkeypatch: pytest.MonkeyPatch) -> None
         await pilot.press("down", "enter")
         await settled(pilot, lambda: screen(pilot).view.pinned is not None)
         labels = [line.label for line in screen(pilot).view.picture("accuracy", 0.0).lines]
+        pinned = screen(pilot).view.pinned.run  # type: ignore[union-attr]
         await pilot.press("p")
         await settled(pilot, lambda: isinstance(pilot.app.screen, RunDialog))
         await pilot.press("enter")
         await settled(pilot)
 
         assert labels[0] == "iter4 s7"
+        assert pinned == "none"  # As its folder may be called, too.
         assert screen(pilot).view.pinned is None
+
+
+@pytest.mark.parametrize("key", ["p", "2"])
+async def test_the_list_of_runs_comes_late(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    """Who asks for it twice gets one dialog, and who has gone to another mode meanwhile gets none there."""
+    goes_on = Event()
+
+    def read_slowly(_: Path) -> list[SavedLine]:
+        goes_on.wait(10)
+        return [SavedLine("older", "98.00%  older")]
+
+    monkeypatch.setattr(jobs, "saved_lines", read_slowly)
+    async with lab() as pilot:
+        await pilot.press("p", key)
+        await pilot.pause()
+        goes_on.set()
+        await pilot.pause(0.5)
+        dialogs = sum(isinstance(each, RunDialog) for each in pilot.app.screen_stack)
+
+    assert dialogs == (1 if key == "p" else 0)
 
 
 async def test_the_palette_has_every_action() -> None:

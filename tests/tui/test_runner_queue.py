@@ -183,7 +183,7 @@ def test_what_another_process_has_begun_is_resumed(trainer: Trainer, monkeypatch
         resumed.append(folder.name)
         yield from ()
 
-    monkeypatch.setattr(run_events, "_resume", resume)
+    monkeypatch.setattr(run_events, "resume_run", resume)
     runner, _ = make_runner()
     runner.train_queue()
     runner.join(10)

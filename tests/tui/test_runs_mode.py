@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.lab_pilot import lab_request
+from helpers.lab_pilot import lab_request, notices
 from helpers.saved_runs import make_run, write_predictions
 from rich.text import Text
 from textual.pilot import Pilot
@@ -16,6 +16,7 @@ from textual.screen import Screen
 from textual.widgets import Input, OptionList, Static, TextArea
 
 from mnist_tui.analysis.palette import COLOURS
+from mnist_tui.errors import StorageError
 from mnist_tui.runs import annotations, trash
 from mnist_tui.spec import presets
 from mnist_tui.spec.run_options import Options
@@ -25,6 +26,7 @@ from mnist_tui.tui.compare.screen import CompareScreen
 from mnist_tui.tui.lab import jobs
 from mnist_tui.tui.lab.screen import LabScreen
 from mnist_tui.tui.runner import Runner
+from mnist_tui.tui.runs import run_actions
 from mnist_tui.tui.runs.detail import RunDetail
 from mnist_tui.tui.runs.run_screen import RunScreen
 from mnist_tui.tui.runs.screen import RunsScreen
@@ -401,6 +403,26 @@ async def test_delete_asks_and_is_undone() -> None:
 
         assert len(trash.trashed(Path("runs"))) == 12
         assert pilot.app.screen.selection.colors == {}  # type: ignore[attr-defined]
+
+
+async def test_a_trash_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key that restores says why it does not."""
+
+    def refuse(runs_dir: Path) -> list[Path]:
+        raise StorageError("runs/.trash: Permission denied")
+
+    monkeypatch.setattr(trash, "trashed", refuse)
+    async with runs_mode(one) as pilot:
+        await pilot.press("U")
+        await pilot.pause()
+
+        assert notices(pilot) == ["runs/.trash: Permission denied"]
+
+
+@pytest.mark.parametrize("text", ["²", "٣", "1" * 5_000, "0", "10001", "-1"])
+def test_what_is_no_number_of_epochs(text: str) -> None:
+    """Digits of other scripts, and more of them than Python reads as a number, are refused as a word is."""
+    assert run_actions._wrong_count(text) == "a whole number from 1 to 10,000"
 
 
 async def test_export(tmp_path: Path) -> None:

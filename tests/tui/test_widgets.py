@@ -1,10 +1,12 @@
 """The laboratory's widgets, each alone: what stands in them at several widths, and what they tell the screen."""
 
+import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -21,6 +23,7 @@ from mnist_tui.spec import presets
 from mnist_tui.spec.layer_diff import layer_changes
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.tui.lab import layer_table
+from mnist_tui.tui.lab import picker as preset_picker
 from mnist_tui.tui.lab.budget import BudgetCard, budget_lines, budget_text
 from mnist_tui.tui.lab.digits import DigitsStrip
 from mnist_tui.tui.lab.epochs import EpochTable, cell, columns
@@ -368,6 +371,33 @@ def prompts(picker: PresetPicker) -> dict[str, str]:
 async def read(pilot: Pilot[None], picker: PresetPicker) -> None:
     """Waits until the files are read."""
     await until(pilot, lambda: "18,422" in prompts(picker).get("iter5", ""))
+
+
+async def test_a_late_answer_does_not_hide_a_new_preset(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the files are still read a preset is saved: what the first reading found does not replace the second."""
+    goes_on, began, ended = Event(), Event(), Event()
+    read_file = preset_picker.read
+
+    def read_slowly(entry: preset_picker.Entry) -> preset_picker.Entry:
+        if not began.is_set():
+            began.set()
+            goes_on.wait(10)
+            ended.set()
+        return read_file(entry)
+
+    monkeypatch.setattr(preset_picker, "read", read_slowly)
+    picker = PresetPicker(own)
+    async with alone(picker, 64) as pilot:
+        await until(pilot, began.is_set)
+        shutil.copy(own / "my_network_wide.toml", own / "saved_now.toml")
+        picker.refresh_list()
+        await until(pilot, lambda: "18,422" in prompts(picker).get("saved_now", ""))
+        goes_on.set()
+        await until(pilot, ended.is_set)
+        await pilot.pause(0.5)
+        shown = prompts(picker)
+
+    assert "saved_now" in shown
 
 
 async def test_every_preset_is_listed(own: Path) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from mnist_tui.analysis.text_images import RAMP, SIDE, grey_levels, pixels
+from mnist_tui.text import cell_width, fitted
 from mnist_tui.tui.pixels import half_blocks, picture, ramp
 
 if TYPE_CHECKING:
@@ -75,13 +76,13 @@ def _probabilities(
 ) -> list[Text]:
     """A bar for each class in `width` cells, and its name; the label is marked."""
     full = "#" if ascii_only else "█"
-    widest = max(map(len, names), default=-1) + 1
+    widest = max(map(cell_width, names), default=-1) + 1
     room = max(0, min(LONGEST_BAR, width - 12 - widest))
     lines = [Text("probability", "bold"), Text()]
     for number, probability in enumerate(inside.probabilities):
         mark = "<" if number == label else " "
         style = "bold" if number == inside.prediction else ""
-        name = f"{names[number]:<{widest}}" if names else ""
+        name = fitted(names[number], widest) if names else ""
         lines.append(Text(f"{number}{mark} {name}{probability:>7.2%} {full * round(probability * room)}", style))
     return [*lines, *([] if label is None else [Text(), Text("< the label", "dim")])]
 

@@ -9,7 +9,7 @@ from rich.text import Text
 from mnist_tui.analysis.label_errors import CEILING, LABEL_ERRORS
 from mnist_tui.datasets.record import DataSet
 from mnist_tui.runs.record import Run
-from mnist_tui.text import clean_line
+from mnist_tui.text import cell_width, clean_line, fitted
 from mnist_tui.tui.analyse.jobs import Analysed
 
 BAR_CELLS = 40
@@ -37,7 +37,7 @@ def class_lines(analysed: Analysed, width: int) -> Text:
     scores = ["class  precision   recall       F1   images"]
     data = analysed.run.run.dataset_record
     names = class_names(data, len(analysed.run.scores))
-    longest = max(map(len, names), default=0)
+    longest = max(map(cell_width, names), default=0)
     has_names = names and width >= SCORE_CELLS + 2 + longest  # The matrix beside them has them too.
     for score in analysed.run.scores:
         scores.append(
@@ -49,9 +49,9 @@ def class_lines(analysed: Analysed, width: int) -> Text:
         images = "image" if pair.count == 1 else "images"
         taken = f"{data.labelled(pair.label)} taken for {data.labelled(pair.prediction)}"
         pairs.append(f"{taken}  {pair.count:>5,} {images}")
-    widest = max(map(len, scores))
+    widest = max(map(cell_width, scores))
     if width >= widest + PAIR_CELLS + 2 * longest:
-        parts = [[f"{left:<{widest}}     {right}" for left, right in zip_longest(scores, pairs, fillvalue="")]]
+        parts = [[f"{fitted(left, widest)}     {right}" for left, right in zip_longest(scores, pairs, fillvalue="")]]
     else:
         parts = [scores, pairs]
     parts += [lines] if (lines := ceiling_lines(analysed, width)) else []

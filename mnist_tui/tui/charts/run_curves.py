@@ -157,16 +157,3 @@ class SeedGroup:
     """One run, or several seeds of one recipe; the newest is the last."""
 
     runs: tuple[RunCurves, ...] = ()
-
-    def band(self, value: Callable[[EpochEnded], float | None]) -> list[tuple[int, float, float, float]]:
-        """For every epoch that two runs or more have: the epoch, and the lowest, mean and highest value."""
-        by_epoch: dict[int, list[float]] = {}
-        for run_curves in self.runs:
-            for row in run_curves.rows:
-                if (number := value(row)) is not None:
-                    by_epoch.setdefault(row.epoch, []).append(number)
-        return [
-            (epoch, min(values), fmean(values), max(values))
-            for epoch, values in sorted(by_epoch.items())
-            if len(values) > 1
-        ]

@@ -152,10 +152,10 @@ class CompareScreen(WorkerScreen):
         if not self.query_one(Overlay).lines:
             self._update("#compare-text", Text("reading the marked runs", "dim"))
         width = max(30, self.query_one("#compare-report").size.width - 3)
-        measure, what, only = self.measure, self.what, self.only_differences
+        measure, what, only, tint = self.measure, self.what, self.only_differences, self._tint()
 
         def job() -> Any:
-            return lines_of(arms, what), report(arms, measure, only, width, self._tint())
+            return lines_of(arms, what), report(arms, measure, only, width, tint)
 
         self.submit("compare", job, self._show_result)
 

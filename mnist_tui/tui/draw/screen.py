@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 
 from mnist_tui.analysis.comparison import distinct_titles
+from mnist_tui.errors import ImageError
 from mnist_tui.runs.record import Run
 from mnist_tui.tui.background import WorkerScreen
 from mnist_tui.tui.draw.answers_view import AnswersView
@@ -119,10 +120,15 @@ class DrawScreen(WorkerScreen):
 
     def action_look_inside(self) -> None:
         """Opens the drawing in Analyse."""
-        if self.canvas.drawing.is_blank or not self._runs:
-            self.notify("draw a digit first" if self._runs else "there is no run to look into", markup=False)
+        if not self._runs:
+            self.notify("there is no run to look into", markup=False)
             return
-        self.post_message(LookInside(self._runs[0].id, self.canvas.drawing.prepared().pixels))
+        try:
+            image = self.canvas.drawing.prepared().pixels
+        except ImageError:  # It is blank, or white all over.
+            self.notify("draw a digit first", markup=False)
+        else:
+            self.post_message(LookInside(self._runs[0].id, image))
 
     def action_save(self) -> None:
         """Writes the drawing as a PNG file into the current folder."""

@@ -99,7 +99,7 @@ class AugmentDialog(Dialog[Draft]):
     def _show_digits(self, sample: "AugmentedSample | None", error: str | None) -> None:
         for strip in self.query(DigitsStrip):  # None is left if the answer comes after the dialog was closed.
             if sample is not None and error is None:
-                strip.show(sample.digits, sample.labels, "r draws others")
+                strip.show(sample.digits, sample.labels, "r draws others", sample.classes)
             else:
                 strip.show_reason(error or "")
 

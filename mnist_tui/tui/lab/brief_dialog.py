@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from mnist_tui.text import clean, clean_line
+from mnist_tui.text import cell_width, clean, clean_line, fitted
 from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.repaint import Dialog
@@ -77,8 +77,8 @@ class BriefDialog(Dialog[str]):
         self._chosen = chosen or ""
 
     def compose(self) -> ComposeResult:
-        width = max(len(brief.name) for brief in self._briefs)
-        lines = [f"{brief.name:<{width}}  {brief.title}" if brief.name else NONE for brief in self._briefs]
+        width = max(cell_width(brief.name) for brief in self._briefs)
+        lines = [f"{fitted(brief.name, width)}  {brief.title}" if brief.name else NONE for brief in self._briefs]
         with Vertical(classes="dialog"):
             yield Static(Content("Follow a course brief"), classes="dialog-title")
             yield BriefList(*(Option(Content(clean_line(line, 200))) for line in lines), compact=True)

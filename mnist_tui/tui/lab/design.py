@@ -11,6 +11,7 @@ from mnist_tui.spec.draft import Draft
 from mnist_tui.spec.draft_history import Design, DesignHistory
 from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
+from mnist_tui.text import parse_count, shorten
 
 if TYPE_CHECKING:
     from mnist_tui.tui.lab.budget import ShownStep
@@ -83,9 +84,9 @@ class LabDesign:
     def specs(self) -> list[RunSpec]:
         """The spec once per seed of the field `seeds`; raises `SpecError` for an error in either."""
         spec, text = self.valid_spec(), self.run_texts["seeds"]
-        seeds = int(text) if text.isdigit() else 0
-        if not 1 <= seeds <= MAX_SEEDS:
-            raise SpecError(f"seeds: 1 to {MAX_SEEDS:,}, got {text!r}")
+        seeds = parse_count(text)
+        if seeds is None or not 1 <= seeds <= MAX_SEEDS:
+            raise SpecError(f"seeds: 1 to {MAX_SEEDS:,}, got {shorten(text)}")
         return [spec.with_settings({"seed": str(spec.train.seed + index)}) for index in range(seeds)]
 
     def run_options(self) -> Options:

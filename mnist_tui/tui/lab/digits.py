@@ -44,8 +44,8 @@ def label_text(
     probability = "" if prediction is None else f" {min(prediction.probability, HIGHEST):.0%}"
     text = Text.assemble((classes, wrong if is_wrong else "bold"), (probability, wrong if is_wrong else "dim"))
     text.truncate(width)
-    text.pad_left((width - len(text)) // 2)
-    text.pad_right(width - len(text))
+    text.pad_left((width - text.cell_len) // 2)
+    text.pad_right(width - text.cell_len)
     return text
 
 

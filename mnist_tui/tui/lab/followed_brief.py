@@ -63,8 +63,6 @@ class FollowedBrief:
         if briefs is None:
             self._panes.notify(str(error), severity="warning", markup=False)
             return
-        if not self._panes.screen.is_active:
-            return  # Something else was opened while the briefs were read.
         from mnist_tui.tui.lab.brief_dialog import BriefDialog  # The first frame does not wait for it.
 
         self._panes.post_message(OpenScreen(BriefDialog(briefs, self.name), self._follow))

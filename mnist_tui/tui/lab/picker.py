@@ -6,6 +6,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import ClassVar
 
+from rich.cells import set_cell_size
 from rich.style import Style
 from rich.text import Text
 from textual import events, on, work
@@ -17,11 +18,12 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
+from textual.worker import get_current_worker
 
 from mnist_tui.errors import PresetError
 from mnist_tui.spec import presets
 from mnist_tui.spec.run_spec import RunSpec
-from mnist_tui.text import clean_line
+from mnist_tui.text import cell_width, clean_line
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.lab.preset_info import PresetDialog, PresetInfo, is_measured_elsewhere
 from mnist_tui.tui.messages import OpenScreen
@@ -33,7 +35,7 @@ READ_AFTER = 0.2
 NUMBERS = 13
 """Cells of a name and the parameters behind it; a longer name moves them."""
 LONGEST_NAME = 24
-"""Longest name that is shown whole; names of the user's presets may be longer than the column."""
+"""Cells of the longest name that is shown whole; names of the user's presets may be longer than the column."""
 HEADING = "preset  params  author target"
 HOUSE, OWN = "house models: designed here", "your own"
 """The headings of the presets that nobody published."""
@@ -83,7 +85,7 @@ def line(entry: Entry, is_current: bool, warning: Style) -> Text:
     """
     text = Text(no_wrap=True)
     name = clean_line(entry.name)
-    name = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}~"
+    name = name if cell_width(name) <= LONGEST_NAME else f"{set_cell_size(name, LONGEST_NAME - 1)}~"
     text.append(f"{'>' if is_current else ' '}{name}", "bold" if is_current else "")
     if entry.error:
         return text.append(f" ! {clean_line(entry.error, 200)}")
@@ -93,7 +95,7 @@ def line(entry: Entry, is_current: bool, warning: Style) -> Text:
     published = f"{100 * reported.accuracy:.2f}" if reported and reported.accuracy is not None else ""
     is_elsewhere = is_measured_elsewhere(reported)
     parameters = f" {entry.spec.parameters:,}"
-    text.append(parameters.rjust(NUMBERS - len(name)))
+    text.append(parameters.rjust(NUMBERS - cell_width(name)))
     text.append(f"{published + ('*' if is_elsewhere else ' '):>8}", warning if is_elsewhere else "")
     text.append(f"{entry.spec.target.percent_text:>7} ")
     text.append(clean_line(entry.spec.title, 100), "dim")
@@ -184,9 +186,14 @@ class PresetPicker(Vertical):
             self.query_one(OptionList).highlighted = None
             self._fill()
 
-    @work(thread=True, exclusive=True, exit_on_error=False)
     def _read_all(self) -> None:
-        self.post_message(self.Read([read(entry) for entry in self._entries]))
+        self._read_files(tuple(self._entries))
+
+    @work(thread=True, exclusive=True, exit_on_error=False)
+    def _read_files(self, entries: Sequence[Entry]) -> None:
+        found = [read(entry) for entry in entries]
+        if not get_current_worker().is_cancelled:  # Else a later reading is under way, maybe of other presets.
+            self.post_message(self.Read(found))
 
     @on(Read)
     def _show_entries(self, event: Read) -> None:

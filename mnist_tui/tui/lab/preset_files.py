@@ -9,6 +9,7 @@ from mnist_tui.errors import EditorError, PresetError
 from mnist_tui.spec import presets
 from mnist_tui.spec.draft import Draft
 from mnist_tui.spec.run_spec import RunSpec
+from mnist_tui.text import is_name
 from mnist_tui.tui.dialogs import Question
 from mnist_tui.tui.external_editor import edit_suspended
 
@@ -34,11 +35,16 @@ def edit_as_file(app: App[object], spec: RunSpec, base: RunSpec) -> Draft:
     Textual's `SuspendNotSupported`.
     """
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"{base.name}.toml"
-        path.write_text(presets.as_toml(spec))
+        path = Path(folder) / _file_name(base)
+        path.write_text(presets.as_toml(spec), encoding="utf-8")
         if code := edit_suspended(app, path):
             raise EditorError(f"the editor ended with {code}; nothing was changed")
         return read_edited(path, base)
+
+
+def _file_name(base: RunSpec) -> str:
+    """The name of the file that is edited: the preset's, unless a saved run has one that no preset may have."""
+    return f"{base.name}.toml" if is_name(base.name, presets.MAX_NAME) else "preset.toml"
 
 
 def read_edited(path: Path, base: RunSpec) -> Draft:

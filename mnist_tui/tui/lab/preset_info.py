@@ -11,8 +11,8 @@ from textual.content import Content
 from textual.widgets import Static
 
 from mnist_tui.spec.recipe import TEST_IMAGES, Reported
+from mnist_tui.spec.recipe_words import target_words
 from mnist_tui.spec.run_spec import RunSpec
-from mnist_tui.spec.summary import target_words
 from mnist_tui.text import clean_line
 from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.repaint import Dialog
@@ -29,7 +29,7 @@ def info(spec: RunSpec, variables: Mapping[str, str]) -> Text:
     reported = spec.reported
     lines = [Text(clean_line(spec.title or spec.name, 300), "bold")]
     lines += _reported_lines(reported, variables) if reported else []
-    lines += [Text(f"target: {words}") for words in [target_words(spec)] if words]
+    lines += [Text(f"target: {words}") for words in [target_words(spec.target)] if words]
     lines += [Text(f"source: {clean_line(spec.source, 300)}")] if spec.source else []
     lines += [Text(f"- {clean_line(note, 1_000)}") for note in (reported.notes if reported else ())]
     return Text("\n").join(lines)

@@ -176,7 +176,8 @@ class LabScreen(WorkerScreen):
 
     @on(OpenScreen)
     def _open_screen(self, message: OpenScreen) -> None:
-        self.app.push_screen(message.screen, message.on_result)
+        if self.is_active:  # Else a job was slow: the user has opened something else, or gone to another mode.
+            self.app.push_screen(message.screen, message.on_result)
 
     # --- panes and focus ---
 

@@ -13,7 +13,7 @@ from textual.widgets import Button, Input, Static
 from mnist_tui.spec.run_options import Options
 from mnist_tui.sweep.plan import SweepPlan
 from mnist_tui.sweep.report_text import chosen_words
-from mnist_tui.text import clean_line
+from mnist_tui.text import clean_line, parse_count
 from mnist_tui.tui.background import Submit
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.lab import jobs
@@ -93,8 +93,7 @@ class SweepDialog(Dialog[str]):
     @property
     def seeds(self) -> int:
         """As typed; 0 for what is no number of seeds."""
-        text = self.query_one("#sweep-seeds", Input).value.strip()
-        seeds = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
+        seeds = parse_count(self.query_one("#sweep-seeds", Input).value.strip()) or 0
         return seeds if seeds <= MAX_SEEDS else 0
 
     @on(Input.Changed, "#sweep-seeds")

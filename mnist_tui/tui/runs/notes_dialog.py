@@ -11,14 +11,12 @@ from textual.widgets import Static, TextArea
 
 from mnist_tui.errors import EditorError, StorageError
 from mnist_tui.runs import annotations
-from mnist_tui.runs.annotations import Notes
+from mnist_tui.runs.annotations import PARTS, Notes
 from mnist_tui.text import clean_line
 from mnist_tui.tui.dialogs import ConfirmDialog
 from mnist_tui.tui.external_editor import edit_suspended
 from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.repaint import Dialog
-
-PARTS = ("target", "result", "analysis")
 
 
 class NotesDialog(Dialog[None]):

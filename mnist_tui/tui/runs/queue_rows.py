@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from mnist_tui.runs.queue import Entry, Queue
 from mnist_tui.runs.record import Run
-from mnist_tui.spec import summary
+from mnist_tui.spec import recipe_words, summary
 from mnist_tui.sweep.open_sweeps import OpenSweeps, SweepLine
 from mnist_tui.table import aligned
 from mnist_tui.text import clean_line
@@ -112,7 +112,7 @@ def details(row: QueueRow, queue: Queue, width: int) -> list[str]:
         return [f"! {row.entry.path}: {row.entry.error}" if row.entry else ""]
     spec = row.entry.design.spec
     queued = f"queued {row.entry.created} on {row.entry.host}: {row.entry.design.dataset} data"
-    lines = [row.text.strip(), queued, "", *summary.table(spec).splitlines(), *summary.recipe(spec).splitlines()]
+    lines = [row.text.strip(), queued, "", *summary.table(spec).splitlines(), *recipe_words.recipe(spec).splitlines()]
     return [clean_line(line, 500) for line in lines]
 
 

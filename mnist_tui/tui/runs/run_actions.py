@@ -8,7 +8,7 @@ from mnist_tui.errors import RunError, StorageError
 from mnist_tui.runs import annotations, archive, reference, trash
 from mnist_tui.runs.columns import seed_words
 from mnist_tui.runs.record import RESUMABLE, Run
-from mnist_tui.text import clean_line
+from mnist_tui.text import clean_line, parse_count
 from mnist_tui.tui import clipboard
 from mnist_tui.tui.background import WorkerScreen
 from mnist_tui.tui.charts.zoom import ZoomScreen
@@ -210,7 +210,11 @@ class RunActions:
 
     def undelete(self) -> None:
         """Takes the run that was deleted last out of the trash."""
-        deleted = trash.trashed(self._selection.runs.runs_dir)
+        try:
+            deleted = trash.trashed(self._selection.runs.runs_dir)
+        except StorageError as error:
+            self._warn(str(error))
+            return
         if not deleted:
             self._warn("the trash is empty")
         elif self._try(lambda: trash.restore(deleted[0])):
@@ -245,7 +249,7 @@ def _describe_deletion(group: RunGroup) -> str:
 
 
 def _wrong_count(text: str) -> str | None:
-    return None if text.isdigit() and 1 <= int(text) <= 10_000 else "a whole number from 1 to 10,000"
+    return None if 1 <= (parse_count(text) or 0) <= 10_000 else "a whole number from 1 to 10,000"
 
 
 def _wrong_path(text: str) -> str | None:

@@ -32,7 +32,7 @@ class SortDialog(Dialog[str]):
     def __init__(self, shown: Sequence[Column], selection: RunSelection, ascii_only: bool) -> None:
         super().__init__()
         self._columns = [*shown, *(column for column in columns.ALL if column not in shown)]
-        self._shelf, self._ascii_only = selection, ascii_only
+        self._selection, self._ascii_only = selection, ascii_only
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog -large -list"):
@@ -43,11 +43,11 @@ class SortDialog(Dialog[str]):
 
     def on_mount(self) -> None:
         keys = [column.key for column in self._columns]
-        self.query_one(OptionList).highlighted = keys.index(self._shelf.sort_key)
+        self.query_one(OptionList).highlighted = keys.index(self._selection.sort_key)
 
     def _line(self, column: Column) -> str:
-        is_current = column.key == self._shelf.sort_key
-        sign = self._shelf.arrow(self._ascii_only) if is_current else " "
+        is_current = column.key == self._selection.sort_key
+        sign = self._selection.arrow(self._ascii_only) if is_current else " "
         line = f"{sign} {column.heading:<14} {column.help}"
         return in_ascii(line) if self._ascii_only else line
 
