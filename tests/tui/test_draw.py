@@ -1,5 +1,6 @@
 """Draw under a pilot: the mouse, every key, several runs, what is saved, and the way into Analyse."""
 
+import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -298,8 +299,23 @@ async def test_save(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         assert none == []
         assert pixels == expected
         assert notices(pilot)[:2] == ["draw a digit first", f"saved: {path}"]
-        assert notices(pilot)[2] == "digit-20260101T000000.png cannot be written: File exists"
+        assert notices(pilot)[2] == f"saved: {tmp_path / 'digit-20260101T000000-2.png'}"
         assert path.read_bytes() == saved
+
+
+async def test_a_drawing_that_cannot_be_written(tmp_path: Path) -> None:
+    """It is said, and no part of a file is left."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    async with dashboard(key="5") as pilot:
+        await draw_line(pilot, *["right"] * 5)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))  # No file may grow, as on a full disk.
+        try:
+            await pilot.press("w")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+        assert notices(pilot)[0].endswith(".png cannot be written: File too large")
+        assert [path.name for path in tmp_path.iterdir() if "digit" in path.name] == []
 
 
 async def test_help_names_every_key_of_the_mode() -> None:

@@ -1,6 +1,8 @@
 """Draw, the fifth mode: a digit drawn by hand, and what saved runs take it for."""
 
+import os
 import time
+from itertools import chain, count
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,6 +13,7 @@ from textual.containers import Horizontal, VerticalScroll
 
 from mnist_tui.analysis.comparison import distinct_titles
 from mnist_tui.errors import ImageError
+from mnist_tui.files import write_atomically
 from mnist_tui.runs.record import Run
 from mnist_tui.tui.background import WorkerScreen
 from mnist_tui.tui.draw.answers_view import AnswersView
@@ -135,10 +138,11 @@ class DrawScreen(WorkerScreen):
         if self.canvas.drawing.is_blank:
             self.notify("draw a digit first", markup=False)
             return
-        path = Path.cwd() / f"digit-{time.strftime('%Y%m%dT%H%M%S')}.png"
+        name = f"digit-{time.strftime('%Y%m%dT%H%M%S')}"
+        names = chain([f"{name}.png"], (f"{name}-{number}.png" for number in count(2)))
+        path = next(path for path in map(Path.cwd().joinpath, names) if not os.path.lexists(path))
         try:
-            with open(path, "xb") as file:
-                file.write(self.canvas.drawing.to_png())
+            write_atomically(path, self.canvas.drawing.to_png())
         except OSError as error:
             self.notify(f"{path.name} cannot be written: {error.strerror}", severity="error", markup=False)
         else:
