@@ -1,4 +1,7 @@
-"""The bottom line: the keys that work where the focus is; help and the way out are always shown."""
+"""The bottom line: the keys that work where the focus is; help and the way out are always shown.
+
+Below a dialog it is empty, since those keys do not work then; the dialog shows its own.
+"""
 
 from itertools import accumulate
 from typing import ClassVar, NamedTuple
@@ -65,6 +68,8 @@ class KeyBar(Widget):
         return [key for key, end in zip(others, ends, strict=True) if end <= room], right
 
     def render(self) -> Text:
+        if not self.screen.is_active:  # `LeanScreen` has it drawn again when a dialog opens or closes.
+            return Text("")
         left, right = self.split_keys()
         text = Text(" ", no_wrap=True, overflow="crop")
         for key in left:

@@ -26,11 +26,12 @@ class NotesDialog(Dialog[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s,f10", "save", "Save"),
-        Binding("ctrl+e,f4", "editor", "$EDITOR"),
+        Binding("tab", "app.focus_next", "Next field"),
+        Binding("ctrl+e,f4", "editor", "Editor", tooltip="the one that $VISUAL or $EDITOR names"),
         Binding("escape,ctrl+q", "close", "Cancel", tooltip="asks first where something was typed"),
     ]
     DEFAULT_CSS = """
-    NotesDialog TextArea { min-height: 3; border: none; padding: 0; }
+    NotesDialog TextArea { border: none; padding: 0; }
     """
 
     def __init__(self, folder: Path) -> None:
@@ -49,8 +50,11 @@ class NotesDialog(Dialog[None]):
             yield KeyBar()
 
     def on_mount(self) -> None:
+        self.set_class(self.app.size.height < 30, "-short")
         self._show()
-        self.query_one("#notes-analysis").focus()
+        analysis = self.query_one("#notes-analysis", TextArea)
+        analysis.move_cursor(analysis.document.end)  # What is typed follows what is there.
+        analysis.focus()
 
     def _show(self) -> None:
         try:

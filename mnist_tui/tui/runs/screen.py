@@ -30,6 +30,7 @@ from mnist_tui.tui.messages import OpenScreen
 from mnist_tui.tui.runs.columns_dialog import ColumnsDialog
 from mnist_tui.tui.runs.detail import RunDetail
 from mnist_tui.tui.runs.facts import RunFacts
+from mnist_tui.tui.runs.filter_field import FilterField
 from mnist_tui.tui.runs.headline import headline_parts
 from mnist_tui.tui.runs.queue_pane import QueuePane
 from mnist_tui.tui.runs.queue_rows import details, read_rows
@@ -38,7 +39,6 @@ from mnist_tui.tui.runs.selection import RunSelection
 from mnist_tui.tui.runs.sort_dialog import SortDialog
 from mnist_tui.tui.runs.table import MEASURED_ROWS, RunTable
 from mnist_tui.tui.status import Headline
-from mnist_tui.tui.text_field import TextField
 
 SCAN_SECONDS = 1.0
 """Between two scans for folders that changed."""
@@ -87,7 +87,7 @@ class RunsScreen(WorkerScreen):
             Binding("E", "export", "Export", show=False, tooltip="the folder, or as a .zip or .tar.gz"),
             Binding("delete,D", "delete", "Delete", show=False, tooltip="moves it to the trash"),
             Binding("U", "undelete", "Undo delete", show=False, tooltip="restores the run that was deleted last"),
-            Binding("escape", "clear", "Clear the filter", show=False),
+            Binding("escape", "clear", "Clear the filter"),
             Binding("question_mark,f1", "help", "Help"),
         ]
     )
@@ -115,7 +115,7 @@ class RunsScreen(WorkerScreen):
         yield Headline("runs")
         hint = "/ filter: (iter* or v2) params<20000 acc>99.4 -tag:old"
         # If it selected its text with the focus, the next letter would replace what was typed before.
-        yield TextField(self.selection.filter, hint=hint, is_selected=False)
+        yield FilterField(self.selection.filter, hint=hint, is_selected=False)
         yield Static(id="filter-error")
         yield QueuePane(self._queue, self.ascii_only)
         with Container(id="runs"):
@@ -137,7 +137,9 @@ class RunsScreen(WorkerScreen):
     def is_useful(self, action: str) -> bool:
         if action == "resume":
             return self.run is not None and self.run.state in RESUMABLE
-        return self._actions.is_allowed(action) or action in ("filter", "clear", "help", "leave", "reference")
+        if action == "clear":
+            return bool(self.selection.filter)
+        return self._actions.is_allowed(action) or action in ("filter", "leave_filter", "help", "leave", "reference")
 
     # --- reading ---
 
@@ -250,6 +252,7 @@ class RunsScreen(WorkerScreen):
         self.query_one(QueuePane).take_focus()
 
     @on(QueuePane.LeftBelow)
+    @on(Input.Submitted)
     def _focus_table(self) -> None:
         self.set_focus(self.table)
 
@@ -269,9 +272,8 @@ class RunsScreen(WorkerScreen):
         self.set_focus(self.query_one(Input))
 
     def action_clear(self) -> None:
-        """Focuses the table; in the table, clears the filter."""
-        if self.table.has_focus:
-            self.query_one(Input).value = ""
+        """Clears the filter."""
+        self.query_one(Input).value = ""
         self.set_focus(self.table)
 
     @on(Input.Changed)
@@ -279,9 +281,13 @@ class RunsScreen(WorkerScreen):
         self.selection.filter = event.value
         self.refresh_rows()
 
-    @on(Input.Submitted)
+    @on(FilterField.Left)
     def _leave_filter(self) -> None:
-        self.set_focus(self.table)
+        """Keeps a filter that selects runs; clears another, below which there is nothing to do."""
+        if self.table.rows:
+            self.set_focus(self.table)
+        else:
+            self.action_clear()
 
     @on(RunTable.Sort)
     def _sort_by(self, event: RunTable.Sort) -> None:
