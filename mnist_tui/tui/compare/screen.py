@@ -3,6 +3,7 @@
 And the leaderboard of all runs.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -33,6 +34,8 @@ from mnist_tui.tui.status import Headline
 from mnist_tui.tui.view_bar import ViewBar
 
 HELP_NAMES: Names = {LeaderboardView: "Leaderboard", VerticalScroll: "Report"}
+CHROME_CELLS = 6
+"""Cells of the report that frame, padding, scrollbar and a margin take."""
 CURVES, LEADERBOARD = VIEWS = ("Curves", "Leaderboard")
 OF_CURVES = ("move", "metric", "log", "differences", "base", "report", "unmark")
 """Actions that the leaderboard has no use for."""
@@ -105,10 +108,11 @@ class CompareScreen(WorkerScreen):
         self.call_after_refresh(self.compute)
 
     def is_useful(self, action: str) -> bool:
-        if action in ("help", "leave", "view"):
+        name = action.partition("(")[0]
+        if name in ("help", "leave", "view"):
             return True
         if self.view == LEADERBOARD:
-            return action not in OF_CURVES
+            return name not in OF_CURVES
         return bool(self.selection.colors)
 
     # --- views ---
@@ -140,6 +144,7 @@ class CompareScreen(WorkerScreen):
             self._rank()
             return
         arms = self.selection.arms()
+        self.refresh_bindings()
         curves = [
             "Compare",
             f"{len(arms)} marked" if arms else "nothing is marked",
@@ -151,13 +156,18 @@ class CompareScreen(WorkerScreen):
             return
         if not self.query_one(Overlay).lines:
             self._update("#compare-text", Text("reading the marked runs", "dim"))
-        width = max(30, self.query_one("#compare-report").size.width - 3)
+        width = self._report_width
         measure, what, only = self.measure, self.what, self.only_differences
 
         def job() -> Any:
             return lines_of(arms, what), report(arms, measure, only, width, self._tint())
 
-        self.submit("compare", job, self._show_result)
+        self.submit("compare", job, partial(self._show_result, width))
+
+    @property
+    def _report_width(self) -> int:
+        """Cells of a line of the report, whether or not there is a scrollbar beside it."""
+        return max(30, self.query_one("#compare-report").outer_size.width - CHROME_CELLS)
 
     def _rank(self) -> None:
         selection, words, measure = self.selection, self.selection.filter, self.measure
@@ -180,8 +190,10 @@ class CompareScreen(WorkerScreen):
         is_dark = self.app.current_theme.dark
         return lambda color: (marker(color, self.ascii_only), colour(color, is_dark))
 
-    def _show_result(self, result: Any, error: str | None) -> None:
+    def _show_result(self, width: int, result: Any, error: str | None) -> None:
         self._put(*(result or ((), Text(f"! {error}"))))
+        if width != self._report_width:  # The screen was laid out meanwhile.
+            self.compute()
 
     def _put(self, lines: Any, text: Text) -> None:
         self.query_one(Overlay).show(lines, self.what)
@@ -196,7 +208,8 @@ class CompareScreen(WorkerScreen):
     @on(Overlay.Moved)
     def _show_legend(self) -> None:
         overlay = self.query_one(Overlay)
-        self._update("#compare-legend", overlay.legend() if overlay.lines else Text(""))
+        width = self.query_one("#compare-legend").size.width
+        self._update("#compare-legend", overlay.legend(width) if overlay.lines else Text(""))
 
     # --- keys ---
 

@@ -68,6 +68,7 @@ class DrawScreen(WorkerScreen):
 
     def on_mount(self) -> None:
         self.set_class(self._ascii_only, "-ascii")
+        self.query_one(Headline).show(["Draw"])
         self._show_pen()
 
     def on_screen_resume(self) -> None:

@@ -60,6 +60,10 @@ EMPTY = (
     "without a screen: mnist-tui --batch iter5",
     "R shows the reference runs: presets as published",
 )
+OF_ROWS = ("sort", "group", "columns")
+"""Actions that need a row."""
+OF_RUN = ("open", "mark", "copy", "use", "notes", "tags", "report")
+"""Actions that need a run under the cursor: a folder that cannot be read is none."""
 NONE_CHOSEN = ("no run is chosen by the filter; esc shows all",)
 
 
@@ -139,7 +143,9 @@ class RunsScreen(WorkerScreen):
             return self.run is not None and self.run.state in RESUMABLE
         if action == "clear":
             return bool(self.selection.filter)
-        return self._actions.is_allowed(action) or action in ("filter", "leave_filter", "help", "leave", "reference")
+        if action in OF_ROWS:
+            return bool(self.table.rows)
+        return action not in OF_RUN or self._actions.is_allowed(action)
 
     # --- reading ---
 
