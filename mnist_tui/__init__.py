@@ -17,8 +17,8 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
     tui/        the dashboard: request.py (what it is opened with), app.py and its modes (modes.py); runner.py, the
                 thread that trains, and run_events.py, what it trains; how it ends (shutdown.py, supervisor.py); what
                 all screens share: messages.py, external_editor.py, background.py (a worker thread), dialogs.py,
-                help.py, keys.py, palette.py, key_bar.py, text_field.py, status.py, telemetry.py (the device), themes.py,
-                view_bar.py, advice_list.py, pixels.py (half blocks), real_pixels.py and sixels.py (an extra),
+                help.py, palette.py, keys.py, key_bar.py, text_field.py, status.py, telemetry.py (the device),
+                themes.py, view_bar.py, advice_list.py, pixels.py (half blocks), real_pixels.py, sixels.py (an extra),
                 terminal.py and clipboard.py, report_dialog.py; what keeps it fast over SSH: diff_driver.py,
                 repaint.py, key_queue.py, lag.py
       lab/      screen.py connects the parts: design.py (draft, undo), design_panes.py (the panes that edit it),

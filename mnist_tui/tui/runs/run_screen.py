@@ -45,8 +45,9 @@ class RunScreen(WorkerScreen):
     AUTO_FOCUS = "VerticalScroll"
     BINDINGS: ClassVar[list[BindingType]] = with_ids(
         [
-            Binding("right,l,tab", "view(1)", "View", key_display="left/right"),
-            Binding("left,h,shift+tab", "view(-1)", "View before", show=False),
+            # Before the text's own, which would scroll wide lines.
+            Binding("right,l,tab", "view(1)", "View", key_display="left/right", priority=True),
+            Binding("left,h,shift+tab", "view(-1)", "View before", show=False, priority=True),
             Binding(
                 "z", "zoom", "Zoom", tooltip="the curves on the whole screen, with a cursor that reads exact values"
             ),
