@@ -10,7 +10,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from mnist_tui.table import cut_apart
-from mnist_tui.text import clean_line, duration
+from mnist_tui.text import clean_line, duration, in_ascii
 from mnist_tui.tui.charts.run_curves import RunCurves
 from mnist_tui.tui.modes import MODES
 
@@ -128,7 +128,7 @@ class StatusLine(OneLine):
         if self.device and line.endswith(self.device):
             left = line.removesuffix(self.device).rstrip()
             line = f"{left}{self.device:>{width - cell_len(left)}}"
-        self.put(line)
+        self.put(in_ascii(line) if ascii_only else line)
 
 
 class Headline(Static):
@@ -165,6 +165,7 @@ class Headline(Static):
         room = width - cell_len(modes.plain)
         ranked = [Part(part, rank=index) for index, part in enumerate(self._parts)]
         line = fitted(ranked, room - (GAP if modes.plain else 0))
+        line = in_ascii(line) if self.app.has_class("-ascii") else line
         return Content.assemble((f"{line:<{max(0, room - cell_len(line) + len(line))}}", "bold"), modes)
 
     def _modes(self, width: int) -> Content:

@@ -3,7 +3,6 @@
 And the leaderboard of all runs.
 """
 
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,6 +11,7 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical, VerticalScroll
+from textual.message import Message
 from textual.widgets import Static
 
 from mnist_tui.analysis import leaderboard, markdown
@@ -43,6 +43,16 @@ EMPTY = """\
 nothing is marked yet
 
 2 shows the runs. There: space marks one, m puts the seeds of one recipe into one row, and 3 comes back here."""
+
+
+class ReportPane(VerticalScroll):
+    """Where the report stands, which is made for its width."""
+
+    class Resized(Message):
+        """Posted when it has another size."""
+
+    def on_resize(self) -> None:
+        self.post_message(self.Resized())
 
 
 class CompareScreen(WorkerScreen):
@@ -83,6 +93,8 @@ class CompareScreen(WorkerScreen):
         self.what = next(iter(COMPARED))
         self.only_differences = True
         self.view = CURVES
+        self._used_width = 0
+        """The width that the report was made for."""
 
     def compose(self) -> ComposeResult:
         yield Headline("compare")
@@ -91,7 +103,7 @@ class CompareScreen(WorkerScreen):
             with Vertical(id="compare-curves"):
                 yield Static(id="compare-legend")
                 yield Overlay(self.ascii_only)
-            with VerticalScroll(id="compare-report"):
+            with ReportPane(id="compare-report"):
                 yield Static(id="compare-text")
         yield LeaderboardView(self.ascii_only)
         yield KeyBar()
@@ -105,7 +117,12 @@ class CompareScreen(WorkerScreen):
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width >= 140, "-wide")
-        self.call_after_refresh(self.compute)
+
+    @on(ReportPane.Resized)
+    def _fit_report(self) -> None:
+        """Makes the report again for another width; a scrollbar that comes or goes makes none."""
+        if self._report_width != self._used_width:
+            self.compute()
 
     def is_useful(self, action: str) -> bool:
         name = action.partition("(")[0]
@@ -156,13 +173,13 @@ class CompareScreen(WorkerScreen):
             return
         if not self.query_one(Overlay).lines:
             self._update("#compare-text", Text("reading the marked runs", "dim"))
-        width = self._report_width
+        width = self._used_width = self._report_width
         measure, what, only = self.measure, self.what, self.only_differences
 
         def job() -> Any:
             return lines_of(arms, what), report(arms, measure, only, width, self._tint())
 
-        self.submit("compare", job, partial(self._show_result, width))
+        self.submit("compare", job, self._show_result)
 
     @property
     def _report_width(self) -> int:
@@ -190,10 +207,8 @@ class CompareScreen(WorkerScreen):
         is_dark = self.app.current_theme.dark
         return lambda color: (marker(color, self.ascii_only), colour(color, is_dark))
 
-    def _show_result(self, width: int, result: Any, error: str | None) -> None:
+    def _show_result(self, result: Any, error: str | None) -> None:
         self._put(*(result or ((), Text(f"! {error}"))))
-        if width != self._report_width:  # The screen was laid out meanwhile.
-            self.compute()
 
     def _put(self, lines: Any, text: Text) -> None:
         self.query_one(Overlay).show(lines, self.what)

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import ClassVar
 
+from textual import on
 from textual.app import ComposeResult, SuspendNotSupported
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -55,6 +56,11 @@ class NotesDialog(Dialog[None]):
         analysis = self.query_one("#notes-analysis", TextArea)
         analysis.move_cursor(analysis.document.end)  # What is typed follows what is there.
         analysis.focus()
+
+    @on(TextArea.Changed)
+    def _keep_cursor_in_sight(self, event: TextArea.Changed) -> None:
+        # Textual scrolls before it knows that a line was wrapped.
+        self.call_after_refresh(event.text_area.scroll_cursor_visible)
 
     def _show(self) -> None:
         try:

@@ -62,7 +62,7 @@ EMPTY = (
 )
 OF_ROWS = ("sort", "group", "columns")
 """Actions that need a row."""
-OF_RUN = ("open", "mark", "copy", "use", "notes", "tags", "report")
+OF_RUN = ("open", "mark", "copy", "zoom", "use", "extend", "notes", "tags", "report", "export", "delete")
 """Actions that need a run under the cursor: a folder that cannot be read is none."""
 NONE_CHOSEN = ("no run is chosen by the filter; esc shows all",)
 
