@@ -54,7 +54,7 @@ class KeyBar(Widget):
         self.screen.bindings_updated_signal.subscribe(self, self._update)
 
     def _update(self, screen: Screen[object]) -> None:
-        keys = active_keys(screen)
+        keys = active_keys(screen) if screen.is_active else []
         if keys != self._keys:
             self._keys = keys
             self.refresh()
@@ -68,8 +68,6 @@ class KeyBar(Widget):
         return [key for key, end in zip(others, ends, strict=True) if end <= room], right
 
     def render(self) -> Text:
-        if not self.screen.is_active:  # `LeanScreen` has it drawn again when a dialog opens or closes.
-            return Text("")
         left, right = self.split_keys()
         text = Text(" ", no_wrap=True, overflow="crop")
         for key in left:

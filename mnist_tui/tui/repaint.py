@@ -24,11 +24,11 @@ class LeanScreen(Screen[Result]):
 
     def on_screen_suspend(self) -> None:
         """Empties the key bar: its keys do not work while another screen is on top."""
-        self.query("KeyBar").refresh()
+        self.bindings_updated_signal.publish(self)
 
     def on_screen_resume(self) -> None:
         """Shows the keys again."""
-        self.query("KeyBar").refresh()
+        self.bindings_updated_signal.publish(self)
 
     def is_useful(self, action: str) -> bool:
         """Whether the key bar should show an action now; its key works in any case."""

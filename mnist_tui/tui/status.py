@@ -143,9 +143,9 @@ class Headline(Static):
             super().__init__()
             self.mode = mode
 
-    def __init__(self, mode: str) -> None:
+    def __init__(self, mode: str, ascii_only: bool) -> None:
         super().__init__()
-        self._mode = mode
+        self._mode, self._ascii_only = mode, ascii_only
         self._parts: list[str] = []
         self._drawn: object = None
 
@@ -165,7 +165,7 @@ class Headline(Static):
         room = width - cell_len(modes.plain)
         ranked = [Part(part, rank=index) for index, part in enumerate(self._parts)]
         line = fitted(ranked, room - (GAP if modes.plain else 0))
-        line = in_ascii(line) if self.app.has_class("-ascii") else line
+        line = in_ascii(line) if self._ascii_only else line
         return Content.assemble((f"{line:<{max(0, room - cell_len(line) + len(line))}}", "bold"), modes)
 
     def _modes(self, width: int) -> Content:

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 from helpers.canned_lab import can_jobs, lab
-from helpers.lab_pilot import STARTED, look, row, runner, screen, tell, until
+from helpers.lab_pilot import STARTED, CannedRunner, lab_request, look, row, runner, screen, tell, until
 from textual.pilot import Pilot
 from textual.widgets._toast import Toast
 
+from mnist_tui.tui.app import LabApp
 from mnist_tui.tui.help import HelpScreen
 from mnist_tui.tui.key_bar import GAP, KeyBar
 from mnist_tui.tui.runs.screen import RunsScreen
@@ -81,8 +82,9 @@ async def test_below_a_dialog_it_is_empty() -> None:
 
 async def test_a_notice_hides_neither_it_nor_the_status_line() -> None:
     """A notice of one line takes one line, above both."""
-    async with lab(size=(80, 24)) as pilot:
-        pilot.app.notify("copied")
+    app = LabApp(lab_request(), CannedRunner())
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        app.notify("copied")
         await until(pilot, lambda: bool(pilot.app.screen.query(Toast)) and "copied" in look(pilot))
         notice = pilot.app.screen.query_one(Toast).region
 

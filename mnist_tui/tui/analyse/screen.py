@@ -106,7 +106,7 @@ class AnalyseScreen(WorkerScreen):
         """The folders of the run and the baseline that the user chose here; () follows what is marked in Runs."""
 
     def compose(self) -> ComposeResult:
-        yield Headline("analyse")
+        yield Headline("analyse", self._ascii_only)
         yield ViewBar(list(VIEWS))
         yield OneLine(id="analyse-line")
         with Horizontal(id="analyse-matrix"):

@@ -97,7 +97,7 @@ class CompareScreen(WorkerScreen):
         """The width that the report was made for."""
 
     def compose(self) -> ComposeResult:
-        yield Headline("compare")
+        yield Headline("compare", self.ascii_only)
         yield ViewBar(VIEWS)
         with Container(id="compare"):
             with Vertical(id="compare-curves"):

@@ -54,7 +54,7 @@ class DrawScreen(WorkerScreen):
         self._has_stability = False
 
     def compose(self) -> ComposeResult:
-        yield Headline("draw")
+        yield Headline("draw", self._ascii_only)
         yield OneLine(id="draw-line")
         with Horizontal(id="draw"):
             yield DrawCanvas(self._ascii_only)

@@ -79,7 +79,7 @@ class RunScreen(WorkerScreen):
         return self.runs[0]
 
     def compose(self) -> ComposeResult:
-        yield Headline("runs")
+        yield Headline("runs", self.ascii_only)
         yield ViewBar((CURVES, *VIEWS))
         with Vertical(id="view-curves"):
             yield Chart("accuracy", self.ascii_only, "run-accuracy")

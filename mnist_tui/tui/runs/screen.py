@@ -116,7 +116,7 @@ class RunsScreen(WorkerScreen):
         return self._actions.run
 
     def compose(self) -> ComposeResult:
-        yield Headline("runs")
+        yield Headline("runs", self.ascii_only)
         hint = "/ filter: (iter* or v2) params<20000 acc>99.4 -tag:old"
         # If it selected its text with the focus, the next letter would replace what was typed before.
         yield FilterField(self.selection.filter, hint=hint, is_selected=False)
