@@ -27,7 +27,7 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 thread jobs.py and brief_reader.py; reference_curve.py (the run to beat); panes.py folds; a file for
                 each pane and dialog
       runs/     screen.py, the table of all run folders and details of one; run_actions.py, what its keys do with a run;
-                filter_field.py; headline.py; queue_pane.py and queue_rows.py, the queue above it; run_screen.py and
+                headline.py; queue_pane.py and queue_rows.py, the queue above it; run_screen.py and
                 run_views.py, an opened run
       compare/  screen.py and its views: overlay.py, the curves of several runs, and report.py beside them;
                 leaderboard_view.py and front_plot.py

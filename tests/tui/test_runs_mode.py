@@ -228,7 +228,7 @@ async def test_escape_leaves_a_filter() -> None:
     async with runs_mode() as pilot:
         field = pilot.app.screen.query_one(Input)
         await pilot.press("slash", *"iter5")
-        await until(pilot, lambda: look(pilot).splitlines()[-1].startswith(" esc To the table"))
+        await until(pilot, lambda: look(pilot).splitlines()[-1].startswith(" esc Leave the filter"))
         await pilot.press("escape")
         assert (field.value, table(pilot).has_focus) == ("iter5", True)
         await pilot.press("slash", *"zz")

@@ -71,6 +71,9 @@ class Overlay(Widget):
     class Moved(Message):
         """The cursor is on another epoch."""
 
+    class Resized(Message):
+        """The canvas has another size."""
+
     def __init__(self, ascii_only: bool) -> None:
         super().__init__()
         self.ascii_only = ascii_only
@@ -149,6 +152,9 @@ class Overlay(Widget):
         every = max(1, 6 * len(xs) // max(1, frame.width))
         for index in range(lines.color % every, len(xs), every):
             canvas.mark(xs[index], ys[index], sign, style)
+
+    def on_resize(self) -> None:
+        self.post_message(self.Resized())
 
     def on_click(self, event: Click) -> None:
         frame = self.frame()

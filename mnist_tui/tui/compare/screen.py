@@ -11,7 +11,6 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical, VerticalScroll
-from textual.message import Message
 from textual.widgets import Static
 
 from mnist_tui.analysis import leaderboard, markdown
@@ -43,16 +42,6 @@ EMPTY = """\
 nothing is marked yet
 
 2 shows the runs. There: space marks one, m puts the seeds of one recipe into one row, and 3 comes back here."""
-
-
-class ReportPane(VerticalScroll):
-    """Where the report stands, which is made for its width."""
-
-    class Resized(Message):
-        """Posted when it has another size."""
-
-    def on_resize(self) -> None:
-        self.post_message(self.Resized())
 
 
 class CompareScreen(WorkerScreen):
@@ -103,7 +92,7 @@ class CompareScreen(WorkerScreen):
             with Vertical(id="compare-curves"):
                 yield Static(id="compare-legend")
                 yield Overlay(self.ascii_only)
-            with ReportPane(id="compare-report"):
+            with VerticalScroll(id="compare-report"):
                 yield Static(id="compare-text")
         yield LeaderboardView(self.ascii_only)
         yield KeyBar()
@@ -118,7 +107,7 @@ class CompareScreen(WorkerScreen):
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width >= 140, "-wide")
 
-    @on(ReportPane.Resized)
+    @on(Overlay.Resized)  # The report beside it or below it has another size then, too.
     def _fit_report(self) -> None:
         """Makes the report again for another width; a scrollbar that comes or goes makes none."""
         if self._report_width != self._used_width:

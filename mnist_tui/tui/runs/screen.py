@@ -30,7 +30,6 @@ from mnist_tui.tui.messages import OpenScreen
 from mnist_tui.tui.runs.columns_dialog import ColumnsDialog
 from mnist_tui.tui.runs.detail import RunDetail
 from mnist_tui.tui.runs.facts import RunFacts
-from mnist_tui.tui.runs.filter_field import FilterField
 from mnist_tui.tui.runs.headline import headline_parts
 from mnist_tui.tui.runs.queue_pane import QueuePane
 from mnist_tui.tui.runs.queue_rows import details, read_rows
@@ -39,6 +38,7 @@ from mnist_tui.tui.runs.selection import RunSelection
 from mnist_tui.tui.runs.sort_dialog import SortDialog
 from mnist_tui.tui.runs.table import MEASURED_ROWS, RunTable
 from mnist_tui.tui.status import Headline
+from mnist_tui.tui.text_field import TextField
 
 SCAN_SECONDS = 1.0
 """Between two scans for folders that changed."""
@@ -91,7 +91,7 @@ class RunsScreen(WorkerScreen):
             Binding("E", "export", "Export", show=False, tooltip="the folder, or as a .zip or .tar.gz"),
             Binding("delete,D", "delete", "Delete", show=False, tooltip="moves it to the trash"),
             Binding("U", "undelete", "Undo delete", show=False, tooltip="restores the run that was deleted last"),
-            Binding("escape", "clear", "Clear the filter"),
+            Binding("escape", "leave_filter", "Leave the filter", tooltip="its field, then what is typed in it"),
             Binding("question_mark,f1", "help", "Help"),
         ]
     )
@@ -119,7 +119,7 @@ class RunsScreen(WorkerScreen):
         yield Headline("runs", self.ascii_only)
         hint = "/ filter: (iter* or v2) params<20000 acc>99.4 -tag:old"
         # If it selected its text with the focus, the next letter would replace what was typed before.
-        yield FilterField(self.selection.filter, hint=hint, is_selected=False)
+        yield TextField(self.selection.filter, hint=hint, is_selected=False)
         yield Static(id="filter-error")
         yield QueuePane(self._queue, self.ascii_only)
         with Container(id="runs"):
@@ -141,8 +141,8 @@ class RunsScreen(WorkerScreen):
     def is_useful(self, action: str) -> bool:
         if action == "resume":
             return self.run is not None and self.run.state in RESUMABLE
-        if action == "clear":
-            return bool(self.selection.filter)
+        if action == "leave_filter":
+            return bool(self.selection.filter) or self.query_one(Input).has_focus
         if action in OF_ROWS:
             return bool(self.table.rows)
         return action not in OF_RUN or self._actions.is_allowed(action)
@@ -277,23 +277,16 @@ class RunsScreen(WorkerScreen):
         """Focuses the filter; at once, so that the next key goes there."""
         self.set_focus(self.query_one(Input))
 
-    def action_clear(self) -> None:
-        """Clears the filter."""
-        self.query_one(Input).value = ""
+    def action_leave_filter(self) -> None:
+        """Focuses the table; in the table, or where no run is left to act on, clears the filter."""
+        if self.table.has_focus or not self.table.rows:
+            self.query_one(Input).value = ""
         self.set_focus(self.table)
 
     @on(Input.Changed)
     def _filter(self, event: Input.Changed) -> None:
         self.selection.filter = event.value
         self.refresh_rows()
-
-    @on(FilterField.Left)
-    def _leave_filter(self) -> None:
-        """Keeps a filter that selects runs; clears another, below which there is nothing to do."""
-        if self.table.rows:
-            self.set_focus(self.table)
-        else:
-            self.action_clear()
 
     @on(RunTable.Sort)
     def _sort_by(self, event: RunTable.Sort) -> None:
