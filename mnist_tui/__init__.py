@@ -18,8 +18,8 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
     tui/        the dashboard: request.py (what it is opened with), app.py and its modes (modes.py); runner.py, the
                 thread that trains, and run_events.py, what it trains; how it ends (shutdown.py, supervisor.py); what
                 all screens share: messages.py, external_editor.py, background.py (a worker thread), dialogs.py,
-                help.py, keys.py, key_bar.py, text_field.py, status.py, telemetry.py (the device), themes.py,
-                view_bar.py, advice_list.py, pixels.py (half blocks), real_pixels.py and sixels.py (an extra),
+                help.py, palette.py, keys.py, key_bar.py, text_field.py, status.py, telemetry.py (the device),
+                themes.py, view_bar.py, advice_list.py, pixels.py (half blocks), real_pixels.py, sixels.py (an extra),
                 terminal.py and clipboard.py, report_dialog.py; what keeps it fast over SSH: diff_driver.py,
                 repaint.py, key_queue.py, lag.py
       lab/      screen.py connects the parts: design.py (draft, undo), design_panes.py (the panes that edit it),
@@ -28,8 +28,8 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 thread jobs.py and brief_reader.py; reference_curve.py (the run to beat); panes.py folds; a file for
                 each pane and dialog
       runs/     screen.py, the table of all run folders and details of one; run_actions.py, what its keys do with a run;
-                headline.py; queue_pane.py and queue_rows.py, the queue above it; run_screen.py, the views of an opened
-                run
+                headline.py; queue_pane.py and queue_rows.py, the queue above it; run_screen.py and
+                run_views.py, an opened run
       compare/  screen.py and its views: overlay.py, the curves of several runs, and report.py beside them;
                 leaderboard_view.py and front_plot.py
       analyse/  screen.py and the views of one run or two: matrix.py, matrix_layout.py and class_scores.py, pictures.py

@@ -18,7 +18,7 @@ from mnist_tui.errors import StorageError
 from mnist_tui.runs.events import EpochEnded
 from mnist_tui.runs.history import TIMINGS
 from mnist_tui.runs.record import Run, observations
-from mnist_tui.text import clean_line
+from mnist_tui.table import cut_apart
 
 Measure = Literal["best", "last", "mean"]
 MEASURES: dict[Measure, str] = {
@@ -26,6 +26,8 @@ MEASURES: dict[Measure, str] = {
     "last": "test accuracy of the last epoch",
     "mean": "mean test accuracy of the last epochs",
 }
+TITLE_CELLS = 60
+"""Most cells of the title of a run."""
 SIGNIFICANT = 0.05
 """The p value below which a difference is reported: without one, one comparison in twenty falls below it."""
 
@@ -88,7 +90,9 @@ def labelled(groups: Sequence[Sequence[Run]]) -> list[Arm]:
 
 def distinct_titles(runs: Sequence[Run]) -> list[str]:
     """The name and seed of each run, safe to show, with the end of its folder's name where several have the same."""
-    return [clean_line(arm.label, 60) for arm in labelled([[run] for run in runs])]
+    labels = [arm.label for arm in labelled([[run] for run in runs])]
+    shown = cut_apart(labels, TITLE_CELLS)
+    return [shown[label] for label in labels]
 
 
 def _arm(runs: Sequence[Run]) -> Arm:

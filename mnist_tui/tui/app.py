@@ -21,11 +21,12 @@ from mnist_tui.settings.last_used import remember
 from mnist_tui.tui.dialogs import QuitChoice, QuitDialog
 from mnist_tui.tui.diff_driver import DiffDriver
 from mnist_tui.tui.key_queue import KeyQueue
-from mnist_tui.tui.keys import own_bindings, problems, usable, with_ids
+from mnist_tui.tui.keys import problems, usable, with_ids
 from mnist_tui.tui.lab.screen import LabScreen
 from mnist_tui.tui.lag import LagLog
 from mnist_tui.tui.messages import LookInside, OpenRun, QueueSweep, ResumeRun, RunnerMessage, UseSettings
 from mnist_tui.tui.modes import MODES
+from mnist_tui.tui.palette import commands
 from mnist_tui.tui.runner import Crashed, Idle, Runner
 from mnist_tui.tui.shutdown import ExitState, crash_message, finish, reserve_terminal, signals
 from mnist_tui.tui.status import Headline
@@ -52,6 +53,9 @@ class LabApp(App[ExitState]):
                 "ctrl+c", "interrupt", "Stop", show=False, priority=True, tooltip="Copies, stops the run, or quits"
             ),
             Binding("P", "toggle_queue", "Queue", show=False, tooltip="trains what waits in the queue, or pauses it"),
+            Binding(
+                "ctrl+p", "command_palette", "Palette", show=False, priority=True, tooltip="every command, by its name"
+            ),
             Binding("ctrl+z", "suspend_process", "To the shell", show=False),
             Binding("ctrl+l", "switch_theme", "Light or dark", show=False, tooltip="the theme of the screen"),
             *(
@@ -224,7 +228,10 @@ class LabApp(App[ExitState]):
         if len(self.screen_stack) > 1:
             self.screen.dismiss()
         elif self.runner.is_training:
-            dialog = QuitDialog(str(self.runner.folder or "starting"), self.lab.queue.quit_words())
+            run = (
+                str(self.runner.folder) if self.runner.has_begun else "It has not begun: there is nothing to save yet."
+            )
+            dialog = QuitDialog(run, self.lab.queue.quit_words())
             self.push_screen(dialog, self._answer_quit)
         else:
             self._quit()
@@ -261,15 +268,8 @@ class LabApp(App[ExitState]):
             self.notify("Ctrl-C again quits")
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """A command for each action of the screen and the application, whatever has the focus, and the screenshot."""
-        seen = set()
-        for node, binding in [(owner, each) for owner in (screen, self) for each in own_bindings(type(owner))]:
-            is_idle = screen.is_modal and binding.action.startswith("mode(")
-            is_idle |= screen is not self.screen_stack[0] and binding.action == "leave"
-            if binding.description and binding.description not in seen and not is_idle:
-                seen.add(binding.description)
-                run = partial(self.run_action, binding.action, node)
-                yield SystemCommand(binding.description, binding.tooltip or f"key {binding.key}", run)
+        """The actions of the screen and the application, and the screenshot."""
+        yield from commands(self, screen)
         after_palette = partial(self.set_timer, 0.1, self.save_picture)
         yield SystemCommand("Screenshot", "the screen as an SVG file, in the current folder", after_palette)
 

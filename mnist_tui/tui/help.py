@@ -57,7 +57,8 @@ def sections(active: dict[str, ActiveBinding], names: Names) -> list[tuple[str, 
         if not binding.description or binding.action.rpartition(".")[2] in LEFT_OUT:
             continue
         owner = _owner(node, names)
-        actions = own.setdefault(owner, {}) if binding.id else general.setdefault(f"{owner}, as everywhere", {})
+        is_own = bool(binding.id) or isinstance(node, App)
+        actions = own.setdefault(owner, {}) if is_own else general.setdefault(f"{owner}, as everywhere", {})
         keys, _ = actions.setdefault(binding.action, ([], _words(binding)))
         keys.append(binding.key_display or key_label(binding.key))
     return [

@@ -1,4 +1,7 @@
-"""The bottom line: the keys that work where the focus is; help and the way out are always shown."""
+"""The bottom line: the keys that work where the focus is; help and the way out are always shown.
+
+Below a dialog it is empty, since those keys do not work then; the dialog shows its own.
+"""
 
 from itertools import accumulate
 from typing import ClassVar, NamedTuple
@@ -51,7 +54,7 @@ class KeyBar(Widget):
         self.screen.bindings_updated_signal.subscribe(self, self._update)
 
     def _update(self, screen: Screen[object]) -> None:
-        keys = active_keys(screen)
+        keys = active_keys(screen) if screen.is_active else []
         if keys != self._keys:
             self._keys = keys
             self.refresh()

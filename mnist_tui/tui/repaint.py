@@ -22,6 +22,14 @@ class LeanScreen(Screen[Result]):
     # Textual's own declaration repaints the whole screen whenever the focus moves; the two widgets repaint themselves.
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
 
+    def on_screen_suspend(self) -> None:
+        """Empties the key bar: its keys do not work while another screen is on top."""
+        self.bindings_updated_signal.publish(self)
+
+    def on_screen_resume(self) -> None:
+        """Shows the keys again."""
+        self.bindings_updated_signal.publish(self)
+
     def is_useful(self, action: str) -> bool:
         """Whether the key bar should show an action now; its key works in any case."""
         return True

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from textual.content import Content
 from textual.events import Click
 from textual.message import Message
 from textual.widgets import Static
 
-from mnist_tui.text import clean_line, duration
+from mnist_tui.table import cut_apart
+from mnist_tui.text import clean_line, duration, in_ascii
 from mnist_tui.tui.charts.run_curves import RunCurves
 from mnist_tui.tui.modes import MODES
 
@@ -43,7 +44,7 @@ def fitted(parts: list[Part], width: int) -> str:
             if highest == 0 and not is_short:
                 break
             if len(kept) == 1:
-                return set_cell_size(clean_line(line), max(0, width)).rstrip()
+                return cut_apart([line], width)[line] if width > 0 else ""
             kept.remove([part for part in kept if part.rank == highest][-1])
     return ""
 
@@ -122,11 +123,12 @@ class StatusLine(OneLine):
         """Shows what the user waits for or, if that is "", the progress of a run."""
         width = self.size.width
         parts = [Part(waiting)] if waiting or progress is None else progress_parts(progress, ascii_only)
-        line = fitted([*parts, Part(self.queue, rank=1), Part(self.device, rank=DEVICE_RANK)], width)
+        queue = self.queue.removeprefix(waiting).lstrip()  # Both say how far a sweep is that begins.
+        line = fitted([*parts, Part(queue, rank=1), Part(self.device, rank=DEVICE_RANK)], width)
         if self.device and line.endswith(self.device):
             left = line.removesuffix(self.device).rstrip()
             line = f"{left}{self.device:>{width - cell_len(left)}}"
-        self.put(line)
+        self.put(in_ascii(line) if ascii_only else line)
 
 
 class Headline(Static):
@@ -141,9 +143,9 @@ class Headline(Static):
             super().__init__()
             self.mode = mode
 
-    def __init__(self, mode: str) -> None:
+    def __init__(self, mode: str, ascii_only: bool) -> None:
         super().__init__()
-        self._mode = mode
+        self._mode, self._ascii_only = mode, ascii_only
         self._parts: list[str] = []
         self._drawn: object = None
 
@@ -163,6 +165,7 @@ class Headline(Static):
         room = width - cell_len(modes.plain)
         ranked = [Part(part, rank=index) for index, part in enumerate(self._parts)]
         line = fitted(ranked, room - (GAP if modes.plain else 0))
+        line = in_ascii(line) if self._ascii_only else line
         return Content.assemble((f"{line:<{max(0, room - cell_len(line) + len(line))}}", "bold"), modes)
 
     def _modes(self, width: int) -> Content:

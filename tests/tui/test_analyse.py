@@ -69,6 +69,8 @@ async def test_without_runs_it_says_what_to_do() -> None:
     async with dashboard() as pilot:
         await until(pilot, lambda: line(pilot).startswith("! "))
         assert line(pilot) == "! runs: no run in it has finished an epoch yet; train one first"
+        assert look(pilot).splitlines()[0].startswith(" Analyse ")
+        assert "enter Images" not in look(pilot)
         for key in ("enter", "v", "o", "a", "d", "y", "u", "x", "m", "pagedown", "left", *["tab"] * 5, "shift+tab"):
             await pilot.press(key)
         make_answered(RUNS)
@@ -254,6 +256,13 @@ async def test_a_cell_its_pictures_and_inside(canned: AnalyseJobs) -> None:
         assert (folder, label, len(image)) == (shown.run.run.folder, pair.label, 784)
         assert line(pilot).startswith(f"test image {answers[1].index}, label {pair.label}")
         assert "HiResCAM of 4" in look(pilot)
+
+        await pilot.press("escape")
+        assert analyse_screen(pilot).view == "Mistakes"
+        await pilot.press("escape")
+        assert analyse_screen(pilot).view == "Matrix"
+        await pilot.press("escape", "tab", "escape")
+        assert analyse_screen(pilot).view == "Mistakes", "a view that was not opened from another has no way back"
 
 
 async def test_pages_of_pictures() -> None:

@@ -201,6 +201,7 @@ async def test_without_runs_it_says_what_to_do() -> None:
     """In one line; drawing works; nothing can be looked into."""
     async with dashboard(key="5") as pilot:
         await until(pilot, lambda: "! runs: no run in it has finished an epoch yet" in look(pilot))
+        assert look(pilot).splitlines()[0].startswith(" Draw ")
         await draw_line(pilot, "right")
         await pilot.press("s", "i")
 

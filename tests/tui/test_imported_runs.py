@@ -24,7 +24,8 @@ from mnist_tui.tui.lab import jobs
 from mnist_tui.tui.request import LabRequest
 from mnist_tui.tui.runner import Runner
 from mnist_tui.tui.runs.detail import RunDetail
-from mnist_tui.tui.runs.run_screen import VIEWS, RunScreen
+from mnist_tui.tui.runs.run_screen import RunScreen
+from mnist_tui.tui.runs.run_views import VIEWS
 from mnist_tui.tui.runs.screen import RunsScreen
 
 pytestmark = pytest.mark.slow

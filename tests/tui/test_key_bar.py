@@ -5,13 +5,15 @@ from typing import Any
 
 import pytest
 from helpers.canned_lab import can_jobs, lab
-from helpers.lab_pilot import STARTED, look, row, runner, screen, tell, until
+from helpers.lab_pilot import STARTED, CannedRunner, lab_request, look, row, runner, screen, tell, until
 from textual.pilot import Pilot
+from textual.widgets._toast import Toast
 
+from mnist_tui.tui.app import LabApp
 from mnist_tui.tui.help import HelpScreen
 from mnist_tui.tui.key_bar import GAP, KeyBar
 from mnist_tui.tui.runs.screen import RunsScreen
-from mnist_tui.tui.status import Headline
+from mnist_tui.tui.status import Headline, StatusLine
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +67,29 @@ async def test_modes_help_and_quit_are_in_sight() -> None:
             assert first.endswith("1 Lab 2 Runs 3 Comp 4 Ana 5 Draw")
             assert last.endswith("? Help  q Quit")
             assert len(last) <= 80
+
+
+async def test_below_a_dialog_it_is_empty() -> None:
+    """Its keys do nothing there; it is back when the dialog is closed."""
+    async with lab() as pilot:
+        await until(pilot, lambda: "q Quit" in look(pilot).splitlines()[-1])
+        await pilot.press("question_mark")
+        await until(pilot, lambda: isinstance(pilot.app.screen, HelpScreen))
+        await until(pilot, lambda: not look(pilot).splitlines()[-1].strip())
+        await pilot.press("escape")
+        await until(pilot, lambda: "q Quit" in look(pilot).splitlines()[-1])
+
+
+async def test_a_notice_hides_neither_it_nor_the_status_line() -> None:
+    """A notice of one line takes one line, above both."""
+    app = LabApp(lab_request(), CannedRunner())
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        app.notify("copied")
+        await until(pilot, lambda: bool(pilot.app.screen.query(Toast)) and "copied" in look(pilot))
+        notice = pilot.app.screen.query_one(Toast).region
+
+        assert notice.height == 1
+        assert notice.bottom == screen(pilot).query_one(StatusLine).region.y
 
 
 async def test_in_a_field_too() -> None:

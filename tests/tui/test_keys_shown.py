@@ -139,7 +139,8 @@ async def test_the_palette_runs_what_it_lists() -> None:
     """The lab's own Stop, and not what Ctrl-C does, which aborts where it comes twice."""
     async with lab() as pilot:
         commands = {command.title: command for command in app_of(pilot).get_system_commands(pilot.app.screen)}
-        assert commands["Stop"].help == "after this step; saves, and keeps the run"
+        assert commands["Stop"].help == "after this step; saves, and keeps the run; key s"
+        assert commands["Help"].help == "key ?, F1"
         await pilot.press("ctrl+p")
         await until(pilot, lambda: pilot.app.screen is not screen(pilot))
         await pilot.press(*"Recip")
@@ -207,6 +208,8 @@ async def test_the_help_has_a_legend(ascii_only: bool) -> None:
         await pilot.press("f1")
         await until(pilot, lambda: isinstance(pilot.app.screen, HelpScreen))
         text = "\n".join(str(part.visual) for part in pilot.app.screen.query(Static))
+        assert "as everywhere" not in text
+        assert "Palette: every command, by its name" in text
         legend = text.partition("\nSigns\n")[2].split("\n\n")[0].splitlines()
 
         assert [line.split()[0] for line in legend if line[2:3].strip()] == [

@@ -564,6 +564,18 @@ async def test_quit_asks_while_a_run_is_trained(key: str, asked: list[Any]) -> N
         assert pilot.app.exit_state.leave_running is (key == "l")  # type: ignore[attr-defined]
 
 
+async def test_quit_names_no_other_run() -> None:
+    """While a run begins that has no folder yet, the one before it is not what would be stopped."""
+    async with lab() as pilot:
+        runner(pilot).busy, runner(pilot).folder = True, Path("runs/the-last-one")
+        await pilot.press("q")
+        await settled(pilot, lambda: isinstance(pilot.app.screen, QuitDialog))
+        said = [str(part.content) for part in pilot.app.screen.query(Static)]
+
+        assert "It has not begun: there is nothing to save yet." in said
+        assert not any("the-last-one" in words for words in said)
+
+
 async def test_quit_asks_no_longer_once_the_run_is_over() -> None:
     """The laboratory closes if the run ends while the dialog is open."""
     async with lab() as pilot:

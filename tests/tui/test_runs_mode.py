@@ -1,9 +1,11 @@
 """Runs and Compare under a pilot: what stands there, and what every key does to the folders."""
 
 import os
+import re
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -223,6 +225,21 @@ async def test_filter_as_it_is_typed() -> None:
         assert len(names(pilot)) == 28
 
 
+async def test_escape_leaves_a_filter() -> None:
+    """It stays where it selects runs, and is cleared at once where it selects none; the line of keys says so."""
+    async with runs_mode() as pilot:
+        field = pilot.app.screen.query_one(Input)
+        await pilot.press("slash", *"iter5")
+        await until(pilot, lambda: look(pilot).splitlines()[-1].startswith(" esc Leave the filter"))
+        await pilot.press("escape")
+        assert (field.value, table(pilot).has_focus) == ("iter5", True)
+        await pilot.press("slash", *"zz")
+        await until(pilot, lambda: not table(pilot).rows)
+        await pilot.press("escape")
+        await until(pilot, lambda: bool(table(pilot).rows))
+        assert (field.value, table(pilot).has_focus) == ("", True)
+
+
 async def test_order() -> None:
     """A heading that is clicked, and again; the keys for the same."""
     async with runs_mode() as pilot:
@@ -344,6 +361,19 @@ async def test_resume_and_extend() -> None:
         assert "-v2-" in runner(pilot).done[1][1]
 
 
+async def test_a_run_that_is_trained_is_neither_resumed_nor_extended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A notice says so, before it is asked by how many epochs."""
+    async with runs_mode(one) as pilot:
+        running = replace(table(pilot).rows[0][0], state="training")
+        monkeypatch.setattr(type(pilot.app.screen._actions), "run", running)  # type: ignore[attr-defined]
+        await pilot.press("x", "r")
+        await pilot.pause()
+
+        assert isinstance(pilot.app.screen, RunsScreen)
+        assert runner(pilot).done == []
+        assert {note.message.partition(":")[0] for note in pilot.app._notifications} == {"this run is being trained"}
+
+
 async def test_settings_into_the_lab() -> None:
     """Held against their preset."""
     async with runs_mode() as pilot:
@@ -378,6 +408,22 @@ async def test_notes_and_tags() -> None:
 
         assert len(table(pilot).rows) == 1
         assert "## Analysis\n\nIt overfits.\nMore dropout." in annotations.notes_text(table(pilot).rows[0][0].folder)
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+async def test_long_notes_are_seen_where_they_are_typed(size: tuple[int, int]) -> None:
+    """What is typed follows what is there, in sight; all keys of the dialog are, too."""
+    async with runs_mode(one, size) as pilot:
+        folder = table(pilot).rows[0][0].folder
+        notes = annotations.read_notes(folder)
+        annotations.write_notes(folder, replace(notes, analysis="a long line of words " * 60), notes)
+        await pilot.press("n")
+        await until(pilot, lambda: bool(pilot.app.screen.query("#notes-analysis")))
+        await pilot.press(*"xyz")
+        await until(pilot, lambda: "wordsxyz" in look(pilot))
+
+        assert pilot.app.screen.query_one("#notes-analysis", TextArea).text.endswith("wordsxyz")
+        assert " ".join(("tab Next field", "^s Save", "F4 Editor", "esc Cancel")) in " ".join(look(pilot).split())
 
 
 async def test_delete_asks_and_is_undone() -> None:
@@ -449,6 +495,28 @@ async def test_what_is_no_run_cannot_be_changed() -> None:
         assert "somebody else's folder" in facts(pilot)
 
 
+def torn(runs_dir: Path) -> None:
+    """A run, and two folders whose run.json is gone, with names that begin alike."""
+    one(runs_dir)
+    for end in ("aaaa", "bbbb"):
+        (runs_dir / f"20260101T000000Z-a-preset-with-a-long-name-s0-{end}").mkdir()
+
+
+async def test_folders_that_begin_alike_are_told_apart() -> None:
+    """Their names are cut where they differ; Enter is no key for what cannot be opened; their facts get all room."""
+    async with runs_mode(torn, (80, 24)) as pilot:
+        await pilot.press("end")
+        await until(pilot, lambda: "half written" in facts(pilot))
+        seen = look(pilot)
+
+        assert all(re.search(rf"^  …\S*{end}  ", seen, re.MULTILINE) for end in ("aaaa", "bbbb"))
+        assert "enter Open" not in seen.splitlines()[-1]
+        assert pilot.app.screen.query_one(RunDetail).has_class("-text")
+        await pilot.press("home")
+        await until(pilot, lambda: "enter Open" in look(pilot).splitlines()[-1])
+        await until(pilot, lambda: not pilot.app.screen.query_one(RunDetail).has_class("-text"))
+
+
 # --- compare ---
 
 
@@ -498,6 +566,41 @@ async def test_repeats_and_data_sets() -> None:
         await pilot.press("g", "space", "space", "3")
         await until(pilot, lambda: "iter5 ×2" in report(pilot))
         assert "2 (+1 repeat not counted)" in report(pilot)
+
+
+def long_names(runs_dir: Path) -> None:
+    """Two runs of presets with long names."""
+    for index, name in enumerate(("x" * 70, "y" * 70)):
+        make_run(runs_dir, presets.load("iter4").model_copy(update={"name": name}), 0, 0.99 + index / 1000, index)
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+async def test_long_names_fit_into_compare(size: tuple[int, int]) -> None:
+    """From the first time it is shown: no line of the table is wrapped, and a sign stands beside its run."""
+    async with runs_mode(long_names, size) as pilot:
+        await pilot.press("g", "space", "space", "3")
+        await until(pilot, lambda: "best epoch, test acc" in report(pilot))
+        width = pilot.app.screen.query_one("#compare-report").size.width
+        await until(pilot, lambda: max(len(line) for line in report(pilot).splitlines() if "● " in line) <= width)
+        legend = str(pilot.app.screen.query_one("#compare-legend", Static).content)
+
+        assert "● yyy" in legend
+        assert "■ xxx" in legend
+        assert max(map(len, legend.splitlines())) <= pilot.app.screen.query_one("#compare-legend").size.width
+
+
+async def test_compare_without_marks_shows_no_keys_of_theirs() -> None:
+    """And once rows are marked again, the cursor is in the last epoch."""
+    async with runs_mode() as pilot:
+        await pilot.press("g", "space", "3")
+        await until(pilot, lambda: "m Measure" in look(pilot).splitlines()[-1])
+        await pilot.press("S")
+        await until(pilot, lambda: "m Measure" not in look(pilot).splitlines()[-1])
+        assert look(pilot).splitlines()[-1].startswith(" tab View")
+        await pilot.press("2", "g", "space", "3")
+        overlay = pilot.app.screen.query_one(Overlay)
+        await until(pilot, lambda: bool(overlay.lines))
+        assert overlay.cursor == 20
 
 
 async def test_a_mark_keeps_its_colour() -> None:

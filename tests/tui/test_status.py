@@ -178,3 +178,17 @@ async def test_the_device_stands_at_the_right(monkeypatch: pytest.MonkeyPatch) -
 
     assert seen.startswith(" 測試 s0  training  epoch 2/20")
     assert cell_len(seen) == 159
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("canned")
+async def test_a_sweep_that_begins_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both what is waited for and the queue say how far it is."""
+    async with lab() as pilot:
+        status = screen(pilot).query_one(StatusLine)
+        lines: list[str] = []
+        monkeypatch.setattr(status, "put", lines.append)
+        status.queue, status.device = "sweep iter3: 0 of 2 done  1 queued", ""
+        status.show(None, "sweep iter3: 0 of 2 done", ascii_only=False)
+
+        assert lines == ["sweep iter3: 0 of 2 done  1 queued"]

@@ -75,6 +75,7 @@ class AnalyseScreen(WorkerScreen):
         [
             Binding("tab", "view(1)", "View"),
             Binding("shift+tab", "view(-1)", "View before", show=False),
+            Binding("escape", "back", "Back", tooltip="to the view that these images, or this one, were opened from"),
             Binding("r", "choose_run", "Run", tooltip="another run to analyse"),
             Binding("b", "choose_baseline", "Baseline", tooltip="the run to hold this one against, or none"),
             Binding("o", "next_order", "Order", show=False, tooltip="of the mistakes: loss, confidence, class"),
@@ -96,6 +97,8 @@ class AnalyseScreen(WorkerScreen):
         self.selection, self._data_dir, self._ascii_only = selection, data_dir, ascii_only
         self._real_pixels = real_pixels
         self.view = next(iter(VIEWS))
+        self._opened_from: list[str] = []
+        """The views that Escape goes back through: from an image to the images, and from those to the matrix."""
         self.analysed: Analysed | None = None
         self._error: str | None = None
         """Why the last reading of the run failed; each reason is notified once."""
@@ -103,7 +106,7 @@ class AnalyseScreen(WorkerScreen):
         """The folders of the run and the baseline that the user chose here; () follows what is marked in Runs."""
 
     def compose(self) -> ComposeResult:
-        yield Headline("analyse")
+        yield Headline("analyse", self._ascii_only)
         yield ViewBar(list(VIEWS))
         yield OneLine(id="analyse-line")
         with Horizontal(id="analyse-matrix"):
@@ -121,6 +124,7 @@ class AnalyseScreen(WorkerScreen):
     def on_mount(self) -> None:
         self.set_class(self._ascii_only, "-ascii")
         self._show_view()
+        self.query_one(Headline).show(["Analyse"])
         self._say("reading the predictions")
         self.set_interval(POLL_SECONDS, self._read_if_outdated)
 
@@ -132,6 +136,11 @@ class AnalyseScreen(WorkerScreen):
         is_wide = event.size.width >= WIDE
         self.set_class(is_wide, "-wide")
         self.query_one(ConfusionMatrix).use_lines(event.size.height - CHROME_LINES - (0 if is_wide else CLASS_LINES))
+
+    def is_useful(self, action: str) -> bool:
+        if action == "back":
+            return bool(self._opened_from)
+        return self.analysed is not None or action in ("choose_run", "help", "leave")
 
     # --- what is analysed ---
 
@@ -171,6 +180,7 @@ class AnalyseScreen(WorkerScreen):
         self._show_confidence(analysed)
         self._show_headline(analysed)
         self._show_line()
+        self.refresh_bindings()
 
     def _show_confidence(self, analysed: Analysed) -> None:
         text = texts.confidence_lines(analysed, self._ascii_only)
@@ -233,8 +243,21 @@ class AnalyseScreen(WorkerScreen):
         self._open_view(message.view)
 
     def _open_view(self, view: str) -> None:
+        self._opened_from.clear()
         self.view = view
         self._show_view()
+
+    def _open_from_here(self, view: str) -> None:
+        """Opens a view that Escape leaves again."""
+        self._opened_from.append(self.view)
+        self.view = view
+        self._show_view()
+
+    def action_back(self) -> None:
+        """The view that this one was opened from; nothing in one that was not opened from another."""
+        if self._opened_from:
+            self.view = self._opened_from.pop()
+            self._show_view()
 
     def _show_view(self) -> None:
         self.query_one(ViewBar).show(self.view)
@@ -244,6 +267,7 @@ class AnalyseScreen(WorkerScreen):
         focusable = next((widget for widget in widgets if widget.focusable), None)
         self.set_focus(focusable)
         self._show_line()
+        self.refresh_bindings()
 
     @on(ConfusionMatrix.Moved)
     @on(Gallery.Moved)
@@ -297,7 +321,7 @@ class AnalyseScreen(WorkerScreen):
     @on(ConfusionMatrix.CellOpened)
     def _open_cell(self, message: ConfusionMatrix.CellOpened) -> None:
         self.query_one(PicturesView).show_cell(message.label, message.prediction)
-        self._open_view("Mistakes")
+        self._open_from_here("Mistakes")
 
     # --- inside ---
 
@@ -310,7 +334,8 @@ class AnalyseScreen(WorkerScreen):
             return
         run, data = self.analysed.run.run, self.analysed.run.run.dataset_record
         title = f"test image {opened.index}, label {data.labelled(opened.label)}"
-        self._look_inside(Subject(run.folder, image, opened.label, title, data))
+        self.query_one(InsideView).inspect(Subject(run.folder, image, opened.label, title, data))
+        self._open_from_here("Inside")
 
     @on(InsideView.MeanAsked)
     def _read_mean(self, message: InsideView.MeanAsked) -> None:
@@ -329,17 +354,14 @@ class AnalyseScreen(WorkerScreen):
             self.notify(f"no mean image: {error}", severity="warning", markup=False)
         else:
             title = f"mean test image of class {run.dataset_record.labelled(label)}"
-            self._look_inside(Subject(run.folder, image, label, title, run.dataset_record))
+            self.query_one(InsideView).inspect(Subject(run.folder, image, label, title, run.dataset_record))
+            self._show_line()
 
     def look_inside_drawing(self, name: str, image: bytes) -> None:
         """Shows what the network of a run, named by its folder, does with a drawn digit of 784 grey values."""
         self._names = (name,)
         self._read()
-        title = f"a drawn digit in {clean_line(name, 80)}"
-        self._look_inside(Subject(self.selection.runs.runs_dir / name, image, None, title))
-
-    def _look_inside(self, subject: Subject) -> None:
-        self.query_one(InsideView).inspect(subject)
+        self.query_one(InsideView).inspect(Subject(self.selection.runs.runs_dir / name, image, None, "a drawn digit"))
         self._open_view("Inside")
 
     # --- advice ---

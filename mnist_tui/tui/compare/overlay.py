@@ -16,6 +16,7 @@ from mnist_tui.analysis.comparison import Arm
 from mnist_tui.analysis.palette import colour, marker
 from mnist_tui.runs import metrics
 from mnist_tui.runs.metrics import Metric
+from mnist_tui.text import cell_width, fitted
 from mnist_tui.tui.charts.canvas import Canvas, Frame, with_axis
 from mnist_tui.tui.charts.curves import Curve, limits
 from mnist_tui.tui.charts.plot import epoch_axis
@@ -70,6 +71,9 @@ class Overlay(Widget):
     class Moved(Message):
         """The cursor is on another epoch."""
 
+    class Resized(Message):
+        """The canvas has another size."""
+
     def __init__(self, ascii_only: bool) -> None:
         super().__init__()
         self.ascii_only = ascii_only
@@ -86,7 +90,7 @@ class Overlay(Widget):
     def show(self, lines: Sequence[Lines], what: str) -> None:
         """Draws other curves; the cursor stays inside them."""
         self.lines, self.what = lines, what
-        self.cursor = min(self.cursor, self.last_epoch) or self.last_epoch
+        self.cursor = (min(self.cursor, self.last_epoch) or self.last_epoch) if lines else 0.0
         self.refresh()
 
     def move(self, epochs: int) -> None:
@@ -95,14 +99,20 @@ class Overlay(Widget):
         self.refresh()
         self.post_message(self.Moved())
 
-    def legend(self) -> Text:
-        """Every arm with its marker, and its value under the cursor."""
-        text = Text(f" {self.what}, epoch {self.cursor:g}", "bold")
+    def legend(self, width: int) -> Text:
+        """Every arm with its marker, and its value under the cursor, in lines of `width` cells."""
+        text = Text(f" {self.what}, epoch {self.cursor:g}", "bold", no_wrap=True)
+        used = text.cell_len
         for lines in self.lines:
             y = lines.at(self.cursor)
             is_percent = COMPARED[self.what].unit in ("%", "points")
             value = "-" if y is None else f"{y:.2f}%" if is_percent else f"{y:.4g}"
-            text.append(f"  {marker(lines.color, self.ascii_only)} {lines.label} {value}", self._style(lines.color))
+            sign = marker(lines.color, self.ascii_only)
+            label = fitted(lines.label, min(cell_width(lines.label), max(8, width - cell_width(f"   {sign}  {value}"))))
+            part = f"{sign} {label} {value}"
+            is_beside = used + 2 + cell_width(part) <= width
+            text.append("  " if is_beside else "\n ").append(part, self._style(lines.color))
+            used = (used + 2 if is_beside else 1) + cell_width(part)
         return text
 
     def _style(self, color: int, dim: bool = False) -> Style:
@@ -142,6 +152,9 @@ class Overlay(Widget):
         every = max(1, 6 * len(xs) // max(1, frame.width))
         for index in range(lines.color % every, len(xs), every):
             canvas.mark(xs[index], ys[index], sign, style)
+
+    def on_resize(self) -> None:
+        self.post_message(self.Resized())
 
     def on_click(self, event: Click) -> None:
         frame = self.frame()

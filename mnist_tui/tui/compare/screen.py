@@ -33,6 +33,8 @@ from mnist_tui.tui.status import Headline
 from mnist_tui.tui.view_bar import ViewBar
 
 HELP_NAMES: Names = {LeaderboardView: "Leaderboard", VerticalScroll: "Report"}
+CHROME_CELLS = 6
+"""Cells of the report that frame, padding, scrollbar and a margin take."""
 CURVES, LEADERBOARD = VIEWS = ("Curves", "Leaderboard")
 OF_CURVES = ("move", "metric", "log", "differences", "base", "report", "unmark")
 """Actions that the leaderboard has no use for."""
@@ -80,9 +82,11 @@ class CompareScreen(WorkerScreen):
         self.what = next(iter(COMPARED))
         self.only_differences = True
         self.view = CURVES
+        self._used_width = 0
+        """The width that the report was made for."""
 
     def compose(self) -> ComposeResult:
-        yield Headline("compare")
+        yield Headline("compare", self.ascii_only)
         yield ViewBar(VIEWS)
         with Container(id="compare"):
             with Vertical(id="compare-curves"):
@@ -102,13 +106,19 @@ class CompareScreen(WorkerScreen):
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width >= 140, "-wide")
-        self.call_after_refresh(self.compute)
+
+    @on(Overlay.Resized)  # The report beside it or below it has another size then, too.
+    def _fit_report(self) -> None:
+        """Makes the report again for another width; a scrollbar that comes or goes makes none."""
+        if self._report_width != self._used_width:
+            self.compute()
 
     def is_useful(self, action: str) -> bool:
-        if action in ("help", "leave", "view"):
+        name = action.partition("(")[0]
+        if name in ("help", "leave", "view"):
             return True
         if self.view == LEADERBOARD:
-            return action not in OF_CURVES
+            return name not in OF_CURVES
         return bool(self.selection.colors)
 
     # --- views ---
@@ -140,6 +150,7 @@ class CompareScreen(WorkerScreen):
             self._rank()
             return
         arms = self.selection.arms()
+        self.refresh_bindings()
         curves = [
             "Compare",
             f"{len(arms)} marked" if arms else "nothing is marked",
@@ -151,13 +162,18 @@ class CompareScreen(WorkerScreen):
             return
         if not self.query_one(Overlay).lines:
             self._update("#compare-text", Text("reading the marked runs", "dim"))
-        width = max(30, self.query_one("#compare-report").size.width - 3)
+        width = self._used_width = self._report_width
         measure, what, only, tint = self.measure, self.what, self.only_differences, self._tint()
 
         def job() -> Any:
             return lines_of(arms, what), report(arms, measure, only, width, tint)
 
         self.submit("compare", job, self._show_result)
+
+    @property
+    def _report_width(self) -> int:
+        """Cells of a line of the report, whether or not there is a scrollbar beside it."""
+        return max(30, self.query_one("#compare-report").outer_size.width - CHROME_CELLS)
 
     def _rank(self) -> None:
         selection, words, measure = self.selection, self.selection.filter, self.measure
@@ -196,7 +212,8 @@ class CompareScreen(WorkerScreen):
     @on(Overlay.Moved)
     def _show_legend(self) -> None:
         overlay = self.query_one(Overlay)
-        self._update("#compare-legend", overlay.legend() if overlay.lines else Text(""))
+        width = self.query_one("#compare-legend").size.width
+        self._update("#compare-legend", overlay.legend(width) if overlay.lines else Text(""))
 
     # --- keys ---
 

@@ -58,7 +58,7 @@ class DrawScreen(WorkerScreen):
         self._has_stability = False
 
     def compose(self) -> ComposeResult:
-        yield Headline("draw")
+        yield Headline("draw", self._ascii_only)
         yield OneLine(id="draw-line")
         with Horizontal(id="draw"):
             yield DrawCanvas(self._ascii_only)
@@ -72,6 +72,7 @@ class DrawScreen(WorkerScreen):
 
     def on_mount(self) -> None:
         self.set_class(self._ascii_only, "-ascii")
+        self.query_one(Headline).show(["Draw"])
         self._show_pen()
 
     def on_screen_resume(self) -> None:

@@ -25,7 +25,8 @@ class LabLines:
     def __init__(
         self, submit: Submit, design: LabDesign, previews: Previews, runner: Runner, training: Pane, view: TrainingView
     ) -> None:
-        self.headline, self.banner, self.status = Headline("lab"), OneLine(id="banner"), StatusLine()
+        self.headline = Headline("lab", view.ascii_only)
+        self.banner, self.status = OneLine(id="banner"), StatusLine()
         self.waiting = "loading PyTorch"
         """What the user waits for; "" where the progress of the run is shown."""
         self._submit, self._design, self._previews, self._runner = submit, design, previews, runner

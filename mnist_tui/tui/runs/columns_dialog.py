@@ -21,7 +21,7 @@ class ColumnsDialog(Dialog[tuple[str, ...]]):
     """Returns the keys of the chosen columns in their order."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "toggle_column", "Show or hide"),
+        Binding("space", "toggle_column", "Show/hide"),
         Binding("shift+up,K", "shift(-1)", "Move up"),
         Binding("shift+down,J", "shift(1)", "Move down"),
         Binding("enter", "take", "Done", priority=True),

@@ -41,7 +41,10 @@ class RunDetail(Container):
         if facts is None or self.facts is None or facts.group is not self.facts.group:
             self.query_one("#run-text").scroll_home(animate=False)
         self.facts, self._lines = facts, None
-        self.set_class(False, "-text")
+        is_run = facts is None or facts.group[0].is_run
+        if self.has_class("-text") is is_run:  # A folder that is no run has no curve to leave room for.
+            self.set_class(not is_run, "-text")
+            self.call_after_refresh(self._draw, error)  # In lines of the other width.
         has_curve = facts is not None and facts.curves.has_epochs
         chart = self.query_one(Chart)
         chart.visible = has_curve

@@ -10,6 +10,7 @@ from mnist_tui.analysis import tables
 from mnist_tui.runs import columns
 from mnist_tui.runs.columns import column, data_warning, seed_words
 from mnist_tui.runs.record import Run
+from mnist_tui.table import cut_apart
 from mnist_tui.text import clean_line
 from mnist_tui.tui.runs.cells import STATES, cell_of
 from mnist_tui.tui.runs.saved_curves import SavedCurves
@@ -18,6 +19,8 @@ from mnist_tui.tui.themes import style_of
 
 IN_FIRST_LINES = ("name", "seed", "state", "target", "best", "last", "gap", "curve", "data", "reason", "note")
 """Columns that the first lines show."""
+TITLE_CELLS = 40
+"""Cells of the run's name in the first line."""
 NAME_CELLS = 14
 """Cells of a fact's name."""
 
@@ -59,7 +62,8 @@ class RunFacts:
     def _title(self, variables: Mapping[str, str]) -> Text:
         run = self.group[0]
         seeds = seed_words(self.group) if len(self.group) > 1 or run.seed is not None else ""
-        text = Text(clean_line(run.name, 40) + (f", {seeds}" if seeds else ""), "bold")
+        name = cut_apart([run.name], TITLE_CELLS)[run.name]
+        text = Text(name + (f", {seeds}" if seeds else ""), "bold")
         text.append(f"  {run.state}", style_of(STATES.get(run.state, ""), variables))
         verdict, colour = cell_of(column("target"), self.group)
         if verdict != "-":

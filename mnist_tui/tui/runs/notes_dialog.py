@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import ClassVar
 
+from textual import on
 from textual.app import ComposeResult, SuspendNotSupported
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -24,11 +25,12 @@ class NotesDialog(Dialog[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s,f10", "save", "Save"),
-        Binding("ctrl+e,f4", "editor", "$EDITOR"),
+        Binding("tab", "app.focus_next", "Next field"),
+        Binding("ctrl+e,f4", "editor", "Editor", tooltip="the one that $VISUAL or $EDITOR names"),
         Binding("escape,ctrl+q", "close", "Cancel", tooltip="asks first where something was typed"),
     ]
     DEFAULT_CSS = """
-    NotesDialog TextArea { min-height: 3; border: none; padding: 0; }
+    NotesDialog TextArea { border: none; padding: 0; }
     """
 
     def __init__(self, folder: Path) -> None:
@@ -47,8 +49,16 @@ class NotesDialog(Dialog[None]):
             yield KeyBar()
 
     def on_mount(self) -> None:
+        self.set_class(self.app.size.height < 30, "-short")
         self._show()
-        self.query_one("#notes-analysis").focus()
+        analysis = self.query_one("#notes-analysis", TextArea)
+        analysis.move_cursor(analysis.document.end)  # What is typed follows what is there.
+        analysis.focus()
+
+    @on(TextArea.Changed)
+    def _keep_cursor_in_sight(self, event: TextArea.Changed) -> None:
+        # Textual scrolls before it knows that a line was wrapped.
+        self.call_after_refresh(event.text_area.scroll_cursor_visible)
 
     def _show(self) -> None:
         try:

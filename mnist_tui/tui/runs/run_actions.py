@@ -32,6 +32,10 @@ CHECKS: dict[str, Check] = {
 """What the actions require that are not possible on every run."""
 
 
+TRAINING = "this run is being trained: Enter shows how far it is; x extends it once it has ended"
+"""The warning where a run that is being trained is to be resumed or extended."""
+
+
 class RunActions:
     """The actions on the row under the cursor; where its run does not allow one, they warn and change nothing."""
 
@@ -58,7 +62,7 @@ class RunActions:
 
     def is_allowed(self, action: str) -> bool:
         """Whether there is a run under the cursor that passes the check of an action."""
-        return self.run is not None and _refusal(action, self.run) is None
+        return self.run is not None and self.run.is_run and _refusal(action, self.run) is None
 
     def _run_or_warning(self, action: str = "") -> Run | None:
         """The run for an action; None after a warning that there is none, or that it does not allow the action."""
@@ -151,6 +155,8 @@ class RunActions:
         run = self._run_or_warning("resume")
         if run is not None and run.is_imported:
             self._warn("an imported log has no network: there is nothing to resume or to extend")
+        elif run is not None and run.state == "training":
+            self._warn(TRAINING)
         elif run is not None and run.state not in RESUMABLE:
             self._warn(f"this run is {run.state}: there is nothing to resume; x extends it")
         elif run is not None:
@@ -161,6 +167,8 @@ class RunActions:
         run = self._run_or_warning("extend")
         if run is not None and run.is_imported:
             self._warn("an imported log has no network: there is nothing to resume or to extend")
+        elif run is not None and run.state == "training":
+            self._warn(TRAINING)
         elif run is not None:
             hint = "In a new run folder that continues from this one's last checkpoint; this one stays as it is."
             question = Question("Extend by how many epochs?", hint, "5", _wrong_count)

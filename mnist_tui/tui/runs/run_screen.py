@@ -1,9 +1,11 @@
-"""One run, opened: its curves, epochs, layers, spec, environment, log and notes, one view at a time."""
+"""One run, opened: its curves, epochs, layers, spec, environment, log and notes, one view at a time.
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+A run that another process trains is read again while it is shown.
+"""
+
+from collections.abc import Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from rich.text import Text
 from textual import on
@@ -12,15 +14,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Static
 
-from mnist_tui.analysis import markdown, tables
-from mnist_tui.analysis.analysis_report import advice_lines
-from mnist_tui.analysis.coach import rules
-from mnist_tui.errors import FileError, StorageError
-from mnist_tui.files import read_text
-from mnist_tui.runs import annotations, columns
-from mnist_tui.runs.events import finite
+from mnist_tui.analysis import markdown
+from mnist_tui.runs import columns
+from mnist_tui.runs.reader import read_run
 from mnist_tui.runs.record import Run
-from mnist_tui.spec import presets, summary
 from mnist_tui.text import clean, clean_line, in_ascii
 from mnist_tui.tui import clipboard
 from mnist_tui.tui.background import WorkerScreen
@@ -29,14 +26,16 @@ from mnist_tui.tui.charts.zoom import ZoomScreen
 from mnist_tui.tui.help import Names, help_on
 from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.keys import with_ids
+from mnist_tui.tui.runs.run_views import PROSE, VIEWS, wrapped
 from mnist_tui.tui.runs.saved_curves import SavedCurves
 from mnist_tui.tui.runs.selection import RunSelection
 from mnist_tui.tui.status import Headline
 from mnist_tui.tui.view_bar import ViewBar
 
-MAX_LOG = 2**20
 CURVES = "Curves"
 """The view that is no text."""
+POLL_SECONDS = 2.0
+"""Between two looks at a run that is being trained."""
 HELP_NAMES: Names = {VerticalScroll: "View"}
 
 
@@ -46,12 +45,21 @@ class RunScreen(WorkerScreen):
     AUTO_FOCUS = "VerticalScroll"
     BINDINGS: ClassVar[list[BindingType]] = with_ids(
         [
-            Binding("right,l,tab", "view(1)", "View", key_display="left/right"),
-            Binding("left,h,shift+tab", "view(-1)", "View before", show=False),
+            # Before the text's own, which would scroll wide lines.
+            Binding("right,l,tab", "view(1)", "View", key_display="left/right", priority=True),
+            Binding("left,h,shift+tab", "view(-1)", "View before", show=False, priority=True),
             Binding(
                 "z", "zoom", "Zoom", tooltip="the curves on the whole screen, with a cursor that reads exact values"
             ),
             Binding("y", "copy", "Copy", tooltip="this view, to the clipboard; the epochs as a Markdown table"),
+            Binding(
+                "greater_than_sign,shift+right",
+                "scroll_sideways(1)",
+                "Sideways",
+                key_display="< >",
+                tooltip="to the rest of lines that are wider than the screen",
+            ),
+            Binding("less_than_sign,shift+left", "scroll_sideways(-1)", "Sideways back", show=False),
             Binding("question_mark,f1", "help", "Help"),
             Binding("escape,q,ctrl+q", "dismiss", "Back"),
         ]
@@ -71,7 +79,7 @@ class RunScreen(WorkerScreen):
         return self.runs[0]
 
     def compose(self) -> ComposeResult:
-        yield Headline("runs")
+        yield Headline("runs", self.ascii_only)
         yield ViewBar((CURVES, *VIEWS))
         with Vertical(id="view-curves"):
             yield Chart("accuracy", self.ascii_only, "run-accuracy")
@@ -83,9 +91,36 @@ class RunScreen(WorkerScreen):
     def on_mount(self) -> None:
         self.set_class(self.ascii_only, "-ascii")
         self._show()
-        self.submit("draw", lambda: SavedCurves.read(self.runs), self._draw)
+        self._read_curves()
+        self.set_interval(POLL_SECONDS, self._read_again)
 
     def on_resize(self) -> None:
+        self._show_headline()
+        self.call_after_refresh(self._show_text)
+
+    def is_useful(self, action: str) -> bool:
+        return not action.startswith("scroll_sideways") or self.query_one("#view-text").max_scroll_x > 0
+
+    # --- reading ---
+
+    def _read_again(self) -> None:
+        """Reads a run that is being trained again, to show its new epochs."""
+        if self.is_current and any(run.state == "training" for run in self.runs):
+            self.submit("runs", lambda: [_read(run) for run in self.runs], self._use_runs)
+
+    def _use_runs(self, runs: list[Run] | None, error: str | None) -> None:
+        if runs is None or _progress(runs) == _progress(self.runs):
+            return
+        self.runs = runs
+        self._show_headline()
+        self._read_curves()
+        if self.view != CURVES:
+            self._read_view()
+
+    def _read_curves(self) -> None:
+        self.submit("draw", lambda: SavedCurves.read(self.runs), self._draw)
+
+    def _show_headline(self) -> None:
         run = self.run
         parts = [
             f"{run.name}, {columns.seed_words(self.runs)}",
@@ -125,10 +160,14 @@ class RunScreen(WorkerScreen):
         self.query_one("#view-text").display = is_text
         self.query_one("#view-curves").display = not is_text
         if is_text:
-            make = VIEWS[self.view]
             self._put("", None)
-            self.submit("view", lambda: make(self.run, self._all_runs()), partial(self._put_late, self.view))
+            self.query_one("#view-text").scroll_home(animate=False)
+            self._read_view()
             self.query_one("#view-text").focus()
+
+    def _read_view(self) -> None:
+        make = VIEWS[self.view]
+        self.submit("view", lambda: make(self.run, self._all_runs()), partial(self._put_late, self.view))
 
     def _all_runs(self) -> list[Run]:
         """All the runs; the laboratory opens a run before they were read."""
@@ -142,9 +181,15 @@ class RunScreen(WorkerScreen):
 
     def _put(self, text: str | None, error: str | None) -> None:
         self._text = clean(text.expandtabs(4), 2_000_000) if text is not None else f"! {error}"
-        view_text = in_ascii(self._text) if self.ascii_only else self._text
-        self.query_one("#view-lines", Static).update(Text(view_text, no_wrap=True))
-        self.query_one("#view-text").scroll_home(animate=False)
+        self._show_text()
+
+    def _show_text(self) -> None:
+        """Shows the text, prose in lines as wide as the screen."""
+        text = in_ascii(self._text) if self.ascii_only else self._text
+        if self.view in PROSE:
+            text = wrapped(text, self.query_one("#view-text").scrollable_content_region.width)
+        self.query_one("#view-lines", Static).update(Text(text, no_wrap=True))
+        self.call_after_refresh(self.refresh_bindings)
 
     def action_copy(self) -> None:
         """Copies what the view shows; the epochs as a Markdown table."""
@@ -154,6 +199,10 @@ class RunScreen(WorkerScreen):
             clipboard.copy(self, lines, f"epochs of {run}, as Markdown")
         else:
             clipboard.copy(self, self._text.splitlines(), f"{self.view.lower()} of {run}")
+
+    def action_scroll_sideways(self, halves: int) -> None:
+        """Scrolls by half the width of the screen."""
+        self.query_one("#view-text").scroll_relative(x=halves * self.size.width // 2, animate=False)
 
     def action_zoom(self) -> None:
         """The curves on the whole screen."""
@@ -168,66 +217,15 @@ class RunScreen(WorkerScreen):
         self.app.push_screen(help_on(self, "Run", HELP_NAMES))
 
 
-def _epochs(run: Run, runs: list[Run]) -> str:
-    return "\n".join(tables.epoch_lines(run))
+def _read(run: Run) -> Run:
+    """A run as it stands, with its epochs: from the folder, if it was being trained when it was read last."""
+    if run.state != "training":
+        return run
+    newer = read_run(run.folder)
+    _ = newer.rows  # Read here, in the worker.
+    return newer
 
 
-def _changes(run: Run, runs: list[Run]) -> str:
-    return "\n".join(tables.changes(run, runs))
-
-
-def _layers(run: Run, runs: list[Run]) -> str:
-    return _missing("layers", run) if run.spec is None else summary.table(run.spec)
-
-
-def _missing(what: str, run: Run) -> str:
-    return f"an imported log holds no {what}" if run.is_imported else f"this version cannot read the {what} of this run"
-
-
-def _spec(run: Run, runs: list[Run]) -> str:
-    if run.is_imported:
-        return _missing("recipe", run)
-    return presets.as_toml(run.spec) if run.spec else _as_json(run.section("train"))
-
-
-def _environment(run: Run, runs: list[Run]) -> str:
-    known = {name: value for name, value in run.record.items() if name != "spec"}
-    return _as_json(known)
-
-
-def _as_json(values: Mapping[str, Any]) -> str:
-    return json.dumps(finite(values), indent=2, allow_nan=False)  # run.json may come from another program.
-
-
-def _log(run: Run, runs: list[Run]) -> str:
-    try:
-        log = read_text(run.folder / "run.log", MAX_LOG, follow=False)
-    except FileError as error:
-        log = "the log is empty" if error.is_missing else str(error)
-    return f"{run.state}: {run.reason}\n\n{log}"
-
-
-def _advice(run: Run, runs: list[Run]) -> str:
-    if run.spec is None:
-        return f"no advice: {_missing('settings', run)}"
-    return "\n".join(advice_lines(rules.advise_on(run, runs)))
-
-
-def _notes(run: Run, runs: list[Run]) -> str:
-    try:
-        return annotations.notes_text(run.folder)
-    except StorageError as error:
-        return str(error)
-
-
-VIEWS: dict[str, Callable[[Run, list[Run]], str]] = {
-    "Epochs": _epochs,
-    "Changes": _changes,
-    "Advice": _advice,
-    "Layers": _layers,
-    "Spec": _spec,
-    "Environment": _environment,
-    "Log": _log,
-    "Notes": _notes,
-}
-"""What each view of text shows, made from the run and all the runs."""
+def _progress(runs: Sequence[Run]) -> list[tuple[str, int]]:
+    """What changes while runs are trained."""
+    return [(run.state, len(run.rows)) for run in runs]

@@ -60,6 +60,10 @@ EMPTY = (
     "without a screen: mnist-tui --batch iter5",
     "R shows the reference runs: presets as published",
 )
+OF_ROWS = ("sort", "group", "columns")
+"""Actions that need a row."""
+OF_RUN = ("open", "mark", "copy", "zoom", "use", "extend", "notes", "tags", "report", "export", "delete")
+"""Actions that need a run under the cursor: a folder that cannot be read is none."""
 NONE_CHOSEN = ("no run is chosen by the filter; esc shows all",)
 
 
@@ -87,7 +91,7 @@ class RunsScreen(WorkerScreen):
             Binding("E", "export", "Export", show=False, tooltip="the folder, or as a .zip or .tar.gz"),
             Binding("delete,D", "delete", "Delete", show=False, tooltip="moves it to the trash"),
             Binding("U", "undelete", "Undo delete", show=False, tooltip="restores the run that was deleted last"),
-            Binding("escape", "clear", "Clear the filter", show=False),
+            Binding("escape", "leave_filter", "Leave the filter", tooltip="its field, then what is typed in it"),
             Binding("question_mark,f1", "help", "Help"),
         ]
     )
@@ -112,7 +116,7 @@ class RunsScreen(WorkerScreen):
         return self._actions.run
 
     def compose(self) -> ComposeResult:
-        yield Headline("runs")
+        yield Headline("runs", self.ascii_only)
         hint = "/ filter: (iter* or v2) params<20000 acc>99.4 -tag:old"
         # If it selected its text with the focus, the next letter would replace what was typed before.
         yield TextField(self.selection.filter, hint=hint, is_selected=False)
@@ -137,7 +141,11 @@ class RunsScreen(WorkerScreen):
     def is_useful(self, action: str) -> bool:
         if action == "resume":
             return self.run is not None and self.run.state in RESUMABLE
-        return self._actions.is_allowed(action) or action in ("filter", "clear", "help", "leave", "reference")
+        if action == "leave_filter":
+            return bool(self.selection.filter) or self.query_one(Input).has_focus
+        if action in OF_ROWS:
+            return bool(self.table.rows)
+        return action not in OF_RUN or self._actions.is_allowed(action)
 
     # --- reading ---
 
@@ -250,6 +258,7 @@ class RunsScreen(WorkerScreen):
         self.query_one(QueuePane).take_focus()
 
     @on(QueuePane.LeftBelow)
+    @on(Input.Submitted)
     def _focus_table(self) -> None:
         self.set_focus(self.table)
 
@@ -268,9 +277,9 @@ class RunsScreen(WorkerScreen):
         """Focuses the filter; at once, so that the next key goes there."""
         self.set_focus(self.query_one(Input))
 
-    def action_clear(self) -> None:
-        """Focuses the table; in the table, clears the filter."""
-        if self.table.has_focus:
+    def action_leave_filter(self) -> None:
+        """Focuses the table; in the table, or where no run is left to act on, clears the filter."""
+        if self.table.has_focus or not self.table.rows:
             self.query_one(Input).value = ""
         self.set_focus(self.table)
 
@@ -278,10 +287,6 @@ class RunsScreen(WorkerScreen):
     def _filter(self, event: Input.Changed) -> None:
         self.selection.filter = event.value
         self.refresh_rows()
-
-    @on(Input.Submitted)
-    def _leave_filter(self) -> None:
-        self.set_focus(self.table)
 
     @on(RunTable.Sort)
     def _sort_by(self, event: RunTable.Sort) -> None:

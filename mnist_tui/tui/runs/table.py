@@ -16,6 +16,7 @@ from textual.strip import Strip
 from mnist_tui.analysis.palette import colour, marker
 from mnist_tui.runs.columns import Column, CurveColumn
 from mnist_tui.runs.sparkline import MOST_CELLS, scale_of
+from mnist_tui.table import cut_apart
 from mnist_tui.text import in_ascii
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.runs.cells import CURVE, Cell, cell_of
@@ -113,6 +114,8 @@ class RunTable(ScrollView, can_focus=True):
         self._shown: Sequence[Column] = ()
         self._widths: dict[str, int] = {}
         self._heads: dict[str, str] = {}
+        self._names: dict[str, str] = {}
+        """What is shown of the names that are wider than their column."""
         self._cells: dict[tuple[tuple[str, ...], str], Cell] = {}
         """By row and column."""
         self._posted_group: object = None
@@ -163,6 +166,8 @@ class RunTable(ScrollView, can_focus=True):
         sort = self.selection.sort_key
         kept = "" if sort == "when" else sort  # The default order.
         self._widths = fit([self._width(column, rows) for column in self.columns], self._room, kept)
+        room = self._widths.get("name", NAME_CELLS)
+        self._names = cut_apart({group[0].name for group in self.rows if len(group[0].name) > room}, room)
         self._shown = [column for column in self.columns if column.key in self._widths]
         self.left_out = [column for column in self.columns if column.key not in self._widths]
         self.virtual_size = Size(MARK + sum(width + GAP for width in self._widths.values()) - GAP, len(self.rows) + 1)
@@ -249,6 +254,7 @@ class RunTable(ScrollView, can_focus=True):
 
     def _fit_text(self, text: str, column: Column) -> str:
         width = self._widths[column.key]
+        text = self._names.get(text, text) if column.key == "name" else text
         if cell_len(text) > width:
             text = text[-width:] if column.key == "when" else set_cell_size(text, width - 1) + "…"
         text = in_ascii(text) if self.ascii_only else text
