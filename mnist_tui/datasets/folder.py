@@ -119,12 +119,13 @@ def _read(options: FolderOptions, path: Path) -> "NDArray[np.uint8]":
         with Image.open(path, formats=("PNG", "JPEG")) as image:
             if image.width * image.height > MOST_PIXELS:
                 raise DataError(f"{clean_line(str(path), 200)}: has more than {MOST_PIXELS:,} pixels")
-            pixels = _resized(ImageOps.exif_transpose(image), options)
+            turned = ImageOps.exif_transpose(image)  # A copy, so decoded.
     except DataError:
         raise
     except Exception as error:  # Decoders raise OSError, SyntaxError, ValueError, TypeError, struct.error, …
         why = clean_line(str(error), 100)
         raise DataError(f"{clean_line(str(path), 200)}: is no PNG or JPEG image that can be read ({why})") from None
+    pixels = _resized(turned, options)
     return np.ascontiguousarray(pixels.reshape(options.size, options.size, -1).transpose(2, 0, 1))
 
 
