@@ -42,7 +42,7 @@ def chosen_words(plan: SweepPlan, run: Run | None = None) -> str:
     count = (run and run.images("val")) or plan.validation_images
     return (
         f"Configurations are judged by {BY[plan.by]} on {count:,} validation images, split off the training images; "
-        f"the test images were not used to choose.{more}"
+        f"the test images are not used to choose.{more}"
     )
 
 

@@ -43,7 +43,7 @@ def test_the_best_is_chosen_by_validation(tmp_path: Path) -> None:
     assert "It is better than the other" in words(report)
     assert "Its test accuracy, looked at once, after choosing: 87.05%, the mean of 2 seeds" in words(report)
     assert "--set validation_images=0 --seed 2 --seeds 5" in words(report)
-    assert "the test images were not used to choose" in chosen_words(report.sweep.plan)
+    assert "the test images are not used to choose" in chosen_words(report.sweep.plan)
 
 
 def test_chosen_on_the_test_images_every_report_says_so(tmp_path: Path) -> None:

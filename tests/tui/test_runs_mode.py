@@ -328,7 +328,7 @@ async def test_open(tmp_path: Path) -> None:
             "Layers": "MaxPool2d",
             "Spec": 'optimizer = "Adam(lr=0.002)"',
             "Environment": '"torch": "2.11"',
-            "Log": "the log is empty",
+            "Log": "there is no run.log",
             "Notes": "## Analysis",
         }
         for view, word in words.items():

@@ -65,7 +65,7 @@ def _log(run: Run, runs: list[Run]) -> str:
     try:
         log = read_text(run.folder / "run.log", MAX_LOG, follow=False)
     except FileError as error:
-        log = "the log is empty" if error.is_missing else str(error)
+        log = "there is no run.log: no error was written" if error.is_missing else str(error)
     return f"{run.state}: {run.reason}\n\n{log}"
 
 
