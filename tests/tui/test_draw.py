@@ -246,7 +246,7 @@ async def test_stability() -> None:
 
 
 async def test_a_drawing_goes_to_analyse(canned: AnalyseJobs) -> None:
-    """`i` opens it in Inside, prepared as MNIST's digits are, with the network that was asked here."""
+    """`i` opens it in Inside, prepared as MNIST's digits are, with the network that was asked here; then any run's."""
     folders = [make_answered(RUNS, seed, seed) for seed in range(2)]
     async with dashboard(key="5") as pilot:
         await pilot.press("i")
@@ -262,8 +262,14 @@ async def test_a_drawing_goes_to_analyse(canned: AnalyseJobs) -> None:
         assert [(folder.name, image, label) for folder, image, label in canned.looked] == [
             (folders[1].name, prepared, None)
         ]
-        assert line(pilot).startswith(f"a drawn digit in {folders[1].name}")
+        assert line(pilot).startswith("a drawn digit;")
         assert "iter5 s1" in look(pilot).splitlines()[0]
+
+        analyse_screen(pilot)._use_run(folders[0].name)
+        await until(pilot, lambda: "iter5 s0" in look(pilot).splitlines()[0])
+        await settled(pilot, lambda: len(canned.looked) == 2)
+
+        assert [(folder.name, image) for folder, image, _ in canned.looked[1:]] == [(folders[0].name, prepared)]
 
 
 async def test_a_canvas_without_a_digit_goes_nowhere() -> None:

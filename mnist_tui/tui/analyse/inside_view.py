@@ -89,11 +89,15 @@ class InsideView(VerticalScroll, can_focus=True):
         self._submit("inside", job, partial(self._show, subject))
 
     def use_run(self, folder: Path, has_same_images: bool) -> None:
-        """Looks at the same test image with the network of another run, or of a better epoch; forgets other images."""
-        if self.subject is None or self.subject.label is None:
-            return  # The title of a drawn digit names its run.
-        if has_same_images:
-            self.inspect(replace(self.subject, folder=folder))
+        """Looks at the same image with the network of another run, or of a better epoch.
+
+        Forgets a test image that the run does not have; a drawn digit is looked at again by other runs alone.
+        """
+        subject = self.subject
+        if subject is None or (subject.label is None and subject.folder == folder):
+            return
+        if has_same_images or subject.label is None:
+            self.inspect(replace(subject, folder=folder))
         else:
             self.subject = self._inside = None
             self._put(Text())
