@@ -13,10 +13,10 @@ CHECKS = (
     ("ruff", "check", "."),
     ("mypy",),
     ("lint-imports",),
-    # Four processes for two cores: half of the time is spent waiting for terminals and timers. Each file stays in one;
+    # Three processes for two cores: half of the time is spent waiting for terminals and timers. Each file stays in one;
     # the order is that of tests/conftest.py, since by default files with few tests, which are the longest, come last.
     # -rs: what was skipped, and why, are the last lines.
-    (sys.executable, "-m", "pytest", "-n4", "--dist", "loadfile", "--no-loadscope-reorder", "--durations", "30", "-rs"),
+    (sys.executable, "-m", "pytest", "-n3", "--dist", "loadfile", "--no-loadscope-reorder", "--durations", "30", "-rs"),
 )
 
 FAST = ("-m", "not slow", "--hypothesis-profile", "fast")

@@ -89,7 +89,7 @@ def start(tmp_path: Path) -> Iterator[StartPython]:
         yield run
 
 
-def wait(is_so: Callable[[], object], process: "subprocess.Popen[str]", seconds: float = 60) -> None:
+def wait(is_so: Callable[[], object], process: "subprocess.Popen[str]", seconds: float = 180) -> None:
     """Waits until `is_so` returns something true, while a process lives."""
     end = time.monotonic() + seconds
     while not is_so():
