@@ -103,3 +103,4 @@ def test_wrapped_lines_keep_their_indent() -> None:
     text = "coach\n\n  rule: one two three four five"
 
     assert wrapped(text, 20).splitlines() == ["coach", "", "  rule: one two", "    three four five"]
+    assert wrapped("数" * 15, 20).splitlines() == ["数" * 10, "  " + "数" * 5], "cells, not characters"

@@ -140,8 +140,8 @@ class DrawScreen(WorkerScreen):
             self.notify("draw a digit first", markup=False)
             return
         name = f"digit-{time.strftime('%Y%m%dT%H%M%S')}"
-        names = chain([f"{name}.png"], (f"{name}-{number}.png" for number in count(2)))
-        path = next(path for path in map(Path.cwd().joinpath, names) if not os.path.lexists(path))
+        endings = chain([""], (f"-{number}" for number in count(2)))  # No file is overwritten.
+        path = next(path for end in endings if not os.path.lexists(path := Path.cwd() / f"{name}{end}.png"))
         try:
             write_atomically(path, self.canvas.drawing.to_png())
         except OSError as error:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult, SuspendNotSupported
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -48,8 +48,10 @@ class NotesDialog(Dialog[None]):
             yield Static(id="dialog-error")
             yield KeyBar()
 
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.height < 30, "-short")
+
     def on_mount(self) -> None:
-        self.set_class(self.app.size.height < 30, "-short")
         self._show()
         analysis = self.query_one("#notes-analysis", TextArea)
         analysis.move_cursor(analysis.document.end)  # What is typed follows what is there.

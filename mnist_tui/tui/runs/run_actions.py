@@ -20,20 +20,36 @@ from mnist_tui.tui.runs.run_screen import RunScreen
 from mnist_tui.tui.runs.saved_curves import SavedCurves
 from mnist_tui.tui.runs.selection import RunGroup, RunSelection
 
-Check = Callable[[Path], None]
-"""Raises `RunError` where the run in a folder does not allow an action."""
+Check = Callable[[Run], None]
+"""Raises `RunError` where a run does not allow an action."""
+
+
+def _check_can_go_on(run: Run) -> None:
+    if run.is_imported:
+        raise RunError("an imported log has no network: there is nothing to resume or to extend")
+    if run.state == "training":
+        raise RunError("this run is being trained: Enter shows how far it is; x extends it once it has ended")
+    reference.check_has_weights(run.folder)
+
+
+def _check_resumable(run: Run) -> None:
+    _check_can_go_on(run)
+    if run.state not in RESUMABLE:
+        raise RunError(f"this run is {run.state}: there is nothing to resume; x extends it")
+
+
+def _check_changeable(run: Run) -> None:
+    reference.check_changeable(run.folder)
+
+
 CHECKS: dict[str, Check] = {
-    "resume": reference.check_has_weights,
-    "extend": reference.check_has_weights,
-    "notes": reference.check_changeable,
-    "tags": reference.check_changeable,
-    "delete": reference.check_changeable,
+    "resume": _check_resumable,
+    "extend": _check_can_go_on,
+    "notes": _check_changeable,
+    "tags": _check_changeable,
+    "delete": _check_changeable,
 }
 """What the actions require that are not possible on every run."""
-
-
-TRAINING = "this run is being trained: Enter shows how far it is; x extends it once it has ended"
-"""The warning where a run that is being trained is to be resumed or extended."""
 
 
 class RunActions:
@@ -153,23 +169,13 @@ class RunActions:
     def resume(self) -> None:
         """Resumes the run in the lab."""
         run = self._run_or_warning("resume")
-        if run is not None and run.is_imported:
-            self._warn("an imported log has no network: there is nothing to resume or to extend")
-        elif run is not None and run.state == "training":
-            self._warn(TRAINING)
-        elif run is not None and run.state not in RESUMABLE:
-            self._warn(f"this run is {run.state}: there is nothing to resume; x extends it")
-        elif run is not None:
+        if run is not None:
             self._screen.post_message(ResumeRun(run.folder))
 
     def extend(self) -> None:
         """Asks by how many epochs, and trains them in a new folder."""
         run = self._run_or_warning("extend")
-        if run is not None and run.is_imported:
-            self._warn("an imported log has no network: there is nothing to resume or to extend")
-        elif run is not None and run.state == "training":
-            self._warn(TRAINING)
-        elif run is not None:
+        if run is not None:
             hint = "In a new run folder that continues from this one's last checkpoint; this one stays as it is."
             question = Question("Extend by how many epochs?", hint, "5", _wrong_count)
             self._screen.app.push_screen(AskDialog(question), lambda text: self._extend(run.folder, text))
@@ -243,7 +249,7 @@ def _refusal(action: str, run: Run) -> str | None:
     """Why a run does not allow an action; None where it does."""
     try:
         if action in CHECKS:
-            CHECKS[action](run.folder)
+            CHECKS[action](run)
     except RunError as error:
         return str(error)
     return None

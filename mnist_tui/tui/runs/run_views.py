@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Callable, Mapping
-from textwrap import wrap
 from typing import Any
+
+import wcwidth
 
 from mnist_tui.analysis import tables
 from mnist_tui.analysis.analysis_report import advice_lines
@@ -21,13 +22,13 @@ PROSE = ("Changes", "Advice", "Log", "Notes")
 
 
 def wrapped(text: str, width: int) -> str:
-    """A text in lines of at most `width` characters; the parts of a line after its first are indented by two more."""
+    """A text in lines of at most `width` cells; the parts of a line after its first are indented by two more."""
     return "\n".join(part for line in text.splitlines() for part in _parts(line, max(20, width)))
 
 
 def _parts(line: str, width: int) -> list[str]:
     indent = " " * (len(line) - len(line.lstrip()) + 2)
-    return wrap(line, width, subsequent_indent=indent, break_on_hyphens=False) or [""]
+    return wcwidth.wrap(line, width, subsequent_indent=indent, break_on_hyphens=False) or [""]
 
 
 def _epochs(run: Run, runs: list[Run]) -> str:

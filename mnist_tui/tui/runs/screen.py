@@ -16,7 +16,7 @@ from textual.widgets import Input, OptionList, Static
 from mnist_tui.errors import ColumnError, FilterError, SettingsError
 from mnist_tui.runs import columns
 from mnist_tui.runs.queue import Queue
-from mnist_tui.runs.record import RESUMABLE, Run
+from mnist_tui.runs.record import Run
 from mnist_tui.settings import settings
 from mnist_tui.sweep.open_sweeps import OpenSweeps
 from mnist_tui.text import clean_line
@@ -62,7 +62,7 @@ EMPTY = (
 )
 OF_ROWS = ("sort", "group", "columns")
 """Actions that need a row."""
-OF_RUN = ("open", "mark", "copy", "zoom", "use", "extend", "notes", "tags", "report", "export", "delete")
+OF_RUN = ("open", "mark", "copy", "zoom", "use", "resume", "extend", "notes", "tags", "report", "export", "delete")
 """Actions that need a run under the cursor: a folder that cannot be read is none."""
 NONE_CHOSEN = ("no run is chosen by the filter; esc shows all",)
 
@@ -139,8 +139,6 @@ class RunsScreen(WorkerScreen):
         self.call_after_refresh(self._show_headline)
 
     def is_useful(self, action: str) -> bool:
-        if action == "resume":
-            return self.run is not None and self.run.state in RESUMABLE
         if action == "leave_filter":
             return bool(self.selection.filter) or self.query_one(Input).has_focus
         if action in OF_ROWS:
