@@ -11,6 +11,7 @@ from textual.events import Unmount
 from textual.message import Message
 
 from mnist_tui.text import clean_line
+from mnist_tui.tui.messages import OpenScreen
 from mnist_tui.tui.repaint import LeanScreen
 
 Job = Callable[[], Any]
@@ -66,7 +67,7 @@ class JobDone(Message):
 
 
 class WorkerScreen(LeanScreen[None]):
-    """A screen with a background worker."""
+    """A screen with a background worker, which opens the screens that its parts, or late results, ask for."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -89,6 +90,11 @@ class WorkerScreen(LeanScreen[None]):
             self.post_message(JobDone(on_result, None, clean_line(str(error), 300) or type(error).__name__))
 
         self._worker.submit(kind, job, post_result, post_error)
+
+    @on(OpenScreen)
+    def _open_screen(self, message: OpenScreen) -> None:
+        if self.is_active:  # Else a job was slow: the user has opened something else, or gone to another mode.
+            self.app.push_screen(message.screen, message.on_result)
 
     @on(JobDone)
     def _on_job_done(self, event: JobDone) -> None:

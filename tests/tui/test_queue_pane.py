@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -18,7 +19,8 @@ from mnist_tui.runs.queue import Queue, QueuedDesign, Taken
 from mnist_tui.spec import presets
 from mnist_tui.sweep import folder
 from mnist_tui.tui.app import LabApp
-from mnist_tui.tui.dialogs import ConfirmDialog
+from mnist_tui.tui.dialogs import ConfirmDialog, MessageDialog
+from mnist_tui.tui.runs import screen as runs_screen
 from mnist_tui.tui.runs.queue_pane import QueuePane
 from mnist_tui.tui.runs.screen import RunsScreen
 from mnist_tui.tui.runs.table import RunTable
@@ -223,6 +225,25 @@ async def test_details(size: tuple[int, int]) -> None:
         await pilot.pause(0.5)
 
         assert "sweep iter5: 1 of 2 runs done" in look(pilot)  # No run takes its place.
+
+
+async def test_late_details_open_over_no_other_mode(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has gone to another mode while they were read gets no dialog there."""
+    goes_on = Event()
+
+    def read_slowly(*_: object) -> list[str]:
+        goes_on.wait(10)
+        return ["the details"]
+
+    monkeypatch.setattr(runs_screen, "details", read_slowly)
+    queued("iter4")
+    async with runs_mode((80, 18)) as pilot:
+        await shown(pilot, 1)
+        await pilot.press("enter", "3")
+        goes_on.set()
+        await pilot.pause(0.5)
+
+        assert not any(isinstance(each, MessageDialog) for each in pilot.app.screen_stack)
 
 
 async def test_text_from_files_is_only_text() -> None:

@@ -80,10 +80,15 @@ def test_several_fields_beside_a_mistake() -> None:
 # --- the form and the dialog ---
 
 
+async def shown_field(pilot: Pilot[Any], path: str) -> Input:
+    """A field of the form, once it is there."""
+    await until(pilot, lambda: any(line.field.path == path for line in screen(pilot).query("FieldLine")))  # type: ignore[attr-defined]
+    return field(pilot, path)
+
+
 async def type_values(pilot: Pilot[Any], text: str, path: str = LR) -> None:
     """Types a text into a field and presses Enter at once."""
-    await until(pilot, lambda: any(line.field.path == path for line in screen(pilot).query("FieldLine")))  # type: ignore[attr-defined]
-    field(pilot, path).focus()
+    (await shown_field(pilot, path)).focus()
     await pilot.pause()
     await pilot.press(*text, "enter")
 
@@ -153,9 +158,9 @@ async def test_what_is_wrong_in_the_dialog() -> None:
 async def test_beside_a_mistake_it_must_be_corrected_first() -> None:
     """A sweep needs a design that is right."""
     async with lab() as pilot:
-        field(pilot, "patience").value = "x"
+        (await shown_field(pilot, "patience")).value = "x"
         await type_values(pilot, "3, 5", "epochs")
-        await pilot.pause(0.2)
+        await until(pilot, lambda: len(pilot.app._notifications))
 
         assert [note.message for note in pilot.app._notifications] == ["correct what is marked with ! first"]
         assert pilot.app.screen is screen(pilot)

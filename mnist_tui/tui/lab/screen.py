@@ -52,7 +52,7 @@ from mnist_tui.tui.lab.run_card import RunCard
 from mnist_tui.tui.lab.run_control import RunControl
 from mnist_tui.tui.lab.training import TrainingView
 from mnist_tui.tui.lab.varied import Varied
-from mnist_tui.tui.messages import OpenRun, OpenScreen, RunnerMessage
+from mnist_tui.tui.messages import OpenRun, RunnerMessage
 from mnist_tui.tui.run_events import GroupBegan
 from mnist_tui.tui.runner import Crashed, Idle, Refused, Runner, RunnerEvent
 
@@ -173,11 +173,6 @@ class LabScreen(WorkerScreen):
 
     def _notify(self, text: str) -> None:
         self.notify(clean_line(text, 300), markup=False)
-
-    @on(OpenScreen)
-    def _open_screen(self, message: OpenScreen) -> None:
-        if self.is_active:  # Else a job was slow: the user has opened something else, or gone to another mode.
-            self.app.push_screen(message.screen, message.on_result)
 
     # --- panes and focus ---
 

@@ -13,7 +13,7 @@ from mnist_tui.tui import clipboard
 from mnist_tui.tui.background import WorkerScreen
 from mnist_tui.tui.charts.zoom import ZoomScreen
 from mnist_tui.tui.dialogs import AskDialog, ConfirmDialog, MessageDialog, Question
-from mnist_tui.tui.messages import ResumeRun, UseSettings
+from mnist_tui.tui.messages import OpenScreen, ResumeRun, UseSettings
 from mnist_tui.tui.report_dialog import ask_for_report
 from mnist_tui.tui.runs.notes_dialog import NotesDialog
 from mnist_tui.tui.runs.run_screen import RunScreen
@@ -119,7 +119,8 @@ class RunActions:
             self._warn(error or "no epoch was finished: there is no curve")
         else:
             title = curves.group.runs[-1].run
-            self._screen.app.push_screen(ZoomScreen(curves.zoomed(title), "accuracy", 0.0, self._ascii_only))
+            zoom = ZoomScreen(curves.zoomed(title), "accuracy", 0.0, self._ascii_only)
+            self._screen.post_message(OpenScreen(zoom))
 
     def copy(self) -> None:
         """Copies the run, or the seeds of a recipe, as Markdown."""

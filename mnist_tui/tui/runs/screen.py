@@ -247,7 +247,8 @@ class RunsScreen(WorkerScreen):
             if detail.display:
                 detail.show_lines(lines, error)
             else:
-                self.app.push_screen(MessageDialog(clean_line(event.row.text), error or "\n".join(lines or ())))
+                dialog = MessageDialog(clean_line(event.row.text), error or "\n".join(lines or ()))
+                self.post_message(OpenScreen(dialog))
 
         self.submit("queue-details", lambda: details(event.row, self._queue, width), show)
 
@@ -264,10 +265,6 @@ class RunsScreen(WorkerScreen):
     def _show_facts_again(self, event: events.DescendantFocus) -> None:
         if event.widget is self.table:
             self._show_facts()
-
-    @on(OpenScreen)
-    def _open_screen(self, message: OpenScreen) -> None:
-        self.app.push_screen(message.screen, message.on_result)
 
     # --- the table ---
 
