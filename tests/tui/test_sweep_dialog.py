@@ -105,7 +105,7 @@ async def dialog(pilot: Pilot[Any]) -> SweepDialog:
 async def test_several_values_offer_a_sweep() -> None:
     """In the place of the error, which comes back with a value that is wrong."""
     async with lab() as pilot:
-        field(pilot, LR).value = "0.05, 0.1, 0.2"
+        (await shown_field(pilot, LR)).value = "0.05, 0.1, 0.2"
         await until(pilot, lambda: mistakes(pilot) == {LR: "3 values: Enter makes a sweep"})
         assert not line_of(pilot, LR).has_class("-wrong")
         field(pilot, LR).value = "0.05, x"
