@@ -173,11 +173,11 @@ def test_a_damaged_pyproject_is_refused(text: str, project: Path) -> None:
 def test_a_key_of_ten_thousand_parts_is_refused_at_once(name: str, project: Path) -> None:
     """Python's parser takes the square of their number: hours for a file as large as may be read."""
     (project / name).write_text(f"tool.mnist-tui{'.a' * 10_000} = 1")
-    started = time.monotonic()
+    started = time.process_time()
 
     with pytest.raises(SettingsError, match=rf"{name}: a line has 10,001 dots, at most 1,000 are read"):
         settings.load()
-    assert time.monotonic() - started < 0.5
+    assert time.process_time() - started < 5
 
 
 WRONG_VALUES = {

@@ -207,7 +207,7 @@ def test_everything_else_is_refused_at_once(text: str) -> None:
 
     with pytest.raises(CallError) as caught:
         parse(text)
-    assert time.process_time() - started < 2  # Of a busy machine; what is read after all takes minutes.
+    assert time.process_time() - started < 10  # Of a busy machine; what is read after all takes minutes.
     assert len(str(caught.value)) < 400
 
 

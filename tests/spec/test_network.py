@@ -187,7 +187,7 @@ def test_limits_are_kept_before_anything_is_built(text: str, words: str) -> None
 
     with pytest.raises(LayerError, match=words):
         table(text)
-    assert time.process_time() - started < 2
+    assert time.process_time() - started < 10  # Of a busy machine; what is built after all takes gigabytes.
 
 
 @pytest.mark.parametrize(
