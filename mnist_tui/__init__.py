@@ -70,9 +70,9 @@ Imports point from the top of this list to its bottom; `lint-imports` checks it:
                 checkpoint.py; batches.py, augment.py, transform_arguments.py, batched_transforms.py,
                 batched_colours.py, warp.py, elastic.py, mixup.py, data.py, download.py; build.py and
                 composite_modules.py (networks); environment.py, estimate.py; fusion.py, batch_norm.py,
-                flat_parameters.py and capture.py (CUDA graphs) make it fast; averaging.py (of the weights);
-                lr_finder.py; for screens: preview.py, warm_up.py, predict.py, classify.py (drawn digits),
-                activations.py (layer outputs, class maps); exam.py (another test set)
+                flat_parameters.py, capture.py (CUDA graphs) and eager.py (no compiler to import) make it fast;
+                averaging.py (of the weights); lr_finder.py; for screens: preview.py, warm_up.py, predict.py,
+                classify.py (drawn digits), activations.py (layer outputs, class maps); exam.py (another test set)
       stacked/  seeds as one network: fit.py (which recipes), session.py, stack.py, step.py, evaluation.py, layers.py,
                 weights.py
       own_module/  a process that runs a user's file: load.py, layer_table.py (hooks), chain.py (torch.fx) and

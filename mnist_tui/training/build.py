@@ -14,7 +14,7 @@ from mnist_tui.spec.layers import LayerRow, arguments, image_row, layer_rows
 from mnist_tui.spec.layers.composite import gate_layers
 from mnist_tui.spec.layers.signatures import composite_arguments
 from mnist_tui.spec.run_spec import RunSpec
-from mnist_tui.training import augment
+from mnist_tui.training import augment, eager
 from mnist_tui.training.augment import Augmentation
 from mnist_tui.training.averaging import WeightAverage
 from mnist_tui.training.composite_modules import Parallel, Residual, SqueezeExcite
@@ -144,6 +144,7 @@ def optimizer(spec: RunSpec, parameters: Sequence[nn.Parameter], exempt: Sequenc
     if isinstance(values["lr"], torch.Tensor):
         # Each group its own: ReduceLROnPlateau would lower a shared one once for each group.
         groups = [group | {"lr": values["lr"].clone()} for group in groups]
+    eager.skip_compiler()
     built: Optimizer = _construct(lambda: getattr(torch.optim, call.name)(groups, **values), "optimizer")
     return built
 

@@ -307,7 +307,7 @@ class DiskFailures:
 
 # --- processes that are killed --------------------------------------------------------------------------------------
 
-PRELOADED = ["pytest", "torch._dynamo", "torchvision.transforms.v2", "sklearn.datasets", __name__]
+PRELOADED = ["pytest", __name__]
 """What the fork server imports once, so that a child starts in milliseconds."""
 
 KILL_PRESET = """

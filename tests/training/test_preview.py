@@ -202,13 +202,11 @@ def test_what_is_too_long_is_not_drawn() -> None:
 @pytest.mark.parametrize("name", presets.builtin_names())
 def test_every_presets_rates_come_at_once(name: str) -> None:
     """The rates of every preset take under 0.5 s of the processor's time and give no warning."""
-    spec, seconds = presets.load(name), []
-    for _ in range(2):  # At its first optimizer PyTorch imports for seconds.
-        began = time.process_time()
-        rates = scheduled_rates(spec)
-        seconds.append(time.process_time() - began)
+    spec = presets.load(name)
+    began = time.process_time()
+    rates = scheduled_rates(spec)
 
-    assert min(seconds) < 0.5
+    assert time.process_time() - began < 0.5
     assert len(rates) == min(preview.RATES, spec.train.epochs * spec.steps_per_epoch())
 
 
@@ -218,7 +216,7 @@ WARM_UP = """
 import gc, sys
 from mnist_tui.training.warm_up import warm_up
 warm_up()
-print(gc.get_freeze_count() > 100_000, "torch._dynamo" in sys.modules, "torchvision.transforms.v2" in sys.modules)
+print(gc.get_freeze_count() > 100_000, "torch.optim.adam" in sys.modules)
 """
 
 
@@ -227,6 +225,6 @@ def test_warming_up_loads_and_freezes_all() -> None:
     """What a first run waits for is there and out of the collector's way; the process ends without a word."""
     done = subprocess.run([sys.executable, "-c", WARM_UP], capture_output=True, text=True, timeout=120, check=True)
 
-    assert done.stdout == "True True True\n"
+    assert done.stdout == "True True\n"
     assert done.stderr == ""
     assert gc.get_freeze_count() == 0  # Not in this process, where it would hide leaks.

@@ -12,7 +12,7 @@ from mnist_tui.training.stacked import layers
 
 def seed_groups(specs: Sequence[RunSpec]) -> Iterator[list[RunSpec]]:
     """The specs in their order, those that follow each other and differ in the seed only together."""
-    for _, group in groupby(specs, key=lambda spec: spec.with_settings({"seed": "0"}).model_dump_json()):
+    for _, group in groupby(specs, key=lambda spec: spec.with_seed(0).model_dump_json()):
         yield list(group)
 
 
