@@ -172,7 +172,7 @@ def _seed_means(runs: Sequence[FollowedRun]) -> Iterator[str]:
     by_recipe: dict[str, list[FollowedRun]] = {}
     for run in runs:
         if run.ended and run.ended.outcome == "completed":
-            by_recipe.setdefault(run.spec.with_settings({"seed": "0"}).model_dump_json(), []).append(run)
+            by_recipe.setdefault(run.spec.with_seed(0).model_dump_json(), []).append(run)
     for group in by_recipe.values():
         best = {run.spec.train.seed: run.ended.best.test_accuracy for run in group if run.ended and run.ended.best}
         if len(best) > 1:

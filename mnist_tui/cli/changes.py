@@ -71,4 +71,4 @@ def repeat_with_seeds(specs: Sequence[RunSpec], seeds: str | None) -> list[RunSp
     if seeds is None:
         return list(specs)
     count = read_seeds(seeds)
-    return [spec.with_settings({"seed": str(spec.train.seed + index)}) for spec in specs for index in range(count)]
+    return [spec.with_seed(spec.train.seed + index) for spec in specs for index in range(count)]

@@ -51,7 +51,7 @@ class QueuedDesign(Frozen):
     def specs(self) -> list[RunSpec]:
         """The spec of each run."""
         first = self.spec.train.seed
-        return [self.spec.with_settings({"seed": str(first + index)}) for index in range(self.seeds)]
+        return [self.spec.with_seed(first + index) for index in range(self.seeds)]
 
 
 class _Document(Frozen):

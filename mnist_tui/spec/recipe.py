@@ -19,6 +19,8 @@ from mnist_tui.spec.calls import Call, parse
 
 MAX_BATCH = 60_000
 """Images of the largest batch."""
+MAX_SEED = 2**32 - 1
+"""`numpy.random.seed` takes none that is larger."""
 
 
 def _is_unset(value: object) -> bool:
@@ -87,7 +89,7 @@ class TrainSpec(Frozen):
     """Mean and standard deviation that pixels in 0..1 are normalised with; without it those of the data set."""
     validation_images: StrictInt = Field(default=0, ge=0)
     """Images taken out of the training images, by the seed, to choose the best epoch on."""
-    seed: StrictInt = Field(default=0, ge=0, le=2**32 - 1)
+    seed: StrictInt = Field(default=0, ge=0, le=MAX_SEED)
     """Decides the initial weights, the split, the order of the images, augmentation and dropout."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """bfloat16: forward and backward under autocast; weights stay float32."""

@@ -20,7 +20,7 @@ from mnist_tui.spec.calls import Call, names_in, parse_lines, resolve_call
 from mnist_tui.spec.data_spec import ON_MNIST, SAVED, DataSpec
 from mnist_tui.spec.layers import LAYER_TYPES, LayerRow, Shape
 from mnist_tui.spec.network import infer_shapes, resolve_layer
-from mnist_tui.spec.recipe import Frozen, Knob, Reported, Target, TrainSpec
+from mnist_tui.spec.recipe import MAX_SEED, Frozen, Knob, Reported, Target, TrainSpec
 from mnist_tui.spec.typed_settings import put_setting
 from mnist_tui.spec.validation_errors import first_error
 from mnist_tui.text import clean_line
@@ -239,6 +239,15 @@ class RunSpec(Frozen):
         for path, text in settings.items():
             put_setting(document, path, text)
         return make_spec(document)
+
+    def with_seed(self, seed: int) -> "RunSpec":
+        """The same run with another seed; raises `SpecError` where that is none.
+
+        Nothing else is checked again, so that a thousand of them cost nothing.
+        """
+        if not 0 <= seed <= MAX_SEED:
+            raise SpecError(f"must be from 0 to {MAX_SEED}, got {seed}", ("train", "seed"), place="train.seed")
+        return self.model_copy(update={"train": self.train.model_copy(update={"seed": seed})})
 
     def _scaled_to(self, dataset: DataSet) -> dict[str, Any]:
         """What the recipe has in other numbers on another data set."""

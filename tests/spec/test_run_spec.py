@@ -138,6 +138,15 @@ def test_weights_without_decay_are_words(text: str) -> None:
     assert "no_decay" not in spec.model_dump_json()
 
 
+def test_another_seed() -> None:
+    """As the setting of that name gives; nothing else is checked again."""
+    assert SPEC.with_seed(7) == SPEC.with_settings({"seed": "7"})
+    assert SPEC.with_seed(7).rows is SPEC.rows
+    for seed in (-1, 2**32):
+        with pytest.raises(SpecError, match=rf"train\.seed: must be from 0 to 4294967295, got {seed}"):
+            SPEC.with_seed(seed)
+
+
 def test_weights_without_decay_need_a_decay() -> None:
     """The default of an optimizer counts; one without the argument is named."""
     spec = make_spec(changed(train={"optimizer": "AdamW()", "no_decay": ["bias"]}))

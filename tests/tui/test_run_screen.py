@@ -15,8 +15,11 @@ from textual.pilot import Pilot
 from mnist_tui.runs.history import history_line
 from mnist_tui.runs.reader import read_run
 from mnist_tui.spec import presets
+from mnist_tui.tui.charts.zoom import ZoomScreen
+from mnist_tui.tui.dialogs import AskDialog
 from mnist_tui.tui.messages import OpenRun
 from mnist_tui.tui.runs import run_screen as run_screen_module
+from mnist_tui.tui.runs.notes_dialog import NotesDialog
 from mnist_tui.tui.runs.run_screen import RunScreen
 from mnist_tui.tui.runs.run_views import wrapped
 
@@ -96,6 +99,50 @@ async def test_a_run_that_is_trained_is_read_again(monkeypatch: pytest.MonkeyPat
         assert len(run_screen._curves.group.runs[0].rows) == 4
         monkeypatch.setattr(run_screen_module, "read_run", read_run)
         await until(pilot, lambda: "completed" in look(pilot).splitlines()[0])
+
+
+async def test_enlarged_curves_of_a_run_that_is_trained_move(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are read again as those below them are."""
+    monkeypatch.setattr(run_screen_module, "POLL_SECONDS", 0.05)
+    async with opened((120, 40), epochs=3) as (pilot, run_screen):
+        monkeypatch.setattr(run_screen_module, "read_run", lambda folder: replace(read_run(folder), state="training"))
+        await pilot.press("z")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ZoomScreen))
+        running = replace(run_screen.run, state="training")
+        assert len(running.rows) == 3
+        with (run_screen.run.folder / "history.jsonl").open("ab") as history:
+            history.write(history_line(row(4, 0.9999)))
+        run_screen.runs = [running]
+        await until(pilot, lambda: len(run_screen._curves.group.runs[0].rows) == 4)
+        await pilot.press("end")
+        await until(pilot, lambda: "epoch 4" in look(pilot) and "99.99" in look(pilot))
+
+
+async def test_notes_and_tags_of_an_opened_run() -> None:
+    """They are edited as in the table, and shown at once."""
+    async with opened((120, 40)) as (pilot, run_screen):
+        await open_view(pilot, run_screen, "Notes", "Analysis")
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(pilot.app.screen, NotesDialog))
+        await pilot.press(*"overfits", "ctrl+s")
+        await until(pilot, lambda: pilot.app.screen is run_screen and "overfits" in look(pilot))
+        await pilot.press("number_sign")
+        await until(pilot, lambda: isinstance(pilot.app.screen, AskDialog))
+        await pilot.press(*"keep", "enter")
+        await until(pilot, lambda: pilot.app.screen is run_screen and "#keep" in look(pilot).splitlines()[0])
+
+
+async def test_an_opened_run_is_trained_on() -> None:
+    """Its settings go into the lab; a run that completed cannot be resumed, and its line of keys does not say so."""
+    async with opened((120, 40)) as (pilot, run_screen):
+        assert not run_screen.is_useful("resume")
+        await pilot.press("r")
+        await pilot.pause()
+        assert pilot.app.screen is run_screen
+        await pilot.press("u")
+        await until(pilot, lambda: pilot.app.screen is screen(pilot))
+
+        assert screen(pilot).design.base.name == "iter4"
 
 
 def test_wrapped_lines_keep_their_indent() -> None:

@@ -25,6 +25,7 @@ from mnist_tui.spec.run_options import Options
 from mnist_tui.tui.app import LabApp
 from mnist_tui.tui.compare.overlay import Overlay
 from mnist_tui.tui.compare.screen import CompareScreen
+from mnist_tui.tui.dialogs import ConfirmDialog
 from mnist_tui.tui.lab import jobs
 from mnist_tui.tui.lab.screen import LabScreen
 from mnist_tui.tui.runner import Runner
@@ -487,12 +488,32 @@ async def test_what_is_no_run_cannot_be_changed() -> None:
         before = sorted(Path("runs").iterdir())
         for what in ("state:damaged", "pictures"):
             await type_filter(pilot, what)
-            await pilot.press("enter", "space", "u", "r", "x", "n", "number_sign", "e", "E", "y", "z", "D")
+            await pilot.press("enter", "space", "u", "r", "x", "n", "number_sign", "e", "E", "y", "z")
             await pilot.pause()
             assert isinstance(pilot.app.screen, RunsScreen)
             assert pilot.app.screen.selection.colors == {}
         assert sorted(Path("runs").iterdir()) == before
         assert "somebody else's folder" in facts(pilot)
+
+
+async def test_a_damaged_run_can_be_deleted() -> None:
+    """Into the trash and back, as any other; a folder that may be somebody else's stays."""
+    async with runs_mode() as pilot:
+        await type_filter(pilot, "pictures")
+        await pilot.press("D")
+        await until(pilot, lambda: "is no run folder" in " ".join(notices(pilot)))
+        await type_filter(pilot, "state:damaged")
+        await pilot.press("D")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmDialog))
+        await pilot.press("y")
+        await until(pilot, lambda: names(pilot) == [])
+        deleted = trash.trashed(Path("runs"))
+        await pilot.press("U")
+        await until(pilot, lambda: len(names(pilot)) == 1)
+
+        assert len(deleted) == 1
+        assert trash.trashed(Path("runs")) == []
+        assert Path("runs/pictures").is_dir()
 
 
 def torn(runs_dir: Path) -> None:

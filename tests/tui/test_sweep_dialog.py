@@ -4,7 +4,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.lab_pilot import CannedJobs, CannedRunner, field, lab, line_of, look, mistakes, on_top, screen, until
+from helpers.lab_pilot import (
+    CannedJobs,
+    CannedRunner,
+    field,
+    lab,
+    line_of,
+    look,
+    mistakes,
+    notices,
+    on_top,
+    screen,
+    until,
+)
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -112,6 +124,23 @@ async def test_several_values_offer_a_sweep() -> None:
         await until(pilot, lambda: "! cannot read '0.05, x'" in mistakes(pilot)[LR])
 
         assert line_of(pilot, LR).has_class("-wrong")
+
+
+async def test_several_values_are_no_error() -> None:
+    """The headline is that of the first values, and says how many there are; t says what to do."""
+    async with lab() as pilot:
+        (await shown_field(pilot, LR)).value = "0.05, 0.1, 0.2"
+        (await shown_field(pilot, "epochs")).value = "3, 5"
+        await until(pilot, lambda: "first of 6 configurations" in look(pilot).splitlines()[0])
+        assert "error" not in look(pilot).splitlines()[0]
+        assert "18,422 params" in look(pilot).splitlines()[0]
+        await pilot.press("f9")
+        await pilot.pause()
+        refused = " ".join(notices(pilot))
+        field(pilot, "patience").value = "x"
+        await until(pilot, lambda: "! 1 error " in look(pilot).splitlines()[0])
+
+    assert refused == f"several values in {LR}, epochs: Enter there makes a sweep of them"
 
 
 async def test_enter_makes_a_sweep_that_is_queued() -> None:

@@ -12,6 +12,7 @@ from mnist_tui.spec.draft_history import Design, DesignHistory
 from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.text import parse_count, shorten
+from mnist_tui.tui.lab.varied import varied_fields
 
 if TYPE_CHECKING:
     from mnist_tui.tui.lab.budget import ShownStep
@@ -76,10 +77,13 @@ class LabDesign:
         return self._history.redo()
 
     def valid_spec(self) -> RunSpec:
-        """The spec of the draft; raises `SpecError` while the draft has an error."""
-        if self.spec is None:
-            raise SpecError("correct what is marked with ! first")
-        return self.spec
+        """The spec of the draft; raises `SpecError` while the draft has an error, or several values in a field."""
+        if self.spec is not None:
+            return self.spec
+        varied = varied_fields(self.draft)
+        if varied.is_complete:
+            raise SpecError(f"several values in {', '.join(varied.values)}: Enter there makes a sweep of them")
+        raise SpecError("correct what is marked with ! first")
 
     def specs(self) -> list[RunSpec]:
         """The spec once per seed of the field `seeds`; raises `SpecError` for an error in either."""
@@ -87,7 +91,7 @@ class LabDesign:
         seeds = parse_count(text)
         if seeds is None or not 1 <= seeds <= MAX_SEEDS:
             raise SpecError(f"seeds: 1 to {MAX_SEEDS:,}, got {shorten(text)}")
-        return [spec.with_settings({"seed": str(spec.train.seed + index)}) for index in range(seeds)]
+        return [spec.with_seed(spec.train.seed + index) for index in range(seeds)]
 
     def run_options(self) -> Options:
         """The options of a run, with the device and the data set of the form."""

@@ -359,7 +359,7 @@ class LabScreen(WorkerScreen):
     def _ask_for_sweep(self, event: DesignPanes.SweepAsked) -> None:
         from mnist_tui.tui.lab.sweep_dialog import SweepDialog  # The first frame does not wait for it.
 
-        if event.varied.base.result.spec is None:
+        if not event.varied.is_complete:
             self.notify("correct what is marked with ! first", severity="warning")
         else:
             texts, options = self.design.run_texts, self.design.run_options()

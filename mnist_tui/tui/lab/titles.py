@@ -7,6 +7,7 @@ from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.text import clean_line
 from mnist_tui.tui.charts.run_curves import RunCurves
 from mnist_tui.tui.lab.budget import ShownStep, headline_parts, judged_by
+from mnist_tui.tui.lab.varied import varied_fields
 
 NOT_MNIST = "! not MNIST: 1,797 small digits; accuracies do not compare (mnist-tui doctor)"
 """The banner while the small digits are used; it fits into 80 cells."""
@@ -20,13 +21,19 @@ def data_warning(dataset: str) -> str:
 
 
 def design_parts(draft: Draft, step: ShownStep | None = None) -> list[str]:
-    """The parts of the headline about the design, the most important first; judged by the step of a course brief."""
-    result, name = draft.result, clean_line(draft.base.name, 40)
+    """The parts of the headline about the design, the most important first; judged by the step of a course brief.
+
+    Where fields hold several values, for a sweep, about the design with the first of each.
+    """
+    varied = varied_fields(draft)
+    result, name = varied.base.result, clean_line(draft.base.name, 40)
     if result.spec is None:
         parameters = sum(row.parameters for row in result.rows)
         errors = len(result.errors) + (result.layer_error is not None)
         return [name, f"{parameters:,} params", f"! {errors} error{'s' if errors > 1 else ''}"]
     parts, changes = [name, *headline_parts(judged_by(result.spec, step))], draft.changed_count
+    if varied.values:
+        parts.append(f"first of {varied.configurations:,} configurations")
     return [*parts, f"{changes} change{'s' if changes > 1 else ''}"] if changes else parts
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import prod
 
 from mnist_tui.errors import SweepError
 from mnist_tui.spec.draft import Draft
@@ -21,6 +22,16 @@ class Varied:
     """The design with the first value in each of those fields."""
     values: Mapping[str, tuple[str, ...]]
     """By the path of the field."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether some field holds several values, and nothing else is wrong with the design."""
+        return bool(self.values) and self.base.result.spec is not None
+
+    @property
+    def configurations(self) -> int:
+        """How many configurations a grid over all values has."""
+        return prod(map(len, self.values.values()))
 
     def advice(self, path: str) -> str:
         """What the line of a field says."""

@@ -1,4 +1,4 @@
-"""What the keys of Runs do with the run under the cursor: show, copy, train on from, annotate or delete it."""
+"""What keys do with the run under the cursor of Runs, or an opened one: copy, train on from, annotate or delete it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +7,7 @@ from mnist_tui.analysis import markdown
 from mnist_tui.errors import RunError, StorageError
 from mnist_tui.runs import annotations, archive, reference, trash
 from mnist_tui.runs.columns import seed_words
+from mnist_tui.runs.reader import check_is_run
 from mnist_tui.runs.record import RESUMABLE, Run
 from mnist_tui.text import clean_line, parse_count
 from mnist_tui.tui import clipboard
@@ -16,7 +17,6 @@ from mnist_tui.tui.dialogs import AskDialog, ConfirmDialog, MessageDialog, Quest
 from mnist_tui.tui.messages import OpenScreen, ResumeRun, UseSettings
 from mnist_tui.tui.report_dialog import ask_for_report
 from mnist_tui.tui.runs.notes_dialog import NotesDialog
-from mnist_tui.tui.runs.run_screen import RunScreen
 from mnist_tui.tui.runs.saved_curves import SavedCurves
 from mnist_tui.tui.runs.selection import RunGroup, RunSelection
 
@@ -42,14 +42,22 @@ def _check_changeable(run: Run) -> None:
     reference.check_changeable(run.folder)
 
 
+def _check_deletable(run: Run) -> None:
+    _check_changeable(run)
+    if not run.is_run:  # What is damaged may be deleted, what may be somebody else's may not.
+        check_is_run(run.folder)
+
+
 CHECKS: dict[str, Check] = {
     "resume": _check_resumable,
     "extend": _check_can_go_on,
     "notes": _check_changeable,
     "tags": _check_changeable,
-    "delete": _check_changeable,
+    "delete": _check_deletable,
 }
 """What the actions require that are not possible on every run."""
+OF_DAMAGED = ("delete",)
+"""Actions on a folder that cannot be read, too."""
 
 
 class RunActions:
@@ -64,7 +72,10 @@ class RunActions:
         data_dir: Path | None,
         ascii_only: bool,
     ) -> None:
-        """`group` returns the row under the cursor, and `scan` reads the folders that an action has changed."""
+        """`group` returns the row under the cursor, and `scan` reads the folders that an action has changed.
+
+        An opened run is a row of its own.
+        """
         self._screen, self._selection, self._group, self._scan = screen, selection, group, scan
         self._data_dir, self._ascii_only = data_dir, ascii_only
 
@@ -78,14 +89,15 @@ class RunActions:
 
     def is_allowed(self, action: str) -> bool:
         """Whether there is a run under the cursor that passes the check of an action."""
-        return self.run is not None and self.run.is_run and _refusal(action, self.run) is None
+        run = self.run
+        return run is not None and (run.is_run or action in OF_DAMAGED) and _refusal(action, run) is None
 
-    def _run_or_warning(self, action: str = "") -> Run | None:
+    def run_or_warning(self, action: str = "") -> Run | None:
         """The run for an action; None after a warning that there is none, or that it does not allow the action."""
         run = self.run
         if run is None:
             self._warn("there is no run under the cursor")
-        elif not run.is_run:
+        elif not run.is_run and action not in OF_DAMAGED:
             self._warn(f"{run.id}: {run.state}: {run.reason}")
         elif (refusal := _refusal(action, run)) is not None:
             self._warn(refusal)
@@ -96,17 +108,12 @@ class RunActions:
     def _group_or_warning(self, action: str = "") -> RunGroup | None:
         """The row for an action; None where there is no row, or after a warning that it does not allow the action."""
         group = self._group()
-        return group if group is not None and self._run_or_warning(action) is not None else None
+        return group if group is not None and self.run_or_warning(action) is not None else None
 
     def _warn(self, text: str) -> None:
         self._screen.notify(clean_line(text, 300), severity="warning", markup=False)
 
     # --- reading a run ---
-
-    def open(self, group: RunGroup) -> None:
-        """Opens the views of a row."""
-        if self._run_or_warning() is not None:
-            self._screen.app.push_screen(RunScreen(group, self._selection, self._ascii_only))
 
     def zoom(self) -> None:
         """Opens the curves on the whole screen."""
@@ -142,7 +149,7 @@ class RunActions:
 
     def export(self) -> None:
         """Asks for a path, and copies the folder there."""
-        run = self._run_or_warning()
+        run = self.run_or_warning()
         if run is not None:
             hint = "A new folder, or a file that ends in .zip or .tar.gz; nothing is overwritten."
             question = Question("Export to", hint, f"{run.folder.name}.zip", _wrong_path)
@@ -159,7 +166,7 @@ class RunActions:
 
     def use_settings(self) -> None:
         """Loads the run's settings into the lab."""
-        run = self._run_or_warning()
+        run = self.run_or_warning()
         if run is not None and run.is_imported:
             self._warn("an imported log holds no settings")
         elif run is not None and run.spec is None:
@@ -169,13 +176,13 @@ class RunActions:
 
     def resume(self) -> None:
         """Resumes the run in the lab."""
-        run = self._run_or_warning("resume")
+        run = self.run_or_warning("resume")
         if run is not None:
             self._screen.post_message(ResumeRun(run.folder))
 
     def extend(self) -> None:
         """Asks by how many epochs, and trains them in a new folder."""
-        run = self._run_or_warning("extend")
+        run = self.run_or_warning("extend")
         if run is not None:
             hint = "In a new run folder that continues from this one's last checkpoint; this one stays as it is."
             question = Question("Extend by how many epochs?", hint, "5", _wrong_count)
@@ -189,13 +196,13 @@ class RunActions:
 
     def edit_notes(self) -> None:
         """Edits Target, Result and Analysis."""
-        run = self._run_or_warning("notes")
+        run = self.run_or_warning("notes")
         if run is not None:
             self._screen.app.push_screen(NotesDialog(run.folder), lambda _: self._reload(run.folder))
 
     def edit_tags(self) -> None:
         """Edits the tags."""
-        run = self._run_or_warning("tags")
+        run = self.run_or_warning("tags")
         if run is not None:
             hint = "Words of letters, digits, - _ and . with spaces between them; tag:WORD finds them again."
             question = Question("Tags", hint, " ".join(run.tags), lambda text: annotations.wrong_tags(text.split()))

@@ -22,10 +22,11 @@ from mnist_tui.text import clean, clean_line, in_ascii
 from mnist_tui.tui import clipboard
 from mnist_tui.tui.background import WorkerScreen
 from mnist_tui.tui.charts.chart import Chart
-from mnist_tui.tui.charts.zoom import ZoomScreen
+from mnist_tui.tui.charts.zoom import Zoomed, ZoomScreen
 from mnist_tui.tui.help import Names, help_on
 from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.keys import with_ids
+from mnist_tui.tui.runs.run_actions import RunActions
 from mnist_tui.tui.runs.run_views import PROSE, VIEWS, wrapped
 from mnist_tui.tui.runs.saved_curves import SavedCurves
 from mnist_tui.tui.runs.selection import RunSelection
@@ -37,6 +38,8 @@ CURVES = "Curves"
 POLL_SECONDS = 2.0
 """Between two looks at a run that is being trained."""
 HELP_NAMES: Names = {VerticalScroll: "View"}
+OF_RUN = ("notes", "tags", "use", "resume", "extend")
+"""Actions that a run may not allow."""
 
 
 class RunScreen(WorkerScreen):
@@ -60,6 +63,11 @@ class RunScreen(WorkerScreen):
                 tooltip="to the rest of lines that are wider than the screen",
             ),
             Binding("less_than_sign,shift+left", "scroll_sideways(-1)", "Sideways back", show=False),
+            Binding("n", "notes", "Notes", tooltip="Target, Result, Analysis; F4 there opens your editor"),
+            Binding("number_sign", "tags", "Tags", show=False),
+            Binding("u", "use", "Use settings", tooltip="into the lab"),
+            Binding("r", "resume", "Resume", tooltip="an interrupted, stopped or failed run"),
+            Binding("x", "extend", "Extend", show=False, tooltip="by so many epochs, in a new folder"),
             Binding("question_mark,f1", "help", "Help"),
             Binding("escape,q,ctrl+q", "dismiss", "Back"),
         ]
@@ -68,8 +76,11 @@ class RunScreen(WorkerScreen):
     def __init__(self, group: Sequence[Run], selection: RunSelection, ascii_only: bool) -> None:
         super().__init__()
         self.runs, self.selection, self.ascii_only = group, selection, ascii_only
+        self._actions = RunActions(self, selection, lambda: self.runs, self._read_changed, None, ascii_only)
         self.view = CURVES
         self._curves = SavedCurves()
+        self._zoom: ZoomScreen | None = None
+        """The enlarged curves that were opened last."""
         self._text = ""
         """What the view of text shows."""
 
@@ -99,18 +110,32 @@ class RunScreen(WorkerScreen):
         self.call_after_refresh(self._show_text)
 
     def is_useful(self, action: str) -> bool:
+        if action in OF_RUN:
+            return self._actions.is_allowed(action)
         return not action.startswith("scroll_sideways") or self.query_one("#view-text").max_scroll_x > 0
 
     # --- reading ---
 
     def _read_again(self) -> None:
         """Reads a run that is being trained again, to show its new epochs."""
-        if self.is_current and any(run.state == "training" for run in self.runs):
+        if self in self.app.screen_stack and any(run.state == "training" for run in self.runs):
             self.submit("runs", lambda: [_read(run) for run in self.runs], self._use_runs)
 
     def _use_runs(self, runs: list[Run] | None, error: str | None) -> None:
-        if runs is None or _progress(runs) == _progress(self.runs):
-            return
+        if runs is not None and _progress(runs) != _progress(self.runs):
+            self._show_runs(runs)
+
+    def _read_changed(self) -> None:
+        """Reads the runs again whose notes or tags were edited."""
+        self.submit("changed", lambda: [read_run(run.folder) for run in self.runs], self._show_changed)
+
+    def _show_changed(self, runs: list[Run] | None, error: str | None) -> None:
+        if runs is None:
+            self.notify(error or "the run cannot be read", severity="warning", markup=False)
+        else:
+            self._show_runs(runs)
+
+    def _show_runs(self, runs: Sequence[Run]) -> None:
         self.runs = runs
         self._show_headline()
         self._read_curves()
@@ -129,6 +154,7 @@ class RunScreen(WorkerScreen):
             columns.data_words(run),
             f"target {run.target_verdict}" if run.target_verdict and len(self.runs) == 1 else "",
             "" if run.parameters is None else f"{run.parameters:,} params",
+            " ".join(f"#{tag}" for tag in run.tags),
             run.id if len(self.runs) == 1 else "",
         ]
         self.query_one(Headline).show([clean_line(part, 100) for part in parts if part])
@@ -140,6 +166,8 @@ class RunScreen(WorkerScreen):
         self._curves = curves
         for chart in self.query(Chart):
             chart.show(partial(curves.picture, chart.metric))
+        if self._zoom is not None:
+            self._zoom.show_new()
 
     # --- views ---
 
@@ -210,7 +238,25 @@ class RunScreen(WorkerScreen):
 
     @on(Chart.Zoom)
     def _open_zoom(self, event: Chart.Zoom) -> None:
-        self.app.push_screen(ZoomScreen(self._curves.zoomed(self.run.id), event.metric, 0.0, self.ascii_only))
+        # Not those of `_curves` as they are now: a run that is being trained gets new ones.
+        curves = Zoomed(self.run.id, lambda *view: self._curves.picture(*view), lambda: self._curves.last_epoch)
+        self._zoom = ZoomScreen(curves, event.metric, 0.0, self.ascii_only)
+        self.app.push_screen(self._zoom)
+
+    def action_notes(self) -> None:
+        self._actions.edit_notes()
+
+    def action_tags(self) -> None:
+        self._actions.edit_tags()
+
+    def action_use(self) -> None:
+        self._actions.use_settings()
+
+    def action_resume(self) -> None:
+        self._actions.resume()
+
+    def action_extend(self) -> None:
+        self._actions.extend()
 
     def action_help(self) -> None:
         """Every key that works where the focus is."""

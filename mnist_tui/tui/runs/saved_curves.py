@@ -36,8 +36,12 @@ class SavedCurves:
         """What a chart of a metric shows."""
         return picture_of(metric, self.group, None, smoothing, self.target)
 
+    @property
+    def last_epoch(self) -> int:
+        """The last epoch that is done, 0 before the first."""
+        rows = self.group.runs[-1].rows if self.group.runs else []
+        return rows[-1].epoch if rows else 0
+
     def zoomed(self, title: str) -> Zoomed:
         """What the zoom shows."""
-        rows = self.group.runs[-1].rows if self.group.runs else []
-        last = rows[-1].epoch if rows else 0
-        return Zoomed(title, self.picture, lambda: last)
+        return Zoomed(title, self.picture, lambda: self.last_epoch)

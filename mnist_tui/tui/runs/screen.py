@@ -34,6 +34,7 @@ from mnist_tui.tui.runs.headline import headline_parts
 from mnist_tui.tui.runs.queue_pane import QueuePane
 from mnist_tui.tui.runs.queue_rows import details, read_rows
 from mnist_tui.tui.runs.run_actions import RunActions
+from mnist_tui.tui.runs.run_screen import RunScreen
 from mnist_tui.tui.runs.selection import RunSelection
 from mnist_tui.tui.runs.sort_dialog import SortDialog
 from mnist_tui.tui.runs.table import MEASURED_ROWS, RunTable
@@ -339,7 +340,8 @@ class RunsScreen(WorkerScreen):
 
     @on(RunTable.Opened)
     def _open(self, event: RunTable.Opened) -> None:
-        self._actions.open(event.group)
+        if self._actions.run_or_warning() is not None:
+            self.app.push_screen(RunScreen(event.group, self.selection, self.ascii_only))
 
     @on(Chart.Zoom)
     def action_zoom(self) -> None:
