@@ -2,6 +2,7 @@
 
 import contextlib
 import gzip
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ Grey = NDArray[np.uint8]
 DIGITS = Path(__file__).parents[2] / "mnist_tui" / "data" / "digits.gz"
 
 
+@cache
 def small_digits() -> tuple[Grey, Grey]:
     """The 1,797 digits of the package as MNIST would have them, (N, 28, 28), and their labels."""
     rows = np.frombuffer(gzip.decompress(DIGITS.read_bytes()), np.uint8).reshape(-1, 65)

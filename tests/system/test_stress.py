@@ -22,7 +22,7 @@ from helpers.time_limits import time_limit
 from helpers.workplace import Workplace
 from helpers.writing_commands import TRAINS, WRITES
 from rich.console import Console
-from stress_parts import faults, frame, monkey, net, oom, soak, sweeps
+from stress_parts import faults, frame, monkey, net, oom, soak
 from stress_parts.frame import Case, Part, Trial, detects, passes
 from stress_parts.syscalls import PART as SYSCALLS
 
@@ -290,12 +290,6 @@ def test_a_sabotaged_program_is_detected(name: str, tmp_path: Path, console: Con
 
     trial = Trial(tmp_path, SEED, size, is_quick=True, only=("tag", "config set", "report"))
     assert detects(part, trial, name, sabotage, console), said(console)
-
-
-def test_missing_claims_are_detected_on_ray(tmp_path: Path, console: Console) -> None:
-    """Two drivers on one cluster that do not claim their points train them twice."""
-    assert detects(sweeps.ON_RAY, Trial(tmp_path, SEED, 1), "ray", "without claims", console), said(console)
-    assert "trained twice" in said(console)
 
 
 @pytest.mark.parametrize("has_failed", [False, True])

@@ -72,23 +72,24 @@ def test_a_stopped_sweep_goes_on(start: StartPython, tmp_path: Path, how: str) -
 
 
 def test_killed_processes_lose_no_point(tmp_path: Path) -> None:
-    """Two processes share 10 points; drivers and trainers are killed 12 times: each point ends once."""
-    killed = KilledSweep(tmp_path, seed=1, points=10)
+    """Two processes share 6 points; drivers and trainers are killed 6 times: each point ends once."""
+    killed = KilledSweep(tmp_path, seed=1, points=6)
     try:
-        for _ in range(12):
+        for _ in range(6):
             killed.kill()
         killed.finish()
         counts = killed.check()
     finally:
         killed.close()
 
-    assert counts.startswith("10 points ended once, none lost, none twice")
+    assert counts.startswith("6 points ended once, none lost, none twice")
     assert killed.kills["driver"]
+    assert killed.kills["trainer"]
 
 
 def test_without_claims_points_are_trained_twice(tmp_path: Path) -> None:
     """The control of the test above."""
-    killed = KilledSweep(tmp_path, seed=1, points=4, sabotage=WITHOUT_CLAIMS)
+    killed = KilledSweep(tmp_path, seed=1, points=2, sabotage=WITHOUT_CLAIMS)
     try:
         killed.finish()
         with pytest.raises(AssertionError, match="trained twice"):
