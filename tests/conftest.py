@@ -1,7 +1,9 @@
 """What several test files share: a small run, a small data set, and folders of the user's that are not the user's."""
 
 import gc
+import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,11 +57,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
+HOMES = tempfile.TemporaryDirectory(prefix="mnist-tui-tests-", ignore_cleanup_errors=True)
+"""Where threads that outlive their test find the folders below; removed at the end of the process."""
+USERS_FOLDERS = {f"XDG_{kind.upper()}_HOME": kind for kind in ("cache", "config", "state")}
+os.environ |= {variable: str(Path(HOMES.name) / kind) for variable, kind in USERS_FOLDERS.items()}
+
+
 @pytest.fixture(autouse=True)
 def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No test sees or touches the user's own cache, presets and settings, or changes what later tests collect."""
-    for folder in ("cache", "config", "state"):
-        monkeypatch.setenv(f"XDG_{folder.upper()}_HOME", str(tmp_path / "home" / folder))
+    for variable, kind in USERS_FOLDERS.items():
+        monkeypatch.setenv(variable, str(tmp_path / "home" / kind))
     _use_one_thread()
     yield
     gc.unfreeze()  # The dashboard freezes what it has loaded.
