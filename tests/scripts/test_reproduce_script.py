@@ -1,16 +1,14 @@
 """The script that reproduces the presets: what it plans, trains, collects and prints."""
 
-import importlib.util
 import json
 import shutil
-import sys
-from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+import reproduce
 from helpers.saved_runs import make_reference, make_run
+from reproduce_parts import collecting, tables, training
 
 from mnist_tui.analysis import published
 from mnist_tui.errors import InputError
@@ -19,21 +17,6 @@ from mnist_tui.spec import presets
 from mnist_tui.spec.run_options import Options
 from mnist_tui.spec.run_spec import RunSpec, make_spec
 from mnist_tui.training import estimate
-
-SCRIPT = Path(__file__).parents[2] / "scripts" / "reproduce.py"
-
-
-@pytest.fixture(scope="module")
-def script() -> Iterator[ModuleType]:
-    """scripts/reproduce.py as a module."""
-    found = importlib.util.spec_from_file_location("reproduce", SCRIPT)
-    assert found is not None
-    assert found.loader is not None
-    module = importlib.util.module_from_spec(found)
-    sys.modules["reproduce"] = module
-    found.loader.exec_module(module)
-    yield module
-    del sys.modules["reproduce"]
 
 
 def tiny(name: str, rate: float, seed: int = 0) -> RunSpec:
@@ -46,7 +29,7 @@ def tiny(name: str, rate: float, seed: int = 0) -> RunSpec:
 
 
 def test_the_cheapest_comes_first_and_the_slow_get_one_seed(
-    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """By what an epoch takes on one core; seeds that are there are not planned, whatever trained them."""
     seconds = {"v3": 30.0, "iter1": 5.0, "v1": 31.0, "era5": 4.0}
@@ -55,8 +38,8 @@ def test_the_cheapest_comes_first_and_the_slow_get_one_seed(
     )
     make_run(tmp_path, presets.load("era5"), 2, epochs=19)
     make_run(tmp_path, presets.load("era5"), 3, epochs=19, outcome="failed")
-    tasks = script.plan([presets.load(name) for name in seconds], Options(runs_dir=tmp_path))
-    script.print_plan(tasks)
+    tasks = training.plan([presets.load(name) for name in seconds], Options(runs_dir=tmp_path))
+    training.print_plan(tasks)
 
     assert [(task.spec.name, task.seeds, task.missing) for task in tasks] == [
         ("iter1", (0, 1, 2), (0, 1, 2)),
@@ -70,14 +53,14 @@ def test_the_cheapest_comes_first_and_the_slow_get_one_seed(
 
 
 @pytest.mark.slow
-def test_called_again_it_goes_on(script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_called_again_it_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Trains a preset on the small digits with three seeds, and then nothing; a lost run is trained again, alone."""
-    monkeypatch.setattr(script, "DATASET", "digits")
+    monkeypatch.setattr(collecting, "DATASET", "digits")
     monkeypatch.setattr(estimate, "expected_cost", lambda spec, options, clock=None: {"seconds_per_epoch": 1.0})
     options = Options(runs_dir=tmp_path, dataset="digits", threads=1)
 
     def train() -> dict[int, str]:
-        assert script.train(script.plan([tiny("one", 0.1, seed=5)], options), options, 1) == 0
+        assert training.train(training.plan([tiny("one", 0.1, seed=5)], options), options, 1) == 0
         return {run.seed or 0: run.id for run in read_runs(tmp_path) if run.state == "completed"}
 
     first = train()
@@ -91,7 +74,7 @@ def test_called_again_it_goes_on(script: ModuleType, tmp_path: Path, monkeypatch
 # --- collecting ---
 
 
-def test_what_is_collected_reads_as_the_run_did(script: ModuleType, tmp_path: Path, reference_dir: Path) -> None:
+def test_what_is_collected_reads_as_the_run_did(tmp_path: Path, reference_dir: Path) -> None:
     """Every epoch and the end, and nothing of the machine; the second time nothing changes."""
     preset = presets.load("iter5")
     private: dict[str, Any] = {
@@ -104,7 +87,7 @@ def test_what_is_collected_reads_as_the_run_did(script: ModuleType, tmp_path: Pa
     )
     run = read_runs(tmp_path)[0]
 
-    assert script.collect([preset], tmp_path) == ["new: iter5-s1"]
+    assert collecting.collect([preset], tmp_path) == ["new: iter5-s1"]
     (collected,) = read_runs(reference_dir)
     assert (collected.id, collected.rows, collected.best, collected.end) == (
         "reference/iter5-s1",
@@ -116,12 +99,10 @@ def test_what_is_collected_reads_as_the_run_did(script: ModuleType, tmp_path: Pa
     text = (collected.folder / "run.json").read_text()
     assert not {word for word in ("somebody", "secret", "node7", "origin", "command", made.name) if word in text}
     assert published.replications([preset], [collected])[0].seeds == [1]
-    assert script.collect([preset], tmp_path) == []
+    assert collecting.collect([preset], tmp_path) == []
 
 
-def test_only_runs_of_the_preset_as_published_are_collected(
-    script: ModuleType, tmp_path: Path, reference_dir: Path
-) -> None:
+def test_only_runs_of_the_preset_as_published_are_collected(tmp_path: Path, reference_dir: Path) -> None:
     """Not those of another recipe, on other images, with fewer epochs, extended, or stopped."""
     preset = presets.load("iter5")
     make_run(tmp_path, preset.with_settings({"optimizer.lr": "0.5"}), 0)
@@ -130,13 +111,11 @@ def test_only_runs_of_the_preset_as_published_are_collected(
     make_run(tmp_path, preset, 3, extends="another")
     make_run(tmp_path, preset, 4, outcome="stopped")
 
-    assert script.collect([preset], tmp_path) == []
+    assert collecting.collect([preset], tmp_path) == []
     assert not reference_dir.exists()
 
 
-def test_a_reference_run_is_replaced_only_by_its_preset_and_seed(
-    script: ModuleType, tmp_path: Path, reference_dir: Path
-) -> None:
+def test_a_reference_run_is_replaced_only_by_its_preset_and_seed(tmp_path: Path, reference_dir: Path) -> None:
     """By the newest; the others stay, byte for byte."""
     preset = presets.load("iter5")
     for seed in (0, 1):
@@ -145,41 +124,41 @@ def test_a_reference_run_is_replaced_only_by_its_preset_and_seed(
     for index, accuracy in enumerate((0.991, 0.992)):
         make_run(tmp_path, preset, 0, accuracy, index)
 
-    assert script.collect([preset], tmp_path) == ["replaced: iter5-s0"]
+    assert collecting.collect([preset], tmp_path) == ["replaced: iter5-s0"]
     assert {run.seed: run.best_accuracy for run in read_runs(reference_dir)} == {0: 0.992, 1: 0.99}
     assert {path: path.read_bytes() for path in (reference_dir / "iter5-s1").iterdir()} == other
 
 
 def test_more_than_two_megabytes_are_refused(
-    script: ModuleType, tmp_path: Path, reference_dir: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, reference_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before anything is written, and counting what is there already."""
     preset = presets.load("iter5")
     make_reference(reference_dir, preset, 0)
     size = sum(path.stat().st_size for path in (reference_dir / "iter5-s0").iterdir())
-    monkeypatch.setattr(script, "MAX_BYTES", size + 1000)
+    monkeypatch.setattr(collecting, "MAX_BYTES", size + 1000)
     make_run(tmp_path, preset, 1)
 
     with pytest.raises(InputError, match="name presets"):
-        script.collect([preset], tmp_path)
+        collecting.collect([preset], tmp_path)
     assert [path.name for path in reference_dir.iterdir()] == ["iter5-s0"]
 
 
-def test_a_runs_directory_that_is_not_there_is_refused(script: ModuleType, tmp_path: Path) -> None:
+def test_a_runs_directory_that_is_not_there_is_refused(tmp_path: Path) -> None:
     """Rather than that nothing has changed."""
     with pytest.raises(InputError, match="no such folder of runs"):
-        script.collect([presets.load("iter5")], tmp_path / "nosuch")
+        collecting.collect([presets.load("iter5")], tmp_path / "nosuch")
 
 
 # --- the table ---
 
 
-def test_the_table_says_what_is_not_reached_and_not_trained(script: ModuleType, reference_dir: Path) -> None:
+def test_the_table_says_what_is_not_reached_and_not_trained(reference_dir: Path) -> None:
     """A row for each preset, with mean and range, and a word where no seed comes as far."""
     for seed, accuracy in enumerate((0.990, 0.994)):
         make_reference(reference_dir, presets.load("step4"), seed, accuracy)
 
-    lines = script.table([presets.load("step4"), presets.load("v2")])
+    lines = tables.table([presets.load("step4"), presets.load("v2")])
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
     assert cells[2][:7] == ["step4", "99.47%", "test", "99.20% (99.00–99.40)", "no", "99.20% (99.00–99.40)", "2"]
@@ -188,81 +167,83 @@ def test_the_table_says_what_is_not_reached_and_not_trained(script: ModuleType, 
 
 
 def test_a_gap_that_chance_does_not_explain_has_its_reason(
-    script: ModuleType, reference_dir: Path, monkeypatch: pytest.MonkeyPatch
+    reference_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Written down by hand, or said to be not known."""
     make_reference(reference_dir, presets.load("step4"), 0, 0.98)
     (step4,) = published.replications([presets.load("step4")], published.reference_runs())
-    monkeypatch.setattr(script, "WHY", {})
-    assert script.why_not(step4) == "short by 1.47 points; why is not known"
-    monkeypatch.setattr(script, "WHY", {"step4": "the log is of another network"})
-    assert script.why_not(step4) == "short by 1.47 points; the log is of another network"
+    monkeypatch.setattr(tables, "WHY", {})
+    assert tables.why_not(step4) == "short by 1.47 points; why is not known"
+    monkeypatch.setattr(tables, "WHY", {"step4": "the log is of another network"})
+    assert tables.why_not(step4) == "short by 1.47 points; the log is of another network"
 
 
-def test_the_table_of_a_page_is_replaced_alone(script: ModuleType, reference_dir: Path) -> None:
+def test_the_table_of_a_page_is_replaced_alone(reference_dir: Path) -> None:
     """What stands before and behind it stays; a second time nothing changes."""
-    lines = script.table([presets.load("v2")])
+    lines = tables.table([presets.load("v2")])
     page = "# Page\n\n| other |\n| --- |\n\n| preset | old |\n| --- | --- |\n| v2 | 1 |\n\nbehind\n"
 
-    replaced = script.with_table(page, lines)
+    replaced = tables.with_table(page, lines)
 
     assert replaced == "# Page\n\n| other |\n| --- |\n\n" + "\n".join(lines) + "\n\nbehind\n"
-    assert script.with_table(replaced, lines) == replaced
+    assert tables.with_table(replaced, lines) == replaced
 
 
-def test_an_unknown_preset_is_refused(script: ModuleType) -> None:
+def test_an_unknown_preset_is_refused() -> None:
     """With the nearest."""
     with pytest.raises(InputError, match="did you mean 'iter5'"):
-        list(script.chosen(["itre5"], has_house=True))
+        list(reproduce.chosen(["itre5"], has_house=True))
 
 
-def test_house_models_are_collected_but_not_planned(script: ModuleType) -> None:
+def test_house_models_are_collected_but_not_planned() -> None:
     """Nobody published them, so there is nothing to reproduce; by their names they are planned, too."""
     (house, *_) = presets.house_names()
 
-    assert [spec.name for spec in script.chosen([], has_house=True)] == list(presets.builtin_names())
-    assert [spec.name for spec in script.chosen([], has_house=False)] == list(presets.published_names())
-    assert [spec.name for spec in script.chosen([house], has_house=False)] == [house]
+    assert [spec.name for spec in reproduce.chosen([], has_house=True)] == list(presets.builtin_names())
+    assert [spec.name for spec in reproduce.chosen([], has_house=False)] == list(presets.published_names())
+    assert [spec.name for spec in reproduce.chosen([house], has_house=False)] == [house]
 
 
-def test_house_models_get_ten_seeds(script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_house_models_get_ten_seeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """However long an epoch takes."""
     monkeypatch.setattr(estimate, "expected_cost", lambda spec, options, clock: {"seconds_per_epoch": 40.0})
-    (task,) = script.plan([presets.load(presets.house_names()[0])], Options(runs_dir=tmp_path))
+    (task,) = training.plan([presets.load(presets.house_names()[0])], Options(runs_dir=tmp_path))
 
     assert task.seeds == tuple(range(100, 110))
 
 
-def test_the_table_of_house_models(script: ModuleType, reference_dir: Path) -> None:
+def test_the_table_of_house_models(reference_dir: Path) -> None:
     """Of the last epoch: mean with its interval, the lowest and the highest seed; no figure without a run."""
     trained, other = map(presets.load, presets.house_names()[:2])
     for index, accuracy in enumerate((0.9950, 0.9954, 0.9955)):
         make_reference(reference_dir, trained, 100 + index, accuracy)
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in script.house_table([trained, other])]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in tables.house_table([trained, other])]
 
-    assert cells[0] == list(script.HOUSE_HEADS)
+    assert cells[0] == list(tables.HOUSE_HEADS)
     assert cells[2][0] == trained.name
     assert cells[2][4:] == ["99.530%", "99.46–99.59", "99.50%", "99.55%", "3"]
     assert cells[3][4:] == ["", "", "", "", "not trained yet"]
 
 
-def test_the_page_has_the_table(script: ModuleType) -> None:
+def test_the_page_has_the_table() -> None:
     """benchmarks/README.md shows what the shipped runs give; `table --write` puts it there anew."""
-    assert "\n".join(script.table(list(script.chosen([], has_house=False)))) in script.PAGE.read_text(encoding="utf-8")
+    assert "\n".join(tables.table(list(reproduce.chosen([], has_house=False)))) in tables.PAGE.read_text(
+        encoding="utf-8"
+    )
 
 
-def test_the_page_of_house_models_has_their_table(script: ModuleType) -> None:
+def test_the_page_of_house_models_has_their_table() -> None:
     """docs/house-models.md likewise, by `house --write`."""
-    lines = script.house_table(list(map(presets.load, presets.house_names())))
-    assert "\n".join(lines) in script.HOUSE_PAGE.read_text(encoding="utf-8")
+    lines = tables.house_table(list(map(presets.load, presets.house_names())))
+    assert "\n".join(lines) in tables.HOUSE_PAGE.read_text(encoding="utf-8")
 
 
-def test_the_record_keeps_what_the_reader_needs(script: ModuleType, tmp_path: Path) -> None:
+def test_the_record_keeps_what_the_reader_needs(tmp_path: Path) -> None:
     """Device, threads, versions, time and spec of a run are in its copy."""
     make_run(tmp_path, presets.load("iter5"))
     (run,) = read_runs(tmp_path)
 
-    record = json.loads(script.compact(run)["run.json"])
+    record = json.loads(collecting.compact(run)["run.json"])
 
     kept = ("created", "seed", "device", "device_name", "threads", "versions", "spec")
     assert {key: record[key] for key in kept} == {key: run.record[key] for key in kept}
