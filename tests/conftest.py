@@ -30,23 +30,23 @@ settings.register_profile("fast", settings.get_profile("whole"), max_examples=20
 settings.load_profile("whole")  # Unless pytest gets --hypothesis-profile; a busy machine may take its time.
 
 LONGEST_FILES = (
-    "system/test_sweep.py",
-    "system/test_typing.py",
-    "system/test_stress.py",
-    "system/test_ray.py",
-    "tui/test_many_classes.py",
-    "system/test_pool.py",
-    "tui/test_lab.py",
-    "system/test_lab_signals.py",
-    "system/test_traffic.py",
-    "training/test_gpu_benchmark.py",
-    "system/test_kill.py",
-    "system/test_file_modes.py",
-    "system/test_lab_cli.py",
-    "system/test_signals.py",
-    "export/test_script_alone.py",
+    *("system/test_ray.py", "training/test_stacked_training.py", "system/test_sweep.py", "tui/test_lab.py"),
+    *("system/test_lab_signals.py", "tui/test_analyse.py", "system/test_pool.py", "tui/test_runs_mode.py"),
+    *("system/test_signals.py", "tui/test_draw.py", "system/test_typing.py", "tui/test_design.py"),
+    *(
+        "system/test_stress.py",
+        "tui/test_many_classes.py",
+        "system/test_lab_queue_runs.py",
+        "tui/test_lr_finder_dialog.py",
+    ),
+    *("system/test_serve.py", "tui/test_followed_brief.py", "system/test_traffic.py", "tui/test_leaderboard_view.py"),
+    *("system/test_browser.py", "training/test_gpu_benchmark.py", "system/test_kill.py", "tui/test_advice.py"),
+    *("system/test_file_modes.py", "export/test_script_alone.py", "system/test_lab_cli.py", "training/test_no_fuse.py"),
 )
-"""These begin first, else one process would be busy with the last of them while the others had nothing left to do."""
+"""These begin first, else one process would be busy with the last of them while the others had nothing left to do.
+
+Those that mostly wait for other processes and those that compute take turns, so that the cores have work.
+"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

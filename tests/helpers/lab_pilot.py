@@ -1,12 +1,15 @@
 """The laboratory under a pilot, with canned jobs and a runner that does not train."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from textual.css.query import NoMatches
 from textual.pilot import Pilot
 from textual.widgets import Input, Static, TextArea
 
@@ -112,13 +115,19 @@ async def lab(name: str = "iter5", size: tuple[int, int] = WIDE, **changes: Any)
         yield pilot
 
 
-async def until(pilot: Pilot[Any], is_so: Callable[[], object]) -> None:
-    """Waits until `is_so` returns true; fails after 2,000 polls."""
-    for _ in range(2000):
-        await pilot.pause(0.01)
-        if is_so():
-            await pilot.pause()
-            return
+async def until(pilot: Pilot[Any], is_so: Callable[[], object], seconds: float = 60) -> None:
+    """Waits until `is_so` returns true and the screen has drawn it; a widget that is not there yet is no error.
+
+    Between two looks the application alone does something: a pause of the pilot sends a message to each widget.
+    """
+    end = time.monotonic() + seconds
+    await pilot.pause(0.01)
+    while time.monotonic() < end:
+        with suppress(NoMatches):
+            if is_so():
+                await pilot.pause()
+                return
+        await asyncio.sleep(0.01)
     raise AssertionError(f"the condition never became true; on the screen:\n{look(pilot)}")
 
 

@@ -4,13 +4,13 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.lab_pilot import lab_request
+from helpers.lab_pilot import lab_request, until
 from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Input, Static, TextArea
@@ -55,16 +55,6 @@ async def lab(name: str = "iter5", size: tuple[int, int] = WIDE, **changes: Any)
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         yield pilot
-
-
-async def until(pilot: Pilot[Any], is_so: Callable[[], object]) -> None:
-    """Waits until `is_so` returns true; fails after 2,000 polls."""
-    for _ in range(2000):
-        await pilot.pause(0.01)
-        if is_so():
-            await pilot.pause()
-            return
-    raise AssertionError("the condition never became true")
 
 
 def screen(pilot: Pilot[Any]) -> LabScreen:

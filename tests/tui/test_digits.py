@@ -1,12 +1,13 @@
 """The digits pane while a run is trained: what the network says stands under the digits it was asked about."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.lab_pilot import until
 from helpers.reliability import few_images, run, small_spec
 from rich.style import Style
 from textual.pilot import Pilot
@@ -108,16 +109,6 @@ async def lab(spec: RunSpec | None = None, size: tuple[int, int] = (120, 40)) ->
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: strip(pilot).digits)
         yield pilot
-
-
-async def until(pilot: Pilot[Any], is_so: Callable[[], object]) -> None:
-    """Waits until `is_so` returns true; fails after 2,000 polls."""
-    for _ in range(2000):
-        await pilot.pause(0.01)
-        if is_so():
-            await pilot.pause()
-            return
-    raise AssertionError(f"the condition never became true; on the screen: {said(pilot)}")
 
 
 async def tell(pilot: Pilot[Any], *events: RunnerEvent) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.lab_pilot import lab_request, notices
+from helpers.lab_pilot import lab_request, notices, until
 from helpers.saved_runs import make_run, write_predictions
 from rich.text import Text
 from textual.pilot import Pilot
@@ -107,16 +107,6 @@ async def runs_mode(
         await until(pilot, lambda: isinstance(app.screen, RunsScreen) and app.screen._is_read)
         await until(pilot, lambda: told(pilot))
         yield pilot
-
-
-async def until(pilot: Pilot[Any], is_so: Callable[[], bool]) -> None:
-    """Waits for something that a thread does."""
-    for _ in range(2000):
-        if is_so():
-            await pilot.pause()
-            return
-        await pilot.pause(0.01)
-    raise AssertionError("the condition never became true")
 
 
 async def until_in_view(pilot: Pilot[Any], word: str) -> None:

@@ -1,7 +1,7 @@
 """The laboratory's widgets, each alone: what stands in them at several widths, and what they tell the screen."""
 
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from itertools import product
@@ -10,6 +10,7 @@ from threading import Event
 from typing import Any
 
 import pytest
+from helpers.lab_pilot import until
 from textual.app import App, ComposeResult
 from textual.message import Message
 from textual.pilot import Pilot
@@ -86,15 +87,6 @@ async def look(pilot: Pilot[None]) -> list[str]:
     """The lines on the screen, once it is drawn."""
     await pilot.pause()
     return [strip.text.rstrip() for strip in pilot.app.screen._compositor.render_strips()]
-
-
-async def until(pilot: Pilot[None], is_so: Callable[[], bool]) -> None:
-    """Waits for something that a thread does."""
-    for _ in range(2000):
-        if is_so():
-            return
-        await pilot.pause(0.01)
-    raise AssertionError("the condition never became true")
 
 
 # --- the budget ---
