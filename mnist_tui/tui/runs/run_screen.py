@@ -119,7 +119,7 @@ class RunScreen(WorkerScreen):
     def _read_again(self) -> None:
         """Reads a run that is being trained again, to show its new epochs."""
         if self in self.app.screen_stack and any(run.state == "training" for run in self.runs):
-            self.submit("runs", lambda: [_read(run) for run in self.runs], self._use_runs)
+            self.submit("runs", lambda: list(map(_read_if_training, self.runs)), self._use_runs)
 
     def _use_runs(self, runs: list[Run] | None, error: str | None) -> None:
         if runs is not None and _progress(runs) != _progress(self.runs):
@@ -127,7 +127,7 @@ class RunScreen(WorkerScreen):
 
     def _read_changed(self) -> None:
         """Reads the runs again whose notes or tags were edited."""
-        self.submit("changed", lambda: [read_run(run.folder) for run in self.runs], self._show_changed)
+        self.submit("changed", lambda: list(map(_read, self.runs)), self._show_changed)
 
     def _show_changed(self, runs: list[Run] | None, error: str | None) -> None:
         if runs is None:
@@ -263,10 +263,13 @@ class RunScreen(WorkerScreen):
         self.app.push_screen(help_on(self, "Run", HELP_NAMES))
 
 
+def _read_if_training(run: Run) -> Run:
+    """A run as it stands: from the folder, if it was being trained when it was read last."""
+    return _read(run) if run.state == "training" else run
+
+
 def _read(run: Run) -> Run:
-    """A run as it stands, with its epochs: from the folder, if it was being trained when it was read last."""
-    if run.state != "training":
-        return run
+    """A run from its folder, with its epochs."""
     newer = read_run(run.folder)
     _ = newer.rows  # Read here, in the worker.
     return newer
