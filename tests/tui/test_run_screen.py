@@ -113,7 +113,7 @@ async def test_enlarged_curves_of_a_run_that_is_trained_move(monkeypatch: pytest
         with (run_screen.run.folder / "history.jsonl").open("ab") as history:
             history.write(history_line(row(4, 0.9999)))
         run_screen.runs = [running]
-        await until(pilot, lambda: len(run_screen._curves.group.runs[0].rows) == 4)
+        await until(pilot, lambda: pilot.app.screen._epochs == 4)  # type: ignore[attr-defined]
         await pilot.press("end")
         await until(pilot, lambda: "epoch 4" in look(pilot) and "99.99" in look(pilot))
 
@@ -140,9 +140,7 @@ async def test_an_opened_run_is_trained_on() -> None:
         await pilot.pause()
         assert pilot.app.screen is run_screen
         await pilot.press("u")
-        await until(pilot, lambda: pilot.app.screen is screen(pilot))
-
-        assert screen(pilot).design.base.name == "iter4"
+        await until(pilot, lambda: pilot.app.screen is screen(pilot) and screen(pilot).design.base.name == "iter4")
 
 
 def test_wrapped_lines_keep_their_indent() -> None:
