@@ -13,7 +13,7 @@ CHECKS = (
     ("ruff", "check", "."),
     ("mypy",),
     ("lint-imports",),
-    # Three processes for two cores: half of the time is spent waiting for terminals and timers. Each file stays in one;
+    # Three processes for two cores: tests of terminals and timers wait for much of their time. Each file stays in one;
     # the order is that of tests/conftest.py, since by default files with few tests, which are the longest, come last.
     # -rs: what was skipped, and why, are the last lines.
     (sys.executable, "-m", "pytest", "-n3", "--dist", "loadfile", "--no-loadscope-reorder", "--durations", "30", "-rs"),
