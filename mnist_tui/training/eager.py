@@ -1,7 +1,7 @@
 """PyTorch's optimizers without its compiler, which would take over a second to import; nothing here is compiled.
 
-PyTorch imports `torch._dynamo` at the first optimizer and at the first step, to keep both out of compiled graphs; see its
-torch/_compile.py and torch/optim/optimizer.py (2.14).
+PyTorch imports `torch._dynamo` at the first optimizer and at the first step, to keep both out of compiled graphs:
+torch/_compile.py and torch/optim/optimizer.py of version 2.14.
 """
 
 import sys
