@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -113,12 +113,13 @@ async def browser(profile: Path) -> AsyncIterator[Callable[[], Any]]:
         while not place.exists() or len(place.read_text().split()) < 2:
             assert time.monotonic() < end, "Chromium did not start"
             await asyncio.sleep(0.05)
-        async with aiohttp.ClientSession(f"http://127.0.0.1:{place.read_text().split()[0]}") as session:
+        devtools = f"http://127.0.0.1:{place.read_text().split()[0]}"
+        async with aiohttp.ClientSession(devtools) as session, AsyncExitStack() as connections:
 
             async def tab() -> Tab:
                 async with session.put("/json/new?about:blank") as response:
                     address = (await response.json())["webSocketDebuggerUrl"]
-                return Tab(await session.ws_connect(address, max_msg_size=0))
+                return Tab(await connections.enter_async_context(session.ws_connect(address, max_msg_size=0)))
 
             yield tab
     finally:

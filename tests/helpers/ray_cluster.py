@@ -10,6 +10,7 @@ import sys
 import tempfile
 
 os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"}
+os.environ |= {"RAY_worker_niceness": "0"}  # With Ray's 15, trainers beside other tests get no processor.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"  # With it the server for clients at times fails to fork one for a client.
 
 

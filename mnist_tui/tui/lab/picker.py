@@ -163,8 +163,7 @@ class PresetPicker(Vertical):
         self.set_timer(READ_AFTER, self._read_all)
 
     def on_resize(self, event: events.Resize) -> None:
-        self.set_class(event.size.height >= TALL, "-tall")
-        self.set_class(event.size.width >= WITH_TITLES, "-titles")
+        self.update_classes({"-tall": event.size.height >= TALL, "-titles": event.size.width >= WITH_TITLES})
         self.call_after_refresh(self.query_one(OptionList).scroll_to_highlight)
 
     def refresh_list(self) -> None:

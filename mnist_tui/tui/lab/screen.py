@@ -181,10 +181,10 @@ class LabScreen(WorkerScreen):
 
     def _fold(self, width: int, height: int) -> None:
         """Shows the panes that have room."""
-        for name, is_set in size_classes(width, height).items():
-            self.set_class(is_set, name)
+        is_enlarged = self.folding.enlarged is not None
+        # At once: after each change of a class textual looks up the styles of every widget anew.
+        self.update_classes({**size_classes(width, height), "-enlarged": is_enlarged}, animate=False)
         self.query_one(PaneBar).show(self.folding.apply(fold_for(width, height)))
-        self.set_class(self.folding.enlarged is not None, "-enlarged")
         if self.focused is not None and not all(node.display for node in self.focused.ancestors_with_self[:-2]):
             self.set_focus(None)  # A hidden widget must not receive keys.
         self.call_after_refresh(self.lines.show)
