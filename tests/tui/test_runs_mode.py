@@ -695,6 +695,16 @@ async def test_the_table_does_not_scroll_sideways(width: int) -> None:
         assert ("no room for" in look(pilot).splitlines()[0]) is (bool(left_out) and width >= 100)
 
 
+async def test_a_time_that_has_no_room_lacks_its_year() -> None:
+    """Not a part of it."""
+    async with runs_mode(many, (146, 40)) as pilot:
+        await until(pilot, lambda: "completed" in look(pilot))
+        times = re.findall(r"(\S*)[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}", look(pilot))
+
+    assert len(times) > 10
+    assert set(times) <= {"", "2026-"}
+
+
 async def test_ascii() -> None:
     """No character that a plain terminal lacks; colours it has, and the facts of the run are in sight."""
     async with runs_mode(many, ascii=True) as pilot:

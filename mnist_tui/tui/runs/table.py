@@ -256,7 +256,8 @@ class RunTable(ScrollView, can_focus=True):
         width = self._widths[column.key]
         text = self._names.get(text, text) if column.key == "name" else text
         if cell_len(text) > width:
-            text = text[-width:] if column.key == "when" else set_cell_size(text, width - 1) + "…"
+            is_time = column.key == "when"  # Without its year, not with a part of it.
+            text = text[-LEAST_CELLS["when"] :] if is_time else set_cell_size(text, width - 1) + "…"
         text = in_ascii(text) if self.ascii_only else text
         return " " * (width - cell_len(text)) + text if column.is_number else set_cell_size(text, width)
 
