@@ -1,5 +1,7 @@
 """A disk that fails at any call of a run: one clear sentence, nothing reported is lost, resume is exact (S1)."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,25 @@ def test_the_points_cover_the_run(failures: DiskFailures) -> None:
     assert failures.calls > POINTS
     assert (first.folder, first.outcome) == (None, None)
     assert (last.outcome, last.reported) == ("failed", [1, 2])
+
+
+class WithoutProgress(FailingDisk):
+    """No line of progress can be written."""
+
+    def open(self, path: Path, flags: int, mode: int = 0o777) -> int:
+        if path.name == "steps.jsonl":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return super().open(path, flags, mode)
+
+
+def test_a_run_does_not_end_for_want_of_its_progress(failures: DiskFailures, tmp_path: Path) -> None:
+    """Only those who watch it miss something."""
+    failure = failures.train(WithoutProgress(2**62, "error"), tmp_path)
+
+    assert failure.outcome == "completed"
+    assert failure.folder is not None
+    assert not (failure.folder / "steps.jsonl").exists()
+    check_same(state_on_disk(failure.folder), failures.wanted)
 
 
 def runs_with_parts(failures: DiskFailures, runs_dir: Path) -> int:
