@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.lab_pilot import lab_request, notices, until
+from helpers.lab_pilot import lab_request, notices, row, until
 from helpers.saved_runs import make_run, write_predictions
 from rich.text import Text
 from textual.pilot import Pilot
@@ -20,9 +20,11 @@ from textual.widgets import Input, OptionList, Static, TextArea
 from mnist_tui.analysis.palette import COLOURS
 from mnist_tui.errors import StorageError
 from mnist_tui.runs import annotations, trash
+from mnist_tui.runs.history import history_line
 from mnist_tui.spec import presets
 from mnist_tui.spec.run_options import Options
 from mnist_tui.tui.app import LabApp
+from mnist_tui.tui.charts.zoom import CursorPlot, ZoomScreen
 from mnist_tui.tui.compare.overlay import Overlay
 from mnist_tui.tui.compare.screen import CompareScreen
 from mnist_tui.tui.dialogs import ConfirmDialog
@@ -350,6 +352,28 @@ async def test_resume_and_extend() -> None:
 
         assert [(what, epochs) for what, _, epochs in runner(pilot).done] == [("extend", 7), ("resume", 0)]
         assert "-v2-" in runner(pilot).done[1][1]
+
+
+async def test_enlarged_curves_of_a_run_that_is_trained_move() -> None:
+    """They are read again with the folders; those of the run under the cursor, and of no other."""
+
+    def with_a_live_run(runs_dir: Path) -> None:
+        one(runs_dir)
+        (make_run(runs_dir, presets.load("iter4"), 0, 0.98, 1, epochs=3) / "end.json").unlink()
+
+    async with runs_mode(with_a_live_run) as pilot:
+        (folder,) = Path("runs").glob("*iter4*")
+        await pilot.press("z")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ZoomScreen))
+        before = [len(line.xs) for line in pilot.app.screen.query_one(CursorPlot).picture.lines]
+        with (folder / "history.jsonl").open("ab") as history:
+            history.write(history_line(row(4, 0.9999)))
+        await until(pilot, lambda: pilot.app.screen._epochs == 4)  # type: ignore[attr-defined]
+        await pilot.press("end")
+        await until(pilot, lambda: "epoch 4" in look(pilot) and "99.99" in look(pilot))
+        after = [len(line.xs) for line in pilot.app.screen.query_one(CursorPlot).picture.lines]
+
+        assert [count + 1 for count in before] == after
 
 
 async def test_a_run_that_is_trained_is_neither_resumed_nor_extended(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,12 +12,11 @@ from mnist_tui.runs.record import RESUMABLE, Run
 from mnist_tui.text import clean_line, parse_count
 from mnist_tui.tui import clipboard
 from mnist_tui.tui.background import WorkerScreen
-from mnist_tui.tui.charts.zoom import ZoomScreen
 from mnist_tui.tui.dialogs import AskDialog, ConfirmDialog, MessageDialog, Question
 from mnist_tui.tui.messages import OpenScreen, ResumeRun, UseSettings
 from mnist_tui.tui.report_dialog import ask_for_report
 from mnist_tui.tui.runs.notes_dialog import NotesDialog
-from mnist_tui.tui.runs.saved_curves import SavedCurves
+from mnist_tui.tui.runs.saved_curves import SavedCurves, SavedZoom
 from mnist_tui.tui.runs.selection import RunGroup, RunSelection
 
 Check = Callable[[Run], None]
@@ -78,6 +77,9 @@ class RunActions:
         """
         self._screen, self._selection, self._group, self._scan = screen, selection, group, scan
         self._data_dir, self._ascii_only = data_dir, ascii_only
+        self._zoom: SavedZoom | None = None
+        self._zoomed: list[Path] = []
+        """The folders of the runs in the zoom."""
 
     # --- whether there is a run, and what it allows ---
 
@@ -119,15 +121,25 @@ class RunActions:
         """Opens the curves on the whole screen."""
         group = self._group_or_warning()
         if group is not None:
+            self._zoomed = [run.folder for run in group]
             self._screen.submit("zoom", lambda: SavedCurves.read(group), self._open_zoom)
 
     def _open_zoom(self, curves: SavedCurves | None, error: str | None) -> None:
         if curves is None or not curves.has_epochs:
             self._warn(error or "no epoch was finished: there is no curve")
         else:
-            title = curves.group.runs[-1].run
-            zoom = ZoomScreen(curves.zoomed(title), "accuracy", 0.0, self._ascii_only)
-            self._screen.post_message(OpenScreen(zoom))
+            self._zoom = SavedZoom(curves, curves.group.runs[-1].run, "accuracy", self._ascii_only)
+            self._screen.post_message(OpenScreen(self._zoom.screen))
+
+    def update_zoom(self) -> None:
+        """Draws what was trained since into the curves that are open; called when the folders were read anew."""
+        if self._zoom is not None and self._zoom.screen.is_attached:
+            runs = [run for run in self._selection.all if run.folder in self._zoomed]
+            self._screen.submit("zoom", lambda: SavedCurves.read(runs), self._draw_zoom)
+
+    def _draw_zoom(self, curves: SavedCurves | None, error: str | None) -> None:
+        if self._zoom is not None and curves is not None and curves.has_epochs:  # The runs may have been deleted.
+            self._zoom.show(curves)
 
     def copy(self) -> None:
         """Copies the run, or the seeds of a recipe, as Markdown."""

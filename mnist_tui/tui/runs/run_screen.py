@@ -22,13 +22,12 @@ from mnist_tui.text import clean, clean_line, in_ascii
 from mnist_tui.tui import clipboard
 from mnist_tui.tui.background import WorkerScreen
 from mnist_tui.tui.charts.chart import Chart
-from mnist_tui.tui.charts.zoom import Zoomed, ZoomScreen
 from mnist_tui.tui.help import Names, help_on
 from mnist_tui.tui.key_bar import KeyBar
 from mnist_tui.tui.keys import with_ids
 from mnist_tui.tui.runs.run_actions import RunActions
 from mnist_tui.tui.runs.run_views import PROSE, VIEWS, wrapped
-from mnist_tui.tui.runs.saved_curves import SavedCurves
+from mnist_tui.tui.runs.saved_curves import SavedCurves, SavedZoom
 from mnist_tui.tui.runs.selection import RunSelection
 from mnist_tui.tui.status import Headline
 from mnist_tui.tui.view_bar import ViewBar
@@ -79,7 +78,7 @@ class RunScreen(WorkerScreen):
         self._actions = RunActions(self, selection, lambda: self.runs, self._read_changed, None, ascii_only)
         self.view = CURVES
         self._curves = SavedCurves()
-        self._zoom: ZoomScreen | None = None
+        self._zoom: SavedZoom | None = None
         """The enlarged curves that were opened last."""
         self._text = ""
         """What the view of text shows."""
@@ -167,7 +166,7 @@ class RunScreen(WorkerScreen):
         for chart in self.query(Chart):
             chart.show(partial(curves.picture, chart.metric))
         if self._zoom is not None:
-            self._zoom.show_new()
+            self._zoom.show(curves)
 
     # --- views ---
 
@@ -238,10 +237,8 @@ class RunScreen(WorkerScreen):
 
     @on(Chart.Zoom)
     def _open_zoom(self, event: Chart.Zoom) -> None:
-        # Not those of `_curves` as they are now: a run that is being trained gets new ones.
-        curves = Zoomed(self.run.id, lambda *view: self._curves.picture(*view), lambda: self._curves.last_epoch)
-        self._zoom = ZoomScreen(curves, event.metric, 0.0, self.ascii_only)
-        self.app.push_screen(self._zoom)
+        self._zoom = SavedZoom(self._curves, self.run.id, event.metric, self.ascii_only)
+        self.app.push_screen(self._zoom.screen)
 
     def action_notes(self) -> None:
         self._actions.edit_notes()

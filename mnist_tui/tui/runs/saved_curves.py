@@ -8,7 +8,7 @@ from mnist_tui.spec.recipe import Target
 from mnist_tui.tui.charts.curves import MOST_SEEDS, Metric
 from mnist_tui.tui.charts.plot import Picture, picture_of
 from mnist_tui.tui.charts.run_curves import RunCurves, SeedGroup
-from mnist_tui.tui.charts.zoom import Zoomed
+from mnist_tui.tui.charts.zoom import Zoomed, ZoomScreen
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,16 @@ class SavedCurves:
         rows = self.group.runs[-1].rows if self.group.runs else []
         return rows[-1].epoch if rows else 0
 
-    def zoomed(self, title: str) -> Zoomed:
-        """What the zoom shows."""
-        return Zoomed(title, self.picture, lambda: self.last_epoch)
+
+class SavedZoom:
+    """The curves of saved runs on the whole screen; a run that is being trained gets new ones."""
+
+    def __init__(self, curves: SavedCurves, title: str, metric: Metric, ascii_only: bool) -> None:
+        self._curves = curves
+        zoomed = Zoomed(title, lambda *view: self._curves.picture(*view), lambda: self._curves.last_epoch)
+        self.screen = ZoomScreen(zoomed, metric, 0.0, ascii_only)
+
+    def show(self, curves: SavedCurves) -> None:
+        """Draws newer curves of the same runs, if the screen is still open."""
+        self._curves = curves
+        self.screen.show_new()

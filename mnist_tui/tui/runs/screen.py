@@ -173,6 +173,7 @@ class RunsScreen(WorkerScreen):
             # With few runs the details get more room; a filter does not change that.
             self.table.styles.max_height = max(LEAST_ROWS, count) + 2
             self.refresh_rows(error or "")
+            self._actions.update_zoom()
             self.submit("ahead", self.selection.read_ahead, self._on_read_ahead)
         else:
             self._show_headline()  # There may be no reference run to show.
