@@ -5,9 +5,11 @@ classes, how many images there are, mean and standard deviation) is written into
 where its folder is not.
 """
 
+import os
 import random
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +28,8 @@ ENDINGS = (".png", ".jpg", ".jpeg")
 MOST_IMAGES = 1_000_000
 MOST_PIXELS = 50_000_000
 """Of one image before it is resized."""
+MOST_LOOKED_AT = 10 * MOST_CLASSES
+"""Entries of the folder that are looked at for a change."""
 MEASURED = 500
 """Training images that mean and standard deviation are computed of, evenly among all."""
 
@@ -41,9 +45,26 @@ class FolderFacts:
     std: float
 
 
-@lru_cache(maxsize=32)
 def read_facts(options: FolderOptions) -> FolderFacts:
-    """What a folder holds; raises `DataError` where it is no data set. Kept: a form asks at each key press."""
+    """What a folder holds; raises `DataError` where it is no data set.
+
+    Kept until images are added, removed or renamed, since a form asks at each key press.
+    """
+    return _read_facts(options, _changed_at(options.path))
+
+
+def _changed_at(folder: Path) -> tuple[int, ...]:
+    """When a folder and those in it were changed last, in ns; () where it cannot be read."""
+    try:
+        with os.scandir(folder) as entries:
+            folders = [entry for entry in islice(entries, MOST_LOOKED_AT) if entry.is_dir()]
+        return (folder.stat().st_mtime_ns, *sorted(entry.stat().st_mtime_ns for entry in folders))
+    except (OSError, ValueError):
+        return ()
+
+
+@lru_cache(maxsize=32)
+def _read_facts(options: FolderOptions, changed_at: tuple[int, ...]) -> FolderFacts:
     import numpy as np
 
     files = _files(options)

@@ -1,5 +1,6 @@
 """`folder:PATH`: a folder for each class; the same split for the same seed; one clear error for everything else."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +36,19 @@ def test_what_a_folder_holds(options: FolderOptions) -> None:
     assert np.bincount(test.labels).tolist() == [2, 2, 2]
     assert facts.mean == pytest.approx(train.pixels.mean() / 255, abs=1e-4)
     assert facts.std == pytest.approx(train.pixels.std() / 255, abs=1e-4)
+
+
+def test_images_that_are_added_are_counted(options: FolderOptions) -> None:
+    """In this process, too; without a change the images are not read again."""
+    before = read_facts(options)
+    again = read_facts(options)
+    Image.fromarray(np.full((28, 28), 255, np.uint8)).save(options.path / "cat" / "one-more.png")
+    os.utime(options.path / "cat", ns=(0, 1))  # A file system may keep times in steps of some milliseconds.
+    after = read_facts(options)
+
+    assert again is before
+    assert before.train_images + before.test_images == 30
+    assert after.train_images + after.test_images == 31
 
 
 def test_the_split_is_the_seeds(options: FolderOptions) -> None:
