@@ -22,8 +22,8 @@ DIGITS = Path(__file__).parents[2] / "mnist_tui" / "data" / "digits.gz"
 
 @cache
 def small_digits() -> tuple[Grey, Grey]:
-    """The 1,797 digits of the package as MNIST would have them, (N, 28, 28), and their labels."""
-    rows = np.frombuffer(gzip.decompress(DIGITS.read_bytes()), np.uint8).reshape(-1, 65)
+    """The first 1,000 digits of the package as MNIST would have them, (N, 28, 28), and their labels."""
+    rows = np.frombuffer(gzip.decompress(DIGITS.read_bytes()), np.uint8).reshape(-1, 65)[:1000]
     large = [enlarge(np.pad(row[:64].reshape(8, 8) * 15, 2)) for row in rows]
     return np.stack([as_array(prepare(image)) for image in large]), rows[:, 64]
 

@@ -18,7 +18,7 @@ import pytest
 from mnist_tui.cli import main as cli
 
 ROOT = Path(__file__).parents[2]
-EPOCHS = 12
+EPOCHS = 8
 
 PRESET = f"""
 layers = '''
@@ -247,7 +247,7 @@ def _close_the_terminal_after_an_epoch(start: Start, before: str) -> subprocess.
     process = start(TRAIN, before=before, stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
     os.close(slave)
     shown = b""
-    while b"\nepoch  1/" not in shown.replace(b"\x1b[2K", b"\n").replace(b"\r", b"\n"):
+    while b"\nepoch 1/" not in shown.replace(b"\x1b[2K", b"\n").replace(b"\r", b"\n"):
         shown += os.read(master, 4_096)
     os.close(master)
     process.wait(timeout=120)

@@ -40,8 +40,8 @@ Measured: 0.00006 with SGD. Adam divides each gradient by its size, rounding err
 
 def losses(name: str, optimizer: str, digits: Dataset, fuse: bool) -> Tensor:
     """The losses of 100 training steps on digits, and after them the test losses of the five epochs."""
-    spec = presets.load(name).with_settings({"epochs": str(EPOCHS), "batch_size": "64", "optimizer": optimizer})
-    train_images = digits.train.take(torch.arange(STEPS // EPOCHS * 64))
+    spec = presets.load(name).with_settings({"epochs": str(EPOCHS), "batch_size": "32", "optimizer": optimizer})
+    train_images = digits.train.take(torch.arange(STEPS // EPOCHS * 32))
     training = Training(spec, Splits(train_images, None, digits.test), fuse)
     of_steps, of_tests = [], []
     for event in loop.train(training, Control()):
