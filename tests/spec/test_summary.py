@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.pace import loop_seconds
 
 from mnist_tui.spec import presets, recipe_words, summary
 from mnist_tui.spec.calls import parse_lines
@@ -297,7 +298,7 @@ def test_a_target_in_words(target: dict[str, object], words: str) -> None:
 
 
 def test_a_table_follows_typing() -> None:
-    """From text to table in under 2 ms: the fastest of many, since a busy machine only ever adds."""
+    """From text to table in some 2 ms: the fastest of many against a loop, since machines differ."""
     document = presets.load("v2").model_dump(mode="json", exclude_none=True)
     seconds = []
     for _ in range(30):
@@ -307,7 +308,7 @@ def test_a_table_follows_typing() -> None:
         summary.table(spec)
         seconds.append(time.perf_counter() - started)
 
-    assert min(seconds) < 0.002
+    assert min(seconds) < 3 * loop_seconds()
 
 
 def test_another_data_set_is_named() -> None:
