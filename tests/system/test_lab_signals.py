@@ -114,9 +114,8 @@ def test_hang_up_without_a_signal(protected: bool, open_lab: Open) -> None:
     lab = open_lab(before=WITHOUT_SIGHUP + ("" if protected else WITHOUT_LOOK))
     folder = training(lab)
     lab.hang_up()
-    ended = wait_until(
-        lambda: lab.process.poll() is not None, 60 if protected else 12
-    )  # 12 s: twice the rest of a run.
+    seconds = 60 if protected else 12  # 12 s: twice the rest of a run.
+    ended = wait_until(lambda: lab.process.poll() is not None, seconds)
 
     assert (ended and lab.process.returncode == 0 and outcome(folder) == "completed") is protected
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -374,6 +375,23 @@ async def test_enlarged_curves_of_a_run_that_is_trained_move() -> None:
         after = [len(line.xs) for line in pilot.app.screen.query_one(CursorPlot).picture.lines]
 
         assert [count + 1 for count in before] == after
+
+
+async def test_enlarged_curves_of_a_run_that_is_deleted_stay() -> None:
+    """As they were last."""
+    async with runs_mode(one) as pilot:
+        selection = pilot.app.screen.selection  # type: ignore[attr-defined]
+        (folder,) = Path("runs").glob("*iter5*")
+        await pilot.press("z")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ZoomScreen))
+        shutil.rmtree(folder)
+        await until(pilot, lambda: not selection.all)
+        await pilot.pause(0.2)
+
+        assert isinstance(pilot.app.screen, ZoomScreen)
+        assert "test" in look(pilot)
+        assert notices(pilot) == []
+        assert pilot.app.return_code is None
 
 
 async def test_a_run_that_is_trained_is_neither_resumed_nor_extended(monkeypatch: pytest.MonkeyPatch) -> None:

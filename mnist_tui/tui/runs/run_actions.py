@@ -135,10 +135,11 @@ class RunActions:
         """Draws what was trained since into the curves that are open; called when the folders were read anew."""
         if self._zoom is not None and self._zoom.screen.is_attached:
             runs = [run for run in self._selection.all if run.folder in self._zoomed]
-            self._screen.submit("zoom", lambda: SavedCurves.read(runs), self._draw_zoom)
+            if runs:  # They may have been deleted.
+                self._screen.submit("zoom", lambda: SavedCurves.read(runs), self._draw_zoom)
 
     def _draw_zoom(self, curves: SavedCurves | None, error: str | None) -> None:
-        if self._zoom is not None and curves is not None and curves.has_epochs:  # The runs may have been deleted.
+        if self._zoom is not None and curves is not None and curves.has_epochs:
             self._zoom.show(curves)
 
     def copy(self) -> None:
