@@ -102,7 +102,8 @@ def _files(options: FolderOptions) -> dict[str, list[Path]]:
         raise DataError(f"{shown}: cannot be read: {error.strerror}; it must hold one folder for each class") from None
     if not 2 <= len(files) <= MOST_CLASSES:
         count = len(files) if len(files) < 2 else f"more than {MOST_CLASSES}"
-        raise DataError(f"{shown}: has {count} folders; it must hold one for each class, 2 to {MOST_CLASSES}")
+        words = "1 folder" if count == 1 else f"{count} folders"
+        raise DataError(f"{shown}: has {words}; it must hold one for each class, 2 to {MOST_CLASSES}")
     if few := next((name for name, images in files.items() if len(images) < 2), None):
         raise DataError(
             f"{shown}/{clean_line(few, 60)}: has {len(files[few])} PNG or JPEG images; a class needs at least 2, "

@@ -83,7 +83,7 @@ def test_other_files_are_not_images(options: FolderOptions) -> None:
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "no folder": (lambda path: path.rename(path.with_name("other")), "cannot be read: No such file or directory"),
     "a file": (lambda path: (path.rename(path.with_name("other")), path.write_text("")), "cannot be read: Not a dir"),
-    "one class": (lambda path: [(path / name).rename(path.parent / name) for name in ("cat", "dog")], "has 1 folders"),
+    "one class": (lambda path: [(path / name).rename(path.parent / name) for name in ("cat", "dog")], "has 1 folder;"),
     "empty class": (lambda path: (path / "ant").mkdir(), "shots/ant: has 0 PNG or JPEG images"),
     "not an image": (lambda path: (path / "cat" / "000.jpg").write_bytes(b"GIF89a"), "cat/000.jpg: is no PNG or JPEG"),
     "empty image": (lambda path: (path / "cat" / "000.jpg").write_bytes(b""), "cat/000.jpg: is no PNG or JPEG"),
