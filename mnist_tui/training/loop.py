@@ -7,7 +7,17 @@ from contextlib import contextmanager
 from typing import Literal
 
 from mnist_tui.runs.control import POLL_SECONDS, Control
-from mnist_tui.runs.events import EpochEnded, Event, Outcome, Paused, Progress, RunEnded, Unpaused, best_of
+from mnist_tui.runs.events import (
+    EpochEnded,
+    Event,
+    Notice,
+    Outcome,
+    Paused,
+    Progress,
+    RunEnded,
+    Unpaused,
+    best_of,
+)
 from mnist_tui.runs.verdict import after_training
 from mnist_tui.training.evaluation import EvaluationStopped
 from mnist_tui.training.group import Evaluations, Group, Single
@@ -17,6 +27,7 @@ PROGRESS_SECONDS = 0.1
 """Time between two `Progress` events; for each of them the host waits for the device."""
 
 ADVICE = "try a lower learning rate, or clip_grad_norm=1"
+DIED = "every gradient was 0, so no weight learns any more; stop the run and see what the coach says of it"
 
 Moment = list[tuple[Training, Event]]
 """What happens to the trainings of a group between the same two steps: an event of each, or of some."""
@@ -110,6 +121,13 @@ def _finish_epoch(group: Group, control: Control, clock: "_Clock") -> Iterator[M
     if group.trainings:
         group.step_scheduler(group.trainings[0].rows[-1])
         yield [(training, rows[training]) for training in group.trainings]
+        if died := [training for training in group.trainings if _lost_gradient(training.rows)]:
+            yield [(training, Notice(f"epoch {training.epoch - 1}: {DIED}", is_warning=True)) for training in died]
+
+
+def _lost_gradient(rows: Sequence[EpochEnded]) -> bool:
+    """Whether the last epoch is the first in which the gradient of every step was exactly 0."""
+    return [row.gradient_norm == 0 for row in rows[-2:]] in ([True], [False, True])
 
 
 class _Clock:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,50 @@ def test_a_good_run() -> None:
 
 
 # --- curves ---
+
+
+def without_gradient(*norms: float, accuracy: float = 0.098) -> tuple[EpochEnded, ...]:
+    """An epoch for each norm of the gradient, all of one accuracy and loss."""
+    rows = curve([accuracy] * len(norms), 0.0, train_loss=[2.3026] * len(norms))
+    return tuple(replace(row, gradient_norm=norm) for row, norm in zip(rows, norms, strict=True))
+
+
+def test_zero_gradient() -> None:
+    """It is all that is said: the other rules would take chance for a weakness of the recipe."""
+    run = evidence(without_gradient(0.004, *[0.0] * 7))
+    advice = said("zero-gradient", run)
+
+    assert "the gradient was 0 in all steps of 7 epochs" in advice.sentence
+    assert "the training loss stays at 2.3026" in advice.sentence
+    assert advice.settings == {"optimizer.lr": "0.00033"}
+    assert advise(run) == [advice]
+    assert [each.rule for each in advise(evidence(without_gradient(*[0.004] * 8)))] == ["underfitting"]
+
+
+def test_zero_gradient_behind_the_class_scores() -> None:
+    """An activation there is the cause; one further up is not touched."""
+    spec = presets.load("step1")
+    advice = said("zero-gradient", evidence(without_gradient(0.004, 0.0), spec))
+    layers = (advice.settings or {})["layers"]
+
+    assert "ReLU on the class scores (layer 15)" in advice.sentence
+    assert spec.layers.count("ReLU()") == layers.count("ReLU()") + 1
+    assert "Conv2d(10, 1)\n  # on the class scores" in layers
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        without_gradient(0.0, 0.0, 0.004),
+        without_gradient(0.0, 0.0, accuracy=1.0),
+        curve([0.098, 0.098], 0.0),
+        (),
+    ],
+    ids=["it came back", "everything is learned", "a run without norms", "no epoch"],
+)
+def test_no_zero_gradient(rows: tuple[EpochEnded, ...]) -> None:
+    """No advice where the last epoch had a gradient, needs none, or does not say."""
+    assert only("zero-gradient", evidence(rows)) is None
 
 
 def overfitted(rise: float = 1.3, train: float = 0.004, test_accuracy: float = 0.985) -> tuple[EpochEnded, ...]:
@@ -790,6 +835,7 @@ def test_every_rule_has_something_to_say() -> None:
         dropped(16, 0.1, -0.005),
         missed({"test_accuracy": 0.993}),
         missed({"test_accuracy": 0.995, "parameters": 20_000}),
+        evidence(without_gradient(0.0)),
     ]
 
     assert set().union(*map(check_all, runs)) == {rule.name for rule in RULES}
@@ -818,7 +864,7 @@ def test_every_rule_is_explained() -> None:
         text = explain(rule.name)
         assert len(rule.reasoning) > 150
         assert text.endswith(f"Source: {rule.source}")
-    assert len({rule.name for rule in RULES}) == len(RULES) == 17
+    assert len({rule.name for rule in RULES}) == len(RULES) == 18
     with pytest.raises(UsageError, match="there is no rule 'overfiting'; did you mean 'overfitting'"):
         explain("overfiting")
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from mnist_tui.errors import SpecError
 from mnist_tui.runs.control import Control
-from mnist_tui.runs.events import EpochEnded, Event, Progress, RunEnded
+from mnist_tui.runs.events import EpochEnded, Event, Notice, Progress, RunEnded
 from mnist_tui.spec.run_spec import RunSpec, make_spec
 from mnist_tui.training import batches, build, group, loop
 from mnist_tui.training.data import Dataset, Images
@@ -70,6 +70,20 @@ def has_nan_or_inf(model: nn.Module) -> bool:
 
 
 # --- events ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("probability", [1.0, 0.5], ids=["no gradient", "control"])
+def test_a_network_that_has_died_is_named(probability: float, splits: Splits) -> None:
+    """Once, behind the row of the first epoch whose gradients were all 0; the run goes on."""
+    layers = f"Flatten()\nLinear(10)\nDropout({probability})"
+    spec = make_spec({"layers": layers, "train": {"epochs": 3, "batch_size": 64}})
+    events = run(Training(spec, splits))
+    after_first = events[events.index(next(event for event in events if isinstance(event, EpochEnded))) + 1]
+    warnings = [event for event in events if isinstance(event, Notice)]
+
+    assert [type(each) for each in events].count(EpochEnded) == 3
+    assert warnings == ([after_first] if probability == 1 else [])
+    assert all(each.is_warning and each.text.startswith("epoch 1: every gradient was 0") for each in warnings)
 
 
 @pytest.mark.usefixtures("each_step")

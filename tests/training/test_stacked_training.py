@@ -145,17 +145,17 @@ def assert_equal_to_single_runs(specs: Sequence[RunSpec], dataset: Dataset) -> L
 
 @pytest.mark.parametrize("name", presets.builtin_names())
 def test_every_preset_has_the_losses_of_single_runs(name: str, few_digits: Dataset, float64: None) -> None:
-    """Over six epochs of 9 or 10 steps, the last of them smaller; own order, augmentation, dropout, statistics.
+    """Over four epochs of six steps, the last of them smaller; own order, augmentation, dropout, statistics.
 
     No batch has two images: their norm on maps of 1x1 is the sign of a difference, whose gradient is a rounding error.
     """
     fewer = dataclasses.replace(
-        few_digits, train=few_digits.train.take(torch.arange(39)), test=few_digits.test.take(torch.arange(8))
+        few_digits, train=few_digits.train.take(torch.arange(23)), test=few_digits.test.take(torch.arange(8))
     )
 
-    stacked = assert_equal_to_single_runs(of_seeds(presets.load(name), batch_size="4", epochs="6"), fewer)
+    stacked = assert_equal_to_single_runs(of_seeds(presets.load(name), batch_size="4", epochs="4"), fewer)
 
-    assert all(len(losses) >= 50 for losses in stacked.steps)
+    assert all(len(losses) >= 20 for losses in stacked.steps)
 
 
 @pytest.mark.parametrize(

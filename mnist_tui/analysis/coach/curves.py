@@ -1,4 +1,4 @@
-"""The coach's rules on the curves: over-fitting, under-fitting, augmentation, and whether more epochs would help.
+"""The coach's rules on the curves: no gradient, over- and under-fitting, augmentation, and whether to train longer.
 
 The docstring of a rule is what `mnist-tui explain RULE` prints.
 """
@@ -13,7 +13,9 @@ from mnist_tui.analysis.coach.edits import (
     is_dropout,
     longer,
     outer_layers,
+    replace_calls,
     scale_dropout,
+    scale_rate,
     widen,
 )
 from mnist_tui.analysis.coach.evidence import (
@@ -29,6 +31,8 @@ from mnist_tui.analysis.coach.evidence import (
     points,
 )
 from mnist_tui.spec import catalog
+from mnist_tui.spec.calls import Call
+from mnist_tui.spec.layers import LayerRow
 from mnist_tui.spec.run_spec import RunSpec
 
 LOSS_RISE = 1.10
@@ -41,6 +45,47 @@ HARD_AUGMENTATION = 0.01
 """Held-out − train accuracy at which the training images are much harder than the real ones."""
 AUGMENTATION = "[RandomAffine(7, translate=(0.07, 0.07))]"
 """Turns of 7 degrees and shifts of 2 pixels: digits stay what they are."""
+CUTS_NEGATIVES = ("ReLU", "ReLU6")
+"""Activations whose output, and whose gradient, is 0 for every negative input."""
+
+
+def zero_gradient(evidence: Evidence) -> Advice | None:
+    """The network has died: the gradient is exactly 0, so no step changes a weight, and more epochs change nothing.
+
+    Fires where the norm of the gradient was 0 in all steps of the last epoch, and the training accuracy is below the
+    goal. A ReLU behind the last layer with weights is the usual cause: once it has set every class score of every
+    image to 0, no gradient passes it. Steps that are too long, or an unlucky seed, do the same to ReLUs further down.
+    No other rule says anything of such a run: its curves show nothing but chance. step1, published with a ReLU on its
+    class scores, dies so with seed 0.
+    """
+    without = [row for row in evidence.rows if row.gradient_norm == 0]
+    last = evidence.rows[-1] if evidence.rows else None
+    if last is None or last.gradient_norm != 0 or last.train_accuracy >= evidence.goal:
+        return None
+    spec, cuts = evidence.spec, _activations_of_scores(evidence.spec)
+    if cuts:
+        call, row = cuts[0]
+        where = f" {call.name} on the class scores (layer {row.index}) lets no gradient pass."
+        suggestion = f"Take {call.name} out."
+        settings = applicable(spec, {"layers": replace_calls(spec.layers, [(each, None) for each, _ in cuts])})
+    else:
+        where, settings = "", scale_rate(spec, 1 / 3)
+        suggestion = "Divide the learning rate by 3, or train with another seed."
+    return Advice(
+        "zero-gradient",
+        f"No weight learns any more: the gradient was 0 in all steps of {len(without)} "
+        f"epoch{'s' if len(without) > 1 else ''}, the last one included, and the training loss stays at "
+        f"{last.train_loss:.4f}.{where}",
+        suggestion,
+        settings,
+    )
+
+
+def _activations_of_scores(spec: RunSpec) -> list[tuple[Call, LayerRow]]:
+    """The activations behind the last layer with weights that set every negative class score to 0."""
+    layers = list(outer_layers(spec))
+    last = max((place for place, (_, row) in enumerate(layers) if row.parameters), default=len(layers))
+    return [(call, row) for call, row in layers[last + 1 :] if call.name in CUTS_NEGATIVES]
 
 
 def overfitting(evidence: Evidence) -> Advice | None:

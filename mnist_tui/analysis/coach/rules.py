@@ -39,6 +39,7 @@ class Rule:
 
 
 RULES = (
+    Rule(curves.zero_gradient, "Lu et al. 2019, Dying ReLU and Initialization, arXiv:1903.06733"),
     Rule(rates.learning_rate_too_high, "Goodfellow, Bengio, Courville 2016, Deep Learning, section 11.4.1"),
     Rule(rates.schedule_frozen, "Bengio 2012, arXiv:1206.5533, section 3.1; Krishnakanth1993/Learnings, exp01-06"),
     Rule(rates.learning_rate_too_low, "Smith 2015, arXiv:1506.01186; Bengio 2012, arXiv:1206.5533"),
@@ -61,6 +62,8 @@ RULES = (
 
 def advise(evidence: Evidence) -> list[Advice]:
     """What the rules say of a run, most urgent first; [] where none has anything to say."""
+    if (died := curves.zero_gradient(evidence)) is not None:
+        return [died]  # Its curves and its accuracy say nothing of the rest.
     return [advice for rule in RULES if (advice := rule.check(evidence)) is not None]
 
 
