@@ -11,13 +11,15 @@ from pathlib import Path
 CHECKS = (
     ("ruff", "format", "--check", "."),
     ("ruff", "check", "."),
-    ("mypy",),
     ("lint-imports",),
     # Three processes for two cores: tests of terminals and timers wait for much of their time. Each file stays in one;
     # the order is that of tests/conftest.py, since by default files with few tests, which are the longest, come last.
     # -rs: what was skipped, and why, are the last lines.
     (sys.executable, "-m", "pytest", "-n3", "--dist", "loadfile", "--no-loadscope-reorder", "--durations", "30", "-rs"),
 )
+
+BESIDE = ("mypy",)
+"""Runs beside the others, which leave it a core for much of the time: without its cache it takes 45 s."""
 
 FAST = ("-m", "not slow", "--hypothesis-profile", "fast")
 """What pytest gets for `--fast`; the profile is tests/conftest.py's."""
@@ -29,7 +31,10 @@ def main() -> int:
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # Every process would compile all tests and modules anew.
     checks = [(*check, *FAST) if "pytest" in check and "--fast" in sys.argv else check for check in CHECKS]
-    failed = [" ".join(check) for check in checks if subprocess.run(check, check=False).returncode]
+    with subprocess.Popen(BESIDE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as beside:
+        failed = [" ".join(check) for check in checks if subprocess.run(check, check=False).returncode]
+        print(beside.communicate()[0], end="")
+    failed += [" ".join(BESIDE)] if beside.returncode else []
     for check in failed:
         print(f"FAILED: {check}", file=sys.stderr)
     return 1 if failed else 0

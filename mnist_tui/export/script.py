@@ -46,7 +46,12 @@ RESERVED = frozenset({"WEIGHTS", "SEED", "EPOCHS", "BATCH_SIZE", "EVAL_BATCH_SIZ
 def script_files(run: Run, path: Path) -> tuple[bytes, bytes]:
     """The script that is to be written to `path`, and the weights beside it, a state dict for `torch.load`."""
     text = script(run, path).encode()
-    weights = {f"layers.{name}": value for name, value in load_network(run.folder).state_dict().items()}
+    network = load_network(run.folder)
+    # The script's `Repeat` has plain modules, which load a weight under each of its names.
+    tensors = network.state_dict() | {
+        name: weight.detach() for name, weight in network.named_parameters(remove_duplicate=False)
+    }
+    weights = {f"layers.{name}": value for name, value in tensors.items()}
     buffer = io.BytesIO()
     torch.save(weights, buffer)
     return text, buffer.getvalue()

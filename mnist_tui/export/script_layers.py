@@ -111,6 +111,11 @@ def _parallel(written: Call, call: Call, row: LayerRow, names: Names) -> Source:
     return brackets("Parallel(", [next(_sequence([one], [branch], row, names)) for one, branch in branches])
 
 
+def _repeat(written: Call, call: Call, row: LayerRow, names: Names) -> Source:
+    times, *layers = written.args
+    return brackets("Repeat(", [Source(value_text(times, names)), *_sequence(layers, call.args[1:], row, names)])
+
+
 def _squeeze_excite(written: Call, call: Call, row: LayerRow, names: Names) -> Source:
     ratio = layer_signature(call.name).bind(*call.args, **dict(call.kwargs)).arguments["ratio"]
     _, squeeze, _, excite, _ = gate_layers(row.output_shape, ratio)
@@ -121,6 +126,7 @@ COMPOSITES: Mapping[str, Callable[[Call, Call, LayerRow, Names], Source]] = {
     "Sequential": _sequential,
     "Residual": _residual,
     "Parallel": _parallel,
+    "Repeat": _repeat,
     "SqueezeExcite": _squeeze_excite,
 }
 """The source of a composite layer; its class, but for `Sequential`, is in script.py.jinja under the same name."""

@@ -17,7 +17,7 @@ from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.training import augment, eager
 from mnist_tui.training.augment import Augmentation
 from mnist_tui.training.averaging import WeightAverage
-from mnist_tui.training.composite_modules import Parallel, Residual, SqueezeExcite
+from mnist_tui.training.composite_modules import Parallel, Repeat, Residual, SqueezeExcite
 from mnist_tui.training.flat_parameters import FlatParameters
 
 FUSED = frozenset({"SGD", "Adam", "AdamW", "Adagrad"})
@@ -72,6 +72,10 @@ def _make_parallel(input_row: LayerRow, *branches: Call) -> nn.Module:
     return Parallel(_make_module(input_row, branch) for branch in branches)
 
 
+def _make_repeat(input_row: LayerRow, times: int, *layers: Call) -> nn.Module:
+    return Repeat(times, _make_sequential(input_row, *layers))
+
+
 def _make_squeeze_excite(input_row: LayerRow, ratio: int) -> nn.Module:
     return SqueezeExcite(_make_sequential(input_row, *gate_layers(input_row.output_shape, ratio)))
 
@@ -80,6 +84,7 @@ COMPOSITE_MODULES: Mapping[str, Callable[..., nn.Module]] = {
     "Sequential": _make_sequential,
     "Residual": _make_residual,
     "Parallel": _make_parallel,
+    "Repeat": _make_repeat,
     "SqueezeExcite": _make_squeeze_excite,
 }
 """What makes the module of a composite layer, from the row before it and the arguments as they are written."""

@@ -5,6 +5,7 @@ each fusion gains is in benchmarks/README.md.
 """
 
 import copy
+from collections.abc import Iterator
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -14,13 +15,19 @@ from mnist_tui.training.batch_norm import RowBatchNorm2d
 
 def fuse_layers(model: nn.Sequential) -> nn.Sequential:
     """An equivalent of `model`, images (N, C, H, W) to logits (N, classes), with fused layers where it pays."""
-    modules = _pool_before_relu([_with_row_norms(module) for module in model])
+    modules = _pool_before_relu([_with_row_norms(module) for module in _flattened(model)])
     fused: list[nn.Module] = []
     while modules:
         module, count = _fuse_first(modules)
         fused.append(module)
         del modules[:count]
     return nn.Sequential(*fused).train(model.training)
+
+
+def _flattened(model: nn.Sequential) -> Iterator[nn.Module]:
+    """The modules in a sequence, those in sequences in it one by one."""
+    for module in model:
+        yield from _flattened(module) if isinstance(module, nn.Sequential) else [module]
 
 
 def _with_row_norms(module: nn.Module) -> nn.Module:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from helpers.exports import RICH, executed, script_of, unsaved_run, write_as_mnist
+from helpers.exports import RICH, all_names, executed, script_of, unsaved_run, write_as_mnist
 from helpers.layer_cases import CASES
 from torch import nn
 
@@ -48,6 +48,7 @@ NESTED = """
 Conv2d(8, 3, in_channels=1, bias=False)  # a comment that is much too long to stand behind the layer that it is about
 Sequential(Residual(Conv2d(8, 3, padding=1), SqueezeExcite(2)), MaxPool2d(2))
 Residual(ReLU(inplace=True), Conv2d(8, 3, padding=1), ReLU(True))
+Repeat(2, Residual(Conv2d(8, 1), BatchNorm2d), Repeat(2, Conv2d(8, 1), GroupNorm(2)), MaxPool2d(2))
 Parallel(Residual(Sequential(ReLU, Identity), shortcut=Parallel(Conv2d(4, 1), Conv2d(4, 1))), Conv2d(2, 1))  # short
 """
 RECIPES: dict[str, dict[str, object]] = {
@@ -89,9 +90,10 @@ def test_the_network_is_the_same(name: str) -> None:
     theirs = executed(script_of(spec))["Net"]()
     images = torch.randn(3, 1, 28, 28, generator=torch.Generator().manual_seed(1))
 
-    weights = {f"layers.{key}": value for key, value in ours.state_dict().items()}
+    weights = {f"layers.{key}": value for key, value in all_names(ours).items()}
     assert list(weights) == list(theirs.state_dict())
     assert all(torch.equal(weights[key], value) for key, value in theirs.state_dict().items())
+    assert len(list(ours.parameters())) == len(list(theirs.parameters()))
     for is_training in (True, False):
         torch.manual_seed(9)
         expected = ours.train(is_training)(images)

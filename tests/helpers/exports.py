@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from mnist_tui.export.script import script
 from mnist_tui.runs.control import Control
@@ -36,6 +37,7 @@ RICH = make_spec(
             )
             Parallel(Sequential(Conv2d(3, 1), ReLU), Conv2d(5, 3, padding=1), Identity)
             SqueezeExcite(4)
+            Repeat(width - 2, Conv2d(3*width, 3, padding=1), BatchNorm2d, ReLU)
             GroupNorm(4)
             Dropout(dropout)
             Flatten()
@@ -68,6 +70,18 @@ def unsaved_run(spec: RunSpec, **record: Any) -> Run:
     """A run that is nowhere on the disk."""
     folder = Path(f"runs/20260101T000000Z-{spec.name}-s0-0000")
     return Run(folder, "completed", record={"spec": spec.model_dump(mode="json"), **record})
+
+
+def all_names(network: nn.Module) -> dict[str, Tensor]:
+    """Weights and statistics by name; a weight that `Repeat` uses several times is under each of its names.
+
+    In the order of a script's network, whose `Repeat` has plain modules.
+    """
+    state = network.state_dict()
+    for name, weight in network.named_parameters(remove_duplicate=False):
+        state[name] = weight.detach()
+    places = {name: place for place, (name, _) in enumerate(network.named_modules(remove_duplicate=False))}
+    return dict(sorted(state.items(), key=lambda item: places[item[0].rpartition(".")[0]]))
 
 
 def script_of(spec: RunSpec, name: str = "script.py") -> str:

@@ -70,9 +70,20 @@ CASES = [
             nn.Conv2d(8, 5, 3, padding=1),
         ),
     ),
+    Case(
+        "Repeat(2, Conv2d(8, 3), BatchNorm2d, ReLU, MaxPool2d(2))",
+        lambda: repeated(
+            lambda convolution: [convolution, nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2)], nn.Conv2d(8, 8, 3)
+        ),
+    ),
     Case("SqueezeExcite(2)", lambda: SqueezeExcitation(8, 4)),
     Case("SqueezeExcite(16)", lambda: SqueezeExcitation(12, 1), channels=12),
 ]
+
+
+def repeated(layers: Callable[[nn.Conv2d], list[nn.Module]], convolution: nn.Conv2d) -> nn.Module:
+    """Layers twice around one convolution."""
+    return nn.Sequential(*layers(convolution), *layers(convolution))
 
 
 def table(text: str, knobs: Knobs | None = None, channels: int | None = None) -> tuple[LayerRow, ...]:
@@ -94,7 +105,7 @@ def test_every_composite_layer_has_a_rule_a_module_and_a_case() -> None:
     assert set(COMPOSITE_LAYERS) == set(build.COMPOSITE_MODULES) == {parse(case.text).name for case in CASES}
     assert set(LAYER_TYPES) >= set(COMPOSITE_LAYERS)
     assert {line.partition("(")[0] for line in describe_layers()} == set(LAYER_TYPES)
-    assert [name for name in LAYER_TYPES if takes_layers(name)] == ["Sequential", "Residual", "Parallel"]
+    assert [name for name in LAYER_TYPES if takes_layers(name)] == ["Sequential", "Residual", "Parallel", "Repeat"]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.text)
@@ -170,6 +181,20 @@ def test_squeeze_and_excitation_depends_on_the_whole_image() -> None:
     assert (rows[-1].jump, rows[-1].output_shape) == ((Fraction(1), Fraction(1)), (4, 24, 24))
 
 
+def test_what_is_repeated_has_a_row_each_time() -> None:
+    """Weights are counted once, those of norms each time; the receptive field grows each time."""
+    rows = table("Conv2d(4, 3)\nRepeat(n, Conv2d(4, 3), PReLU(4), GroupNorm(2), MaxPool2d(2))", {"n": 2})
+
+    assert [(row.type, row.parameters, row.receptive_field[0], row.depth) for row in rows] == [
+        ("Conv2d", 40, 3, 0),
+        *[("Conv2d", 148, 5, 1), ("PReLU", 4, 5, 1), ("GroupNorm", 8, 5, 1), ("MaxPool2d", 0, 6, 1)],
+        *[("Conv2d", 0, 10, 1), ("PReLU", 0, 10, 1), ("GroupNorm", 8, 10, 1), ("MaxPool2d", 0, 12, 1)],
+        ("Repeat", 0, 12, 0),
+    ]
+    assert (rows[-1].arguments, rows[-1].activations) == ("2", 0)
+    assert table("Repeat(1, ReLU)")[-1].output_shape == INPUT
+
+
 def test_flat_branches_are_concatenated_too() -> None:
     """After Flatten(), `Parallel` concatenates features."""
     assert table("Flatten()\nParallel(Linear(4), Sequential(Linear(3), Tanh))")[-1].output_shape == (7,)
@@ -188,6 +213,15 @@ def test_flat_branches_are_concatenated_too() -> None:
         ("Parallell(ReLU)", "did you mean 'Parallel'?", 2),
         ("Sequential()", "one layer or more", 2),
         ("Sequential(Flatten, Conv2d(8, 3))", "Conv2d: needs an image", 2),
+        ("Repeat()", "missing a required argument: 'times'", 2),
+        ("Repeat(2)", "Repeat: layers must be one layer or more", 2),
+        ("Repeat(0, ReLU)", "Repeat: times must be a whole number of at least 1", 2),
+        ("Repeat(ReLU, ReLU)", "Repeat: times must be a whole number of at least 1", 2),
+        ("Repeat(2, Conv2d(4, 3))", "[1, 28, 28] into [4, 26, 26], for which their weights do not fit a second", 2),
+        ("Repeat(20, MaxPool2d(2))", "MaxPool2d", 2),
+        ("Repeat(2, Flatten, Linear(5))", "[1, 28, 28] into [5], for which their weights do not fit a second", 2),
+        ("Repeat(1_000_000_000, ReLU, ReLU)", "Repeat: these are more than 1,000 layers", 2),
+        ("Repeat(1_000, Repeat(1_000, Repeat(1_000, ReLU)))", "Repeat: these are more than 1,000 layers", 2),
         ("SqueezeExcite()", "missing a required argument: 'ratio'", 2),
         ("SqueezeExcite(0)", "ratio=0 must be a whole number of at least 1", 2),
         ("SqueezeExcite(ratoi)", "no layer and no knob 'ratoi'; did you mean 'ratio'?", 2),

@@ -28,6 +28,7 @@ RESIDUAL = make_spec(
             Residual(Conv2d(8, 3, padding=1))
             Parallel(Sequential(Conv2d(4, 1), ReLU), Conv2d(4, 3, padding=1), Identity)
             SqueezeExcite(4)
+            Repeat(2, Conv2d(16, 1), BatchNorm2d, ReLU)
             Dropout(0.3)
             AdaptiveAvgPool2d(1)
             Flatten()

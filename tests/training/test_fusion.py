@@ -41,6 +41,7 @@ CASES = {
         MaxPool2d(2)
         Parallel(Sequential(Conv2d(4, 1), BatchNorm2d, ReLU), Conv2d(2, 3, padding=1), Identity)
         SqueezeExcite(2)
+        Repeat(2, Conv2d(10, 3, padding=1), BatchNorm2d, ReLU, Residual(Conv2d(10, 1), BatchNorm2d))
         Conv2d(6, 3)
         BatchNorm2d
         ReLU

@@ -39,6 +39,7 @@ COMPOSITE_LAYERS = """
 Conv2d(4, 3, stride=3)
 Parallel(Sequential(Conv2d(4, 1), BatchNorm2d, ReLU), Residual(Conv2d(4, 3, padding=1), Dropout(0.2)))
 SqueezeExcite(2)
+Repeat(2, Conv2d(8, 3, padding=1), BatchNorm2d, ReLU)
 Flatten()
 Linear(10)
 """

@@ -25,6 +25,7 @@ COMPOSITE_CASES = [
     ("Residual(Conv2d(4, 3, padding=1), BatchNorm2d(), shortcut=Conv2d(4, 1))", IMAGE),
     ("Parallel(Sequential(Conv2d(6, 1), Dropout(0.3)), Conv2d(2, 3, padding=1, groups=2), Identity())", IMAGE),
     ("SqueezeExcite(2)", IMAGE),
+    ("Repeat(3, Conv2d(4, 3, padding=1), BatchNorm2d(), Repeat(2, Residual(Conv2d(4, 1))), Dropout(0.3))", IMAGE),
     ("Dropout(0.3)", (12,)),
     ("Dropout(1)", IMAGE),
     ("Dropout2d(0)", IMAGE),

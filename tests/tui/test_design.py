@@ -289,6 +289,8 @@ async def type_layers(pilot: Pilot[Any], before: str, behind: str = "") -> None:
         ("Residual(Conv2d(8, 3, padding=1), Conv2d(8, 3, ", "", "stride", "="),
         ("Residual(Conv2d(8, 3), ", "", "AdaptiveAvgPool2d", "("),
         ("Parallel(", "", "AdaptiveAvgPool2d", "("),
+        ("Repeat(3, Conv2d(8, ", "", "kernel_size", "="),
+        ("Repeat(3, ", "", "AdaptiveAvgPool2d", "("),
         ("Parallel(Sequential(ReLU, ", "", "AdaptiveAvgPool2d", "("),
         ("SqueezeExcite(", "", "ratio", "="),
         ("Conv2d(8, (3, ", "", None, "="),

@@ -14,6 +14,11 @@ from mnist_tui.spec.layers.registry import LayerRow, Shape, composite_type
 from mnist_tui.spec.layers.rows import layer_rows, sequence_rows
 from mnist_tui.spec.layers.shapes import image_size
 
+NORMS = frozenset({"BatchNorm1d", "BatchNorm2d", "InstanceNorm2d", "GroupNorm", "LayerNorm", "RMSNorm"})
+"""Layers that `Repeat` does not share: what they bring to mean 0 and variance 1 is different each time."""
+MAX_REPEATED = 1_000
+"""Layers in one `Repeat`, all times together."""
+
 
 @composite_type
 def Sequential(input_row: LayerRow, *layers: Layers) -> list[LayerRow]:
@@ -51,6 +56,28 @@ def Parallel(input_row: LayerRow, *branches: Layers) -> list[LayerRow]:
         )
     channels = sum(shape[0] for shape in shapes)
     return [*(row for branch_rows in rows for row in branch_rows), _joined(ends, (channels, *shapes[0][1:]))]
+
+
+@composite_type
+def Repeat(input_row: LayerRow, times: Count, *layers: Layers) -> list[LayerRow]:
+    """Layers one after the other, several times with the same weights; norms have their own weights each time.
+
+    Each weight is counted where it is used first. Weights that a network uses at several depths: Liang, Hu 2015,
+    "Recurrent Convolutional Neural Network for Object Recognition".
+    """
+    first = sequence_rows(layers, input_row)
+    rows, last = list(first), first
+    for _ in range(times - 1):
+        last = sequence_rows(layers, last[-1])
+        if [row.parameters for row in last] != [row.parameters for row in first]:
+            raise CallError(
+                f"the layers turn {list(input_row.output_shape)} into {list(first[-1].output_shape)}, for which their "
+                "weights do not fit a second time; let them end in as many channels as they begin with"
+            )
+        rows += (row if row.type in NORMS else replace(row, parameters=0) for row in last)
+        if len(rows) > MAX_REPEATED:
+            raise CallError(f"these are more than {MAX_REPEATED:,} layers")
+    return [*rows, replace(rows[-1], is_group=True)]
 
 
 @composite_type
