@@ -123,7 +123,8 @@ def _calls_of(node: fx.Node, traced: fx.GraphModule, chain: Chain) -> list[Call]
         module = traced.get_submodule(str(node.target))
         users = [one for one in traced.graph.nodes if one.op == "call_module" and one.target == node.target]
         if len(users) > 1 and _has_parameters(module):
-            raise CallError(f"{node.target} is called twice with the same parameters")
+            hint = "a preset writes layers that are applied again as Repeat(...)"
+            raise CallError(f"{node.target} is called twice with the same parameters; {hint}")
         return [call_of_module(module)]
     if node.op == "get_attr":
         raise CallError(f"{node.target} is a tensor of the module itself")
