@@ -57,7 +57,8 @@ async def said(
     app.card.max_lines = most
     async with app.run_test(size=(width, 60)) as pilot:
         app.card.show(track, presets.load("iter5"), seeds, advice)
-        await pilot.pause()
+        await pilot.pause()  # It gets its width,
+        await pilot.pause()  # and cuts its lines to it.
         lines = str(app.card.visual).splitlines() if app.card.display else []
         assert app.card.size.height == len(lines)
         return lines
