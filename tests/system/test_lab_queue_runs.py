@@ -57,7 +57,7 @@ def test_two_designs_outlive_the_terminal(open_lab: Callable[[], Lab], tmp_path:
 
     assert wait_until(lambda: outcomes(lab) == ["completed", "completed"])
     assert lab.process.wait(20) == 0
-    assert Queue(tmp_path / "runs").entries() == []
+    assert wait_until(lambda: not Queue(tmp_path / "runs").entries())
 
 
 def test_left_running_it_goes_on(open_lab: Callable[[], Lab], tmp_path: Path) -> None:
@@ -92,4 +92,4 @@ def test_after_a_kill_the_run_is_resumed(open_lab: Callable[[], Lab], tmp_path: 
     assert before == []
     assert wait_until(lambda: (again.read(0.01), outcomes(again))[1] == ["completed"])
     assert len(again.run_folders()) == 1
-    assert Queue(tmp_path / "runs").entries() == []
+    assert wait_until(lambda: not Queue(tmp_path / "runs").entries())

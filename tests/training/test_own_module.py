@@ -299,7 +299,10 @@ class Custom(_Base):
     ("network_class", "why"),
     [
         (Added, "a second branch joins in add; a preset writes x + f(x) as Residual(...)"),
-        (Twice, "b is called twice with the same parameters; a preset writes layers that are applied again as Repeat(...)"),
+        (
+            Twice,
+            "b is called twice with the same parameters; a preset writes layers that are applied again as Repeat(...)",
+        ),
         (Constant, "mul() is no layer that presets know"),
         (Scaled, "the step does not take the output of the one before in scale"),
         (Recurrent, "squeeze() makes [28, 28] of [1, 28, 28]"),
