@@ -144,6 +144,11 @@ class EpochEnded:
         """Validation accuracy; without a split the test accuracy, as the authors of such runs do."""
         return self.test_accuracy if self.val_accuracy is None else self.val_accuracy
 
+    @property
+    def has_no_gradient(self) -> bool:
+        """Whether every gradient of the epoch was exactly 0 while something was left to learn: the network has died."""
+        return self.gradient_norm == 0 and self.train_loss > 0
+
 
 @dataclass(frozen=True)
 class RunEnded:

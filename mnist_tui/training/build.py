@@ -11,7 +11,7 @@ from mnist_tui.errors import CallError, SpecError
 from mnist_tui.spec import catalog
 from mnist_tui.spec.calls import Call, Value
 from mnist_tui.spec.layers import LayerRow, arguments, image_row, layer_rows
-from mnist_tui.spec.layers.composite import gate_layers
+from mnist_tui.spec.layers.composite import NORMS, gate_layers
 from mnist_tui.spec.layers.signatures import composite_arguments
 from mnist_tui.spec.run_spec import RunSpec
 from mnist_tui.training import augment, eager
@@ -25,9 +25,6 @@ FUSED = frozenset({"SGD", "Adam", "AdamW", "Adagrad"})
 
 BY_SHAPE = frozenset({"Adafactor"})
 """Optimizers that depend on the shape of a weight; all others are elementwise."""
-
-NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.InstanceNorm2d, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
-"""Normalization layers with weights; `no_decay = ["norm"]` exempts their scale and shift."""
 
 CAPTURABLE = frozenset({"Adam", "AdamW", "NAdam", "RAdam", "Adamax", "Adadelta", "ASGD", "RMSprop", "Rprop"})
 """Optimizers with the option `capturable`, which keeps the step count on the device, as a CUDA graph needs it."""
@@ -124,7 +121,7 @@ def parameter_groups(spec: RunSpec, model: nn.Module) -> list[list[nn.Parameter]
         weight
         for module in model.modules()
         for name, weight in module.named_parameters(recurse=False)
-        if ("norm" in kinds and isinstance(module, NORMS)) or ("bias" in kinds and name == "bias")
+        if ("norm" in kinds and type(module).__name__ in NORMS) or ("bias" in kinds and name == "bias")
     }
     decayed = [weight for weight in model.parameters() if weight not in exempt]
     return [decayed, [weight for weight in model.parameters() if weight in exempt]] if exempt else [decayed]

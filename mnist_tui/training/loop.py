@@ -127,7 +127,7 @@ def _finish_epoch(group: Group, control: Control, clock: "_Clock") -> Iterator[M
 
 def _lost_gradient(rows: Sequence[EpochEnded]) -> bool:
     """Whether the last epoch is the first in which the gradient of every step was exactly 0."""
-    return [row.gradient_norm == 0 for row in rows[-2:]] in ([True], [False, True])
+    return [row.has_no_gradient for row in rows[-2:]] in ([True], [False, True])
 
 
 class _Clock:

@@ -103,9 +103,9 @@ def test_a_good_run() -> None:
 # --- curves ---
 
 
-def without_gradient(*norms: float, accuracy: float = 0.098) -> tuple[EpochEnded, ...]:
+def without_gradient(*norms: float, loss: float = 2.3026) -> tuple[EpochEnded, ...]:
     """An epoch for each norm of the gradient, all of one accuracy and loss."""
-    rows = curve([accuracy] * len(norms), 0.0, train_loss=[2.3026] * len(norms))
+    rows = curve([0.098] * len(norms), 0.0, train_loss=[loss] * len(norms))
     return tuple(replace(row, gradient_norm=norm) for row, norm in zip(rows, norms, strict=True))
 
 
@@ -136,7 +136,7 @@ def test_zero_gradient_behind_the_class_scores() -> None:
     "rows",
     [
         without_gradient(0.0, 0.0, 0.004),
-        without_gradient(0.0, 0.0, accuracy=1.0),
+        without_gradient(0.0, 0.0, loss=0.0),
         curve([0.098, 0.098], 0.0),
         (),
     ],

@@ -131,6 +131,15 @@ def test_a_norm_whose_weights_are_not_positive_pools_last() -> None:
     assert all((own - true).norm() <= 1e-3 * true.norm() + 1e-6 for own, true in zip(fused, exact, strict=True))
 
 
+def test_layers_in_a_sequence_are_fused_too() -> None:
+    """Those of `Repeat` each time, around one weight."""
+    spec = make_spec({"layers": "Repeat(2, Conv2d(1, 3), BatchNorm2d, Sequential(ReLU))\nFlatten()\nLinear(10)"})
+    modules = list(fuse_layers(build.network(spec)))
+
+    assert [type(module) for module in modules] == [*(ConvBatchNorm, nn.ReLU) * 2, FlatLinear]
+    assert modules[0].convolution.weight is modules[2].convolution.weight  # type: ignore[union-attr]
+
+
 def test_which_layers_are_fused() -> None:
     """iter5: two blocks and its end are fused, and ReLU comes after pooling."""
     kinds = [type(module) for module in fuse_layers(network("iter5"))]

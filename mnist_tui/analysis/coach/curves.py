@@ -52,16 +52,15 @@ CUTS_NEGATIVES = ("ReLU", "ReLU6")
 def zero_gradient(evidence: Evidence) -> Advice | None:
     """The network has died: the gradient is exactly 0, so no step changes a weight, and more epochs change nothing.
 
-    Fires where the norm of the gradient was 0 in all steps of the last epoch, and the training accuracy is below the
-    goal. A ReLU behind the last layer with weights is the usual cause: once it has set every class score of every
-    image to 0, no gradient passes it. Steps that are too long, or an unlucky seed, do the same to ReLUs further down.
-    No other rule says anything of such a run: its curves show nothing but chance. step1, published with a ReLU on its
-    class scores, dies so with seed 0.
+    Fires where the norm of the gradient was 0 in all steps of the last epoch, and the training loss was not. A ReLU
+    behind the last layer with weights is the usual cause: once it has set every class score of every image to 0, no
+    gradient passes it. Steps that are too long, or an unlucky seed, do the same to ReLUs further down. No other rule
+    says anything of such a run: its curves show nothing but chance. step1, published with a ReLU on its class scores,
+    dies so with seed 0.
     """
-    without = [row for row in evidence.rows if row.gradient_norm == 0]
-    last = evidence.rows[-1] if evidence.rows else None
-    if last is None or last.gradient_norm != 0 or last.train_accuracy >= evidence.goal:
+    if not evidence.rows or not evidence.rows[-1].has_no_gradient:
         return None
+    last, count = evidence.rows[-1], sum(row.has_no_gradient for row in evidence.rows)
     spec, cuts = evidence.spec, _activations_of_scores(evidence.spec)
     if cuts:
         call, row = cuts[0]
@@ -73,8 +72,8 @@ def zero_gradient(evidence: Evidence) -> Advice | None:
         suggestion = "Divide the learning rate by 3, or train with another seed."
     return Advice(
         "zero-gradient",
-        f"No weight learns any more: the gradient was 0 in all steps of {len(without)} "
-        f"epoch{'s' if len(without) > 1 else ''}, the last one included, and the training loss stays at "
+        f"No weight learns any more: the gradient was 0 in all steps of {count} "
+        f"epoch{'s' if count > 1 else ''}, the last one included, and the training loss stays at "
         f"{last.train_loss:.4f}.{where}",
         suggestion,
         settings,

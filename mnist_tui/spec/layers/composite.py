@@ -15,7 +15,8 @@ from mnist_tui.spec.layers.rows import layer_rows, sequence_rows
 from mnist_tui.spec.layers.shapes import image_size
 
 NORMS = frozenset({"BatchNorm1d", "BatchNorm2d", "InstanceNorm2d", "GroupNorm", "LayerNorm", "RMSNorm"})
-"""Layers that `Repeat` does not share: what they bring to mean 0 and variance 1 is different each time."""
+"""Normalization layers with weights. `Repeat` does not share them: what they normalize is different each time.
+`no_decay = ["norm"]` exempts their scale and shift."""
 MAX_REPEATED = 1_000
 """Layers in one `Repeat`, all times together."""
 
