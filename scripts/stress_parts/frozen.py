@@ -31,7 +31,7 @@ def _freeze(folder: Path, seconds: float, before: str) -> str:
     # Epochs of a fraction of a second, so that few seconds hold several.
     (folder / "many.toml").write_text(PRESET.format(epochs=10_000).replace("batch_size = 1\n", "batch_size = 32\n"))
     arguments = ("--preset", "many.toml", "--dataset", "digits", "--device", "cpu", "--threads", "1", "--start")
-    lab = Lab(folder, *arguments, before=before)
+    lab = Lab(folder, *arguments, before=before, warm=True)
     try:
         lab.wait(lambda: any((run / "history.jsonl").exists() for run in lab.run_folders()))
         process = psutil.Process(lab.child())

@@ -74,7 +74,9 @@ class _Monkey:
         if self._lab is None:
             arguments = ("--preset", "tiny.toml", "--dataset", "digits", "--device", "cpu", "--threads", "1")
             env = {f"XDG_{kind}_HOME": str(self._folder / "home") for kind in ("STATE", "CONFIG", "CACHE")}
-            self._lab = Lab(self._folder, *arguments, before=self._before, size=(120, 40), EDITOR="true", **env)
+            self._lab = Lab(
+                self._folder, *arguments, before=self._before, size=(120, 40), warm=True, EDITOR="true", **env
+            )
             self._lab.wait(lambda: self._lab and self._lab.output.count(b"\x1b[?1049h") > 0)
             self.opened += 1
         return self._lab

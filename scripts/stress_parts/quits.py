@@ -68,7 +68,7 @@ def stop_cases(trial: Trial) -> list[Case]:
     """Stops iter5: `MOST_STOP` from the key to end.json, which is written after the checkpoint."""
     dataset = ("--dataset", "digits") if trial.is_quick else ()
     arguments = ("--preset", "iter5", "--set", "epochs=1000", "--device", "cpu", *dataset)
-    lab = Lab(trial.folder, *arguments, before=trial.sabotage or "", size=(120, 40))
+    lab = Lab(trial.folder, *arguments, before=trial.sabotage or "", size=(120, 40), warm=True)
     trial.exits.callback(lab.close)
     lab.wait_for("t trains")
     seconds: list[float] = []

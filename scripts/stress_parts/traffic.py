@@ -57,7 +57,7 @@ class _Traffic:
         folder = trial.folder / place
         folder.mkdir()
         arguments = ["--preset", "iter5", "--set", "epochs=5000", *(["--dataset", "digits"] if trial.is_quick else [])]
-        self.lab = Lab(folder, *arguments, before=trial.sabotage or "", size=(120, 40), **env)
+        self.lab = Lab(folder, *arguments, before=trial.sabotage or "", size=(120, 40), warm=True, **env)
         trial.exits.callback(self.lab.close)
         self.lab.wait_for("t trains")
         self._seconds = 1.0 if trial.is_quick else 5.0

@@ -17,6 +17,8 @@ from pathlib import Path
 import psutil
 import pyte
 
+from helpers.warm_process import Program, WarmProcess
+
 ROOT = Path(__file__).parents[2]
 MAIN = "from mnist_tui.cli.main import main; main()"
 
@@ -44,7 +46,16 @@ class HungError(AssertionError):
 class Lab:
     """A process of `mnist-tui` in a pseudo-terminal."""
 
-    def __init__(self, folder: Path, *arguments: str, before: str = "", size: tuple[int, int] = (100, 30), **env: str):
+    def __init__(
+        self,
+        folder: Path,
+        *arguments: str,
+        before: str = "",
+        size: tuple[int, int] = (100, 30),
+        warm: bool = False,
+        **env: str,
+    ):
+        """`before` is code that runs first; a `warm` process is forked from one that has loaded PyTorch."""
         self.folder = folder
         self.screen = pyte.Screen(*size)
         self._stream = pyte.ByteStream(self.screen)
@@ -53,15 +64,21 @@ class Lab:
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
         self.started_at = time.time()
         self.attributes = termios.tcgetattr(self.master)
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", f"{before}\n{MAIN}", *arguments],
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            cwd=folder,
-            env=self.environment(**env),
-            preexec_fn=self._take_terminal,
-        )
+        code, environment = f"{before}\n{MAIN}", self.environment(**env)
+        self.process: subprocess.Popen[bytes] | WarmProcess
+        if warm:
+            program = Program(code, [*arguments], str(folder), environment)
+            self.process = WarmProcess(program, slave)
+        else:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", code, *arguments],
+                stdin=slave,
+                stdout=slave,
+                stderr=slave,
+                cwd=folder,
+                env=environment,
+                preexec_fn=self._take_terminal,
+            )
         os.close(slave)
 
     @staticmethod

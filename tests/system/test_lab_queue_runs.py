@@ -22,7 +22,7 @@ def open_lab(tmp_path: Path) -> Iterator[Callable[[], Lab]]:
     opened: list[Lab] = []
 
     def open_one() -> Lab:
-        opened.append(Lab(tmp_path, *OPTIONS, size=(120, 40), XDG_STATE_HOME=str(tmp_path / "state")))
+        opened.append(Lab(tmp_path, *OPTIONS, size=(120, 40), warm=True, XDG_STATE_HOME=str(tmp_path / "state")))
         opened[-1].wait_for("t trains")
         return opened[-1]
 

@@ -37,7 +37,7 @@ def open_lab(tmp_path: Path) -> Iterator[Open]:
     (work / "many.toml").write_text(PRESET.format(epochs=EPOCHS))
 
     def open_one(*arguments: str, before: str = "", **env: Any) -> Lab:
-        opened.append(Lab(work, *(arguments or TRAIN), before=before, **env))
+        opened.append(Lab(work, *(arguments or TRAIN), before=before, warm=True, **env))
         return opened[-1]
 
     yield open_one

@@ -178,7 +178,9 @@ def test_bad_input_begins_nothing(
 def lab(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Lab]:
     """The laboratory, training two seeds."""
     (tmp_path / "small.toml").write_text(PRESET.format(epochs=request.param))
-    lab = Lab(tmp_path, "--preset", "small.toml", "--dataset", "digits", "--seeds", "2", "--start", size=(120, 40))
+    lab = Lab(
+        tmp_path, "--preset", "small.toml", "--dataset", "digits", "--seeds", "2", "--start", size=(120, 40), warm=True
+    )
     yield lab
     lab.close()
 

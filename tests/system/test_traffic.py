@@ -35,7 +35,9 @@ KEY_BYTES = 4_000
 @contextmanager
 def opened(folder: Path, before: str = "") -> Iterator[Lab]:
     """The laboratory in a terminal, once PyTorch is loaded; no field has the focus."""
-    lab = Lab(folder, "--preset", "iter5", "--dataset", "digits", before=f"{OFTEN}\n{before}", size=(120, 40))
+    lab = Lab(
+        folder, "--preset", "iter5", "--dataset", "digits", before=f"{OFTEN}\n{before}", size=(120, 40), warm=True
+    )
     try:
         lab.wait_for("t trains")
         lab.press(ESCAPE)

@@ -24,7 +24,8 @@ def opened(tmp_path: Path) -> Iterator[Callable[..., Lab]]:
     labs = []
 
     def open_lab(*arguments: str, before: str = "") -> Lab:
-        lab = Lab(tmp_path, *arguments, before=before, size=(120, 40), XDG_STATE_HOME=str(tmp_path / "state"))
+        state = str(tmp_path / "state")
+        lab = Lab(tmp_path, *arguments, before=before, size=(120, 40), warm=True, XDG_STATE_HOME=state)
         labs.append(lab)
         return lab
 

@@ -519,6 +519,7 @@ KEYS = [
 ]
 
 
+@pytest.mark.painted
 @pytest.mark.parametrize("seed", range(2))
 async def test_random_keys(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """60 keys and sizes in any order, in Analyse and Draw: nothing fails, and the screen still draws."""

@@ -35,6 +35,8 @@ from mnist_tui.tui.charts.run_curves import MAX_POINTS, RunCurves, SeedGroup
 from mnist_tui.tui.charts.zoom import Readout, Zoomed, ZoomScreen
 from mnist_tui.tui.themes import DARK, LIGHT, rgb
 
+pytestmark = pytest.mark.painted
+
 NAN = math.nan
 STARTED = RunStarted(
     "r1", "runs/r1", "iter5", 0, 18_422, 20, 100, 60_000, 0, 10_000, "mnist", "cpu", 1, epochs_done=0, steps_done=0

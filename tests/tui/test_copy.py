@@ -108,7 +108,7 @@ def labs(tmp_path: Path) -> Iterator[list[Lab]]:
 def test_the_text_goes_to_the_terminal(env: dict[str, str], labs: list[Lab], tmp_path: Path) -> None:
     """By the sequence that terminals take for their clipboard, whole, as base64."""
     state = {"XDG_STATE_HOME": str(tmp_path / "state")}
-    labs.append(Lab(tmp_path, "--preset", "iter5", before=COLD, size=(120, 40), **state, **env))
+    labs.append(Lab(tmp_path, "--preset", "iter5", before=COLD, size=(120, 40), warm=False, **state, **env))
     labs[0].wait_for("receptive field")
     labs[0].press("y")
     sequence = re.compile(rb"\x1b\]52;c;([A-Za-z0-9+/=]+)\x07")

@@ -284,6 +284,7 @@ SIZES = {
 
 
 @pytest.mark.slow
+@pytest.mark.painted  # What lies behind the dialog is in the picture.
 @pytest.mark.parametrize("size", SIZES)
 async def test_how_a_brief_looks(size: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The laboratory with the current step of a brief, then the dialog; MNIST_TUI_WRITE_GOLDEN=1 writes the files."""

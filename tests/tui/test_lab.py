@@ -629,6 +629,7 @@ async def test_a_pane_is_fetched_by_its_key() -> None:
         assert isinstance(pilot.app.focused, TextArea)
 
 
+@pytest.mark.painted
 async def test_resizing_while_it_trains() -> None:
     """Any number of sizes in a row: nothing is lost and nothing fails."""
     async with lab() as pilot:
@@ -702,6 +703,7 @@ KEYS = [
 """All but those that leave the laboratory or open an editor."""
 
 
+@pytest.mark.painted
 @pytest.mark.parametrize("seed", range(2))
 async def test_random_keys(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """80 keys, events and sizes in any order: nothing fails, and the laboratory still draws."""

@@ -19,6 +19,8 @@ from textual.widgets import Input, Static
 
 from mnist_tui.tui.repaint import MOST_PARTS, Dialog, LeanScreen, _separate
 
+pytestmark = pytest.mark.painted
+
 WIDTH, HEIGHT = 60, 24
 
 

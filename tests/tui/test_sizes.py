@@ -11,6 +11,8 @@ from mnist_tui.runs.events import Progress
 from mnist_tui.tui.lab.panes import Pane
 from mnist_tui.tui.status import StatusLine
 
+pytestmark = pytest.mark.painted
+
 SMALL = [(40, 10), (20, 1)]
 
 
