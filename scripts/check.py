@@ -12,10 +12,10 @@ CHECKS = (
     ("ruff", "format", "--check", "."),
     ("ruff", "check", "."),
     ("lint-imports",),
-    # Three processes for two cores: tests of terminals and timers wait for much of their time. Each file stays in one;
+    # Four processes for two cores: tests of terminals and timers wait for much of their time. Each file stays in one;
     # the order is that of tests/conftest.py, since by default files with few tests, which are the longest, come last.
     # -rs: what was skipped, and why, are the last lines.
-    (sys.executable, "-m", "pytest", "-n3", "--dist", "loadfile", "--no-loadscope-reorder", "--durations", "30", "-rs"),
+    (sys.executable, "-m", "pytest", "-n4", "--dist", "loadfile", "--no-loadscope-reorder", "--durations", "30", "-rs"),
 )
 
 BESIDE = ("mypy",)

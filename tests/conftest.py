@@ -53,7 +53,7 @@ Those that mostly wait for other processes and those that compute take turns, so
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sorts the longest files to the front; `pytest -n 3 --dist loadfile --no-loadscope-reorder` keeps that order."""
+    """Sorts the longest files to the front; `pytest -n 4 --dist loadfile --no-loadscope-reorder` keeps that order."""
     places = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST_FILES)}
     if renamed := [str(path) for path in places if not path.exists()]:
         raise pytest.UsageError(f"LONGEST_FILES in tests/conftest.py names a file that is not there: {renamed}")

@@ -19,7 +19,7 @@ from helpers.lab_terminal import MAIN, PRESET, Lab
 
 Open = Callable[..., Lab]
 
-EPOCHS = 8
+EPOCHS = 5
 
 TRAIN = ("--preset", "many.toml", "--dataset", "digits", "--device", "cpu", "--threads", "1", "--start")
 """A run of a few seconds."""

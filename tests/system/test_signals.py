@@ -18,7 +18,7 @@ import pytest
 from mnist_tui.cli import main as cli
 
 ROOT = Path(__file__).parents[2]
-EPOCHS = 8
+EPOCHS = 5
 
 PRESET = f"""
 layers = '''

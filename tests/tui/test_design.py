@@ -290,6 +290,7 @@ async def type_layers(pilot: Pilot[Any], before: str, behind: str = "") -> None:
         ("Residual(Conv2d(8, 3), ", "", "AdaptiveAvgPool2d", "("),
         ("Parallel(", "", "AdaptiveAvgPool2d", "("),
         ("Repeat(3, Conv2d(8, ", "", "kernel_size", "="),
+        ("Repeat(", "", None, ""),
         ("Repeat(3, ", "", "AdaptiveAvgPool2d", "("),
         ("Parallel(Sequential(ReLU, ", "", "AdaptiveAvgPool2d", "("),
         ("SqueezeExcite(", "", "ratio", "="),

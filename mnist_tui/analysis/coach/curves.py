@@ -6,6 +6,7 @@ The docstring of a rule is what `mnist-tui explain RULE` prints.
 import math
 
 from mnist_tui.analysis.coach.edits import (
+    RATE_STEP,
     Settings,
     applicable,
     dropout_rate,
@@ -68,8 +69,8 @@ def zero_gradient(evidence: Evidence) -> Advice | None:
         suggestion = f"Take {call.name} out."
         settings = applicable(spec, {"layers": replace_calls(spec.layers, [(each, None) for each, _ in cuts])})
     else:
-        where, settings = "", scale_rate(spec, 1 / 3)
-        suggestion = "Divide the learning rate by 3, or train with another seed."
+        where, settings = "", scale_rate(spec, 1 / RATE_STEP)
+        suggestion = f"Divide the learning rate by {RATE_STEP}, or train with another seed."
     return Advice(
         "zero-gradient",
         f"No weight learns any more: the gradient was 0 in all steps of {count} "

@@ -13,6 +13,8 @@ from mnist_tui.spec.run_spec import RunSpec
 Settings = Mapping[str, str]
 
 _LINE_END = re.compile("\r\n|\r|\n")
+RATE_STEP = 3
+"""What a learning rate is multiplied with or divided by: the spacing of a coarse search (Bengio 2012, section 3.3)."""
 WIDER = (2.0, 1.75, 1.5, 1.4, 1.3, 1.2, 1.1)
 """Factors by which channels are multiplied, the largest that fits the parameters."""
 

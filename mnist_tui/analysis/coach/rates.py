@@ -6,7 +6,7 @@ The docstring of a rule is what `mnist-tui explain RULE` prints.
 from itertools import pairwise
 
 from mnist_tui.analysis.coach.curves import STALLED, overfitting
-from mnist_tui.analysis.coach.edits import Settings, applicable, scale_rate
+from mnist_tui.analysis.coach.edits import RATE_STEP, Settings, applicable, scale_rate
 from mnist_tui.analysis.coach.evidence import WINDOW, Advice, Evidence, gap, mean_train_loss, percent, points
 from mnist_tui.runs.events import EpochEnded
 from mnist_tui.spec import catalog
@@ -26,8 +26,6 @@ USUAL_RATES = {"SGD": 0.01}
 """Learning rates to begin with, where PyTorch's default is none: 0.01 for SGD (Bengio 2012)."""
 LOW_RATE = 5
 """A learning rate is low where it is that many times smaller than the usual one."""
-RATE_STEP = 3
-"""What a learning rate is multiplied with or divided by: the spacing of a coarse search (Bengio 2012, section 3.3)."""
 PLATEAU = 4
 """Epochs without a better one that are a plateau; exp19's, before its drop at epoch 10, had four."""
 

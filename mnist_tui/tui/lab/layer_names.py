@@ -27,9 +27,11 @@ def names_at(line: str) -> tuple[str, list[str], str]:
     if "#" in line or re.search(r"[\w.)\]=]\s*$", text_before):
         return word, [], ""
     name, inside = open_call(text_before)
+    given = inside.split(",")[:-1]
+    if name is not None and takes_layers(name) and len(given) < signatures()[name].partition("*")[0].count(","):
+        return word, [], ""  # How often `Repeat` applies its layers: a number, which has no name before layers.
     if name is None or takes_layers(name) or word[:1].isupper():
         return word, sorted(LAYER_TYPES), "("
-    given = inside.split(",")[:-1]
     taken = {argument.partition("=")[0].strip() for argument in given}
     free = arguments_of(name or "")[sum("=" not in argument for argument in given) :]
     return word, [argument for argument in free if argument not in taken], "="
